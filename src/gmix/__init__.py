@@ -1,0 +1,32 @@
+"""Gaussian mixtures: find the sum of Gaussians that describes a cloud of points, and use it as a distribution."""
+
+from gmix.em import Reason
+from gmix.errors import DataError, GmixError, GmixWarning, ModelFileError, ParameterError
+from gmix.files import load
+from gmix.fit import Finding, Fit, fit
+from gmix.metropolis import Chains, metropolis
+from gmix.mixture import GaussianMixture
+from gmix.priors import NormalInverseWishart
+from gmix.sources import expect
+from gmix.statistics import SufficientStatistics
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Chains",
+    "DataError",
+    "Finding",
+    "Fit",
+    "GaussianMixture",
+    "GmixError",
+    "GmixWarning",
+    "ModelFileError",
+    "NormalInverseWishart",
+    "ParameterError",
+    "Reason",
+    "SufficientStatistics",
+    "expect",
+    "fit",
+    "load",
+    "metropolis",
+]

@@ -1,0 +1,305 @@
+"""Forms: how the K covariances of a mixture are stored, factored and applied.
+
+A form is pure linear algebra and knows nothing of statistics. There are four, and the kernel speaks only of them;
+every covariance structure is written in one. In the shapes below a *compact* array is what the form stores:
+
+==========  =============  ==========================================
+form        compact        the covariance of component k
+==========  =============  ==========================================
+full        ``(K, D, D)``  ``compact[k]``
+tied        ``(D, D)``     ``compact``
+diagonal    ``(K, D)``     ``diag(compact[k])``
+spherical   ``(K,)``       ``compact[k] * identity``
+==========  =============  ==========================================
+
+Scatter matrices are stored in the same shapes: summed over components when tied, their diagonals when diagonal,
+their traces when spherical.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
+
+Array = NDArray[np.float64]
+
+
+class Form(ABC):
+    """How covariances are stored, factored and applied."""
+
+    name: ClassVar[str]
+    code: ClassVar[int]  # what the compiled kernel calls it
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> str:  # a copy or a pickle is the one object itself
+        return self.name.upper()
+
+    @abstractmethod
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """The shape of a compact array."""
+
+    @abstractmethod
+    def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
+        """Write covariances out as ``(K, D, D)``."""
+
+    @abstractmethod
+    def compress(self, dense: Array) -> Array:
+        """Read ``(K, D, D)`` covariances into a compact array; what the form cannot hold is lost."""
+
+    @abstractmethod
+    def factor(self, compact: Array) -> Array:
+        """The lower Cholesky factors ``L`` with ``L L' = covariance``. Raises ``LinAlgError`` if one is not definite."""
+
+    @abstractmethod
+    def whitener(self, factor: Array) -> Array:
+        """The inverses ``W`` of the Cholesky factors."""
+
+    @abstractmethod
+    def log_determinant(self, factor: Array, n_components: int, n_features: int) -> Array:
+        """``log |L|`` of each component, ``(K,)``: half the log-determinant of its covariance."""
+
+    @abstractmethod
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        """Multiply factors or whiteners with one block of vectors a component, ``(K, ..., D)``."""
+
+    @abstractmethod
+    def outer(self, mass: Array, vectors: Array) -> Array:
+        """The scatter of points ``vectors (K, D)`` of the given mass ``(K,)`` about zero."""
+
+    @abstractmethod
+    def scatter(self, mass: Array, vectors: Array) -> Array:
+        """The scatter about zero of ``vectors (K, N, D)``, weighted by ``mass (K, N)``."""
+
+    @abstractmethod
+    def congruence(self, factor: Array, scatter: Array) -> Array:
+        """``L scatter L'``: carry a scatter from whitened coordinates back to the data's own."""
+
+    @abstractmethod
+    def trace(self, scatter: Array) -> float:
+        """The sum of the diagonals, over coordinates and components."""
+
+    @abstractmethod
+    def rescale(self, compact: Array, scale: Array) -> Array:
+        """Multiply coordinate d by ``scale[d]``: covariances by ``scale[d] * scale[e]``."""
+
+    @abstractmethod
+    def variances(self, total: Array, n_features: int) -> Array:
+        """The diagonal ``(D,)`` of a one-component or tied scatter; where only a trace is kept, its mean D times."""
+
+    @abstractmethod
+    def total(self, scatter: Array) -> Array:
+        """Sum a scatter over its components; the result has one component."""
+
+    @abstractmethod
+    def smallest(self, compact: Array, floor: Array) -> Array:
+        """The least variance of each covariance in any direction, in units of the variances ``floor (D,)``."""
+
+    @abstractmethod
+    def lift(self, compact: Array, floor: Array) -> Array:
+        """The likeliest covariances that nowhere fall below ``diag(floor)``: smaller eigenvalues are raised to it."""
+
+
+class _Full(Form):
+    name, code = "full", 0
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+    def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
+        return compact
+
+    def compress(self, dense: Array) -> Array:
+        return dense
+
+    def factor(self, compact: Array) -> Array:
+        # Factoring the correlation keeps columns of very different scales apart.
+        deviation = np.sqrt(np.diagonal(compact, axis1=-2, axis2=-1))
+        if not (np.isfinite(deviation).all() and (deviation > 0).all()):
+            raise np.linalg.LinAlgError("a variance is not a positive number")
+        correlation = compact / deviation[..., :, None] / deviation[..., None, :]
+        return np.asarray(deviation[..., :, None] * np.linalg.cholesky(correlation))
+
+    def whitener(self, factor: Array) -> Array:
+        inverse = np.zeros_like(factor)
+        for row in range(factor.shape[-1]):
+            pivot = factor[..., row, row, None]
+            inverse[..., row, row] = 1.0 / pivot[..., 0]
+            if row:
+                left = factor[..., row, None, :row] / pivot[..., None]
+                inverse[..., row, :row] = -(left @ inverse[..., :row, :row])[..., 0, :]
+        return inverse
+
+    def log_determinant(self, factor: Array, n_components: int, n_features: int) -> Array:
+        each = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        return np.broadcast_to(each, (n_components,))
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return np.asarray((matrices @ vectors[..., None])[..., 0] if vectors.ndim == 2 else vectors @ matrices.mT)
+
+    def outer(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray((mass[:, None] * vectors)[:, :, None] * vectors[:, None, :])
+
+    def scatter(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray((mass[..., None] * vectors).mT @ vectors)
+
+    def congruence(self, factor: Array, scatter: Array) -> Array:
+        return np.asarray(factor @ scatter @ factor.mT)
+
+    def trace(self, scatter: Array) -> float:
+        return float(np.trace(scatter, axis1=-2, axis2=-1).sum())
+
+    def rescale(self, compact: Array, scale: Array) -> Array:
+        return np.asarray(compact * scale[:, None] * scale)
+
+    def variances(self, total: Array, n_features: int) -> Array:
+        return np.diagonal(total[0]).copy()
+
+    def total(self, scatter: Array) -> Array:
+        return np.asarray(scatter.sum(0, keepdims=True))
+
+    def smallest(self, compact: Array, floor: Array) -> Array:
+        return np.asarray(np.linalg.eigvalsh(self.rescale(compact, 1.0 / np.sqrt(floor)))[..., 0])
+
+    def lift(self, compact: Array, floor: Array) -> Array:
+        scale = np.sqrt(floor)
+        relative = self.rescale(compact, 1.0 / scale)
+        try:  # the cheap question first: almost always every eigenvalue is far above one
+            np.linalg.cholesky(relative - 0.5 * np.eye(len(floor)))
+        except np.linalg.LinAlgError:
+            values, vectors = np.linalg.eigh(relative)
+            relative = (vectors * np.maximum(values, 1.0)[..., None, :]) @ vectors.mT
+            return self.rescale((relative + relative.mT) / 2.0, scale)
+        return compact
+
+
+class _Tied(_Full):
+    name, code = "tied", 1
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
+        return np.broadcast_to(compact, (n_components, n_features, n_features))
+
+    def compress(self, dense: Array) -> Array:
+        return np.asarray(dense[0])
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return np.asarray(vectors @ matrices.T)
+
+    def outer(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray((mass[:, None] * vectors).T @ vectors)
+
+    def scatter(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray(super().scatter(mass, vectors).sum(0))
+
+    def variances(self, total: Array, n_features: int) -> Array:
+        return np.diagonal(total).copy()
+
+    def total(self, scatter: Array) -> Array:
+        return scatter
+
+    def smallest(self, compact: Array, floor: Array) -> Array:
+        return np.asarray(super().smallest(compact[None], floor))
+
+
+class _Diagonal(Form):
+    name, code = "diagonal", 2
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
+        return compact[:, :, None] * np.eye(n_features)
+
+    def compress(self, dense: Array) -> Array:
+        return np.diagonal(dense, axis1=1, axis2=2).copy()
+
+    def factor(self, compact: Array) -> Array:
+        if not (np.isfinite(compact).all() and (compact > 0).all()):
+            raise np.linalg.LinAlgError("a variance is not a positive number")
+        return np.sqrt(compact)
+
+    def whitener(self, factor: Array) -> Array:
+        return 1.0 / factor
+
+    def log_determinant(self, factor: Array, n_components: int, n_features: int) -> Array:
+        return np.asarray(np.log(factor).sum(1))
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return np.asarray(vectors * (matrices if vectors.ndim == 2 else matrices[:, None, :]))
+
+    def outer(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray(mass[:, None] * vectors**2)
+
+    def scatter(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray((mass[:, None, :] @ vectors**2)[:, 0])
+
+    def congruence(self, factor: Array, scatter: Array) -> Array:
+        return np.asarray(factor * scatter * factor)
+
+    def trace(self, scatter: Array) -> float:
+        return float(scatter.sum())
+
+    def rescale(self, compact: Array, scale: Array) -> Array:
+        return np.asarray(compact * scale**2)
+
+    def variances(self, total: Array, n_features: int) -> Array:
+        return np.asarray(total[0])
+
+    def total(self, scatter: Array) -> Array:
+        return np.asarray(scatter.sum(0, keepdims=True))
+
+    def smallest(self, compact: Array, floor: Array) -> Array:
+        return np.asarray((compact / floor).min(1))
+
+    def lift(self, compact: Array, floor: Array) -> Array:
+        return np.maximum(compact, floor)
+
+
+class _Spherical(_Diagonal):
+    name, code = "spherical", 3
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
+
+    def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
+        return compact[:, None, None] * np.eye(n_features)
+
+    def compress(self, dense: Array) -> Array:
+        return np.asarray(np.trace(dense, axis1=1, axis2=2) / dense.shape[-1])
+
+    def log_determinant(self, factor: Array, n_components: int, n_features: int) -> Array:
+        return n_features * np.log(factor)
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return np.asarray(vectors * matrices.reshape(-1, *(1,) * (vectors.ndim - 1)))
+
+    def outer(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray(mass * (vectors**2).sum(1))
+
+    def scatter(self, mass: Array, vectors: Array) -> Array:
+        return np.asarray((mass * (vectors**2).sum(2)).sum(1))
+
+    def rescale(self, compact: Array, scale: Array) -> Array:
+        return np.asarray(compact * scale[0] ** 2)
+
+    def variances(self, total: Array, n_features: int) -> Array:
+        return np.full(n_features, total[0] / n_features)
+
+    def smallest(self, compact: Array, floor: Array) -> Array:
+        return np.asarray(compact / floor[0])
+
+    def lift(self, compact: Array, floor: Array) -> Array:
+        return np.maximum(compact, floor[0])
+
+
+FULL, TIED, DIAGONAL, SPHERICAL = _Full(), _Tied(), _Diagonal(), _Spherical()
+FORMS: tuple[Form, ...] = (FULL, TIED, DIAGONAL, SPHERICAL)

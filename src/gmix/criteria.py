@@ -1,0 +1,43 @@
+"""Criteria: what a mixture's likelihood is worth beside what it spends. In all of them smaller is better."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gmix.mixture import GaussianMixture
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["aic", "bic", "entropy"]
+
+
+def aic(log_likelihood: float, n_parameters: int) -> float:
+    """``-2 log L + 2 p``: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716.
+
+    >>> aic(-100.0, 3)
+    206.0
+    """
+    return -2.0 * log_likelihood + 2.0 * n_parameters
+
+
+def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """``-2 log L + p log n``: Schwarz (1978), *Annals of Statistics* 6:461. The mass n is the weighted number of rows.
+
+    The sign is scikit-learn's; mclust prints the negative, where larger is better.
+    """
+    return -2.0 * log_likelihood + n_parameters * math.log(mass)
+
+
+def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
+    r"""``-sum_i sum_k r_ik log r_ik``: how undecided the rows are between the components, in nats.
+
+    It needs no pass over the rows: it is the log-likelihood less the expected log-likelihood of rows and components
+    together, and that is a function of the statistics.
+    """
+    form, components = mixture.structure.form, mixture.components
+    about = statistics.scatter + form.outer(statistics.mass, statistics.mean - mixture.means)
+    alive = statistics.mass > 0
+    complete = float(statistics.mass[alive] @ components.log_constants[alive])
+    complete -= form.trace(form.congruence(components.whitener, about)) / 2.0
+    return float(np.maximum(statistics.log_likelihood - complete, 0.0))

@@ -1,0 +1,143 @@
+"""Expectation-maximization: the loop, when it stops, and what it hands back. It knows nothing about data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from gmix.errors import ParameterError
+from gmix.mixture import GaussianMixture
+from gmix.priors import Prior
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["Expect", "Reason", "Run", "Stop", "expectation_maximization"]
+
+Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
+
+
+class Reason(Enum):
+    """Why a run ended."""
+
+    CONVERGED = "converged: the rest of the way gains less than the tolerance"
+    STATIONARY = "converged: no further gain above rounding"
+    ITERATION_LIMIT = "iteration limit reached before convergence; raise max_iterations or the tolerance"
+    INTERRUPTED = "interrupted; this is the best so far"
+
+    @property
+    def converged(self) -> bool:
+        return self in (Reason.CONVERGED, Reason.STATIONARY)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a run ends: the gain that is still to come is below `tolerance` nats a row, or the steps are used up.
+
+    What is still to come is the limit of the geometric series that the last two gains begin (Aitken; Boehning et al.
+    1994, *Annals of the Institute of Statistical Mathematics* 46:373). A tolerance per row means the same in all units.
+    """
+
+    tolerance: float = 1e-6
+    max_iterations: int = 1000
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.tolerance) and self.tolerance >= 0):
+            raise ParameterError(f"tolerance is {self.tolerance!r}; give nats per row, zero or more")
+        if self.max_iterations < 0:
+            raise ParameterError(f"max_iterations is {self.max_iterations!r}; it must be zero or more")
+
+    def reason(self, history: Sequence[float], mass: float) -> Reason | None:
+        """Look at the objectives reached so far, the newest last, on rows of this total mass."""
+        if len(history) > 1:
+            gain = history[-1] - history[-2]
+            if gain <= np.finfo(np.float64).eps * abs(history[-1]):
+                return Reason.STATIONARY
+            ahead = gain
+            if len(history) > 2:
+                before = history[-2] - history[-3]
+                ahead = gain**2 / (before - gain) if gain < before else np.inf
+            if max(gain, ahead) < self.tolerance * mass:
+                return Reason.CONVERGED
+        return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run of EM. The statistics, and their likelihood, belong to the mixture beside them."""
+
+    mixture: GaussianMixture
+    statistics: SufficientStatistics
+    log_prior: float
+    history: tuple[float, ...]  # objective of every E-step: log-likelihood plus log prior, in nats
+    reason: Reason
+
+    @property
+    def objective(self) -> float:
+        """What EM climbs: the log-likelihood, plus the log density of the prior."""
+        return self.statistics.log_likelihood + self.log_prior
+
+
+@dataclass(eq=False)
+class _Climb:
+    """A run under way."""
+
+    mixture: GaussianMixture
+    statistics: SufficientStatistics | None = None
+    log_prior: float = 0.0
+    history: list[float] = field(default_factory=list)
+    reason: Reason | None = None
+
+    def arrive(
+        self, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None, stop: Stop
+    ) -> None:
+        """Take one more E-step into the account, unless it fell."""
+        log_prior = prior.log_density(mixture.components, statistics, mixture.structure) if prior else 0.0
+        objective = statistics.log_likelihood + log_prior
+        if self.history and not objective >= self.history[-1]:  # only rounding can do this, so the top is reached
+            self.reason = Reason.STATIONARY
+            return
+        self.mixture, self.statistics, self.log_prior = mixture, statistics, log_prior
+        self.history.append(objective)
+        self.reason = stop.reason(self.history, float(statistics.mass.sum()))
+
+    def finish(self) -> Run:
+        assert self.statistics is not None and self.reason is not None
+        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason)
+
+
+def expectation_maximization(
+    mixtures: Sequence[GaussianMixture],
+    expect: Expect,
+    stop: Stop,
+    prior: Prior | None = None,
+    watch: Callable[[Sequence[Any]], None] | None = None,
+) -> list[Run]:
+    """Climb from several mixtures at once, every pass over the rows shared by all that still climb.
+
+    Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
+    the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass.
+    """
+    climbs = [_Climb(mixture) for mixture in mixtures]
+    try:
+        while active := [climb for climb in climbs if climb.reason is None]:
+            tried = [
+                climb.mixture
+                if climb.statistics is None
+                else GaussianMixture.from_statistics(
+                    climb.statistics, climb.mixture.structure, prior, climb.mixture.features
+                )
+                for climb in active
+            ]
+            for climb, mixture, statistics in zip(active, tried, expect(tried), strict=True):
+                climb.arrive(mixture, statistics, prior, stop)
+            if watch is not None:
+                watch(climbs)
+    except KeyboardInterrupt:
+        if any(climb.statistics is None for climb in climbs):
+            raise
+        for climb in climbs:
+            climb.reason = climb.reason or Reason.INTERRUPTED
+    return [climb.finish() for climb in climbs]

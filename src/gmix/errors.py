@@ -1,0 +1,38 @@
+"""What can go wrong. Every message has three parts: what happened, where, and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["DataError", "GmixError", "GmixWarning", "ModelFileError", "ParameterError", "nearest"]
+
+
+class GmixError(Exception):
+    """The base of everything that gmix raises on purpose."""
+
+
+class DataError(GmixError, ValueError):
+    """The rows cannot be used as they are."""
+
+
+class ParameterError(GmixError, ValueError):
+    """An argument, or a stated parameter of a mixture, makes no sense."""
+
+
+class ModelFileError(GmixError, ValueError):
+    """A file is not a gmix model, is damaged, or was written by a newer version."""
+
+
+class GmixWarning(UserWarning):
+    """Something that a person would want to know; never raised on defaults."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant: ``"; did you mean 'full'?"``, or nothing.
+
+    >>> nearest("ful", ["full", "diag"])
+    "; did you mean 'full'?"
+    """
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

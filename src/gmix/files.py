@@ -1,0 +1,143 @@
+"""Files: a fit saved as JSON and read back. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.covariance import structure
+from gmix.em import Reason
+from gmix.errors import GmixError, ModelFileError
+from gmix.fit import Finding, Fit
+from gmix.mixture import GaussianMixture
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["load", "save"]
+
+_VERSION = 1
+_LARGEST = 1 << 30  # bytes; no mixture that fits in memory as text is larger
+
+
+def save(fit: Fit, path: str | PathLike[str]) -> None:
+    """Write a fit to a JSON file that says everything but the search.
+
+    Numbers are written so that they read back to the last bit. The file appears whole or not at all.
+    """
+    mixture, statistics = fit.mixture, fit.statistics
+    document = {
+        "format": "gmix",
+        "version": _VERSION,
+        "mixture": {
+            "structure": mixture.structure.code,
+            "features": mixture.features,
+            "weights": mixture.weights.tolist(),
+            "means": mixture.means.tolist(),
+            "covariances": mixture.compact_covariances.tolist(),
+        },
+        "statistics": {
+            "mass": statistics.mass.tolist(),
+            "mean": statistics.mean.tolist(),
+            "scatter": statistics.scatter.tolist(),
+            "log_likelihood": statistics.log_likelihood,
+        },
+        "log_prior": fit.log_prior,
+        "history": fit.history,
+        "reason": fit.reason.name,
+        "n_rows": fit.n_rows,
+        "findings": [[finding.name, finding.message] for finding in fit.findings],
+    }
+    target = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(path: str | PathLike[str]) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version; never runs what it
+    finds.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ModelFileError(f"{path} is larger than any gmix model; is it the right file?")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFileError(f"there is no file {path}; check the path") from None
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path} is not a gmix model, or is damaged ({error}); save the fit again") from None
+    if not isinstance(document, dict) or document.get("format") != "gmix":
+        raise ModelFileError(f"{path} is not a gmix model; give a file that fit.save or gmix fit --out wrote")
+    if document.get("version") != _VERSION:
+        raise ModelFileError(
+            f"{path} has version {document.get('version')!r} and this gmix reads {_VERSION}; install a newer gmix"
+        )
+    try:
+        return _fit(document)
+    except (GmixError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelFileError(f"{path} is damaged ({type(error).__name__}: {error}); save the fit again") from None
+
+
+def _fit(document: dict[str, Any]) -> Fit:
+    stated, counted = document["mixture"], document["statistics"]
+    code = structure(str(stated["structure"]))
+    features = stated["features"]
+    checked = GaussianMixture(
+        stated["weights"], stated["means"], stated["covariances"], code, None if features is None else _names(features)
+    )
+    n_components, n_features = checked.means.shape
+    # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
+    mixture = GaussianMixture._of(
+        np.array(stated["weights"], np.float64), checked.means, checked.compact_covariances, code, checked.features
+    )
+    statistics = SufficientStatistics(
+        code.form,
+        _array(counted["mass"], (n_components,)),
+        _array(counted["mean"], (n_components, n_features)),
+        _array(counted["scatter"], code.form.shape(n_components, n_features)),
+        float(counted["log_likelihood"]),
+    )
+    return Fit(
+        mixture,
+        statistics,
+        float(document["log_prior"]),
+        tuple(float(value) for value in document["history"]),
+        Reason[document["reason"]],
+        int(document["n_rows"]),
+        tuple(Finding(str(name), str(message)) for name, message in document["findings"]),
+    )
+
+
+def _names(features: list[Any]) -> list[str]:
+    if not all(isinstance(name, str) for name in features):
+        raise ValueError("a feature's name is not text")
+    return features
+
+
+def _array(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = np.array(values, np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"an array has shape {array.shape} instead of {shape}, or holds a value that is not finite")
+    return array
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

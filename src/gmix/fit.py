@@ -1,0 +1,285 @@
+"""The front door: a table in, a fitted mixture with all that is known about it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gmix.covariance import EEE, STRUCTURES, VVV, Structure, structure as as_structure
+from gmix.criteria import aic, bic, entropy
+from gmix.em import Reason, Run, Stop
+from gmix.errors import DataError, ParameterError
+from gmix.mixture import GaussianMixture
+from gmix.priors import Prior
+from gmix.rows import Rng, as_generator
+from gmix.search import Search, search
+from gmix.sources import MemorySource, Source
+from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["Finding", "Fit", "fit"]
+
+_AUTO = range(1, 10)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about the fit that a person should know: what, where, and what to do."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted mixture, and how it came about.
+
+    Attributes
+    ----------
+    mixture : the `GaussianMixture` that was found.
+    statistics : the sufficient statistics of the rows under it.
+    log_prior : what the prior contributed to the log posterior, in nats; zero without one.
+    history : the objective (log-likelihood plus log prior) of every E-step, in nats.
+    reason : why the climb ended; `gmix.em.Reason`.
+    n_rows : rows of the table.
+    findings : collapsed or empty components and the like; empty when all is well.
+    search : every candidate that was compared, if there was more than one.
+    """
+
+    mixture: GaussianMixture
+    statistics: SufficientStatistics
+    log_prior: float
+    history: tuple[float, ...]
+    reason: Reason
+    n_rows: int
+    findings: tuple[Finding, ...] = ()
+    search: Search | None = None
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of this mixture on all rows, in nats: the total, weighted by `sample_weight`."""
+        return self.statistics.log_likelihood
+
+    @property
+    def log_posterior(self) -> float:
+        """The log-likelihood plus the log prior density, up to a constant of the prior's own parameters."""
+        return self.log_likelihood + self.log_prior
+
+    @property
+    def n_parameters(self) -> int:
+        return self.mixture.n_parameters
+
+    @property
+    def mass(self) -> float:
+        """The weighted number of rows."""
+        return float(self.statistics.mass.sum())
+
+    @property
+    def bic(self) -> float:
+        """``-2 log L + p log n``; smaller is better. See `gmix.criteria.bic`."""
+        return bic(self.log_likelihood, self.n_parameters, self.mass)
+
+    @property
+    def aic(self) -> float:
+        """``-2 log L + 2 p``; smaller is better. See `gmix.criteria.aic`."""
+        return aic(self.log_likelihood, self.n_parameters)
+
+    @property
+    def icl(self) -> float:
+        """BIC plus twice the entropy of the responsibilities; smaller is better.
+
+        McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10.
+        """
+        return self.bic + 2.0 * entropy(self.mixture, self.statistics)
+
+    @property
+    def converged(self) -> bool:
+        return self.reason.converged
+
+    def __repr__(self) -> str:
+        k, d = self.mixture.n_components, self.mixture.n_features
+        per_row = self.log_likelihood / self.mass
+        steps = len(self.history) - 1
+        ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
+        return (
+            f"Fit({self.mixture.structure}, {k} component{'s' * (k != 1)}, {d} feature{'s' * (d != 1)}, "
+            f"log-likelihood {per_row:.6g} per row, {ended} {steps} step{'s' * (steps != 1)})"
+        )
+
+    def summary(self) -> str:
+        """The fit as text: what was found, how good it is, and every component's parameters."""
+        mixture = self.mixture
+        names = mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features))
+        lines = [
+            f"Gaussian mixture {mixture.structure} ({mixture.structure.name}): {mixture.n_components} components, "
+            f"{mixture.n_features} features, {self.n_rows} rows",
+            "",
+            f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
+        ]
+        if self.log_prior:
+            lines.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
+        lines += [
+            f"  parameters      {self.n_parameters}",
+            f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
+            f"  {self.reason.value} ({len(self.history) - 1} steps)",
+            "",
+        ]
+        width = max(10, *(len(name) for name in names)) + 2
+        lines.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
+        deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+        for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
+            lines.append(f"  {k:<11}{weight:>9.4f}  mean" + "".join(f"{value:>{width}.5g}" for value in mean))
+            lines.append(f"  {'':<20}  sd  " + "".join(f"{value:>{width}.5g}" for value in deviation))
+        lines += [f"  {finding}" for finding in self.findings]
+        return "\n".join(lines)
+
+    def plot(self, points: Any = None, **options: Any) -> Any:
+        """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
+        return self.mixture.plot(points, **options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fit to a JSON file, atomically; `gmix.load` reads it back to the last bit."""
+        from gmix.files import save
+
+        save(self, path)
+
+
+def fit(
+    data: Any,
+    components: int | Iterable[int] | str = "auto",
+    *,
+    covariance: str | Structure | Iterable[str | Structure] = "auto",
+    prior: Prior | None = None,
+    start: Any = "auto",
+    sample_weight: ArrayLike | None = None,
+    columns: list[str] | None = None,
+    tolerance: float = Stop.tolerance,
+    max_iterations: int = Stop.max_iterations,
+    threads: int | None = None,
+    rng: Rng = None,
+) -> Fit:
+    """Find the sum of Gaussians that describes a table, by EM.
+
+    Parameters
+    ----------
+    data : array ``(N, D)`` of float32 or float64 in any memory order, a DataFrame, or the path of a CSV or Parquet
+        file. A sequence of N numbers is one column.
+    components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses.
+    covariance : a structure's code or name, several, or ``"auto"`` for all. BIC chooses.
+    prior : `NormalInverseWishart` for a MAP fit; None for maximum likelihood.
+    start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
+    sample_weight : ``(N,)``; weight 2 is a row twice, weight 0 is no row.
+    columns : which columns of a DataFrame or a file; names for those of an array.
+    tolerance : the climb ends when what is still to gain is below this many nats a row.
+    max_iterations : the climb ends after this many steps in any case.
+    threads : how many to use at most; None for every processor that this process may use. The result is the same.
+    rng : a seed or a `numpy.random.Generator` for the starts.
+
+    Raises
+    ------
+    DataError
+        for a table that cannot be used as it is; the message says which row and column, and what to do.
+    ParameterError
+        for an argument that makes no sense.
+
+    >>> import gmix
+    >>> points = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(500, rng=1)
+    >>> fit = gmix.fit(points, rng=1)
+    >>> fit.mixture.n_components
+    2
+    """
+    stop = Stop(tolerance, max_iterations)
+    source = _source(data, sample_weight, columns, threads)
+    way = as_start(start)
+    counts = _counts(components, way)
+    structures = _structures(covariance, way, source.n_features)
+    findings = []
+    if components == "auto" or len(counts) > 1:
+        kept = [k for k in counts if k <= source.n_rows] or counts[:1]
+        if len(kept) < len(counts):
+            findings.append(Finding("range cut", f"the table has {source.n_rows} rows, so at most that many components"))
+        counts = kept
+    if max(counts) > source.n_rows:
+        raise DataError(
+            f"{max(counts)} components are more than the table has rows ({source.n_rows}); ask for fewer components"
+        )
+    found = search(source, counts, structures, way, stop, prior, as_generator(rng))
+    best = found.best
+    findings += _findings(best.run, best.collapsed)
+    return Fit(
+        best.run.mixture,
+        best.run.statistics,
+        best.run.log_prior,
+        best.run.history,
+        best.run.reason,
+        source.n_rows,
+        tuple(findings),
+        found if len(found.candidates) > 1 else None,
+    )
+
+
+def _source(data: Any, sample_weight: ArrayLike | None, columns: list[str] | None, threads: int | None) -> Source:
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, (str, PathLike)):
+        from gmix.sources.files import read_table
+
+        names, data = read_table(data, columns)
+        columns = list(names)
+    return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
+
+
+def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
+    if isinstance(start, GivenMixture):
+        implied = start.mixture.n_components
+    elif isinstance(start, GivenResponsibilities):
+        implied = start.responsibilities.shape[1]
+    else:
+        implied = None
+    if isinstance(components, str):
+        if components != "auto":
+            raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
+        return list(_AUTO) if implied is None else [implied]
+    counts = [components] if isinstance(components, (int, np.integer)) else list(components)
+    if not counts or not all(isinstance(k, (int, np.integer)) and k > 0 for k in counts):
+        raise ParameterError(f"components is {components!r}; give whole numbers above zero")
+    return sorted({int(k) for k in counts})
+
+
+def _structures(covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int) -> list[Structure]:
+    if isinstance(covariance, str) and covariance == "auto":
+        if isinstance(start, GivenMixture):
+            return [start.mixture.structure]
+        return [EEE, VVV] if n_features == 1 else list(STRUCTURES)  # one variance is all that one column can have
+    if isinstance(covariance, (str, Structure)):
+        return [as_structure(covariance)]
+    chosen = list(dict.fromkeys(as_structure(c) for c in covariance))
+    if not chosen:
+        raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
+    return chosen
+
+
+def _findings(run: Run, collapsed: Iterable[int]) -> list[Finding]:
+    findings = []
+    empty = [int(k) for k in np.flatnonzero(run.statistics.mass <= 0)]
+    for k in empty:
+        findings.append(Finding("empty component", f"component {k} has no rows; ask for fewer components"))
+    for k in collapsed:
+        findings.append(
+            Finding(
+                "collapsed component",
+                f"component {k} ({run.statistics.mass[k]:.4g} rows) has no width in some direction: repeated rows or a "
+                "column that follows from others; ask for fewer components, a simpler covariance, or give a prior",
+            )
+        )
+    if run.reason is Reason.ITERATION_LIMIT:
+        findings.append(Finding("not converged", run.reason.value))
+    return findings

@@ -1,0 +1,321 @@
+"""The value that gmix is about: a sum of Gaussians, to evaluate, sample, condition and draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix import kernel
+from gmix.covariance import FULL, TIED, VVV, Structure, structure as as_structure
+from gmix.errors import DataError, ParameterError
+from gmix.priors import Evidence, Prior
+from gmix.rows import Rng, as_generator, as_rows, check_finite, choose_columns
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["GaussianMixture"]
+
+Array = NDArray[np.float64]
+_BLOCK = 65_536  # rows classified together, so that the posterior of all rows is never held at once
+
+
+class GaussianMixture:
+    r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
+
+    .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)
+
+    Parameters
+    ----------
+    weights : ``(K,)`` not negative; they are divided by their sum, which must be 1 to within rounding of a thousandth.
+    means : ``(K, D)``, in the units of the data.
+    covariances : ``(K, D, D)``, symmetric and positive definite; or in the compact shape of the structure's form.
+    structure : what the covariances have in common; a `Structure`, its code or its name.
+    features : the names of the D columns.
+
+    Raises `ParameterError` for parameters that are not those of a mixture.
+
+    >>> import gmix
+    >>> mixture = gmix.GaussianMixture([0.4, 0.6], [[-1.0, -1.0], [1.0, 2.0]], [np.eye(2), 2 * np.eye(2)])
+    >>> mixture
+    GaussianMixture(VVV, 2 components, 2 features)
+    >>> mixture.log_density([[0.0, 0.0]]).round(3)
+    array([-3.181])
+    """
+
+    weights: Array
+    means: Array
+    structure: Structure
+    features: tuple[str, ...] | None
+    _compact: Array
+
+    def __init__(
+        self,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        structure: str | Structure = VVV,
+        features: Sequence[str] | None = None,
+    ) -> None:
+        structure = as_structure(structure)
+        w, mu, sigma = (np.array(a, np.float64) for a in (weights, means, covariances))
+        if mu.ndim != 2 or 0 in mu.shape:
+            raise ParameterError(f"means has shape {mu.shape}; give one row a component and one column a feature, (K, D)")
+        n_components, n_features = mu.shape
+        if w.shape != (n_components,):
+            raise ParameterError(f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)")
+        if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - 1.0) < 1e-3):
+            raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to one")
+        if not np.isfinite(mu).all():
+            raise ParameterError("means holds a value that is not finite")
+        compact_shape = structure.form.shape(n_components, n_features)
+        if sigma.shape == (n_components, n_features, n_features):
+            if not np.allclose(sigma, sigma.mT, rtol=1e-8, atol=1e-12 * float(np.abs(sigma).max())):
+                raise ParameterError("covariances holds a matrix that is not symmetric")
+            compact = structure.form.compress((sigma + sigma.mT) / 2.0)
+            if not np.allclose(structure.form.dense(compact, n_components, n_features), sigma, rtol=1e-6):
+                raise ParameterError(f"covariances are not {structure.name}; leave structure out, or give them so")
+        elif sigma.shape == compact_shape:
+            compact = sigma
+        else:
+            raise ParameterError(
+                f"covariances has shape {sigma.shape}; give ({n_components}, {n_features}, {n_features})"
+                + ("" if structure.form is FULL else f" or, for {structure.name}, {compact_shape}")
+            )
+        if features is not None and (len(features) != n_features or len(set(features)) != n_features):
+            raise ParameterError(f"features {list(features)} must be {n_features} different names")
+        self._state(w / w.sum(), mu, compact, structure, None if features is None else tuple(features))
+        try:
+            self._factor  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
+        except np.linalg.LinAlgError:
+            raise ParameterError("covariances holds a matrix that is not positive definite") from None
+
+    def _state(
+        self, weights: Array, means: Array, compact: Array, structure: Structure, features: tuple[str, ...] | None
+    ) -> None:
+        for array in (weights, means, compact):
+            array.flags.writeable = False
+        self.__dict__.update(weights=weights, means=means, _compact=compact, structure=structure, features=features)
+
+    @classmethod
+    def _of(
+        cls, weights: Array, means: Array, compact: Array, structure: Structure, features: tuple[str, ...] | None
+    ) -> GaussianMixture:
+        """A mixture of parameters that are known to be sound."""
+        mixture = cls.__new__(cls)
+        mixture._state(weights, means, compact, structure, features)
+        return mixture
+
+    @classmethod
+    def from_statistics(
+        cls,
+        statistics: SufficientStatistics,
+        structure: Structure,
+        prior: Prior | None = None,
+        features: tuple[str, ...] | None = None,
+    ) -> GaussianMixture:
+        """The M-step: the mixture of greatest expected likelihood, or posterior density, given the statistics.
+
+        No covariance falls below `SufficientStatistics.floor`; under that constraint it is still the maximum, so
+        EM stays monotone.
+        """
+        if statistics.form is not structure.form:
+            raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
+        mean, scatter, divisor = (
+            Evidence(statistics.mean, statistics.scatter, statistics.mass)
+            if prior is None
+            else prior.observe(statistics, structure)
+        )
+        empty = ~(divisor > np.finfo(np.float64).tiny)
+        if empty.any() and not structure.shared:
+            # No row speaks for these components: they keep their place with the covariance of everything.
+            scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), statistics.total.scatter, scatter)
+            divisor = np.where(empty, statistics.total.mass, divisor)
+        compact = structure.covariances(scatter, divisor, statistics.n_features)
+        compact = structure.form.lift(compact, statistics.floor)
+        weights = statistics.mass / statistics.mass.sum()
+        return cls._of(weights, mean.copy(), compact, structure, features)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a mixture does not change; make another one instead of setting {name!r}")
+
+    def __repr__(self) -> str:
+        components = f"{self.n_components} component{'s' * (self.n_components != 1)}"
+        return f"GaussianMixture({self.structure}, {components}, {self.n_features} feature{'s' * (self.n_features != 1)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrays = (self.weights.copy(), self.means.copy(), self._compact.copy())
+        return GaussianMixture._of, (*arrays, self.structure, self.features)
+
+    @property
+    def n_components(self) -> int:
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.means.shape[1]
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters: weights, means and those that the structure leaves to the covariances."""
+        return self.structure.n_parameters(self.n_components, self.n_features)
+
+    @property
+    def covariances(self) -> Array:
+        """The covariance matrices ``(K, D, D)``, in squared units of the data."""
+        dense = self.structure.form.dense(self._compact, self.n_components, self.n_features)
+        dense.flags.writeable = False
+        return dense
+
+    @property
+    def compact_covariances(self) -> Array:
+        """The covariances as the structure's form stores them; see `gmix.covariance.form`."""
+        return self._compact
+
+    @cached_property
+    def _factor(self) -> Array:
+        return self.structure.form.factor(self._compact)
+
+    @cached_property
+    def components(self) -> kernel.Components:
+        """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
+        form = self.structure.form
+        log_determinant = form.log_determinant(self._factor, self.n_components, self.n_features)
+        with np.errstate(divide="ignore"):
+            constants = np.log(self.weights) - log_determinant - self.n_features * np.log(2.0 * np.pi) / 2.0
+        return kernel.Components(form, constants, self.means, self._factor, form.whitener(self._factor))
+
+    def _rows(self, x: Any) -> NDArray[Any]:
+        framed = not isinstance(x, np.ndarray) and hasattr(x, "columns")
+        rows, names = as_rows(x, list(self.features) if framed and self.features else None)
+        if rows.shape[1] != self.n_features:
+            raise DataError(
+                f"the points have {rows.shape[1]} columns and the mixture has {self.n_features} features"
+                + (f" {list(self.features)}" if self.features else "")
+                + "; one point is written [[...]]"
+            )
+        check_finite(rows, names)
+        return rows
+
+    def log_density(self, x: Any, *, threads: int | None = None) -> Array:
+        """``log p(x)`` of each point ``(N, D)``, in nats: ``(N,)``. Raises `DataError` for NaN or a wrong width."""
+        return kernel.posterior(self._rows(x), self.components, False, threads)[0]
+
+    def density(self, x: Any, *, threads: int | None = None) -> Array:
+        """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``."""
+        return np.exp(self.log_density(x, threads=threads))
+
+    def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
+        """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``."""
+        posterior = kernel.posterior(self._rows(x), self.components, True, threads)[1]
+        assert posterior is not None
+        return posterior
+
+    def predict(self, x: Any, *, threads: int | None = None) -> NDArray[np.intp]:
+        """The most probable component ``(N,)`` of each point, counted from 0."""
+        rows = self._rows(x)
+        labels = np.empty(len(rows), np.intp)
+        for begin in range(0, len(rows), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            posterior = kernel.posterior(rows[block], self.components, True, threads)[1]
+            assert posterior is not None
+            labels[block] = posterior.argmax(1)
+        return labels
+
+    def sample(self, n: int, *, rng: Rng = None) -> Array:
+        """Draw ``n`` independent points ``(n, D)``.
+
+        >>> GaussianMixture([1.0], [[3.0]], [[[4.0]]]).sample(2, rng=7).round(3)
+        array([[3.597],
+               [2.452]])
+        """
+        return self.sample_labelled(n, rng=rng)[0]
+
+    def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
+        """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from."""
+        if not isinstance(n, (int, np.integer)) or n < 0:
+            raise ParameterError(f"n is {n!r}; give the number of points to draw")
+        generator = as_generator(rng)
+        labels = generator.choice(self.n_components, size=n, p=self.weights).astype(np.intp)
+        points = generator.standard_normal((n, self.n_features))
+        # A factor times noise: one component at a time, through the dense factor of that component alone.
+        for k in range(self.n_components):
+            mine = labels == k
+            factor = self.components.factor
+            mine_factor = factor if self.structure.form is TIED else factor[k : k + 1]
+            points[mine] = self.means[k] + self.structure.form.apply(mine_factor, points[None, mine])[0]
+        return points, labels
+
+    @property
+    def mean(self) -> Array:
+        """The mean ``(D,)`` of the whole distribution."""
+        return np.asarray(self.weights @ self.means)
+
+    @property
+    def covariance(self) -> Array:
+        """The covariance ``(D, D)`` of the whole distribution: within the components and between their means."""
+        between = self.means - self.mean
+        return np.asarray(np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between)
+
+    def marginal(self, features: Sequence[str | int]) -> GaussianMixture:
+        """The distribution of some of the features, by name or position, in the order given."""
+        chosen = self._positions(features)
+        names = tuple(self.features[i] for i in chosen) if self.features else None
+        dense = self.covariances[:, chosen][:, :, chosen]
+        compact = self.structure.form.compress(dense)
+        return self._of(self.weights, self.means[:, chosen], np.array(compact), self.structure, names)
+
+    def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
+        r"""The distribution of the other features, given the values of some.
+
+        .. math:: \mu_{k,a|b} = \mu_{k,a} + \Sigma_{k,ab} \Sigma_{k,bb}^{-1} (x_b - \mu_{k,b}), \qquad
+                  \Sigma_{k,a|b} = \Sigma_{k,aa} - \Sigma_{k,ab} \Sigma_{k,bb}^{-1} \Sigma_{k,ba}
+
+        and the weights are the responsibilities for ``x_b`` (Bishop, *Pattern Recognition and Machine Learning*,
+        equations 2.81 and 2.82).
+
+        >>> both = GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]], features=["a", "b"])
+        >>> both.condition({"b": 2.0}).means
+        array([[1.]])
+        """
+        given = self._positions(list(values))
+        rest = [i for i in range(self.n_features) if i not in given]
+        if not rest:
+            raise ParameterError("every feature is given a value; leave at least one free")
+        point = np.array([float(v) for v in values.values()])
+        weights = self.marginal(list(values)).responsibilities(point[None])[0]
+        dense = self.covariances
+        cross = dense[:, rest][:, :, given]
+        gain = np.linalg.solve(dense[:, given][:, :, given], cross.mT).mT
+        means = self.means[:, rest] + (gain @ (point - self.means[:, given])[..., None])[..., 0]
+        remaining = dense[:, rest][:, :, rest] - gain @ cross.mT
+        names = tuple(self.features[i] for i in rest) if self.features else None
+        compact = np.array(self.structure.form.compress((remaining + remaining.mT) / 2.0))
+        return self._of(weights, means, compact, self.structure, names)
+
+    def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
+        """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""
+        a = np.asarray(matrix, np.float64)
+        if a.ndim != 2 or a.shape[1] != self.n_features:
+            raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {self.n_features} features")
+        return GaussianMixture(self.weights, self.means @ a.T + np.asarray(offset), a @ self.covariances @ a.T)
+
+    def collapsed(self, statistics: SufficientStatistics) -> list[int]:
+        """The components whose covariance stands on the floor of these statistics."""
+        smallest = np.broadcast_to(self.structure.form.smallest(self._compact, statistics.floor), (self.n_components,))
+        return [int(k) for k in np.flatnonzero(smallest < 1.5)]
+
+    def plot(self, points: Any = None, **options: Any) -> Any:
+        """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
+        from gmix import plot
+
+        return plot.plot(self, points, **options)
+
+    def _positions(self, features: Sequence[str | int]) -> list[int]:
+        names = list(self.features or ())
+        positions = [f if isinstance(f, int) else choose_columns(names, [f])[0] for f in features]
+        if not positions or len(set(positions)) != len(positions) or not all(0 <= i < self.n_features for i in positions):
+            raise ParameterError(f"{list(features)} must be one or more different features, by name or 0..{self.n_features - 1}")
+        return positions

@@ -1,0 +1,135 @@
+"""Priors: statistics of rows not seen, with the divisors that they imply. They turn maximum likelihood into MAP."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.covariance import DIAGONAL, SPHERICAL, Structure
+from gmix.errors import ParameterError
+from gmix.kernel import Components
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["Evidence", "NormalInverseWishart", "Prior"]
+
+Array = NDArray[np.float64]
+
+
+class Evidence(NamedTuple):
+    """What an M-step reads: rows and prior together."""
+
+    mean: Array  # (K, D)
+    scatter: Array  # about the mean, in the structure's form
+    divisor: Array  # (K,) what the scatter is divided by
+
+
+class Prior(ABC):
+    """Statistics not yet observed. A prior is one more term of the sum that EM is."""
+
+    @abstractmethod
+    def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        """Add the prior to the statistics of the rows."""
+
+    @abstractmethod
+    def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
+        """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
+
+
+@dataclass(frozen=True, eq=False)
+class NormalInverseWishart(Prior):
+    r"""The conjugate prior of Fraley & Raftery (2007), *Journal of Classification* 24:155, equations 8 to 13.
+
+    .. math:: \Sigma_k \sim \mathrm{IW}(\nu, \Lambda), \qquad \mu_k \mid \Sigma_k \sim N(\mu_0, \Sigma_k / \kappa)
+
+    With it no component collapses: each is as if it had seen `mean_strength` rows at `mean`, and a scatter `scale`
+    from about `degrees_of_freedom` rows. Diagonal and spherical structures take the diagonal of `scale` and its mean,
+    with inverse-gamma priors. What is not given follows mclust: the mean of the data, a strength of 0.01, ``D + 2``
+    degrees of freedom, and the covariance of the data divided by ``K ** (2 / D)``.
+
+    Parameters
+    ----------
+    mean : ``(D,)`` or None.
+    mean_strength : kappa, in rows.
+    degrees_of_freedom : nu, above ``D - 1``, or None.
+    scale : Lambda, ``(D, D)``, in squared units of the data, or None.
+    strength : the power that the prior's density is raised to; at zero there is no prior.
+
+    >>> import gmix
+    >>> fit = gmix.fit([[0.0], [1.0], [5.0], [5.0]], components=2, covariance="full",
+    ...                prior=gmix.NormalInverseWishart(), rng=0)
+    >>> fit.findings
+    ()
+    """
+
+    mean: ArrayLike | None = None
+    mean_strength: float = 0.01
+    degrees_of_freedom: float | None = None
+    scale: ArrayLike | None = None
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.mean_strength) and self.mean_strength >= 0):
+            raise ParameterError(f"mean_strength is {self.mean_strength}; it counts rows and cannot be negative")
+        if not (np.isfinite(self.strength) and self.strength >= 0):
+            raise ParameterError(f"strength is {self.strength}; it must be zero or more")
+
+    def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        rows, form = self.mean_strength * self.strength, statistics.form
+        total = statistics.mass + rows
+        with np.errstate(invalid="ignore"):
+            share = np.where(total > 0, rows / total, 0.0)
+        step = self._mean(statistics) - statistics.mean
+        pulled = form.outer(statistics.mass * share, step)
+        return Evidence(
+            statistics.mean + share[:, None] * step,
+            statistics.scatter + pulled + self.strength * self._scale(statistics, structure),
+            statistics.mass + self.strength * self._divisor(statistics, structure),
+        )
+
+    def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
+        if self.strength == 0:
+            return 0.0
+        form, (n_components, n_features) = mixture.form, mixture.means.shape
+        pulled = form.outer(np.full(n_components, self.mean_strength), mixture.means - self._mean(statistics))
+        scatter = pulled + self._scale(statistics, structure)
+        log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
+        quadratic = form.trace(form.congruence(mixture.whitener, scatter))
+        divisor = np.broadcast_to(self._divisor(statistics, structure), log_determinant.shape)
+        return -self.strength * float(divisor @ log_determinant + quadratic / 2.0)
+
+    def _mean(self, statistics: SufficientStatistics) -> Array:
+        if self.mean is None:
+            return statistics.total.mean[0]
+        mean = np.asarray(self.mean, np.float64)
+        if mean.shape != (statistics.n_features,):
+            raise ParameterError(f"the prior's mean has shape {mean.shape}; the data has {statistics.n_features} columns")
+        return mean
+
+    def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
+        d = statistics.n_features
+        if self.scale is None:
+            total = statistics.total
+            unbiased = structure.covariances(total.scatter, np.maximum(total.mass - 1.0, 1.0), d)
+            return np.asarray(unbiased / statistics.n_components ** (2.0 / d))
+        scale = np.asarray(self.scale, np.float64)
+        if scale.shape != (d, d) or not np.allclose(scale, scale.T) or np.linalg.eigvalsh(scale)[0] < 0:
+            raise ParameterError(f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues")
+        return structure.form.compress(scale[None])
+
+    def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
+        """What the density adds to each component's divisor: one for its mean, the rest for its covariance."""
+        d = statistics.n_features
+        freedom = d + 2.0 if self.degrees_of_freedom is None else float(self.degrees_of_freedom)
+        if not freedom > d - 1:
+            raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
+        if structure.form is DIAGONAL:
+            covariance = freedom + 2.0
+        elif structure.form is SPHERICAL:
+            covariance = (freedom + 2.0) / d
+        else:
+            covariance = freedom + d + 1.0
+        return np.asarray(1.0 + covariance / (statistics.n_components if structure.shared else 1))

@@ -1,0 +1,74 @@
+"""Rows in memory: an array, a memory map or a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix import kernel
+from gmix.errors import DataError, ParameterError
+from gmix.mixture import GaussianMixture
+from gmix.rows import as_rows, as_weights, check_finite
+from gmix.sources.source import Source
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["MemorySource", "expect"]
+
+
+class MemorySource(Source):
+    """A table in memory. The array is used where it lies and never copied.
+
+    Raises `DataError` for an empty table, NaN or infinite values, text, or weights that do not fit.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        sample_weight: ArrayLike | None = None,
+        columns: list[str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.array, self.features = as_rows(data, columns)
+        self.n_rows, self.n_features = self.array.shape
+        if self.n_rows == 0:
+            raise DataError("the table has no rows; gmix needs at least one")
+        check_finite(self.array, self.features)
+        self.weight = as_weights(sample_weight, self.n_rows)
+        self.threads = threads
+
+    def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
+        return kernel.expect(self.array, [m.components for m in mixtures], self.weight, self.threads)
+
+    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        chosen: NDArray[np.intp] | slice = slice(None)
+        if self.weight is not None and not (self.weight > 0).all():
+            chosen = np.flatnonzero(self.weight)
+        count = self.n_rows if isinstance(chosen, slice) else len(chosen)
+        if count > n:
+            subset = np.sort(rng.choice(count, size=n, replace=False))
+            chosen = subset if isinstance(chosen, slice) else chosen[subset]
+        return self.array[chosen], None if self.weight is None else self.weight[chosen]
+
+
+def expect(
+    block: Any, mixtures: Sequence[GaussianMixture], *, sample_weight: ArrayLike | None = None, threads: int | None = None
+) -> list[SufficientStatistics]:
+    """The E-step of a block of rows ``(N, D)`` under each of several mixtures: what to add up on any engine.
+
+    With ``+`` on the results and `GaussianMixture.from_statistics` it is all that EM needs.
+
+    >>> import gmix
+    >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+    >>> [statistics] = gmix.expect([[0.0], [1.0], [4.0]], [mixture])
+    >>> statistics.mass.round(3)
+    array([1.982, 1.018])
+    """
+    source = MemorySource(block, sample_weight=sample_weight, threads=threads)
+    for mixture in mixtures:
+        if mixture.n_features != source.n_features:
+            raise ParameterError(f"{mixture} does not fit rows of {source.n_features} columns")
+    return source.expect(mixtures)

@@ -1,0 +1,35 @@
+"""The contract of a source: where rows live, and how they are asked for statistics."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.mixture import GaussianMixture
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["Source"]
+
+
+class Source(ABC):
+    """Where rows live.
+
+    # Implementation
+    A source is read many times, and must give the same rows in the same order each time.
+    """
+
+    n_rows: int
+    n_features: int
+    features: tuple[str, ...] | None
+
+    @abstractmethod
+    def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
+        """The E-step of each mixture over all rows, in one pass."""
+
+    @abstractmethod
+    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """A sub-sample of at most ``n`` rows that have weight, in their order, and their weights."""
