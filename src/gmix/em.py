@@ -16,6 +16,9 @@ from gmix.statistics import SufficientStatistics
 
 __all__ = ["Expect", "Reason", "Run", "Stop", "expectation_maximization"]
 
+_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+_FALL = 1e-11  # of the objective; a greater fall than this is no rounding
+_REST = 1e-9  # standard deviations; means that move less are at rest
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
 
 
@@ -49,11 +52,14 @@ class Stop:
         if self.max_iterations < 0:
             raise ParameterError(f"max_iterations is {self.max_iterations!r}; it must be zero or more")
 
-    def reason(self, history: Sequence[float], mass: float) -> Reason | None:
-        """Look at the objectives reached so far, the newest last, on rows of this total mass."""
+    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool]) -> Reason | None:
+        """Look at the objectives reached so far, the newest last, on rows of this total mass.
+
+        Where the objective no longer rises above rounding, `still` is asked whether the parameters rest too.
+        """
         if len(history) > 1:
             gain = history[-1] - history[-2]
-            if gain <= np.finfo(np.float64).eps * abs(history[-1]):
+            if gain <= _ROUNDING * abs(history[-1]) and still():
                 return Reason.STATIONARY
             ahead = gain
             if len(history) > 2:
@@ -96,16 +102,23 @@ class _Climb:
         """Take one more E-step into the account, unless it fell."""
         log_prior = prior.log_density(mixture.components, statistics, mixture.structure) if prior else 0.0
         objective = statistics.log_likelihood + log_prior
-        if self.history and not objective >= self.history[-1]:  # only rounding can do this, so the top is reached
-            self.reason = Reason.STATIONARY
+        if self.history and not objective >= self.history[-1] - _FALL * abs(objective):
+            self.reason = Reason.STATIONARY  # no digits are left to climb by, so this is the top
             return
-        self.mixture, self.statistics, self.log_prior = mixture, statistics, log_prior
+        before, self.mixture = self.mixture, mixture
+        self.statistics, self.log_prior = statistics, log_prior
         self.history.append(objective)
-        self.reason = stop.reason(self.history, float(statistics.mass.sum()))
+        self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: _still(before, mixture))
 
     def finish(self) -> Run:
         assert self.statistics is not None and self.reason is not None
         return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason)
+
+
+def _still(before: GaussianMixture, after: GaussianMixture) -> bool:
+    """Do two mixtures have the same means and weights, up to what shows in no digit that matters?"""
+    moved = after.structure.form.apply(after.components.whitener, after.means - before.means)
+    return bool(np.abs(moved).max() < _REST and np.abs(after.weights - before.weights).max() < _REST)
 
 
 def expectation_maximization(

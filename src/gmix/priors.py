@@ -48,7 +48,8 @@ class NormalInverseWishart(Prior):
     With it no component collapses: each is as if it had seen `mean_strength` rows at `mean`, and a scatter `scale`
     from about `degrees_of_freedom` rows. Diagonal and spherical structures take the diagonal of `scale` and its mean,
     with inverse-gamma priors. What is not given follows mclust: the mean of the data, a strength of 0.01, ``D + 2``
-    degrees of freedom, and the covariance of the data divided by ``K ** (2 / D)``.
+    degrees of freedom, and the covariance of the data (for diagonal and spherical structures its mean variance) divided
+    by ``K ** (2 / D)``.
 
     Parameters
     ----------
@@ -114,6 +115,8 @@ class NormalInverseWishart(Prior):
         if self.scale is None:
             total = statistics.total
             unbiased = structure.covariances(total.scatter, np.maximum(total.mass - 1.0, 1.0), d)
+            if structure.form is DIAGONAL:  # mclust's default is round for diagonal structures too
+                unbiased = np.full_like(unbiased, unbiased.mean())
             return np.asarray(unbiased / statistics.n_components ** (2.0 / d))
         scale = np.asarray(self.scale, np.float64)
         if scale.shape != (d, d) or not np.allclose(scale, scale.T) or np.linalg.eigvalsh(scale)[0] < 0:
