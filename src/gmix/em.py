@@ -61,7 +61,7 @@ class Stop:
             gain = history[-1] - history[-2]
             if gain <= _ROUNDING * abs(history[-1]) and still():
                 return Reason.STATIONARY
-            ahead = gain
+            ahead = np.inf  # two E-steps cannot tell how long the way is
             if len(history) > 2:
                 before = history[-2] - history[-3]
                 ahead = gain**2 / (before - gain) if gain < before else np.inf

@@ -15,7 +15,7 @@ from gmix.em import Run, Stop, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
-from gmix.start import Start
+from gmix.start import KMeansPlusPlus, Start
 
 __all__ = ["Candidate", "Search", "search"]
 
@@ -95,30 +95,58 @@ def search(
     rng: np.random.Generator,
     watch: Callable[[Sequence[Any]], None] | None = None,
 ) -> Search:
-    """Climb from every start of every structure and count, and keep the best of each."""
-    candidates = []
-    for structure in structures:
-        for n_components in components:
+    """Climb from every start of every structure and count, and keep the best of each.
+
+    Where starts are made rather than given, a candidate also starts from its poorer neighbours: a simpler structure's
+    best mixture set free, and the best with fewer components, each component split in turn. So without a prior a richer
+    candidate never ends below a poorer one.
+    """
+    explore = isinstance(start, KMeansPlusPlus)
+    sample = _sample(source, rng) if explore else source
+    best: dict[tuple[Structure, int], Candidate] = {}
+    for n_components in sorted(components):
+        for structure in sorted(structures, key=lambda s: s.n_parameters(n_components, source.n_features)):
             began = time.perf_counter()
             first = start.mixtures(source, n_components, structure, prior, rng)
-            if len(first) > 1:
-                first = _finalists(source, first, prior, rng)
+            poorer: list[GaussianMixture] = []
+            if explore:
+                simpler = [s for s in structures if s is not structure and s.within(structure)]
+                poorer = [_free(best[s, n_components].run.mixture, structure) for s in simpler]
+                fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
+                if fewer is not None:
+                    smaller = best[structure, fewer].run.mixture
+                    poorer.append(_grow(smaller, n_components))
+                    if fewer == n_components - 1:
+                        first += [_split(smaller, k) for k in np.flatnonzero(smaller.weights)]
+                first = _finalists(sample, first + poorer, prior) if len(first) > 1 else first
             runs = expectation_maximization(first, source.expect, stop, prior, watch)
-            collapsed = [run.mixture.collapsed(run.statistics) for run in runs]
-            best = min(range(len(runs)), key=lambda i: (bool(collapsed[i]), -runs[i].objective))
-            optima = tuple(sorted((run.objective for run in runs), reverse=True))
-            candidates.append(Candidate(runs[best], optima, tuple(collapsed[best]), time.perf_counter() - began))
-    return Search(tuple(candidates))
+            if poorer and prior is None:
+                # The short climbs may have passed over a neighbour that is still ahead of what they found.
+                reached = max(run.objective for run in runs)
+                ahead = [m for m in poorer if source.expect([m])[0].log_likelihood > reached]
+                runs += expectation_maximization(ahead, source.expect, stop, prior, watch)
+            best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
+    return Search(tuple(best[s, k] for s in structures for k in sorted(components)))
 
 
-def _finalists(
-    source: Source, mixtures: list[GaussianMixture], prior: Prior | None, rng: np.random.Generator
-) -> list[GaussianMixture]:
+def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
+    """The best of several runs; one that did not collapse is better than one that did."""
+    collapsed = [run.mixture.collapsed(run.statistics) for run in runs]
+    best = min(range(len(runs)), key=lambda i: (bool(collapsed[i]), -runs[i].objective))
+    optima = tuple(sorted((run.objective for run in runs), reverse=True))
+    return Candidate(runs[best], optima, tuple(collapsed[best]), seconds)
+
+
+def _sample(source: Source, rng: np.random.Generator) -> Source:
+    """Rows enough for short climbs."""
+    if source.n_rows <= _ROWS:
+        return source
+    rows, weight = source.rows(_ROWS, rng)
+    return MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
+
+
+def _finalists(sample: Source, mixtures: list[GaussianMixture], prior: Prior | None) -> list[GaussianMixture]:
     """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
-    sample = source
-    if source.n_rows > _ROWS:
-        rows, weight = source.rows(_ROWS, rng)
-        sample = MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
     runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior)
     ranked = sorted(runs, key=lambda run: (bool(run.mixture.collapsed(run.statistics)), -run.objective))
     finalists: list[Run] = []
@@ -128,3 +156,37 @@ def _finalists(
         if len(finalists) < _FINALISTS and all(abs(run.objective - other.objective) > near for other in finalists):
             finalists.append(run)
     return [run.mixture for run in finalists]
+
+
+def _free(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
+    """The same distribution, under a structure that allows more."""
+    dense = mixture.covariances
+    return GaussianMixture(mixture.weights, mixture.means, dense, structure, mixture.features)
+
+
+def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
+    """The same distribution, its heaviest components written twice with half the weight."""
+    order = list(range(mixture.n_components))
+    weights = list(mixture.weights)
+    while len(order) < n_components:
+        heaviest = int(np.argmax(weights))
+        weights[heaviest] /= 2.0
+        weights.append(weights[heaviest])
+        order.append(order[heaviest])
+    dense = mixture.covariances[order]
+    return GaussianMixture(weights, mixture.means[order], dense, mixture.structure, mixture.features)
+
+
+def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
+    """One more component: the k-th cut across its longest axis, so that mean and covariance of the two stay its own."""
+    dense, means = mixture.covariances.copy(), mixture.means
+    values, vectors = np.linalg.eigh(dense[k])
+    step = np.sqrt(values[-1]) / 2.0 * vectors[:, -1]
+    if not mixture.structure.shared:
+        dense[k] -= np.outer(step, step)
+    weights = np.append(mixture.weights, mixture.weights[k] / 2.0)
+    weights[k] /= 2.0
+    covariances = mixture.structure.form.compress(np.concatenate([dense, dense[k : k + 1]]))
+    moved = np.vstack([means, means[k] - step])
+    moved[k] += step
+    return GaussianMixture(weights, moved, covariances, mixture.structure, mixture.features)

@@ -48,6 +48,10 @@ class Structure(ABC):
         The divisors are the components' masses, plus what a prior adds to them.
         """
 
+    def within(self, other: Structure) -> bool:
+        """Is every mixture of this structure also one of the other's? Identity < equal < variable, letter by letter."""
+        return all("IEV".index(mine) <= "IEV".index(theirs) for mine, theirs in zip(self.code, other.code, strict=True))
+
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the whole mixture: ``K - 1`` weights, ``K * D`` means, and the covariances'."""
         return n_components - 1 + n_components * n_features + self.n_covariance_parameters(n_components, n_features)
