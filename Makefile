@@ -1,0 +1,38 @@
+# Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench clean
+
+PYTHON ?= python3
+bin := .venv/bin
+
+help:  ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: .venv/built  ## build everything and show it: pictures, a report and their data in demo/
+	$(bin)/gmix demo --out demo/
+
+test: .venv/built  ## run the tests
+	$(bin)/python -m pytest
+
+lint: .venv/installed  ## check style and formatting
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+
+types: .venv/built  ## check types
+	$(bin)/mypy
+
+bench: .venv/built  ## time the library (minutes)
+	$(bin)/python -m benchmarks
+
+clean:  ## remove whatever make made
+	rm -rf .venv build demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/installed: requirements.lock
+	$(PYTHON) -m venv --clear .venv || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	$(bin)/python -m pip install --disable-pip-version-check --quiet -r requirements.lock
+	touch $@
+
+# Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.
+.venv/built: .venv/installed pyproject.toml CMakeLists.txt $(wildcard native/*)
+	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
+	touch $@
