@@ -1,12 +1,12 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint types docs bench bench-peers clean
 
 PYTHON ?= python3
 bin := .venv/bin
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: .venv/built  ## build everything and show it: pictures, a report and their data in demo/
 	$(bin)/gmix demo --out demo/
@@ -21,8 +21,15 @@ lint: .venv/installed  ## check style and formatting
 types: .venv/built  ## check types
 	$(bin)/mypy
 
-bench: .venv/built  ## time the library (minutes)
-	$(bin)/python -m benchmarks
+docs: .venv/built  ## build the pages into docs/build/
+	$(bin)/sphinx-build -W --keep-going -q docs docs/build
+
+bench: .venv/built  ## time gmix beside scikit-learn (half an hour)
+	$(bin)/python benchmarks/compare.py --peers gmix,sklearn --out benchmarks/results.md
+
+bench-peers: .venv/built  ## the same with the peers that install (an hour)
+	$(bin)/python -m pip install --disable-pip-version-check --quiet scikit-learn-intelex
+	$(bin)/python benchmarks/compare.py --peers gmix,sklearn,onedal --out benchmarks/results.md
 
 clean:  ## remove whatever make made
 	rm -rf .venv build demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
