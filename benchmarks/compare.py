@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from peers import PEERS
 from workloads import WORKLOADS, Workload
 
@@ -88,8 +87,9 @@ def table(chosen: list[int], peers: list[str], repeats: int, threads: int) -> st
         for peer, m in middle.items():
             times = [run["nanoseconds"] for run in runs[peer]]
             ratio = f"{m['nanoseconds'] / middle['gmix']['nanoseconds']:.1f}" if "gmix" in middle else ""
+            spread = f"[{min(times):.4g}, {max(times):.4g}]"
             lines.append(
-                f"| {WORKLOADS[index]} | {peer} | {m['nanoseconds']:.4g} [{min(times):.4g}, {max(times):.4g}] | {ratio} "
+                f"| {WORKLOADS[index]} | {peer} | {m['nanoseconds']:.4g} {spread} | {ratio} "
                 f"| {m['log_likelihood']:.9g} | {m['memory']:.0f} | {m['share']:.0%} |"
             )
             print(lines[-1], flush=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-
 from workloads import Workload
 
 Rows = NDArray[np.floating]
@@ -27,7 +26,7 @@ def gmix(workload: Workload, rows: Rows, start: Start, iterations: int, threads:
     return fit.log_likelihood / len(rows)
 
 
-def sklearn(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> float:
+def sklearn(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> float:  # noqa: ARG001
     from sklearn.mixture import GaussianMixture
 
     weights, means, covariances = start

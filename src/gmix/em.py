@@ -12,6 +12,7 @@ import numpy as np
 from gmix.errors import ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
+from gmix.rows import is_number
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["Expect", "Reason", "Run", "Stop", "expectation_maximization"]
@@ -47,10 +48,10 @@ class Stop:
     max_iterations: int = 1000
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.tolerance) and self.tolerance >= 0):
+        if not (is_number(self.tolerance) and self.tolerance >= 0):
             raise ParameterError(f"tolerance is {self.tolerance!r}; give nats per row, zero or more")
-        if self.max_iterations < 0:
-            raise ParameterError(f"max_iterations is {self.max_iterations!r}; it must be zero or more")
+        if not (isinstance(self.max_iterations, (int, np.integer)) and self.max_iterations >= 0):
+            raise ParameterError(f"max_iterations is {self.max_iterations!r}; give a whole number, zero or more")
 
     def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool]) -> Reason | None:
         """Look at the objectives reached so far, the newest last, on rows of this total mass.
@@ -102,6 +103,10 @@ class _Climb:
         """Take one more E-step into the account, unless it fell."""
         log_prior = prior.log_density(mixture.components, statistics, mixture.structure) if prior else 0.0
         objective = statistics.log_likelihood + log_prior
+        if not np.isfinite(objective):
+            raise ParameterError(
+                f"the rows are so far from the start, a {mixture}, that their density under it is zero; start nearer"
+            )
         if self.history and not objective >= self.history[-1] - _FALL * abs(objective):
             self.reason = Reason.STATIONARY  # no digits are left to climb by, so this is the top
             return
@@ -111,12 +116,13 @@ class _Climb:
         self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: _still(before, mixture))
 
     def finish(self) -> Run:
-        assert self.statistics is not None and self.reason is not None
+        assert self.statistics is not None
+        assert self.reason is not None
         return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason)
 
 
 def _still(before: GaussianMixture, after: GaussianMixture) -> bool:
-    """Do two mixtures have the same means and weights, up to what shows in no digit that matters?"""
+    """Say whether two mixtures have the same means and weights, up to what shows in no digit that matters."""
     moved = after.structure.form.apply(after.components.whitener, after.means - before.means)
     return bool(np.abs(moved).max() < _REST and np.abs(after.weights - before.weights).max() < _REST)
 

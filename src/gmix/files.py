@@ -17,6 +17,7 @@ from gmix.em import Reason
 from gmix.errors import GmixError, ModelFileError
 from gmix.fit import Finding, Fit
 from gmix.mixture import GaussianMixture
+from gmix.rows import is_number
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["load", "save"]
@@ -54,14 +55,15 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
         "findings": [[finding.name, finding.message] for finding in fit.findings],
     }
     target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=1)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise
 
 
@@ -84,56 +86,63 @@ def load(path: str | PathLike[str]) -> Fit:
         raise ModelFileError(f"{path} is not a gmix model, or is damaged ({error}); save the fit again") from None
     if not isinstance(document, dict) or document.get("format") != "gmix":
         raise ModelFileError(f"{path} is not a gmix model; give a file that fit.save or gmix fit --out wrote")
-    if document.get("version") != _VERSION:
-        raise ModelFileError(
-            f"{path} has version {document.get('version')!r} and this gmix reads {_VERSION}; install a newer gmix"
-        )
+    version = document.get("version")
+    if type(version) is not int or version < 1:
+        raise ModelFileError(f"{path} says no version; save the fit again")
+    if version > _VERSION:
+        raise ModelFileError(f"{path} has version {version} and this gmix reads {_VERSION}; install a newer gmix")
     try:
         return _fit(document)
-    except (GmixError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (GmixError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path} is damaged ({type(error).__name__}: {error}); save the fit again") from None
 
 
 def _fit(document: dict[str, Any]) -> Fit:
     stated, counted = document["mixture"], document["statistics"]
-    code = structure(str(stated["structure"]))
-    features = stated["features"]
-    checked = GaussianMixture(
-        stated["weights"], stated["means"], stated["covariances"], code, None if features is None else _names(features)
-    )
+    code, features = structure(stated["structure"]), stated["features"]
+    _expect(features is None or isinstance(features, list), "the features are not a list of names")
+    checked = GaussianMixture(stated["weights"], stated["means"], stated["covariances"], code, features)
     n_components, n_features = checked.means.shape
     # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
-    mixture = GaussianMixture._of(
-        np.array(stated["weights"], np.float64), checked.means, checked.compact_covariances, code, checked.features
-    )
+    weights = _array(stated["weights"], (n_components,))
+    _expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
+    mixture = GaussianMixture.unchecked(weights, checked.means, checked.compact_covariances, code, checked.features)
+    mass = _array(counted["mass"], (n_components,))
+    _expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
     statistics = SufficientStatistics(
         code.form,
-        _array(counted["mass"], (n_components,)),
+        mass,
         _array(counted["mean"], (n_components, n_features)),
         _array(counted["scatter"], code.form.shape(n_components, n_features)),
-        float(counted["log_likelihood"]),
+        _number(counted["log_likelihood"]),
     )
+    history = tuple(_number(value) for value in document["history"])
+    _expect(len(history) > 0, "the history is empty")
+    n_rows = document["n_rows"]
+    _expect(type(n_rows) is int and n_rows > 0, "n_rows is not a count")
+    findings = tuple(Finding(name, message) for name, message in document["findings"])
+    _expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
     return Fit(
-        mixture,
-        statistics,
-        float(document["log_prior"]),
-        tuple(float(value) for value in document["history"]),
-        Reason[document["reason"]],
-        int(document["n_rows"]),
-        tuple(Finding(str(name), str(message)) for name, message in document["findings"]),
+        mixture, statistics, _number(document["log_prior"]), history, Reason[document["reason"]], n_rows, findings
     )
 
 
-def _names(features: list[Any]) -> list[str]:
-    if not all(isinstance(name, str) for name in features):
-        raise ValueError("a feature's name is not text")
-    return features
+def _expect(sound: bool, otherwise: str) -> None:
+    if not sound:
+        raise ModelFileError(otherwise)
+
+
+def _number(value: Any) -> float:
+    _expect(is_number(value), "a number is missing")
+    return float(value)
 
 
 def _array(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     array = np.array(values, np.float64)
-    if array.shape != shape or not np.isfinite(array).all():
-        raise ValueError(f"an array has shape {array.shape} instead of {shape}, or holds a value that is not finite")
+    _expect(
+        array.shape == shape and bool(np.isfinite(array).all()),
+        f"an array has shape {array.shape} instead of {shape}, or holds a value that is not finite",
+    )
     return array
 
 

@@ -168,8 +168,8 @@ def fit(
 ) -> Fit:
     """Find the sum of Gaussians that describes a table, by EM.
 
-    Parameters
-    ----------
+    Arguments:
+    ---------
     data : array ``(N, D)`` of float32 or float64 in any memory order, a DataFrame, or the path of a CSV or Parquet
         file. A sequence of N numbers is one column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses.
@@ -183,7 +183,7 @@ def fit(
     threads : how many to use at most; None for every processor that this process may use. The result is the same.
     rng : a seed or a `numpy.random.Generator` for the starts.
 
-    Raises
+    Raises:
     ------
     DataError
         for a table that cannot be used as it is; the message says which row and column, and what to do.
@@ -199,13 +199,17 @@ def fit(
     stop = Stop(tolerance, max_iterations)
     source = _source(data, sample_weight, columns, threads)
     way = as_start(start)
+    if not (prior is None or isinstance(prior, Prior)):
+        raise ParameterError(f"prior is {prior!r}; give a gmix.NormalInverseWishart, or None for maximum likelihood")
     counts = _counts(components, way)
     structures = _structures(covariance, way, source.n_features)
     findings = []
     if components == "auto" or len(counts) > 1:
         kept = [k for k in counts if k <= source.n_rows] or counts[:1]
         if len(kept) < len(counts):
-            findings.append(Finding("range cut", f"the table has {source.n_rows} rows, so at most that many components"))
+            findings.append(
+                Finding("range cut", f"the table has {source.n_rows} rows, so at most that many components")
+            )
         counts = kept
     if max(counts) > source.n_rows:
         raise DataError(
@@ -248,18 +252,20 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
         if components != "auto":
             raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
         return list(_AUTO) if implied is None else [implied]
-    counts = [components] if isinstance(components, (int, np.integer)) else list(components)
+    counts = [components] if not isinstance(components, Iterable) else list(components)
     if not counts or not all(isinstance(k, (int, np.integer)) and k > 0 for k in counts):
         raise ParameterError(f"components is {components!r}; give whole numbers above zero")
     return sorted({int(k) for k in counts})
 
 
-def _structures(covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int) -> list[Structure]:
+def _structures(
+    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int
+) -> list[Structure]:
     if isinstance(covariance, str) and covariance == "auto":
         if isinstance(start, GivenMixture):
             return [start.mixture.structure]
         return [EEE, VVV] if n_features == 1 else list(STRUCTURES)  # one variance is all that one column can have
-    if isinstance(covariance, (str, Structure)):
+    if isinstance(covariance, str) or not isinstance(covariance, Iterable):
         return [as_structure(covariance)]
     chosen = list(dict.fromkeys(as_structure(c) for c in covariance))
     if not chosen:
@@ -268,18 +274,19 @@ def _structures(covariance: str | Structure | Iterable[str | Structure], start: 
 
 
 def _findings(run: Run, collapsed: Iterable[int]) -> list[Finding]:
-    findings = []
-    empty = [int(k) for k in np.flatnonzero(run.statistics.mass <= 0)]
-    for k in empty:
-        findings.append(Finding("empty component", f"component {k} has no rows; ask for fewer components"))
-    for k in collapsed:
-        findings.append(
-            Finding(
-                "collapsed component",
-                f"component {k} ({run.statistics.mass[k]:.4g} rows) has no width in some direction: repeated rows or a "
-                "column that follows from others; ask for fewer components, a simpler covariance, or give a prior",
-            )
+    mass = run.statistics.mass
+    findings = [
+        Finding("empty component", f"component {k} has no rows; ask for fewer components")
+        for k in np.flatnonzero(mass <= 0)
+    ]
+    findings += [
+        Finding(
+            "collapsed component",
+            f"component {k} ({mass[k]:.4g} rows) has no width in some direction: repeated rows or a column that "
+            "follows from others; ask for fewer components, a simpler covariance, or give a prior",
         )
+        for k in collapsed
+    ]
     if run.reason is Reason.ITERATION_LIMIT:
         findings.append(Finding("not converged", run.reason.value))
     return findings

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.covariance import Form
+from gmix.errors import ParameterError
 from gmix.statistics import SufficientStatistics
 
 try:
@@ -29,7 +30,7 @@ _BLOCK = 2048  # rows that the twin looks at together
 
 
 class Components(NamedTuple):
-    """A mixture as the kernel sees it: ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |W_k (x - mu_k)|^2 / 2``."""
+    """A mixture as the kernel sees it: ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |z|^2 / 2``."""
 
     form: Form
     log_constants: Array  # (K,)
@@ -52,12 +53,13 @@ def expect(
 ) -> list[SufficientStatistics]:
     """The E-step: statistics of ``rows (N, D)`` under each mixture, in one pass over the rows.
 
-    The bits of the result do not depend on `threads`.
+    The bits of the result do not depend on `threads`. A row of weight zero adds nothing, wherever it lies.
     """
+    threads = _at_most(threads)
     if _native is None:
         return expect_numpy(rows, mixtures, sample_weight)
     raw = [(m.form.code, m.log_constants, m.means, m.whitener) for m in mixtures]
-    sums = _native.expect(rows, raw, sample_weight, threads or 0)
+    sums = _native.expect(rows, raw, sample_weight, threads)
     return [_statistics(m, _Sums(*s)) for m, s in zip(mixtures, sums, strict=True)]
 
 
@@ -65,11 +67,21 @@ def posterior(
     rows: Rows, mixture: Components, responsibilities: bool, threads: int | None = None
 ) -> tuple[Array, Array | None]:
     """The log density ``(N,)`` of each row and, if wanted, its responsibilities ``(N, K)``."""
+    threads = _at_most(threads)
     if _native is None:
         return posterior_numpy(rows, mixture, responsibilities)
     raw = (mixture.form.code, mixture.log_constants, mixture.means, mixture.whitener)
-    log_density, posteriors = _native.posterior(rows, raw, responsibilities, threads or 0)
+    log_density, posteriors = _native.posterior(rows, raw, responsibilities, threads)
     return log_density, posteriors
+
+
+def _at_most(threads: int | None) -> int:
+    """How many threads may be used; zero for every processor."""
+    if threads is None:
+        return 0
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ParameterError(f"threads is {threads!r}; give a whole number above zero, or None for every processor")
+    return int(threads)
 
 
 def expect_numpy(
@@ -107,6 +119,7 @@ def _posterior(rows: Rows, mixture: Components) -> tuple[Array, Array, Array]:
     return z, np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a row may be far from a stated mixture; then the likelihood says so
 def _expect_one(rows: Rows, mixture: Components, sample_weight: Array | None) -> SufficientStatistics:
     n_components, n_features = mixture.means.shape
     mass, first = np.zeros(n_components), np.zeros((n_components, n_features))
@@ -114,8 +127,11 @@ def _expect_one(rows: Rows, mixture: Components, sample_weight: Array | None) ->
     log_likelihood = 0.0
     for begin in range(0, len(rows), _BLOCK):
         block = slice(begin, begin + _BLOCK)
-        z, log_density, responsibilities = _posterior(rows[block], mixture)
-        weight = np.ones(len(log_density)) if sample_weight is None else sample_weight[block]
+        points = rows[block]
+        weight = np.ones(len(points)) if sample_weight is None else sample_weight[block]
+        if not weight.all():
+            points, weight = points[weight > 0], weight[weight > 0]
+        z, log_density, responsibilities = _posterior(points, mixture)
         share = (responsibilities * weight[:, None]).T  # (K, N)
         mass += share.sum(1)
         first += (share[:, None, :] @ z)[:, 0]
@@ -124,6 +140,7 @@ def _expect_one(rows: Rows, mixture: Components, sample_weight: Array | None) ->
     return _statistics(mixture, _Sums(mass, first, second, log_likelihood))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _statistics(mixture: Components, sums: _Sums) -> SufficientStatistics:
     """Centre the sums on the new means and carry them back to the coordinates of the data."""
     form, mass = mixture.form, sums.mass
@@ -137,5 +154,3 @@ def _statistics(mixture: Components, sums: _Sums) -> SufficientStatistics:
         form.congruence(mixture.factor, centred),
         sums.log_likelihood,
     )
-
-

@@ -13,7 +13,7 @@ from gmix import kernel
 from gmix.covariance import FULL, TIED, VVV, Structure, structure as as_structure
 from gmix.errors import DataError, ParameterError
 from gmix.priors import Evidence, Prior
-from gmix.rows import Rng, as_generator, as_rows, check_finite, choose_columns
+from gmix.rows import Rng, as_generator, as_numbers, as_rows, check_finite, choose_columns
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["GaussianMixture"]
@@ -42,7 +42,7 @@ class GaussianMixture:
     >>> mixture
     GaussianMixture(VVV, 2 components, 2 features)
     >>> mixture.log_density([[0.0, 0.0]]).round(3)
-    array([-3.181])
+    array([-3.294])
     """
 
     weights: Array
@@ -60,52 +60,39 @@ class GaussianMixture:
         features: Sequence[str] | None = None,
     ) -> None:
         structure = as_structure(structure)
-        w, mu, sigma = (np.array(a, np.float64) for a in (weights, means, covariances))
+        w, mu = as_numbers(weights, "weights"), as_numbers(means, "means")
+        sigma = as_numbers(covariances, "covariances")
         if mu.ndim != 2 or 0 in mu.shape:
-            raise ParameterError(f"means has shape {mu.shape}; give one row a component and one column a feature, (K, D)")
+            raise ParameterError(
+                f"means has shape {mu.shape}; give one row a component and one column a feature, (K, D)"
+            )
         n_components, n_features = mu.shape
         if w.shape != (n_components,):
-            raise ParameterError(f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)")
+            raise ParameterError(
+                f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)"
+            )
         if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - 1.0) < 1e-3):
             raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to one")
         if not np.isfinite(mu).all():
             raise ParameterError("means holds a value that is not finite")
-        compact_shape = structure.form.shape(n_components, n_features)
-        if sigma.shape == (n_components, n_features, n_features):
-            if not np.allclose(sigma, sigma.mT, rtol=1e-8, atol=1e-12 * float(np.abs(sigma).max())):
-                raise ParameterError("covariances holds a matrix that is not symmetric")
-            compact = structure.form.compress((sigma + sigma.mT) / 2.0)
-            if not np.allclose(structure.form.dense(compact, n_components, n_features), sigma, rtol=1e-6):
-                raise ParameterError(f"covariances are not {structure.name}; leave structure out, or give them so")
-        elif sigma.shape == compact_shape:
-            compact = sigma
-        else:
-            raise ParameterError(
-                f"covariances has shape {sigma.shape}; give ({n_components}, {n_features}, {n_features})"
-                + ("" if structure.form is FULL else f" or, for {structure.name}, {compact_shape}")
-            )
-        if features is not None and (len(features) != n_features or len(set(features)) != n_features):
+        if features is not None and (
+            not all(isinstance(name, str) for name in features) or not len(features) == len(set(features)) == n_features
+        ):
             raise ParameterError(f"features {list(features)} must be {n_features} different names")
-        self._state(w / w.sum(), mu, compact, structure, None if features is None else tuple(features))
+        compact = _compact(sigma, structure, n_components, n_features)
+        _freeze(self, w / w.sum(), mu, compact, structure, None if features is None else tuple(features))
         try:
             self._factor  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
         except np.linalg.LinAlgError:
             raise ParameterError("covariances holds a matrix that is not positive definite") from None
 
-    def _state(
-        self, weights: Array, means: Array, compact: Array, structure: Structure, features: tuple[str, ...] | None
-    ) -> None:
-        for array in (weights, means, compact):
-            array.flags.writeable = False
-        self.__dict__.update(weights=weights, means=means, _compact=compact, structure=structure, features=features)
-
     @classmethod
-    def _of(
+    def unchecked(
         cls, weights: Array, means: Array, compact: Array, structure: Structure, features: tuple[str, ...] | None
     ) -> GaussianMixture:
         """A mixture of parameters that are known to be sound."""
         mixture = cls.__new__(cls)
-        mixture._state(weights, means, compact, structure, features)
+        _freeze(mixture, weights, means, compact, structure, features)
         return mixture
 
     @classmethod
@@ -123,6 +110,8 @@ class GaussianMixture:
         """
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
+        if not statistics.mass.sum() > 0:
+            raise ParameterError("these statistics are of no rows at all; add some that have rows")
         mean, scatter, divisor = (
             Evidence(statistics.mean, statistics.scatter, statistics.mass)
             if prior is None
@@ -136,26 +125,31 @@ class GaussianMixture:
         compact = structure.covariances(scatter, divisor, statistics.n_features)
         compact = structure.form.lift(compact, statistics.floor)
         weights = statistics.mass / statistics.mass.sum()
-        return cls._of(weights, mean.copy(), compact, structure, features)
+        return cls.unchecked(weights, mean.copy(), compact, structure, features)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a mixture does not change; make another one instead of setting {name!r}")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a mixture does not change; {name!r} cannot be deleted")
+
     def __repr__(self) -> str:
         components = f"{self.n_components} component{'s' * (self.n_components != 1)}"
-        return f"GaussianMixture({self.structure}, {components}, {self.n_features} feature{'s' * (self.n_features != 1)})"
+        return (
+            f"GaussianMixture({self.structure}, {components}, {self.n_features} feature{'s' * (self.n_features != 1)})"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrays = (self.weights.copy(), self.means.copy(), self._compact.copy())
-        return GaussianMixture._of, (*arrays, self.structure, self.features)
+        return GaussianMixture.unchecked, (*arrays, self.structure, self.features)
 
     @property
     def n_components(self) -> int:
-        return self.means.shape[0]
+        return len(self.means)
 
     @property
     def n_features(self) -> int:
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     @property
     def n_parameters(self) -> int:
@@ -182,10 +176,13 @@ class GaussianMixture:
     def components(self) -> kernel.Components:
         """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
         form = self.structure.form
+        whitener = form.whitener(self._factor)
         log_determinant = form.log_determinant(self._factor, self.n_components, self.n_features)
         with np.errstate(divide="ignore"):
             constants = np.log(self.weights) - log_determinant - self.n_features * np.log(2.0 * np.pi) / 2.0
-        return kernel.Components(form, constants, self.means, self._factor, form.whitener(self._factor))
+        for array in (constants, self._factor, whitener):
+            array.flags.writeable = False
+        return kernel.Components(form, constants, self.means, self._factor, whitener)
 
     def _rows(self, x: Any) -> NDArray[Any]:
         framed = not isinstance(x, np.ndarray) and hasattr(x, "columns")
@@ -228,8 +225,8 @@ class GaussianMixture:
         """Draw ``n`` independent points ``(n, D)``.
 
         >>> GaussianMixture([1.0], [[3.0]], [[[4.0]]]).sample(2, rng=7).round(3)
-        array([[3.597],
-               [2.452]])
+        array([[2.452],
+               [1.219]])
         """
         return self.sample_labelled(n, rng=rng)[0]
 
@@ -257,7 +254,9 @@ class GaussianMixture:
     def covariance(self) -> Array:
         """The covariance ``(D, D)`` of the whole distribution: within the components and between their means."""
         between = self.means - self.mean
-        return np.asarray(np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between)
+        return np.asarray(
+            np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between
+        )
 
     def marginal(self, features: Sequence[str | int]) -> GaussianMixture:
         """The distribution of some of the features, by name or position, in the order given."""
@@ -265,7 +264,7 @@ class GaussianMixture:
         names = tuple(self.features[i] for i in chosen) if self.features else None
         dense = self.covariances[:, chosen][:, :, chosen]
         compact = self.structure.form.compress(dense)
-        return self._of(self.weights, self.means[:, chosen], np.array(compact), self.structure, names)
+        return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), self.structure, names)
 
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
         r"""The distribution of the other features, given the values of some.
@@ -284,7 +283,7 @@ class GaussianMixture:
         rest = [i for i in range(self.n_features) if i not in given]
         if not rest:
             raise ParameterError("every feature is given a value; leave at least one free")
-        point = np.array([float(v) for v in values.values()])
+        point = as_numbers(list(values.values()), "the given values")
         weights = self.marginal(list(values)).responsibilities(point[None])[0]
         dense = self.covariances
         cross = dense[:, rest][:, :, given]
@@ -293,14 +292,18 @@ class GaussianMixture:
         remaining = dense[:, rest][:, :, rest] - gain @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
         compact = np.array(self.structure.form.compress((remaining + remaining.mT) / 2.0))
-        return self._of(weights, means, compact, self.structure, names)
+        return self.unchecked(weights, means, compact, self.structure, names)
 
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""
-        a = np.asarray(matrix, np.float64)
+        a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
         if a.ndim != 2 or a.shape[1] != self.n_features:
             raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {self.n_features} features")
-        return GaussianMixture(self.weights, self.means @ a.T + np.asarray(offset), a @ self.covariances @ a.T)
+        if b.shape not in ((), a.shape[:1]):
+            raise ParameterError(
+                f"offset has shape {b.shape}; the matrix has {a.shape[0]} rows, so give ({a.shape[0]},)"
+            )
+        return GaussianMixture(self.weights, self.means @ a.T + b, a @ self.covariances @ a.T)
 
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
         """The components whose covariance stands on the floor of these statistics."""
@@ -315,7 +318,50 @@ class GaussianMixture:
 
     def _positions(self, features: Sequence[str | int]) -> list[int]:
         names = list(self.features or ())
-        positions = [f if isinstance(f, int) else choose_columns(names, [f])[0] for f in features]
-        if not positions or len(set(positions)) != len(positions) or not all(0 <= i < self.n_features for i in positions):
-            raise ParameterError(f"{list(features)} must be one or more different features, by name or 0..{self.n_features - 1}")
+        positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(names, [f])[0] for f in features]
+        if (
+            not positions
+            or len(set(positions)) != len(positions)
+            or not all(0 <= i < self.n_features for i in positions)
+        ):
+            raise ParameterError(
+                f"{list(features)} must be one or more different features, by name or 0..{self.n_features - 1}"
+            )
         return positions
+
+
+def _compact(sigma: Array, structure: Structure, n_components: int, n_features: int) -> Array:
+    """Read stated covariances, dense or compact, or say why they are none of this structure."""
+    form, square = structure.form, (n_components, n_features, n_features)
+    if sigma.shape not in (square, form.shape(n_components, n_features)):
+        raise ParameterError(
+            f"covariances has shape {sigma.shape}; give {square}"
+            + ("" if form is FULL else f" or, for {structure.name}, {form.shape(n_components, n_features)}")
+        )
+    if not np.isfinite(sigma).all():
+        raise ParameterError("covariances holds a value that is not finite")
+    dense = sigma if sigma.shape == square else form.dense(sigma, n_components, n_features)
+    deviation = np.sqrt(np.abs(np.diagonal(dense, axis1=1, axis2=2)))
+    rounding = 1e-6 * deviation[:, :, None] * deviation[:, None, :]  # each entry in its own units
+    if (np.abs(dense - dense.mT) > rounding).any():
+        raise ParameterError("covariances holds a matrix that is not symmetric")
+    if sigma.shape != square:
+        return sigma
+    compact = form.compress(sigma + (sigma.mT - sigma) / 2.0)
+    if (np.abs(form.dense(compact, n_components, n_features) - sigma) > rounding).any():
+        raise ParameterError(f"covariances are not {structure.name}; leave structure out, or give them so")
+    return compact
+
+
+def _freeze(
+    mixture: GaussianMixture,
+    weights: Array,
+    means: Array,
+    compact: Array,
+    structure: Structure,
+    features: tuple[str, ...] | None,
+) -> None:
+    """Give a mixture its parameters, once and for all."""
+    for array in (weights, means, compact):
+        array.flags.writeable = False
+    mixture.__dict__.update(weights=weights, means=means, _compact=compact, structure=structure, features=features)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import numbers
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.errors import DataError, ParameterError, nearest
 
-__all__ = ["Rng", "as_generator", "as_rows", "as_weights", "check_finite", "choose_columns"]
+__all__ = [
+    "Rng", "as_generator", "as_numbers", "as_rows", "as_weights", "check_finite", "choose_columns", "is_number",
+]  # fmt: skip
 
 Rng = int | np.random.Generator | None
 _BLOCK = 65_536  # rows looked at together, so that checking needs no memory
@@ -21,6 +25,19 @@ def as_generator(rng: Rng) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise ParameterError(f"rng must be a seed or a numpy.random.Generator, not {rng!r}") from error
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether it is one finite real number."""
+    return isinstance(value, numbers.Real) and math.isfinite(value)
+
+
+def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    """A copy, as an array of float64, of numbers that a person wrote; `what` is their name in the error."""
+    try:
+        return np.array(values, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ParameterError(f"{what} must be numbers, the same count in every row ({error})") from None
 
 
 def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
@@ -41,12 +58,17 @@ def as_rows(data: Any, columns: list[str] | None = None) -> tuple[NDArray[Any], 
     """
     if not isinstance(data, np.ndarray) and hasattr(data, "columns"):
         return _frame(data, columns)
-    array = np.asarray(data)
-    if array.dtype.kind in "OUS":
-        try:
+    try:
+        if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
+            data = data.astype(np.float64).filled(np.nan)
+        array = np.asarray(data)
+        if array.dtype.kind in "OUS":
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"the table holds something that is not a number ({error}); choose numeric columns") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"the table holds something that is not a number, or rows of unequal length ({error}); "
+            "choose numeric columns"
+        ) from None
     if array.dtype.kind not in "fiub":
         raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
     if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
@@ -59,8 +81,10 @@ def as_rows(data: Any, columns: list[str] | None = None) -> tuple[NDArray[Any], 
         raise DataError("the table has no column; gmix needs at least one")
     if columns is None:
         return array, None
-    if not all(isinstance(name, str) for name in columns) or len(columns) != array.shape[1]:
-        raise DataError(f"columns names {len(columns)} columns of an array that has {array.shape[1]}; give one name each")
+    if not all(isinstance(name, str) for name in columns) or not len(columns) == len(set(columns)) == array.shape[1]:
+        raise DataError(
+            f"columns is {columns!r}; the array has {array.shape[1]} columns, so give as many different names"
+        )
     return array, tuple(columns)
 
 
@@ -73,48 +97,53 @@ def _frame(data: Any, columns: list[str] | None) -> tuple[NDArray[Any], tuple[st
         raise DataError(f"gmix cannot read a {type(data).__name__}; give an array or a DataFrame") from None
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
+    series = {str(name): frame[name] for name in frame.columns}  # a name may be a number
     if columns is None:
-        columns = [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
+        columns = [name for name, values in series.items() if values.dtype.is_numeric()]
         if not columns:
-            raise DataError(f"the table has no numeric column; its columns are {list(frame.columns)}")
+            raise DataError(f"the table has no numeric column; its columns are {list(series)}")
     else:
-        choose_columns(list(frame.columns), columns)
+        choose_columns(list(series), columns)
     values = []
     for name in columns:
-        if not (frame[name].dtype.is_numeric() or frame[name].dtype == nw.Boolean):
-            raise DataError(f"column {name!r} holds {frame[name].dtype}, not numbers; leave it out or convert it")
-        values.append(frame[name].cast(nw.Float64).to_numpy())
+        if not (series[name].dtype.is_numeric() or series[name].dtype == nw.Boolean):
+            raise DataError(f"column {name!r} holds {series[name].dtype}, not numbers; leave it out or convert it")
+        values.append(series[name].cast(nw.Float64).to_numpy())
     return np.column_stack(values).astype(np.float64, copy=False), tuple(columns)
 
 
-def check_finite(rows: NDArray[Any], names: tuple[str, ...] | None = None) -> None:
-    """Raise `DataError` if a value is NaN or infinite, with its row, its column, and what to do."""
+def check_finite(rows: NDArray[Any], names: tuple[str, ...] | None = None, limit: float = np.inf) -> None:
+    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its row, its column, and what to do."""
     for begin in range(0, len(rows), _BLOCK):
         block = rows[begin : begin + _BLOCK]
-        if np.isfinite(np.add.reduce(block, axis=None, dtype=np.float64)):
+        if -limit < float(block.min()) and float(block.max()) < limit:  # NaN compares false
             continue
-        bad = ~np.isfinite(block)
-        if not bad.any():  # only the sum overflowed
-            continue
-        row, column = (int(i) for i in np.argwhere(bad)[0])
-        kind = "NaN" if np.isnan(block[row, column]) else "infinite"
+        row, column = (int(i) for i in np.argwhere(~(np.abs(block) < np.float64(limit)))[0])
+        value = block[row, column]
+        where = f"row {begin + row}, column {repr(names[column]) if names else column}"
+        if np.isfinite(value):
+            raise DataError(
+                f"{where} is {value:.3g}, whose square is beyond float64; divide the column by a large number"
+            )
         total = int((~np.isfinite(rows)).any(axis=1).sum())
-        where = repr(names[column]) if names else str(column)
         raise DataError(
-            f"row {begin + row}, column {where} is {kind} ({total} of {len(rows)} rows have such a value); "
+            f"{where} is {'NaN' if np.isnan(value) else 'infinite'} ({total} of {len(rows)} rows have such a value); "
             "drop these rows or fill them in before the fit"
         )
 
 
 def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64] | None:
-    """Check the weights of the rows: N numbers, finite, none negative, not all zero."""
+    """Check the weights of the rows: N numbers, finite, none negative."""
     if sample_weight is None:
         return None
-    weight = np.ascontiguousarray(sample_weight, np.float64)
+    try:
+        weight = np.ascontiguousarray(sample_weight, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"sample_weight must be one number a row ({error})") from None
     if weight.shape != (n_rows,):
         raise DataError(f"sample_weight has shape {weight.shape}; the table has {n_rows} rows, so give ({n_rows},)")
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise DataError(f"sample_weight[{int(np.argmax(~(weight >= 0) | np.isinf(weight)))}] is not a number >= 0")
-    if not (weight > 0).any():
-        raise DataError("sample_weight is zero everywhere; at least one row must count")
+    wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"sample_weight[{row}] is {weight[row]}; give numbers from 0 (the row does not count) to 1e100")
     return weight

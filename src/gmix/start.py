@@ -48,14 +48,17 @@ class KMeansPlusPlus(Start):
         self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
     ) -> list[GaussianMixture]:
         rows, weight = source.rows(_ROWS, rng)
-        points, mass = _whiten(rows, weight), np.ones(len(rows)) if weight is None else weight
+        total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
+        points, mass = _whiten(rows, total), np.ones(len(rows)) if weight is None else weight
+        # Unlike the prior's default scale, this one turns and stretches with the data whatever the structure.
+        scale = total.scatter[0] / total.mass[0] / n_components ** (2.0 / source.n_features)
+        steady = prior or NormalInverseWishart(scale=scale)
         mixtures = []
         for _ in range(self.runs):
             labels = _cluster(points, mass, n_components, self.sweeps, rng)
             statistics = SufficientStatistics.from_responsibilities(
                 structure.form, rows, np.eye(n_components)[labels], weight
             )
-            steady = prior or NormalInverseWishart()
             mixtures.append(GaussianMixture.from_statistics(statistics, structure, steady, source.features))
         return mixtures
 
@@ -96,11 +99,13 @@ class GivenResponsibilities(Start):
         self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
     ) -> list[GaussianMixture]:
         if not isinstance(source, MemorySource):
-            raise ParameterError("a start by labels or responsibilities needs a table in memory; give a mixture instead")
+            raise ParameterError(
+                "a start by labels or responsibilities needs a table in memory; give a mixture instead"
+            )
         if self.responsibilities.shape != (source.n_rows, n_components):
             raise ParameterError(
-                f"start speaks of {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} components; "
-                f"the fit has {source.n_rows} and {n_components}"
+                f"start speaks of {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} "
+                f"components; the fit has {source.n_rows} and {n_components}"
             )
         statistics = SufficientStatistics.from_responsibilities(
             structure.form, source.array, self.responsibilities, source.weight
@@ -118,11 +123,19 @@ def as_start(start: Any) -> Start:
         if start in ("auto", "k-means++"):
             return KMeansPlusPlus()
         known = ["auto", "k-means++"]
-        raise ParameterError(f"start {start!r} is not a way to begin{nearest(start, known)}; known are {', '.join(known)}")
-    given = np.asarray(start)
+        raise ParameterError(
+            f"start {start!r} is not a way to begin{nearest(start, known)}; known are {', '.join(known)}"
+        )
+    try:
+        given = np.asarray(start)
+    except ValueError:  # rows of unequal length
+        given = np.empty(0)
     if given.ndim == 1 and given.dtype.kind in "iub" and len(given):
-        if given.min() < 0:
-            raise ParameterError("start holds a negative label; labels count components from 0")
+        if not (given.min() >= 0 and given.max() < len(given)):
+            raise ParameterError(
+                f"start holds labels from {given.min()} to {given.max()} for {len(given)} rows; "
+                "labels count components from 0"
+            )
         return GivenResponsibilities(np.eye(int(given.max()) + 1)[given.astype(np.intp)])
     if given.ndim == 2 and given.dtype.kind in "fiub":
         share = given.astype(np.float64)
@@ -140,9 +153,8 @@ def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     return np.array(structure.form.compress(dense))
 
 
-def _whiten(rows: NDArray[Any], weight: Array | None) -> Array:
+def _whiten(rows: NDArray[Any], total: SufficientStatistics) -> Array:
     """Rows whose covariance is the identity, in every direction in which they spread at all."""
-    total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
     deviation = np.sqrt(total.variances)
     points = (np.asarray(rows, np.float64) - total.mean[0]) / deviation
     correlation = FULL.rescale(total.scatter[0] / total.mass[0], 1.0 / deviation)
