@@ -12,7 +12,7 @@ import numpy as np
 from gmix.errors import ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
-from gmix.rows import is_number
+from gmix.rows import is_count, is_number
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["Expect", "Reason", "Run", "Stop", "expectation_maximization"]
@@ -50,7 +50,7 @@ class Stop:
     def __post_init__(self) -> None:
         if not (is_number(self.tolerance) and self.tolerance >= 0):
             raise ParameterError(f"tolerance is {self.tolerance!r}; give nats per row, zero or more")
-        if not (isinstance(self.max_iterations, (int, np.integer)) and self.max_iterations >= 0):
+        if not is_count(self.max_iterations, 0):
             raise ParameterError(f"max_iterations is {self.max_iterations!r}; give a whole number, zero or more")
 
     def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool]) -> Reason | None:

@@ -15,8 +15,8 @@ from gmix.criteria import aic, bic, entropy
 from gmix.em import Reason, Run, Stop
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
-from gmix.priors import Prior
-from gmix.rows import Rng, as_generator
+from gmix.priors import Prior, as_prior
+from gmix.rows import Rng, as_generator, is_count
 from gmix.search import Search, search
 from gmix.sources import MemorySource, Source
 from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
@@ -199,8 +199,7 @@ def fit(
     stop = Stop(tolerance, max_iterations)
     source = _source(data, sample_weight, columns, threads)
     way = as_start(start)
-    if not (prior is None or isinstance(prior, Prior)):
-        raise ParameterError(f"prior is {prior!r}; give a gmix.NormalInverseWishart, or None for maximum likelihood")
+    prior = as_prior(prior)
     counts = _counts(components, way)
     structures = _structures(covariance, way, source.n_features)
     findings = []
@@ -253,7 +252,7 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
             raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
         return list(_AUTO) if implied is None else [implied]
     counts = [components] if not isinstance(components, Iterable) else list(components)
-    if not counts or not all(isinstance(k, (int, np.integer)) and k > 0 for k in counts):
+    if not counts or not all(is_count(k) for k in counts):
         raise ParameterError(f"components is {components!r}; give whole numbers above zero")
     return sorted({int(k) for k in counts})
 

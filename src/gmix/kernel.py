@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gmix.covariance import Form
 from gmix.errors import ParameterError
+from gmix.rows import is_count
 from gmix.statistics import SufficientStatistics
 
 try:
@@ -79,7 +80,7 @@ def _at_most(threads: int | None) -> int:
     """How many threads may be used; zero for every processor."""
     if threads is None:
         return 0
-    if not isinstance(threads, (int, np.integer)) or threads < 1:
+    if not is_count(threads):
         raise ParameterError(f"threads is {threads!r}; give a whole number above zero, or None for every processor")
     return int(threads)
 

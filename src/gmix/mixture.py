@@ -13,7 +13,7 @@ from gmix import kernel
 from gmix.covariance import FULL, TIED, VVV, Structure, structure as as_structure
 from gmix.errors import DataError, ParameterError
 from gmix.priors import Evidence, Prior
-from gmix.rows import Rng, as_generator, as_numbers, as_rows, check_finite, choose_columns
+from gmix.rows import Rng, as_generator, as_numbers, as_rows, check_finite, choose_columns, is_count
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["GaussianMixture"]
@@ -232,7 +232,7 @@ class GaussianMixture:
 
     def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
         """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from."""
-        if not isinstance(n, (int, np.integer)) or n < 0:
+        if not is_count(n, 0):
             raise ParameterError(f"n is {n!r}; give the number of points to draw")
         generator = as_generator(rng)
         labels = generator.choice(self.n_components, size=n, p=self.weights).astype(np.intp)

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.covariance import DIAGONAL, SPHERICAL, Structure
 from gmix.errors import ParameterError
 from gmix.kernel import Components
+from gmix.rows import as_numbers, is_number
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["Evidence", "NormalInverseWishart", "Prior"]
+__all__ = ["Evidence", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class NormalInverseWishart(Prior):
     Parameters
     ----------
     mean : ``(D,)`` or None.
-    mean_strength : kappa, in rows.
+    mean_strength : kappa, in rows; at zero every mean is as probable as any other.
     degrees_of_freedom : nu, above ``D - 1``, or None.
     scale : Lambda, ``(D, D)``, in squared units of the data, or None.
     strength : the power that the prior's density is raised to; at zero there is no prior.
@@ -73,10 +74,19 @@ class NormalInverseWishart(Prior):
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.mean_strength) and self.mean_strength >= 0):
-            raise ParameterError(f"mean_strength is {self.mean_strength}; it counts rows and cannot be negative")
-        if not (np.isfinite(self.strength) and self.strength >= 0):
-            raise ParameterError(f"strength is {self.strength}; it must be zero or more")
+        if not (is_number(self.mean_strength) and self.mean_strength >= 0):
+            raise ParameterError(f"mean_strength is {self.mean_strength!r}; it counts rows and cannot be negative")
+        if not (is_number(self.strength) and self.strength >= 0):
+            raise ParameterError(f"strength is {self.strength!r}; it must be a number, zero or more")
+        if not (self.degrees_of_freedom is None or is_number(self.degrees_of_freedom)):
+            raise ParameterError(f"degrees_of_freedom is {self.degrees_of_freedom!r}; give a number, or None for D + 2")
+        for name in ("mean", "scale"):
+            if (given := getattr(self, name)) is not None:
+                array = as_numbers(given, f"the prior's {name}")
+                if not np.isfinite(array).all():
+                    raise ParameterError(f"the prior's {name} holds a value that is not finite")
+                array.flags.writeable = False
+                object.__setattr__(self, name, array)
 
     def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         rows, form = self.mean_strength * self.strength, statistics.form
@@ -107,7 +117,9 @@ class NormalInverseWishart(Prior):
             return statistics.total.mean[0]
         mean = np.asarray(self.mean, np.float64)
         if mean.shape != (statistics.n_features,):
-            raise ParameterError(f"the prior's mean has shape {mean.shape}; the data has {statistics.n_features} columns")
+            raise ParameterError(
+                f"the prior's mean has shape {mean.shape}; the data has {statistics.n_features} columns"
+            )
         return mean
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
@@ -118,13 +130,18 @@ class NormalInverseWishart(Prior):
             if structure.form is DIAGONAL:  # mclust's default is round for diagonal structures too
                 unbiased = np.full_like(unbiased, unbiased.mean())
             return np.asarray(unbiased / statistics.n_components ** (2.0 / d))
-        scale = np.asarray(self.scale, np.float64)
-        if scale.shape != (d, d) or not np.allclose(scale, scale.T) or np.linalg.eigvalsh(scale)[0] < 0:
-            raise ParameterError(f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues")
+        scale, sound = np.asarray(self.scale, np.float64), False
+        if scale.shape == (d, d):
+            rounding = 1e-8 * np.abs(scale).max()
+            sound = bool(np.allclose(scale, scale.T, atol=rounding) and np.linalg.eigvalsh(scale)[0] >= -rounding)
+        if not sound:
+            raise ParameterError(
+                f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues"
+            )
         return structure.form.compress(scale[None])
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
-        """What the density adds to each component's divisor: one for its mean, the rest for its covariance."""
+        """What the density adds to each component's divisor: one for the mean if it speaks of it, the rest for the scatter."""
         d = statistics.n_features
         freedom = d + 2.0 if self.degrees_of_freedom is None else float(self.degrees_of_freedom)
         if not freedom > d - 1:
@@ -135,4 +152,12 @@ class NormalInverseWishart(Prior):
             covariance = (freedom + 2.0) / d
         else:
             covariance = freedom + d + 1.0
-        return np.asarray(1.0 + covariance / (statistics.n_components if structure.shared else 1))
+        mean = 1.0 if self.mean_strength > 0 else 0.0
+        return np.asarray(mean + covariance / (statistics.n_components if structure.shared else 1))
+
+
+def as_prior(prior: object) -> Prior | None:
+    """Let a `Prior` or None pass, and nothing else."""
+    if prior is None or isinstance(prior, Prior):
+        return prior
+    raise ParameterError(f"prior is {prior!r}; give a gmix.NormalInverseWishart, or None for maximum likelihood")

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.errors import DataError, ParameterError, nearest
 
 __all__ = [
-    "Rng", "as_generator", "as_numbers", "as_rows", "as_weights", "check_finite", "choose_columns", "is_number",
+    "Rng", "as_generator", "as_numbers", "as_rows", "as_weights", "check_finite", "choose_columns", "is_count",
+    "is_number",
 ]  # fmt: skip
 
 Rng = int | np.random.Generator | None
@@ -30,6 +31,11 @@ def as_generator(rng: Rng) -> np.random.Generator:
 def is_number(value: object) -> TypeGuard[float]:
     """Say whether it is one finite real number."""
     return isinstance(value, numbers.Real) and math.isfinite(value)
+
+
+def is_count(value: object, least: int = 1) -> TypeGuard[int]:
+    """Is it a whole number, `least` or more?"""
+    return isinstance(value, (int, np.integer)) and bool(value >= least)
 
 
 def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
@@ -60,7 +66,7 @@ def as_rows(data: Any, columns: list[str] | None = None) -> tuple[NDArray[Any], 
         return _frame(data, columns)
     try:
         if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
-            data = data.astype(np.float64).filled(np.nan)
+            data = np.ma.filled(data.astype(np.float64), np.nan)
         array = np.asarray(data)
         if array.dtype.kind in "OUS":
             array = array.astype(np.float64)

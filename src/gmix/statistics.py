@@ -53,6 +53,10 @@ class SufficientStatistics:
     scatter: Array
     log_likelihood: float
 
+    def __post_init__(self) -> None:
+        for array in (self.mass, self.mean, self.scatter):
+            array.flags.writeable = False
+
     @classmethod
     def from_responsibilities(
         cls, form: Form, rows: NDArray[Any], responsibilities: Array, sample_weight: Array | None = None
@@ -70,9 +74,13 @@ class SufficientStatistics:
             for begin in range(0, len(rows), _BLOCK):
                 block = slice(begin, begin + _BLOCK)
                 share = responsibilities[block].T
-                yield np.asarray(rows[block], np.float64), share if sample_weight is None else share * sample_weight[block]
+                yield (
+                    np.asarray(rows[block], np.float64),
+                    share if sample_weight is None else share * sample_weight[block],
+                )
 
-        centre = np.asarray(rows[:1], np.float64).mean(0)  # any row will do to keep the digits of the means
+        # Any row that counts will do to keep the digits of the means.
+        centre = np.asarray(rows[0 if sample_weight is None else int(np.argmax(sample_weight > 0))], np.float64)
         for block, share in blocks():
             mass += share.sum(1)
             mean += share @ (block - centre)
@@ -122,7 +130,8 @@ class SufficientStatistics:
     def variances(self) -> Array:
         """The variance ``(D,)`` of each column over all rows: the data's own scale.
 
-        A constant column has none; it is given the smallest of the others', or one where there is no other.
+        A constant column has none; it is given the smallest of the others', or one where there is no other. A column
+        whose squares leave the range of float64 counts as constant.
         """
         total = self.total
         mass = total.mass[0]
@@ -131,7 +140,7 @@ class SufficientStatistics:
         # The scatter of a constant column is rounding: it is nothing beside the square of what was added up.
         variances = self.form.variances(total.scatter, self.n_features) / mass
         noise = (8.0 * np.finfo(np.float64).eps * np.abs(total.mean[0])) ** 2
-        spread = variances > noise
+        spread = variances > np.maximum(noise, np.finfo(np.float64).tiny)
         return np.where(spread, variances, variances[spread].min() if spread.any() else 1.0)
 
     @property

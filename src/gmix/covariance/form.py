@@ -103,7 +103,10 @@ class Form(ABC):
 
     @abstractmethod
     def lift(self, compact: Array, floor: Array) -> Array:
-        """The likeliest covariances that nowhere fall below ``diag(floor)``: smaller eigenvalues are raised to it."""
+        """The likeliest covariances that nowhere fall below ``diag(floor)``: smaller eigenvalues are raised to it.
+
+        They are symmetric to the last bit.
+        """
 
 
 class _Full(Form):
@@ -175,8 +178,8 @@ class _Full(Form):
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(relative)
             relative = (vectors * np.maximum(values, 1.0)[..., None, :]) @ vectors.mT
-            return self.rescale((relative + relative.mT) / 2.0, scale)
-        return compact
+            compact = self.rescale(relative, scale)
+        return np.asarray((compact + compact.mT) / 2.0)
 
 
 class _Tied(_Full):
@@ -258,7 +261,8 @@ class _Diagonal(Form):
         return np.asarray(scatter.sum(0, keepdims=True))
 
     def smallest(self, compact: Array, floor: Array) -> Array:
-        return np.asarray((compact / floor).min(1))
+        with np.errstate(over="ignore"):
+            return np.asarray((compact / floor).min(1))
 
     def lift(self, compact: Array, floor: Array) -> Array:
         return np.maximum(compact, floor)

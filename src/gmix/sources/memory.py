@@ -36,8 +36,11 @@ class MemorySource(Source):
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        check_finite(self.array, self.features)
         self.weight = as_weights(sample_weight, self.n_rows)
+        total = self.n_rows if self.weight is None else self.weight.sum()
+        if total < 1e-100:
+            raise DataError(f"sample_weight adds up to {total:.3g}; at least one row must count")
+        check_finite(self.array, self.features, _limit(self.array, max(total, self.n_rows)))
         self.threads = threads
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
@@ -55,11 +58,16 @@ class MemorySource(Source):
 
 
 def expect(
-    block: Any, mixtures: Sequence[GaussianMixture], *, sample_weight: ArrayLike | None = None, threads: int | None = None
+    block: Any,
+    mixtures: Sequence[GaussianMixture],
+    *,
+    sample_weight: ArrayLike | None = None,
+    threads: int | None = None,
 ) -> list[SufficientStatistics]:
     """The E-step of a block of rows ``(N, D)`` under each of several mixtures: what to add up on any engine.
 
-    With ``+`` on the results and `GaussianMixture.from_statistics` it is all that EM needs.
+    With ``+`` on the results and `GaussianMixture.from_statistics` it is all that EM needs. A block may be empty: its
+    statistics are zero and change no sum.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
@@ -67,8 +75,15 @@ def expect(
     >>> statistics.mass.round(3)
     array([1.982, 1.018])
     """
-    source = MemorySource(block, sample_weight=sample_weight, threads=threads)
+    rows, names = as_rows(block)
+    weight = as_weights(sample_weight, len(rows))
+    check_finite(rows, names, _limit(rows, len(rows) if weight is None else max(weight.sum(), len(rows))))
     for mixture in mixtures:
-        if mixture.n_features != source.n_features:
-            raise ParameterError(f"{mixture} does not fit rows of {source.n_features} columns")
-    return source.expect(mixtures)
+        if mixture.n_features != rows.shape[1]:
+            raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
+    return kernel.expect(rows, [m.components for m in mixtures], weight, threads)
+
+
+def _limit(rows: NDArray[Any], mass: float) -> float:
+    """The value from which on squares, summed over rows of this mass, leave the range of float64."""
+    return float(np.sqrt(np.finfo(np.float64).max / (64.0 * rows.shape[1] * max(mass, 1.0))))
