@@ -141,7 +141,7 @@ class NormalInverseWishart(Prior):
         return structure.form.compress(scale[None])
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
-        """What the density adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
+        """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
         d = statistics.n_features
         freedom = d + 2.0 if self.degrees_of_freedom is None else float(self.degrees_of_freedom)
         if not freedom > d - 1:

@@ -34,7 +34,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def is_count(value: object, least: int = 1) -> TypeGuard[int]:
-    """Is it a whole number, `least` or more?"""
+    """Say whether it is a whole number, `least` or more?"""
     return isinstance(value, (int, np.integer)) and bool(value >= least)
 
 
@@ -64,21 +64,7 @@ def as_rows(data: Any, columns: list[str] | None = None) -> tuple[NDArray[Any], 
     """
     if not isinstance(data, np.ndarray) and hasattr(data, "columns"):
         return _frame(data, columns)
-    try:
-        if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
-            data = np.ma.filled(data.astype(np.float64), np.nan)
-        array = np.asarray(data)
-        if array.dtype.kind in "OUS":
-            array = array.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(
-            f"the table holds something that is not a number, or rows of unequal length ({error}); "
-            "choose numeric columns"
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
-    if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
-        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    array = _real(data)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -92,6 +78,25 @@ def as_rows(data: Any, columns: list[str] | None = None) -> tuple[NDArray[Any], 
             f"columns is {columns!r}; the array has {array.shape[1]} columns, so give as many different names"
         )
     return array, tuple(columns)
+
+
+def _real(data: Any) -> NDArray[Any]:
+    try:
+        if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
+            data = np.ma.filled(data.astype(np.float64), np.nan)
+        array = np.asarray(data)
+        if array.dtype.kind in "OUS":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"the table holds something that is not a number, or rows of unequal length ({error}); "
+            "choose numeric columns"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
+    if array.dtype in (np.float32, np.float64) and array.dtype.isnative:
+        return array
+    return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
 
 
 def _frame(data: Any, columns: list[str] | None) -> tuple[NDArray[Any], tuple[str, ...]]:
