@@ -70,6 +70,10 @@ class Stop:
                 return Reason.CONVERGED
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
+    def fell(self, before: float, after: float) -> bool:
+        """Say whether a step went down by more than rounding: no digits are left to climb by, and it is not taken."""
+        return not after >= before - _FALL * abs(after)
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -107,8 +111,8 @@ class _Climb:
             raise ParameterError(
                 f"the rows are so far from the start, a {mixture}, that their density under it is zero; start nearer"
             )
-        if self.history and not objective >= self.history[-1] - _FALL * abs(objective):
-            self.reason = Reason.STATIONARY  # no digits are left to climb by, so this is the top
+        if self.history and stop.fell(self.history[-1], objective):
+            self.reason = Reason.STATIONARY  # the top
             return
         before, self.mixture = self.mixture, mixture
         self.statistics, self.log_prior = statistics, log_prior

@@ -63,6 +63,21 @@ class Fit:
     findings: tuple[Finding, ...] = ()
     search: Search | None = None
 
+    @classmethod
+    def from_search(cls, found: Search, n_rows: int, findings: Iterable[Finding] = ()) -> Fit:
+        """The best candidate of a search, with what a person should know about it besides the given findings."""
+        run = found.best.run
+        return cls(
+            run.mixture,
+            run.statistics,
+            run.log_prior,
+            run.history,
+            run.reason,
+            n_rows,
+            (*findings, *_findings(run, found.best.collapsed)),
+            found if len(found.candidates) > 1 else None,
+        )
+
     @property
     def log_likelihood(self) -> float:
         """Of this mixture on all rows, in nats: the total, weighted by `sample_weight`."""
@@ -215,18 +230,7 @@ def fit(
             f"{max(counts)} components are more than the table has rows ({source.n_rows}); ask for fewer components"
         )
     found = search(source, counts, structures, way, stop, prior, as_generator(rng))
-    best = found.best
-    findings += _findings(best.run, best.collapsed)
-    return Fit(
-        best.run.mixture,
-        best.run.statistics,
-        best.run.log_prior,
-        best.run.history,
-        best.run.reason,
-        source.n_rows,
-        tuple(findings),
-        found if len(found.candidates) > 1 else None,
-    )
+    return Fit.from_search(found, source.n_rows, findings)
 
 
 def _source(data: Any, sample_weight: ArrayLike | None, columns: list[str] | None, threads: int | None) -> Source:
