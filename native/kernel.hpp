@@ -1,12 +1,81 @@
-// What a compiled kernel offers: plain data in, sums out, the same for every instruction level.
+// What a compiled kernel offers: rows and a mixture in, sums out, the same for every instruction
+// level.
 #pragma once
+
+#include <cstddef>
 
 namespace gmix {
 
-struct Kernel {
-  const char* level;
+enum class Form { kFull, kTied, kDiagonal, kSpherical };
+
+// A table as NumPy holds it; strides are in bytes.
+struct Rows {
+  const char* data;
+  std::ptrdiff_t row_stride;
+  std::ptrdiff_t column_stride;
+  std::size_t n_rows;
+  std::size_t n_features;
+  bool single;  // float32, else float64
 };
 
+// log p_k(x) = log_constants[k] - |z|^2 / 2 with z = W_k (x - means[k]).
+struct Mixture {
+  Form form;
+  std::size_t n_components;
+  std::size_t n_features;
+  const double* log_constants;
+  const double* means;
+  const double* whitener;  // W: (K, D, D) lower | (D, D) lower | (K, D) | (K)
+};
+
+// Sums of shares r, r z and r z z' over rows; of a symmetric second only the lower triangle.
+struct Sums {
+  double* mass;    // (K)
+  double* first;   // (K, D)
+  double* second;  // (K, D, D) | (D, D) | (K, D) | (K)
+  double log_likelihood;
+};
+
+// Asked once per block of rows: whether to give up.
+struct Stop {
+  bool (*asked)(void* context);
+  void* context;
+  bool operator()() const { return asked(context); }
+};
+
+struct Kernel {
+  const char* level;
+  // Bytes of a plan (a mixture laid out for the kernel, shared by threads) and of one thread's
+  // scratch.
+  std::size_t (*plan_size)(const Mixture&, bool single);
+  std::size_t (*scratch_size)(const Mixture&, bool single);
+  void (*plan)(const Mixture&, bool single, void* plan);
+  // Adds rows [begin, end) to sums; weight is null or one number per row of the table.
+  void (*expect)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end,
+                 const double* weight, void* scratch, Sums& sums, const Stop& stop);
+  // Writes log_density[begin..end) and, unless null, responsibilities[(begin..end), K].
+  void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin,
+                    std::size_t end, void* scratch, double* log_density, double* responsibilities,
+                    const Stop& stop);
+};
+
+inline constexpr std::size_t kAlignment = 64;
+
 const Kernel& kernel();  // the best that this machine can run
+
+inline std::size_t second_size(const Mixture& mixture) {
+  const std::size_t k = mixture.n_components, d = mixture.n_features;
+  switch (mixture.form) {
+    case Form::kFull:
+      return k * d * d;
+    case Form::kTied:
+      return d * d;
+    case Form::kDiagonal:
+      return k * d;
+    case Form::kSpherical:
+      return k;
+  }
+  return 0;
+}
 
 }  // namespace gmix

@@ -18,7 +18,8 @@ extern const Kernel kKernel;
 }
 
 static const Kernel& choose() {
-  // GMIX_LEVEL holds the library below what the machine could do, so that every level can be tested.
+  // GMIX_LEVEL holds the library below what the machine could do, so that every level can be
+  // tested.
   const char* wanted = std::getenv("GMIX_LEVEL");
   const auto allowed = [wanted](const Kernel& kernel) {
     return wanted == nullptr || *wanted == '\0' || std::strcmp(wanted, kernel.level) >= 0;

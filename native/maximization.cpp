@@ -65,13 +65,15 @@ void invert_lower(const double* factor, double* inverse, int d) {
 bool well_above(const double* covariance, const double* floor, double* work, int d) {
   for (int i = 0; i < d; ++i)
     for (int j = 0; j < d; ++j)
-      work[i * d + j] = covariance[std::size_t(i) * d + j] / std::sqrt(floor[i]) / std::sqrt(floor[j]);
+      work[i * d + j] =
+          covariance[std::size_t(i) * d + j] / std::sqrt(floor[i]) / std::sqrt(floor[j]);
   for (int i = 0; i < d; ++i) work[i * d + i] -= 2.0;
   return cholesky(work, d);
 }
 
 // covariance = L centred L' / divisor, of one (D, D) matrix of which all elements are given.
-void congruence(const double* factor, const double* centred, double divisor, double* work, double* covariance, int d) {
+void congruence(const double* factor, const double* centred, double divisor, double* work,
+                double* covariance, int d) {
   for (int i = 0; i < d; ++i)
     for (int j = 0; j < d; ++j) {
       double sum = 0.0;
@@ -103,7 +105,8 @@ bool prepare(Mixture& m) {
       invert_lower(factor, &m.whitener[k * square], D);
       for (int i = 0; i < D; ++i) log_determinant[k] += std::log(factor[std::size_t(i) * D + i]);
     }
-    if (m.form == kTied) std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
+    if (m.form == kTied)
+      std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
   } else {
     const int each = m.form == kDiagonal ? D : 1;
     for (std::size_t i = 0; i < m.covariances.size(); ++i) {
@@ -118,7 +121,8 @@ bool prepare(Mixture& m) {
   return true;
 }
 
-bool maximize(const double* mass, const double* first, const double* second, const double* floor, Mixture& m) {
+bool maximize(const double* mass, const double* first, const double* second, const double* floor,
+              Mixture& m) {
   const int K = m.components, D = m.features;
   const std::size_t square = std::size_t(D) * D;
   double total = 0.0;
@@ -140,7 +144,8 @@ bool maximize(const double* mass, const double* first, const double* second, con
         for (int j = 0; j <= i; ++j) mean[i] += factor[std::size_t(i) * D + j] * step[j];
       for (int i = 0; i < D; ++i)
         for (int j = 0; j < D; ++j) scatter[std::size_t(i) * D + j] -= mass[k] * step[i] * step[j];
-      if (m.form == kFull) congruence(factor, scatter, mass[k], work.data(), &next.covariances[k * square], D);
+      if (m.form == kFull)
+        congruence(factor, scatter, mass[k], work.data(), &next.covariances[k * square], D);
     } else if (m.form == kDiagonal) {
       for (int i = 0; i < D; ++i) {
         const std::size_t at = std::size_t(k) * D + i;
@@ -159,7 +164,8 @@ bool maximize(const double* mass, const double* first, const double* second, con
       if (!(next.covariances[k] > 2.0 * floor[0])) return false;
     }
   }
-  if (m.form == kTied) congruence(m.factor.data(), centred.data(), total, work.data(), next.covariances.data(), D);
+  if (m.form == kTied)
+    congruence(m.factor.data(), centred.data(), total, work.data(), next.covariances.data(), D);
   if (m.form == kFull || m.form == kTied)
     for (int k = 0; k < (m.form == kFull ? K : 1); ++k)
       if (!well_above(&next.covariances[k * square], floor, work.data(), D)) return false;

@@ -1,0 +1,118 @@
+#include "parallel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace gmix {
+namespace {
+
+// The processors that the cgroup's quota pays for; zero where there is no quota.
+double quota() {
+  double microseconds = 0.0, period = 0.0;
+  std::string group;
+  for (std::ifstream file("/proc/self/cgroup"); std::getline(file, group);)
+    if (group.rfind("0::", 0) == 0) break;
+  const std::string own = group.size() > 3 ? group.substr(3) : "/";
+  for (const std::string& path :
+       {"/sys/fs/cgroup" + own + "/cpu.max", std::string("/sys/fs/cgroup/cpu.max")})
+    if (std::ifstream(path) >> microseconds >> period)
+      return microseconds / period;  // "max" is no number
+  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> microseconds;
+  std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
+  return microseconds > 0.0 && period > 0.0 ? microseconds / period : 0.0;
+}
+
+class Run {
+ public:
+  Run(std::size_t n_chunks, const std::function<void(std::size_t, std::size_t, const Stop&)>& work,
+      const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted)
+      : n_chunks_(n_chunks), work_(work), fold_(fold), interrupted_(interrupted) {}
+
+  void worker(std::size_t id) {
+    const Stop stop{id == 0 ? &Run::asked_by_caller : &Run::asked_by_helper, this};
+    for (std::size_t chunk; !stopped_ && (chunk = next_++) < n_chunks_;) {
+      work_(chunk, id, stop);
+      std::unique_lock lock(mutex_);
+      while (turn_ != chunk && !stop()) changed_.wait_for(lock, kPatience);
+      if (stopped_) break;
+      fold_(id);
+      ++turn_;
+      changed_.notify_all();
+    }
+  }
+
+  bool finished() const { return !stopped_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr auto kPatience = std::chrono::milliseconds(50);
+
+  static bool asked_by_helper(void* run) { return static_cast<Run*>(run)->stopped_; }
+
+  static bool asked_by_caller(void* context) {
+    Run* run = static_cast<Run*>(context);
+    if (const auto now = Clock::now(); now - run->asked_ > kPatience) {
+      run->asked_ = now;
+      if (run->interrupted_()) run->stopped_ = true;
+    }
+    return run->stopped_;
+  }
+
+  const std::size_t n_chunks_;
+  const std::function<void(std::size_t, std::size_t, const Stop&)>& work_;
+  const std::function<void(std::size_t)>& fold_;
+  const std::function<bool()>& interrupted_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<bool> stopped_ = false;
+  std::size_t turn_ = 0;  // the chunk whose result is taken next
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Clock::time_point asked_ = Clock::now();  // of the calling thread only
+};
+
+}  // namespace
+
+std::size_t available_threads() {
+  std::size_t count = std::max(1u, std::thread::hardware_concurrency());
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    count = static_cast<std::size_t>(CPU_COUNT(&set));
+#endif
+  static const double paid = quota();
+  if (paid > 0.0) count = std::min(count, static_cast<std::size_t>(std::ceil(paid)));
+  return count;
+}
+
+bool run_in_order(std::size_t n_chunks, std::size_t n_workers,
+                  const std::function<void(std::size_t, std::size_t, const Stop&)>& work,
+                  const std::function<void(std::size_t)>& fold,
+                  const std::function<bool()>& interrupted) {
+  Run run(n_chunks, work, fold, interrupted);
+  std::vector<std::thread> helpers;
+  helpers.reserve(n_workers);
+  try {
+    for (std::size_t id = 1; id < n_workers; ++id) helpers.emplace_back(&Run::worker, &run, id);
+  } catch (const std::system_error&) {
+    // The system grants no more threads: those that are there do all the work.
+  }
+  run.worker(0);
+  for (std::thread& helper : helpers) helper.join();
+  return run.finished();
+}
+
+}  // namespace gmix

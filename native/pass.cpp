@@ -1,0 +1,108 @@
+#include "pass.hpp"
+
+namespace gmix {
+namespace {
+
+Sums cut_sums(const Mixture& m, char*& at) {
+  const auto take = [&at](std::size_t count) {
+    double* here = reinterpret_cast<double*>(at);
+    at += aligned(count * sizeof(double));
+    return here;
+  };
+  return {take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
+}
+
+std::size_t sums_size(const Mixture& m) {
+  return aligned(m.n_components * sizeof(double)) +
+         aligned(m.n_components * m.n_features * sizeof(double)) +
+         aligned(second_size(m) * sizeof(double));
+}
+
+void clear(const Mixture& m, Sums& sums) {
+  std::fill_n(sums.mass, m.n_components, 0.0);
+  std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
+  std::fill_n(sums.second, second_size(m), 0.0);
+  sums.log_likelihood = 0.0;
+}
+
+void add(const Mixture& m, const Sums& part, Sums& total) {
+  const auto add_all = [](const double* from, double* to, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
+  };
+  add_all(part.mass, total.mass, m.n_components);
+  add_all(part.first, total.first, m.n_components * m.n_features);
+  add_all(part.second, total.second, second_size(m));
+  total.log_likelihood += part.log_likelihood;
+}
+
+// The kernel fills lower triangles only.
+void mirror(const Mixture& m, Sums& sums) {
+  if (m.form != Form::kFull && m.form != Form::kTied) return;
+  const std::size_t d = m.n_features;
+  for (double* matrix = sums.second; matrix != sums.second + second_size(m); matrix += d * d)
+    for (std::size_t i = 0; i < d; ++i)
+      for (std::size_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+}
+
+}  // namespace
+
+std::size_t choose_threads(std::size_t asked, std::size_t n_chunks, double nanoseconds) {
+  if (n_chunks < 2 || nanoseconds < 1e6 || asked == 1) return 1;
+  return std::min(asked == 0 ? available_threads() : asked, n_chunks);
+}
+
+double estimated_nanoseconds(const Mixture& m, std::size_t n_rows) {
+  const double d = static_cast<double>(m.n_features);
+  const double per_component = m.form == Form::kFull ? 1.0 + 0.15 * d * d : 1.0 + 0.2 * d;
+  return static_cast<double>(n_rows) * static_cast<double>(m.n_components) * per_component;
+}
+
+Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& shapes,
+           std::size_t threads)
+    : rows_(rows),
+      weight_(weight),
+      kernel_(kernel()),
+      n_chunks_((rows.n_rows + kChunk - 1) / kChunk) {
+  std::size_t chunk_size = 0;
+  double nanoseconds = 0.0;
+  for (const Mixture& shape : shapes) {
+    plan_at_.push_back(plans_size_);
+    plans_size_ += aligned(kernel_.plan_size(shape, rows.single));
+    scratch_size_ = std::max(scratch_size_, aligned(kernel_.scratch_size(shape, rows.single)));
+    chunk_size += sums_size(shape);
+    nanoseconds += estimated_nanoseconds(shape, rows.n_rows);
+  }
+  threads_ = choose_threads(threads, n_chunks_, nanoseconds);
+  memory_.emplace_back(plans_size_);
+  memory_.emplace_back(threads_ * (scratch_size_ + chunk_size));
+  char* at = memory_[1].data() + threads_ * scratch_size_;
+  for (std::size_t worker = 0; worker < threads_; ++worker)
+    for (const Mixture& shape : shapes) parts_.push_back(cut_sums(shape, at));
+}
+
+bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
+               const std::function<bool()>& interrupted) {
+  const std::size_t count = mixtures.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    clear(mixtures[i], totals[i]);
+    kernel_.plan(mixtures[i], rows_.single, memory_[0].data() + plan_at_[i]);
+  }
+  const bool finished = run_in_order(
+      n_chunks_, threads_,
+      [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
+        const std::size_t begin = chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
+        for (std::size_t i = 0; i < count; ++i)
+          kernel_.expect(mixtures[i], memory_[0].data() + plan_at_[i], rows_, begin, end, weight_,
+                         memory_[1].data() + worker * scratch_size_, parts_[worker * count + i],
+                         stop);
+      },
+      [&](std::size_t worker) {
+        for (std::size_t i = 0; i < count; ++i)
+          add(mixtures[i], parts_[worker * count + i], totals[i]);
+      },
+      interrupted);
+  for (std::size_t i = 0; i < count; ++i) mirror(mixtures[i], totals[i]);
+  return finished;
+}
+
+}  // namespace gmix

@@ -1,0 +1,165 @@
+// A mixture laid out for the kernel, and the memory that one thread works in.
+#pragma once
+
+#include <algorithm>
+
+#include "kernel.hpp"
+#include "simd.hpp"
+
+namespace gmix::GMIX_LEVEL {
+
+inline constexpr std::size_t kUnroll = 4;  // vectors of rows that small loops hold at once
+inline constexpr std::size_t kTile = 6;    // rows of a triangular whitener that are applied at once
+
+template <typename T>
+inline constexpr std::size_t kStep = kUnroll * kLanes<T>;  // rows: blocks are padded to multiples
+
+// Cuts one piece of memory into aligned arrays; from a null base it only measures.
+class Arena {
+ public:
+  explicit Arena(void* base) : base_(static_cast<char*>(base)) {}
+
+  template <typename T>
+  T* take(std::size_t count) {
+    char* here = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (count * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    return reinterpret_cast<T*>(here);
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  char* base_;
+  std::size_t used_ = 0;
+};
+
+// Numbers of the ledger's precision, as T: the low parts are what float32 leaves of them.
+template <typename T>
+struct Split {
+  T* high;
+  T* low;
+
+  void set(std::size_t i, double value) const {
+    high[i] = static_cast<T>(value);
+    low[i] = static_cast<T>(value - static_cast<double>(high[i]));
+  }
+};
+
+// x - centre: rows near a centre far from zero lose no digit, not even in float32.
+template <typename T>
+inline Vector<T> residual(Vector<T> x, const Split<T>& centre, std::size_t i) {
+  if constexpr (sizeof(T) == sizeof(double))
+    return x - centre.high[i];
+  else
+    return (x - centre.high[i]) - centre.low[i];
+}
+
+template <typename T>
+struct Plan {
+  std::size_t block;      // rows that are worked on together
+  double* log_constants;  // (K)
+  Split<T> means;         // (K, D); tied: whitened about the origin
+  Split<T> origin;        // (D); tied: where the whitening starts from
+  T* whitener;  // full, tied: triangles in the order in which tiles read them; else (K, D)
+
+  Plan(const Mixture& mixture, Arena& arena) {
+    const std::size_t k = mixture.n_components, d = mixture.n_features;
+    const bool full = mixture.form == Form::kFull;
+    // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache.
+    const std::size_t per_row = k * (1 + (full ? d : 0)) * sizeof(T);
+    block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 256);
+    log_constants = arena.take<double>(k);
+    means = {arena.take<T>(k * d), arena.take<T>(k * d)};
+    origin = {arena.take<T>(d), arena.take<T>(d)};
+    whitener = arena.take<T>(full ? k * d * (d + 1) / 2 : k * d + d * (d + 1) / 2);
+  }
+};
+
+template <typename T>
+struct Scratch {
+  T* x;                  // (D, block): the rows, a feature after the other
+  T* y;                  // (D, block): tied: whitened
+  T* z;                  // (K, D, block): full: whitened residuals
+  T* joint;              // (K, block): log p_k(x), then exp(log p_k(x) - largest)
+  T* largest;            // (block)
+  T* norm;               // (block): the sum of the exponentials
+  T* weight;             // (block)
+  T* share;              // (block): weighted responsibilities of one component, of its rows only
+  T* residual;           // (D, kStep)
+  T* active_z;           // (D, block): of one component, of its rows only
+  T* active_t;           // (D, block): share * z
+  std::size_t* active;   // (block / lanes): groups of rows with a share in one component
+  double* row;           // (D), and of the careful path:
+  double* row_z;         // (D)
+  double* row_joint;     // (K)
+  double* row_distance;  // (K)
+
+  Scratch(const Mixture& mixture, std::size_t block, Arena& arena) {
+    const std::size_t k = mixture.n_components, d = mixture.n_features;
+    const bool full = mixture.form == Form::kFull;
+    x = arena.take<T>(d * block);
+    y = arena.take<T>(mixture.form == Form::kTied ? d * block : 0);
+    z = arena.take<T>(full ? k * d * block : 0);
+    joint = arena.take<T>(k * block);
+    largest = arena.take<T>(block);
+    norm = arena.take<T>(block);
+    weight = arena.take<T>(block);
+    share = arena.take<T>(block);
+    residual = arena.take<T>(d * kStep<T>);
+    active_z = arena.take<T>(d * block);
+    active_t = arena.take<T>(d * block);
+    active = arena.take<std::size_t>(block / kLanes<T>);
+    row = arena.take<double>(d);
+    row_z = arena.take<double>(d);
+    row_joint = arena.take<double>(k);
+    row_distance = arena.take<double>(k);
+  }
+};
+
+// Stores a lower triangle in the order in which whiten() reads it; returns the end.
+template <typename T>
+T* pack_triangle(const double* lower, std::size_t d, T* to) {
+  std::size_t begin = 0;
+  for (std::size_t end = (d - 1) % kTile + 1; end <= d; begin = end, end += kTile)
+    for (std::size_t j = 0; j < end; ++j)
+      for (std::size_t i = std::max(begin, j); i < end; ++i)
+        *to++ = static_cast<T>(lower[i * d + j]);
+  return to;
+}
+
+template <typename T>
+void make_plan(const Mixture& mixture, const Plan<T>& plan) {
+  const std::size_t k = mixture.n_components, d = mixture.n_features;
+  std::copy_n(mixture.log_constants, k, plan.log_constants);
+  if (mixture.form == Form::kTied) {
+    for (std::size_t j = 0; j < d; ++j) {
+      double centre = 0.0;
+      for (std::size_t c = 0; c < k; ++c)
+        centre += mixture.means[c * d + j] / static_cast<double>(k);
+      plan.origin.set(j, centre);
+    }
+    for (std::size_t c = 0; c < k; ++c)
+      for (std::size_t i = 0; i < d; ++i) {
+        double whitened = 0.0;
+        for (std::size_t j = 0; j <= i; ++j) {
+          const double origin = static_cast<double>(plan.origin.high[j]) + plan.origin.low[j];
+          whitened += mixture.whitener[i * d + j] * (mixture.means[c * d + j] - origin);
+        }
+        plan.means.set(c * d + i, whitened);
+      }
+    pack_triangle(mixture.whitener, d, plan.whitener);
+    return;
+  }
+  for (std::size_t i = 0; i < k * d; ++i) plan.means.set(i, mixture.means[i]);
+  T* to = plan.whitener;
+  for (std::size_t c = 0; c < k; ++c) {
+    if (mixture.form == Form::kFull) {
+      to = pack_triangle(mixture.whitener + c * d * d, d, to);
+    } else {
+      const bool spherical = mixture.form == Form::kSpherical;
+      for (std::size_t j = 0; j < d; ++j)
+        *to++ = static_cast<T>(mixture.whitener[spherical ? c : c * d + j]);
+    }
+  }
+}
+
+}  // namespace gmix::GMIX_LEVEL

@@ -1,0 +1,90 @@
+// Vectors of rows: one SIMD lane per row, as GCC and Clang spell them on every machine.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace gmix::GMIX_LEVEL {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;
+#endif
+
+template <typename T>
+inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+template <typename T, int Lanes>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(sizeof(T) * Lanes)));
+};
+
+template <typename T>
+using Vector = typename VectorOf<T, kLanes<T>>::type;
+
+// As many doubles as a vector of T has lanes.
+template <typename T>
+using Wide = typename VectorOf<double, kLanes<T>>::type;
+
+template <typename T>
+inline Vector<T> load(const T* from) {
+  Vector<T> vector;
+  __builtin_memcpy(&vector, from, sizeof vector);
+  return vector;
+}
+
+template <typename T>
+inline void store(T* to, Vector<T> vector) {
+  __builtin_memcpy(to, &vector, sizeof vector);
+}
+
+template <typename T>
+inline Vector<T> broadcast(T value) {
+  return value - Vector<T>{};
+}
+
+template <typename T>
+inline Wide<T> widen(Vector<T> vector) {
+  return __builtin_convertvector(vector, Wide<T>);
+}
+
+template <typename V>
+inline V larger(V a, V b) {
+  return a > b ? a : b;  // b where a is NaN
+}
+
+// Whether every bit is zero, that is, every lane +0.
+template <typename V>
+inline bool all_zero(V vector) {
+#if defined(__AVX512F__)
+  const __m512i bits = reinterpret_cast<__m512i>(vector);
+  return _mm512_test_epi64_mask(bits, bits) == 0;
+#elif defined(__AVX__)
+  const __m256i bits = reinterpret_cast<__m256i>(vector);
+  return _mm256_testz_si256(bits, bits) != 0;
+#else
+  typedef typename VectorOf<std::uint64_t, sizeof(V) / 8>::type Bits;
+  const Bits bits = reinterpret_cast<Bits>(vector);
+  return (bits[0] | bits[1]) == 0;
+#endif
+}
+
+// The sum of the lanes, halved in a fixed order.
+template <typename V>
+inline double sum(V vector) {
+  constexpr int lanes = sizeof(V) / sizeof(vector[0]);
+  double part[lanes];
+  for (int i = 0; i < lanes; ++i) part[i] = vector[i];
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) part[i] += part[i + half];
+  return part[0];
+}
+
+}  // namespace gmix::GMIX_LEVEL

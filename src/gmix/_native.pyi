@@ -1,0 +1,17 @@
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array: TypeAlias = NDArray[np.float64]
+_Rows: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+_Mixture: TypeAlias = tuple[int, _Array, _Array, _Array]
+
+def expect(
+    rows: _Rows, mixtures: Sequence[_Mixture], sample_weight: _Array | None = None, threads: int | None = None
+) -> list[tuple[_Array, _Array, _Array, float]]: ...
+def posterior(
+    rows: _Rows, mixture: _Mixture, responsibilities: bool, threads: int | None = None
+) -> tuple[_Array, _Array | None]: ...
+def level() -> str: ...

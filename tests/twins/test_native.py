@@ -1,0 +1,271 @@
+"""The compiled kernel against its definition, written out in NumPy."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+native = pytest.importorskip("gmix._native")
+
+FULL, TIED, DIAGONAL, SPHERICAL = FORMS = range(4)
+DIMENSIONS = [*range(1, 10), 16, 33]
+COMPONENTS = [1, 2, 3, 17]
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "strided": lambda rows: np.repeat(np.repeat(rows, 2, axis=0), 3, axis=1)[::2, ::3],
+    "backwards": lambda rows: np.ascontiguousarray(rows[::-1])[::-1],
+}
+
+
+def make_mixture(form, k, d, rng, spread=2.0):
+    """A mixture as the kernel takes it, and its whiteners written out as (K, D, D)."""
+    scale = rng.uniform(0.5, 2.0, (k, d))
+    if form == FULL:
+        whitener = np.tril(rng.normal(size=(k, d, d)) / np.sqrt(d), -1)
+        whitener[:, range(d), range(d)] = scale
+        matrices = whitener
+    elif form == TIED:
+        whitener = np.tril(rng.normal(size=(d, d)) / np.sqrt(d), -1) + np.diag(scale[0])
+        matrices = np.broadcast_to(whitener, (k, d, d))
+    elif form == DIAGONAL:
+        whitener = scale
+        matrices = scale[:, :, None] * np.eye(d)
+    else:
+        whitener = scale[:, 0].copy()
+        matrices = whitener[:, None, None] * np.eye(d)
+    log_determinant = np.log(np.diagonal(matrices, axis1=1, axis2=2)).sum(1)
+    log_constants = np.log(rng.dirichlet(np.ones(k))) - d / 2 * np.log(2 * np.pi) + log_determinant
+    return (form, log_constants, spread * rng.normal(size=(k, d)), whitener), matrices
+
+
+def define(rows, mixture, matrices, weight):
+    """Log density, responsibilities and statistics, from their definitions."""
+    form, log_constants, means, _ = mixture
+    z = np.einsum("kij,nkj->nki", matrices, rows.astype(np.float64)[:, None] - means)
+    joint = log_constants - np.square(z).sum(2) / 2
+    largest = joint.max(1, keepdims=True, initial=-np.inf)
+    density = (largest + np.log(np.exp(joint - largest).sum(1, keepdims=True)))[:, 0]
+    responsibilities = np.exp(joint - density[:, None])
+    share = responsibilities * weight[:, None]
+    moments = np.einsum("nk,nki,nkj->kij", share, z, z)
+    second = {
+        FULL: lambda: moments,
+        TIED: lambda: moments.sum(0),
+        DIAGONAL: lambda: np.diagonal(moments, axis1=1, axis2=2),
+        SPHERICAL: lambda: np.trace(moments, axis1=1, axis2=2),
+    }[form]()
+    return density, responsibilities, (share.sum(0), np.einsum("nk,nki->ki", share, z), second, weight @ density)
+
+
+def assert_close(actual, desired, tolerance=1e-11):
+    """Close relative to the largest entry: small sums of large terms carry the rounding of the terms."""
+    scale = np.max(np.abs(desired), initial=1e-300)
+    np.testing.assert_allclose(actual, desired, rtol=tolerance, atol=tolerance * scale)
+
+
+def check(rows, form, k, rng, weighted=False, threads=1):
+    n, d = rows.shape
+    mixture, matrices = make_mixture(form, k, d, rng)
+    weight = rng.uniform(0.0, 3.0, n) if weighted else None
+    density, responsibilities, sums = define(rows, mixture, matrices, np.ones(n) if weight is None else weight)
+    (actual,) = native.expect(rows, [mixture], weight, threads)
+    for a, b in zip(actual, sums, strict=True):
+        assert_close(a, b)
+    log_density, posterior = native.posterior(rows, mixture, True, threads)
+    assert_close(log_density, density)
+    np.testing.assert_allclose(posterior, responsibilities, rtol=1e-10, atol=1e-14)
+    assert native.posterior(rows, mixture, False, threads)[1] is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("d", DIMENSIONS)
+@pytest.mark.parametrize("k", COMPONENTS)
+def test_agrees_with_the_definition(form, d, k):
+    rng = np.random.default_rng([form, d, k])
+    check(3 * rng.normal(size=(301, d)), form, k, rng, weighted=bool(k % 2))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n", [0, 1, 2, 255, 256, 257, 2047, 2048, 2049, 4096, 5000])
+def test_any_number_of_rows(form, n):
+    rng = np.random.default_rng(n)
+    check(3 * rng.normal(size=(n, 3)), form, 4, rng, weighted=True)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", FORMS)
+def test_any_layout_of_rows(layout, dtype, form):
+    rng = np.random.default_rng(7)
+    rows = LAYOUTS[layout](3 * rng.normal(size=(400, 5))).astype(dtype, order="K")
+    rows.flags.writeable = False
+    check(rows, form, 3, rng)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_hundreds_of_components_and_features(form):
+    rng = np.random.default_rng(3)
+    check(3 * rng.normal(size=(90, 2)), form, 700, rng)
+    check(3 * rng.normal(size=(90, 130)), form, 2, rng)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_number_of_threads_changes_no_bit(form, dtype, weighted):
+    rng = np.random.default_rng(5)
+    rows = (3 * rng.normal(size=(50_001, 6))).astype(dtype)
+    mixture, _ = make_mixture(form, 9, 6, rng)
+    weight = rng.uniform(0.0, 3.0, len(rows)) if weighted else None
+    one, *others = (native.expect(rows, [mixture], weight, threads)[0] for threads in (1, 2, 3, 8, None, 0))
+    for other in others:
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    densities = [native.posterior(rows, mixture, True, threads) for threads in (1, 4)]
+    assert np.array_equal(densities[0][0], densities[1][0])
+    assert np.array_equal(densities[0][1], densities[1][1])
+
+
+def test_several_mixtures_are_looked_at_one_by_one():
+    rng = np.random.default_rng(11)
+    rows = rng.normal(size=(3000, 4))
+    mixtures = [make_mixture(form, k, 4, rng)[0] for form in FORMS for k in (1, 5)]
+    together = native.expect(rows, mixtures)
+    for mixture, sums in zip(mixtures, together, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(sums, native.expect(rows, [mixture])[0], strict=True))
+    assert native.expect(rows, []) == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+def test_any_scale(form, scale):
+    rng = np.random.default_rng(13)
+    rows = 3 * rng.normal(size=(500, 3))
+    (_, log_constants, means, whitener), _ = make_mixture(form, 3, 3, rng)
+    plain = native.expect(rows, [(form, log_constants, means, whitener)])[0]
+    scaled = native.expect(rows * scale, [(form, log_constants, means * scale, whitener / scale)])[0]
+    for a, b in zip(plain, scaled, strict=True):
+        assert_close(b, a)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("offset", [1e3, 1e8])
+def test_an_offset_costs_nothing(form, offset):
+    rng = np.random.default_rng(17)
+    steps = rng.integers(-4096, 4096, size=(500, 3)) / 1024  # exact whatever the offset
+    (_, log_constants, means, whitener), _ = make_mixture(form, 3, 3, rng)
+    means = np.round(means * 1024) / 1024
+    plain = native.expect(steps, [(form, log_constants, means, whitener)])[0]
+    far = native.expect(steps + offset, [(form, log_constants, means + offset, whitener)])[0]
+    for a, b in zip(plain, far, strict=True):
+        assert_close(b, a)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_component_of_weight_zero_takes_no_row(form):
+    rng = np.random.default_rng(19)
+    rows = rng.normal(size=(500, 3))
+    (_, log_constants, means, whitener), _ = make_mixture(form, 3, 3, rng)
+    log_constants[1] = -np.inf
+    mass, first, second, log_likelihood = native.expect(rows, [(form, log_constants, means, whitener)])[0]
+    assert mass[1] == 0
+    assert not first[1].any()
+    assert mass.sum() == pytest.approx(500)
+    assert np.isfinite(second).all()
+    assert np.isfinite(log_likelihood)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("far", [1e160, 1e300, -1e308])
+def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
+    rng = np.random.default_rng(23)
+    rows = rng.normal(size=(600, 2))
+    rows[333] = far
+    whitener = {
+        FULL: np.stack([np.eye(2), np.eye(2) / 10]),
+        TIED: np.eye(2),
+        DIAGONAL: np.array([[1.0, 1.0], [0.1, 0.1]]),
+        SPHERICAL: np.array([1.0, 0.1]),
+    }[form]
+    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), whitener)
+    log_density, responsibilities = native.posterior(rows, mixture, True)
+    assert log_density[333] == -np.inf
+    assert sorted(responsibilities[333]) == [0, 1]
+    assert np.isfinite(np.delete(log_density, 333)).all()
+    mass, first, second, log_likelihood = native.expect(rows, [mixture])[0]
+    assert mass.sum() == pytest.approx(600)
+    assert not np.isnan(first).any()
+    assert not np.isnan(second).any()
+    assert log_likelihood == -np.inf
+
+
+def test_rows_that_are_not_numbers_spoil_only_themselves():
+    rng = np.random.default_rng(29)
+    rows = rng.normal(size=(600, 2))
+    rows[5, 1] = np.nan
+    mixture, _ = make_mixture(FULL, 3, 2, rng)
+    log_density, responsibilities = native.posterior(rows, mixture, True)
+    assert np.flatnonzero(np.isnan(log_density)).tolist() == [5]
+    assert np.isnan(responsibilities[5]).all()
+    weight = np.ones(600)
+    weight[5] = 0.0
+    without = native.expect(np.delete(rows, 5, axis=0), [mixture])[0]
+    for a, b in zip(native.expect(rows, [mixture], weight)[0], without, strict=True):
+        assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "error"),
+    [
+        ("rows", np.ones((3, 2), np.int64), TypeError),
+        ("rows", np.ones(3), TypeError),
+        ("rows", np.ones((3, 5)), ValueError),
+        ("weight", np.ones(4), ValueError),
+        ("threads", -1, ValueError),
+        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1))], ValueError),
+        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1))], TypeError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1))], ValueError),
+    ],
+)
+def test_wrong_arguments_are_refused(argument, value, error):
+    good = {
+        "rows": np.ones((3, 2)),
+        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1))],
+        "weight": None,
+        "threads": 1,
+    }
+    native.expect(*good.values())
+    with pytest.raises(error):
+        native.expect(*(good | {argument: value}).values())
+
+
+def test_control_c_is_heard_within_a_second():
+    rng = np.random.default_rng(31)
+    mixture, _ = make_mixture(FULL, 200, 30, rng)
+    rows = rng.normal(size=(400_000, 30))
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        native.expect(rows, [mixture])
+    assert time.monotonic() - begin < 2.0  # with room for a busy machine
+    timer.join()
+
+
+@pytest.mark.parametrize("level", ["x86-64-v2", "x86-64-v3", "x86-64-v4"])
+def test_every_instruction_level_of_this_machine(level):
+    if os.environ.get("GMIX_LEVEL"):
+        pytest.skip("already held to one level")
+    environment = os.environ | {"GMIX_LEVEL": level}
+    asked = [sys.executable, "-c", "import gmix._native as native; print(native.level())"]
+    actual = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    if actual != level or level == native.level():
+        pytest.skip(f"this machine runs {actual} here, which is tested already")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
