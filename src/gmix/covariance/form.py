@@ -123,7 +123,8 @@ class _Full(Form):
 
     def factor(self, compact: Array) -> Array:
         # Factoring the correlation keeps columns of very different scales apart.
-        deviation = np.sqrt(np.diagonal(compact, axis1=-2, axis2=-1))
+        with np.errstate(invalid="ignore"):
+            deviation = np.sqrt(np.diagonal(compact, axis1=-2, axis2=-1))
         if not (np.isfinite(deviation).all() and (deviation > 0).all()):
             raise np.linalg.LinAlgError("a variance is not a positive number")
         correlation = compact / deviation[..., :, None] / deviation[..., None, :]

@@ -39,7 +39,7 @@ class MemorySource(Source):
         self.weight = as_weights(sample_weight, self.n_rows)
         total = self.n_rows if self.weight is None else self.weight.sum()
         if total < 1e-100:
-            raise DataError(f"sample_weight adds up to {total:.3g}; at least one row must count")
+            raise DataError(f"sample_weight adds up to zero ({total:.3g}); at least one row must count")
         check_finite(self.array, self.features, _limit(self.array, max(total, self.n_rows)))
         self.threads = threads
 
