@@ -8,6 +8,7 @@ means, so that neither an offset nor the scale of the data costs digits; ``_stat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,17 @@ try:
 except ImportError:  # a platform without a compiler: everything works, more slowly
     _native = None  # type: ignore[assignment]
 
-__all__ = ["Components", "expect", "expect_numpy", "posterior", "posterior_numpy"]
+__all__ = [
+    "Climbed",
+    "Components",
+    "Ended",
+    "Rule",
+    "climb",
+    "expect",
+    "expect_numpy",
+    "posterior",
+    "posterior_numpy",
+]
 
 Array = NDArray[np.float64]
 Rows = NDArray[Any]
@@ -76,6 +87,64 @@ def posterior(
     return log_density, posteriors
 
 
+class Ended(Enum):
+    """Why a compiled climb ended; the numbers are the compiled kernel's."""
+
+    CONVERGED = 0
+    STATIONARY = 1
+    ITERATION_LIMIT = 2
+    INTERRUPTED = 3
+    NEEDS_CARE = 4  # a component is empty or collapsing: the next M-step is the plain one's
+
+
+class Climbed(NamedTuple):
+    """Where a compiled climb ended: parameters, the statistics of the rows under them, and the way."""
+
+    weights: Array
+    means: Array
+    covariances: Array  # compact
+    statistics: SufficientStatistics
+    history: list[float]  # log-likelihoods, those given included
+    ended: Ended
+
+
+class Rule(NamedTuple):
+    """When a compiled climb ends, on totals; see `gmix.em.Stop`."""
+
+    tolerance: float
+    rounding: float
+    fall: float
+    rest: float
+    max_steps: int
+
+
+def climb(
+    rows: Rows,
+    components: Components,
+    covariances: Array,
+    weights: Array,
+    floor: Array,
+    rule: Rule,
+    history: Sequence[float],
+    sample_weight: Array | None = None,
+    threads: int | None = None,
+) -> Climbed | None:
+    """E-steps and M-steps in turn, compiled, for structures whose covariances are the scatter divided by the mass.
+
+    None without the compiled kernel. The twin is the loop in `gmix.em` itself.
+    """
+    if _native is None:
+        return None
+    form = components.form
+    mixture = (form.code, weights, components.means, covariances)
+    *arrays, way, ended = _native.climb(rows, mixture, floor, rule, history, sample_weight, _at_most(threads))
+    new_weights, means, compact, mass, first, second = arrays
+    factor = form.factor(compact)
+    there = Components(form, np.empty(0), means, factor, np.empty(0))
+    statistics = _statistics(there, _Sums(mass, first, second, way[-1]))
+    return Climbed(new_weights, means, compact, statistics, way, Ended(ended))
+
+
 def _at_most(threads: int | None) -> int:
     """How many threads may be used; zero for every processor."""
     if threads is None:
@@ -112,8 +181,10 @@ def _posterior(rows: Rows, mixture: Components) -> tuple[Array, Array, Array]:
         largest = joint.max(1)
         lost = np.isneginf(largest)
         if lost.any():  # so far from everything that every density is zero: the nearest component owns the row
-            alive = np.where(np.isneginf(mixture.log_constants), np.inf, 0.0)
-            nearest = (distances[lost] + alive).argmin(1)
+            far = np.hypot.reduce(z[:, lost], axis=-1).T  # finite where the squares may not be
+            far = np.where(np.isnan(far) | np.isneginf(mixture.log_constants), np.inf, far)
+            order = np.argsort(-mixture.log_constants, kind="stable")  # among equals the heaviest
+            nearest = order[far[:, order].argmin(1)]
             joint[lost] = np.where(np.arange(joint.shape[1]) == nearest[:, None], 0.0, -np.inf)
         shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
         norm = shifted.sum(1)
