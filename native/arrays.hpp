@@ -34,6 +34,8 @@ class Array {
   }
   std::size_t size(int axis) const { return static_cast<std::size_t>(view_.shape[axis]); }
   std::ptrdiff_t stride(int axis) const { return view_.strides[axis]; }
+  std::size_t count() const { return static_cast<std::size_t>(view_.len) / static_cast<std::size_t>(view_.itemsize); }
+  bool is_contiguous() const { return PyBuffer_IsContiguous(&view_, 'C'); }
   const char* bytes() const { return static_cast<const char*>(view_.buf); }
 
   // The numbers, which must lie in C order and have the given shape.
@@ -41,7 +43,7 @@ class Array {
   double* numbers(Sizes... sizes) const {
     const std::size_t shape[] = {static_cast<std::size_t>(sizes)...};
     bool right = is('d') && view_.ndim == static_cast<int>(sizeof...(sizes)) &&
-                 PyBuffer_IsContiguous(&view_, 'C');
+                 is_contiguous();
     for (int i = 0; right && i < view_.ndim; ++i) right = size(i) == shape[i];
     if (!right)
       throw nb::value_error((std::string(name_) +

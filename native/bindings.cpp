@@ -1,34 +1,20 @@
 // gmix._native: what Python sees. Arguments are checked here, threads are started here.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <memory>
-#include <new>
+#include <string>
 #include <vector>
 
 #include "arrays.hpp"
+#include "climb.hpp"
 #include "kernel.hpp"
 #include "parallel.hpp"
+#include "pass.hpp"
 
 namespace gmix {
 namespace {
-
-// Memory for the kernel: one aligned piece, cut by hand.
-class Memory {
- public:
-  explicit Memory(std::size_t size)
-      : data_(static_cast<char*>(
-            ::operator new(std::max(size, kAlignment), std::align_val_t(kAlignment)))) {}
-  ~Memory() { ::operator delete(data_, std::align_val_t(kAlignment)); }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  char* data() const { return data_; }
-
- private:
-  char* data_;
-};
-
-std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
 Rows rows_of(const Array& array) {
   return {array.bytes(), array.stride(0), array.stride(1),
@@ -92,15 +78,11 @@ class Result {
     // NumPy's memory stays where it is for as long as the arrays live.
     sums_ = {mass.numbers(m.n_components), first.numbers(m.n_components, m.n_features),
              reinterpret_cast<double*>(const_cast<char*>(second.bytes())), 0.0};
-    std::fill_n(sums_.mass, m.n_components, 0.0);
-    std::fill_n(sums_.first, m.n_components * m.n_features, 0.0);
-    std::fill_n(sums_.second, second_size(m), 0.0);
   }
 
-  Sums& sums() { return sums_; }
-  nb::tuple arrays() const { return nb::make_tuple(mass_, first_, second_, sums_.log_likelihood); }
+  const Sums& sums() const { return sums_; }
+  nb::tuple arrays(const Sums& sums) const { return nb::make_tuple(mass_, first_, second_, sums.log_likelihood); }
 
- private:
   static nb::object second_of(const Mixture& m) {
     switch (m.form) {
       case Form::kFull:
@@ -114,57 +96,15 @@ class Result {
     }
   }
 
+ private:
   nb::object mass_, first_, second_;
   Sums sums_;
 };
 
-// One thread's sums of one chunk.
-Sums cut_sums(const Mixture& m, char*& at) {
-  const auto take = [&at](std::size_t count) {
-    double* here = reinterpret_cast<double*>(at);
-    at += aligned(count * sizeof(double));
-    return here;
-  };
-  return {take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
-}
-
-std::size_t sums_size(const Mixture& m) {
-  return aligned(m.n_components * sizeof(double)) +
-         aligned(m.n_components * m.n_features * sizeof(double)) +
-         aligned(second_size(m) * sizeof(double));
-}
-
-void add(const Mixture& m, const Sums& part, Sums& total) {
-  const auto add_all = [](const double* from, double* to, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
-  };
-  add_all(part.mass, total.mass, m.n_components);
-  add_all(part.first, total.first, m.n_components * m.n_features);
-  add_all(part.second, total.second, second_size(m));
-  total.log_likelihood += part.log_likelihood;
-}
-
-// The kernel fills lower triangles only.
-void mirror(const Mixture& m, Sums& sums) {
-  if (m.form != Form::kFull && m.form != Form::kTied) return;
-  const std::size_t d = m.n_features;
-  for (double* matrix = sums.second; matrix != sums.second + second_size(m); matrix += d * d)
-    for (std::size_t i = 0; i < d; ++i)
-      for (std::size_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
-}
-
-// Threads pay from about a millisecond of work on.
-std::size_t choose_threads(nb::handle asked, std::size_t n_chunks, double nanoseconds) {
+std::size_t threads_of(nb::handle asked) {
   const long number = asked.is_none() ? 0 : nb::cast<long>(asked);
   if (number < 0) throw nb::value_error("threads must be a positive number, or None for all");
-  if (n_chunks < 2 || nanoseconds < 1e6 || number == 1) return 1;
-  return std::min(number == 0 ? available_threads() : static_cast<std::size_t>(number), n_chunks);
-}
-
-double estimated_nanoseconds(const Mixture& m, std::size_t n_rows) {
-  const double d = static_cast<double>(m.n_features);
-  const double per_component = m.form == Form::kFull ? 1.0 + 0.15 * d * d : 1.0 + 0.2 * d;
-  return static_cast<double>(n_rows) * static_cast<double>(m.n_components) * per_component;
+  return static_cast<std::size_t>(number);
 }
 
 bool interrupted() {
@@ -183,65 +123,94 @@ void run(std::size_t n_chunks, std::size_t threads, const Work& work, const Fold
   if (!finished) throw nb::python_error();
 }
 
+// The weights of the rows, if there are some.
+class Weights {
+ public:
+  Weights(nb::handle object, std::size_t n_rows) {
+    if (object.is_none()) return;
+    array_ = std::make_unique<Array>(object, 1, "sample_weight");
+    data_ = array_->numbers(n_rows);
+  }
+  const double* data() const { return data_; }
+
+ private:
+  std::unique_ptr<Array> array_;
+  const double* data_ = nullptr;
+};
+
 nb::list expect(nb::handle rows_object, nb::sequence mixture_objects, nb::handle weight_object,
                 nb::handle threads_object) {
   const Array rows_array(rows_object, 2, "rows");
   const Rows rows = rows_of(rows_array);
-  std::unique_ptr<Array> weight_array;
-  const double* weight = nullptr;
-  if (!weight_object.is_none()) {
-    weight_array = std::make_unique<Array>(weight_object, 1, "sample_weight");
-    weight = weight_array->numbers(rows.n_rows);
-  }
-  std::vector<std::unique_ptr<MixtureArrays>> mixtures;
+  const Weights weights(weight_object, rows.n_rows);
+  std::vector<std::unique_ptr<MixtureArrays>> arrays;
+  std::vector<Mixture> mixtures;
   std::vector<Result> results;
-  std::size_t plans_size = 0, scratch_size = 0, chunk_size = 0;
-  double nanoseconds = 0.0;
-  const Kernel& kernel = gmix::kernel();
+  std::vector<Sums> sums;
   for (nb::handle object : mixture_objects) {
-    mixtures.push_back(std::make_unique<MixtureArrays>(object, rows.n_features));
-    const Mixture& m = mixtures.back()->get();
-    results.emplace_back(m);
-    plans_size += aligned(kernel.plan_size(m, rows.single));
-    scratch_size = std::max(scratch_size, aligned(kernel.scratch_size(m, rows.single)));
-    chunk_size += sums_size(m);
-    nanoseconds += estimated_nanoseconds(m, rows.n_rows);
+    arrays.push_back(std::make_unique<MixtureArrays>(object, rows.n_features));
+    mixtures.push_back(arrays.back()->get());
+    results.emplace_back(mixtures.back());
+    sums.push_back(results.back().sums());
   }
-  const std::size_t count = mixtures.size();
-  const std::size_t n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
-  const std::size_t threads = choose_threads(threads_object, n_chunks, nanoseconds);
-
-  const Memory plan_memory(plans_size), memory(threads * (scratch_size + chunk_size));
-  std::vector<const void*> plans;
-  for (char* at = plan_memory.data(); const auto& mixture : mixtures) {
-    plans.push_back(at);
-    kernel.plan(mixture->get(), rows.single, at);
-    at += aligned(kernel.plan_size(mixture->get(), rows.single));
+  Pass pass(rows, weights.data(), mixtures, threads_of(threads_object));
+  bool finished;
+  {
+    nb::gil_scoped_release released;
+    finished = pass.run(mixtures, sums, interrupted);
   }
-  std::vector<Sums> parts;  // (threads, mixtures)
-  char* at = memory.data() + threads * scratch_size;
-  for (std::size_t worker = 0; worker < threads; ++worker)
-    for (const auto& mixture : mixtures) parts.push_back(cut_sums(mixture->get(), at));
-
-  run(
-      n_chunks, threads,
-      [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
-        const std::size_t begin = chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
-        for (std::size_t i = 0; i < count; ++i)
-          kernel.expect(mixtures[i]->get(), plans[i], rows, begin, end, weight,
-                        memory.data() + worker * scratch_size, parts[worker * count + i], stop);
-      },
-      [&](std::size_t worker) {
-        for (std::size_t i = 0; i < count; ++i)
-          add(mixtures[i]->get(), parts[worker * count + i], results[i].sums());
-      });
-
+  if (!finished) throw nb::python_error();
   nb::list answer;
-  for (std::size_t i = 0; i < count; ++i) {
-    mirror(mixtures[i]->get(), results[i].sums());
-    answer.append(results[i].arrays());
-  }
+  for (std::size_t i = 0; i < mixtures.size(); ++i) answer.append(results[i].arrays(sums[i]));
   return answer;
+}
+
+std::vector<double> numbers_of(nb::handle object, const char* name, int ndim, std::size_t size) {
+  const Array array(object, ndim, name);
+  const auto* begin = reinterpret_cast<const double*>(array.bytes());
+  if (!array.is('d') || !array.is_contiguous() || array.count() != size)
+    throw nb::value_error((std::string(name) + " has the wrong shape, or is not float64 in C order").c_str());
+  return {begin, begin + size};
+}
+
+nb::object array_of(const std::vector<double>& numbers, nb::object array) {
+  const nb::object flat = array.attr("reshape")(-1);
+  std::copy(numbers.begin(), numbers.end(), Array(flat, 1, "result", true).numbers(numbers.size()));
+  return array;
+}
+
+// (weights, means, covariances, mass, first, second, history, ended)
+nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor_object, nb::tuple rule_numbers,
+                std::vector<double> history, nb::handle weight_object, nb::handle threads_object) {
+  const Array rows_array(rows_object, 2, "rows");
+  const Rows rows = rows_of(rows_array);
+  const Weights weights(weight_object, rows.n_rows);
+  const auto form = static_cast<Form>(nb::cast<int>(mixture[0]));
+  const std::size_t d = rows.n_features, k = nb::len(nb::object(mixture[1]));
+  Parameters parameters{form, k, d, {}, {}, {}, {}, {}, {}};
+  parameters.weights = numbers_of(mixture[1], "weights", 1, k);
+  parameters.means = numbers_of(mixture[2], "means", 2, k * d);
+  static constexpr int kDimensions[] = {3, 2, 2, 1};
+  parameters.covariances = numbers_of(mixture[3], "covariances", kDimensions[static_cast<int>(form)],
+                                      second_size(parameters.view()));
+  const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
+  const Rule rule{nb::cast<double>(rule_numbers[0]), nb::cast<double>(rule_numbers[1]),
+                  nb::cast<double>(rule_numbers[2]), nb::cast<double>(rule_numbers[3]),
+                  nb::cast<std::size_t>(rule_numbers[4])};
+  if (!parameters.prepare()) throw nb::value_error("a covariance is not positive definite");
+  Result result(parameters.view());
+  Sums sums = result.sums();
+  Pass pass(rows, weights.data(), {parameters.view()}, threads_of(threads_object));
+  Ended ended;
+  {
+    nb::gil_scoped_release released;
+    ended = climb(pass, floor.data(), rule, parameters, sums, history, interrupted);
+  }
+  if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
+  const nb::tuple arrays = result.arrays(sums);
+  return nb::make_tuple(array_of(parameters.weights, empty_array(k)), array_of(parameters.means, empty_array(k, d)),
+                        array_of(parameters.covariances, Result::second_of(parameters.view())), arrays[0], arrays[1],
+                        arrays[2], history, static_cast<int>(ended));
 }
 
 nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool responsibilities,
@@ -262,7 +231,7 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
   }
   const std::size_t n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
   const std::size_t threads =
-      choose_threads(threads_object, n_chunks, estimated_nanoseconds(mixture, rows.n_rows) / 2);
+      choose_threads(threads_of(threads_object), n_chunks, estimated_nanoseconds(mixture, rows.n_rows) / 2);
   const std::size_t scratch_size = aligned(kernel.scratch_size(mixture, rows.single));
   const Memory plan(kernel.plan_size(mixture, rows.single)), memory(threads * scratch_size);
   kernel.plan(mixture, rows.single, plan.data());
@@ -285,6 +254,8 @@ NB_MODULE(_native, module) {
   using nb::arg;
   module.doc() = "The compiled kernel; gmix.kernel is its door.";
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"),
+             arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+  module.def("climb", &gmix::climb_rows, arg("rows"), arg("mixture"), arg("floor"), arg("rule"), arg("history"),
              arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());

@@ -25,17 +25,17 @@ inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
 // Copies rows [begin, begin + count) into lanes. The last row fills up the last step of lanes.
 template <typename T>
 void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t padded,
-               std::size_t block, T* x) {
+               std::size_t stride, T* x) {
   const std::size_t d = rows.n_features;
   for (std::size_t row = 0; row < padded; ++row)
     for (std::size_t j = 0; j < d; ++j)
-      x[j * block + row] = static_cast<T>(value_at(rows, begin + std::min(row, count - 1), j));
+      x[j * stride + row] = static_cast<T>(value_at(rows, begin + std::min(row, count - 1), j));
 }
 
 // R rows of a triangular product for V vectors: `before` full columns, then the triangle.
 template <typename T, int R, int V>
 inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* z,
-                        std::size_t block, Vector<T> (&quadratic)[V]) {
+                        std::size_t stride, Vector<T> (&quadratic)[V]) {
   Vector<T> sums[R][V] = {};
   const T* from = residuals;
   for (std::size_t j = 0; j < before; ++j, w += R, from += V * kLanes<T>) {
@@ -60,7 +60,7 @@ inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* 
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-      store(z + i * block + v * kLanes<T>, sums[i][v]);
+      store(z + i * stride + v * kLanes<T>, sums[i][v]);
       quadratic[v] += sums[i][v] * sums[i][v];
     }
   }
@@ -69,19 +69,19 @@ inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* 
 // z = W (x - centre) for `padded` rows, with D = R + a multiple of kTile.
 template <typename T, int R, int V>
 void whiten_by(const T* x, const Split<T>& centre, const T* whitener, std::size_t d,
-               std::size_t padded, std::size_t block, T* residuals, T* z, T* quadratic) {
+               std::size_t padded, std::size_t stride, T* residuals, T* z, T* quadratic) {
   for (std::size_t row = 0; row < padded; row += V * kLanes<T>) {
     for (std::size_t j = 0; j < d; ++j) {
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v)
         store(residuals + (j * V + v) * kLanes<T>,
-              residual(load(x + j * block + row + v * kLanes<T>), centre, j));
+              residual(load(x + j * stride + row + v * kLanes<T>), centre, j));
     }
     Vector<T> squares[V] = {};
     const T* w = whitener;
-    whiten_tile<T, R, V>(residuals, 0, w, z + row, block, squares);
+    whiten_tile<T, R, V>(residuals, 0, w, z + row, stride, squares);
     for (std::size_t begin = R; begin < d; begin += kTile)
-      whiten_tile<T, kTile, V>(residuals, begin, w, z + begin * block + row, block, squares);
+      whiten_tile<T, kTile, V>(residuals, begin, w, z + begin * stride + row, stride, squares);
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) store(quadratic + row + v * kLanes<T>, squares[v]);
   }
@@ -89,33 +89,33 @@ void whiten_by(const T* x, const Split<T>& centre, const T* whitener, std::size_
 
 template <typename T>
 void whiten(const T* x, const Split<T>& centre, const T* whitener, std::size_t d,
-            std::size_t padded, std::size_t block, T* residuals, T* z, T* quadratic) {
+            std::size_t padded, std::size_t stride, T* residuals, T* z, T* quadratic) {
   switch ((d - 1) % kTile + 1) {
     case 1:
-      return whiten_by<T, 1, 2>(x, centre, whitener, d, padded, block, residuals, z, quadratic);
+      return whiten_by<T, 1, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
     case 2:
-      return whiten_by<T, 2, 2>(x, centre, whitener, d, padded, block, residuals, z, quadratic);
+      return whiten_by<T, 2, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
     case 3:
-      return whiten_by<T, 3, 2>(x, centre, whitener, d, padded, block, residuals, z, quadratic);
+      return whiten_by<T, 3, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
     case 4:
-      return whiten_by<T, 4, 2>(x, centre, whitener, d, padded, block, residuals, z, quadratic);
+      return whiten_by<T, 4, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
     case 5:
-      return whiten_by<T, 5, 2>(x, centre, whitener, d, padded, block, residuals, z, quadratic);
+      return whiten_by<T, 5, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
     default:
-      return whiten_by<T, 6, 2>(x, centre, whitener, d, padded, block, residuals, z, quadratic);
+      return whiten_by<T, 6, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
   }
 }
 
 // |z|^2 with z_j = (x_j - centre_j) scale_j; without a scale it is one.
 template <typename T>
 void diagonal_quadratic(const T* x, const Split<T>& centre, const T* scale, std::size_t d,
-                        std::size_t padded, std::size_t block, T* quadratic) {
+                        std::size_t padded, std::size_t stride, T* quadratic) {
   for (std::size_t row = 0; row < padded; row += kStep<T>) {
     Vector<T> squares[kUnroll] = {};
     for (std::size_t j = 0; j < d; ++j) {
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < kUnroll; ++v) {
-        Vector<T> z = residual(load(x + j * block + row + v * kLanes<T>), centre, j);
+        Vector<T> z = residual(load(x + j * stride + row + v * kLanes<T>), centre, j);
         if (scale != nullptr) z *= scale[j];
         squares[v] += z * z;
       }
@@ -130,22 +130,22 @@ Split<T> at(const Split<T>& all, std::size_t i) {
   return {all.high + i, all.low + i};
 }
 
-// Fills scratch.joint with log p_k(x) of the block, and what statistics need on the way (y, z).
+// Fills scratch.joint with log p_k(x) of the stride, and what statistics need on the way (y, z).
 template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                std::size_t padded) {
-  const std::size_t k = mixture.n_components, d = mixture.n_features, block = plan.block;
+  const std::size_t k = mixture.n_components, d = mixture.n_features, stride = plan.stride;
   const bool tied = mixture.form == Form::kTied;
-  if (tied) whiten(s.x, plan.origin, plan.whitener, d, padded, block, s.residual, s.y, s.norm);
+  if (tied) whiten(s.x, plan.origin, plan.whitener, d, padded, stride, s.residual, s.y, s.norm);
   for (std::size_t c = 0; c < k; ++c) {
-    T* joint = s.joint + c * block;
+    T* joint = s.joint + c * stride;
     const Split<T> mean = at(plan.means, c * d);
     if (mixture.form == Form::kFull)
-      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), d, padded, block, s.residual,
-             s.z + c * d * block, joint);
+      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), d, padded, stride, s.residual,
+             s.z + c * d * stride, joint);
     else
       diagonal_quadratic(tied ? s.y : s.x, mean, tied ? nullptr : plan.whitener + c * d, d, padded,
-                         block, joint);
+                         stride, joint);
     const T log_constant = static_cast<T>(plan.log_constants[c]);
     for (std::size_t row = 0; row < padded; row += kLanes<T>)
       store(joint + row, log_constant - load(joint + row) * T(0.5));
@@ -154,14 +154,14 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
 
 // Turns scratch.joint into exp(log p_k - largest), with the largest and the sum over components.
 template <typename T>
-void normalize(std::size_t k, const Scratch<T>& s, std::size_t padded, std::size_t block) {
+void normalize(std::size_t k, const Scratch<T>& s, std::size_t padded, std::size_t stride) {
   for (std::size_t row = 0; row < padded; row += kLanes<T>) {
     Vector<T> largest = load(s.joint + row);
-    for (std::size_t c = 1; c < k; ++c) largest = larger(load(s.joint + c * block + row), largest);
+    for (std::size_t c = 1; c < k; ++c) largest = larger(load(s.joint + c * stride + row), largest);
     Vector<T> norm = {};
     for (std::size_t c = 0; c < k; ++c) {
-      const Vector<T> e = exp_of_negative<T>(load(s.joint + c * block + row) - largest);
-      store(s.joint + c * block + row, e);
+      const Vector<T> e = exp_of_negative<T>(load(s.joint + c * stride + row) - largest);
+      store(s.joint + c * stride + row, e);
       norm += e;
     }
     store(s.largest + row, largest);

@@ -7,12 +7,12 @@ namespace gmix::GMIX_LEVEL {
 
 // Collects the groups of lanes in which component c has a share: s.active, s.share. Adds its mass.
 template <typename T>
-std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t padded, std::size_t block,
+std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t padded, std::size_t stride,
                         double& mass) {
   std::size_t count = 0;
   Vector<T> total = {};
   for (std::size_t row = 0; row < padded; row += kLanes<T>) {
-    const Vector<T> share = load(s.joint + c * block + row) * load(s.norm + row);
+    const Vector<T> share = load(s.joint + c * stride + row) * load(s.norm + row);
     if (all_zero(share)) continue;
     total += share;
     store(s.share + count * kLanes<T>, share);
@@ -25,7 +25,7 @@ std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t padded, 
 // R diagonal moments from feature j on.
 template <typename T, std::size_t R>
 inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T>& centre, const T* scale,
-                          std::size_t j, std::size_t count, std::size_t block, double* first,
+                          std::size_t j, std::size_t count, std::size_t stride, double* first,
                           double* second, bool spherical) {
   Vector<T> firsts[R] = {}, seconds[R] = {};
   for (std::size_t a = 0; a < count; ++a) {
@@ -33,7 +33,7 @@ inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T>& centr
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < R; ++i) {
       const Vector<T> z =
-          residual(load(x + (j + i) * block + s.active[a]), centre, j + i) * scale[j + i];
+          residual(load(x + (j + i) * stride + s.active[a]), centre, j + i) * scale[j + i];
       const Vector<T> t = share * z;
       firsts[i] += t;
       seconds[i] += t * z;
@@ -48,26 +48,26 @@ inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T>& centr
 
 template <typename T>
 void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T>& centre, const T* scale,
-                      std::size_t d, std::size_t count, std::size_t block, double* first,
+                      std::size_t d, std::size_t count, std::size_t stride, double* first,
                       double* second, bool spherical) {
   std::size_t j = 0;
   for (; j + 4 <= d; j += 4)
-    diagonal_tile<T, 4>(s, x, centre, scale, j, count, block, first, second, spherical);
+    diagonal_tile<T, 4>(s, x, centre, scale, j, count, stride, first, second, spherical);
   for (; j < d; ++j)
-    diagonal_tile<T, 1>(s, x, centre, scale, j, count, block, first, second, spherical);
+    diagonal_tile<T, 1>(s, x, centre, scale, j, count, stride, first, second, spherical);
 }
 
 // The R x R triangle of second moments at the diagonal, from feature i on.
 template <typename T, int R>
 inline void triangle_tile(const T* z, const T* t, std::size_t i, std::size_t d, std::size_t rows,
-                          std::size_t block, double* second) {
+                          std::size_t stride, double* second) {
   Vector<T> sums[R][R] = {};
   for (std::size_t row = 0; row < rows; row += kLanes<T>) {
 #pragma GCC unroll 8
     for (int a = 0; a < R; ++a) {
-      const Vector<T> left = load(t + (i + a) * block + row);
+      const Vector<T> left = load(t + (i + a) * stride + row);
 #pragma GCC unroll 8
-      for (int b = 0; b <= a; ++b) sums[a][b] += left * load(z + (i + b) * block + row);
+      for (int b = 0; b <= a; ++b) sums[a][b] += left * load(z + (i + b) * stride + row);
     }
   }
 #pragma GCC unroll 8
@@ -79,13 +79,13 @@ inline void triangle_tile(const T* z, const T* t, std::size_t i, std::size_t d, 
 // R x 2 second moments below the diagonal.
 template <typename T, int R>
 inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
-                        std::size_t rows, std::size_t block, double* second) {
+                        std::size_t rows, std::size_t stride, double* second) {
   Vector<T> sums[R][2] = {};
   for (std::size_t row = 0; row < rows; row += kLanes<T>) {
-    const Vector<T> right[2] = {load(z + j * block + row), load(z + (j + 1) * block + row)};
+    const Vector<T> right[2] = {load(z + j * stride + row), load(z + (j + 1) * stride + row)};
 #pragma GCC unroll 8
     for (int a = 0; a < R; ++a) {
-      const Vector<T> left = load(t + (i + a) * block + row);
+      const Vector<T> left = load(t + (i + a) * stride + row);
       sums[a][0] += left * right[0];
       sums[a][1] += left * right[1];
     }
@@ -97,24 +97,24 @@ inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, st
 
 template <typename T, int R>
 void triangle_rows(const T* z, const T* t, std::size_t i, std::size_t d, std::size_t rows,
-                   std::size_t block, double* second) {
-  for (std::size_t j = 0; j < i; j += 2) square_tile<T, R>(z, t, i, j, d, rows, block, second);
-  triangle_tile<T, R>(z, t, i, d, rows, block, second);
+                   std::size_t stride, double* second) {
+  for (std::size_t j = 0; j < i; j += 2) square_tile<T, R>(z, t, i, j, d, rows, stride, second);
+  triangle_tile<T, R>(z, t, i, d, rows, stride, second);
 }
 
 // The lower triangle of sum t z', in bands of four rows.
 template <typename T>
-void triangle_moments(const T* z, const T* t, std::size_t d, std::size_t rows, std::size_t block,
+void triangle_moments(const T* z, const T* t, std::size_t d, std::size_t rows, std::size_t stride,
                       double* second) {
   std::size_t i = 0;
-  for (; i + 4 <= d; i += 4) triangle_rows<T, 4>(z, t, i, d, rows, block, second);
+  for (; i + 4 <= d; i += 4) triangle_rows<T, 4>(z, t, i, d, rows, stride, second);
   switch (d - i) {
     case 1:
-      return triangle_rows<T, 1>(z, t, i, d, rows, block, second);
+      return triangle_rows<T, 1>(z, t, i, d, rows, stride, second);
     case 2:
-      return triangle_rows<T, 2>(z, t, i, d, rows, block, second);
+      return triangle_rows<T, 2>(z, t, i, d, rows, stride, second);
     case 3:
-      return triangle_rows<T, 3>(z, t, i, d, rows, block, second);
+      return triangle_rows<T, 3>(z, t, i, d, rows, stride, second);
     default:
       return;
   }
@@ -124,26 +124,26 @@ void triangle_moments(const T* z, const T* t, std::size_t d, std::size_t rows, s
 // moments.
 template <typename T>
 void gather_active(const Scratch<T>& s, const T* z, const Split<T>& centre, std::size_t d,
-                   std::size_t count, std::size_t block, double* first) {
+                   std::size_t count, std::size_t stride, double* first) {
   for (std::size_t j = 0; j < d; ++j) {
     Vector<T> total = {};
     for (std::size_t a = 0; a < count; ++a) {
-      Vector<T> here = load(z + j * block + s.active[a]);
+      Vector<T> here = load(z + j * stride + s.active[a]);
       if (centre.high != nullptr) here = residual(here, centre, j);
       const Vector<T> t = load(s.share + a * kLanes<T>) * here;
       total += t;
-      store(s.active_z + j * block + a * kLanes<T>, here);
-      store(s.active_t + j * block + a * kLanes<T>, t);
+      store(s.active_z + j * stride + a * kLanes<T>, here);
+      store(s.active_t + j * stride + a * kLanes<T>, t);
     }
     first[j] += sum(total);
   }
 }
 
-// Adds a block, of which scratch holds the exponentials and norms, to the sums.
+// Adds a stride, of which scratch holds the exponentials and norms, to the sums.
 template <typename T>
 void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                 std::size_t padded, Sums& sums) {
-  const std::size_t k = mixture.n_components, d = mixture.n_features, block = plan.block;
+  const std::size_t k = mixture.n_components, d = mixture.n_features, stride = plan.stride;
   Wide<T> log_likelihood = {};
   for (std::size_t row = 0; row < padded; row += kLanes<T>) {
     const Vector<T> weight = load(s.weight + row);
@@ -153,20 +153,20 @@ void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s
   sums.log_likelihood += sum(log_likelihood);
 
   for (std::size_t c = 0; c < k; ++c) {
-    const std::size_t count = find_active(s, c, padded, block, sums.mass[c]);
+    const std::size_t count = find_active(s, c, padded, stride, sums.mass[c]);
     if (count == 0) continue;
     const Split<T> mean = at(plan.means, c * d);
     double* first = sums.first + c * d;
     if (mixture.form == Form::kFull) {
-      gather_active(s, s.z + c * d * block, Split<T>{}, d, count, block, first);
-      triangle_moments(s.active_z, s.active_t, d, count * kLanes<T>, block,
+      gather_active(s, s.z + c * d * stride, Split<T>{}, d, count, stride, first);
+      triangle_moments(s.active_z, s.active_t, d, count * kLanes<T>, stride,
                        sums.second + c * d * d);
     } else if (mixture.form == Form::kTied) {
-      gather_active(s, s.y, mean, d, count, block, first);
-      triangle_moments(s.active_z, s.active_t, d, count * kLanes<T>, block, sums.second);
+      gather_active(s, s.y, mean, d, count, stride, first);
+      triangle_moments(s.active_z, s.active_t, d, count * kLanes<T>, stride, sums.second);
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
-      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, block, first,
+      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, stride, first,
                        sums.second + (spherical ? c : c * d), spherical);
     }
   }

@@ -22,7 +22,7 @@ template <typename T>
 std::size_t measure_scratch(const Mixture& mixture) {
   Arena nowhere(nullptr), arena(nullptr);
   const Plan<T> plan(mixture, nowhere);
-  Scratch<T>(mixture, plan.block, arena);
+  Scratch<T>(mixture, plan.stride, arena);
   return arena.used();
 }
 
@@ -44,9 +44,9 @@ template <typename T>
 std::size_t block_density(const Mixture& mixture, const Plan<T>& plan, const Rows& rows,
                           std::size_t begin, std::size_t count, const Scratch<T>& s) {
   const std::size_t padded = (count + kStep<T> - 1) / kStep<T> * kStep<T>;
-  load_rows(rows, begin, count, padded, plan.block, s.x);
+  load_rows(rows, begin, count, padded, plan.stride, s.x);
   log_joint(mixture, plan, s, padded);
-  normalize(mixture.n_components, s, padded, plan.block);
+  normalize(mixture.n_components, s, padded, plan.stride);
   return padded;
 }
 
@@ -55,7 +55,7 @@ void expect(const Mixture& mixture, const void* planned, const Rows& rows, std::
             std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
   Arena planned_arena(const_cast<void*>(planned)), arena(memory);
   const Plan<T> plan(mixture, planned_arena);
-  const Scratch<T> s(mixture, plan.block, arena);
+  const Scratch<T> s(mixture, plan.stride, arena);
   clear(mixture, sums);
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at);
@@ -79,7 +79,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
                const Stop& stop) {
   Arena planned_arena(const_cast<void*>(planned)), arena(memory);
   const Plan<T> plan(mixture, planned_arena);
-  const Scratch<T> s(mixture, plan.block, arena);
+  const Scratch<T> s(mixture, plan.stride, arena);
   const std::size_t k = mixture.n_components;
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at);
@@ -93,7 +93,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t c = 0; c < k; ++c)
           responsibilities[(at + i) * k + c] =
-              static_cast<double>(s.joint[c * plan.block + i]) / static_cast<double>(s.norm[i]);
+              static_cast<double>(s.joint[c * plan.stride + i]) / static_cast<double>(s.norm[i]);
     for (std::size_t i = at; i < at + count; ++i) {
       if (std::isfinite(log_densities[i])) continue;
       log_densities[i] = careful_row(mixture, rows, i, s);

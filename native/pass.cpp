@@ -73,9 +73,9 @@ Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& s
     nanoseconds += estimated_nanoseconds(shape, rows.n_rows);
   }
   threads_ = choose_threads(threads, n_chunks_, nanoseconds);
-  memory_.emplace_back(plans_size_);
-  memory_.emplace_back(threads_ * (scratch_size_ + chunk_size));
-  char* at = memory_[1].data() + threads_ * scratch_size_;
+  plans_ = std::make_unique<Memory>(plans_size_);
+  scratch_ = std::make_unique<Memory>(threads_ * (scratch_size_ + chunk_size));
+  char* at = scratch_->data() + threads_ * scratch_size_;
   for (std::size_t worker = 0; worker < threads_; ++worker)
     for (const Mixture& shape : shapes) parts_.push_back(cut_sums(shape, at));
 }
@@ -85,15 +85,15 @@ bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
   const std::size_t count = mixtures.size();
   for (std::size_t i = 0; i < count; ++i) {
     clear(mixtures[i], totals[i]);
-    kernel_.plan(mixtures[i], rows_.single, memory_[0].data() + plan_at_[i]);
+    kernel_.plan(mixtures[i], rows_.single, plans_->data() + plan_at_[i]);
   }
   const bool finished = run_in_order(
       n_chunks_, threads_,
       [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
         const std::size_t begin = chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
         for (std::size_t i = 0; i < count; ++i)
-          kernel_.expect(mixtures[i], memory_[0].data() + plan_at_[i], rows_, begin, end, weight_,
-                         memory_[1].data() + worker * scratch_size_, parts_[worker * count + i],
+          kernel_.expect(mixtures[i], plans_->data() + plan_at_[i], rows_, begin, end, weight_,
+                         scratch_->data() + worker * scratch_size_, parts_[worker * count + i],
                          stop);
       },
       [&](std::size_t worker) {

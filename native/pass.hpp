@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -56,7 +57,7 @@ class Pass {
   std::size_t threads_ = 1, plans_size_ = 0, scratch_size_ = 0;
   std::vector<std::size_t> plan_at_;
   std::vector<Sums> parts_;     // (threads, mixtures)
-  std::vector<Memory> memory_;  // plans, then scratch and parts
+  std::unique_ptr<Memory> plans_, scratch_;  // the scratch of each thread, then its parts
 };
 
 }  // namespace gmix

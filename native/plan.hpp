@@ -56,6 +56,7 @@ inline Vector<T> residual(Vector<T> x, const Split<T>& centre, std::size_t i) {
 template <typename T>
 struct Plan {
   std::size_t block;      // rows that are worked on together
+  std::size_t stride;     // from one array of a block to the next
   double* log_constants;  // (K)
   Split<T> means;         // (K, D); tied: whitened about the origin
   Split<T> origin;        // (D); tied: where the whitening starts from
@@ -67,6 +68,8 @@ struct Plan {
     // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache.
     const std::size_t per_row = k * (1 + (full ? d : 0)) * sizeof(T);
     block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 256);
+    // A power of two would put all arrays into the same few cache sets.
+    stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
     means = {arena.take<T>(k * d), arena.take<T>(k * d)};
     origin = {arena.take<T>(d), arena.take<T>(d)};
@@ -76,38 +79,38 @@ struct Plan {
 
 template <typename T>
 struct Scratch {
-  T* x;                  // (D, block): the rows, a feature after the other
-  T* y;                  // (D, block): tied: whitened
-  T* z;                  // (K, D, block): full: whitened residuals
-  T* joint;              // (K, block): log p_k(x), then exp(log p_k(x) - largest)
-  T* largest;            // (block)
-  T* norm;               // (block): the sum of the exponentials
-  T* weight;             // (block)
-  T* share;              // (block): weighted responsibilities of one component, of its rows only
+  T* x;                  // (D, stride): the rows, a feature after the other
+  T* y;                  // (D, stride): tied: whitened
+  T* z;                  // (K, D, stride): full: whitened residuals
+  T* joint;              // (K, stride): log p_k(x), then exp(log p_k(x) - largest)
+  T* largest;            // (stride)
+  T* norm;               // (stride): the sum of the exponentials
+  T* weight;             // (stride)
+  T* share;              // (stride): weighted responsibilities of one component, of its rows only
   T* residual;           // (D, kStep)
-  T* active_z;           // (D, block): of one component, of its rows only
-  T* active_t;           // (D, block): share * z
-  std::size_t* active;   // (block / lanes): groups of rows with a share in one component
+  T* active_z;           // (D, stride): of one component, of its rows only
+  T* active_t;           // (D, stride): share * z
+  std::size_t* active;   // (stride / lanes): groups of rows with a share in one component
   double* row;           // (D), and of the careful path:
   double* row_z;         // (D)
   double* row_joint;     // (K)
   double* row_distance;  // (K)
 
-  Scratch(const Mixture& mixture, std::size_t block, Arena& arena) {
+  Scratch(const Mixture& mixture, std::size_t stride, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
     const bool full = mixture.form == Form::kFull;
-    x = arena.take<T>(d * block);
-    y = arena.take<T>(mixture.form == Form::kTied ? d * block : 0);
-    z = arena.take<T>(full ? k * d * block : 0);
-    joint = arena.take<T>(k * block);
-    largest = arena.take<T>(block);
-    norm = arena.take<T>(block);
-    weight = arena.take<T>(block);
-    share = arena.take<T>(block);
+    x = arena.take<T>(d * stride);
+    y = arena.take<T>(mixture.form == Form::kTied ? d * stride : 0);
+    z = arena.take<T>(full ? k * d * stride : 0);
+    joint = arena.take<T>(k * stride);
+    largest = arena.take<T>(stride);
+    norm = arena.take<T>(stride);
+    weight = arena.take<T>(stride);
+    share = arena.take<T>(stride);
     residual = arena.take<T>(d * kStep<T>);
-    active_z = arena.take<T>(d * block);
-    active_t = arena.take<T>(d * block);
-    active = arena.take<std::size_t>(block / kLanes<T>);
+    active_z = arena.take<T>(d * stride);
+    active_t = arena.take<T>(d * stride);
+    active = arena.take<std::size_t>(stride / kLanes<T>);
     row = arena.take<double>(d);
     row_z = arena.take<double>(d);
     row_joint = arena.take<double>(k);

@@ -11,6 +11,15 @@ _Mixture: TypeAlias = tuple[int, _Array, _Array, _Array]
 def expect(
     rows: _Rows, mixtures: Sequence[_Mixture], sample_weight: _Array | None = None, threads: int | None = None
 ) -> list[tuple[_Array, _Array, _Array, float]]: ...
+def climb(
+    rows: _Rows,
+    mixture: tuple[int, _Array, _Array, _Array],
+    floor: _Array,
+    rule: tuple[float, float, float, float, int],
+    history: Sequence[float],
+    sample_weight: _Array | None = None,
+    threads: int | None = None,
+) -> tuple[_Array, _Array, _Array, _Array, _Array, _Array, list[float], int]: ...
 def posterior(
     rows: _Rows, mixture: _Mixture, responsibilities: bool, threads: int | None = None
 ) -> tuple[_Array, _Array | None]: ...

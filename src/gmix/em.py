@@ -8,19 +8,25 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.errors import ParameterError
+from gmix.kernel import Ended, Rule
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.rows import is_count, is_number
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["Expect", "Reason", "Run", "Stop", "expectation_maximization"]
+__all__ = ["Climb", "Expect", "Reason", "Run", "Stop", "expectation_maximization"]
 
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _FALL = 1e-11  # of the objective; a greater fall than this is no rounding
 _REST = 1e-9  # standard deviations; means that move less are at rest
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
+Climb = Callable[
+    [GaussianMixture, NDArray[np.float64], Rule, Sequence[float]],
+    tuple[GaussianMixture, SufficientStatistics, list[float], Ended] | None,
+]
 
 
 class Reason(Enum):
@@ -119,6 +125,25 @@ class _Climb:
         self.history.append(objective)
         self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: _still(before, mixture))
 
+    def stride(self, climb: Climb, stop: Stop) -> None:
+        """Take as many steps as one call can."""
+        assert self.statistics is not None
+        mixture = GaussianMixture.from_statistics(
+            self.statistics, self.mixture.structure, None, self.mixture.features
+        )
+        mass = float(self.statistics.mass.sum())
+        rule = Rule(stop.tolerance * mass, _ROUNDING, _FALL, _REST, stop.max_iterations)
+        reached = climb(mixture, self.statistics.floor, rule, self.history)
+        if reached is None:
+            return
+        mixture, statistics, history, ended = reached
+        if len(history) > len(self.history):
+            self.mixture, self.statistics, self.history = mixture, statistics, history
+        if ended is Ended.INTERRUPTED:
+            raise KeyboardInterrupt
+        if ended is not Ended.NEEDS_CARE:
+            self.reason = Reason[ended.name]
+
     def finish(self) -> Run:
         assert self.statistics is not None
         assert self.reason is not None
@@ -137,30 +162,36 @@ def expectation_maximization(
     stop: Stop,
     prior: Prior | None = None,
     watch: Callable[[Sequence[Any]], None] | None = None,
+    climb: Climb | None = None,
 ) -> list[Run]:
     """Climb from several mixtures at once, every pass over the rows shared by all that still climb.
 
     Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
-    the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass.
+    the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass. `climb` takes
+    many steps of a maximum-likelihood run at once; where it stops for want of care, this loop takes the next step.
     """
-    climbs = [_Climb(mixture) for mixture in mixtures]
+    underway = [_Climb(mixture) for mixture in mixtures]
     try:
-        while active := [climb for climb in climbs if climb.reason is None]:
+        while active := [run for run in underway if run.reason is None]:
             tried = [
-                climb.mixture
-                if climb.statistics is None
+                run.mixture
+                if run.statistics is None
                 else GaussianMixture.from_statistics(
-                    climb.statistics, climb.mixture.structure, prior, climb.mixture.features
+                    run.statistics, run.mixture.structure, prior, run.mixture.features
                 )
-                for climb in active
+                for run in active
             ]
-            for climb, mixture, statistics in zip(active, tried, expect(tried), strict=True):
-                climb.arrive(mixture, statistics, prior, stop)
+            for run, mixture, statistics in zip(active, tried, expect(tried), strict=True):
+                run.arrive(mixture, statistics, prior, stop)
+            if climb is not None and prior is None and type(stop) is Stop:
+                for run in underway:
+                    if run.reason is None:
+                        run.stride(climb, stop)
             if watch is not None:
-                watch(climbs)
+                watch(underway)
     except KeyboardInterrupt:
-        if any(climb.statistics is None for climb in climbs):
+        if any(run.statistics is None for run in underway):
             raise
-        for climb in climbs:
-            climb.reason = climb.reason or Reason.INTERRUPTED
-    return [climb.finish() for climb in climbs]
+        for run in underway:
+            run.reason = run.reason or Reason.INTERRUPTED
+    return [run.finish() for run in underway]

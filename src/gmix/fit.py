@@ -198,7 +198,7 @@ def fit(
     threads : how many to use at most; None for every processor that this process may use. The result is the same.
     rng : a seed or a `numpy.random.Generator` for the starts.
 
-    Raises:
+    Raises
     ------
     DataError
         for a table that cannot be used as it is; the message says which row and column, and what to do.

@@ -105,7 +105,7 @@ def search(
     sample = _sample(source, rng) if explore else source
     best: dict[tuple[Structure, int], Candidate] = {}
     for n_components in sorted(components):
-        for structure in sorted(structures, key=lambda s: s.n_parameters(n_components, source.n_features)):
+        for structure in sorted(structures, key=lambda s: _richness(s, structures, n_components, source.n_features)):
             began = time.perf_counter()
             first = start.mixtures(source, n_components, structure, prior, rng)
             poorer: list[GaussianMixture] = []
@@ -119,14 +119,19 @@ def search(
                     if fewer == n_components - 1:
                         first += [_split(smaller, k) for k in np.flatnonzero(smaller.weights)]
                 first = _finalists(sample, first + poorer, prior) if len(first) > 1 else first
-            runs = expectation_maximization(first, source.expect, stop, prior, watch)
+            runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb)
             if poorer and prior is None:
                 # The short climbs may have passed over a neighbour that is still ahead of what they found.
                 reached = max(run.objective for run in runs)
                 ahead = [m for m in poorer if source.expect([m])[0].log_likelihood > reached]
-                runs += expectation_maximization(ahead, source.expect, stop, prior, watch)
+                runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb)
             best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
     return Search(tuple(best[s, k] for s in structures for k in sorted(components)))
+
+
+def _richness(structure: Structure, others: Sequence[Structure], n_components: int, n_features: int) -> tuple[int, int]:
+    """Orders structures so that each comes after those within it, also where they spend as many parameters."""
+    return structure.n_parameters(n_components, n_features), sum(other.within(structure) for other in others)
 
 
 def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
@@ -147,7 +152,7 @@ def _sample(source: Source, rng: np.random.Generator) -> Source:
 
 def _finalists(sample: Source, mixtures: list[GaussianMixture], prior: Prior | None) -> list[GaussianMixture]:
     """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
-    runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior)
+    runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior, climb=sample.climb)
     ranked = sorted(runs, key=lambda run: (bool(run.mixture.collapsed(run.statistics)), -run.objective))
     finalists: list[Run] = []
     for run in ranked:

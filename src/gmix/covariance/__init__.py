@@ -10,10 +10,11 @@ from gmix.covariance.structure import Structure
 from gmix.errors import ParameterError, nearest
 
 __all__ = [
-    "DIAGONAL", "EEE", "FORMS", "FULL", "SPHERICAL", "STRUCTURES", "TIED", "VII", "VVI", "VVV",
+    "DIAGONAL", "DIRECT", "EEE", "FORMS", "FULL", "SPHERICAL", "STRUCTURES", "TIED", "VII", "VVI", "VVV",
     "Form", "Structure", "structure",
 ]  # fmt: skip
 
+DIRECT: tuple[Structure, ...] = (VII, VVI, EEE, VVV)  # those read from the scatter by one division
 STRUCTURES: tuple[Structure, ...] = (VII, VVI, EEE, VVV)  # from the poorest to the richest
 _UNIVARIATE = {"E": EEE, "V": VVV}
 

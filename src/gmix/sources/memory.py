@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
+from gmix.covariance import DIRECT
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_rows, as_weights, check_finite
@@ -45,6 +46,29 @@ class MemorySource(Source):
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
         return kernel.expect(self.array, [m.components for m in mixtures], self.weight, self.threads)
+
+    def climb(
+        self, mixture: GaussianMixture, floor: NDArray[np.float64], rule: kernel.Rule, history: Sequence[float]
+    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], kernel.Ended] | None:
+        if mixture.structure not in DIRECT:
+            return None
+        there = kernel.climb(
+            self.array,
+            mixture.components,
+            mixture.compact_covariances,
+            mixture.weights,
+            floor,
+            rule,
+            history,
+            self.weight,
+            self.threads,
+        )
+        if there is None:
+            return None
+        top = GaussianMixture.unchecked(
+            there.weights, there.means, there.covariances, mixture.structure, mixture.features
+        )
+        return top, there.statistics, there.history, there.ended
 
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         chosen: NDArray[np.intp] | slice = slice(None)

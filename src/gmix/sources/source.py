@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.kernel import Ended, Rule
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 
@@ -29,6 +30,15 @@ class Source(ABC):
     @abstractmethod
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
         """The E-step of each mixture over all rows, in one pass."""
+
+    def climb(
+        self, mixture: GaussianMixture, floor: NDArray[np.float64], rule: Rule, history: Sequence[float]
+    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Ended] | None:
+        """Many EM steps from a mixture without Python between them; None where there is no such way.
+
+        It begins with an E-step and ends with one, so statistics and mixture belong together.
+        """
+        return None
 
     @abstractmethod
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:

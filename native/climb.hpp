@@ -1,0 +1,29 @@
+// EM from one mixture on rows in memory, without a word of Python between the steps.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "maximization.hpp"
+#include "pass.hpp"
+
+namespace gmix {
+
+enum class Ended { kConverged, kStationary, kLimit, kInterrupted, kNeedsCare };
+
+// The rule of gmix.em.Stop, on totals.
+struct Rule {
+  double tolerance;  // nats
+  double rounding;   // of the log-likelihood: a gain below this is none
+  double fall;       // of the log-likelihood: a fall above this is not rounding
+  double rest;       // standard deviations: means that move less are at rest
+  std::size_t max_steps;
+};
+
+// E-steps and M-steps in turn, beginning and ending with an E-step. `history` holds what was reached before, at least
+// one log-likelihood, and grows. On return mixture and sums belong together, unless no E-step was finished: then
+// the history has not grown. Where a component needs care, the sums are those that the plain M-step should read.
+Ended climb(Pass& pass, const double* floor, const Rule& rule, Parameters& mixture, Sums& sums,
+            std::vector<double>& history, const std::function<bool()>& interrupted);
+
+}  // namespace gmix
