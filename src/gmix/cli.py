@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec
 import numpy as np
 
 import gmix
+from gmix.covariance import structure
 from gmix.errors import DataError, GmixError, ParameterError
 from gmix.sources.files import Table, open_table
 
@@ -102,8 +103,9 @@ def _options(
 
 
 @app.command(
-    epilog="Examples:  gmix fit points.csv  ·  gmix fit points.csv --components 1-8 --covariance full,tied "
-    "--out model.json --plot points.png  ·  gmix fit points.parquet --columns length,width --json"
+    epilog="Examples:\n\n  gmix fit points.csv\n\n"
+    "  gmix fit points.csv --components 1-8 --covariance full,tied --out model.json --plot points.png\n\n"
+    "  gmix fit points.parquet --columns length,width --json"
 )
 @_plainly
 def fit(
@@ -159,7 +161,7 @@ def fit(
 
 
 @app.command(
-    epilog="Examples:  gmix predict model.json points.csv  ·  gmix predict model.json points.csv -p --out p.csv"
+    epilog="Examples:\n\n  gmix predict model.json points.csv\n\n  gmix predict model.json points.csv -p --out p.csv"
 )
 @_plainly
 def predict(
@@ -252,7 +254,8 @@ def _names(text: str | None) -> list[str] | None:
 
 
 def _structures(text: str) -> str | list[str]:
-    return "auto" if text.strip().lower() == "auto" else [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in text.split(",")]
+    return "auto" if names == ["auto"] else [structure(name).code for name in names]
 
 
 def _rows_for(mixture: gmix.GaussianMixture, points: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from os import PathLike
 from pathlib import Path
@@ -27,6 +28,7 @@ _COVARIANCES = (((1.0, -0.8), (-0.8, 1.0)), ((1.5**2, 0.6), (0.6, 0.8**2)))
 _SEED = 20
 
 
+@cache
 def tutorial_mixture() -> gmix.GaussianMixture:
     """The tutorial's two bells as a distribution, of weights 0.3799 and 0.6201.
 
@@ -85,7 +87,7 @@ def _draw_density(folder: Path) -> str:
 
 def _draw_samples(folder: Path) -> tuple[gmix.Chains, str]:
     chains = gmix.metropolis(lambda x: np.log(density(x)), start=[0.0, 0.0], draws=1_000, thin=10, rng=_SEED)
-    figure = _sheet(5.4, 5.0)
+    figure = _sheet(5.8, 4.9)
     ax = figure.add_subplot(aspect="equal")
     plot.contours(density, (-5.0, 5.0), ax)
     plot.scatter(chains.points, None, ax, size=7.0)
@@ -102,7 +104,7 @@ def _draw_samples(folder: Path) -> tuple[gmix.Chains, str]:
 def _find_components(chains: gmix.Chains, folder: Path) -> tuple[gmix.Fit, str]:
     points = chains.points
     fit = gmix.fit(points, components=2, covariance="full", columns=["x", "y"], rng=_SEED)
-    figure = _sheet(5.4, 5.0)
+    figure = _sheet(5.8, 4.9)
     ax = figure.add_subplot(aspect="equal")
     plot.clusters(fit, points, ax)
     ax.set(xlabel="$x$", ylabel="$y$")

@@ -56,7 +56,7 @@ def marker(component: int) -> str:
 
 
 def surface(
-    density: Density, limits: ArrayLike, ax: Axes | None = None, *, resolution: int = 161, label: str = "density"
+    density: Density, limits: ArrayLike, ax: Axes | None = None, *, resolution: int = 121, label: str = "density"
 ) -> Any:
     """Draw a density of two variables as a lit surface over the plane, with a color bar.
 
@@ -113,7 +113,7 @@ def contours(
     limits: ArrayLike | None = None,
     ax: Axes | None = None,
     *,
-    levels: int | Sequence[float] = 8,
+    levels: int | Sequence[float] = 6,
     labels: bool = True,
     filled: bool = True,
     resolution: int = 201,

@@ -1,0 +1,265 @@
+"""A person at the command line: real files, what is printed, what is written, and what every mistake gets to hear."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import gmix
+from gmix.cli import app
+from gmix.demo import FAITHFUL
+from gmix.sources.files import open_table
+
+pa = pytest.importorskip("pyarrow")
+from pyarrow import csv, parquet  # noqa: E402
+
+FAITHFUL_ROWS = FAITHFUL.read_text().splitlines()
+
+
+def run(*arguments: object) -> Any:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def table(path: Path) -> tuple[list[str], np.ndarray]:
+    names, *lines = path.read_text().splitlines()
+    return names.split(","), np.array([[float(cell) for cell in line.split(",")] for line in lines])
+
+
+@pytest.fixture
+def faithful(tmp_path: Path) -> Path:
+    path = tmp_path / "faithful.csv"
+    path.write_text("\n".join(FAITHFUL_ROWS) + "\n")
+    return path
+
+
+@pytest.fixture
+def model(faithful: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "model.json"
+    assert run("fit", faithful, "-k", 2, "--covariance", "full", "--out", path).exit_code == 0
+    return path
+
+
+def test_fit_prints_a_table_and_writes_model_labels_and_picture(faithful: Path, tmp_path: Path) -> None:
+    out, labels, picture = tmp_path / "model.json", tmp_path / "labels.csv", tmp_path / "points.png"
+    result = run(
+        "fit", faithful, "--components", "1-3", "--covariance", "full,tied", "--out", out, "--labels", labels,
+        "--plot", picture,
+    )  # fmt: skip
+    assert result.exit_code == 0
+    for words in (
+        "3 components, EEE (tied)",
+        "eruptions",
+        "BIC 2314.3",
+        "best of",
+        str(out),
+        str(labels),
+        str(picture),
+    ):
+        assert words in result.stdout
+    found = gmix.load(out)
+    assert found.bic == pytest.approx(2314.296, abs=0.01)
+    assert found.mixture.features == ("eruptions", "waiting")
+    names, values = table(labels)
+    assert names == ["component"]
+    assert np.array_equal(values[:, 0], found.mixture.predict(open_table(faithful).rows))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_fit_for_machines(faithful: Path) -> None:
+    result = run("fit", faithful, "-k", "2", "--covariance", "full", "--prior", "--json", "--seed", "3")
+    document = json.loads(result.stdout)
+    direct = gmix.fit(faithful, 2, covariance="full", prior=gmix.NormalInverseWishart(), rng=3)
+    assert document["bic"] == direct.bic
+    assert document["means"] == direct.mixture.means.tolist()
+    assert document["features"] == ["eruptions", "waiting"]
+    assert document["converged"] is True
+    assert (
+        run("fit", faithful, "-k", "2", "--covariance", "full", "--prior", "--json", "--seed", "3").stdout
+        == result.stdout
+    )
+
+
+def test_parquet_is_read_and_written_and_columns_can_be_chosen(faithful: Path, tmp_path: Path) -> None:
+    path, labels = tmp_path / "faithful.parquet", tmp_path / "labels.parquet"
+    parquet.write_table(csv.read_csv(faithful), path)
+    assert np.array_equal(open_table(path).rows, open_table(faithful).rows)
+    result = run("fit", path, "-k", 2, "--columns", "waiting", "--covariance", "full", "--json", "--labels", labels)
+    assert json.loads(result.stdout)["features"] == ["waiting"]
+    assert parquet.read_table(labels).column_names == ["component"]
+    assert parquet.read_table(labels).num_rows == 272
+
+
+def test_text_columns_are_left_out_with_a_note_unless_named(tmp_path: Path) -> None:
+    path = tmp_path / "named.csv"
+    path.write_text("length,species,width\n" + "".join(f"{i % 7},kind {i % 2},{i * i % 11}\n" for i in range(40)))
+    result = run("fit", path, "-k", 1, "--json")
+    assert json.loads(result.stdout)["features"] == ["length", "width"]
+    assert result.stderr == "gmix: left out, not numbers: species\n"
+    result = run("fit", path, "--columns", "length,species")
+    assert result.exit_code == 2
+    assert "'species', row 0" in result.stderr
+
+
+def test_predict_gives_components_and_probabilities(model: Path, faithful: Path, tmp_path: Path) -> None:
+    mixture, rows = gmix.load(model).mixture, open_table(faithful).rows
+    assert run("predict", model, faithful).stdout.split()[1:4] == [str(k) for k in mixture.predict(rows[:3])]
+    out = tmp_path / "probabilities.csv"
+    assert run("predict", model, faithful, "--probabilities", "--out", out).stdout == ""
+    names, values = table(out)
+    assert names == ["component", "p0", "p1", "log_density"]
+    assert np.array_equal(values[:, 1:3], mixture.responsibilities(rows))
+    assert np.array_equal(values[:, 3], mixture.log_density(rows))
+
+
+def test_predict_finds_the_models_columns_by_name(model: Path, faithful: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.csv"
+    turned.write_text("\n".join(",".join(("x", *reversed(line.split(",")))) for line in FAITHFUL_ROWS) + "\n")
+    assert run("predict", model, turned).stdout == run("predict", model, faithful).stdout
+
+
+def test_sample_draws_by_seed(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "draws.csv"
+    assert run("sample", model, 50, "--seed", 7, "--out", out).exit_code == 0
+    names, values = table(out)
+    assert names == ["eruptions", "waiting"]
+    assert np.array_equal(values, gmix.load(model).mixture.sample(50, rng=7))
+    assert run("sample", model, 50, "--seed", 7).stdout == out.read_text()
+
+
+def test_plot_with_and_without_points(model: Path, faithful: Path, tmp_path: Path) -> None:
+    for name, points in (("with.svg", [faithful]), ("without.pdf", [])):
+        assert run("plot", model, *points, "--out", tmp_path / name).exit_code == 0
+        assert (tmp_path / name).stat().st_size > 2000
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"gmix {gmix.__version__}\n"
+    for command in ("fit", "predict", "sample", "plot", "demo"):
+        assert command in run("--help").stdout
+        assert run(command, "--help").exit_code == 0
+    assert "Examples:" in run("fit", "--help").stdout
+
+
+NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        (None, [], ["there is no file", "check the path"]),
+        ("", [], ["is empty"]),
+        ("a,b\n", [], ["no rows"]),
+        ("a,b\nx,y\nz,w\n", [], ["no column of numbers", "['a', 'b']"]),
+        (NUMBERS + "3,oops\n", [], ["column 'b', row 20", "'oops'", "correct it"]),
+        (NUMBERS + "3,\n", [], ["row 20, column 'b' is NaN", "1 of 21 rows", "drop these rows or fill them in"]),
+        (NUMBERS + "inf,1\n", [], ["row 20, column 'a' is infinite"]),
+        (NUMBERS + "1,2,3\n", [], ["cannot be read as CSV", "Expected 2 columns, got 3", "check the file"]),
+        ("a,a\n1,2\n", [], ["2 columns called 'a'", "rename"]),
+        (NUMBERS, ["-k", "21"], ["21 components are more than the table has rows (20)", "fewer"]),
+        (NUMBERS, ["-k", "two"], ["'two' is not a count", "1-8"]),
+        (NUMBERS, ["-k", "8-1"], ["empty range"]),
+        (NUMBERS, ["-k", "0"], ["not a count"]),
+        (NUMBERS, ["--covariance", "ful"], ["'ful' is not a structure", "did you mean 'full'?"]),
+        (NUMBERS, ["--columns", "a,bb"], ["there is no column 'bb'", "did you mean 'b'?"]),
+        (NUMBERS, ["--columns", "a,,b"], ["different names with commas"]),
+        (NUMBERS, ["--out", "nowhere/model.json"], ["there is no directory nowhere", "make it first"]),
+        (NUMBERS, ["--out", "."], [". is a directory"]),
+        (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),
+        (NUMBERS, ["--plot", "points.txt"], ["points.txt", ".png, .svg or .pdf"]),
+        (NUMBERS, ["--seed", "-1"], ["rng"]),
+    ],
+)
+def test_a_mistake_in_fit_gets_a_line_and_status_2(
+    text: str | None, options: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("points.csv").write_text(text)
+    result = run("fit", "points.csv", *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("gmix: ")
+    assert 1 <= len(result.stderr.splitlines()) <= 2
+    for part in words:
+        assert part in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ([] if text is None else ["points.csv"])
+
+
+def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("eruption,waiting\n1,2\n")
+    cut = tmp_path / "cut.json"
+    cut.write_text(model.read_text()[:300])
+    for arguments, words in (
+        (["predict", faithful, faithful], "is not a gmix model"),
+        (["predict", cut, faithful], "is not a gmix model"),
+        (["predict", tmp_path / "none.json", faithful], "there is no file"),
+        (["predict", model, other], "did you mean 'eruption'?"),
+        (["predict", model, tmp_path], "is a directory"),
+        (["sample", tmp_path, 3], "is not a gmix model"),
+        (["sample", model, 10**13], "not enough memory"),
+        (["plot", model, "--out", tmp_path], "is a directory"),
+        (["demo", "--out", faithful], "File exists"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert words in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_usage_mistakes_end_with_status_2(model: Path) -> None:
+    for arguments in (["frobnicate"], ["fit"], ["sample", model, "--", "-3"], ["sample", model, "many"]):
+        assert run(*arguments).exit_code == 2
+
+
+def test_a_file_without_header_with_semicolons_or_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    for text, names in (
+        ("1.5,2\n3,4\n", ("x1", "x2")),
+        ("a;b\n1.5;2\n3;4\n", ("a", "b")),
+        ("a;b\n1,5;2\n3;4\n", ("a", "b")),
+        ("\ufeffa\tb\r\n1.5\t2\r\n3\t4\r\n", ("a", "b")),
+        ("a ,b\n1.5,2\n\n3,4", ("a", "b")),
+    ):
+        path.write_text(text, encoding="utf-8")
+        read = open_table(path)
+        assert read.names == names
+        assert read.rows.tolist() == [[1.5, 2.0], [3.0, 4.0]]
+
+
+def test_interrupted_it_says_so_and_writes_nothing(tmp_path: Path) -> None:
+    points, out = tmp_path / "points.csv", tmp_path / "model.json"
+    rows = np.random.default_rng(1).standard_normal((40_000, 3))
+    np.savetxt(points, rows, delimiter=",", header="a,b,c", comments="")
+    command = [sys.executable, "-m", "gmix.cli", "fit", str(points), "--out", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2.5)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 5
+    assert errors == "gmix: interrupted; nothing more is written\n"
+    assert not out.exists()
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(model: Path) -> None:
+    command = [sys.executable, "-m", "gmix.cli", "sample", str(model), "200000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "eruptions,waiting\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=20) == 0
