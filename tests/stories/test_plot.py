@@ -1,0 +1,177 @@
+"""Pictures, judged by the artists in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gmix
+
+matplotlib = pytest.importorskip("matplotlib")
+from matplotlib.colors import to_hex  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from gmix import plot  # noqa: E402
+
+TWO = gmix.GaussianMixture(
+    [0.4, 0.6],
+    [[-3.0, 0.0], [2.0, 1.0]],
+    [[[2.0, 1.2], [1.2, 1.5]], [[1.0, -0.3], [-0.3, 0.5]]],
+    features=["east", "north"],
+)
+POINTS = TWO.sample(600, rng=1)
+
+
+def axes(**options: Any) -> Any:
+    return Figure(layout="constrained").add_subplot(**options)
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay() -> Any:
+    before = dict(matplotlib.rcParams)
+    yield
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("level", [0.3, 0.5, 0.95])
+def test_an_ellipse_holds_its_share_of_its_component(level: float) -> None:
+    ax = axes()
+    ellipses = plot.ellipses(TWO, (level,), ax)
+    assert len(ellipses) == 2
+    for k, ellipse in enumerate(ellipses):
+        draws = np.random.default_rng(2).multivariate_normal(TWO.means[k], TWO.covariances[k], 40_000)
+        unit = ellipse.get_patch_transform().inverted().transform(draws)
+        assert np.mean((unit**2).sum(1) < 1) == pytest.approx(level, abs=0.01)
+        assert to_hex(ellipse.get_edgecolor()) == plot.color(k).lower()
+
+
+def test_points_have_the_color_of_their_most_probable_component() -> None:
+    for components in (TWO, TWO.predict(POINTS), TWO.responsibilities(POINTS)):
+        artists = plot.scatter(POINTS, components, axes())
+        for k, artist in enumerate(artists):
+            assert np.array_equal(artist.get_offsets(), POINTS[TWO.predict(POINTS) == k])
+            assert to_hex(artist.get_facecolor()[0]) == plot.color(k).lower()
+    [plain] = plot.scatter(POINTS, None, axes())
+    assert len(plain.get_offsets()) == 600
+
+
+def test_twenty_components_can_be_told_apart() -> None:
+    assert len({(plot.color(k), plot.marker(k)) for k in range(21)}) == 21
+
+
+def test_contours_are_labelled_with_values_of_the_density() -> None:
+    ax = axes()
+    lines = plot.contours(TWO, ax=ax)
+    for level, paths in zip(lines.levels, lines.get_paths(), strict=True):
+        assert TWO.density(paths.vertices[:20]) == pytest.approx(level, rel=0.02)
+    assert {float(text.get_text()) for text in ax.texts} <= set(np.round(lines.levels, 6))
+    assert len(ax.texts) >= 3
+    doubled = plot.contours(lambda x: 2 * TWO.density(x), (-8, 8), axes(), levels=[0.01, 0.05], labels=False)
+    assert list(doubled.levels) == [0.01, 0.05]
+
+
+def test_a_surface_reaches_the_density_and_has_a_color_bar() -> None:
+    ax = axes(projection="3d")
+    plot.surface(TWO, [(-7, 5), (-4, 4)], ax, resolution=41, label="height")
+    assert ax.get_zlim()[1] == pytest.approx(TWO.density(TWO.means).max(), rel=0.03)
+    assert ax.get_xlim() == (-7, 5)
+    assert [other.get_ylabel() for other in ax.figure.axes if other is not ax] == ["height"]
+    with pytest.raises(gmix.ParameterError, match="projection"):
+        plot.surface(TWO, (-5, 5), axes())
+
+
+def test_one_feature_gives_a_histogram_under_the_density() -> None:
+    one, rows = TWO.marginal(["east"]), POINTS[:, :1]
+    ax = axes()
+    assert plot.plot(one, rows, ax=ax) is ax
+    area = sum(bar.get_width() * bar.get_height() for bar in ax.patches if hasattr(bar, "get_width"))
+    assert area == pytest.approx(1.0)
+    curve = max(ax.lines, key=lambda line: line.get_zorder())
+    assert curve.get_ydata() == pytest.approx(one.density(curve.get_xdata()[:, None]))
+    assert ax.get_xlabel() == "east"
+
+
+def test_two_features_give_points_and_ellipses_with_names() -> None:
+    ax = plot.plot(TWO, POINTS, ax=axes())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("east", "north")
+    assert len(ax.patches) == 4
+    assert [text.get_text() for text in ax.texts] == ["0", "1"]
+    assert plot.plot(TWO, figure=Figure()).patches
+
+
+def test_more_features_give_every_pair() -> None:
+    rng = np.random.default_rng(3)
+    names = ["a", "b", "c", "d"]
+    fit = gmix.fit(
+        rng.standard_normal((200, 4)) + 6 * (rng.random((200, 1)) < 0.5), 2, covariance="full", columns=names, rng=1
+    )
+    figure = fit.plot(rng.standard_normal((50, 4)), figure=Figure(figsize=(6, 6), layout="constrained"))
+    assert len(figure.axes) == 10
+    assert [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()] == names
+    assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == names[1:]
+    with pytest.raises(gmix.ParameterError, match="figure="):
+        fit.plot(ax=axes())
+
+
+def test_criteria_mark_the_least_bic() -> None:
+    fit = gmix.fit(POINTS, range(1, 5), covariance="full", rng=1)
+    ax = plot.criteria(fit, axes())
+    assert fit.search is not None
+    curves = {line.get_label(): line for line in ax.lines}
+    for name in ("AIC", "BIC"):
+        wanted = [getattr(c, name.lower()) for c in fit.search.candidates]
+        assert list(curves[name].get_ydata()) == wanted
+    assert any("least BIC: 2 components" in text.get_text() for text in ax.texts)
+    fits = [gmix.fit(POINTS, k, covariance="full", rng=1) for k in (1, 2, 3)]
+    assert any("least BIC: 2 components" in text.get_text() for text in plot.criteria(fits, axes()).texts)
+    several = gmix.fit(POINTS, [1, 2], covariance=["tied", "full"], rng=1)
+    assert {"EEE", "VVV"} <= {line.get_label() for line in plot.criteria(several, axes()).lines}
+    with pytest.raises(gmix.ParameterError, match="not chosen among several"):
+        plot.criteria(fits[0], axes())
+
+
+def test_history_rises_to_the_log_likelihood() -> None:
+    fit = gmix.fit(POINTS, 2, covariance="full", rng=1)
+    line = plot.history(fit, axes()).lines[0]
+    assert (np.diff(line.get_ydata()) >= 0).all()
+    assert line.get_ydata()[-1] == pytest.approx(fit.log_likelihood / 600)
+
+
+def test_every_picture_can_be_written(tmp_path: Path) -> None:
+    ax = plot.plot(TWO, POINTS, ax=axes())
+    for suffix in ("png", "svg", "pdf"):
+        ax.figure.savefig(tmp_path / f"picture.{suffix}")
+        assert (tmp_path / f"picture.{suffix}").stat().st_size > 1000
+
+
+def test_without_axes_a_new_figure_is_made() -> None:
+    from matplotlib import pyplot as plt
+
+    plt.switch_backend("agg")
+    before = plt.get_fignums()
+    ax = TWO.plot(POINTS)
+    assert len(plt.get_fignums()) == len(before) + 1
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: plot.contours(TWO.density, None, axes()), "limits"),
+        (lambda: plot.contours(TWO, (1, -1), axes()), "must rise"),
+        (lambda: plot.contours(lambda _x: np.ones(3), (-1, 1), axes()), "one number each"),
+        (lambda: plot.ellipses(TWO.marginal([0]), ax=axes()), "2 features"),
+        (lambda: plot.ellipses(TWO, (0.5, 95), axes()), "between 0 and 1"),
+        (lambda: plot.scatter(np.ones((3, 3)), None, axes()), "3 columns"),
+        (lambda: plot.scatter(np.ones((3, 2)), [0, 1], axes()), "for 3 points"),
+        (lambda: plot.histogram(TWO, None, axes()), "1 feature"),
+        (lambda: plot.plot("a mixture", ax=axes()), "str cannot be drawn"),
+        (lambda: plot.criteria([], axes()), "nothing to compare"),
+    ],
+)
+def test_mistakes_are_named(draw: Any, words: str) -> None:
+    with pytest.raises(gmix.ParameterError, match=words):
+        draw()
