@@ -1,0 +1,388 @@
+"""The familiar estimator: `GaussianMixture` with scikit-learn's names, which live in this file alone."""
+# ruff: noqa: N803, N806  (X is scikit-learn's name for the rows)
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from gmix.covariance import FULL, TIED, Form, Structure, structure as as_structure
+from gmix.criteria import aic, bic
+from gmix.em import Reason, Stop
+from gmix.errors import DataError, ParameterError, nearest
+from gmix.fit import Fit
+from gmix.kernel import Components
+from gmix.mixture import GaussianMixture as Mixture
+from gmix.priors import Evidence, Prior
+from gmix.rows import as_numbers
+from gmix.search import search
+from gmix.sources import MemorySource, Source
+from gmix.start import GivenMixture, KMeansPlusPlus, Start
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["GaussianMixture"]
+
+Array = NDArray[np.float64]
+_COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+_INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Drop-in for ``sklearn.mixture.GaussianMixture``: change the import, and keep the rest of the script.
+
+    An argument that you give means what it means there, and from the same start every step is the same. What you leave
+    out is decided as in `gmix.fit`. On top come `sample_weight`, `fit_` and `mixture_`. Parameters are float64, even
+    for float32 rows. A component that collapses is no error but one of ``fit_.findings``.
+
+    Parameters
+    ----------
+    n_components : number of components.
+    covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``.
+    tol : the climb ends when a step changes the mean log-likelihood per row by less. None (not there): when all that is
+        still to gain is below 1e-6 nats per row.
+    reg_covar : added to the diagonal of every covariance, in squared units of the data. Zero (there 1e-6): without it
+        no covariance vanishes either, because none falls below 1e-12 of the columns' own variances.
+    max_iter : the climb ends after this many steps in any case (there 100, with a laxer `tol`).
+    n_init : number of starts; the likeliest end is kept, one without a collapsed component if there is any.
+    init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``. None (not there): the starts of
+        `gmix.fit`, eight for each of `n_init`; or, where some of the next three are given, ``"kmeans"`` from
+        `means_init`, so that component k stays component k.
+    weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
+    random_state : seed or ``numpy.random.RandomState``, for the starts and for `sample`.
+    warm_start : go on from `mixture_`, where there is one, instead of starting again.
+    verbose : 1 prints every `verbose_interval` steps, 2 with times and gains. All starts climb side by side.
+    verbose_interval : steps from one line to the next.
+
+    Attributes
+    ----------
+    mixture_ : the `gmix.GaussianMixture` that was found; assign another to use it.
+    fit_ : the `gmix.Fit`: statistics, criteria, findings, a summary to print.
+    weights_, means_, covariances_, precisions_, precisions_cholesky_ : read from `mixture_`, in scikit-learn's shapes.
+    converged_, n_iter_ : whether the climb arrived, and its steps.
+    lower_bound_, lower_bounds_ : mean log-likelihood per row, of the mixture that is returned and after every step
+        (scikit-learn reports that from before the last step).
+    n_features_in_, feature_names_in_ : as there.
+
+    >>> from gmix.sklearn import GaussianMixture
+    >>> X = [[0.0, 0.1], [0.2, 0.0], [0.1, 0.3], [9.0, 9.2], [9.1, 9.0], [9.3, 9.1]]
+    >>> model = GaussianMixture(n_components=2, covariance_type="spherical", means_init=[[0, 0], [9, 9]]).fit(X)
+    >>> model.predict([[1.0, 1.0], [8.0, 8.0]])
+    array([0, 1])
+    """
+
+    fit_: Fit
+    mixture_: Mixture
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float | None = None,
+        reg_covar: float = 0.0,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str | None = None,
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the mixture to ``X (N, D)``; `y` is ignored, weight 2 is a row twice, weight 0 is no row.
+
+        Warns with scikit-learn's ``ConvergenceWarning`` when `max_iter` steps did not suffice.
+        """
+        self._check()
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        if len(X) < self.n_components:
+            raise DataError(f"n_components={self.n_components} is more than n_samples={len(X)}; ask for fewer")
+        names = list(getattr(self, "feature_names_in_", ()))
+        columns = names if names and len(set(names)) == len(names) else None
+        source = MemorySource(X, sample_weight=sample_weight, columns=columns)
+        structure = as_structure(self.covariance_type)
+        blur = _Blur(self.reg_covar) if self.reg_covar > 0 else None
+        state, rng = check_random_state(self.random_state), np.random.default_rng()
+        past: tuple[float, ...] = ()
+        start: Start = _Start(self, state)
+        if self.warm_start and hasattr(self, "mixture_"):
+            start = GivenMixture(self.mixture_)
+            if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_:
+                past = tuple(value / self.fit_.mass for value in self.fit_.history)
+        elif all(x is None for x in (self.init_params, self.weights_init, self.means_init, self.precisions_init)):
+            start, rng = KMeansPlusPlus(8 * self.n_init), _generator(state)  # only these starts draw from it
+        stop = _Rule(max_iterations=self.max_iter, change=self.tol, monotone=blur is None, past=past)
+        watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
+        found = search(source, [self.n_components], [structure], start, stop, blur, rng, watch)
+        self.fit_ = Fit.from_search(found, source.n_rows)
+        self.mixture_ = self.fit_.mixture
+        if self.fit_.reason is Reason.INTERRUPTED:  # the best so far is kept, and whoever called must know
+            raise KeyboardInterrupt
+        if not self.converged_ and self.max_iter > 0:
+            message = f"EM did not converge in max_iter={self.max_iter} steps; raise max_iter or tol"
+            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
+        """Fit, and say the most probable component ``(N,)`` of each row."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """The most probable component ``(N,)`` of each row."""
+        return self._fitted().predict(self._rows(X))
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability ``(N, K)`` that each row came from each component."""
+        return self._fitted().responsibilities(self._rows(X))
+
+    def score_samples(self, X: Any) -> Array:
+        """The log density ``(N,)`` of each row, in nats."""
+        return self._fitted().log_density(self._rows(X))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean log density per row, in nats."""
+        return float(self.score_samples(X).mean())
+
+    def bic(self, X: Any) -> float:
+        """The Bayesian information criterion on ``X``; smaller is better. ``fit_.bic`` knows the weights of the fit."""
+        log_density = self.score_samples(X)
+        return bic(float(log_density.sum()), self.mixture_.n_parameters, len(log_density))
+
+    def aic(self, X: Any) -> float:
+        """Akaike's information criterion on ``X``; smaller is better."""
+        return aic(float(self.score_samples(X).sum()), self.mixture_.n_parameters)
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
+        """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, one component after the other."""
+        mixture, state = self._fitted(), check_random_state(self.random_state)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        points, labels = mixture.sample_labelled(n_samples, rng=_generator(state))
+        order = np.argsort(labels, kind="stable")
+        return points[order], labels[order]
+
+    @property
+    def weights_(self) -> Array:
+        return self.mixture_.weights
+
+    @property
+    def means_(self) -> Array:
+        return self.mixture_.means
+
+    @property
+    def covariances_(self) -> Array:
+        return self.mixture_.compact_covariances
+
+    @property
+    def precisions_(self) -> Array:
+        return _inverse(self.mixture_.structure.form, self.mixture_.components.whitener)
+
+    @property
+    def precisions_cholesky_(self) -> Array:
+        """Upper triangular ``U`` with ``U U' = precision``, or square roots."""
+        whitener = self.mixture_.components.whitener
+        return whitener.mT if self.mixture_.structure.form in (FULL, TIED) else whitener
+
+    @property
+    def converged_(self) -> bool:
+        return self.fit_.converged
+
+    @property
+    def n_iter_(self) -> int:
+        return len(self.fit_.history) - 1
+
+    @property
+    def lower_bound_(self) -> float:
+        return self.fit_.log_likelihood / self.fit_.mass
+
+    @property
+    def lower_bounds_(self) -> list[float]:
+        return [value / self.fit_.mass for value in self.fit_.history[1:]]
+
+    def _check(self) -> None:
+        for name, least in {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}.items():
+            check_scalar(getattr(self, name), name, Integral, min_val=least)
+        check_scalar(self.reg_covar, "reg_covar", Real, min_val=0.0)
+        if self.tol is not None:
+            check_scalar(self.tol, "tol", Real, min_val=0.0)
+        for name, known in {"covariance_type": _COVARIANCE_TYPES, "init_params": (*_INIT_PARAMS, None)}.items():
+            if (value := getattr(self, name)) not in known:
+                hint = nearest(str(value), filter(None, known))
+                raise ParameterError(f"{name} is {value!r}{hint}; known are {', '.join(map(repr, known))}")
+
+    def _fitted(self) -> Mixture:
+        check_is_fitted(self, "mixture_")
+        return self.mixture_
+
+    def _rows(self, X: Any) -> NDArray[Any]:
+        return np.asarray(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Start(Start):
+    """What `init_params`, `weights_init`, `means_init` and `precisions_init` say."""
+
+    model: GaussianMixture
+    state: np.random.RandomState
+
+    def mixtures(
+        self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
+    ) -> list[Mixture]:
+        assert isinstance(source, MemorySource)
+        form, shape = structure.form, (n_components, source.n_features)
+        weights, means = self._given("weights_init", shape[:1]), self._given("means_init", shape)
+        precisions = self._given("precisions_init", form.shape(*shape))
+        covariances = None if precisions is None else _covariances(form, precisions)
+        if weights is not None and means is not None and covariances is not None:
+            return [Mixture(weights, means, covariances, structure, source.features)]
+        mixtures = []
+        for _ in range(self.model.n_init):
+            read = Mixture.from_statistics(self._statistics(source, form, means), structure, prior)
+            mixture = Mixture(
+                read.weights if weights is None else weights,
+                read.means if means is None else means,
+                read.compact_covariances if covariances is None else covariances,
+                structure,
+                source.features,
+            )
+            mixtures.append(mixture)
+        return mixtures
+
+    def _given(self, name: str, shape: tuple[int, ...]) -> Array | None:
+        if (value := getattr(self.model, name)) is None:
+            return None
+        array = as_numbers(value, name)
+        if array.shape != shape:
+            raise ParameterError(f"{name} has shape {array.shape}; with {self.model.covariance_type} give {shape}")
+        return array
+
+    def _statistics(self, source: MemorySource, form: Form, means: Array | None) -> SufficientStatistics:
+        """The rows shared out among the components by `init_params`."""
+        rows, weight, state = source.array, source.weight, self.state
+        way, k = self.model.init_params, self.model.n_components
+        if way == "random":
+            share = state.uniform(size=(len(rows), k))
+            share /= share.sum(1, keepdims=True)
+        elif way in ("k-means++", "random_from_data"):
+            if way == "k-means++":
+                _, chosen = kmeans_plusplus(rows, k, sample_weight=weight, random_state=state)
+            else:
+                odds = None if weight is None else weight / weight.sum()
+                chosen = state.choice(len(rows), size=k, replace=False, p=odds)
+            rows, weight, share = rows[chosen], None, np.eye(k)
+        else:
+            seeds = "k-means++" if way or means is None else means
+            clusters = KMeans(k, init=seeds, n_init=1, random_state=state).fit(rows, sample_weight=weight)
+            share = np.eye(k)[clusters.labels_]
+        return SufficientStatistics.from_responsibilities(form, rows, share, weight)
+
+
+@dataclass(frozen=True)
+class _Blur(Prior):
+    """`reg_covar`: every row is taken for a small round cloud of this variance, but only by the M-step.
+
+    No density stands behind it: the likelihood may fall, and so may any other objective.
+    """
+
+    variance: float
+
+    def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        k, d = statistics.mean.shape
+        mass = np.broadcast_to(self.variance * statistics.mass[:, None], (k, d))
+        cloud = statistics.form.scatter(mass, np.broadcast_to(np.eye(d), (k, d, d)))
+        return Evidence(statistics.mean, statistics.scatter + cloud, statistics.mass)
+
+    def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class _Rule(Stop):
+    """scikit-learn's rule where `change` is given (it looks one step back, as it does there), else gmix's."""
+
+    change: float | None = None  # of the mean log-likelihood per row
+    monotone: bool = True
+    past: tuple[float, ...] = ()  # mean log-likelihoods on the way to a warm start
+
+    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool]) -> Reason | None:
+        if len(history) > 1:
+            way = [value / mass for value in history]
+            if self.past and math.isclose(way[0], self.past[-1], rel_tol=1e-9):  # they are the same rows
+                way = [*self.past[:-1], *way]
+            steps = np.abs(np.diff(way[-3:]))  # under `reg_covar` a step may go down
+            if self.change is not None:
+                if len(steps) > 1 and steps[0] < self.change:
+                    return Reason.CONVERGED
+            else:
+                rising = way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+                if reason := Stop(self.tolerance, len(way)).reason(rising.tolist(), 1.0, still):
+                    return reason
+        return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
+
+    def fell(self, before: float, after: float) -> bool:
+        return self.monotone and super().fell(before, after)
+
+
+def _generator(state: np.random.RandomState) -> np.random.Generator:
+    return np.random.default_rng(state.randint(np.iinfo(np.int32).max))
+
+
+def _inverse(form: Form, whitener: Array) -> Array:
+    """The inverse of the matrices, compact, whose Cholesky factors have these inverses."""
+    return np.asarray(whitener.mT @ whitener if form in (FULL, TIED) else whitener**2)
+
+
+def _covariances(form: Form, precisions: Array) -> Array:
+    if form in (FULL, TIED) and not np.allclose(precisions, precisions.mT):
+        raise ParameterError("precisions_init holds a matrix that is not symmetric")
+    try:
+        return _inverse(form, form.whitener(form.factor(precisions)))
+    except np.linalg.LinAlgError:
+        raise ParameterError("precisions_init must be positive, its matrices positive definite") from None
+
+
+def _narrator(verbose: int, interval: int) -> Callable[[Sequence[Any]], None]:
+    """Tell how the climbs get on, in scikit-learn's words."""
+    began = time.perf_counter()
+
+    def watch(climbs: Sequence[Any]) -> None:
+        step = max(len(climb.history) for climb in climbs) - 1
+        if step and step % interval == 0:
+            gain = max((c.history[-1] - c.history[-2]) / c.statistics.mass.sum() for c in climbs if len(c.history) > 1)
+            detail = f"\t time lapse {time.perf_counter() - began:.5f}s\t ll change {gain:.5f}" if verbose > 1 else ""
+            print(f"  Iteration {step}{detail}")
+        if all(climb.reason for climb in climbs):
+            for number, climb in enumerate(climbs):
+                print(f"Initialization {number} {'converged' if climb.reason.converged else 'did not converge'}.")
+
+    return watch
