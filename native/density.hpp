@@ -22,14 +22,30 @@ inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
   return value;
 }
 
+template <typename From, typename T>
+void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t stride, T* x) {
+  const char* from = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
+  for (std::size_t row = 0; row < count; ++row, from += rows.row_stride) {
+    const char* at = from;
+    for (std::size_t j = 0; j < rows.n_features; ++j, at += rows.column_stride) {
+      From value;
+      __builtin_memcpy(&value, at, sizeof value);
+      x[j * stride + row] = static_cast<T>(value);
+    }
+  }
+}
+
 // Copies rows [begin, begin + count) into lanes. The last row fills up the last step of lanes.
 template <typename T>
 void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t padded,
                std::size_t stride, T* x) {
-  const std::size_t d = rows.n_features;
-  for (std::size_t row = 0; row < padded; ++row)
-    for (std::size_t j = 0; j < d; ++j)
-      x[j * stride + row] = static_cast<T>(value_at(rows, begin + std::min(row, count - 1), j));
+  if (rows.single)
+    copy_rows<float>(rows, begin, count, stride, x);
+  else
+    copy_rows<double>(rows, begin, count, stride, x);
+  for (std::size_t j = 0; j < rows.n_features; ++j)
+    for (std::size_t row = count; row < padded; ++row)
+      x[j * stride + row] = x[j * stride + count - 1];
 }
 
 // R rows of a triangular product for V vectors: `before` full columns, then the triangle.
@@ -39,20 +55,26 @@ inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* 
   Vector<T> sums[R][V] = {};
   const T* from = residuals;
   for (std::size_t j = 0; j < before; ++j, w += R, from += V * kLanes<T>) {
+    Vector<T> r[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      const Vector<T> r = load(from + v * kLanes<T>);
+    for (int v = 0; v < V; ++v) r[v] = load(from + v * kLanes<T>);
 #pragma GCC unroll 8
-      for (int i = 0; i < R; ++i) sums[i][v] += w[i] * r;
+    for (int i = 0; i < R; ++i) {
+      const Vector<T> factor = broadcast(w[i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sums[i][v] += factor * r[v];
     }
   }
 #pragma GCC unroll 8
   for (int j = 0; j < R; ++j, from += V * kLanes<T>) {
+    Vector<T> r[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      const Vector<T> r = load(from + v * kLanes<T>);
+    for (int v = 0; v < V; ++v) r[v] = load(from + v * kLanes<T>);
 #pragma GCC unroll 8
-      for (int i = j; i < R; ++i) sums[i][v] += w[i - j] * r;
+    for (int i = j; i < R; ++i) {
+      const Vector<T> factor = broadcast(w[i - j]);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sums[i][v] += factor * r[v];
     }
     w += R - j;
   }
@@ -66,10 +88,10 @@ inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* 
   }
 }
 
-// z = W (x - centre) for `padded` rows, with D = R + a multiple of kTile.
+// z = W (x - centre) and constant - |z|^2 / 2 for `padded` rows; D is R plus a multiple of kTile.
 template <typename T, int R, int V>
-void whiten_by(const T* x, const Split<T>& centre, const T* whitener, std::size_t d,
-               std::size_t padded, std::size_t stride, T* residuals, T* z, T* quadratic) {
+void whiten_by(const T* x, const Split<T>& centre, const T* whitener, T constant, std::size_t d,
+               std::size_t padded, std::size_t stride, T* residuals, T* z, T* joint) {
   for (std::size_t row = 0; row < padded; row += V * kLanes<T>) {
     for (std::size_t j = 0; j < d; ++j) {
 #pragma GCC unroll 8
@@ -83,45 +105,83 @@ void whiten_by(const T* x, const Split<T>& centre, const T* whitener, std::size_
     for (std::size_t begin = R; begin < d; begin += kTile)
       whiten_tile<T, kTile, V>(residuals, begin, w, z + begin * stride + row, stride, squares);
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store(quadratic + row + v * kLanes<T>, squares[v]);
+    for (int v = 0; v < V; ++v) store(joint + row + v * kLanes<T>, constant - squares[v] * T(0.5));
+  }
+}
+
+// The same for D = R, with everything in registers.
+template <typename T, int R>
+void whiten_small(const T* x, const Split<T>& centre, const T* whitener, T constant,
+                  std::size_t padded, std::size_t stride, T* z, T* joint) {
+  for (std::size_t row = 0; row < padded; row += kLanes<T>) {
+    Vector<T> r[R], sums[R] = {}, squares = {};
+    const T* w = whitener;
+#pragma GCC unroll 8
+    for (int j = 0; j < R; ++j) {
+      r[j] = residual(load(x + j * stride + row), centre, j);
+#pragma GCC unroll 8
+      for (int i = j; i < R; ++i) sums[i] += *w++ * r[j];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) {
+      store(z + i * stride + row, sums[i]);
+      squares += sums[i] * sums[i];
+    }
+    store(joint + row, constant - squares * T(0.5));
   }
 }
 
 template <typename T>
-void whiten(const T* x, const Split<T>& centre, const T* whitener, std::size_t d,
-            std::size_t padded, std::size_t stride, T* residuals, T* z, T* quadratic) {
+void whiten(const T* x, const Split<T>& centre, const T* w, T constant, std::size_t d,
+            std::size_t padded, std::size_t stride, T* residuals, T* z, T* joint) {
+  switch (d) {
+    case 1:
+      return whiten_small<T, 1>(x, centre, w, constant, padded, stride, z, joint);
+    case 2:
+      return whiten_small<T, 2>(x, centre, w, constant, padded, stride, z, joint);
+    case 3:
+      return whiten_small<T, 3>(x, centre, w, constant, padded, stride, z, joint);
+    case 4:
+      return whiten_small<T, 4>(x, centre, w, constant, padded, stride, z, joint);
+    default:
+      break;
+  }
+  const auto by = [&](auto tile) {
+    whiten_by<T, tile(), 2>(x, centre, w, constant, d, padded, stride, residuals, z, joint);
+  };
   switch ((d - 1) % kTile + 1) {
     case 1:
-      return whiten_by<T, 1, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
+      return by(Constant<1>());
     case 2:
-      return whiten_by<T, 2, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
+      return by(Constant<2>());
     case 3:
-      return whiten_by<T, 3, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
+      return by(Constant<3>());
     case 4:
-      return whiten_by<T, 4, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
+      return by(Constant<4>());
     case 5:
-      return whiten_by<T, 5, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
+      return by(Constant<5>());
     default:
-      return whiten_by<T, 6, 2>(x, centre, whitener, d, padded, stride, residuals, z, quadratic);
+      return by(Constant<6>());
   }
 }
 
-// |z|^2 with z_j = (x_j - centre_j) scale_j; without a scale it is one.
-template <typename T>
-void diagonal_quadratic(const T* x, const Split<T>& centre, const T* scale, std::size_t d,
-                        std::size_t padded, std::size_t stride, T* quadratic) {
+// constant - |z|^2 / 2 with z_j = (x_j - centre_j) scale_j, or without a scale.
+template <typename T, bool Scaled>
+void diagonal_joint(const T* x, const Split<T>& centre, const T* scale, T constant, std::size_t d,
+                    std::size_t padded, std::size_t stride, T* joint) {
   for (std::size_t row = 0; row < padded; row += kStep<T>) {
     Vector<T> squares[kUnroll] = {};
     for (std::size_t j = 0; j < d; ++j) {
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < kUnroll; ++v) {
         Vector<T> z = residual(load(x + j * stride + row + v * kLanes<T>), centre, j);
-        if (scale != nullptr) z *= scale[j];
+        if constexpr (Scaled) z *= scale[j];
         squares[v] += z * z;
       }
     }
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kUnroll; ++v) store(quadratic + row + v * kLanes<T>, squares[v]);
+    for (std::size_t v = 0; v < kUnroll; ++v)
+      store(joint + row + v * kLanes<T>, constant - squares[v] * T(0.5));
   }
 }
 
@@ -130,25 +190,25 @@ Split<T> at(const Split<T>& all, std::size_t i) {
   return {all.high + i, all.low + i};
 }
 
-// Fills scratch.joint with log p_k(x) of the stride, and what statistics need on the way (y, z).
+// Fills scratch.joint with log p_k(x) of the block, and what statistics need on the way (y, z).
 template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                std::size_t padded) {
   const std::size_t k = mixture.n_components, d = mixture.n_features, stride = plan.stride;
   const bool tied = mixture.form == Form::kTied;
-  if (tied) whiten(s.x, plan.origin, plan.whitener, d, padded, stride, s.residual, s.y, s.norm);
+  if (tied)
+    whiten(s.x, plan.origin, plan.whitener, T(0), d, padded, stride, s.residual, s.y, s.norm);
   for (std::size_t c = 0; c < k; ++c) {
-    T* joint = s.joint + c * stride;
     const Split<T> mean = at(plan.means, c * d);
+    const T constant = static_cast<T>(plan.log_constants[c]);
+    T* joint = s.joint + c * stride;
     if (mixture.form == Form::kFull)
-      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), d, padded, stride, s.residual,
-             s.z + c * d * stride, joint);
+      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), constant, d, padded, stride,
+             s.residual, s.z + c * d * stride, joint);
+    else if (tied)
+      diagonal_joint<T, false>(s.y, mean, nullptr, constant, d, padded, stride, joint);
     else
-      diagonal_quadratic(tied ? s.y : s.x, mean, tied ? nullptr : plan.whitener + c * d, d, padded,
-                         stride, joint);
-    const T log_constant = static_cast<T>(plan.log_constants[c]);
-    for (std::size_t row = 0; row < padded; row += kLanes<T>)
-      store(joint + row, log_constant - load(joint + row) * T(0.5));
+      diagonal_joint<T, true>(s.x, mean, plan.whitener + c * d, constant, d, padded, stride, joint);
   }
 }
 

@@ -57,89 +57,100 @@ void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T>& centre, c
     diagonal_tile<T, 1>(s, x, centre, scale, j, count, stride, first, second, spherical);
 }
 
-// The R x R triangle of second moments at the diagonal, from feature i on.
-template <typename T, int R>
-inline void triangle_tile(const T* z, const T* t, std::size_t i, std::size_t d, std::size_t rows,
-                          std::size_t stride, double* second) {
-  Vector<T> sums[R][R] = {};
+// The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
+// Leaves share * z for the tiles beside it, if there are some.
+template <typename T, int R, bool Leave>
+inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
+                          std::size_t rows, std::size_t stride, double* first, double* second) {
+  Vector<T> firsts[R] = {}, seconds[R * (R + 1) / 2] = {};
+  const T* from = z + i * stride;
   for (std::size_t row = 0; row < rows; row += kLanes<T>) {
+    const Vector<T> weight = load(share + row);
 #pragma GCC unroll 8
     for (int a = 0; a < R; ++a) {
-      const Vector<T> left = load(t + (i + a) * stride + row);
+      const Vector<T> left = weight * load(from + a * stride + row);
+      if constexpr (Leave) store(t + a * stride + row, left);
+      firsts[a] += left;
 #pragma GCC unroll 8
-      for (int b = 0; b <= a; ++b) sums[a][b] += left * load(z + (i + b) * stride + row);
+      for (int b = 0; b <= a; ++b)
+        seconds[a * (a + 1) / 2 + b] += left * load(from + b * stride + row);
     }
   }
 #pragma GCC unroll 8
-  for (int a = 0; a < R; ++a)
+  for (int a = 0; a < R; ++a) {
+    first[i + a] += sum(firsts[a]);
 #pragma GCC unroll 8
-    for (int b = 0; b <= a; ++b) second[(i + a) * d + i + b] += sum(sums[a][b]);
+    for (int b = 0; b <= a; ++b) second[(i + a) * d + i + b] += sum(seconds[a * (a + 1) / 2 + b]);
+  }
 }
 
-// R x 2 second moments below the diagonal.
-template <typename T, int R>
+// 4 x C second moments below the diagonal.
+template <typename T, int C>
 inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
                         std::size_t rows, std::size_t stride, double* second) {
-  Vector<T> sums[R][2] = {};
+  Vector<T> sums[4][C] = {};
+  const T* from = z + j * stride;
   for (std::size_t row = 0; row < rows; row += kLanes<T>) {
-    const Vector<T> right[2] = {load(z + j * stride + row), load(z + (j + 1) * stride + row)};
+    Vector<T> right[C];
 #pragma GCC unroll 8
-    for (int a = 0; a < R; ++a) {
-      const Vector<T> left = load(t + (i + a) * stride + row);
-      sums[a][0] += left * right[0];
-      sums[a][1] += left * right[1];
+    for (int b = 0; b < C; ++b) right[b] = load(from + b * stride + row);
+#pragma GCC unroll 8
+    for (int a = 0; a < 4; ++a) {
+      const Vector<T> left = load(t + a * stride + row);
+#pragma GCC unroll 8
+      for (int b = 0; b < C; ++b) sums[a][b] += left * right[b];
     }
   }
 #pragma GCC unroll 8
-  for (int a = 0; a < R; ++a)
-    for (int b = 0; b < 2; ++b) second[(i + a) * d + j + b] += sum(sums[a][b]);
+  for (int a = 0; a < 4; ++a)
+#pragma GCC unroll 8
+    for (int b = 0; b < C; ++b) second[(i + a) * d + j + b] += sum(sums[a][b]);
 }
 
-template <typename T, int R>
-void triangle_rows(const T* z, const T* t, std::size_t i, std::size_t d, std::size_t rows,
-                   std::size_t stride, double* second) {
-  for (std::size_t j = 0; j < i; j += 2) square_tile<T, R>(z, t, i, j, d, rows, stride, second);
-  triangle_tile<T, R>(z, t, i, d, rows, stride, second);
-}
-
-// The lower triangle of sum t z', in bands of four rows.
+// Adds sum share z to first and the lower triangle of sum share z z' to second, in bands of four
+// rows.
 template <typename T>
-void triangle_moments(const T* z, const T* t, std::size_t d, std::size_t rows, std::size_t stride,
-                      double* second) {
-  std::size_t i = 0;
-  for (; i + 4 <= d; i += 4) triangle_rows<T, 4>(z, t, i, d, rows, stride, second);
-  switch (d - i) {
+void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t rows,
+                      std::size_t stride, double* first, double* second) {
+  std::size_t i = (d - 1) % 4 + 1;
+  const auto begin = [&](auto height) {
+    triangle_tile<T, height(), false>(share, z, t, 0, d, rows, stride, first, second);
+  };
+  switch (i) {
     case 1:
-      return triangle_rows<T, 1>(z, t, i, d, rows, stride, second);
+      begin(Constant<1>());
+      break;
     case 2:
-      return triangle_rows<T, 2>(z, t, i, d, rows, stride, second);
+      begin(Constant<2>());
+      break;
     case 3:
-      return triangle_rows<T, 3>(z, t, i, d, rows, stride, second);
+      begin(Constant<3>());
+      break;
     default:
-      return;
+      begin(Constant<4>());
+      break;
+  }
+  for (; i < d; i += 4) {
+    triangle_tile<T, 4, true>(share, z, t, i, d, rows, stride, first, second);
+    std::size_t j = i % 2;
+    if (j == 1) square_tile<T, 1>(z, t, i, 0, d, rows, stride, second);
+    for (; j < i; j += 2) square_tile<T, 2>(z, t, i, j, d, rows, stride, second);
   }
 }
 
-// Gathers the active rows of z (less a centre, if there is one) and of share * z; adds first
-// moments.
+// Gathers the active rows of z, less a centre if there is one.
 template <typename T>
 void gather_active(const Scratch<T>& s, const T* z, const Split<T>& centre, std::size_t d,
-                   std::size_t count, std::size_t stride, double* first) {
-  for (std::size_t j = 0; j < d; ++j) {
-    Vector<T> total = {};
+                   std::size_t count, std::size_t stride) {
+  for (std::size_t j = 0; j < d; ++j)
     for (std::size_t a = 0; a < count; ++a) {
       Vector<T> here = load(z + j * stride + s.active[a]);
       if (centre.high != nullptr) here = residual(here, centre, j);
-      const Vector<T> t = load(s.share + a * kLanes<T>) * here;
-      total += t;
       store(s.active_z + j * stride + a * kLanes<T>, here);
-      store(s.active_t + j * stride + a * kLanes<T>, t);
     }
-    first[j] += sum(total);
-  }
 }
 
-// Adds a stride, of which scratch holds the exponentials and norms, to the sums.
+// Adds a block, of which scratch holds the exponentials and norms, to the sums.
 template <typename T>
 void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                 std::size_t padded, Sums& sums) {
@@ -158,12 +169,15 @@ void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s
     const Split<T> mean = at(plan.means, c * d);
     double* first = sums.first + c * d;
     if (mixture.form == Form::kFull) {
-      gather_active(s, s.z + c * d * stride, Split<T>{}, d, count, stride, first);
-      triangle_moments(s.active_z, s.active_t, d, count * kLanes<T>, stride,
-                       sums.second + c * d * d);
+      const T* z = s.z + c * d * stride;
+      const bool all = count * kLanes<T> == padded;
+      if (!all) gather_active(s, z, Split<T>{}, d, count, stride);
+      triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count * kLanes<T>, stride,
+                       first, sums.second + c * d * d);
     } else if (mixture.form == Form::kTied) {
-      gather_active(s, s.y, mean, d, count, stride, first);
-      triangle_moments(s.active_z, s.active_t, d, count * kLanes<T>, stride, sums.second);
+      gather_active(s, s.y, mean, d, count, stride);
+      triangle_moments(s.share, s.active_z, s.active_t, d, count * kLanes<T>, stride, first,
+                       sums.second);
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
       diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, stride, first,

@@ -67,7 +67,7 @@ struct Plan {
     const bool full = mixture.form == Form::kFull;
     // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache.
     const std::size_t per_row = k * (1 + (full ? d : 0)) * sizeof(T);
-    block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 256);
+    block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 512);
     // A power of two would put all arrays into the same few cache sets.
     stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
@@ -89,7 +89,7 @@ struct Scratch {
   T* share;              // (stride): weighted responsibilities of one component, of its rows only
   T* residual;           // (D, kStep)
   T* active_z;           // (D, stride): of one component, of its rows only
-  T* active_t;           // (D, stride): share * z
+  T* active_t;           // (4, stride): share * z
   std::size_t* active;   // (stride / lanes): groups of rows with a share in one component
   double* row;           // (D), and of the careful path:
   double* row_z;         // (D)
@@ -109,7 +109,7 @@ struct Scratch {
     share = arena.take<T>(stride);
     residual = arena.take<T>(d * kStep<T>);
     active_z = arena.take<T>(d * stride);
-    active_t = arena.take<T>(d * stride);
+    active_t = arena.take<T>(4 * stride);
     active = arena.take<std::size_t>(stride / kLanes<T>);
     row = arena.take<double>(d);
     row_z = arena.take<double>(d);

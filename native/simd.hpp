@@ -50,6 +50,12 @@ inline Vector<T> broadcast(T value) {
   return value - Vector<T>{};
 }
 
+// A number known when compiling, as an argument.
+template <int N>
+struct Constant {
+  constexpr int operator()() const { return N; }
+};
+
 template <typename T>
 inline Wide<T> widen(Vector<T> vector) {
   return __builtin_convertvector(vector, Wide<T>);
