@@ -1,0 +1,125 @@
+"""No finite table is a crash. What collapses is reported, and the fit goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings, strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+import gmix
+from gmix.covariance import STRUCTURES, Structure
+
+Array = NDArray[np.float64]
+
+rng = np.random.default_rng(8)
+CLOUD = np.vstack([rng.normal(0.0, 1.0, (15, 3)), rng.normal([6.0, 5.0, 4.0], 1.5, (10, 3))])
+TABLES = {
+    "a constant column": np.column_stack([CLOUD[:, 0], np.full(25, 7.0)]),
+    "a constant column far off": np.column_stack([CLOUD[:, 0], np.full(25, 1e9 / 3)]),
+    "all rows equal": np.full((25, 3), 3.3),
+    "all zero": np.zeros((25, 2)),
+    "one row": CLOUD[:1],
+    "two rows": CLOUD[:2],
+    "three rows ten times": np.repeat(CLOUD[:3], 10, 0),
+    "two points": np.repeat([[0.0, 0.0], [1.0, 1.0]], 10, 0),
+    "more columns than rows": rng.normal(size=(6, 20)),
+    "collinear columns": np.column_stack([CLOUD[:, 0], 2 * CLOUD[:, 0], CLOUD[:, 1]]),
+    "almost collinear columns": np.column_stack([CLOUD[:, 0], CLOUD[:, 0] * (1 + 1e-15)]),
+    "columns of very different scales": CLOUD * [1e-12, 1.0, 1e12],
+    "columns of absurdly different scales": CLOUD * [1e-150, 1.0, 1e150],
+    "columns of different scales and places": CLOUD * [1e-3, 1.0, 1e3] + [1e6, -1e6, 1e12],
+    "few different integers": rng.integers(0, 3, (30, 2)),
+    "tiny": CLOUD * 1e-150,
+    "huge": CLOUD * 1e150,
+    "smaller than float64 can square": CLOUD * 1e-300,
+    "subnormal": CLOUD * 1e-310,
+    "an outlier": np.vstack([CLOUD, [[1e150] * 3]]),
+    "neighbors in float64": 1e16 + np.arange(20.0)[:, None] * 2,
+    "one bit apart": np.repeat([[1.0], [1.0 + 2.0**-52]], 10, 0),
+    "true and false": rng.integers(0, 2, (20, 2)).astype(bool),
+}
+COLLAPSING = {  # by two full components of these tables
+    "all rows equal", "all zero", "three rows ten times", "two points", "a constant column", "collinear columns",
+    "a constant column far off", "two rows", "almost collinear columns",
+}  # fmt: skip
+
+
+def assert_sound(fit: gmix.Fit, table: Array) -> None:
+    mixture = fit.mixture
+    for values in (mixture.weights, mixture.means, mixture.covariances, mixture.log_density(table)):
+        assert np.isfinite(values).all()
+    assert mixture.weights.sum() == pytest.approx(1.0)
+    assert np.allclose(mixture.responsibilities(table).sum(1), 1.0)
+    assert fit.log_likelihood == pytest.approx(float(mixture.log_density(table).sum()), rel=1e-9, abs=1e-6)
+    assert np.isfinite(fit.history).all()
+    assert np.isfinite([fit.bic, fit.aic, fit.icl]).all()
+    assert fit.summary()
+    assert gmix.GaussianMixture(mixture.weights, mixture.means, mixture.covariances, mixture.structure)
+
+
+@pytest.mark.parametrize("prior", [None, gmix.NormalInverseWishart()], ids=["ML", "MAP"])
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+@pytest.mark.parametrize("name", TABLES)
+def test_no_table_is_a_crash(name: str, structure: Structure, prior: gmix.NormalInverseWishart | None) -> None:
+    table = TABLES[name]
+    for components in {1, 2, len(table) if len(table) < 8 else 4}:
+        if components <= len(table):
+            assert_sound(gmix.fit(table, components, covariance=structure, prior=prior, rng=0), table)
+
+
+@pytest.mark.parametrize("name", [n for n in TABLES if np.abs(TABLES[n]).max() < 1e38])
+def test_nor_in_float32(name: str) -> None:
+    table = TABLES[name].astype(np.float32)
+    for structure in STRUCTURES:
+        assert_sound(gmix.fit(table, min(2, len(table)), covariance=structure, rng=0), table)
+
+
+values = st.one_of(
+    st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e150, -1e150, 1.0 + 2**-52]), st.floats(-1e150, 1e150), st.floats(-9, 9)
+)
+
+
+@given(
+    table=arrays(float, st.tuples(st.integers(1, 8), st.integers(1, 4)), elements=values),
+    structure=st.sampled_from(STRUCTURES),
+    components=st.integers(1, 3),
+)
+@example(table=np.array([[1e150], [-1e150]]), structure=STRUCTURES[-1], components=2)
+@settings(max_examples=60)
+def test_nor_any_table_that_hypothesis_thinks_of(table: Array, structure: Structure, components: int) -> None:
+    assert_sound(gmix.fit(table, min(components, len(table)), covariance=structure, rng=0), table)
+
+
+@pytest.mark.parametrize("name", sorted(COLLAPSING))
+def test_a_collapse_is_a_finding(name: str) -> None:
+    fit = gmix.fit(TABLES[name], 2, covariance="full", rng=0)
+    found = {finding.name for finding in fit.findings}
+    assert found & {"collapsed component", "empty component"}
+    for finding in fit.findings:
+        assert "component" in finding.message
+        assert "ask for fewer components" in finding.message
+
+
+def test_a_collapse_names_the_component_and_its_rows() -> None:
+    table = np.vstack([CLOUD[:15], np.repeat([[50.0, 50.0, 50.0]], 10, 0)])
+    fit = gmix.fit(table, 2, covariance="full", start=np.repeat([0, 1], [15, 10]))
+    [finding] = fit.findings
+    assert finding.name == "collapsed component"
+    assert "component 1 (10 rows)" in finding.message
+    np.testing.assert_allclose(fit.mixture.means[1], 50.0)  # and the fit went on
+    assert gmix.fit(table, 2, covariance="full", prior=gmix.NormalInverseWishart(), rng=0).findings == ()
+
+
+def test_a_clean_fit_has_no_findings_and_an_empty_component_is_one(points: Array, labels: Array) -> None:
+    assert gmix.fit(points, covariance="full", start=labels).findings == ()
+    fit = gmix.fit(points, covariance="full", start=np.where(labels == 1, 0, labels), max_iterations=1)
+    assert "empty component: component 1 has no rows; ask for fewer components" in map(str, fit.findings)
+
+
+def test_a_collapsed_candidate_is_not_chosen_by_its_infinite_likelihood(points: Array) -> None:
+    table = np.vstack([points, np.repeat(points[:1], 12, 0)])
+    fit = gmix.fit(table, [2, 3, 5, 6], covariance="full", rng=0)
+    assert fit.search is not None
+    assert fit.findings == ()

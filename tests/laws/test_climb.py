@@ -1,0 +1,186 @@
+"""EM only climbs, reports the likelihood of the mixture that it returns, and ends on a top."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gmix
+from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
+from gmix.covariance import STRUCTURES, Structure
+from gmix.em import Reason, Stop, expectation_maximization
+from gmix.priors import Evidence, Prior
+
+Array = NDArray[np.float64]
+
+PRIORS = {
+    "ML": None,
+    "default prior": NormalInverseWishart(),
+    "weak prior": NormalInverseWishart(strength=0.3),
+    "stated prior": NormalInverseWishart([1.0, 2.0, 0.0], 5.0, 7.0, [[2.0, 0.5, 0], [0.5, 1, 0], [0, 0, 3]], 0.5),
+    "prior of the covariances alone": NormalInverseWishart(mean_strength=0.0),
+}
+each_structure = pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+each_prior = pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+
+
+def first(points: Array, labels: Array, structure: Structure) -> GaussianMixture:
+    statistics = SufficientStatistics.from_responsibilities(structure.form, points, np.eye(3)[labels])
+    return GaussianMixture.from_statistics(statistics, structure)
+
+
+def objective(mixture: GaussianMixture, rows: Array, weight: Array, prior: Prior | None) -> float:
+    """What EM climbs, by the long way round."""
+    [statistics] = gmix.expect(rows, [mixture], sample_weight=weight)
+    log_prior = prior.log_density(mixture.components, statistics, mixture.structure) if prior else 0.0
+    return float(weight @ mixture.log_density(rows)) + log_prior
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each_prior
+@each_structure
+def test_no_step_goes_down(
+    points: Array, labels: Array, structure: Structure, prior: Prior | None, dtype: type
+) -> None:
+    rows, weight = points.astype(dtype), np.linspace(0.0, 2.0, len(points))
+    bad_start = np.roll(labels, 40)  # far from the top, so that there is a way to climb
+    mixture, reached = first(points, bad_start, structure), -np.inf
+    for _ in range(40):
+        here = objective(mixture, rows, weight, prior)
+        assert here >= reached - 1e-11 * abs(here)
+        reached = here
+        [statistics] = gmix.expect(rows, [mixture], sample_weight=weight)
+        mixture = GaussianMixture.from_statistics(statistics, structure, prior)
+
+
+@each_prior
+@each_structure
+def test_what_is_reported_belongs_to_the_mixture(
+    points: Array, labels: Array, structure: Structure, prior: Prior | None
+) -> None:
+    weight = np.linspace(0.5, 2.0, len(points))
+    for steps in (0, 1, 5, 1000):
+        fit = gmix.fit(
+            points, covariance=structure, prior=prior, start=labels, sample_weight=weight, max_iterations=steps
+        )
+        assert fit.log_likelihood == pytest.approx(float(weight @ fit.mixture.log_density(points)), rel=1e-12)
+        assert fit.log_posterior == pytest.approx(objective(fit.mixture, points, weight, prior), rel=1e-12)
+        assert fit.history[-1] == pytest.approx(fit.log_posterior, rel=1e-14)
+        assert len(fit.history) <= steps + 1
+        [again] = gmix.expect(points, [fit.mixture], sample_weight=weight)
+        np.testing.assert_allclose(fit.statistics.scatter, again.scatter, rtol=1e-12, atol=1e-12)
+
+
+@each_prior
+@each_structure
+def test_a_fit_ends_on_a_top(points: Array, labels: Array, structure: Structure, prior: Prior | None) -> None:
+    fit = gmix.fit(points, covariance=structure, prior=prior, start=labels, tolerance=0, max_iterations=100_000)
+    assert fit.reason is Reason.STATIONARY
+    top, ones = fit.log_posterior, np.ones(len(points))
+    # Statistics whose plain M-step is this very mixture, to be disturbed in every direction that the structure leaves.
+    s = fit.statistics
+    evidence = prior.observe(s, structure) if prior else Evidence(s.mean, s.scatter, s.mass)
+    ratio = s.mass.sum() / evidence.divisor.sum() if structure.shared else s.mass / evidence.divisor
+    scatter = evidence.scatter * (ratio if structure.shared else ratio.reshape(-1, *(1,) * (s.scatter.ndim - 1)))
+    top_statistics = replace(s, mean=evidence.mean, scatter=scatter)
+    if structure.code not in {"VVV", "EEE", "VVI", "VII"}:
+        pytest.skip("the M-step of this structure is not a plain division")
+    deviation = np.sqrt(s.variances)
+    rng = np.random.default_rng(1)
+    for _ in range(8):
+        mass, mean = rng.standard_normal(3), rng.standard_normal((3, 3)) * deviation
+        turn = rng.standard_normal(s.form.shape(3, 3))
+        one = s.form.compress(np.array([np.eye(3)] * 3))
+        for size in (1e-3, -1e-3):
+            disturbed = replace(
+                top_statistics,
+                mass=s.mass * np.exp(size * mass),
+                mean=top_statistics.mean + size * mean,
+                scatter=s.form.congruence(one + size * turn, scatter),
+            )
+            near = GaussianMixture.from_statistics(disturbed, structure)
+            assert objective(near, points, ones, prior) < top
+
+
+@each_structure
+def test_a_prior_of_no_strength_is_no_prior(points: Array, labels: Array, structure: Structure) -> None:
+    none = gmix.fit(points, covariance=structure, start=labels)
+    zero = gmix.fit(points, covariance=structure, start=labels, prior=NormalInverseWishart(strength=0.0))
+    np.testing.assert_allclose(zero.mixture.covariances, none.mixture.covariances, rtol=1e-12, atol=1e-12)
+    assert zero.log_prior == 0.0
+    assert zero.history == pytest.approx(none.history, rel=1e-13)
+
+
+def test_a_strong_prior_wins_over_the_data(points: Array, labels: Array) -> None:
+    mean, scale = np.array([9.0, 9.0, 9.0]), np.diag([1.0, 2.0, 3.0])
+    prior = NormalInverseWishart(mean, mean_strength=1.0, degrees_of_freedom=5.0, scale=scale, strength=1e9)
+    fit = gmix.fit(points, covariance="full", prior=prior, start=labels, max_iterations=3)
+    np.testing.assert_allclose(fit.mixture.means, [mean] * 3, rtol=1e-5)
+    np.testing.assert_allclose(fit.mixture.covariances, [scale / (5 + 3 + 2)] * 3, rtol=1e-4, atol=1e-5)
+
+
+@each_structure
+def test_the_criteria_are_functions_of_the_rows(points: Array, labels: Array, structure: Structure) -> None:
+    weight = np.linspace(0.5, 2.0, len(points))
+    fit = gmix.fit(points, covariance=structure, start=labels, sample_weight=weight)
+    r = fit.mixture.responsibilities(points)
+    entropy = -float(weight @ np.sum(r * np.log(np.maximum(r, 1e-300)), axis=1))
+    assert fit.aic == pytest.approx(-2 * fit.log_likelihood + 2 * fit.n_parameters)
+    assert fit.bic == pytest.approx(-2 * fit.log_likelihood + fit.n_parameters * np.log(weight.sum()))
+    assert fit.icl == pytest.approx(fit.bic + 2 * entropy, rel=1e-10)
+    assert fit.mass == pytest.approx(weight.sum())
+
+
+@pytest.mark.parametrize(("structure", "count"), [("VVV", 29), ("EEE", 17), ("VVI", 20), ("VII", 14)])
+def test_the_free_parameters_are_counted(points: Array, labels: Array, structure: str, count: int) -> None:
+    """Two weights, nine means; 3 x 6, 6, 3 x 3 or 3 variances and covariances."""
+    assert gmix.fit(points, covariance=structure, start=labels, max_iterations=1).n_parameters == count
+
+
+def test_a_richer_candidate_never_scores_below_a_poorer_one(points: Array) -> None:
+    search = gmix.fit(points, range(1, 5), rng=1).search
+    assert search is not None
+    for poor in search.candidates:
+        for rich in search.candidates:
+            richer = rich.n_components == poor.n_components and poor.structure.within(rich.structure)
+            larger = rich.structure is poor.structure and rich.n_components == poor.n_components + 1
+            if richer or larger:
+                assert rich.log_likelihood >= poor.log_likelihood - 1e-5 * len(points)
+    assert search.best.bic == min(c.bic for c in search.candidates if not c.collapsed)
+
+
+def test_an_interrupted_climb_returns_the_best_so_far(points: Array, labels: Array) -> None:
+    passes = []
+
+    def expect(mixtures: list[GaussianMixture]) -> list[SufficientStatistics]:
+        passes.append(1)
+        if len(passes) > 3:
+            raise KeyboardInterrupt
+        return gmix.expect(points, mixtures)
+
+    start = first(points, labels, STRUCTURES[-1])
+    [run] = expectation_maximization([start], expect, Stop(tolerance=0.0))
+    assert run.reason is Reason.INTERRUPTED
+    assert len(run.history) == 3
+    assert run.statistics.log_likelihood == pytest.approx(run.mixture.log_density(points).sum())
+
+
+def test_it_is_said_why_a_climb_ended(points: Array, labels: Array) -> None:
+    short = gmix.fit(points, covariance="full", start=labels, max_iterations=2)
+    assert (short.reason, short.converged) == (Reason.ITERATION_LIMIT, False)
+    assert [finding.name for finding in short.findings] == ["not converged"]
+    assert "max_iterations" in str(short.findings[0])
+    long = gmix.fit(points, covariance="full", start=labels, tolerance=1e-6)
+    assert (long.reason, long.converged, long.findings) == (Reason.CONVERGED, True, ())
+    # What it stopped short of is less than it promised.
+    rest = gmix.fit(points, start=long.mixture, tolerance=0, max_iterations=10_000)
+    assert 0 <= rest.log_likelihood - long.log_likelihood < 1e-5 * len(points)
+
+
+def test_a_seed_says_it_all(points: Array) -> None:
+    a, b = (gmix.fit(points, 3, rng=seed) for seed in (4, np.random.default_rng(4)))
+    np.testing.assert_array_equal(a.mixture.means, b.mixture.means)
+    assert a.history == b.history

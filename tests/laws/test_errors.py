@@ -1,0 +1,183 @@
+"""Every error says what happened, where, and what to do; names that nobody knows are answered with the nearest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gmix
+from gmix import DataError, GmixError, NormalInverseWishart, ParameterError
+from gmix.covariance import STRUCTURES, structure
+
+X = np.random.default_rng(0).normal(size=(12, 2))
+BAD = X.copy()
+BAD[7, 1] = np.nan
+BAD[9, 0] = np.nan
+INF = X.copy()
+INF[3, 0] = -np.inf
+ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "message"),
+    [
+        (BAD, {}, r"row 7, column 1 is NaN \(2 of 12 rows .*drop these rows or fill"),
+        (BAD, {"columns": ["a", "b"]}, "row 7, column 'b' is NaN"),
+        (INF, {}, "row 3, column 0 is infinite"),
+        (BAD.astype(np.float32), {}, "row 7, column 1 is NaN"),
+        (np.ma.masked_greater(X, 1.0), {}, "is NaN"),
+        ([[1.0, None], [2.0, 3.0]], {}, "row 0, column 1 is NaN"),
+        (X * 1e300, {}, "beyond float64; divide"),
+        ([["1", "a"], ["2", "b"]], {}, "not a number.*'a'.*choose numeric columns"),
+        ([[1.0, 2.0], [3.0]], {}, "rows of unequal length"),
+        ([[10**400]], {}, "not a number"),
+        (X + 1j, {}, "complex128 values; gmix needs real numbers"),
+        (np.array(["2020-01-01"], "M8[D]"), {}, "datetime64"),
+        (np.zeros((2, 2, 2)), {}, "3 dimensions"),
+        (3.0, {}, "0 dimensions"),
+        (None, {}, "0 dimensions"),
+        ({1, 2}, {}, "not a number"),
+        (np.zeros((0, 2)), {}, "no rows"),
+        (np.zeros((3, 0)), {}, "no column"),
+        (X, {"components": 13}, r"13 components are more than .* \(12\); ask for fewer"),
+        (X, {"columns": ["a"]}, "the array has 2 columns"),
+        (X, {"columns": ["a", "a"]}, "different names"),
+        (X, {"sample_weight": [1.0]}, r"sample_weight has shape \(1,\); .*give \(12,\)"),
+        (X, {"sample_weight": np.eye(12)}, r"shape \(12, 12\)"),
+        (X, {"sample_weight": [1.0] * 11 + [-1.0]}, r"sample_weight\[11\] is -1\.0"),
+        (X, {"sample_weight": [1.0] * 5 + [np.nan] * 7}, r"sample_weight\[5\] is nan"),
+        (X, {"sample_weight": [np.inf] * 12}, r"sample_weight\[0\] is inf"),
+        (X, {"sample_weight": ["a"] * 12}, "one number a row"),
+        (X, {"sample_weight": [0.0] * 12}, "at least one row must count"),
+        (X, {"sample_weight": [1e-320] * 12}, "at least one row must count"),
+    ],
+)
+def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        gmix.fit(data, **({"components": 1} | settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"covariance": "ful"}, "'ful' is not a structure; did you mean 'full'"),
+        ({"covariance": "VVX"}, "did you mean 'VVV'|did you mean 'VVI'"),
+        ({"covariance": "qqqqqq"}, "known are "),
+        ({"covariance": 5}, "covariance must be a name"),
+        ({"covariance": None}, "covariance must be a name"),
+        ({"covariance": []}, "empty list"),
+        ({"covariance": ["full", "tide"]}, "did you mean 'tied'"),
+        ({"components": 0}, "whole numbers above zero"),
+        ({"components": -2}, "whole numbers above zero"),
+        ({"components": 2.0}, r"components is 2\.0"),
+        ({"components": None}, "components is None"),
+        ({"components": []}, "whole numbers above zero"),
+        ({"components": [1, "2"]}, "whole numbers above zero"),
+        ({"components": "many"}, "'many'; give a number, several, or 'auto'"),
+        ({"start": "kmeans++"}, "'kmeans\\+\\+' is not a way to begin; did you mean 'k-means\\+\\+'"),
+        ({"start": ["a"] * 12}, "start must be"),
+        ({"start": [[1.0], [0.5, 0.5]]}, "start must be"),
+        ({"start": [0, 1]}, r"start speaks of 2 rows and 2 components; the fit has 12 and 2"),
+        ({"start": [-1] * 12}, "labels count components from 0"),
+        ({"start": [0] * 11 + [10**9]}, "from 0 to 1000000000 for 12 rows"),
+        ({"start": np.full((12, 2), 0.7)}, "do not sum to one"),
+        ({"start": np.full((12, 2), np.nan)}, "do not sum to one"),
+        ({"start": np.repeat([0, 1], 6), "components": 3}, "2 components; the fit has 12 and 3"),
+        ({"start": ONE}, "the fit wants 2 components in 2 columns"),
+        ({"start": ONE.affine([[1.0]]), "components": 1}, "the fit wants 1 components in 2 columns"),
+        ({"start": gmix.GaussianMixture([1.0], [[1e200, 0.0]], [np.eye(2)]), "components": 1}, "so far from the start"),
+        ({"prior": "conjugate"}, "give a gmix.NormalInverseWishart"),
+        ({"prior": NormalInverseWishart(mean=[0.0])}, r"mean has shape \(1,\); the data has 2 columns"),
+        ({"prior": NormalInverseWishart(scale=np.eye(3))}, r"symmetric matrix \(2, 2\)"),
+        ({"prior": NormalInverseWishart(scale=[[1.0, 2.0], [2.0, 1.0]])}, "without negative eigenvalues"),
+        ({"prior": NormalInverseWishart(scale=[[1e-9, 2e-10], [0.0, 1e-9]])}, "symmetric"),
+        ({"prior": NormalInverseWishart(degrees_of_freedom=1.0)}, r"with 2 columns it must be above 1"),
+        ({"tolerance": -1.0}, "nats per row"),
+        ({"tolerance": np.nan}, "nats per row"),
+        ({"tolerance": "small"}, "nats per row"),
+        ({"max_iterations": -1}, "whole number"),
+        ({"max_iterations": None}, "whole number"),
+        ({"threads": 0}, "threads is 0"),
+        ({"threads": "all"}, "threads is 'all'"),
+        ({"rng": "seed"}, "rng must be a seed or a numpy.random.Generator"),
+        ({"rng": -1}, "rng must be"),
+    ],
+)
+def test_what_is_wrong_with_an_argument(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        gmix.fit(X, **({"components": 2} | settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mean_strength": -1.0}, "mean_strength is -1"),
+        ({"mean_strength": "weak"}, "mean_strength is 'weak'"),
+        ({"strength": np.inf}, "strength is inf"),
+        ({"degrees_of_freedom": np.inf}, "degrees_of_freedom is inf"),
+        ({"degrees_of_freedom": "many"}, "degrees_of_freedom is 'many'"),
+        ({"mean": [np.nan]}, "mean holds a value that is not finite"),
+        ({"scale": "wide"}, "scale must be numbers"),
+    ],
+)
+def test_what_is_wrong_with_a_prior(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        NormalInverseWishart(**settings)
+
+
+def test_a_prior_may_know_nothing_of_some_directions_and_does_not_change() -> None:
+    rows = np.column_stack([X, X.sum(1)])
+    scale = np.cov(rows.T)  # singular, up to rounding of either sign
+    prior = NormalInverseWishart(mean=np.zeros(3), scale=scale)
+    scale[0, 0] = -1.0
+    assert gmix.fit(rows, 2, prior=prior, rng=0).mixture
+    with pytest.raises(ValueError, match="read-only"):
+        prior.mean[0] = 1.0
+    with pytest.raises(AttributeError):
+        prior.strength = 2.0
+
+
+@pytest.mark.parametrize("name", [n for s in STRUCTURES for n in (s.code, s.code.lower(), s.name, s.name.upper())])
+def test_every_structure_answers_to_its_code_and_its_name(name: str) -> None:
+    assert structure(name) in STRUCTURES
+    assert structure(structure(name)) is structure(name)
+
+
+def test_one_column_may_be_a_plain_list_and_has_two_structures() -> None:
+    fit = gmix.fit([0.0, 0.2, 0.1, 5.0, 5.3, 5.1], [1, 2], rng=0)
+    assert fit.mixture.n_features == 1
+    assert {c.structure.code for c in fit.search.candidates} == {"EEE", "VVV"}
+    for code, full in (("E", "EEE"), ("V", "VVV")):
+        assert gmix.fit([0.0, 1.0, 5.0], 1, covariance=code).mixture.structure.code == full
+
+
+def test_a_range_is_cut_to_the_rows() -> None:
+    fit = gmix.fit(X[:4], covariance="spherical", rng=0)
+    assert max(c.n_components for c in fit.search.candidates) == 4
+    assert "range cut" in {finding.name for finding in fit.findings}
+
+
+def test_every_error_is_a_gmix_error_and_a_value_error() -> None:
+    for kind in (DataError, ParameterError, gmix.ModelFileError):
+        assert issubclass(kind, GmixError)
+        assert issubclass(kind, ValueError)
+
+
+def test_a_data_frame_is_taken_by_its_numeric_columns() -> None:
+    frames = pytest.importorskip("pyarrow")
+    table = frames.table({"a": X[:, 0], "text": ["x"] * 12, "b": X[:, 1], "n": range(12)})
+    fit = gmix.fit(table, 1, covariance="full")
+    assert fit.mixture.features == ("a", "b", "n")
+    np.testing.assert_allclose(fit.mixture.means[0], [*X.mean(0), 5.5])
+    assert gmix.fit(table, 1, columns=["b"]).mixture.features == ("b",)
+    np.testing.assert_array_equal(fit.mixture.log_density(table), fit.mixture.log_density(np.c_[X, range(12)]))
+    with pytest.raises(DataError, match=r"no column 'aa'; did you mean 'a'\?; the columns are"):
+        gmix.fit(table, 1, columns=["aa"])
+    with pytest.raises(DataError, match="column 'text' holds String"):
+        gmix.fit(table, 1, columns=["a", "text"])
+    with pytest.raises(DataError, match="no numeric column"):
+        gmix.fit(table.select(["text"]), 1)
+    with pytest.raises(DataError, match="row 1, column 'h' is NaN"):
+        gmix.fit(frames.table({"h": [1.0, None, 2.0]}), 1)

@@ -1,0 +1,230 @@
+"""A saved fit reads back to the last bit, and no file, however hostile, does more than raise ModelFileError."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from numpy.typing import NDArray
+
+import gmix
+from gmix import ModelFileError
+from gmix.covariance import STRUCTURES, Structure
+
+Array = NDArray[np.float64]
+
+
+def saved(folder: Path, **settings: Any) -> Path:
+    rows = np.array([[0.1, 2.0], [0.7, 1.0], [5.0, 5.5], [6.0, 7.1], [5.5, 6.3], [1.0, 1.7]])
+    path = folder / "model.json"
+    gmix.fit(rows, 2, covariance="full", columns=["a", "b"], rng=0, **settings).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return dict(json.loads(saved(tmp_path_factory.mktemp("document")).read_text()))
+
+
+def assert_same_bits(a: gmix.Fit, b: gmix.Fit) -> None:
+    for part in ("weights", "means", "covariances"):
+        assert getattr(a.mixture, part).tobytes() == getattr(b.mixture, part).tobytes()
+    for part in ("mass", "mean", "scatter"):
+        assert getattr(a.statistics, part).tobytes() == getattr(b.statistics, part).tobytes()
+    for part in ("log_likelihood", "log_prior", "history", "reason", "n_rows", "findings", "bic", "aic", "icl"):
+        assert getattr(a, part) == getattr(b, part)
+    assert a.mixture.features == b.mixture.features
+    assert a.mixture.structure is b.mixture.structure
+    assert a.statistics.form is b.statistics.form
+    assert repr(a) == repr(b)
+    assert a.summary() == b.summary()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-150, 1e150])
+@pytest.mark.parametrize("prior", [None, gmix.NormalInverseWishart()], ids=["ML", "MAP"])
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_a_saved_fit_reads_back_to_the_last_bit(
+    points: Array, tmp_path: Path, structure: Structure, prior: gmix.NormalInverseWishart | None, scale: float
+) -> None:
+    columns = ["a", "größe", 'c"\n'] if prior else None
+    fit = gmix.fit(points * scale, 3, covariance=structure, prior=prior, columns=columns, max_iterations=7, rng=0)
+    fit.save(tmp_path / "fit.json")
+    loaded = gmix.load(tmp_path / "fit.json")
+    assert_same_bits(loaded, fit)
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "fit.json").read_bytes()
+    np.testing.assert_array_equal(loaded.mixture.log_density(points), fit.mixture.log_density(points))
+
+
+def test_saving_replaces_the_file_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            gmix.load(path).save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model.json"]
+    assert not path.stat().st_mode & 0o111
+
+
+def load_is_harmless(path: Path) -> bool:
+    """Load a file that may be anything: it is a model that works, or ModelFileError and nothing else."""
+    try:
+        fit = gmix.load(path)
+    except ModelFileError:
+        return False
+    rows = np.zeros((2, fit.mixture.n_features))
+    assert np.isfinite(fit.mixture.sample(3, rng=0)).all()
+    assert not np.isnan(fit.mixture.log_density(rows)).any()
+    assert np.isfinite(fit.mixture.responsibilities(rows)).all()
+    assert isinstance(fit.converged, bool)
+    assert not np.isnan([fit.bic, fit.aic, fit.mass]).any()
+    assert isinstance(fit.icl, float)
+    assert repr(fit)
+    assert fit.summary()
+    return True
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a document."""
+    yield path
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from places(child, (*path, key))
+
+
+def nested(depth: int) -> Any:
+    node: Any = []
+    for _ in range(depth):
+        node = [node]
+    return node
+
+
+EVIL = [
+    None, True, -1, 0, 3, 1e308, -1e308, 5e-324, 10**30, 10**400, float("nan"), float("inf"), "", "VVV", "EEE", "é\0",
+    [], {}, [1, 2], [[1.0, 0.0], [0.0, 1.0]], [None], ["a", "a"], [["a", 1]], {"a": 1}, nested(70), nested(900),
+]  # fmt: skip
+
+
+def changed(document: dict[str, Any], place: tuple[Any, ...], change: Callable[[Any, Any], None]) -> Any:
+    damaged = copy.deepcopy(document)
+    node: Any = damaged
+    for key in place[:-1]:
+        node = node[key]
+    change(node, place[-1])
+    return damaged
+
+
+@pytest.mark.parametrize("evil", range(len(EVIL)))
+def test_any_value_in_any_place_is_harmless(document: dict[str, Any], tmp_path: Path, evil: int) -> None:
+    path = tmp_path / "damaged.json"
+
+    def put(node: Any, key: Any) -> None:
+        node[key] = EVIL[evil]
+
+    for place in places(document):
+        damaged = changed(document, place, put) if place else EVIL[evil]
+        path.write_text(json.dumps(damaged))
+        with np.errstate(all="ignore"):
+            load_is_harmless(path)
+
+
+def test_nothing_may_be_missing(document: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "damaged.json"
+    path.write_text(json.dumps(document))
+    assert load_is_harmless(path)
+    for place in places(document):
+        if place and place[0] not in ("history", "findings"):
+            path.write_text(json.dumps(changed(document, place, lambda node, key: node.pop(key))))
+            assert not load_is_harmless(path)
+
+
+def test_a_damaged_document_is_refused(document: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "damaged.json"
+    wrong: list[tuple[tuple[Any, ...], Any]] = [
+        (("format",), "gmex"), (("version",), 99), (("version",), True), (("version",), "1"),
+        (("mixture", "weights"), [-0.5, 1.5]), (("mixture", "weights"), [0.5, 0.4]), (("mixture", "weights", 0), None),
+        (("mixture", "means", 0), [1.0]), (("mixture", "means", 0, 0), float("nan")),
+        (("mixture", "covariances"), [[[1, 2], [2, 1]]] * 2), (("mixture", "covariances", 0, 0, 1), 9.0),
+        (("mixture", "covariances"), [1.0, 1.0]), (("mixture", "structure"), "XYZ"), (("mixture", "structure"), "VII"),
+        (("mixture", "features"), ["a", "a"]), (("mixture", "features"), "ab"), (("mixture", "features"), [1, 2]),
+        (("statistics", "mass"), [0, 0]), (("statistics", "mass"), [-1, 7]), (("statistics", "mean"), [[0, 0]]),
+        (("statistics", "log_likelihood"), float("nan")), (("log_prior",), "0"), (("history",), []),
+        (("history",), [float("inf")]), (("reason",), "LUCK"), (("reason",), []), (("n_rows",), 0), (("n_rows",), 1.5),
+        (("findings",), [["a"]]), (("findings",), [[1, 2]]), (("mixture",), []), (("statistics",), None),
+    ]  # fmt: skip
+    for place, value in wrong:
+        path.write_text(json.dumps(changed(document, place, lambda node, key, value=value: node.update({key: value})
+                                           if isinstance(node, dict) else node.__setitem__(key, value))))  # fmt: skip
+        assert not load_is_harmless(path), (place, value)
+
+
+def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(document | {"version": 2}))
+    with pytest.raises(ModelFileError, match=r"version 2 .* reads 1; install a newer gmix"):
+        gmix.load(path)
+    path.write_text('{"name": "something else"}')
+    with pytest.raises(ModelFileError, match="not a gmix model"):
+        gmix.load(path)
+    with pytest.raises(ModelFileError, match="there is no file"):
+        gmix.load(tmp_path / "nowhere.json")
+    with pytest.raises(ModelFileError, match="not a gmix model"):
+        gmix.load(tmp_path)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    whole = saved(tmp_path).read_bytes()
+    path = tmp_path / "part.json"
+    for length in range(0, len(whole) - 2, 29):
+        path.write_bytes(whole[:length])
+        assert not load_is_harmless(path)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("exploded",)
+
+
+def test_nothing_is_ever_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.json"
+    for payload in (pickle.dumps(Bomb()), pickle.dumps(Bomb(), protocol=0)):
+        path.write_bytes(payload)
+        assert not load_is_harmless(path)
+    np.save(tmp_path / "model.npy", np.array([Bomb()]), allow_pickle=True)
+    assert not load_is_harmless(tmp_path / "model.npy")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"null", b"[]", b'"gmix"', b"\xff\xfe\x00", b"[" * 200_000, b'{"a":' * 200_000, b"1" * 10_000,
+     b'{"format": "gmix", "version": 1' + b"0" * 9_000 + b"}", b"\x93NUMPY", b"PK\x03\x04", b"\x00" * 100],
+    ids=range(13),
+)  # fmt: skip
+def test_a_file_that_is_something_else_is_refused(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "model.json"
+    path.write_bytes(text)
+    assert not load_is_harmless(path)
+
+
+@given(data=st.data())
+def test_flipped_bytes_are_harmless(
+    document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("flipped", numbered=True)
+    content = bytearray(json.dumps(document).encode())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (folder / "flipped.json").write_bytes(bytes(content))
+    with np.errstate(all="ignore"):
+        load_is_harmless(folder / "flipped.json")

@@ -1,0 +1,269 @@
+"""A mixture is a distribution: it integrates, samples, projects, conditions and moves as one, and never changes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+import gmix
+from gmix import DataError, GaussianMixture, ParameterError, kernel
+from gmix.covariance import FORMS, STRUCTURES, Structure, structure as structure_named
+
+Array = NDArray[np.float64]
+
+rng = np.random.default_rng(11)
+ROOTS = rng.standard_normal((3, 4, 4)) + np.eye(4)
+FULL = ROOTS @ ROOTS.transpose(0, 2, 1)
+
+
+def mixture(structure: Structure, features: list[str] | None = None) -> GaussianMixture:
+    """Three components in four dimensions, of any structure: the M-step of the statistics of a full one."""
+    full = GaussianMixture([0.2, 0.3, 0.5], rng.standard_normal((3, 4)) * 3, FULL)
+    points, labels = full.sample_labelled(300, rng=1)
+    statistics = gmix.SufficientStatistics.from_responsibilities(structure.form, points, np.eye(3)[labels])
+    return GaussianMixture.from_statistics(statistics, structure, features=tuple(features) if features else None)
+
+
+each_structure = pytest.mark.parametrize("m", [mixture(s) for s in STRUCTURES], ids=map(repr, STRUCTURES))
+
+
+@each_structure
+def test_the_density_is_the_weighted_sum_of_normal_densities(m: GaussianMixture) -> None:
+    x = rng.standard_normal((50, 4)) * 5
+    joint = np.column_stack([
+        np.log(w) + multivariate_normal(mu, sigma).logpdf(x)
+        for w, mu, sigma in zip(m.weights, m.means, m.covariances, strict=True)
+    ])  # fmt: skip
+    np.testing.assert_allclose(m.log_density(x), logsumexp(joint, axis=1), rtol=1e-10)
+    np.testing.assert_allclose(m.density(x), np.exp(logsumexp(joint, axis=1)), rtol=1e-9)
+    r = m.responsibilities(x)
+    np.testing.assert_allclose(r, np.exp(joint - logsumexp(joint, axis=1)[:, None]), rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(r.sum(1), 1.0)
+    np.testing.assert_array_equal(m.predict(x), joint.argmax(1))
+
+
+@pytest.mark.parametrize("structure", ["E", "V", "diag", "spherical"])
+def test_a_density_integrates_to_one(structure: str) -> None:
+    variances = [[0.5]] if structure == "E" else [0.5, 0.5] if structure == "spherical" else [[0.5], [0.5]]
+    m = GaussianMixture([0.3, 0.7], [[-1.0], [2.0]], variances if structure != "V" else np.full((2, 1, 1), 0.5),
+                        structure)  # fmt: skip
+    x = np.linspace(-12.0, 14.0, 4001)
+    assert m.density(x).sum() * (x[1] - x[0]) == pytest.approx(1.0, abs=1e-12)
+
+
+@each_structure
+def test_marginal_times_conditional_is_joint(m: GaussianMixture) -> None:
+    x = rng.standard_normal((5, 4)) * 3
+    for given in ([0], [3, 1], [2, 0, 1]):
+        rest = [i for i in range(4) if i not in given]
+        for point in x:
+            conditional = m.condition(dict(zip(given, point[given], strict=True)))
+            split = m.marginal(given).log_density(point[None, given]) + conditional.log_density(point[None, rest])
+            np.testing.assert_allclose(split, m.log_density(point[None]), rtol=1e-9)
+            assert conditional.structure is m.structure
+            # what is returned without a check would have passed it
+            GaussianMixture(conditional.weights, conditional.means, conditional.covariances, conditional.structure)
+
+
+@each_structure
+def test_a_marginal_keeps_the_moments(m: GaussianMixture) -> None:
+    chosen = [2, 0]
+    marginal = m.marginal(chosen)
+    np.testing.assert_allclose(marginal.mean, m.mean[chosen])
+    np.testing.assert_allclose(marginal.covariance, m.covariance[np.ix_(chosen, chosen)], atol=1e-12)
+    whole = m.marginal([0, 1, 2, 3])
+    np.testing.assert_array_equal(whole.covariances, m.covariances)
+    np.testing.assert_array_equal(m.marginal(np.array([1])).means, m.means[:, [1]])
+
+
+@each_structure
+def test_a_sample_has_the_moments_and_the_labels(m: GaussianMixture) -> None:
+    n = 40_000
+    points, labels = m.sample_labelled(n, rng=5)
+    sigma = np.sqrt(np.diagonal(m.covariance))
+    np.testing.assert_allclose((points.mean(0) - m.mean) / sigma, 0.0, atol=5 / np.sqrt(n))
+    np.testing.assert_allclose((np.cov(points.T) - m.covariance) / np.outer(sigma, sigma), 0.0, atol=12 / np.sqrt(n))
+    np.testing.assert_allclose(np.bincount(labels) / n, m.weights, atol=3 / np.sqrt(n))
+    for k in range(3):
+        own = np.cov(points[labels == k].T)
+        scale = np.sqrt(np.diagonal(m.covariances[k]))
+        np.testing.assert_allclose((own - m.covariances[k]) / np.outer(scale, scale), 0.0, atol=0.06)
+    np.testing.assert_array_equal(m.sample(9, rng=5), m.sample(9, rng=np.random.default_rng(5)))
+    assert m.sample(0, rng=1).shape == (0, 4)
+
+
+@each_structure
+def test_an_affine_map_maps_the_distribution(m: GaussianMixture) -> None:
+    a, b = rng.standard_normal((4, 4)), rng.standard_normal(4)
+    moved, x = m.affine(a, b), rng.standard_normal((20, 4)) * 3
+    np.testing.assert_allclose(
+        moved.log_density(x @ a.T + b), m.log_density(x) - np.linalg.slogdet(a).logabsdet, rtol=1e-9
+    )
+    flat = m.affine(a[:2], 1.0)
+    np.testing.assert_allclose(flat.mean, a[:2] @ m.mean + 1.0)
+    np.testing.assert_allclose(flat.covariance, a[:2] @ m.covariance @ a[:2].T, rtol=1e-10)
+
+
+@each_structure
+def test_a_copy_or_a_pickle_is_the_same_mixture(m: GaussianMixture) -> None:
+    x = rng.standard_normal((9, 4))
+    for other in (copy.copy(m), copy.deepcopy(m), pickle.loads(pickle.dumps(m))):  # noqa: S301
+        assert other is not m
+        assert other.structure is m.structure
+        np.testing.assert_array_equal(other.covariances, m.covariances)
+        np.testing.assert_array_equal(other.log_density(x), m.log_density(x))
+        assert not other.means.flags.writeable
+    for form in FORMS:
+        assert pickle.loads(pickle.dumps(form)) is form  # noqa: S301
+
+
+@each_structure
+def test_a_mixture_does_not_change(m: GaussianMixture) -> None:
+    m.log_density(np.zeros((1, 4)))
+    arrays = (m.weights, m.means, m.covariances, m.compact_covariances, *m.components[1:])
+    for array in arrays:
+        with pytest.raises(ValueError, match=r"read-only|WRITEABLE"):
+            array[...] = 0.0
+    for name in ("weights", "structure", "something"):
+        with pytest.raises(AttributeError, match="does not change"):
+            setattr(m, name, 0)
+    with pytest.raises(AttributeError, match="does not change"):
+        del m.weights
+    weights = np.array([1.0])
+    stated = GaussianMixture(weights, [[0.0]], [[[1.0]]])
+    weights[0] = 0.5
+    assert stated.weights[0] == 1.0
+
+
+def test_names_travel_with_the_features() -> None:
+    m = mixture(STRUCTURES[-1], ["a", "b", "c", "d"])
+    assert m.marginal(["c", "a"]).features == ("c", "a")
+    assert m.condition({"b": 0.0, "d": 1.0}).features == ("a", "c")
+    np.testing.assert_array_equal(m.marginal(["c", 0]).means, m.means[:, [2, 0]])
+    assert gmix.fit(m.sample(50, rng=0), 1, columns=list("wxyz"), rng=0).mixture.features == ("w", "x", "y", "z")
+
+
+def test_weights_are_divided_by_their_sum() -> None:
+    m = GaussianMixture([0.3333, 0.6666], [[0.0], [1.0]], [[[1.0]], [[1.0]]])
+    assert m.weights.sum() == pytest.approx(1.0, abs=1e-15)
+
+
+def test_a_component_of_weight_zero_has_no_say() -> None:
+    m = GaussianMixture([0.0, 1.0], [[0.0], [5.0]], [[[1.0]], [[1.0]]])
+    np.testing.assert_array_equal(m.predict([[0.0], [-1e9], [1e200]]), [1, 1, 1])
+    np.testing.assert_allclose(m.log_density([[5.0]]), -np.log(2 * np.pi) / 2)
+
+
+def test_a_point_beyond_every_density_belongs_to_the_nearest_component() -> None:
+    m = GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1e-100]], [[1.0]]])  # nearest in standard deviations
+    x = [[-1e160], [1e200]]
+    assert np.isneginf(m.log_density(x)).all()
+    np.testing.assert_array_equal(m.responsibilities(x), [[0, 1], [0, 1]])
+    assert np.isneginf(m.log_density([[1e300]])).all()
+
+
+def test_no_points_are_no_error() -> None:
+    m = mixture(STRUCTURES[-1])
+    nothing = np.empty((0, 4))
+    assert m.log_density(nothing).shape == m.predict(nothing).shape == (0,)
+    assert m.responsibilities(nothing).shape == (0, 3)
+    [statistics] = gmix.expect(nothing, [m])
+    assert statistics.mass.tolist() == [0, 0, 0]
+    assert statistics.log_likelihood == 0.0
+    with pytest.raises(ParameterError, match="no rows"):
+        GaussianMixture.from_statistics(statistics, m.structure)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-8, 1.0, 1e150])
+def test_what_counts_as_symmetric_or_diagonal_does_not_depend_on_the_units(scale: float) -> None:
+    sigma = np.array([[2.0, 0.5], [0.5, 1.0]]) * scale**2
+    eye = np.eye(2) * scale**2
+    for wrong, structure in ((sigma, "diag"), (np.diag(np.diag(sigma)), "spherical"), ([eye[0], sigma[1]], "full")):
+        with pytest.raises(ParameterError, match=r"covariances (are not|holds a matrix that is not symmetric)"):
+            GaussianMixture([1.0], [[0.0, 0.0]], [wrong], structure)
+    with pytest.raises(ParameterError, match="not tied"):
+        GaussianMixture([0.5, 0.5], np.zeros((2, 2)), [sigma, 2 * sigma], "tied")
+    assert GaussianMixture([1.0], [[0.0, 0.0]], [eye], "spherical").compact_covariances == pytest.approx(scale**2)
+
+
+GOOD = {"weights": [0.5, 0.5], "means": [[0.0, 0.0], [1.0, 1.0]], "covariances": [np.eye(2), np.eye(2)]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"weights": [0.5, 0.6]}, "sum to one"),
+        ({"weights": [-0.5, 1.5]}, "not negative"),
+        ({"weights": [np.nan, 1.0]}, "finite"),
+        ({"weights": [1.0]}, r"weights has shape \(1,\).* give \(2,\)"),
+        ({"weights": ["a", "b"]}, "weights must be numbers"),
+        ({"means": [0.0, 1.0]}, r"means has shape \(2,\)"),
+        ({"means": np.empty((2, 0))}, r"means has shape \(2, 0\)"),
+        ({"means": [[0.0, np.inf], [0.0, 0.0]]}, "not finite"),
+        ({"means": [[0.0], [1.0, 2.0]]}, "means must be numbers"),
+        ({"covariances": np.eye(2)}, r"covariances has shape \(2, 2\); give \(2, 2, 2\)"),
+        ({"covariances": [np.eye(2), -np.eye(2)]}, "not positive definite"),
+        ({"covariances": [np.eye(2), np.ones((2, 2))]}, "not positive definite"),
+        ({"covariances": [np.eye(2), [[1.0, 0.5], [0.4, 1.0]]]}, "not symmetric"),
+        ({"covariances": np.full((2, 2, 2), np.nan)}, "not finite"),
+        ({"covariances": [[1.0, 0.5], [0.0, 1.0]], "structure": "tied"}, "not symmetric"),
+        ({"covariances": [[1.0, -1.0], [1.0, 1.0]], "structure": "diag"}, "not positive definite"),
+        ({"covariances": [1.0, 0.0], "structure": "spherical"}, "not positive definite"),
+        ({"structure": "ful"}, "did you mean 'full'"),
+        ({"structure": 3}, "must be a name"),
+        ({"features": ["a"]}, "2 different names"),
+        ({"features": ["a", "a"]}, "2 different names"),
+        ({"features": [1, 2]}, "2 different names"),
+    ],
+)
+def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        GaussianMixture(**(GOOD | wrong))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: m.log_density([0.0, 1.0]), DataError, r"1 columns and the mixture has 2 .*written \[\[...\]\]"),
+        (lambda m: m.log_density([[0.0, np.nan]]), DataError, "row 0, column 1 is NaN"),
+        (lambda m: m.log_density([["a", "b"]]), DataError, "not a number"),
+        (lambda m: m.density([[0.0, 1.0]], threads=0), ParameterError, "threads is 0"),
+        (lambda m: m.sample(-1), ParameterError, "n is -1"),
+        (lambda m: m.sample(1.5), ParameterError, r"n is 1\.5"),
+        (lambda m: m.sample(1, rng="x"), ParameterError, "rng must be"),
+        (lambda m: m.marginal([]), ParameterError, "one or more"),
+        (lambda m: m.marginal([0, 0]), ParameterError, "different"),
+        (lambda m: m.marginal([2]), ParameterError, r"0\.\.1"),
+        (lambda m: m.marginal([-1]), ParameterError, r"0\.\.1"),
+        (lambda m: m.marginal(["weigth"]), DataError, "did you mean 'weight'"),
+        (lambda m: m.condition({}), ParameterError, "one or more"),
+        (lambda m: m.condition({0: 1.0, 1: 1.0}), ParameterError, "leave at least one free"),
+        (lambda m: m.condition({0: "x"}), ParameterError, "must be numbers"),
+        (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
+        (lambda m: m.affine(np.eye(3)), ParameterError, r"matrix has shape \(3, 3\)"),
+        (lambda m: m.affine("x"), ParameterError, "matrix must be numbers"),
+        (lambda m: m.affine(np.eye(2), [1.0, 2.0, 3.0]), ParameterError, r"offset has shape \(3,\)"),
+        (lambda m: m.affine(np.zeros((2, 2))), ParameterError, "not positive definite"),
+        (lambda m: gmix.expect([[0.0]], [m]), ParameterError, "does not fit rows of 1 columns"),
+        (lambda m: GaussianMixture.from_statistics(gmix.expect([[0.0, 0.0]], [m])[0], structure_named("diag")),
+         ParameterError, "VVI reads diagonal scatter, not full"),
+    ],
+)  # fmt: skip
+def test_what_a_mixture_cannot_do_is_said(call: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call(GaussianMixture(**GOOD, features=["height", "weight"]))
+
+
+@each_structure
+def test_the_kernel_sees_what_it_needs(m: GaussianMixture) -> None:
+    components = m.components
+    assert isinstance(components, kernel.Components)
+    factor, whitener = (components.form.dense(a, 3, 4) for a in (components.factor, components.whitener))
+    np.testing.assert_allclose(factor @ factor.transpose(0, 2, 1), m.covariances, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(whitener @ factor, [np.eye(4)] * 3, atol=1e-12)

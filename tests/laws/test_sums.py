@@ -1,0 +1,147 @@
+"""EM is a sum: statistics of parts add up to those of the whole, in any order; a weight is a count."""
+
+from __future__ import annotations
+
+import operator
+from functools import reduce
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from numpy.typing import NDArray
+
+import gmix
+from gmix import GaussianMixture, SufficientStatistics, kernel
+from gmix.covariance import FORMS, STRUCTURES, Form, Structure
+
+Array = NDArray[np.float64]
+
+
+def start(points: Array, labels: Array, structure: Structure) -> GaussianMixture:
+    statistics = SufficientStatistics.from_responsibilities(structure.form, points, np.eye(3)[labels])
+    return GaussianMixture.from_statistics(statistics, structure)
+
+
+def assert_same(a: SufficientStatistics, b: SufficientStatistics, precision: float = 1e-11) -> None:
+    """Equal to rounding, each entry in units of the data's own scale."""
+    deviation = np.sqrt(b.variances)
+    np.testing.assert_allclose(a.mass, b.mass, rtol=precision, atol=precision)
+    np.testing.assert_allclose((a.mean - b.mean)[b.mass > 0] / deviation, 0.0, atol=precision)
+    scatter = b.form.rescale(a.scatter - b.scatter, 1.0 / deviation)
+    np.testing.assert_allclose(scatter / max(b.mass.sum(), 1.0), 0.0, atol=precision)
+    assert a.log_likelihood == pytest.approx(b.log_likelihood, rel=precision, abs=precision)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e8])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_parts_add_up_to_the_whole(
+    points: Array, labels: Array, structure: Structure, dtype: type, offset: float
+) -> None:
+    rows = (points + offset).astype(dtype)
+    mixture = start(points + offset, labels, structure)
+    weight = np.linspace(0.0, 2.0, len(rows))
+    [whole] = gmix.expect(rows, [mixture], sample_weight=weight)
+    for cuts in ([70], [1, 2, 139], range(5, 140, 5), [0, 50, 50, 140]):
+        parts = zip(np.split(rows, cuts), np.split(weight, cuts), strict=True)
+        sums = [gmix.expect(part, [mixture], sample_weight=w)[0] for part, w in parts]
+        assert_same(reduce(operator.add, sums), whole, 1e-7 if offset == 1e8 else 1e-10)
+
+
+@st.composite
+def statistics(draw: st.DrawFn, form: Form) -> SufficientStatistics:
+    """Statistics of a few rows, or of none, of one and the same two-component mixture."""
+    n = draw(st.integers(0, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    compact = form.compress(np.array([np.eye(2), np.eye(2)]))
+    log_constants = np.log([0.3, 0.7])
+    mixture = kernel.Components(form, log_constants, np.array([[0.0, 0.0], [1.0, 3.0]]), compact, compact)
+    rows = rng.standard_normal((n, 2)) * draw(st.sampled_from([1e-3, 1.0, 1e3]))
+    return kernel.expect(rows, [mixture], rng.integers(0, 3, n).astype(float))[0]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=repr)
+@given(data=st.data())
+def test_addition_is_that_of_a_commutative_monoid(form: Form, data: st.DataObject) -> None:
+    a, b, c = (data.draw(statistics(form)) for _ in range(3))
+    nothing = kernel.expect(np.empty((0, 2)), [kernel.Components(form, np.zeros(2), np.zeros((2, 2)), *[
+        form.compress(np.array([np.eye(2)] * 2))] * 2)])[0]  # fmt: skip
+    assert_same(a + b, b + a)
+    assert_same((a + b) + c, a + (b + c))
+    assert_same(a + nothing, a)
+    assert_same(nothing + a, a)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_the_total_does_not_depend_on_the_responsibilities(points: Array, labels: Array, structure: Structure) -> None:
+    weight = np.linspace(0.5, 2.0, len(points))
+    [statistics] = gmix.expect(points, [start(points, labels, structure)], sample_weight=weight)
+    np.testing.assert_allclose(statistics.total.mass, [weight.sum()])
+    np.testing.assert_allclose(statistics.total.mean[0], np.average(points, axis=0, weights=weight), rtol=1e-12)
+    variance = np.diagonal(np.cov(points.T, aweights=weight, ddof=0))
+    if structure.form.name == "spherical":  # only a trace is kept
+        variance = np.full(3, variance.mean())
+    np.testing.assert_allclose(statistics.variances, variance, rtol=1e-12)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_a_weight_is_a_count(points: Array, labels: Array, structure: Structure) -> None:
+    count = np.arange(len(points)) % 3  # none, once, twice
+    far = np.vstack([[[1e140, -1e140, 0.0]], points])  # and a row that does not count may be anywhere
+    settings = {"covariance": structure, "tolerance": 0.0, "max_iterations": 20}
+    weighted = gmix.fit(far, start=np.append(0, labels), sample_weight=np.append(0, count), **settings)
+    repeated = gmix.fit(np.repeat(points, count, 0), start=np.repeat(labels, count), **settings)
+    assert_same(weighted.statistics, repeated.statistics, 1e-9)
+    np.testing.assert_allclose(weighted.mixture.covariances, repeated.mixture.covariances, rtol=1e-8, atol=1e-9)
+    assert weighted.bic == pytest.approx(repeated.bic, rel=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 0.1, 1e30])
+def test_the_unit_of_the_weights_does_not_matter(points: Array, labels: Array, factor: float) -> None:
+    weight = np.linspace(0.5, 2.0, len(points))
+    plain = gmix.fit(points, covariance="full", start=labels, sample_weight=weight)
+    other = gmix.fit(points, covariance="full", start=labels, sample_weight=factor * weight)
+    np.testing.assert_allclose(other.mixture.covariances, plain.mixture.covariances, rtol=1e-9, atol=1e-11)
+    assert len(other.history) == len(plain.history)
+
+
+@pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built; the NumPy twin has one thread")
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_the_number_of_threads_changes_no_bit(points: Array, labels: Array, structure: Structure) -> None:
+    mixture = start(points, labels, structure)
+    many = mixture.sample(50_001, rng=2)
+    [one] = gmix.expect(many, [mixture], threads=1)
+    for threads in (2, 3, 16, None):
+        [more] = gmix.expect(many, [mixture], threads=threads)
+        assert all(np.array_equal(getattr(one, part), getattr(more, part)) for part in ("mass", "mean", "scatter"))
+        assert one.log_likelihood == more.log_likelihood
+        np.testing.assert_array_equal(mixture.log_density(many, threads=1), mixture.log_density(many, threads=threads))
+
+
+def test_several_mixtures_share_a_pass_and_nothing_else(points: Array, labels: Array) -> None:
+    mixtures = [start(points, labels, structure) for structure in STRUCTURES]
+    mixtures += [m.affine(np.eye(3), 0.1) for m in mixtures]
+    for mixture, together in zip(mixtures, gmix.expect(points, mixtures), strict=True):
+        [alone] = gmix.expect(points, [mixture])
+        assert_same(together, alone, 1e-14)
+
+
+def test_statistics_do_not_change() -> None:
+    [statistics] = gmix.expect([[1.0], [2.0]], [GaussianMixture([1.0], [[0.0]], [[[1.0]]])])
+    for array in (statistics.mass, statistics.mean, statistics.scatter):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0.0
+    with pytest.raises(AttributeError):
+        statistics.log_likelihood = 0.0
+
+
+def test_statistics_of_different_kinds_do_not_add_up() -> None:
+    one = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+    two = GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1.0]], [[1.0]]])
+    tied = GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[1.0]], "tied")
+    a, b, c = gmix.expect([[1.0]], [one, two, tied])
+    for x, y in ((a, b), (b, c)):
+        with pytest.raises(gmix.ParameterError, match="same mixture"):
+            x + y
+    with pytest.raises(TypeError):
+        a + 1

@@ -1,0 +1,98 @@
+"""Examples that are small enough to be worked out on paper."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import exp, log, pi
+
+import numpy as np
+import pytest
+
+import gmix
+from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
+from gmix.covariance import EEE, VII, VVI, VVV, Structure
+
+X = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 4.0], [10.0, 10.0], [12.0, 14.0]])
+Z = np.eye(2)[[0, 0, 0, 1, 1]]
+# Means (4/3, 4/3) and (11, 12). Scatter [[8/3, 8/3], [8/3, 32/3]] and [[2, 4], [4, 8]].
+FIRST = np.array([[8, 8], [8, 32]]) / 3
+SECOND = np.array([[2.0, 4.0], [4.0, 8.0]])
+
+
+def m_step(structure: Structure, prior: NormalInverseWishart | None = None) -> GaussianMixture:
+    return GaussianMixture.from_statistics(
+        SufficientStatistics.from_responsibilities(structure.form, X, Z), structure, prior
+    )
+
+
+@pytest.mark.parametrize(
+    ("structure", "first", "second"),
+    [
+        (VVV, FIRST / 3, SECOND / 2),
+        (EEE, (FIRST + SECOND) / 5, (FIRST + SECOND) / 5),
+        (VVI, np.diag([8 / 9, 32 / 9]), np.diag([1.0, 4.0])),
+        (VII, np.eye(2) * 40 / 3 / 6, np.eye(2) * 10 / 4),
+    ],
+    ids=repr,
+)
+def test_the_m_step(structure: Structure, first: np.ndarray, second: np.ndarray) -> None:
+    mixture = m_step(structure)
+    np.testing.assert_allclose(mixture.weights, [3 / 5, 2 / 5], rtol=1e-15)
+    np.testing.assert_allclose(mixture.means, [[4 / 3, 4 / 3], [11, 12]], rtol=1e-15)
+    if structure is VVV:  # the second cloud is a line: the likeliest covariance is lifted off it, and barely
+        np.testing.assert_allclose(mixture.covariances, [first, second], rtol=1e-9)
+        assert np.linalg.eigvalsh(mixture.covariances[1])[0] > 0
+        assert mixture.collapsed(SufficientStatistics.from_responsibilities(VVV.form, X, Z)) == [1]
+    else:
+        np.testing.assert_allclose(mixture.covariances, [first, second], rtol=1e-14)
+
+
+def test_the_m_step_with_a_prior() -> None:
+    """Fraley & Raftery (2007), equations 10 and 13, with kappa 1, nu 5, mean 0 and scale the identity."""
+    mixture = m_step(VVV, NormalInverseWishart([0.0, 0.0], 1.0, 5.0, np.eye(2)))
+    np.testing.assert_allclose(mixture.means, [[1, 1], [22 / 3, 8]], rtol=1e-15)
+    for covariance, scatter, n, mean in ((0, FIRST, 3, np.full(2, 4 / 3)), (1, SECOND, 2, np.array([11.0, 12.0]))):
+        pulled = n / (n + 1) * np.outer(mean, mean)
+        expected = (np.eye(2) + pulled + scatter) / (n + 5 + 2 + 2)
+        np.testing.assert_allclose(mixture.covariances[covariance], expected, rtol=1e-14)
+
+
+def test_the_e_step_in_fractions() -> None:
+    """Equal components half a unit each side of zero: the odds of the right one at x are exp(x), here powers of two."""
+    mixture = GaussianMixture([0.5, 0.5], [[-0.5], [0.5]], [[[1.0]], [[1.0]]])
+    x = np.log([[2.0], [8.0], [0.25]])
+    right = [Fraction(2, 3), Fraction(8, 9), Fraction(1, 5)]
+    np.testing.assert_allclose(mixture.responsibilities(x)[:, 1], [float(r) for r in right], rtol=1e-14)
+    [statistics] = gmix.expect(x, [mixture], sample_weight=[3.0, 9.0, 5.0])
+    np.testing.assert_allclose(statistics.mass, [1 + 1 + 4, 2 + 8 + 1], rtol=1e-14)
+    # of the right one: 2 rows at log 2, 8 at 3 log 2 and 1 at -2 log 2
+    np.testing.assert_allclose(statistics.mean[1], [24 / 11 * log(2)], rtol=1e-14)
+    np.testing.assert_allclose(statistics.scatter[1, 0, 0], (2 + 72 + 4 - 24**2 / 11) * log(2) ** 2, rtol=1e-13)
+
+
+def test_the_log_likelihood_of_one_point() -> None:
+    mixture = GaussianMixture([0.25, 0.75], [[0.0, 0.0], [1.0, 0.0]], [np.eye(2), 4 * np.eye(2)])
+    density = 0.25 / (2 * pi) + 0.75 * exp(-1 / 8) / (8 * pi)
+    assert mixture.density([[0.0, 0.0]])[0] == pytest.approx(density, rel=1e-15)
+
+
+def test_the_merge_of_two_points() -> None:
+    one = GaussianMixture([1.0], [[7.0]], [[[1.0]]])
+    [a], [b] = (gmix.expect([[x]], [one]) for x in (1.0, 4.0))
+    assert ((a + b).mass, (a + b).mean, (a + b).scatter) == (2, 2.5, 4.5)
+
+
+def test_a_conditional_and_a_marginal() -> None:
+    """Bishop, equations 2.81 and 2.82."""
+    mixture = GaussianMixture([1.0], [[1.0, 2.0]], [[[2.0, 1.0], [1.0, 4.0]]])
+    conditional = mixture.condition({1: 4.0})
+    np.testing.assert_allclose(conditional.means, [[1.5]], rtol=1e-15)
+    np.testing.assert_allclose(conditional.covariances, [[[1.75]]], rtol=1e-15)
+    np.testing.assert_array_equal(mixture.marginal([1]).covariances, [[[4.0]]])
+    assert mixture.mean.tolist() == [1.0, 2.0]
+
+
+def test_the_moments_of_the_whole() -> None:
+    mixture = GaussianMixture([0.25, 0.75], [[0.0], [4.0]], [[[1.0]], [[3.0]]])
+    assert mixture.mean == 3.0
+    assert mixture.covariance == 0.25 * 1 + 0.75 * 3 + 0.25 * 0.75 * 16

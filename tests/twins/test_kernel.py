@@ -1,0 +1,132 @@
+"""The compiled kernel and its NumPy twin say the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gmix import kernel
+from gmix.covariance import FORMS, Form
+from gmix.kernel import Components
+
+pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
+
+Array = NDArray[np.float64]
+SHAPES = [(1, 1, 1), (7, 1, 3), (500, 2, 2), (2049, 3, 5), (300, 8, 4), (130, 17, 3), (90, 40, 2), (5000, 2, 1)]
+ORDERS = {
+    "rows": np.ascontiguousarray,
+    "columns": np.asfortranarray,
+    "strided": lambda x: np.repeat(np.repeat(x, 2, 0), 3, 1)[::2, ::3],
+    "reversed": lambda x: np.ascontiguousarray(x[::-1, ::-1])[::-1, ::-1],
+}
+each_form = pytest.mark.parametrize("form", FORMS, ids=repr)
+each_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def world(form: Form, n: int, d: int, k: int, offset: float = 0.0, scale: float = 1.0) -> tuple[Array, Components]:
+    """Rows, and a mixture near them whose components overlap."""
+    rng = np.random.default_rng([n, d, k])
+    root = rng.standard_normal((k, d, d)) / np.sqrt(d) + np.eye(d)
+    compact = form.compress(root @ root.mT) * scale**2
+    factor = form.factor(compact)
+    means = offset + scale * rng.standard_normal((k, d))
+    log_constants = np.log(rng.dirichlet(np.ones(k))) - form.log_determinant(factor, k, d) - d * np.log(2 * np.pi) / 2
+    return offset + scale * 2 * rng.standard_normal((n, d)), Components(
+        form, log_constants, means, factor, form.whitener(factor)
+    )
+
+
+def assert_twins(rows: Array, mixtures: list[Components], weight: Array | None, precision: float) -> None:
+    fast, obvious = (f(rows, mixtures, weight) for f in (kernel.expect, kernel.expect_numpy))
+    for a, b in zip(fast, obvious, strict=True):
+        total = max(float(b.mass.sum()), 1.0)
+        deviation = np.sqrt(b.variances)
+        np.testing.assert_allclose(a.mass, b.mass, rtol=precision, atol=precision * total)
+        np.testing.assert_allclose(b.mass[:, None] * (a.mean - b.mean) / deviation / total, 0.0, atol=precision)
+        np.testing.assert_allclose(
+            b.form.rescale(a.scatter - b.scatter, 1 / deviation) / total, 0.0, atol=precision * deviation.size
+        )
+        np.testing.assert_allclose(a.log_likelihood, b.log_likelihood, rtol=precision, atol=precision * total)
+    for mixture in mixtures:
+        fast_log_density, fast_posterior = kernel.posterior(rows, mixture, True)
+        log_density, posterior = kernel.posterior_numpy(rows, mixture, True)
+        assert fast_posterior is not None
+        assert posterior is not None
+        np.testing.assert_allclose(fast_log_density, log_density, rtol=precision, atol=precision)
+        np.testing.assert_allclose(fast_posterior, posterior, rtol=0, atol=precision * 10)
+        alone, nothing = kernel.posterior(rows, mixture, False)
+        assert nothing is None
+        np.testing.assert_allclose(alone, log_density, rtol=precision, atol=precision)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@each_shape
+@each_dtype
+@each_form
+def test_over_shapes(form: Form, dtype: type, shape: tuple[int, int, int], weighted: bool) -> None:
+    rows, mixture = world(form, *shape)
+    weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
+    assert_twins(rows.astype(dtype), [mixture], weight, 1e-11)
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@each_dtype
+@each_form
+def test_over_orders_in_memory(form: Form, dtype: type, order: object) -> None:
+    rows, mixture = world(form, 700, 3, 2)
+    assert_twins(order(rows.astype(dtype)), [mixture], None, 1e-11)
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale", "precision"),
+    [(1e8, 1.0, 1e-7), (1e4, 1e-3, 1e-9), (0.0, 1e-150, 1e-11), (0.0, 1e150, 1e-11), (1e4, 1e-6, 1e-6)],
+)
+@each_form
+def test_over_offsets_and_scales(form: Form, offset: float, scale: float, precision: float) -> None:
+    rows, mixture = world(form, 600, 3, 2, offset, scale)
+    assert_twins(rows, [mixture], None, precision)
+
+
+@each_form
+def test_over_several_mixtures_of_all_forms_at_once(form: Form) -> None:
+    rows, _ = world(form, 400, 3, 2)
+    assert_twins(rows, [world(f, 400, 3, k)[1] for f in (form, *FORMS) for k in (1, 2, 5)], None, 1e-11)
+
+
+@each_dtype
+@each_form
+def test_far_rows_and_dead_components(form: Form, dtype: type) -> None:
+    rows, mixture = world(form, 300, 2, 3)
+    rows[::50] *= 1e30
+    dead = mixture._replace(log_constants=np.where([True, False, True], mixture.log_constants, -np.inf))
+    assert_twins(rows.astype(dtype), [mixture, dead], None, 1e-11)
+
+
+@each_form
+def test_rows_whose_every_density_is_zero(form: Form) -> None:
+    rows, mixture = world(form, 64, 2, 3)
+    rows[10] = [1e200, 0.0]
+    rows[20] = [-1e180, 1e180]
+    dead = mixture._replace(log_constants=np.where([True, False, True], mixture.log_constants, -np.inf))
+    for m in (mixture, dead):
+        fast, obvious = kernel.posterior(rows, m, True), kernel.posterior_numpy(rows, m, True)
+        np.testing.assert_allclose(fast[0], obvious[0], rtol=1e-11)
+        np.testing.assert_allclose(fast[1], obvious[1], rtol=0, atol=1e-10)
+        assert np.isneginf(fast[0][[10, 20]]).all()
+
+
+@each_form
+def test_weightless_and_absent_rows_add_nothing(form: Form) -> None:
+    rows, mixture = world(form, 100, 2, 3)
+    weight = np.arange(100.0) % 2
+    rows[0] = 1e200
+    [with_them], [without] = kernel.expect(rows, [mixture], weight), kernel.expect(rows[1::2], [mixture])
+    np.testing.assert_allclose(with_them.mass, without.mass, rtol=1e-12)
+    np.testing.assert_allclose(with_them.scatter, without.scatter, rtol=1e-10, atol=1e-12)
+    [nothing] = kernel.expect(rows[:0], [mixture])
+    assert not nothing.mass.any()
+    assert nothing.log_likelihood == 0.0
+    assert not nothing.scatter.any()
+    assert kernel.posterior(rows[:0], mixture, True)[1].shape == (0, 3)
