@@ -362,6 +362,7 @@ def _freeze(
     features: tuple[str, ...] | None,
 ) -> None:
     """Give a mixture its parameters, once and for all."""
+    weights, means, compact = (np.ascontiguousarray(array) for array in (weights, means, compact))  # as the kernel asks
     for array in (weights, means, compact):
         array.flags.writeable = False
     mixture.__dict__.update(weights=weights, means=means, _compact=compact, structure=structure, features=features)
