@@ -55,9 +55,9 @@ def main() -> None:
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # Not a KeyboardInterrupt, which a climb under way would answer with its best so far.
-    print("gmix: interrupted; nothing more is written", file=sys.stderr)
-    raise SystemExit(130)
+    # Not an exception: a climb under way would answer it with its best so far, and the search would go on.
+    print("gmix: interrupted; nothing more is written", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def _fail(message: str, status: int = 2) -> NoReturn:

@@ -42,7 +42,7 @@ def density(x: Array) -> Array:
     """What the tutorial draws, at points ``(N, 2)``: ``0.6 g1 + 0.9793 g2``, which integrates to 1.5793.
 
     >>> density(np.array([[1.0, 2.0]])).round(4)
-    array([0.1504])
+    array([0.15])
     """
     return np.asarray(_FACTORS.sum() * tutorial_mixture().density(x))
 
