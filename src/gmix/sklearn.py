@@ -19,18 +19,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gmix.covariance import FULL, TIED, Form, Structure, structure as as_structure
+from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
 from gmix.criteria import aic, bic
 from gmix.em import Reason, Stop
 from gmix.errors import DataError, ParameterError, nearest
-from gmix.fit import Fit
+from gmix.fit import Finding, Fit
 from gmix.kernel import Components
 from gmix.mixture import GaussianMixture as Mixture
 from gmix.priors import Evidence, Prior
 from gmix.rows import as_numbers
-from gmix.search import search
+from gmix.search import Search, search
 from gmix.sources import MemorySource, Source
-from gmix.start import GivenMixture, KMeansPlusPlus, Start
+from gmix.start import GivenMixture, Start
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["GaussianMixture"]
@@ -38,14 +38,19 @@ __all__ = ["GaussianMixture"]
 Array = NDArray[np.float64]
 _COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 _INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+_RIDGE = 1e-6  # of the variance of each column
+_RIDGE_ADDED = (
+    "{} of {} components had no width in some direction, so a millionth of each column's variance was added to the "
+    "covariances; ask for fewer components, a simpler covariance_type, or give reg_covar"
+)
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Drop-in for ``sklearn.mixture.GaussianMixture``: change the import, and keep the rest of the script.
 
-    An argument that you give means what it means there, and from the same start every step is the same. What you leave
-    out is decided as in `gmix.fit`. On top come `sample_weight`, `fit_` and `mixture_`. Parameters are float64, even
-    for float32 rows. A component that collapses is no error but one of ``fit_.findings``.
+    An argument that you give means what it means there, and from the same start every step is the same; only the
+    defaults of `tol`, `reg_covar` and `max_iter` are others. On top come `sample_weight`, `fit_` and `mixture_`.
+    Parameters are float64, even for float32 rows. A component that collapses is no error but one of ``fit_.findings``.
 
     Parameters
     ----------
@@ -53,13 +58,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``.
     tol : the climb ends when a step changes the mean log-likelihood per row by less. None (not there): when all that is
         still to gain is below 1e-6 nats per row.
-    reg_covar : added to the diagonal of every covariance, in squared units of the data. Zero (there 1e-6): without it
-        no covariance vanishes either, because none falls below 1e-12 of the columns' own variances.
+    reg_covar : added to the diagonal of every covariance, in squared units of the data (there 1e-6). None: nothing,
+        which is maximum likelihood; but if a component then collapses, a millionth of the variance of each column.
     max_iter : the climb ends after this many steps in any case (there 100, with a laxer `tol`).
     n_init : number of starts; the likeliest end is kept, one without a collapsed component if there is any.
-    init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``. None (not there): the starts of
-        `gmix.fit`, eight for each of `n_init`; or, where some of the next three are given, ``"kmeans"`` from
-        `means_init`, so that component k stays component k.
+    init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``.
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
     random_state : seed or ``numpy.random.RandomState``, for the starts and for `sample`.
     warm_start : go on from `mixture_`, where there is one, instead of starting again.
@@ -92,10 +95,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         *,
         covariance_type: str = "full",
         tol: float | None = None,
-        reg_covar: float = 0.0,
+        reg_covar: float | None = None,
         max_iter: int = 1000,
         n_init: int = 1,
-        init_params: str | None = None,
+        init_params: str = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -131,21 +134,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
         source = MemorySource(X, sample_weight=sample_weight, columns=columns)
-        structure = as_structure(self.covariance_type)
-        blur = _Blur(self.reg_covar) if self.reg_covar > 0 else None
-        state, rng = check_random_state(self.random_state), np.random.default_rng()
-        past: tuple[float, ...] = ()
-        start: Start = _Start(self, state)
-        if self.warm_start and hasattr(self, "mixture_"):
-            start = GivenMixture(self.mixture_)
-            if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_:
-                past = tuple(value / self.fit_.mass for value in self.fit_.history)
-        elif all(x is None for x in (self.init_params, self.weights_init, self.means_init, self.precisions_init)):
-            start, rng = KMeansPlusPlus(8 * self.n_init), _generator(state)  # only these starts draw from it
-        stop = _Rule(max_iterations=self.max_iter, change=self.tol, monotone=blur is None, past=past)
-        watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
-        found = search(source, [self.n_components], [structure], start, stop, blur, rng, watch)
-        self.fit_ = Fit.from_search(found, source.n_rows)
+        found = self._search(source, np.full(source.n_features, self.reg_covar or 0.0))
+        findings = []
+        if self.reg_covar is None and found.best.collapsed:
+            findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
+            every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
+            found = self._search(source, _RIDGE * every.variances)
+        self.fit_ = Fit.from_search(found, source.n_rows, findings)
         self.mixture_ = self.fit_.mixture
         if self.fit_.reason is Reason.INTERRUPTED:  # the best so far is kept, and whoever called must know
             raise KeyboardInterrupt
@@ -232,13 +227,27 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _check(self) -> None:
         for name, least in {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}.items():
             check_scalar(getattr(self, name), name, Integral, min_val=least)
-        check_scalar(self.reg_covar, "reg_covar", Real, min_val=0.0)
-        if self.tol is not None:
-            check_scalar(self.tol, "tol", Real, min_val=0.0)
-        for name, known in {"covariance_type": _COVARIANCE_TYPES, "init_params": (*_INIT_PARAMS, None)}.items():
+        for name in ("tol", "reg_covar"):
+            if getattr(self, name) is not None:
+                check_scalar(getattr(self, name), name, Real, min_val=0.0)
+        for name, known in {"covariance_type": _COVARIANCE_TYPES, "init_params": _INIT_PARAMS}.items():
             if (value := getattr(self, name)) not in known:
-                hint = nearest(str(value), filter(None, known))
-                raise ParameterError(f"{name} is {value!r}{hint}; known are {', '.join(map(repr, known))}")
+                raise ParameterError(f"{name} is {value!r}{nearest(str(value), known)}; known are {', '.join(known)}")
+
+    def _search(self, source: MemorySource, ridge: Array) -> Search:
+        blur = _Blur(ridge) if ridge.any() else None
+        past: tuple[float, ...] = ()
+        start: Start = _Start(self, check_random_state(self.random_state))
+        if self.warm_start and hasattr(self, "mixture_"):
+            start = GivenMixture(self.mixture_)
+            if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_:
+                past = tuple(value / self.fit_.mass for value in self.fit_.history)
+        stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
+        if self.tol is not None or blur is not None or past or self.verbose:
+            stop = _Rule(max_iterations=self.max_iter, change=self.tol, monotone=blur is None, past=past)
+        structure, unused = as_structure(self.covariance_type), np.random.default_rng()
+        watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
+        return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)
 
     def _fitted(self) -> Mixture:
         check_is_fitted(self, "mixture_")
@@ -267,7 +276,7 @@ class _Start(Start):
             return [Mixture(weights, means, covariances, structure, source.features)]
         mixtures = []
         for _ in range(self.model.n_init):
-            read = Mixture.from_statistics(self._statistics(source, form, means), structure, prior)
+            read = Mixture.from_statistics(self._statistics(source, form), structure, prior)
             mixture = Mixture(
                 read.weights if weights is None else weights,
                 read.means if means is None else means,
@@ -286,7 +295,7 @@ class _Start(Start):
             raise ParameterError(f"{name} has shape {array.shape}; with {self.model.covariance_type} give {shape}")
         return array
 
-    def _statistics(self, source: MemorySource, form: Form, means: Array | None) -> SufficientStatistics:
+    def _statistics(self, source: MemorySource, form: Form) -> SufficientStatistics:
         """The rows shared out among the components by `init_params`."""
         rows, weight, state = source.array, source.weight, self.state
         way, k = self.model.init_params, self.model.n_components
@@ -301,25 +310,23 @@ class _Start(Start):
                 chosen = state.choice(len(rows), size=k, replace=False, p=odds)
             rows, weight, share = rows[chosen], None, np.eye(k)
         else:
-            seeds = "k-means++" if way or means is None else means
-            clusters = KMeans(k, init=seeds, n_init=1, random_state=state).fit(rows, sample_weight=weight)
-            share = np.eye(k)[clusters.labels_]
+            share = np.eye(k)[KMeans(k, n_init=1, random_state=state).fit(rows, sample_weight=weight).labels_]
         return SufficientStatistics.from_responsibilities(form, rows, share, weight)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Blur(Prior):
-    """`reg_covar`: every row is taken for a small round cloud of this variance, but only by the M-step.
+    """`reg_covar`: every row is taken for a small cloud with these variances ``(D,)``, but only by the M-step.
 
     No density stands behind it: the likelihood may fall, and so may any other objective.
     """
 
-    variance: float
+    variances: Array
 
     def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         k, d = statistics.mean.shape
-        mass = np.broadcast_to(self.variance * statistics.mass[:, None], (k, d))
-        cloud = statistics.form.scatter(mass, np.broadcast_to(np.eye(d), (k, d, d)))
+        mass = np.broadcast_to(statistics.mass[:, None], (k, d))
+        cloud = statistics.form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
         return Evidence(statistics.mean, statistics.scatter + cloud, statistics.mass)
 
     def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
