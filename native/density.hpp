@@ -22,42 +22,52 @@ inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
   return value;
 }
 
+// Fills whole groups; lanes beyond the last row repeat it.
 template <typename From, typename T>
-void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t stride, T* x) {
-  const char* from = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
-  for (std::size_t row = 0; row < count; ++row, from += rows.row_stride) {
-    const char* at = from;
-    for (std::size_t j = 0; j < rows.n_features; ++j, at += rows.column_stride) {
-      From value;
-      __builtin_memcpy(&value, at, sizeof value);
-      x[j * stride + row] = static_cast<T>(value);
+void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
+  const char* row = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
+  for (std::size_t group = 0; group < groups; ++group) {
+    const char* from[kLanes<T>];
+#pragma GCC unroll 16
+    for (std::size_t lane = 0; lane < kLanes<T>; ++lane) {
+      from[lane] = row;
+      if (group * kLanes<T> + lane + 1 < count) row += rows.row_stride;
+    }
+    for (std::size_t j = 0; j < rows.n_features; ++j, x += kLanes<T>) {
+      const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(j) * rows.column_stride;
+      Vector<T> values;
+#pragma GCC unroll 16
+      for (int lane = 0; lane < kLanes<T>; ++lane) {
+        From value;
+        __builtin_memcpy(&value, from[lane] + offset, sizeof value);
+        values[lane] = static_cast<T>(value);
+      }
+      store(x, values);
     }
   }
 }
 
-// Copies rows [begin, begin + count) into lanes. The last row fills up the last step of lanes.
 template <typename T>
-void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t padded,
-               std::size_t stride, T* x) {
+void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
   if (rows.single)
-    copy_rows<float>(rows, begin, count, stride, x);
+    copy_rows<float>(rows, begin, count, groups, x);
   else
-    copy_rows<double>(rows, begin, count, stride, x);
-  for (std::size_t j = 0; j < rows.n_features; ++j)
-    for (std::size_t row = count; row < padded; ++row)
-      x[j * stride + row] = x[j * stride + count - 1];
+    copy_rows<double>(rows, begin, count, groups, x);
 }
 
-// R rows of a triangular product for V vectors: `before` full columns, then the triangle.
+// R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
+// residuals of its own features on the way, and leaves them for the tiles below.
 template <typename T, int R, int V>
-inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* z,
-                        std::size_t stride, Vector<T> (&quadratic)[V]) {
+inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
+                        std::size_t before, const T*& w, T* const (&z)[V],
+                        Vector<T> (&quadratic)[V]) {
+  constexpr int lanes = kLanes<T>;
   Vector<T> sums[R][V] = {};
   const T* from = residuals;
-  for (std::size_t j = 0; j < before; ++j, w += R, from += V * kLanes<T>) {
+  for (std::size_t j = 0; j < before; ++j, w += R, from += V * lanes) {
     Vector<T> r[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) r[v] = load(from + v * kLanes<T>);
+    for (int v = 0; v < V; ++v) r[v] = load(from + v * lanes);
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {
       const Vector<T> factor = broadcast(w[i]);
@@ -65,11 +75,17 @@ inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* 
       for (int v = 0; v < V; ++v) sums[i][v] += factor * r[v];
     }
   }
+  residuals += before * V * lanes;
+  const Split<T> own = at(centre, before);
 #pragma GCC unroll 8
-  for (int j = 0; j < R; ++j, from += V * kLanes<T>) {
+  for (int j = 0; j < R; ++j) {
     Vector<T> r[V];
+    const Centre<T> middle(own, j);
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) r[v] = load(from + v * kLanes<T>);
+    for (int v = 0; v < V; ++v) {
+      r[v] = residual<T>(load(x[v] + (before + j) * lanes), middle);
+      store(residuals + (j * V + v) * lanes, r[v]);
+    }
 #pragma GCC unroll 8
     for (int i = j; i < R; ++i) {
       const Vector<T> factor = broadcast(w[i - j]);
@@ -79,75 +95,40 @@ inline void whiten_tile(const T* residuals, std::size_t before, const T*& w, T* 
     w += R - j;
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < R; ++i) {
+  for (int v = 0; v < V; ++v) {
+    T* to = z[v] + before * lanes;
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      store(z + i * stride + v * kLanes<T>, sums[i][v]);
+    for (int i = 0; i < R; ++i) {
+      store(to + i * lanes, sums[i][v]);
       quadratic[v] += sums[i][v] * sums[i][v];
     }
   }
 }
 
-// z = W (x - centre) and constant - |z|^2 / 2 for `padded` rows; D is R plus a multiple of kTile.
-template <typename T, int R, int V>
-void whiten_by(const T* x, const Split<T>& centre, const T* whitener, T constant, std::size_t d,
-               std::size_t padded, std::size_t stride, T* residuals, T* z, T* joint) {
-  for (std::size_t row = 0; row < padded; row += V * kLanes<T>) {
-    for (std::size_t j = 0; j < d; ++j) {
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v)
-        store(residuals + (j * V + v) * kLanes<T>,
-              residual(load(x + j * stride + row + v * kLanes<T>), centre, j));
-    }
-    Vector<T> squares[V] = {};
-    const T* w = whitener;
-    whiten_tile<T, R, V>(residuals, 0, w, z + row, stride, squares);
-    for (std::size_t begin = R; begin < d; begin += kTile)
-      whiten_tile<T, kTile, V>(residuals, begin, w, z + begin * stride + row, stride, squares);
-#pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store(joint + row + v * kLanes<T>, constant - squares[v] * T(0.5));
-  }
-}
-
-// The same for D = R, with everything in registers.
+// z = W (x - centre) and constant - |z|^2 / 2 for an even number of groups; D is R plus a multiple
+// of kTile. Values of joint are `step` apart.
 template <typename T, int R>
-void whiten_small(const T* x, const Split<T>& centre, const T* whitener, T constant,
-                  std::size_t padded, std::size_t stride, T* z, T* joint) {
-  for (std::size_t row = 0; row < padded; row += kLanes<T>) {
-    Vector<T> r[R], sums[R] = {}, squares = {};
+void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d,
+               std::size_t groups, T* residuals, T* z, T* joint, std::size_t step) {
+  const std::size_t group = d * kLanes<T>;
+  for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * step) {
+    const T* const from[2] = {x, x + group};
+    T* const to[2] = {z, z + group};
+    Vector<T> squares[2] = {};
     const T* w = whitener;
-#pragma GCC unroll 8
-    for (int j = 0; j < R; ++j) {
-      r[j] = residual(load(x + j * stride + row), centre, j);
-#pragma GCC unroll 8
-      for (int i = j; i < R; ++i) sums[i] += *w++ * r[j];
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < R; ++i) {
-      store(z + i * stride + row, sums[i]);
-      squares += sums[i] * sums[i];
-    }
-    store(joint + row, constant - squares * T(0.5));
+    whiten_tile<T, R, 2>(from, centre, residuals, 0, w, to, squares);
+    for (std::size_t before = R; before < d; before += kTile)
+      whiten_tile<T, kTile, 2>(from, centre, residuals, before, w, to, squares);
+    store(joint, constant - squares[0] * T(0.5));
+    store(joint + step, constant - squares[1] * T(0.5));
   }
 }
 
 template <typename T>
-void whiten(const T* x, const Split<T>& centre, const T* w, T constant, std::size_t d,
-            std::size_t padded, std::size_t stride, T* residuals, T* z, T* joint) {
-  switch (d) {
-    case 1:
-      return whiten_small<T, 1>(x, centre, w, constant, padded, stride, z, joint);
-    case 2:
-      return whiten_small<T, 2>(x, centre, w, constant, padded, stride, z, joint);
-    case 3:
-      return whiten_small<T, 3>(x, centre, w, constant, padded, stride, z, joint);
-    case 4:
-      return whiten_small<T, 4>(x, centre, w, constant, padded, stride, z, joint);
-    default:
-      break;
-  }
+void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d,
+            std::size_t groups, T* residuals, T* z, T* joint, std::size_t step) {
   const auto by = [&](auto tile) {
-    whiten_by<T, tile(), 2>(x, centre, w, constant, d, padded, stride, residuals, z, joint);
+    whiten_by<T, tile()>(x, centre, w, constant, d, groups, residuals, z, joint, step);
   };
   switch ((d - 1) % kTile + 1) {
     case 1:
@@ -167,71 +148,71 @@ void whiten(const T* x, const Split<T>& centre, const T* w, T constant, std::siz
 
 // constant - |z|^2 / 2 with z_j = (x_j - centre_j) scale_j, or without a scale.
 template <typename T, bool Scaled>
-void diagonal_joint(const T* x, const Split<T>& centre, const T* scale, T constant, std::size_t d,
-                    std::size_t padded, std::size_t stride, T* joint) {
-  for (std::size_t row = 0; row < padded; row += kStep<T>) {
+void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constant, std::size_t d,
+                    std::size_t groups, T* joint, std::size_t step) {
+  const std::size_t group = d * kLanes<T>;
+  for (std::size_t g = 0; g < groups; g += kUnroll, x += kUnroll * group) {
     Vector<T> squares[kUnroll] = {};
     for (std::size_t j = 0; j < d; ++j) {
+      const Centre<T> middle(centre, j);
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < kUnroll; ++v) {
-        Vector<T> z = residual(load(x + j * stride + row + v * kLanes<T>), centre, j);
+        Vector<T> z = residual<T>(load(x + v * group + j * kLanes<T>), middle);
         if constexpr (Scaled) z *= scale[j];
         squares[v] += z * z;
       }
     }
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kUnroll; ++v)
-      store(joint + row + v * kLanes<T>, constant - squares[v] * T(0.5));
+    for (std::size_t v = 0; v < kUnroll; ++v, joint += step)
+      store(joint, constant - squares[v] * T(0.5));
   }
-}
-
-template <typename T>
-Split<T> at(const Split<T>& all, std::size_t i) {
-  return {all.high + i, all.low + i};
 }
 
 // Fills scratch.joint with log p_k(x) of the block, and what statistics need on the way (y, z).
 template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-               std::size_t padded) {
-  const std::size_t k = mixture.n_components, d = mixture.n_features, stride = plan.stride;
+               std::size_t groups) {
+  const std::size_t k = mixture.n_components, d = mixture.n_features;
+  const std::size_t step = k * kLanes<T>;
   const bool tied = mixture.form == Form::kTied;
   if (tied)
-    whiten(s.x, plan.origin, plan.whitener, T(0), d, padded, stride, s.residual, s.y, s.norm);
+    whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.norm, kLanes<T>);
   for (std::size_t c = 0; c < k; ++c) {
     const Split<T> mean = at(plan.means, c * d);
     const T constant = static_cast<T>(plan.log_constants[c]);
-    T* joint = s.joint + c * stride;
+    T* joint = s.joint + c * kLanes<T>;
     if (mixture.form == Form::kFull)
-      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), constant, d, padded, stride,
-             s.residual, s.z + c * d * stride, joint);
+      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), constant, d, groups, s.residual,
+             s.z + c * d * plan.block, joint, step);
     else if (tied)
-      diagonal_joint<T, false>(s.y, mean, nullptr, constant, d, padded, stride, joint);
+      diagonal_joint<T, false>(s.y, mean, nullptr, constant, d, groups, joint, step);
     else
-      diagonal_joint<T, true>(s.x, mean, plan.whitener + c * d, constant, d, padded, stride, joint);
+      diagonal_joint<T, true>(s.x, mean, plan.whitener + c * d, constant, d, groups, joint, step);
   }
 }
 
 // Turns scratch.joint into exp(log p_k - largest), with the largest and the sum over components.
 template <typename T>
-void normalize(std::size_t k, const Scratch<T>& s, std::size_t padded, std::size_t stride) {
-  for (std::size_t row = 0; row < padded; row += kLanes<T>) {
-    Vector<T> largest = load(s.joint + row);
-    for (std::size_t c = 1; c < k; ++c) largest = larger(load(s.joint + c * stride + row), largest);
+void normalize(std::size_t k, const Scratch<T>& s, std::size_t groups) {
+  T* joint = s.joint;
+  for (std::size_t g = 0; g < groups; ++g, joint += k * kLanes<T>) {
+    Vector<T> largest = load(joint);
+    for (std::size_t c = 1; c < k; ++c) largest = larger(load(joint + c * kLanes<T>), largest);
     Vector<T> norm = {};
     for (std::size_t c = 0; c < k; ++c) {
-      const Vector<T> e = exp_of_negative<T>(load(s.joint + c * stride + row) - largest);
-      store(s.joint + c * stride + row, e);
+      const Vector<T> e = exp_of_negative<T>(load(joint + c * kLanes<T>) - largest);
+      store(joint + c * kLanes<T>, e);
       norm += e;
     }
-    store(s.largest + row, largest);
-    store(s.norm + row, norm);
+    store(s.largest + g * kLanes<T>, largest);
+    store(s.norm + g * kLanes<T>, norm);
   }
 }
 
 template <typename T>
-Wide<T> log_density(const Scratch<T>& s, std::size_t row) {
-  return widen<T>(load(s.largest + row)) + log_of_normal(widen<T>(load(s.norm + row)));
+Wide<T> log_density(const Scratch<T>& s, std::size_t group) {
+  return widen<T>(load<T>(s.largest + group * kLanes<T>)) +
+         log_of_normal(widen<T>(load(s.norm + group * kLanes<T>)));
 }
 
 }  // namespace gmix::GMIX_LEVEL

@@ -5,116 +5,139 @@
 
 namespace gmix::GMIX_LEVEL {
 
-// Collects the groups of lanes in which component c has a share: s.active, s.share. Adds its mass.
+// Collects the groups of rows that have a share in component c: s.active, s.share. Adds its mass.
 template <typename T>
-std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t padded, std::size_t stride,
+std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t k, std::size_t groups,
                         double& mass) {
   std::size_t count = 0;
   Vector<T> total = {};
-  for (std::size_t row = 0; row < padded; row += kLanes<T>) {
-    const Vector<T> share = load(s.joint + c * stride + row) * load(s.norm + row);
-    if (all_zero(share)) continue;
+  const T* joint = s.joint + c * kLanes<T>;
+  for (std::size_t g = 0; g < groups; ++g, joint += k * kLanes<T>) {
+    const Vector<T> share = load(joint) * load(s.norm + g * kLanes<T>);
     total += share;
     store(s.share + count * kLanes<T>, share);
-    s.active[count++] = row;
+    s.active[count] = g;
+    count += !all_zero(share);
   }
   mass += sum(total);
   return count;
 }
 
 // R diagonal moments from feature j on.
-template <typename T, std::size_t R>
-inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T>& centre, const T* scale,
-                          std::size_t j, std::size_t count, std::size_t stride, double* first,
+template <typename T, int R>
+inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
+                          std::size_t j, std::size_t d, std::size_t count, double* first,
                           double* second, bool spherical) {
   Vector<T> firsts[R] = {}, seconds[R] = {};
+  x += j * kLanes<T>;
   for (std::size_t a = 0; a < count; ++a) {
     const Vector<T> share = load(s.share + a * kLanes<T>);
+    const T* from = x + s.active[a] * d * kLanes<T>;
 #pragma GCC unroll 8
-    for (std::size_t i = 0; i < R; ++i) {
+    for (int i = 0; i < R; ++i) {
       const Vector<T> z =
-          residual(load(x + (j + i) * stride + s.active[a]), centre, j + i) * scale[j + i];
+          residual<T>(load(from + i * kLanes<T>), Centre<T>(centre, j + i)) * scale[j + i];
       const Vector<T> t = share * z;
       firsts[i] += t;
       seconds[i] += t * z;
     }
   }
+  double* to_first[R];
+  double* to_second[R];
 #pragma GCC unroll 8
-  for (std::size_t i = 0; i < R; ++i) {
-    first[j + i] += sum(firsts[i]);
-    second[spherical ? 0 : j + i] += sum(seconds[i]);
+  for (int i = 0; i < R; ++i) {
+    to_first[i] = first + j + i;
+    to_second[i] = spherical ? second : second + j + i;
   }
+  add_sums(firsts, to_first);
+  add_sums(seconds, to_second);
 }
 
 template <typename T>
-void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T>& centre, const T* scale,
-                      std::size_t d, std::size_t count, std::size_t stride, double* first,
-                      double* second, bool spherical) {
+void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
+                      std::size_t d, std::size_t count, double* first, double* second,
+                      bool spherical) {
   std::size_t j = 0;
   for (; j + 4 <= d; j += 4)
-    diagonal_tile<T, 4>(s, x, centre, scale, j, count, stride, first, second, spherical);
-  for (; j < d; ++j)
-    diagonal_tile<T, 1>(s, x, centre, scale, j, count, stride, first, second, spherical);
+    diagonal_tile<T, 4>(s, x, centre, scale, j, d, count, first, second, spherical);
+  switch (d - j) {
+    case 1:
+      return diagonal_tile<T, 1>(s, x, centre, scale, j, d, count, first, second, spherical);
+    case 2:
+      return diagonal_tile<T, 2>(s, x, centre, scale, j, d, count, first, second, spherical);
+    case 3:
+      return diagonal_tile<T, 3>(s, x, centre, scale, j, d, count, first, second, spherical);
+    default:
+      return;
+  }
 }
 
 // The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
 // Leaves share * z for the tiles beside it, if there are some.
 template <typename T, int R, bool Leave>
 inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
-                          std::size_t rows, std::size_t stride, double* first, double* second) {
+                          std::size_t groups, double* first, double* second) {
+  constexpr int lanes = kLanes<T>;
   Vector<T> firsts[R] = {}, seconds[R * (R + 1) / 2] = {};
-  const T* from = z + i * stride;
-  for (std::size_t row = 0; row < rows; row += kLanes<T>) {
-    const Vector<T> weight = load(share + row);
+  const T* from = z + i * lanes;
+  for (std::size_t g = 0; g < groups; ++g, from += d * lanes, t += R * lanes) {
+    const Vector<T> weight = load(share + g * lanes);
 #pragma GCC unroll 8
     for (int a = 0; a < R; ++a) {
-      const Vector<T> left = weight * load(from + a * stride + row);
-      if constexpr (Leave) store(t + a * stride + row, left);
+      const Vector<T> left = weight * load(from + a * lanes);
+      if constexpr (Leave) store(t + a * lanes, left);
       firsts[a] += left;
 #pragma GCC unroll 8
-      for (int b = 0; b <= a; ++b)
-        seconds[a * (a + 1) / 2 + b] += left * load(from + b * stride + row);
+      for (int b = 0; b <= a; ++b) seconds[a * (a + 1) / 2 + b] += left * load(from + b * lanes);
     }
   }
+  double* to_first[R];
+  double* to_second[R * (R + 1) / 2];
 #pragma GCC unroll 8
   for (int a = 0; a < R; ++a) {
-    first[i + a] += sum(firsts[a]);
+    to_first[a] = first + i + a;
 #pragma GCC unroll 8
-    for (int b = 0; b <= a; ++b) second[(i + a) * d + i + b] += sum(seconds[a * (a + 1) / 2 + b]);
+    for (int b = 0; b <= a; ++b) to_second[a * (a + 1) / 2 + b] = second + (i + a) * d + i + b;
   }
+  add_sums(firsts, to_first);
+  add_sums(seconds, to_second);
 }
 
 // 4 x C second moments below the diagonal.
 template <typename T, int C>
 inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
-                        std::size_t rows, std::size_t stride, double* second) {
-  Vector<T> sums[4][C] = {};
-  const T* from = z + j * stride;
-  for (std::size_t row = 0; row < rows; row += kLanes<T>) {
+                        std::size_t groups, double* second) {
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[4 * C] = {};
+  const T* from = z + j * lanes;
+  for (std::size_t g = 0; g < groups; ++g, from += d * lanes, t += 4 * lanes) {
     Vector<T> right[C];
 #pragma GCC unroll 8
-    for (int b = 0; b < C; ++b) right[b] = load(from + b * stride + row);
+    for (int b = 0; b < C; ++b) right[b] = keep(load(from + b * lanes));
 #pragma GCC unroll 8
     for (int a = 0; a < 4; ++a) {
-      const Vector<T> left = load(t + a * stride + row);
+      const Vector<T> left = keep(load(t + a * lanes));
 #pragma GCC unroll 8
-      for (int b = 0; b < C; ++b) sums[a][b] += left * right[b];
+      for (int b = 0; b < C; ++b) sums[a * C + b] += left * right[b];
     }
   }
+  double* to[4 * C];
 #pragma GCC unroll 8
   for (int a = 0; a < 4; ++a)
 #pragma GCC unroll 8
-    for (int b = 0; b < C; ++b) second[(i + a) * d + j + b] += sum(sums[a][b]);
+    for (int b = 0; b < C; ++b) to[a * C + b] = second + (i + a) * d + j + b;
+  add_sums(sums, to);
 }
 
 // Adds sum share z to first and the lower triangle of sum share z z' to second, in bands of four
-// rows.
+// rows. Beside the triangle at its end, a band is cut into pieces three columns wide, which keep
+// all registers busy, and one or two that are narrower.
 template <typename T>
-void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t rows,
-                      std::size_t stride, double* first, double* second) {
+void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t groups,
+                      double* first, double* second) {
   std::size_t i = (d - 1) % 4 + 1;
   const auto begin = [&](auto height) {
-    triangle_tile<T, height(), false>(share, z, t, 0, d, rows, stride, first, second);
+    triangle_tile<T, height(), false>(share, z, t, 0, d, groups, first, second);
   };
   switch (i) {
     case 1:
@@ -131,56 +154,79 @@ void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size
       break;
   }
   for (; i < d; i += 4) {
-    triangle_tile<T, 4, true>(share, z, t, i, d, rows, stride, first, second);
-    std::size_t j = i % 2;
-    if (j == 1) square_tile<T, 1>(z, t, i, 0, d, rows, stride, second);
-    for (; j < i; j += 2) square_tile<T, 2>(z, t, i, j, d, rows, stride, second);
+    triangle_tile<T, 4, true>(share, z, t, i, d, groups, first, second);
+    if (i == 1) {
+      square_tile<T, 1>(z, t, i, 0, d, groups, second);
+      continue;
+    }
+    std::size_t j = 0;
+    for (; (i - j) % 3 != 0; j += 2) square_tile<T, 2>(z, t, i, j, d, groups, second);
+    for (; j < i; j += 3) square_tile<T, 3>(z, t, i, j, d, groups, second);
   }
 }
 
-// Gathers the active rows of z, less a centre if there is one.
+// Gathers the active groups of z, less a centre if there is one.
 template <typename T>
-void gather_active(const Scratch<T>& s, const T* z, const Split<T>& centre, std::size_t d,
-                   std::size_t count, std::size_t stride) {
-  for (std::size_t j = 0; j < d; ++j)
-    for (std::size_t a = 0; a < count; ++a) {
-      Vector<T> here = load(z + j * stride + s.active[a]);
-      if (centre.high != nullptr) here = residual(here, centre, j);
-      store(s.active_z + j * stride + a * kLanes<T>, here);
+void gather_active(const Scratch<T>& s, const T* z, const Split<T> centre, std::size_t d,
+                   std::size_t count) {
+  T* to = s.active_z;
+  for (std::size_t a = 0; a < count; ++a) {
+    const T* from = z + s.active[a] * d * kLanes<T>;
+    for (std::size_t j = 0; j < d; ++j, from += kLanes<T>, to += kLanes<T>) {
+      const Vector<T> here = load(from);
+      store(to, centre.high == nullptr ? here : residual<T>(here, Centre<T>(centre, j)));
     }
+  }
+}
+
+// The log-likelihood of a block. Turns norms into the factors that make shares of exponentials.
+template <typename T>
+double weigh(const Scratch<T>& s, std::size_t groups, bool weighted) {
+  // Without weights, one logarithm does for a product of norms, each from 1 to K.
+  constexpr std::size_t kFactors = 8;
+  Wide<T> log_likelihood = {}, product = Wide<T>{} + 1.0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Vector<T> weight = load(s.weight + g * kLanes<T>);
+    const Vector<T> norm = load(s.norm + g * kLanes<T>);
+    const Wide<T> share = widen<T>(weight);
+    if (weighted) {
+      log_likelihood += share * log_density(s, g);
+    } else {
+      log_likelihood += share * widen<T>(load(s.largest + g * kLanes<T>));
+      product *= share > 0.0 ? widen<T>(norm) : share + 1.0;
+      if ((g + 1) % kFactors == 0) {
+        log_likelihood += log_of_normal(product);
+        product = Wide<T>{} + 1.0;
+      }
+    }
+    store(s.norm + g * kLanes<T>, weight / norm);
+  }
+  return sum(log_likelihood + log_of_normal(product));
 }
 
 // Adds a block, of which scratch holds the exponentials and norms, to the sums.
 template <typename T>
 void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-                std::size_t padded, Sums& sums) {
-  const std::size_t k = mixture.n_components, d = mixture.n_features, stride = plan.stride;
-  Wide<T> log_likelihood = {};
-  for (std::size_t row = 0; row < padded; row += kLanes<T>) {
-    const Vector<T> weight = load(s.weight + row);
-    log_likelihood += widen<T>(weight) * log_density(s, row);
-    store(s.norm + row, weight / load(s.norm + row));
-  }
-  sums.log_likelihood += sum(log_likelihood);
-
+                std::size_t groups, bool weighted, Sums& sums) {
+  const std::size_t k = mixture.n_components, d = mixture.n_features;
+  sums.log_likelihood += weigh(s, groups, weighted);
   for (std::size_t c = 0; c < k; ++c) {
-    const std::size_t count = find_active(s, c, padded, stride, sums.mass[c]);
+    const std::size_t count = find_active(s, c, k, groups, sums.mass[c]);
     if (count == 0) continue;
     const Split<T> mean = at(plan.means, c * d);
     double* first = sums.first + c * d;
     if (mixture.form == Form::kFull) {
-      const T* z = s.z + c * d * stride;
-      const bool all = count * kLanes<T> == padded;
-      if (!all) gather_active(s, z, Split<T>{}, d, count, stride);
-      triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count * kLanes<T>, stride,
-                       first, sums.second + c * d * d);
+      const T* z = s.z + c * d * plan.block;
+      const bool all = count == groups;
+      if (!all) gather_active(s, z, Split<T>{}, d, count);
+      triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count, first,
+                       sums.second + c * d * d);
     } else if (mixture.form == Form::kTied) {
-      gather_active(s, s.y, mean, d, count, stride);
-      triangle_moments(s.share, s.active_z, s.active_t, d, count * kLanes<T>, stride, first,
-                       sums.second);
+      gather_active(s, s.y, mean, d, count);
+      triangle_moments(s.share, s.active_z, s.active_t, d, count, first, sums.second);
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
-      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, stride, first,
+      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, first,
                        sums.second + (spherical ? c : c * d), spherical);
     }
   }

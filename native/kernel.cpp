@@ -22,7 +22,7 @@ template <typename T>
 std::size_t measure_scratch(const Mixture& mixture) {
   Arena nowhere(nullptr), arena(nullptr);
   const Plan<T> plan(mixture, nowhere);
-  Scratch<T>(mixture, plan.stride, arena);
+  Scratch<T>(mixture, plan.block, arena);
   return arena.used();
 }
 
@@ -39,30 +39,31 @@ void clear(const Mixture& m, Sums& sums) {
   sums.log_likelihood = 0.0;
 }
 
-// Brings a block to the point where scratch holds exponentials and norms; returns the padded rows.
+// Brings a block to the point where scratch holds exponentials and norms; returns its groups, of
+// which the kernel wants a multiple of kUnroll.
 template <typename T>
 std::size_t block_density(const Mixture& mixture, const Plan<T>& plan, const Rows& rows,
                           std::size_t begin, std::size_t count, const Scratch<T>& s) {
-  const std::size_t padded = (count + kStep<T> - 1) / kStep<T> * kStep<T>;
-  load_rows(rows, begin, count, padded, plan.stride, s.x);
-  log_joint(mixture, plan, s, padded);
-  normalize(mixture.n_components, s, padded, plan.stride);
-  return padded;
+  const std::size_t groups = (count + kStep<T> - 1) / kStep<T> * kUnroll;
+  load_rows(rows, begin, count, groups, s.x);
+  log_joint(mixture, plan, s, groups);
+  normalize(mixture.n_components, s, groups);
+  return groups;
 }
 
 template <typename T>
-void expect(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin,
+void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::size_t begin,
             std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
-  Arena planned_arena(const_cast<void*>(planned)), arena(memory);
-  const Plan<T> plan(mixture, planned_arena);
-  const Scratch<T> s(mixture, plan.stride, arena);
+  Arena arena(memory);
+  const Scratch<T> s(mixture, plan.block, arena);
   clear(mixture, sums);
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at);
-    const std::size_t padded = block_density(mixture, plan, rows, at, count, s);
-    for (std::size_t i = 0; i < padded; ++i)
-      s.weight[i] = i >= count ? T(0) : weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
-    accumulate(mixture, plan, s, padded, sums);
+    const std::size_t groups = block_density(mixture, plan, rows, at, count, s);
+    for (std::size_t i = 0; i < count; ++i)
+      s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
+    std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
+    accumulate(mixture, plan, s, groups, weight != nullptr, sums);
   }
   if (all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, mixture.n_components) &&
       all_finite(sums.first, mixture.n_components * mixture.n_features) &&
@@ -73,27 +74,27 @@ void expect(const Mixture& mixture, const void* planned, const Rows& rows, std::
     careful_add(mixture, rows, row, weight == nullptr ? 1.0 : weight[row], s, sums);
 }
 
-template <typename T>
 void posterior(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin,
                std::size_t end, void* memory, double* log_densities, double* responsibilities,
                const Stop& stop) {
   Arena planned_arena(const_cast<void*>(planned)), arena(memory);
-  const Plan<T> plan(mixture, planned_arena);
-  const Scratch<T> s(mixture, plan.stride, arena);
-  const std::size_t k = mixture.n_components;
+  const Plan<double> plan(mixture, planned_arena);
+  const Scratch<double> s(mixture, plan.block, arena);
+  const std::size_t k = mixture.n_components, lanes = kLanes<double>;
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at);
-    const std::size_t padded = block_density(mixture, plan, rows, at, count, s);
-    for (std::size_t row = 0; row < padded; row += kLanes<T>) {
-      const Wide<T> value = log_density(s, row);
-      for (std::size_t i = row; i < std::min(row + kLanes<T>, count); ++i)
-        log_densities[at + i] = value[i - row];
+    const std::size_t groups = block_density(mixture, plan, rows, at, count, s);
+    for (std::size_t g = 0; g < groups; ++g) {
+      const Wide<double> value = log_density(s, g);
+      for (int lane = 0; lane < kLanes<double> && g * kLanes<double> + lane < count; ++lane)
+        log_densities[at + g * kLanes<double> + lane] = value[lane];
     }
     if (responsibilities != nullptr)
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t c = 0; c < k; ++c)
           responsibilities[(at + i) * k + c] =
-              static_cast<double>(s.joint[c * plan.stride + i]) / static_cast<double>(s.norm[i]);
+              static_cast<double>(s.joint[(i / lanes * k + c) * lanes + i % lanes]) /
+              static_cast<double>(s.norm[i]);
     for (std::size_t i = at; i < at + count; ++i) {
       if (std::isfinite(log_densities[i])) continue;
       log_densities[i] = careful_row(mixture, rows, i, s);
@@ -102,22 +103,36 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   }
 }
 
-// float32 rows are worked on in float64 too.
-using Real = double;
+// float32 rows: the sums are formed in float32 and kept in float64, densities are float64 all the
+// way. So their plan holds the mixture in both.
+std::size_t plan_size(const Mixture& mixture, bool single) {
+  return measure_plan<double>(mixture) + (single ? measure_plan<float>(mixture) : 0);
+}
+
+std::size_t scratch_size(const Mixture& mixture, bool single) {
+  return std::max(measure_scratch<double>(mixture), single ? measure_scratch<float>(mixture) : 0);
+}
+
+void make_plans(const Mixture& mixture, bool single, void* memory) {
+  Arena arena(memory);
+  make_plan(mixture, Plan<double>(mixture, arena));
+  if (single) make_plan(mixture, Plan<float>(mixture, arena));
+}
+
+void expect_any(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin,
+                std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
+  Arena arena(const_cast<void*>(planned));
+  const Plan<double> plan(mixture, arena);
+  if (rows.single)
+    expect(mixture, Plan<float>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
+  else
+    expect(mixture, plan, rows, begin, end, weight, memory, sums, stop);
+}
 
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {
-    GMIX_LEVEL_NAME,
-    [](const Mixture& mixture, bool) { return measure_plan<Real>(mixture); },
-    [](const Mixture& mixture, bool) { return measure_scratch<Real>(mixture); },
-    [](const Mixture& mixture, bool, void* memory) {
-      Arena arena(memory);
-      make_plan(mixture, Plan<Real>(mixture, arena));
-    },
-    expect<Real>,
-    posterior<Real>,
-};
+const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,  scratch_size,
+                        make_plans,      expect_any, posterior};
 
 }  // namespace gmix::GMIX_LEVEL

@@ -44,19 +44,33 @@ struct Split {
   }
 };
 
+template <typename T>
+Split<T> at(const Split<T>& all, std::size_t i) {
+  return {all.high + i, all.low + i};
+}
+
+// One such number in all lanes.
+template <typename T>
+struct Centre {
+  Vector<T> high;
+  Vector<T> low;
+
+  Centre(const Split<T>& all, std::size_t i)
+      : high(broadcast(all.high[i])), low(broadcast(all.low[i])) {}
+};
+
 // x - centre: rows near a centre far from zero lose no digit, not even in float32.
 template <typename T>
-inline Vector<T> residual(Vector<T> x, const Split<T>& centre, std::size_t i) {
+inline Vector<T> residual(Vector<T> x, const Centre<T>& centre) {
   if constexpr (sizeof(T) == sizeof(double))
-    return x - centre.high[i];
+    return x - centre.high;
   else
-    return (x - centre.high[i]) - centre.low[i];
+    return (x - centre.high) - centre.low;
 }
 
 template <typename T>
 struct Plan {
   std::size_t block;      // rows that are worked on together
-  std::size_t stride;     // from one array of a block to the next
   double* log_constants;  // (K)
   Split<T> means;         // (K, D); tied: whitened about the origin
   Split<T> origin;        // (D); tied: where the whitening starts from
@@ -68,8 +82,6 @@ struct Plan {
     // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache.
     const std::size_t per_row = k * (1 + (full ? d : 0)) * sizeof(T);
     block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 512);
-    // A power of two would put all arrays into the same few cache sets.
-    stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
     means = {arena.take<T>(k * d), arena.take<T>(k * d)};
     origin = {arena.take<T>(d), arena.take<T>(d)};
@@ -77,40 +89,42 @@ struct Plan {
   }
 };
 
+// Rows stand in groups, one SIMD lane each; a group's features lie one after the other, so that an
+// array (n, groups) below holds n vectors for the first group, n for the second, and so on.
 template <typename T>
 struct Scratch {
-  T* x;                  // (D, stride): the rows, a feature after the other
-  T* y;                  // (D, stride): tied: whitened
-  T* z;                  // (K, D, stride): full: whitened residuals
-  T* joint;              // (K, stride): log p_k(x), then exp(log p_k(x) - largest)
-  T* largest;            // (stride)
-  T* norm;               // (stride): the sum of the exponentials
-  T* weight;             // (stride)
-  T* share;              // (stride): weighted responsibilities of one component, of its rows only
+  T* x;                  // (D, groups): the rows, a feature after the other
+  T* y;                  // (D, groups): tied: whitened
+  T* z;                  // (K, D, groups): full: whitened residuals
+  T* joint;              // (K, groups): log p_k(x), then exp(log p_k(x) - largest)
+  T* largest;            // (groups)
+  T* norm;               // (groups): the sum of the exponentials
+  T* weight;             // (groups)
+  T* share;              // (groups): weighted responsibilities of one component, of its rows only
   T* residual;           // (D, kStep)
-  T* active_z;           // (D, stride): of one component, of its rows only
-  T* active_t;           // (4, stride): share * z
-  std::size_t* active;   // (stride / lanes): groups of rows with a share in one component
+  T* active_z;           // (D, groups): of one component, of its rows only
+  T* active_t;           // (4, groups): share * z
+  std::size_t* active;   // (groups): those with a share in one component
   double* row;           // (D), and of the careful path:
   double* row_z;         // (D)
   double* row_joint;     // (K)
   double* row_distance;  // (K)
 
-  Scratch(const Mixture& mixture, std::size_t stride, Arena& arena) {
+  Scratch(const Mixture& mixture, std::size_t block, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
     const bool full = mixture.form == Form::kFull;
-    x = arena.take<T>(d * stride);
-    y = arena.take<T>(mixture.form == Form::kTied ? d * stride : 0);
-    z = arena.take<T>(full ? k * d * stride : 0);
-    joint = arena.take<T>(k * stride);
-    largest = arena.take<T>(stride);
-    norm = arena.take<T>(stride);
-    weight = arena.take<T>(stride);
-    share = arena.take<T>(stride);
+    x = arena.take<T>(d * block);
+    y = arena.take<T>(mixture.form == Form::kTied ? d * block : 0);
+    z = arena.take<T>(full ? k * d * block : 0);
+    joint = arena.take<T>(k * block);
+    largest = arena.take<T>(block);
+    norm = arena.take<T>(block);
+    weight = arena.take<T>(block);
+    share = arena.take<T>(block);
     residual = arena.take<T>(d * kStep<T>);
-    active_z = arena.take<T>(d * stride);
-    active_t = arena.take<T>(4 * stride);
-    active = arena.take<std::size_t>(stride / kLanes<T>);
+    active_z = arena.take<T>(d * block);
+    active_t = arena.take<T>(4 * block);
+    active = arena.take<std::size_t>(block / kLanes<T>);
     row = arena.take<double>(d);
     row_z = arena.take<double>(d);
     row_joint = arena.take<double>(k);

@@ -82,6 +82,15 @@ inline bool all_zero(V vector) {
 #endif
 }
 
+// Holds a value in a register: compilers would rather load it again for each of its uses.
+template <typename V>
+inline V keep(V vector) {
+#if defined(__x86_64__)
+  asm("" : "+v"(vector));
+#endif
+  return vector;
+}
+
 // The sum of the lanes, halved in a fixed order.
 template <typename V>
 inline double sum(V vector) {
@@ -91,6 +100,38 @@ inline double sum(V vector) {
   for (int half = lanes / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) part[i] += part[i + half];
   return part[0];
+}
+
+#if defined(__AVX__)
+inline __m256d fold(__m256d v) { return v; }
+inline __m256d fold(__m256 v) {
+  return _mm256_cvtps_pd(_mm256_castps256_ps128(v)) + _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+}
+#endif
+#if defined(__AVX512F__)
+inline __m256d fold(__m512d v) { return _mm512_castpd512_pd256(v) + _mm512_extractf64x4_pd(v, 1); }
+inline __m256d fold(__m512 v) {
+  return fold(_mm512_castps512_ps256(v)) + fold(_mm512_extractf32x8_ps(v, 1));
+}
+#endif
+
+// Adds the sum of the lanes of each of N vectors to a number of its own.
+template <int N, typename V>
+inline void add_sums(const V (&vectors)[N], double* const (&to)[N]) {
+  int i = 0;
+#if defined(__AVX__)
+#pragma GCC unroll 8
+  for (; i + 4 <= N; i += 4) {
+    const __m256d ab = _mm256_hadd_pd(fold(vectors[i]), fold(vectors[i + 1]));
+    const __m256d cd = _mm256_hadd_pd(fold(vectors[i + 2]), fold(vectors[i + 3]));
+    const __m256d total =
+        _mm256_permute2f128_pd(ab, cd, 0x20) + _mm256_permute2f128_pd(ab, cd, 0x31);
+#pragma GCC unroll 4
+    for (int lane = 0; lane < 4; ++lane) *to[i + lane] += total[lane];
+  }
+#endif
+#pragma GCC unroll 16
+  for (; i < N; ++i) *to[i] += sum(vectors[i]);
 }
 
 }  // namespace gmix::GMIX_LEVEL

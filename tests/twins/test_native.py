@@ -76,7 +76,7 @@ def check(rows, form, k, rng, weighted=False, threads=1):
     density, responsibilities, sums = define(rows, mixture, matrices, np.ones(n) if weight is None else weight)
     (actual,) = native.expect(rows, [mixture], weight, threads)
     for a, b in zip(actual, sums, strict=True):
-        assert_close(a, b)
+        assert_close(a, b, 1e-11 if rows.dtype == np.float64 else 1e-5)
     log_density, posterior = native.posterior(rows, mixture, True, threads)
     assert_close(log_density, density)
     np.testing.assert_allclose(posterior, responsibilities, rtol=1e-10, atol=1e-14)
@@ -164,6 +164,18 @@ def test_an_offset_costs_nothing(form, offset):
     far = native.expect(steps + offset, [(form, log_constants, means + offset, whitener)])[0]
     for a, b in zip(plain, far, strict=True):
         assert_close(b, a)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("offset", [0, 1e3, 2.0**19])
+def test_float32_agrees_at_any_offset(form, offset):
+    rng = np.random.default_rng(18)
+    rows = (rng.integers(-128, 128, size=(5000, 12)) / 32 + offset).astype(np.float32)
+    (_, log_constants, means, whitener), _ = make_mixture(form, 4, 12, rng)
+    mixture = (form, log_constants, means + offset, whitener)
+    single, double = (native.expect(rows.astype(dtype), [mixture])[0] for dtype in (np.float32, np.float64))
+    for a, b in zip(single, double, strict=True):
+        assert_close(a, b, 1e-5)
 
 
 @pytest.mark.parametrize("form", FORMS)
