@@ -26,6 +26,7 @@ void restore(const std::vector<double>& copy, const Mixture& m, Sums& sums) {
 
 Ended climb(Pass& pass, const double* floor, const Rule& rule, Parameters& mixture, Sums& sums,
             std::vector<double>& history, const std::function<bool()>& interrupted) {
+  if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
   Parameters before = mixture;
   std::vector<double> sums_before;
   double moved = std::numeric_limits<double>::infinity();

@@ -10,7 +10,9 @@ namespace {
 
 constexpr double kLogTwoPi = 1.8378770664093454836;
 constexpr double kSmallestMass = 1e-250;
-constexpr double kWellAbove = 2.0;  // times the floor
+// Times the floor. Nearer to it two factorings of one covariance differ in digits that the likelihood shows, so there
+// the plain version does all.
+constexpr double kWellAbove = 1e6;
 
 // Lower Cholesky factor of a (D, D) matrix in place; the upper triangle is set to zero.
 bool cholesky(double* a, std::size_t d) {
@@ -121,6 +123,20 @@ bool Parameters::prepare() {
   return true;
 }
 
+bool well_above_floor(const Parameters& mixture, const double* floor) {
+  const std::size_t d = mixture.n_features;
+  const std::vector<double>& covariances = mixture.covariances;
+  if (mixture.form == Form::kFull || mixture.form == Form::kTied) {
+    std::vector<double> work(d * d);
+    for (std::size_t at = 0; at < covariances.size(); at += d * d)
+      if (!well_above(&covariances[at], floor, work.data(), d)) return false;
+    return true;
+  }
+  for (std::size_t at = 0; at < covariances.size(); ++at)
+    if (!(covariances[at] > kWellAbove * floor[mixture.form == Form::kDiagonal ? at % d : 0])) return false;
+  return true;
+}
+
 bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double& moved) {
   const Parameters& old = mixture;
   const std::size_t k = old.n_components, d = old.n_features;
@@ -155,7 +171,6 @@ bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double
         const std::size_t at = c * d + i;
         mean[i] += old.factor[at] * step[i];
         next.covariances[at] = old.factor[at] * old.factor[at] * (centred[at] / mass - step[i] * step[i]);
-        if (!(next.covariances[at] > kWellAbove * floor[i])) return false;
       }
     } else {
       double squared = 0.0;
@@ -164,15 +179,11 @@ bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double
         squared += step[i] * step[i];
       }
       next.covariances[c] = old.factor[c] * old.factor[c] * (centred[c] / mass - squared) / static_cast<double>(d);
-      if (!(next.covariances[c] > kWellAbove * floor[0])) return false;
     }
   }
   if (old.form == Form::kTied)
     congruence(old.factor.data(), centred.data(), total, work.data(), next.covariances.data(), d);
-  if (dense)
-    for (std::size_t at = 0; at < next.covariances.size(); at += d * d)
-      if (!well_above(&next.covariances[at], floor, work.data(), d)) return false;
-  if (!next.prepare()) return false;
+  if (!well_above_floor(next, floor) || !next.prepare()) return false;
   mixture = std::move(next);
   moved = greatest;
   return true;

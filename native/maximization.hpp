@@ -25,9 +25,11 @@ struct Parameters {
   bool prepare();
 };
 
+// Are all variances, in units of `floor` (one per feature), far above one?
+bool well_above_floor(const Parameters& mixture, const double* floor);
+
 // Replaces the mixture by the likeliest one, given the sums about it. Returns false, and changes nothing, where an
-// empty or collapsing component needs the care of the plain version: where a variance, in units of `floor` (one per
-// feature), is not well above one. `moved` becomes the greatest change of a mean, in standard deviations, or weight.
+// empty or collapsing component needs the care of the plain version. `moved` becomes the greatest change of a mean, in standard deviations, or weight.
 bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double& moved);
 
 }  // namespace gmix

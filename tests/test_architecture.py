@@ -20,7 +20,7 @@ FLOORS = {
             ["errors"],
             ["rows"],
             ["covariance"],
-            ["statistics"],
+            ["statistics", "stop"],
             ["_native"],
             ["kernel"],
             ["priors"],

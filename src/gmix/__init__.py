@@ -1,6 +1,5 @@
 """Gaussian mixtures: find the sum of Gaussians that describes a cloud of points, and use it as a distribution."""
 
-from gmix.em import Reason
 from gmix.errors import DataError, GmixError, GmixWarning, ModelFileError, ParameterError
 from gmix.files import load
 from gmix.fit import Finding, Fit, fit
@@ -9,6 +8,7 @@ from gmix.mixture import GaussianMixture
 from gmix.priors import NormalInverseWishart
 from gmix.sources import expect
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason
 
 __version__ = "0.1.0"
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.covariance import structure
-from gmix.em import Reason
 from gmix.errors import GmixError, ModelFileError
 from gmix.fit import Finding, Fit
 from gmix.mixture import GaussianMixture
 from gmix.rows import is_number
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason
 
 __all__ = ["load", "save"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.covariance import EEE, STRUCTURES, VVV, Structure, structure as as_structure
+from gmix.covariance import EEE, SWEEP, VVV, Structure, structure as as_structure
 from gmix.criteria import aic, bic, entropy
-from gmix.em import Reason, Run, Stop
+from gmix.em import Run
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
@@ -21,6 +21,7 @@ from gmix.search import Search, search
 from gmix.sources import MemorySource, Source
 from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason, Stop
 
 __all__ = ["Finding", "Fit", "fit"]
 
@@ -188,7 +189,9 @@ def fit(
     data : array ``(N, D)`` of float32 or float64 in any memory order, a DataFrame, or the path of a CSV or Parquet
         file. A sequence of N numbers is one column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses.
-    covariance : a structure's code or name, several, or ``"auto"`` for all. BIC chooses.
+    covariance : a structure's code or name, several, or ``"auto"`` for those of `gmix.covariance.SWEEP`: ``"spherical"``,
+        ``"diag"``, ``"tied"`` and ``"full"``, which are quick on any table. All fourteen are
+        `gmix.covariance.STRUCTURES`. BIC chooses.
     prior : `NormalInverseWishart` for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
     sample_weight : ``(N,)``; weight 2 is a row twice, weight 0 is no row.
@@ -267,7 +270,7 @@ def _structures(
     if isinstance(covariance, str) and covariance == "auto":
         if isinstance(start, GivenMixture):
             return [start.mixture.structure]
-        return [EEE, VVV] if n_features == 1 else list(STRUCTURES)  # one variance is all that one column can have
+        return [EEE, VVV] if n_features == 1 else list(SWEEP)  # one variance is all that one column can have
     if isinstance(covariance, str) or not isinstance(covariance, Iterable):
         return [as_structure(covariance)]
     chosen = list(dict.fromkeys(as_structure(c) for c in covariance))

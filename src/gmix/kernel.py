@@ -7,8 +7,9 @@ means, so that neither an offset nor the scale of the data costs digits; ``_stat
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
-from enum import Enum
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,17 +19,17 @@ from gmix.covariance import Form
 from gmix.errors import ParameterError
 from gmix.rows import is_count
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason, Stop
 
+_native: ModuleType | None
 try:
-    from gmix import _native
+    _native = importlib.import_module("gmix._native")
 except ImportError:  # a platform without a compiler: everything works, more slowly
-    _native = None  # type: ignore[assignment]
+    _native = None
 
 __all__ = [
     "Climbed",
     "Components",
-    "Ended",
-    "Rule",
     "climb",
     "expect",
     "expect_numpy",
@@ -38,6 +39,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Rows = NDArray[Any]
+_ENDED = (Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, None)  # as the kernel counts
 _BLOCK = 2048  # rows that the twin looks at together
 
 
@@ -87,16 +89,6 @@ def posterior(
     return log_density, posteriors
 
 
-class Ended(Enum):
-    """Why a compiled climb ended; the numbers are the compiled kernel's."""
-
-    CONVERGED = 0
-    STATIONARY = 1
-    ITERATION_LIMIT = 2
-    INTERRUPTED = 3
-    NEEDS_CARE = 4  # a component is empty or collapsing: the next M-step is the plain one's
-
-
 class Climbed(NamedTuple):
     """Where a compiled climb ended: parameters, the statistics of the rows under them, and the way."""
 
@@ -105,17 +97,7 @@ class Climbed(NamedTuple):
     covariances: Array  # compact
     statistics: SufficientStatistics
     history: list[float]  # log-likelihoods, those given included
-    ended: Ended
-
-
-class Rule(NamedTuple):
-    """When a compiled climb ends, on totals; see `gmix.em.Stop`."""
-
-    tolerance: float
-    rounding: float
-    fall: float
-    rest: float
-    max_steps: int
+    reason: Reason | None  # None: a component is empty or near collapse, and the next M-step is the plain one's
 
 
 def climb(
@@ -123,26 +105,30 @@ def climb(
     components: Components,
     covariances: Array,
     weights: Array,
-    floor: Array,
-    rule: Rule,
+    before: SufficientStatistics,
+    stop: Stop,
     history: Sequence[float],
     sample_weight: Array | None = None,
     threads: int | None = None,
 ) -> Climbed | None:
     """E-steps and M-steps in turn, compiled, for structures whose covariances are the scatter divided by the mass.
 
-    None without the compiled kernel. The twin is the loop in `gmix.em` itself.
+    `before` are any statistics of the same rows; where no step was taken, they and the mixture come back. None without
+    the compiled kernel. The twin is the loop in `gmix.em` itself.
     """
     if _native is None:
         return None
     form = components.form
     mixture = (form.code, weights, components.means, covariances)
-    *arrays, way, ended = _native.climb(rows, mixture, floor, rule, history, sample_weight, _at_most(threads))
+    rule = stop.rule(float(before.mass.sum()))
+    *arrays, way, ended = _native.climb(rows, mixture, before.floor, rule, history, sample_weight, _at_most(threads))
     new_weights, means, compact, mass, first, second = arrays
+    if len(way) == len(history):
+        return Climbed(weights, components.means, covariances, before, way, _ENDED[ended])
     factor = form.factor(compact)
     there = Components(form, np.empty(0), means, factor, np.empty(0))
     statistics = _statistics(there, _Sums(mass, first, second, way[-1]))
-    return Climbed(new_weights, means, compact, statistics, way, Ended(ended))
+    return Climbed(new_weights, means, compact, statistics, way, _ENDED[ended])
 
 
 def _at_most(threads: int | None) -> int:

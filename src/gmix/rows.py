@@ -34,7 +34,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def is_count(value: object, least: int = 1) -> TypeGuard[int]:
-    """Say whether it is a whole number, `least` or more?"""
+    """Say whether it is a whole number, `least` or more."""
     return isinstance(value, (int, np.integer)) and bool(value >= least)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from gmix.covariance import Structure
 from gmix.criteria import aic, bic
-from gmix.em import Run, Stop, expectation_maximization
+from gmix.em import Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
 from gmix.start import KMeansPlusPlus, Start
+from gmix.stop import Stop
 
 __all__ = ["Candidate", "Search", "search"]
 
@@ -117,7 +118,7 @@ def search(
                     smaller = best[structure, fewer].run.mixture
                     poorer.append(_grow(smaller, n_components))
                     if fewer == n_components - 1:
-                        first += [_split(smaller, k) for k in np.flatnonzero(smaller.weights)]
+                        first += [_split(smaller, int(k)) for k in np.flatnonzero(smaller.weights)]
                 first = _finalists(sample, first + poorer, prior) if len(first) > 1 else first
             runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb)
             if poorer and prior is None:
@@ -191,7 +192,7 @@ def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
         dense[k] -= np.outer(step, step)
     weights = np.append(mixture.weights, mixture.weights[k] / 2.0)
     weights[k] /= 2.0
-    covariances = mixture.structure.form.compress(np.concatenate([dense, dense[k : k + 1]]))
+    covariances = mixture.structure.nearest(weights, np.concatenate([dense, dense[k : k + 1]]))
     moved = np.vstack([means, means[k] - step])
     moved[k] += step
     return GaussianMixture(weights, moved, covariances, mixture.structure, mixture.features)

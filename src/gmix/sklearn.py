@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
 from gmix.criteria import aic, bic
-from gmix.em import Reason, Stop
 from gmix.errors import DataError, ParameterError, nearest
 from gmix.fit import Finding, Fit
 from gmix.kernel import Components
@@ -32,6 +31,7 @@ from gmix.search import Search, search
 from gmix.sources import MemorySource, Source
 from gmix.start import GivenMixture, Start
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason, Stop
 
 __all__ = ["GaussianMixture"]
 

@@ -147,10 +147,9 @@ def as_start(start: Any) -> Start:
 
 def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     """The covariances of another structure, as near as this one can hold them."""
-    dense = given.covariances
-    if structure.shared:
-        dense = np.broadcast_to(np.tensordot(given.weights, dense, 1), dense.shape)
-    return np.array(structure.form.compress(dense))
+    if given.structure.within(structure):
+        return np.array(structure.form.compress(given.covariances))
+    return structure.nearest(given.weights, given.covariances)
 
 
 def _whiten(rows: NDArray[Any], total: SufficientStatistics) -> Array:

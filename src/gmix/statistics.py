@@ -91,11 +91,11 @@ class SufficientStatistics:
 
     @property
     def n_components(self) -> int:
-        return self.mean.shape[0]
+        return len(self.mean)
 
     @property
     def n_features(self) -> int:
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         if not isinstance(other, SufficientStatistics):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.covariance import STRUCTURES, Structure
-from gmix.em import Reason, Stop, expectation_maximization
+from gmix.em import expectation_maximization
+from gmix.stop import Reason, Stop
 from gmix.priors import Evidence, Prior
 
 Array = NDArray[np.float64]

@@ -15,6 +15,7 @@ from gmix.mixture import GaussianMixture
 from gmix.rows import as_rows, as_weights, check_finite
 from gmix.sources.source import Source
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason, Stop
 
 __all__ = ["MemorySource", "expect"]
 
@@ -48,17 +49,17 @@ class MemorySource(Source):
         return kernel.expect(self.array, [m.components for m in mixtures], self.weight, self.threads)
 
     def climb(
-        self, mixture: GaussianMixture, floor: NDArray[np.float64], rule: kernel.Rule, history: Sequence[float]
-    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], kernel.Ended] | None:
-        if mixture.structure not in DIRECT:
+        self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
+    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
+        if mixture.structure not in DIRECT or type(stop) is not Stop:  # the compiled rule is the plain one
             return None
         there = kernel.climb(
             self.array,
             mixture.components,
             mixture.compact_covariances,
             mixture.weights,
-            floor,
-            rule,
+            before,
+            stop,
             history,
             self.weight,
             self.threads,
@@ -68,7 +69,7 @@ class MemorySource(Source):
         top = GaussianMixture.unchecked(
             there.weights, there.means, there.covariances, mixture.structure, mixture.features
         )
-        return top, there.statistics, there.history, there.ended
+        return top, there.statistics, there.history, there.reason
 
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         chosen: NDArray[np.intp] | slice = slice(None)

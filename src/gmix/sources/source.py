@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.kernel import Ended, Rule
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
+from gmix.stop import Reason, Stop
 
 __all__ = ["Source"]
 
@@ -32,11 +32,12 @@ class Source(ABC):
         """The E-step of each mixture over all rows, in one pass."""
 
     def climb(
-        self, mixture: GaussianMixture, floor: NDArray[np.float64], rule: Rule, history: Sequence[float]
-    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Ended] | None:
+        self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
+    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
         """Many EM steps from a mixture without Python between them; None where there is no such way.
 
-        It begins with an E-step and ends with one, so statistics and mixture belong together.
+        It begins with an E-step and ends with one, so statistics and mixture belong together. `before` are any
+        statistics of the same rows. Without a reason to end, the next M-step needs more care than this way takes.
         """
         return None
 
