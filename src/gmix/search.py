@@ -16,7 +16,7 @@ from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
 from gmix.start import KMeansPlusPlus, Start
-from gmix.stop import Stop
+from gmix.stop import Reason, Stop
 
 __all__ = ["Candidate", "Search", "search"]
 
@@ -63,6 +63,7 @@ class Search:
     """
 
     candidates: tuple[Candidate, ...]
+    interrupted: bool = False  # by Ctrl-C, with candidates still to try
 
     @property
     def best(self) -> Candidate:
@@ -102,37 +103,63 @@ def search(
     best mixture set free, and the best with fewer components, each component split in turn. So without a prior a richer
     candidate never ends below a poorer one.
     """
-    explore = isinstance(start, KMeansPlusPlus)
-    sample = _sample(source, rng) if explore else source
     best: dict[tuple[Structure, int], Candidate] = {}
-    for n_components in sorted(components):
-        for structure in sorted(structures, key=lambda s: _richness(s, structures, n_components, source.n_features)):
-            began = time.perf_counter()
-            first = start.mixtures(source, n_components, structure, prior, rng)
-            poorer: list[GaussianMixture] = []
-            if explore:
-                simpler = [s for s in structures if s is not structure and s.within(structure)]
-                poorer = [_free(best[s, n_components].run.mixture, structure) for s in simpler]
-                fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
-                if fewer is not None:
-                    smaller = best[structure, fewer].run.mixture
-                    poorer.append(_grow(smaller, n_components))
-                    if fewer == n_components - 1:
-                        first += [_split(smaller, int(k)) for k in np.flatnonzero(smaller.weights)]
-                first = _finalists(sample, first + poorer, prior) if len(first) > 1 else first
-            runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb)
-            if poorer and prior is None:
-                # The short climbs may have passed over a neighbour that is still ahead of what they found.
-                reached = max(run.objective for run in runs)
-                ahead = [m for m in poorer if source.expect([m])[0].log_likelihood > reached]
-                runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb)
-            best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
-    return Search(tuple(best[s, k] for s in structures for k in sorted(components)))
+    sample = _sample(source, rng) if isinstance(start, KMeansPlusPlus) else source
+    interrupted = False
+    try:
+        for n_components in sorted(components):
+            for structure in sorted(
+                structures, key=lambda s: _richness(s, structures, n_components, source.n_features)
+            ):
+                began = time.perf_counter()
+                first = start.mixtures(source, n_components, structure, prior, rng)
+                poorer: list[GaussianMixture] = []
+                if isinstance(start, KMeansPlusPlus):
+                    poorer, split = _neighbours(best, structure, n_components)
+                    first = _finalists(sample, first + split + poorer, prior)
+                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb)
+                if poorer and prior is None:
+                    # The short climbs may have passed over a neighbour that is still ahead of what they found.
+                    reached = max(run.objective for run in runs)
+                    ahead = [m for m in poorer if source.expect([m])[0].log_likelihood > reached]
+                    runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb)
+                best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
+                _heed(runs)
+    except KeyboardInterrupt:
+        if not best:
+            raise
+        interrupted = True
+    order = [(s, k) for s in structures for k in sorted(components)]
+    return Search(tuple(best[key] for key in order if key in best), interrupted)
 
 
-def _richness(structure: Structure, others: Sequence[Structure], n_components: int, n_features: int) -> tuple[int, int]:
-    """Orders structures so that each comes after those within it, also where they spend as many parameters."""
-    return structure.n_parameters(n_components, n_features), sum(other.within(structure) for other in others)
+def _heed(runs: Sequence[Run]) -> None:
+    """Pass on an interruption that a climb has answered with the best so far."""
+    if any(run.reason is Reason.INTERRUPTED for run in runs):
+        raise KeyboardInterrupt
+
+
+def _neighbours(
+    best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
+) -> tuple[list[GaussianMixture], list[GaussianMixture]]:
+    """Starts from poorer candidates: those of exactly their likelihood, and splits of the next smaller one."""
+    simpler = [s for s, k in best if k == n_components and s is not structure and s.within(structure)]
+    poorer = [_free(best[s, n_components].run.mixture, structure) for s in simpler]
+    fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
+    if fewer is None:
+        return poorer, []
+    smaller = best[structure, fewer].run.mixture
+    split = [_split(smaller, int(k)) for k in np.flatnonzero(smaller.weights)] if fewer == n_components - 1 else []
+    return [*poorer, _grow(smaller, n_components)], split
+
+
+def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
+    """Each structure after those within it, also where they spend as many parameters."""
+
+    def richness(structure: Structure) -> tuple[int, int]:
+        return structure.n_parameters(n_components, n_features), sum(s.within(structure) for s in structures)
+
+    return sorted(structures, key=richness)
 
 
 def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
@@ -153,7 +180,10 @@ def _sample(source: Source, rng: np.random.Generator) -> Source:
 
 def _finalists(sample: Source, mixtures: list[GaussianMixture], prior: Prior | None) -> list[GaussianMixture]:
     """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
+    if len(mixtures) == 1:
+        return mixtures
     runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior, climb=sample.climb)
+    _heed(runs)
     ranked = sorted(runs, key=lambda run: (bool(run.mixture.collapsed(run.statistics)), -run.objective))
     finalists: list[Run] = []
     for run in ranked:

@@ -171,7 +171,7 @@ def _cluster(points: Array, mass: Array, n_components: int, sweeps: int, rng: np
         size = share.sum(0)
         centres = np.where(size[:, None] > 0, share.T @ points / np.maximum(size, 1e-300)[:, None], centres)
         labels = _squared_distances(points, centres).argmin(1)
-    return labels
+    return np.asarray(labels)
 
 
 def _seed(points: Array, mass: Array, n_components: int, rng: np.random.Generator) -> Array:
@@ -193,4 +193,4 @@ def _seed(points: Array, mass: Array, n_components: int, rng: np.random.Generato
 
 def _squared_distances(points: Array, centres: Array) -> Array:
     """``(N, K)``; the points are centred and of unit scale, so expanding the square costs no digit that matters."""
-    return np.maximum((points**2).sum(1)[:, None] - 2.0 * points @ centres.T + (centres**2).sum(1), 0.0)
+    return np.asarray(np.maximum((points**2).sum(1)[:, None] - 2.0 * points @ centres.T + (centres**2).sum(1), 0.0))
