@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from gmix.covariance import EEE, SWEEP, VVV, Structure, structure as as_structure
 from gmix.criteria import aic, bic, entropy
-from gmix.em import Run
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
@@ -75,7 +74,7 @@ class Fit:
             run.history,
             run.reason,
             n_rows,
-            (*findings, *_findings(run, found.best.collapsed)),
+            (*findings, *_findings(found)),
             found if len(found.candidates) > 1 else None,
         )
 
@@ -189,9 +188,8 @@ def fit(
     data : array ``(N, D)`` of float32 or float64 in any memory order, a DataFrame, or the path of a CSV or Parquet
         file. A sequence of N numbers is one column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses.
-    covariance : a structure's code or name, several, or ``"auto"`` for those of `gmix.covariance.SWEEP`: ``"spherical"``,
-        ``"diag"``, ``"tied"`` and ``"full"``, which are quick on any table. All fourteen are
-        `gmix.covariance.STRUCTURES`. BIC chooses.
+    covariance : a structure's code or name, several, or ``"auto"`` for ``"spherical"``, ``"diag"``, ``"tied"`` and
+        ``"full"``, which are quick on any table. All fourteen are `gmix.covariance.STRUCTURES`. BIC chooses.
     prior : `NormalInverseWishart` for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
     sample_weight : ``(N,)``; weight 2 is a row twice, weight 0 is no row.
@@ -279,8 +277,8 @@ def _structures(
     return chosen
 
 
-def _findings(run: Run, collapsed: Iterable[int]) -> list[Finding]:
-    mass = run.statistics.mass
+def _findings(found: Search) -> list[Finding]:
+    run, mass = found.best.run, found.best.run.statistics.mass
     findings = [
         Finding("empty component", f"component {k} has no rows; ask for fewer components")
         for k in np.flatnonzero(mass <= 0)
@@ -291,8 +289,10 @@ def _findings(run: Run, collapsed: Iterable[int]) -> list[Finding]:
             f"component {k} ({mass[k]:.4g} rows) has no width in some direction: repeated rows or a column that "
             "follows from others; ask for fewer components, a simpler covariance, or give a prior",
         )
-        for k in collapsed
+        for k in found.best.collapsed
     ]
     if run.reason is Reason.ITERATION_LIMIT:
         findings.append(Finding("not converged", run.reason.value))
+    if found.interrupted:
+        findings.append(Finding("interrupted", "this is the best so far; fit again for what was left to try"))
     return findings

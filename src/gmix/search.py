@@ -108,9 +108,7 @@ def search(
     interrupted = False
     try:
         for n_components in sorted(components):
-            for structure in sorted(
-                structures, key=lambda s: _richness(s, structures, n_components, source.n_features)
-            ):
+            for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
                 first = start.mixtures(source, n_components, structure, prior, rng)
                 poorer: list[GaussianMixture] = []
