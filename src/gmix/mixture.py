@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
-from gmix.covariance import FULL, TIED, VVV, Structure, structure as as_structure
+from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
 from gmix.errors import DataError, ParameterError
 from gmix.priors import Evidence, Prior
 from gmix.rows import Rng, as_generator, as_numbers, as_rows, check_finite, choose_columns, is_count
@@ -19,6 +19,7 @@ from gmix.statistics import SufficientStatistics
 __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
+_SHADOW = 1e-12  # of all rows; the weight with which an empty component speaks
 _BLOCK = 65_536  # rows classified together, so that the posterior of all rows is never held at once
 
 
@@ -105,8 +106,10 @@ class GaussianMixture:
     ) -> GaussianMixture:
         """The M-step: the mixture of greatest expected likelihood, or posterior density, given the statistics.
 
-        No covariance falls below `SufficientStatistics.floor`; under that constraint it is still the maximum, so
-        EM stays monotone.
+        No covariance falls below `SufficientStatistics.floor`. For the structures that are read by one division, and
+        for those with one covariance, it is still the maximum under that constraint, so EM stays monotone. For the
+        others, where a covariance stands on the floor, it is positive definite and near the maximum, and what the
+        structure makes equal may differ by what the floor added.
         """
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
@@ -119,9 +122,15 @@ class GaussianMixture:
         )
         empty = ~(divisor > np.finfo(np.float64).tiny)
         if empty.any() and not structure.shared:
-            # No row speaks for these components: they keep their place with the covariance of everything.
-            scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), statistics.total.scatter, scatter)
-            divisor = np.where(empty, statistics.total.mass, divisor)
+            # No row speaks for these components: they keep their place with the covariance of everything, of which
+            # they count for so little that nothing changes for components that have something in common with them.
+            shadow = _SHADOW * statistics.total.scatter
+            scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), shadow, scatter)
+            divisor = np.where(empty, _SHADOW * statistics.total.mass, divisor)
+        if structure not in DIRECT and not structure.shared:
+            # A component without width would make its shape infinite, or the volumes that depend on it zero.
+            each = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
+            scatter = each * structure.form.lift(scatter / each, statistics.floor)
         compact = structure.covariances(scatter, divisor, statistics.n_features)
         compact = structure.form.lift(compact, statistics.floor)
         weights = statistics.mass / statistics.mass.sum()
@@ -259,12 +268,16 @@ class GaussianMixture:
         )
 
     def marginal(self, features: Sequence[str | int]) -> GaussianMixture:
-        """The distribution of some of the features, by name or position, in the order given."""
+        """The distribution of some of the features, by name or position, in the order given.
+
+        Its structure is what is sure to be left of this one's; see `gmix.covariance.of_parts`.
+        """
         chosen = self._positions(features)
         names = tuple(self.features[i] for i in chosen) if self.features else None
         dense = self.covariances[:, chosen][:, :, chosen]
-        compact = self.structure.form.compress(dense)
-        return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), self.structure, names)
+        structure = self.structure if len(chosen) == self.n_features else of_parts(self.structure)
+        compact = structure.form.compress(dense)
+        return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
         r"""The distribution of the other features, given the values of some.
@@ -291,8 +304,9 @@ class GaussianMixture:
         means = self.means[:, rest] + (gain @ (point - self.means[:, given])[..., None])[..., 0]
         remaining = dense[:, rest][:, :, rest] - gain @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
-        compact = np.array(self.structure.form.compress((remaining + remaining.mT) / 2.0))
-        return self.unchecked(weights, means, compact, self.structure, names)
+        structure = of_parts(self.structure)
+        compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
+        return self.unchecked(weights, means, compact, structure, names)
 
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""

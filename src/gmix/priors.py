@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.covariance import DIAGONAL, SPHERICAL, Structure
+from gmix.covariance import EEV, EII, EVI, SPHERICAL, TIED, VEI, VEV, Structure
 from gmix.errors import ParameterError
 from gmix.kernel import Components
 from gmix.rows import as_numbers, is_number
@@ -18,6 +18,7 @@ from gmix.statistics import SufficientStatistics
 __all__ = ["Evidence", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
+_NOTHING = 1e-8  # rows; as good as none, and enough that a component without rows stays finite
 
 
 class Evidence(NamedTuple):
@@ -51,6 +52,14 @@ class NormalInverseWishart(Prior):
     with inverse-gamma priors. What is not given follows mclust: the mean of the data, a strength of 0.01, ``D + 2``
     degrees of freedom, and the covariance of the data (for diagonal and spherical structures its mean variance) divided
     by ``K ** (2 / D)``.
+
+    The paper speaks of six structures: EII, VII, EEI, VVI, EEE, VVV. A covariance that all components share is one draw
+    from the prior, one that is a component's own is one for each. For VEI, EVI, EEV and VEV each component adds a
+    `scale` of its own, and the divisors are those that mclust 6 counts. mclust has no prior for VEE, EVE, VVE and EVV;
+    here the one for VVV is taken as it is, on the covariances that the structure allows. Each of these is a function of
+    the parameters that the M-step maximizes exactly. In two places mclust 6 differs from the paper. For EII it leaves
+    the scale out, and so does the default here. For EEI its EM does not move the means, and counts fewer rows; that
+    maximizes nothing, so here it is as in the paper.
 
     Parameters
     ----------
@@ -114,7 +123,7 @@ class NormalInverseWishart(Prior):
 
     def _mean(self, statistics: SufficientStatistics) -> Array:
         if self.mean is None:
-            return statistics.total.mean[0]
+            return np.asarray(statistics.total.mean[0])
         mean = np.asarray(self.mean, np.float64)
         if mean.shape != (statistics.n_features,):
             raise ParameterError(
@@ -124,12 +133,16 @@ class NormalInverseWishart(Prior):
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
         d = statistics.n_features
+        # A covariance that all components share is one draw from the prior, also where it is written once for each.
+        times = statistics.n_components if structure.shared and structure.form is not TIED else 1
         if self.scale is None:
             total = statistics.total
-            unbiased = structure.covariances(total.scatter, np.maximum(total.mass - 1.0, 1.0), d)
-            if structure.form is DIAGONAL:  # mclust's default is round for diagonal structures too
-                unbiased = np.full_like(unbiased, unbiased.mean())
-            return np.asarray(unbiased / statistics.n_components ** (2.0 / d))
+            if structure is EII:  # mclust's default: its EM never reads the scale
+                return np.zeros(1)
+            unbiased = total.scatter / max(float(total.mass[0]) - 1.0, 1.0)
+            if structure.orientation == "I":  # mclust's default is round for diagonal structures too
+                unbiased = np.full_like(unbiased, structure.form.trace(unbiased) / d)
+            return np.asarray(unbiased / statistics.n_components ** (2.0 / d) / times)
         scale, sound = np.asarray(self.scale, np.float64), False
         if scale.shape == (d, d):
             rounding = 1e-8 * np.abs(scale).max()
@@ -138,22 +151,29 @@ class NormalInverseWishart(Prior):
             raise ParameterError(
                 f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues"
             )
-        return structure.form.compress(scale[None])
+        return structure.form.compress(scale[None]) / times
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
-        d = statistics.n_features
+        d, n_components = statistics.n_features, statistics.n_components
         freedom = d + 2.0 if self.degrees_of_freedom is None else float(self.degrees_of_freedom)
         if not freedom > d - 1:
             raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
-        if structure.form is DIAGONAL:
-            covariance = freedom + 2.0
-        elif structure.form is SPHERICAL:
-            covariance = (freedom + 2.0) / d
-        else:
-            covariance = freedom + d + 1.0
+        covariance = freedom + (2.0 if structure.orientation == "I" else d + 1.0)
+        if structure.form is SPHERICAL:
+            covariance /= d
         mean = 1.0 if self.mean_strength > 0 else 0.0
-        return np.asarray(mean + covariance / (statistics.n_components if structure.shared else 1))
+        if structure is VEI:  # a volume is one draw, and so is a mean
+            divisor = (mean + covariance) / d
+        elif structure is EVI:  # the volume is one draw for all
+            divisor = (mean + covariance - 1.0) / n_components
+        elif structure is EEV:
+            divisor = (mean + covariance) / n_components
+        elif structure is VEV:
+            divisor = _NOTHING
+        else:
+            divisor = mean + covariance / (n_components if structure.shared else 1)
+        return np.asarray(divisor)
 
 
 def as_prior(prior: object) -> Prior | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from gmix.covariance.diagonal import VVI
-from gmix.covariance.ellipsoidal import EEE, VVV
+from gmix.covariance.diagonal import EEI, EVI, VEI, VVI
+from gmix.covariance.ellipsoidal import EEE, EEV, EVE, EVV, VEE, VEV, VVE, VVV
 from gmix.covariance.form import DIAGONAL, FORMS, FULL, SPHERICAL, TIED, Form
-from gmix.covariance.spherical import VII
+from gmix.covariance.spherical import EII, VII
 from gmix.covariance.structure import Structure
 from gmix.errors import ParameterError, nearest
 
 __all__ = [
-    "DIAGONAL", "DIRECT", "EEE", "FORMS", "FULL", "SPHERICAL", "STRUCTURES", "TIED", "VII", "VVI", "VVV",
-    "Form", "Structure", "structure",
+    "DIAGONAL", "DIRECT", "EEE", "EEI", "EEV", "EII", "EVE", "EVI", "EVV", "FORMS", "FULL", "SPHERICAL", "STRUCTURES",
+    "SWEEP", "TIED", "VEE", "VEI", "VEV", "VII", "VVE", "VVI", "VVV", "Form", "Structure", "of_parts", "structure",
 ]  # fmt: skip
 
 DIRECT: tuple[Structure, ...] = (VII, VVI, EEE, VVV)  # those read from the scatter by one division
-STRUCTURES: tuple[Structure, ...] = (VII, VVI, EEE, VVV)  # from the poorest to the richest
+SWEEP: tuple[Structure, ...] = DIRECT  # what "auto" chooses from: few enough to try them all on every table
+# From the poorest to the richest: each comes after those within it.
+STRUCTURES: tuple[Structure, ...] = (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV)
 _UNIVARIATE = {"E": EEE, "V": VVV}
 
 
@@ -39,3 +41,17 @@ def structure(name: str | Structure) -> Structure:
         remedy = nearest(name, known) or nearest(name.lower(), known) or nearest(name.upper(), known)
         raise ParameterError(f"covariance {name!r} is not a structure{remedy}; known are {', '.join(known)}")
     raise ParameterError(f"covariance must be a name such as 'full' or 'VVV', not {name!r}")
+
+
+def of_parts(whole: Structure) -> Structure:
+    """The poorest structure that marginals and conditionals of a mixture of this structure are sure to have.
+
+    Parts of proportional ellipsoids are proportional; parts of ellipsoids of one volume, shape or orientation share
+    none of these.
+
+    >>> of_parts(EEE), of_parts(EVI), of_parts(VEV)
+    (EEE, VVI, VVV)
+    """
+    if whole.shape == "I" or (whole.shape == "E" and whole.orientation != "V"):
+        return whole
+    return VVI if whole.orientation == "I" else VVV

@@ -7,22 +7,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.covariance.axes import variances
 from gmix.covariance.form import DIAGONAL
 from gmix.covariance.structure import Structure
 
-__all__ = ["VVI"]
+__all__ = ["EEI", "EVI", "VEI", "VVI"]
+
+Array = NDArray[np.float64]
 
 
-class _VVI(Structure):
-    code, name, form, shared = "VVI", "diag", DIAGONAL, False
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features
-
-    def covariances(
-        self, scatter: NDArray[np.float64], divisor: NDArray[np.float64], n_features: int
-    ) -> NDArray[np.float64]:
-        return np.asarray(scatter / divisor[:, None])
+class _Diagonal(Structure):
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        return variances(self.volume, self.shape, scatter, divisor)
 
 
-VVI: Final[Structure] = _VVI()
+EEI: Final[Structure] = _Diagonal("EEI", DIAGONAL)
+VEI: Final[Structure] = _Diagonal("VEI", DIAGONAL)
+EVI: Final[Structure] = _Diagonal("EVI", DIAGONAL)
+VVI: Final[Structure] = _Diagonal("VVI", DIAGONAL, "diag")

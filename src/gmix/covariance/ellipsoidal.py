@@ -7,35 +7,92 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.covariance.axes import log_volumes, variances
 from gmix.covariance.form import FULL, TIED
+from gmix.covariance.orientation import common_axes
 from gmix.covariance.structure import Structure
 
-__all__ = ["EEE", "VVV"]
+__all__ = ["EEE", "EEV", "EVE", "EVV", "VEE", "VEV", "VVE", "VVV"]
+
+Array = NDArray[np.float64]
+_DEFINITE = 1e-14  # of the largest eigenvalue; smaller ones are rounding, and raised to it
 
 
-class _VVV(Structure):
-    code, name, form, shared = "VVV", "full", FULL, False
+class _Tied(Structure):
+    """One ellipsoid."""
 
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features * (n_features + 1) // 2
-
-    def covariances(
-        self, scatter: NDArray[np.float64], divisor: NDArray[np.float64], n_features: int
-    ) -> NDArray[np.float64]:
-        return np.asarray(scatter / divisor[:, None, None])
-
-
-class _EEE(Structure):
-    code, name, form, shared = "EEE", "tied", TIED, True
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_features * (n_features + 1) // 2
-
-    def covariances(
-        self, scatter: NDArray[np.float64], divisor: NDArray[np.float64], n_features: int
-    ) -> NDArray[np.float64]:
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         return np.asarray(scatter / divisor.sum())
 
 
-VVV: Final[Structure] = _VVV()
-EEE: Final[Structure] = _EEE()
+class _Free(Structure):
+    """Ellipsoids that have nothing in common."""
+
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        return np.asarray(scatter / divisor[:, None, None])
+
+
+class _Proportional(Structure):
+    """One ellipsoid in several sizes."""
+
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        scatter, scale = _standardize(scatter)
+        values, axes = _axes(scatter)
+        scatter = _matrices(values, axes)
+        log_volume = log_volumes(scatter, divisor)
+        common = np.tensordot(np.exp(-log_volume), scatter, 1) / divisor.sum()
+        return np.asarray(np.exp(log_volume)[:, None, None] * common * scale)
+
+
+class _Turned(Structure):
+    """Every component has axes of its own: those of its scatter, paired from the shortest to the longest."""
+
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        values, axes = _axes(scatter)
+        return _matrices(variances(self.volume, self.shape, values, divisor), axes)
+
+
+class _Sized(Structure):
+    """Ellipsoids of one volume: each component's own, shrunk or blown up."""
+
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        scatter, scale = _standardize(scatter)  # all determinants change alike, so the answer is the same
+        values, axes = _axes(scatter)
+        return np.asarray(_matrices(variances(self.volume, self.shape, values, divisor), axes) * scale)
+
+
+class _Parallel(Structure):
+    """All components have the same axes, along which each has a shape of its own."""
+
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        axes = common_axes(scatter, divisor, self.volume)
+        along = np.einsum("ij,kil,lj->kj", axes, scatter, axes)
+        return _matrices(variances(self.volume, self.shape, along, divisor), axes)
+
+
+def _standardize(scatter: Array) -> tuple[Array, Array]:
+    """Scatter ``(K, D, D)`` in units in which its sum has ones on the diagonal, and what turns it back."""
+    deviation = np.sqrt(np.diagonal(scatter, axis1=1, axis2=2).sum(0))
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    return scatter / deviation / deviation[:, None], deviation * deviation[:, None]
+
+
+def _axes(scatter: Array) -> tuple[Array, Array]:
+    """The scatter ``(K, D)`` along each component's own axes, rising, and the axes: the columns of ``(K, D, D)``."""
+    values, vectors = np.linalg.eigh(scatter)
+    return np.maximum(values, _DEFINITE * values[:, -1:]), vectors
+
+
+def _matrices(values: Array, axes: Array) -> Array:
+    """The matrices ``(K, D, D)`` that have these values along these axes."""
+    return np.asarray((axes * values[:, None, :]) @ axes.mT)
+
+
+EEE: Final[Structure] = _Tied("EEE", TIED, "tied")
+VEE: Final[Structure] = _Proportional("VEE", FULL)
+EVE: Final[Structure] = _Parallel("EVE", FULL)
+VVE: Final[Structure] = _Parallel("VVE", FULL)
+EEV: Final[Structure] = _Turned("EEV", FULL)
+VEV: Final[Structure] = _Turned("VEV", FULL)
+EVV: Final[Structure] = _Sized("EVV", FULL)
+VVV: Final[Structure] = _Free("VVV", FULL, "full")

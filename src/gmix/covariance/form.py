@@ -55,7 +55,7 @@ class Form(ABC):
 
     @abstractmethod
     def factor(self, compact: Array) -> Array:
-        """The lower Cholesky factors ``L`` with ``L L' = covariance``. Raises ``LinAlgError`` if one is not definite."""
+        """The lower Cholesky factors ``L`` with ``L L' = covariance``; ``LinAlgError`` if one is not definite."""
 
     @abstractmethod
     def whitener(self, factor: Array) -> Array:
@@ -303,7 +303,7 @@ class _Spherical(_Diagonal):
         return np.asarray(compact / floor[0])
 
     def lift(self, compact: Array, floor: Array) -> Array:
-        return np.maximum(compact, floor[0])
+        return np.asarray(np.maximum(compact, floor[0]))
 
 
 FULL, TIED, DIAGONAL, SPHERICAL = _Full(), _Tied(), _Diagonal(), _Spherical()

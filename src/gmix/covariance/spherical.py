@@ -10,19 +10,17 @@ from numpy.typing import NDArray
 from gmix.covariance.form import SPHERICAL
 from gmix.covariance.structure import Structure
 
-__all__ = ["VII"]
+__all__ = ["EII", "VII"]
+
+Array = NDArray[np.float64]
 
 
-class _VII(Structure):
-    code, name, form, shared = "VII", "spherical", SPHERICAL, False
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components
-
-    def covariances(
-        self, scatter: NDArray[np.float64], divisor: NDArray[np.float64], n_features: int
-    ) -> NDArray[np.float64]:
+class _Spherical(Structure):
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        if self.volume == "E":
+            return np.full(len(scatter), scatter.sum() / (n_features * divisor.sum()))
         return np.asarray(scatter / (n_features * divisor))
 
 
-VII: Final[Structure] = _VII()
+EII: Final[Structure] = _Spherical("EII", SPHERICAL)
+VII: Final[Structure] = _Spherical("VII", SPHERICAL, "spherical")

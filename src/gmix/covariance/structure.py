@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance.form import Form
+from gmix.covariance.form import FULL, Form
 
 __all__ = ["Structure"]
 
 Array = NDArray[np.float64]
+_SHADOW = 1e-12  # rows; a component of no weight counts as this many
 
 
 class Structure(ABC):
-    """What the K covariances of a mixture have in common.
+    r"""What the K covariances of a mixture have in common.
 
-    A structure is stateless. It is named by mclust's three letters for volume, shape and orientation, each equal
-    (``E``) over the components, variable (``V``) or that of the identity (``I``); see Celeux & Govaert (1995),
-    *Pattern Recognition* 28:781, table 1.
+    .. math:: \Sigma_k = \lambda_k \, D_k A_k D_k^\top, \qquad |A_k| = 1
+
+    with a volume :math:`\lambda_k`, a shape :math:`A_k` (diagonal) and an orientation :math:`D_k` (orthogonal). A
+    structure is stateless and named by mclust's three letters for these three, each equal (``E``) over the components,
+    variable (``V``) or that of the identity (``I``); see Celeux & Govaert (1995), *Pattern Recognition* 28:781,
+    table 1.
 
     # Implementation
-    Give `code`, `name`, `form` and `shared`, and write `n_covariance_parameters` and `covariances`.
+    Write `covariances`; all else follows from the letters.
     """
 
-    code: ClassVar[str]
-    name: ClassVar[str]  # scikit-learn's word, where it has one
-    form: ClassVar[Form]
-    shared: ClassVar[bool]  # one covariance for all components
+    def __init__(self, code: str, form: Form, name: str | None = None) -> None:
+        self.code = code
+        self.form = form
+        self.name = name or code  # scikit-learn's word, where it has one
+        self.volume, self.shape, self.orientation = code[0], code[1], code[2]
 
     def __repr__(self) -> str:
         return self.code
@@ -37,16 +41,39 @@ class Structure(ABC):
     def __reduce__(self) -> str:  # a copy or a pickle is the one object itself
         return self.code
 
-    @abstractmethod
+    @property
+    def shared(self) -> bool:
+        """One covariance for all components, whether or not its form writes it K times."""
+        return "V" not in self.code
+
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         """How many free parameters the K covariances spend."""
+        times = {"I": 0, "E": 1, "V": n_components}
+        turns = n_features * (n_features - 1) // 2
+        return times[self.volume] + times[self.shape] * (n_features - 1) + times[self.orientation] * turns
 
     @abstractmethod
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        """The likeliest covariances, compact, given scatter about the means (in `form`) and its divisors ``(K,)``.
+        r"""The likeliest covariances, compact, given scatter about the means (in `form`) and its divisors ``(K,)``.
 
-        The divisors are the components' masses, plus what a prior adds to them.
+        They minimize, among all that the structure allows,
+
+        .. math:: \sum_k n_k \log|\Sigma_k| + \mathrm{tr}(\Sigma_k^{-1} W_k)
+
+        The divisors :math:`n_k` are the components' masses, plus what a prior adds to them; all are above zero.
         """
+
+    def nearest(self, weights: Array, covariances: Array) -> Array:
+        """The covariances of this structure, compact, nearest to given ones ``(K, D, D)`` in Kullback's sense.
+
+        They are what an M-step would make of any number of rows drawn from the given ones.
+        """
+        n_components, n_features = covariances.shape[:2]
+        share = np.maximum(weights, _SHADOW)
+        # The columns of a Cholesky factor are points whose scatter is the covariance itself.
+        points = FULL.factor(covariances).mT
+        mass = np.broadcast_to(share[:, None], (n_components, n_features))
+        return self.covariances(self.form.scatter(mass, points), share, n_features)
 
     def within(self, other: Structure) -> bool:
         """Is every mixture of this structure also one of the other's? Identity < equal < variable, letter by letter."""

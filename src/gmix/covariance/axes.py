@@ -1,0 +1,79 @@
+"""Volume and shape, once the axes are known: what diagonal and ellipsoidal structures have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["log_volumes", "variances"]
+
+Array = NDArray[np.float64]
+
+_EQUAL = 1e-13  # relative; volumes that change by less have converged
+_STEPS = 200
+_NOISE = 1e-14  # nats a row; what is minimized is known no better
+_LONGEST = 4.0  # natural logarithms of a volume; a longer Newton step is cut
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
+    r"""The likeliest variances ``(K, D)`` along axes along which the scatter is ``(K, D)``.
+
+    Volume and shape are each equal (``"E"``) over the components or variable (``"V"``). Celeux & Govaert (1995),
+    sections 3.2 and 3.3; where the volume varies and the shape does not, by Newton's method (`log_volumes`).
+    """
+    if (volume, shape) == ("V", "V"):
+        return np.asarray(scatter / divisor[:, None])
+    if (volume, shape) == ("E", "E"):
+        return np.broadcast_to(scatter.sum(0) / divisor.sum(), scatter.shape)
+    scatter = np.maximum(scatter, _TINY)
+    if volume == "E":
+        root = np.exp(np.log(scatter).mean(1))  # the D-th root of the determinant
+        return np.asarray(scatter * (root.sum() / divisor.sum() / root)[:, None])
+    scale = scatter.sum(0)
+    log_volume = log_volumes((scatter / scale)[:, None, :] * np.eye(len(scale)), divisor)
+    common = np.exp(-log_volume) @ scatter / divisor.sum()
+    return np.asarray(np.exp(log_volume)[:, None] * common)
+
+
+def log_volumes(scatter: Array, divisor: Array) -> Array:
+    r"""The logarithms ``(K,)`` of the volumes of proportional covariances, up to a common constant.
+
+    With :math:`\Sigma_k = e^{l_k} C` and the best :math:`C = \sum_k e^{-l_k} W_k / n`, what is left to minimize,
+
+    .. math:: D \sum_k n_k l_k + n \log\Big|\sum_k e^{-l_k} W_k\Big|
+
+    is convex in :math:`l`. Each step is Newton's if that goes down, else the one of Celeux & Govaert (1995), section
+    3.2.2, which always does: :math:`e^{l_k} = \mathrm{tr}(W_k C^{-1}) / (D n_k)`. So the optimum is *the* optimum.
+    """
+    n_components, n_features = scatter.shape[:2]
+    share = divisor / divisor.sum()
+    root = np.sqrt(share)
+
+    def look(log_volume: Array) -> tuple[float, Array, Array]:
+        """What is minimized, per row; the factors that Celeux & Govaert's step multiplies by; the Hessian."""
+        parts = np.exp(-log_volume)[:, None, None] * scatter
+        factor = np.linalg.cholesky(parts.sum(0))
+        inverse = np.linalg.inv(factor)
+        parts = (inverse @ parts @ inverse.T).reshape(n_components, -1)
+        trace = np.maximum(parts[:, :: n_features + 1].sum(1), _TINY)
+        value = n_features * float(share @ log_volume) + 2.0 * float(np.log(np.diagonal(factor)).sum())
+        return value, trace / (n_features * share), (np.diag(trace) - parts @ parts.T) / root / root[:, None]
+
+    here = np.zeros(n_components)
+    value, factor, curvature = look(here)
+    here += np.log(factor)
+    value, factor, curvature = look(here)
+    for _ in range(_STEPS):
+        if np.abs(factor - 1.0).max() < _EQUAL:
+            break
+        fixed = here + np.log(factor)
+        # All volumes may grow together, and nothing changes: that direction is taken out.
+        step = np.linalg.solve(curvature + np.outer(root, root), n_features * root * (factor - 1.0)) / root
+        longest = np.abs(step).max()
+        there = here + step * min(1.0, _LONGEST / longest) if np.isfinite(longest) else fixed
+        seen = look(there)
+        if not seen[0] <= value + _NOISE * n_features:
+            there, seen = fixed, look(fixed)
+        here, (value, factor, curvature) = there, seen
+    return here

@@ -1,0 +1,147 @@
+"""The orientation that ellipsoids of different shapes have in common: the hard part of EVE and VVE."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["common_axes"]
+
+Array = NDArray[np.float64]
+
+_STEPS = 300
+_GAIN = 1e-24  # nats a row that a step still promises; an angle of about 1e-12
+_NOISE = 1e-14  # nats a row; what is minimized is known no better
+_DEFINITE = 1e-30  # of the largest; no scatter along an axis counts as less
+_TURN = 0.5  # radians; a longer Newton step is cut
+_PAIRS = 300  # of axes, and up to here all curvature is used; beyond, that of each pair alone
+
+
+def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
+    r"""The orthogonal matrix ``(D, D)`` whose columns are the likeliest common axes of the scatter ``(K, D, D)``.
+
+    With the best volumes and shapes for given axes, and :math:`v_{kd}` the scatter of component k along axis d, what is
+    left to minimize is
+
+    .. math:: \sum_k n_k \sum_d \log v_{kd} \quad \text{(VVE)}, \qquad
+              n D \log \sum_k \prod_d v_{kd}^{1/D} \quad \text{(EVE)}
+
+    Flury & Gautschi (1986), *SIAM Journal on Scientific and Statistical Computing* 7:169, and Browne & McNicholas
+    (2014), *Advances in Data Analysis and Classification* 8:217, descend by rotations and by majorization; here it is
+    Newton's method on the rotations, and where that would not descend, a step down the majorizing function, which
+    always can. No step goes up.
+
+    There may be several optima. The climb starts from the eigenvectors of the summed scatter and from those of each
+    component's own, all at once, and the best of what they reach is returned: so the answer depends on nothing but the
+    scatter, and turns with it.
+    """
+    if scatter.shape[-1] == 1:
+        return np.ones((1, 1))
+    scatter = scatter / np.trace(scatter, axis1=1, axis2=2).max()
+    problem = _Problem(scatter, divisor / divisor.sum(), volume)
+    axes = np.linalg.eigh(np.concatenate([scatter.sum(0, keepdims=True), scatter]))[1]
+    value = problem.value(problem.turned(axes))
+    for _ in range(_STEPS):
+        step, promised = problem.step(axes)
+        going = promised > _GAIN
+        if not going.any():
+            break
+        length = going / np.maximum(1.0, np.abs(step).max(1) / _TURN)
+        for _ in range(40):
+            there = _turn(axes, step * length[:, None], problem.pairs)
+            reached = problem.value(problem.turned(there))
+            worse = going & ~(reached <= value + _NOISE)
+            if not worse.any():
+                break
+            length[worse] /= 4.0
+        stay = worse | ~going
+        axes = np.where(stay[:, None, None], axes, there)
+        value = np.where(stay, value, reached)
+    return np.asarray(axes[int(value.argmin())])
+
+
+class _Problem:
+    """What is minimized, over several sets of axes ``(S, D, D)`` at once."""
+
+    def __init__(self, scatter: Array, share: Array, volume: str) -> None:
+        self.scatter, self.share, self.volume = scatter, share, volume
+        self.n_features = scatter.shape[-1]
+        self.pairs = np.triu_indices(self.n_features, 1)
+
+    def turned(self, axes: Array) -> Array:
+        """The scatter ``(S, K, D, D)`` in the coordinates of each set of axes."""
+        return np.asarray(axes.mT[:, None] @ self.scatter @ axes[:, None])
+
+    def along(self, turned: Array) -> Array:
+        along = np.diagonal(turned, axis1=2, axis2=3)
+        return np.asarray(np.maximum(along, _DEFINITE * along.max()))
+
+    def value(self, turned: Array) -> Array:
+        """What is minimized ``(S,)``, in twice nats a row."""
+        logs = np.log(self.along(turned)).sum(2)
+        if self.volume == "V":
+            return np.asarray(logs @ self.share)
+        top = logs.max(1)
+        return np.asarray(top + self.n_features * np.log(np.exp((logs - top[:, None]) / self.n_features).sum(1)))
+
+    def step(self, axes: Array) -> tuple[Array, Array]:
+        """The angles ``(S, P)`` to turn each pair of axes by, and the gain that they promise."""
+        turned = self.turned(axes)
+        along, (i, j) = self.along(turned), self.pairs
+        share = np.broadcast_to(self.share, along.shape[:2])
+        if self.volume == "E":
+            logs = np.log(along).mean(2)
+            root = np.exp(logs - logs.max(1, keepdims=True))
+            share = root / root.sum(1, keepdims=True)
+        pull = share[..., None] / along  # (S, K, D): how what is minimized rises with the scatter along each axis
+        across = turned[:, :, i, j]  # (S, K, P)
+        slope = 2.0 * (across * (pull[:, :, i] - pull[:, :, j])).sum(1)
+        # The majorizing function is linear in the scatter along the axes: its curvature is never negative.
+        majorant = 2.0 * ((pull[:, :, i] - pull[:, :, j]) * (along[:, :, j] - along[:, :, i])).sum(1)
+        if len(i) > _PAIRS:
+            step = -slope / np.maximum(majorant, 1e-300)
+        else:
+            # In units in which the majorizing function is round; where the curvature is negative, its size counts.
+            root = np.sqrt(np.maximum(majorant, 1e-6 * majorant.max(1, keepdims=True) + 1e-300))
+            curvature = self._curvature(turned, along, pull, across, share) / root[:, :, None] / root[:, None]
+            values, vectors = np.linalg.eigh(curvature)
+            inward = (vectors.mT @ (slope / root)[..., None])[..., 0] / np.maximum(np.abs(values), 1e-3)
+            step = -(vectors @ inward[..., None])[..., 0] / root
+        return step, -(step * slope).sum(1)
+
+    def _curvature(self, turned: Array, along: Array, pull: Array, across: Array, share: Array) -> Array:
+        sets, n_components, n_features = along.shape
+        i, j = self.pairs
+        # Second order of the scatter along the axes, weighted by the pull: one quadratic form for each row of the turn.
+        rows = (pull.mT @ turned.reshape(sets, n_components, -1)).reshape(sets, n_features, n_features, n_features)
+        own = np.einsum("siij->sij", rows)
+        rows = 2.0 * (rows - (own + own.mT)[:, None] / 2.0)
+        a, b, c, d = i[:, None], j[:, None], i[None], j[None]
+        curvature = (
+            (a == c) * rows[:, a, b, d]
+            + (b == d) * rows[:, b, a, c]
+            - (a == d) * rows[:, a, b, c]
+            - (b == c) * rows[:, b, a, d]
+        )
+        # First order, twice: how fast the logarithm of the scatter along each axis changes with each angle.
+        speed = np.zeros((sets, n_components, n_features, len(i)))
+        pair = np.arange(len(i))
+        speed[:, :, i, pair] = 2.0 * across / along[:, :, i]
+        speed[:, :, j, pair] = -2.0 * across / along[:, :, j]
+        weighted = (speed * share[..., None, None]).reshape(sets, -1, len(i))
+        curvature -= weighted.mT @ speed.reshape(sets, -1, len(i))
+        if self.volume == "E":
+            mean = speed.mean(2)
+            centre = np.einsum("sk,skp->sp", share, mean)
+            spread = np.einsum("sk,skp,skq->spq", share, mean, mean) - centre[:, :, None] * centre[:, None]
+            curvature += n_features * spread
+        return np.asarray(curvature)
+
+
+def _turn(axes: Array, angles: Array, pairs: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Array:
+    """Turn each set of axes by small angles ``(S, P)``, one a pair, staying orthogonal (Cayley's transform)."""
+    i, j = pairs
+    half = np.zeros_like(axes)
+    half[:, j, i], half[:, i, j] = angles / 2.0, -angles / 2.0
+    one = np.eye(axes.shape[-1])
+    return np.asarray(axes @ np.linalg.solve(one - half, one + half))
