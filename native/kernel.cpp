@@ -65,6 +65,7 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
     std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
     accumulate(mixture, plan, s, groups, weight != nullptr, sums);
   }
+  if (mixture.form == Form::kTied && *plan.pooled) unpool(mixture, plan, s.row, sums);
   if (all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, mixture.n_components) &&
       all_finite(sums.first, mixture.n_components * mixture.n_features) &&
       all_finite(sums.second, second_size(mixture)))

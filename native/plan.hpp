@@ -74,7 +74,8 @@ struct Plan {
   double* log_constants;  // (K)
   Split<T> means;         // (K, D); tied: whitened about the origin
   Split<T> origin;        // (D); tied: where the whitening starts from
-  T* whitener;  // full, tied: triangles in the order in which tiles read them; else (K, D)
+  T* whitener;   // full, tied: triangles in the order in which tiles read them; else (K, D)
+  bool* pooled;  // tied: whether second moments may be taken about the origin, losing no digit
 
   Plan(const Mixture& mixture, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
@@ -85,6 +86,7 @@ struct Plan {
     log_constants = arena.take<double>(k);
     means = {arena.take<T>(k * d), arena.take<T>(k * d)};
     origin = {arena.take<T>(d), arena.take<T>(d)};
+    pooled = arena.take<bool>(1);
     whitener = arena.take<T>(full ? k * d * (d + 1) / 2 : k * d + d * (d + 1) / 2);
   }
 };
@@ -163,6 +165,11 @@ void make_plan(const Mixture& mixture, const Plan<T>& plan) {
         }
         plan.means.set(c * d + i, whitened);
       }
+    // About the origin, a second moment of order one comes from a difference of terms as large as
+    // the square of the farthest mean.
+    const double far = sizeof(T) == sizeof(double) ? 30.0 : 4.0;
+    *plan.pooled = std::all_of(plan.means.high, plan.means.high + k * d,
+                               [far](T mean) { return -far < mean && mean < far; });
     pack_triangle(mixture.whitener, d, plan.whitener);
     return;
   }
