@@ -56,8 +56,8 @@ void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size
 }
 
 // R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
-// residuals of its own features on the way, and leaves them for the tiles below.
-template <typename T, int R, int V>
+// residuals of its own features on the way, and leaves them for the tiles below, if there are some.
+template <typename T, int R, int V, bool Leave>
 inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
                         std::size_t before, const T*& w, T* const (&z)[V],
                         Vector<T> (&quadratic)[V]) {
@@ -84,7 +84,7 @@ inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residu
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
       r[v] = residual<T>(load(x[v] + (before + j) * lanes), middle);
-      store(residuals + (j * V + v) * lanes, r[v]);
+      if constexpr (Leave) store(residuals + (j * V + v) * lanes, r[v]);
     }
 #pragma GCC unroll 8
     for (int i = j; i < R; ++i) {
@@ -116,9 +116,15 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
     T* const to[2] = {z, z + group};
     Vector<T> squares[2] = {};
     const T* w = whitener;
-    whiten_tile<T, R, 2>(from, centre, residuals, 0, w, to, squares);
-    for (std::size_t before = R; before < d; before += kTile)
-      whiten_tile<T, kTile, 2>(from, centre, residuals, before, w, to, squares);
+    if (d == R) {
+      whiten_tile<T, R, 2, false>(from, centre, residuals, 0, w, to, squares);
+    } else {
+      whiten_tile<T, R, 2, true>(from, centre, residuals, 0, w, to, squares);
+      std::size_t before = R;
+      for (; before + kTile < d; before += kTile)
+        whiten_tile<T, kTile, 2, true>(from, centre, residuals, before, w, to, squares);
+      whiten_tile<T, kTile, 2, false>(from, centre, residuals, before, w, to, squares);
+    }
     store(joint, constant - squares[0] * T(0.5));
     store(joint + step, constant - squares[1] * T(0.5));
   }
