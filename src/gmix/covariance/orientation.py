@@ -10,11 +10,13 @@ __all__ = ["common_axes"]
 Array = NDArray[np.float64]
 
 _STEPS = 300
-_GAIN = 1e-24  # nats a row that a step still promises; an angle of about 1e-12
+_GAIN = 1e-24  # nats a row; a step that promised no more was the last, or where all curvature is used, the root of it
+_EASY = 12  # steps down the majorizing function before all curvature is used
 _NOISE = 1e-14  # nats a row; what is minimized is known no better
 _DEFINITE = 1e-30  # of the largest; no scatter along an axis counts as less
+_CUTS = 12  # of a step in four that would go up
 _TURN = 0.5  # radians; a longer Newton step is cut
-_PAIRS = 300  # of axes, and up to here all curvature is used; beyond, that of each pair alone
+_PAIRS = 66  # of axes: beyond 12 features all curvature would cost too much
 
 
 def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
@@ -27,9 +29,9 @@ def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
               n D \log \sum_k \prod_d v_{kd}^{1/D} \quad \text{(EVE)}
 
     Flury & Gautschi (1986), *SIAM Journal on Scientific and Statistical Computing* 7:169, and Browne & McNicholas
-    (2014), *Advances in Data Analysis and Classification* 8:217, descend by rotations and by majorization; here it is
-    Newton's method on the rotations, and where that would not descend, a step down the majorizing function, which
-    always can. No step goes up.
+    (2014), *Advances in Data Analysis and Classification* 8:217, descend by rotations and by majorization. Here all
+    pairs of axes turn at once, first down a majorizing function (linear in the scatter along the axes), which settles
+    components that nearly share their axes, then by Newton's method on the rotations. No step goes up.
 
     There may be several optima. The climb starts from the eigenvectors of the summed scatter and from those of each
     component's own, all at once, and the best of what they reach is returned: so the answer depends on nothing but the
@@ -41,22 +43,24 @@ def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
     problem = _Problem(scatter, divisor / divisor.sum(), volume)
     axes = np.linalg.eigh(np.concatenate([scatter.sum(0, keepdims=True), scatter]))[1]
     value = problem.value(problem.turned(axes))
-    for _ in range(_STEPS):
-        step, promised = problem.step(axes)
-        going = promised > _GAIN
-        if not going.any():
-            break
-        length = going / np.maximum(1.0, np.abs(step).max(1) / _TURN)
-        for _ in range(40):
-            there = _turn(axes, step * length[:, None], problem.pairs)
+    going = np.arange(len(axes))  # which still climb
+    for count in range(_STEPS):
+        here, before = axes[going], value[going]
+        curved = count >= _EASY and len(problem.pairs[0]) <= _PAIRS
+        step, promised = problem.step(here, curved)
+        length = 1.0 / np.maximum(1.0, np.abs(step).max(1) / _TURN)
+        for _ in range(_CUTS):
+            there = _turn(here, step * length[:, None], problem.pairs)
             reached = problem.value(problem.turned(there))
-            worse = going & ~(reached <= value + _NOISE)
+            worse = ~(reached <= before + _NOISE)
             if not worse.any():
                 break
             length[worse] /= 4.0
-        stay = worse | ~going
-        axes = np.where(stay[:, None, None], axes, there)
-        value = np.where(stay, value, reached)
+        better = ~worse
+        axes[going[better]], value[going[better]] = there[better], reached[better]
+        going = going[better & (promised > (_GAIN**0.5 if curved else _GAIN))]
+        if not len(going):
+            break
     return np.asarray(axes[int(value.argmin())])
 
 
@@ -84,8 +88,11 @@ class _Problem:
         top = logs.max(1)
         return np.asarray(top + self.n_features * np.log(np.exp((logs - top[:, None]) / self.n_features).sum(1)))
 
-    def step(self, axes: Array) -> tuple[Array, Array]:
-        """The angles ``(S, P)`` to turn each pair of axes by, and the gain that they promise."""
+    def step(self, axes: Array, curved: bool) -> tuple[Array, Array]:
+        """The angles ``(S, P)`` to turn each pair of axes by, and the gain that they promise.
+
+        They are Newton's if `curved`, else those of the majorizing function with the curvature of each pair alone.
+        """
         turned = self.turned(axes)
         along, (i, j) = self.along(turned), self.pairs
         share = np.broadcast_to(self.share, along.shape[:2])
@@ -98,7 +105,7 @@ class _Problem:
         slope = 2.0 * (across * (pull[:, :, i] - pull[:, :, j])).sum(1)
         # The majorizing function is linear in the scatter along the axes: its curvature is never negative.
         majorant = 2.0 * ((pull[:, :, i] - pull[:, :, j]) * (along[:, :, j] - along[:, :, i])).sum(1)
-        if len(i) > _PAIRS:
+        if not curved:
             step = -slope / np.maximum(majorant, 1e-300)
         else:
             # In units in which the majorizing function is round; where the curvature is negative, its size counts.

@@ -1,0 +1,202 @@
+"""The fourteen structures: how much they spend, how they nest, and that each M-step is the best there is."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gmix
+from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
+from gmix.covariance import STRUCTURES, Structure, of_parts, structure
+
+Array = NDArray[np.float64]
+each_structure = pytest.mark.parametrize("s", STRUCTURES, ids=repr)
+PAIRS = [(a, b) for a in STRUCTURES for b in STRUCTURES if a is not b and a.within(b)]
+
+# nMclustParams(code, d, G) of mclust 6 without the K - 1 weights and K * D means, for (K, D) as in the head.
+COUNTS = """
+      (1,2) (3,4) (9,5)
+EII   1     1     1
+VII   1     3     9
+EEI   2     4     5
+VEI   2     6     13
+EVI   2     10    37
+VVI   2     12    45
+EEE   3     10    15
+VEE   3     12    23
+EVE   3     16    47
+VVE   3     18    55
+EEV   3     22    95
+VEV   3     24    103
+EVV   3     28    127
+VVV   3     30    135
+"""
+
+
+def statistics(s: Structure, points: Array, labels: Array, weight: Array | None = None) -> SufficientStatistics:
+    share = 0.8 * np.eye(3)[labels] + 0.2 / 3
+    return SufficientStatistics.from_responsibilities(s.form, points, share, weight)
+
+
+def expected(s: Structure, scatter: Array, divisor: Array, dense: Array) -> float:
+    """What an M-step maximizes, up to a constant: the expected log-likelihood of the covariances."""
+    factor = s.form.factor(s.form.compress(dense))
+    k, d = dense.shape[:2]
+    log_determinant = np.linalg.slogdet(dense).logabsdet
+    return -0.5 * float(divisor @ log_determinant) - 0.5 * s.form.trace(
+        s.form.congruence(s.form.whitener(factor), np.broadcast_to(scatter, s.form.shape(k, d)))
+    )
+
+
+def parts(dense: Array) -> tuple[Array, Array, Array]:
+    """Volumes (K,), shapes (K, D) and orientations (K, D, D)."""
+    values, axes = np.linalg.eigh(dense)
+    volume = np.exp(np.log(values).mean(1))
+    return volume, values / volume[:, None], axes
+
+
+def disturbed(s: Structure, dense: Array, size: float, rng: np.random.Generator) -> Array:
+    """Covariances of the same structure near these."""
+    k, d = dense.shape[:2]
+
+    def draws(letter: str, *shape: int) -> Array:
+        drawn = rng.standard_normal((k, *shape)) if letter == "V" else np.array([rng.standard_normal(shape)] * k)
+        return np.zeros_like(drawn) if letter == "I" else size * drawn
+
+    volume, shape, turn = draws(s.volume), draws(s.shape, d), draws(s.orientation, d, d)
+    shape -= shape.mean(1, keepdims=True)
+    # Axes that all share are those of any one component; with them all the others are diagonal too.
+    axes = np.broadcast_to(np.eye(d), dense.shape) if s.orientation == "I" else np.linalg.eigh(dense)[1]
+    if s.orientation == "E":
+        widest = np.argmax([np.diff(np.log(np.linalg.eigvalsh(one))).min() for one in dense])
+        axes = np.broadcast_to(axes[widest], dense.shape)
+    values = np.einsum("kij,kil,klj->kj", axes, dense, axes) * np.exp(volume[:, None] + shape)
+    skew = turn - turn.mT
+    axes = axes @ np.linalg.solve(np.eye(d) - skew, np.eye(d) + skew)
+    return (axes * values[:, None]) @ axes.mT
+
+
+@pytest.mark.parametrize("row", COUNTS.split("\n")[2:-1])
+def test_they_spend_as_many_parameters_as_in_mclust(row: str) -> None:
+    code, *counts = row.split()
+    sizes = ((1, 2), (3, 4), (9, 5))
+    assert [structure(code).n_covariance_parameters(k, d) for k, d in sizes] == [int(count) for count in counts]
+    assert [structure(code).n_parameters(k, d) for k, d in sizes] == [
+        int(count) + k - 1 + k * d for count, (k, d) in zip(counts, sizes, strict=True)
+    ]
+
+
+def test_in_one_dimension_there_are_two() -> None:
+    assert [structure(code).n_parameters(4, 1) for code in ("E", "V")] == [3 + 4 + 1, 3 + 4 + 4]
+
+
+def test_the_familiar_names_are_the_same_objects() -> None:
+    for name, code in (("full", "VVV"), ("tied", "EEE"), ("diag", "VVI"), ("spherical", "VII")):
+        assert structure(name) is structure(code)
+        assert structure(code).name == name
+    assert {s.code for s in STRUCTURES if s.name == s.code} == {s.code for s in STRUCTURES} - {
+        "VVV", "EEE", "VVI", "VII"
+    }  # fmt: skip
+    assert all(copy.deepcopy(s) is s and pickle.loads(pickle.dumps(s)) is s for s in STRUCTURES)  # noqa: S301
+
+
+def test_the_registry_goes_from_the_poorest_to_the_richest() -> None:
+    for place, s in enumerate(STRUCTURES):
+        assert not any(s.within(poorer) for poorer in STRUCTURES[:place])
+
+
+@pytest.mark.parametrize(("poor", "rich"), PAIRS, ids=repr)
+def test_a_mixture_set_free_is_the_same_distribution(
+    points: Array, labels: Array, poor: Structure, rich: Structure
+) -> None:
+    assert poor.n_covariance_parameters(3, 3) <= rich.n_covariance_parameters(3, 3)
+    m = GaussianMixture.from_statistics(statistics(poor, points, labels), poor)
+    free = GaussianMixture(m.weights, m.means, m.covariances, rich)
+    np.testing.assert_allclose(free.log_density(points), m.log_density(points), rtol=1e-12)
+    # The richer structure holds it as it is: what it makes of rows drawn from it is itself.
+    near = rich.form.dense(rich.nearest(m.weights, m.covariances), 3, 3)
+    np.testing.assert_allclose(near, m.covariances, rtol=1e-9, atol=1e-9)
+
+
+@each_structure
+def test_the_letters_are_true(points: Array, labels: Array, s: Structure) -> None:
+    dense = GaussianMixture.from_statistics(statistics(s, points, labels), s).covariances
+    volume, shape, axes = parts(dense)
+    assert (s.volume == "E") == bool(np.ptp(np.log(volume)) < 1e-10)
+    assert (s.shape == "I") == bool(np.abs(np.log(shape)).max() < 1e-10)
+    diagonal = np.abs(dense * (1 - np.eye(3))).max() < 1e-10
+    assert (s.orientation == "I") == bool(diagonal)
+    if s.orientation == "E":  # matrices that share their axes commute
+        for one in dense:
+            np.testing.assert_allclose(one @ dense, dense @ one, atol=1e-10)
+    if s.shape == "E" and s.orientation == "I":
+        np.testing.assert_allclose(dense / volume[:, None, None], np.broadcast_to(dense[0] / volume[0], dense.shape))
+    elif s.shape != "I":
+        assert (s.shape == "E") == bool(np.ptp(np.log(shape), axis=0).max() < 1e-10)
+    assert axes.shape == (3, 3, 3)
+
+
+@each_structure
+def test_no_covariances_of_the_structure_are_likelier(points: Array, labels: Array, s: Structure) -> None:
+    rng = np.random.default_rng(5)
+    for weight in (None, rng.exponential(size=len(points))):
+        read = statistics(s, points, labels, weight)
+        dense = s.form.dense(s.covariances(read.scatter, read.mass, 3), 3, 3)
+        best = expected(s, read.scatter, read.mass, dense)
+        for size in (1e-4, 1e-3, 1e-2, 0.1, 0.5):
+            for _ in range(12):
+                other = disturbed(s, dense, size, rng)
+                assert expected(s, read.scatter, read.mass, other) <= best + 1e-11 * abs(best)
+        # It is a top, not a plain: a step in any direction costs as its square.
+        assert expected(s, read.scatter, read.mass, disturbed(s, dense, 1e-3, rng)) < best
+
+
+@pytest.mark.parametrize("prior", [None, NormalInverseWishart()], ids=["ML", "MAP"])
+@each_structure
+def test_em_climbs_with_every_structure(s: Structure, prior: NormalInverseWishart | None) -> None:
+    rng = np.random.default_rng(11)
+    for columns, components in ((2, 3), (4, 2)):
+        table = rng.standard_normal((60, columns)) @ rng.standard_normal((columns, columns))
+        table[:20] += 2.0
+        start = rng.integers(0, components, 60)
+        fit = gmix.fit(table, covariance=s, start=start, prior=prior, tolerance=0, max_iterations=60)
+        history = np.array(fit.history)
+        assert (np.diff(history) >= -1e-11 * np.abs(history[1:])).all()
+        assert len(history) > 5
+
+
+@each_structure
+def test_a_component_without_rows_changes_nothing_for_the_others(points: Array, labels: Array, s: Structure) -> None:
+    share = np.eye(3)[labels]
+    three = SufficientStatistics.from_responsibilities(s.form, points, share)
+    four = SufficientStatistics.from_responsibilities(s.form, points, np.hstack([share, np.zeros((len(points), 1))]))
+    alone, beside = (GaussianMixture.from_statistics(each, s) for each in (three, four))
+    np.testing.assert_allclose(beside.covariances[:3], alone.covariances, rtol=1e-7, atol=1e-9)
+    assert np.isfinite(beside.log_density(points)).all()
+
+
+@each_structure
+def test_components_without_width_are_lifted(points: Array, s: Structure) -> None:
+    """Two rows, a line, a point and a cloud: the covariances are sound, whatever the structure makes equal."""
+    line = np.outer(np.linspace(0, 1, 9), [1.0, 2.0, 3.0])
+    table = np.vstack([points[:2], line, np.zeros((5, 3)), points])
+    labels = np.repeat(np.arange(4), [2, 9, 5, len(points)])
+    for scale in (1e-100, 1.0, 1e100):
+        x = table * scale
+        read = SufficientStatistics.from_responsibilities(s.form, x, np.eye(4)[labels])
+        mixture = GaussianMixture.from_statistics(read, s)
+        assert np.isfinite(mixture.log_density(x)).all()
+        assert (s.form.smallest(mixture.compact_covariances, read.floor) > 0.99).all()
+
+
+@each_structure
+def test_the_parts_have_the_structure_that_is_said(points: Array, labels: Array, s: Structure) -> None:
+    mixture = GaussianMixture.from_statistics(statistics(s, points, labels), s)
+    for part in (mixture.marginal([2, 0]), mixture.condition({1: 0.5})):
+        assert part.structure is of_parts(s)
+        nearest = part.structure.nearest(part.weights, part.covariances)
+        np.testing.assert_allclose(nearest, part.compact_covariances, rtol=1e-10, atol=1e-12)
