@@ -76,7 +76,7 @@ def test_a_moved_table_has_the_moved_mixture(
 
 @pytest.mark.parametrize("move", [m for m in MOVES if not m.name.endswith("6")], ids=lambda move: move.name)
 def test_the_whole_search_moves_with_the_table(points: Array, move: Move) -> None:
-    chosen = sorted(move.keeps, key=STRUCTURES.index)
+    chosen = [s for s in STRUCTURES if s in move.keeps and s.code in {"VII", "VVI", "EEE", "VVV"}]
 
     def run(table: Array) -> gmix.Fit:
         return gmix.fit(table, [1, 3], covariance=chosen, rng=5)
