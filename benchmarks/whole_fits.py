@@ -11,10 +11,10 @@ import statistics
 import time
 import warnings
 
-import gmix
 from sklearn.mixture import GaussianMixture
-
 from workloads import Workload
+
+import gmix
 
 CASES = [
     Workload(150, 4, 3),
@@ -29,7 +29,7 @@ CASES = [
 
 
 def main() -> None:
-    print("| rows x columns, components | gmix s | scikit-learn s | ratio | gmix log-likelihood per row | scikit-learn |")
+    print("| rows x columns, components | gmix s | scikit-learn s | ratio | log-likelihood per row | scikit-learn's |")
     print("|---|---|---|---|---|---|")
     gmix.fit([0.0, 1.0, 5.0], 1, covariance="full", rng=0)
     for case in CASES:
