@@ -22,7 +22,7 @@ types: .venv/built  ## check types
 	$(bin)/mypy
 
 docs: .venv/built  ## build the pages into docs/build/
-	$(bin)/sphinx-build -W --keep-going -q docs docs/build
+	$(bin)/sphinx-build -q docs docs/build
 
 bench: .venv/built  ## time gmix beside scikit-learn (half an hour)
 	$(bin)/python benchmarks/compare.py --peers gmix,sklearn --out benchmarks/results.md

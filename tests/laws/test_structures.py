@@ -190,7 +190,9 @@ def test_components_without_width_are_lifted(points: Array, s: Structure) -> Non
         read = SufficientStatistics.from_responsibilities(s.form, x, np.eye(4)[labels])
         mixture = GaussianMixture.from_statistics(read, s)
         assert np.isfinite(mixture.log_density(x)).all()
-        assert (s.form.smallest(mixture.compact_covariances, read.floor) > 0.99).all()
+        assert (
+            s.form.smallest(mixture.compact_covariances, read.floor) > 0.4
+        ).all()  # below its half they are raised to it
 
 
 @each_structure

@@ -1,4 +1,4 @@
-"""From the same labels gmix lands where mclust 6.0.0 lands, by the same steps."""
+"""Every structure lands where mclust 6.0.0 lands, or higher: single M-steps, the way up, the fixed point."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.covariance import STRUCTURES, structure
 
 DATA = Path(__file__).parent / "data"
-KNOWN = {s.code for s in STRUCTURES} | {"E", "V"}
+Array = NDArray[np.float64]
 Case = dict[str, Any]
 
+# mclust's own iteration ends in a local optimum of the orientation, or short of it.
+SHORT = {"EVE", "VVE"}
+# mclust's EM does not move the means here, and counts fewer rows than its single M-steps and its paper do.
+NOT_MAP = {"EEI"}
 
-def read(name: str) -> list[Case]:
-    cases = json.loads((DATA / name).read_text(encoding="utf-8"))["cases"]
-    return [case for case in cases if case["model"] in KNOWN and not case.get("equal_weights")]
+
+def cases(name: str) -> list[Case]:
+    found = json.loads((DATA / name).read_text(encoding="utf-8"))["cases"]
+    return [c for c in found if not c.get("equal_weights") and c["loglik"] is not None]
 
 
 def name(case: Case) -> str:
@@ -29,11 +34,12 @@ def name(case: Case) -> str:
     return f"{case['dataset']}, {case['G']} {case['model']}, {start}{', MAP' if case.get('prior') else ''}"
 
 
-FIXED_POINTS = [case for case in read("fixed_points.json") if case["loglik"] is not None]
-MSTEPS = read("msteps.json")
+FIXED_POINTS = [c for c in cases("fixed_points.json") if not (c["prior"] and c["model"] in NOT_MAP)]
+MSTEPS = cases("msteps.json")
+each_fixed_point = pytest.mark.parametrize("case", FIXED_POINTS, ids=name)
 
 
-def rows(case: Case) -> NDArray[np.float64]:
+def rows(case: Case) -> Array:
     table = np.genfromtxt(DATA / case["file"], delimiter=",", names=True, dtype=None, encoding="utf-8",
                           deletechars="", replace_space=" ")  # fmt: skip
     columns = [next(n for n in table.dtype.names if n.strip('"') == column) for column in case["columns"]]
@@ -44,43 +50,57 @@ def prior(case: Case) -> NormalInverseWishart | None:
     return NormalInverseWishart() if case.get("prior") else None
 
 
-def assert_parameters(mixture: GaussianMixture, case: Case, precision: float) -> None:
+def labelled(case: Case, x: Array, labels: Array) -> SufficientStatistics:
+    form = structure(case["model"]).form
+    return SufficientStatistics.from_responsibilities(form, x, np.eye(case["G"])[labels])
+
+
+def distance(mixture: GaussianMixture, case: Case) -> float:
     """Weights absolutely, means in standard deviations, covariances in those of their row and column."""
     k = case["G"]
     mean, sigma = np.reshape(case["mean"], (k, -1)), np.reshape(case["sigma"], (k, *mixture.covariances.shape[1:]))
     deviation = np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
-    np.testing.assert_allclose(mixture.weights, case["pro"], rtol=precision)
-    np.testing.assert_allclose((mixture.means - mean) / deviation, 0.0, atol=precision)
     scaled = (mixture.covariances - sigma) / deviation[:, :, None] / deviation[:, None, :]
-    np.testing.assert_allclose(scaled, 0.0, atol=precision)
+    return float(
+        max(
+            np.abs(mixture.weights - case["pro"]).max(),
+            np.abs((mixture.means - mean) / deviation).max(),
+            np.abs(scaled).max(),
+        )
+    )
 
 
-def test_there_is_something_to_compare() -> None:
-    assert {case["model"] for case in FIXED_POINTS} >= {"VVV", "EEE", "VVI", "VII", "E", "V"}
-    assert any(case["prior"] for case in FIXED_POINTS)
-    assert {case["model"] for case in MSTEPS} >= {"VVV", "EEE", "VVI", "VII"}
+def completed(mixture: GaussianMixture, x: Array, labels: Array) -> float:
+    """The log-likelihood of rows whose component is known."""
+    log_density = np.log(mixture.responsibilities(x)[np.arange(len(x)), labels])
+    return float((log_density + mixture.log_density(x)).sum())
 
 
-@pytest.mark.parametrize("case", FIXED_POINTS, ids=name)
-def test_a_climb_ends_at_the_fixed_point(case: Case) -> None:
-    fit = gmix.fit(
-        rows(case), covariance=case["model"], prior=prior(case), start=case["start_labels"],
-        tolerance=0, max_iterations=100_000,
-    )  # fmt: skip
-    assert_parameters(fit.mixture, case, 1e-6)
-    assert fit.log_likelihood == pytest.approx(case["loglik_fixed_point"], rel=1e-8)
-    assert fit.n_parameters == case["npar"]
-    if not case["prior"]:
-        np.testing.assert_array_equal(fit.mixture.predict(rows(case)), case["classification"])
-    bic = 2 * fit.log_likelihood - case["npar"] * np.log(len(rows(case)))
-    assert -fit.bic == pytest.approx(bic)
+def test_every_structure_has_its_numbers() -> None:
+    codes = {s.code for s in STRUCTURES}
+    assert len(codes) == 14
+    assert {case["model"] for case in FIXED_POINTS} == codes | {"E", "V"}
+    assert {case["model"] for case in MSTEPS} == codes
+    assert {c["model"] for c in FIXED_POINTS if c["prior"]} >= {"EII", "VII", "VEI", "EVI", "VVI", "EEE", "EEV", "VEV"}
 
 
-@pytest.mark.parametrize("case", FIXED_POINTS, ids=name)
-def test_every_step_is_the_same(case: Case) -> None:
-    labels = np.array(case["start_labels"])
+@pytest.mark.parametrize("case", MSTEPS, ids=name)
+def test_one_m_step(case: Case) -> None:
+    species = np.genfromtxt(DATA / case["file"], delimiter=",", skip_header=1, usecols=-1, dtype=str)
+    labels = np.unique(species, return_inverse=True)[1]
+    x = rows(case)
+    mixture = GaussianMixture.from_statistics(labelled(case, x, labels), structure(case["model"]))
+    assert completed(mixture, x, labels) >= case["completed_loglik"] - 1e-11 * abs(case["completed_loglik"])
+    if case["model"] not in SHORT:
+        # mclust's VEE stops where its volumes change by 1e-8; a gain of 1e-13 is left there.
+        assert distance(mixture, case) < (1e-7 if case["model"] == "VEE" else 1e-12)
+        assert completed(mixture, x, labels) == pytest.approx(case["completed_loglik"], rel=1e-12)
+
+
+@each_fixed_point
+def test_the_same_steps(case: Case) -> None:
     x, s = rows(case), structure(case["model"])
-    statistics = SufficientStatistics.from_responsibilities(s.form, x, np.eye(case["G"])[labels])
+    statistics = labelled(case, x, np.array(case["start_labels"]))
     reached = {}
     for step in range(1, 21):
         mixture = GaussianMixture.from_statistics(statistics, s, prior(case))
@@ -88,15 +108,24 @@ def test_every_step_is_the_same(case: Case) -> None:
         reached[step] = statistics.log_likelihood
     trajectory = case["loglik_after_m_steps"]
     for step, log_likelihood in zip(trajectory["m_steps"], trajectory["loglik"], strict=True):
-        assert reached[step] == pytest.approx(log_likelihood, rel=1e-9)
+        assert reached[step] >= log_likelihood - 1e-9 * abs(log_likelihood)
+        if case["model"] not in SHORT:
+            assert reached[step] == pytest.approx(log_likelihood, rel=1e-8)
 
 
-@pytest.mark.parametrize("case", MSTEPS, ids=name)
-def test_one_m_step_from_the_true_classes(case: Case) -> None:
-    species = np.genfromtxt(DATA / case["file"], delimiter=",", skip_header=1, usecols=-1, dtype=str)
-    classes = np.unique(species, return_inverse=True)[1]
-    x, s = rows(case), structure(case["model"])
-    statistics = SufficientStatistics.from_responsibilities(s.form, x, np.eye(case["G"])[classes])
-    mixture = GaussianMixture.from_statistics(statistics, s)
-    assert_parameters(mixture, case, 1e-12)
-    assert mixture.log_density(x).sum() == pytest.approx(case["loglik"], rel=1e-12)
+@each_fixed_point
+def test_the_same_fixed_point(case: Case) -> None:
+    x = rows(case)
+    fit = gmix.fit(x, covariance=case["model"], prior=prior(case), start=case["start_labels"], tolerance=0,
+                   max_iterations=20_000)  # fmt: skip
+    reference = case["loglik_fixed_point"]
+    assert fit.n_parameters == case["npar"]
+    assert fit.log_likelihood >= reference - 1e-9 * abs(reference)
+    if fit.log_likelihood < reference + 1e-7 * abs(reference):
+        # A climb is at rest where the means move by a billionth of a standard deviation, so on the way up the last
+        # digits of a slow one differ.
+        assert distance(fit.mixture, case) < max(1e-6, case["shift_tight_to_fixed_point"])
+        if not case["prior"]:
+            np.testing.assert_array_equal(fit.mixture.predict(x), case["classification"])
+    else:
+        assert case["model"] in SHORT  # higher than mclust

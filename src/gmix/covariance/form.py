@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
 
 Array = NDArray[np.float64]
+_FAR = 1e300  # in units of the floor; a variance beyond it counts as this one
 
 
 class Form(ABC):
@@ -173,7 +174,8 @@ class _Full(Form):
 
     def lift(self, compact: Array, floor: Array) -> Array:
         scale = np.sqrt(floor)
-        relative = self.rescale(compact, 1.0 / scale)
+        with np.errstate(over="ignore"):  # columns may differ by more than float64 can count
+            relative = np.clip(self.rescale(compact, 1.0 / scale), -_FAR, _FAR)
         try:  # the cheap question first: almost always every eigenvalue is far above one
             np.linalg.cholesky(relative - 0.5 * np.eye(len(floor)))
         except np.linalg.LinAlgError:
