@@ -170,12 +170,15 @@ class _Full(Form):
         return np.asarray(scatter.sum(0, keepdims=True))
 
     def smallest(self, compact: Array, floor: Array) -> Array:
-        return np.asarray(np.linalg.eigvalsh(self.rescale(compact, 1.0 / np.sqrt(floor)))[..., 0])
+        return np.asarray(np.linalg.eigvalsh(self._relative(compact, np.sqrt(floor)))[..., 0])
+
+    def _relative(self, compact: Array, scale: Array) -> Array:
+        with np.errstate(over="ignore"):  # columns may differ by more than float64 can count
+            return np.clip(self.rescale(compact, 1.0 / scale), -_FAR, _FAR)
 
     def lift(self, compact: Array, floor: Array) -> Array:
         scale = np.sqrt(floor)
-        with np.errstate(over="ignore"):  # columns may differ by more than float64 can count
-            relative = np.clip(self.rescale(compact, 1.0 / scale), -_FAR, _FAR)
+        relative = self._relative(compact, scale)
         try:  # the cheap question first: almost always every eigenvalue is far above one
             np.linalg.cholesky(relative - 0.5 * np.eye(len(floor)))
         except np.linalg.LinAlgError:
