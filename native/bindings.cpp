@@ -81,6 +81,15 @@ class Result {
   }
 
   const Sums& sums() const { return sums_; }
+
+  // Copies sums that Python holds, as `arrays` returns them.
+  static void read(nb::tuple arrays, const Mixture& m, Sums& sums) {
+    const std::size_t k = m.n_components, d = m.n_features;
+    copy(arrays[0], k, sums.mass);
+    copy(arrays[1], k * d, sums.first);
+    copy(arrays[2], second_size(m), sums.second);
+    sums.log_likelihood = nb::cast<double>(arrays[3]);
+  }
   nb::tuple arrays(const Sums& sums) const { return nb::make_tuple(mass_, first_, second_, sums.log_likelihood); }
 
   static nb::object second_of(const Mixture& m) {
@@ -97,6 +106,11 @@ class Result {
   }
 
  private:
+  static void copy(nb::handle object, std::size_t count, double* to) {
+    const nb::object flat = object.attr("reshape")(-1);
+    std::copy_n(Array(flat, 1, "sums").numbers(count), count, to);
+  }
+
   nb::object mass_, first_, second_;
   Sums sums_;
 };
@@ -139,7 +153,7 @@ class Weights {
 };
 
 nb::list expect(nb::handle rows_object, nb::sequence mixture_objects, nb::handle weight_object,
-                nb::handle threads_object) {
+                nb::handle threads_object, nb::handle carry_object) {
   const Array rows_array(rows_object, 2, "rows");
   const Rows rows = rows_of(rows_array);
   const Weights weights(weight_object, rows.n_rows);
@@ -152,12 +166,14 @@ nb::list expect(nb::handle rows_object, nb::sequence mixture_objects, nb::handle
     mixtures.push_back(arrays.back()->get());
     results.emplace_back(mixtures.back());
     sums.push_back(results.back().sums());
+    if (!carry_object.is_none())
+      Result::read(nb::cast<nb::tuple>(carry_object[sums.size() - 1]), mixtures.back(), sums.back());
   }
   Pass pass(rows, weights.data(), mixtures, threads_of(threads_object));
   bool finished;
   {
     nb::gil_scoped_release released;
-    finished = pass.run(mixtures, sums, interrupted);
+    finished = pass.run(mixtures, sums, interrupted, !carry_object.is_none());
   }
   if (!finished) throw nb::python_error();
   nb::list answer;
@@ -179,14 +195,45 @@ nb::object array_of(const std::vector<double>& numbers, nb::object array) {
   return array;
 }
 
-// (weights, means, covariances, mass, first, second, history, ended)
+// An E-step over rows in memory.
+Expect over(Pass& pass) {
+  return [&pass](const Mixture& mixture, Sums& sums) {
+    std::vector<Sums> totals{sums};
+    const bool finished = pass.run({mixture}, totals, interrupted);
+    sums = totals[0];
+    return finished;
+  };
+}
+
+// An E-step over rows elsewhere: a function of Python's that is asked for their sums.
+Expect asking(nb::handle function) {
+  return [function](const Mixture& m, Sums& sums) {
+    nb::gil_scoped_acquire held;
+    const auto array = [](const double* from, nb::object to) {
+      const nb::object flat = to.attr("reshape")(-1);
+      const Array view(flat, 1, "mixture", true);
+      std::copy_n(from, view.count(), view.numbers(view.count()));
+      return to;
+    };
+    try {
+      const nb::object asked = nb::make_tuple(
+          static_cast<int>(m.form), array(m.log_constants, empty_array(m.n_components)),
+          array(m.means, empty_array(m.n_components, m.n_features)), array(m.whitener, Result::second_of(m)));
+      Result::read(nb::cast<nb::tuple>(function(asked)), m, sums);
+      return true;
+    } catch (nb::python_error& error) {
+      if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+      return false;
+    }
+  };
+}
+
+// `rows` are an array, or a function that takes a mixture and returns the sums of rows elsewhere. The answer is
+// (weights, means, covariances, mass, first, second, history, ended).
 nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor_object, nb::tuple rule_numbers,
                 std::vector<double> history, nb::handle weight_object, nb::handle threads_object) {
-  const Array rows_array(rows_object, 2, "rows");
-  const Rows rows = rows_of(rows_array);
-  const Weights weights(weight_object, rows.n_rows);
   const auto form = static_cast<Form>(nb::cast<int>(mixture[0]));
-  const std::size_t d = rows.n_features, k = nb::len(nb::object(mixture[1]));
+  const std::size_t k = nb::len(nb::object(mixture[1])), d = nb::len(floor_object);
   Parameters parameters{form, k, d, {}, {}, {}, {}, {}, {}};
   parameters.weights = numbers_of(mixture[1], "weights", 1, k);
   parameters.means = numbers_of(mixture[2], "means", 2, k * d);
@@ -200,11 +247,20 @@ nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor
   if (!parameters.prepare()) throw nb::value_error("a covariance is not positive definite");
   Result result(parameters.view());
   Sums sums = result.sums();
-  Pass pass(rows, weights.data(), {parameters.view()}, threads_of(threads_object));
   Ended ended;
-  {
+  const auto run_climb = [&](const Expect& expect) {
     nb::gil_scoped_release released;
-    ended = climb(pass, floor.data(), rule, parameters, sums, history, interrupted);
+    ended = climb(expect, floor.data(), rule, parameters, sums, history);
+  };
+  if (PyCallable_Check(rows_object.ptr())) {
+    run_climb(asking(rows_object));
+  } else {
+    const Array rows_array(rows_object, 2, "rows");
+    const Rows rows = rows_of(rows_array);
+    if (rows.n_features != d) throw nb::value_error("floor needs a number for every column of rows");
+    const Weights weights(weight_object, rows.n_rows);
+    Pass pass(rows, weights.data(), {parameters.view()}, threads_of(threads_object));
+    run_climb(over(pass));
   }
   if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
   const nb::tuple arrays = result.arrays(sums);
@@ -254,7 +310,7 @@ NB_MODULE(_native, module) {
   using nb::arg;
   module.doc() = "The compiled kernel; gmix.kernel is its door.";
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"),
-             arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+             arg("sample_weight") = nb::none(), arg("threads") = nb::none(), arg("carry") = nb::none());
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("mixture"), arg("floor"), arg("rule"), arg("history"),
              arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),

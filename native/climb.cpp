@@ -24,16 +24,14 @@ void restore(const std::vector<double>& copy, const Mixture& m, Sums& sums) {
 
 }  // namespace
 
-Ended climb(Pass& pass, const double* floor, const Rule& rule, Parameters& mixture, Sums& sums,
-            std::vector<double>& history, const std::function<bool()>& interrupted) {
+Ended climb(const Expect& expect, const double* floor, const Rule& rule, Parameters& mixture,
+            Sums& sums, std::vector<double>& history) {
   if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
   Parameters before = mixture;
   std::vector<double> sums_before;
   double moved = std::numeric_limits<double>::infinity();
-  std::vector<Sums> totals{sums};
   for (bool first = true;; first = false) {
-    const bool finished = pass.run({mixture.view()}, totals, interrupted);
-    sums = totals[0];
+    const bool finished = expect(mixture.view(), sums);
     const double last = history.back(), reached = sums.log_likelihood;
     const bool fell = !(reached >= last - rule.fall * std::abs(reached));
     if (!finished || fell) {

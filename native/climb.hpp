@@ -1,11 +1,10 @@
-// EM from one mixture on rows in memory, without a word of Python between the steps.
+// EM from one mixture, without a word of Python between the steps.
 #pragma once
 
 #include <functional>
 #include <vector>
 
 #include "maximization.hpp"
-#include "pass.hpp"
 
 namespace gmix {
 
@@ -20,10 +19,13 @@ struct Rule {
   std::size_t max_steps;
 };
 
+// Sets the sums to those of all rows under a mixture; false if interrupted.
+using Expect = std::function<bool(const Mixture&, Sums&)>;
+
 // E-steps and M-steps in turn, beginning and ending with an E-step. `history` holds what was reached before, at least
 // one log-likelihood, and grows. On return mixture and sums belong together, unless no E-step was finished: then
 // the history has not grown. Where a component needs care, the sums are those that the plain M-step should read.
-Ended climb(Pass& pass, const double* floor, const Rule& rule, Parameters& mixture, Sums& sums,
-            std::vector<double>& history, const std::function<bool()>& interrupted);
+Ended climb(const Expect& expect, const double* floor, const Rule& rule, Parameters& mixture,
+            Sums& sums, std::vector<double>& history);
 
 }  // namespace gmix

@@ -81,10 +81,10 @@ Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& s
 }
 
 bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
-               const std::function<bool()>& interrupted) {
+               const std::function<bool()>& interrupted, bool carry_on) {
   const std::size_t count = mixtures.size();
   for (std::size_t i = 0; i < count; ++i) {
-    clear(mixtures[i], totals[i]);
+    if (!carry_on) clear(mixtures[i], totals[i]);
     kernel_.plan(mixtures[i], rows_.single, plans_->data() + plan_at_[i]);
   }
   const bool finished = run_in_order(

@@ -45,9 +45,10 @@ class Pass {
   Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& shapes,
        std::size_t threads);
 
-  // Sets totals to the sums over all rows; false if interrupted. Holds no lock of Python's.
+  // Sets totals to the sums over all rows, or goes on adding to those of the rows before; false if
+  // interrupted. Holds no lock of Python's.
   bool run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
-           const std::function<bool()>& interrupted);
+           const std::function<bool()>& interrupted, bool carry_on = false);
 
  private:
   const Rows rows_;

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -7,12 +7,17 @@ from numpy.typing import NDArray
 _Array: TypeAlias = NDArray[np.float64]
 _Rows: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Mixture: TypeAlias = tuple[int, _Array, _Array, _Array]
+_Sums: TypeAlias = tuple[_Array, _Array, _Array, float]
 
 def expect(
-    rows: _Rows, mixtures: Sequence[_Mixture], sample_weight: _Array | None = None, threads: int | None = None
-) -> list[tuple[_Array, _Array, _Array, float]]: ...
-def climb(
     rows: _Rows,
+    mixtures: Sequence[_Mixture],
+    sample_weight: _Array | None = None,
+    threads: int | None = None,
+    carry: Sequence[_Sums] | None = None,
+) -> list[_Sums]: ...
+def climb(
+    rows: _Rows | Callable[[_Mixture], _Sums],
     mixture: tuple[int, _Array, _Array, _Array],
     floor: _Array,
     rule: tuple[float, float, float, float, int],

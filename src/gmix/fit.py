@@ -17,7 +17,7 @@ from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.rows import Rng, as_generator, is_count
 from gmix.search import Search, search
-from gmix.sources import MemorySource, Source
+from gmix.sources import as_source
 from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
@@ -213,7 +213,7 @@ def fit(
     2
     """
     stop = Stop(tolerance, max_iterations)
-    source = _source(data, sample_weight, columns, threads)
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
     way = as_start(start)
     prior = as_prior(prior)
     counts = _counts(components, way)
@@ -232,17 +232,6 @@ def fit(
         )
     found = search(source, counts, structures, way, stop, prior, as_generator(rng))
     return Fit.from_search(found, source.n_rows, findings)
-
-
-def _source(data: Any, sample_weight: ArrayLike | None, columns: list[str] | None, threads: int | None) -> Source:
-    if isinstance(data, Source):
-        return data
-    if isinstance(data, (str, PathLike)):
-        from gmix.sources.files import read_table
-
-        names, data = read_table(data, columns)
-        columns = list(names)
-    return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
 
 
 def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:

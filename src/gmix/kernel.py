@@ -2,13 +2,13 @@
 
 There are two, which a test holds together: the compiled one in ``native/``, and the plain NumPy twin below, which is
 obviously right. Both whiten the residual of each row, ``z = W_k (x - mu_k)``, and add up its moments about the current
-means, so that neither an offset nor the scale of the data costs digits; ``_statistics`` carries the sums back.
+means, so that neither an offset nor the scale of the data costs digits; ``statistics`` carries the sums back.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -28,19 +28,24 @@ except ImportError:  # a platform without a compiler: everything works, more slo
     _native = None
 
 __all__ = [
+    "CHUNK",
     "Climbed",
     "Components",
+    "Sums",
     "climb",
     "expect",
     "expect_numpy",
     "posterior",
     "posterior_numpy",
+    "statistics",
+    "sums",
+    "sums_numpy",
 ]
 
 Array = NDArray[np.float64]
 Rows = NDArray[Any]
 _ENDED = (Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, None)  # as the kernel counts
-_BLOCK = 2048  # rows that the twin looks at together
+CHUNK = 2048  # rows whose sums are added to the rest at once; part of the result's bits, so never a setting
 
 
 class Components(NamedTuple):
@@ -53,7 +58,7 @@ class Components(NamedTuple):
     whitener: Array  # their inverses W
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
     """What one pass adds up, in whitened coordinates about the current means."""
 
     mass: Array
@@ -69,12 +74,29 @@ def expect(
 
     The bits of the result do not depend on `threads`. A row of weight zero adds nothing, wherever it lies.
     """
+    return [statistics(*pair) for pair in zip(mixtures, sums(rows, mixtures, sample_weight, threads), strict=True)]
+
+
+def sums(
+    rows: Rows,
+    mixtures: Sequence[Components],
+    sample_weight: Array | None = None,
+    threads: int | None = None,
+    carry: Sequence[Sums] | None = None,
+) -> list[Sums]:
+    """What `expect` adds up, before it is carried back to the coordinates of the data.
+
+    `carry` are the sums of the rows before these. Where those were a multiple of `CHUNK` rows, the result has the bits
+    of one pass over all of them together.
+    """
     threads = _at_most(threads)
     if _native is None:
-        return expect_numpy(rows, mixtures, sample_weight)
-    raw = [(m.form.code, m.log_constants, m.means, m.whitener) for m in mixtures]
-    sums = _native.expect(rows, raw, sample_weight, threads)
-    return [_statistics(m, _Sums(*s)) for m, s in zip(mixtures, sums, strict=True)]
+        return sums_numpy(rows, mixtures, sample_weight, carry)
+    return [Sums(*s) for s in _native.expect(rows, [_raw(m) for m in mixtures], sample_weight, threads, carry)]
+
+
+def _raw(mixture: Components) -> tuple[int, Array, Array, Array]:
+    return mixture.form.code, mixture.log_constants, mixture.means, mixture.whitener
 
 
 def posterior(
@@ -84,8 +106,7 @@ def posterior(
     threads = _at_most(threads)
     if _native is None:
         return posterior_numpy(rows, mixture, responsibilities)
-    raw = (mixture.form.code, mixture.log_constants, mixture.means, mixture.whitener)
-    log_density, posteriors = _native.posterior(rows, raw, responsibilities, threads)
+    log_density, posteriors = _native.posterior(rows, _raw(mixture), responsibilities, threads)
     return log_density, posteriors
 
 
@@ -101,7 +122,7 @@ class Climbed(NamedTuple):
 
 
 def climb(
-    rows: Rows,
+    rows: Rows | Callable[[Components], Sums],
     components: Components,
     covariances: Array,
     weights: Array,
@@ -113,6 +134,7 @@ def climb(
 ) -> Climbed | None:
     """E-steps and M-steps in turn, compiled, for structures whose covariances are the scatter divided by the mass.
 
+    Rows that are not one array are given as a function that returns their sums under a mixture; the bits are the same.
     `before` are any statistics of the same rows; where no step was taken, they and the mixture come back. None without
     the compiled kernel. The twin is the loop in `gmix.em` itself.
     """
@@ -121,14 +143,25 @@ def climb(
     form = components.form
     mixture = (form.code, weights, components.means, covariances)
     rule = stop.rule(float(before.mass.sum()))
-    *arrays, way, ended = _native.climb(rows, mixture, before.floor, rule, history, sample_weight, _at_most(threads))
+    asked = _asked(rows, form) if callable(rows) else rows
+    *arrays, way, ended = _native.climb(asked, mixture, before.floor, rule, history, sample_weight, _at_most(threads))
     new_weights, means, compact, mass, first, second = arrays
     if len(way) == len(history):
         return Climbed(weights, components.means, covariances, before, way, _ENDED[ended])
     factor = form.factor(compact)
     there = Components(form, np.empty(0), means, factor, np.empty(0))
-    statistics = _statistics(there, _Sums(mass, first, second, way[-1]))
-    return Climbed(new_weights, means, compact, statistics, way, _ENDED[ended])
+    reached = statistics(there, Sums(mass, first, second, way[-1]))
+    return Climbed(new_weights, means, compact, reached, way, _ENDED[ended])
+
+
+def _asked(function: Callable[[Components], Sums], form: Form) -> Callable[[tuple[int, Array, Array, Array]], Sums]:
+    """What the compiled climb asks for sums: a function of a mixture as it writes it."""
+
+    def asked(raw: tuple[int, Array, Array, Array]) -> Sums:
+        _, log_constants, means, whitener = raw
+        return function(Components(form, log_constants, means, np.empty(0), whitener))
+
+    return asked
 
 
 def _at_most(threads: int | None) -> int:
@@ -144,15 +177,26 @@ def expect_numpy(
     rows: Rows, mixtures: Sequence[Components], sample_weight: Array | None = None
 ) -> list[SufficientStatistics]:
     """The plain twin of `expect`."""
-    return [_expect_one(rows, mixture, sample_weight) for mixture in mixtures]
+    return [statistics(*pair) for pair in zip(mixtures, sums_numpy(rows, mixtures, sample_weight), strict=True)]
+
+
+def sums_numpy(
+    rows: Rows,
+    mixtures: Sequence[Components],
+    sample_weight: Array | None = None,
+    carry: Sequence[Sums] | None = None,
+) -> list[Sums]:
+    """The plain twin of `sums`."""
+    before = [None] * len(mixtures) if carry is None else carry
+    return [_sums_one(rows, m, sample_weight, b) for m, b in zip(mixtures, before, strict=True)]
 
 
 def posterior_numpy(rows: Rows, mixture: Components, responsibilities: bool) -> tuple[Array, Array | None]:
     """The plain twin of `posterior`."""
     log_density = np.empty(len(rows))
     posteriors = np.empty((len(rows), len(mixture.means)))
-    for begin in range(0, len(rows), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
+    for begin in range(0, len(rows), CHUNK):
+        block = slice(begin, begin + CHUNK)
         _, log_density[block], posteriors[block] = _posterior(rows[block], mixture)
     return log_density, posteriors if responsibilities else None
 
@@ -178,13 +222,16 @@ def _posterior(rows: Rows, mixture: Components) -> tuple[Array, Array, Array]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a row may be far from a stated mixture; then the likelihood says so
-def _expect_one(rows: Rows, mixture: Components, sample_weight: Array | None) -> SufficientStatistics:
+def _sums_one(rows: Rows, mixture: Components, sample_weight: Array | None, carry: Sums | None) -> Sums:
     n_components, n_features = mixture.means.shape
-    mass, first = np.zeros(n_components), np.zeros((n_components, n_features))
-    second = np.zeros(mixture.form.shape(n_components, n_features))
-    log_likelihood = 0.0
-    for begin in range(0, len(rows), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
+    if carry is None:
+        mass, first = np.zeros(n_components), np.zeros((n_components, n_features))
+        second, log_likelihood = np.zeros(mixture.form.shape(n_components, n_features)), 0.0
+    else:
+        mass, first, second = carry.mass.copy(), carry.first.copy(), carry.second.copy()
+        log_likelihood = carry.log_likelihood
+    for begin in range(0, len(rows), CHUNK):
+        block = slice(begin, begin + CHUNK)
         points = rows[block]
         weight = np.ones(len(points)) if sample_weight is None else sample_weight[block]
         if not weight.all():
@@ -195,20 +242,20 @@ def _expect_one(rows: Rows, mixture: Components, sample_weight: Array | None) ->
         first += (share[:, None, :] @ z)[:, 0]
         second += mixture.form.scatter(share, z)
         log_likelihood += float(weight @ log_density)
-    return _statistics(mixture, _Sums(mass, first, second, log_likelihood))
+    return Sums(mass, first, second, log_likelihood)
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _statistics(mixture: Components, sums: _Sums) -> SufficientStatistics:
+def statistics(mixture: Components, total: Sums) -> SufficientStatistics:
     """Centre the sums on the new means and carry them back to the coordinates of the data."""
-    form, mass = mixture.form, sums.mass
+    form, mass = mixture.form, total.mass
     inverse = np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)
-    step = sums.first * inverse[:, None]
-    centred = sums.second - form.outer(mass, step)
+    step = total.first * inverse[:, None]
+    centred = total.second - form.outer(mass, step)
     return SufficientStatistics(
         form,
         mass,
         mixture.means + form.apply(mixture.factor, step),
         form.congruence(mixture.factor, centred),
-        sums.log_likelihood,
+        total.log_likelihood,
     )

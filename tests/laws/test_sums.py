@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -116,6 +117,23 @@ def test_the_number_of_threads_changes_no_bit(points: Array, labels: Array, stru
         assert all(np.array_equal(getattr(one, part), getattr(more, part)) for part in ("mass", "mean", "scatter"))
         assert one.log_likelihood == more.log_likelihood
         np.testing.assert_array_equal(mixture.log_density(many, threads=1), mixture.log_density(many, threads=threads))
+
+
+@pytest.mark.parametrize("sums", [kernel.sums, kernel.sums_numpy], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_sums_that_are_carried_on_have_the_bits_of_one_pass(
+    points: Array, labels: Array, structure: Structure, sums: Callable[..., list[kernel.Sums]]
+) -> None:
+    mixtures = [start(points, labels, structure), start(points, labels, structure).affine(np.eye(3), 0.1)]
+    components = [mixture.components for mixture in mixtures]
+    rows = mixtures[0].sample(10_000, rng=2)
+    weight = np.linspace(0.0, 2.0, len(rows))
+    for w in (None, weight):
+        carry = None
+        for begin, end in ((0, 2048), (2048, 8192), (8192, 8192), (8192, len(rows))):
+            carry = sums(rows[begin:end], components, None if w is None else w[begin:end], carry=carry)
+        for carried, whole in zip(carry or [], sums(rows, components, w), strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(carried, whole, strict=True))
 
 
 def test_several_mixtures_share_a_pass_and_nothing_else(points: Array, labels: Array) -> None:

@@ -9,18 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
-from gmix.covariance import DIRECT
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_rows, as_weights, check_finite
-from gmix.sources.source import Source
+from gmix.sources.source import LocalSource
 from gmix.statistics import SufficientStatistics
-from gmix.stop import Reason, Stop
 
 __all__ = ["MemorySource", "expect"]
 
 
-class MemorySource(Source):
+class MemorySource(LocalSource):
     """A table in memory. The array is used where it lies and never copied.
 
     Raises `DataError` for an empty table, NaN or infinite values, text, or weights that do not fit.
@@ -45,31 +43,11 @@ class MemorySource(Source):
         check_finite(self.array, self.features, _limit(self.array, max(total, self.n_rows)))
         self.threads = threads
 
-    def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
-        return kernel.expect(self.array, [m.components for m in mixtures], self.weight, self.threads)
+    def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
+        return kernel.sums(self.array, mixtures, self.weight, self.threads)
 
-    def climb(
-        self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
-    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
-        if mixture.structure not in DIRECT or type(stop) is not Stop:  # the compiled rule is the plain one
-            return None
-        there = kernel.climb(
-            self.array,
-            mixture.components,
-            mixture.compact_covariances,
-            mixture.weights,
-            before,
-            stop,
-            history,
-            self.weight,
-            self.threads,
-        )
-        if there is None:
-            return None
-        top = GaussianMixture.unchecked(
-            there.weights, there.means, there.covariances, mixture.structure, mixture.features
-        )
-        return top, there.statistics, there.history, there.reason
+    def climbed(self) -> tuple[kernel.Rows, kernel.Array | None]:
+        return self.array, self.weight
 
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         chosen: NDArray[np.intp] | slice = slice(None)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix import kernel
+from gmix.covariance import DIRECT
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
 
-__all__ = ["Source"]
+__all__ = ["LocalSource", "Source"]
 
 
 class Source(ABC):
@@ -44,3 +46,45 @@ class Source(ABC):
     @abstractmethod
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         """A sub-sample of at most ``n`` rows that have weight, in their order, and their weights."""
+
+
+class LocalSource(Source):
+    """Rows that this process adds up itself, with the kernel's own running sums: equal rows give equal bits."""
+
+    threads: int | None = None
+
+    @abstractmethod
+    def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
+        """The kernel's sums of each mixture over all rows, in one pass."""
+
+    def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
+        components = [m.components for m in mixtures]
+        return [kernel.statistics(*pair) for pair in zip(components, self.sums(components), strict=True)]
+
+    def climb(
+        self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
+    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
+        if mixture.structure not in DIRECT or type(stop) is not Stop:  # the compiled rule is the plain one
+            return None
+        rows, weight = self.climbed()
+        there = kernel.climb(
+            rows,
+            mixture.components,
+            mixture.compact_covariances,
+            mixture.weights,
+            before,
+            stop,
+            history,
+            weight,
+            self.threads,
+        )
+        if there is None:
+            return None
+        top = GaussianMixture.unchecked(
+            there.weights, there.means, there.covariances, mixture.structure, mixture.features
+        )
+        return top, there.statistics, there.history, there.reason
+
+    def climbed(self) -> tuple[kernel.Rows | Callable[[kernel.Components], kernel.Sums], kernel.Array | None]:
+        """What a compiled climb reads: rows and weights where they lie in memory, else a function to ask for sums."""
+        return lambda mixture: self.sums([mixture])[0], None
