@@ -29,8 +29,10 @@ _LARGEST = 1 << 30  # bytes; no mixture that fits in memory as text is larger
 def save(fit: Fit, path: str | PathLike[str]) -> None:
     """Write a fit to a JSON file that says everything but the search.
 
-    Numbers are written so that they read back to the last bit. The file appears whole or not at all.
+    Numbers are written so that they read back to the last bit. The file appears whole or not at all. Raises
+    `ModelFileError` where no file can be made.
     """
+    target = _path(path)
     mixture, statistics = fit.mixture, fit.statistics
     document = {
         "format": "gmix",
@@ -54,8 +56,13 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
         "n_rows": fit.n_rows,
         "findings": [[finding.name, finding.message] for finding in fit.findings],
     }
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        reason = "there is no such folder" if isinstance(error, FileNotFoundError) else error.strerror
+        raise ModelFileError(f"{target} cannot be written ({reason}); name a file in a folder of yours") from None
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -73,7 +80,7 @@ def load(path: str | PathLike[str]) -> Fit:
     Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version; never runs what it
     finds.
     """
-    path = Path(path)
+    path = _path(path)
     try:
         if path.stat().st_size > _LARGEST:
             raise ModelFileError(f"{path} is larger than any gmix model; is it the right file?")
@@ -95,6 +102,13 @@ def load(path: str | PathLike[str]) -> Fit:
         return _fit(document)
     except (GmixError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path} is damaged ({type(error).__name__}: {error}); save the fit again") from None
+
+
+def _path(path: str | PathLike[str]) -> Path:
+    try:
+        return Path(path)
+    except TypeError:
+        raise ModelFileError(f"the path is {path!r}; give the name of a file") from None
 
 
 def _fit(document: dict[str, Any]) -> Fit:

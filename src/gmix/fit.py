@@ -99,7 +99,7 @@ class Fit:
 
     @property
     def bic(self) -> float:
-        """``-2 log L + p log n``; smaller is better. See `gmix.criteria.bic`."""
+        """``-2 log L + p log n`` with n the sum of the weights (`mass`); smaller is better. See `gmix.criteria.bic`."""
         return bic(self.log_likelihood, self.n_parameters, self.mass)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -125,6 +125,16 @@ class SufficientStatistics:
         between = self.form.outer(self.mass, self.mean - mean)
         scatter = self.form.total(self.scatter) + self.form.total(between)
         return SufficientStatistics(self.form, mass, mean[None], scatter, self.log_likelihood)
+
+    def among(self, total: SufficientStatistics) -> SufficientStatistics:
+        """These statistics, with a `total` that was counted before.
+
+        So what is read from the data as a whole, a floor or a default prior, does not move with the rounding of every
+        E-step, which may be large where a component has collapsed.
+        """
+        same = replace(self)
+        same.__dict__["total"] = total
+        return same
 
     @cached_property
     def variances(self) -> Array:

@@ -110,6 +110,16 @@ def test_a_collapse_is_a_finding(name: str) -> None:
         assert "ask for fewer components" in finding.message
 
 
+def test_the_floor_stays_where_it_is_when_everything_collapses() -> None:
+    digits = pytest.importorskip("sklearn.datasets").load_digits(n_class=5).data[:300]  # three columns are constant
+    labels = np.arange(300) * 5 // 300
+    fit = gmix.fit(digits, covariance="full", start=labels, max_iterations=20)
+    spread = digits.var(0)
+    floor = 1e-12 * np.where(spread > 0, spread, spread[spread > 0].min())
+    np.testing.assert_allclose(fit.statistics.floor, floor, rtol=1e-12)
+    assert (np.diagonal(fit.mixture.covariances, axis1=1, axis2=2) > 0.99 * floor).all()
+
+
 def test_a_collapse_names_the_component_and_its_rows() -> None:
     table = np.vstack([CLOUD[:15], np.repeat([[50.0, 50.0, 50.0]], 10, 0)])
     fit = gmix.fit(table, 2, covariance="full", start=np.repeat([0, 1], [15, 10]))

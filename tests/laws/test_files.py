@@ -186,6 +186,21 @@ def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp
         gmix.load(tmp_path)
 
 
+def test_a_place_where_no_file_can_be_says_so(tmp_path: Path) -> None:
+    fit = gmix.load(saved(tmp_path))
+    for path, message in (
+        (tmp_path / "missing" / "fit.json", "no such folder"),
+        (tmp_path, "it is a folder"),
+        (tmp_path / "model.json" / "fit.json", "Not a directory"),
+        (None, "the path is None"),
+    ):
+        with pytest.raises(ModelFileError, match=f"{message}.*(name a file in|give the name of)"):
+            fit.save(path)
+    for path in (None, 3.5):
+        with pytest.raises(ModelFileError, match="give the name of a file"):
+            gmix.load(path)
+
+
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     whole = saved(tmp_path).read_bytes()
     path = tmp_path / "part.json"

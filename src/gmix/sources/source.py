@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix import kernel
-from gmix.covariance import DIRECT
+from gmix.covariance import DIRECT, Form
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
@@ -58,8 +59,25 @@ class LocalSource(Source):
         """The kernel's sums of each mixture over all rows, in one pass."""
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
-        components = [m.components for m in mixtures]
-        return [kernel.statistics(*pair) for pair in zip(components, self.sums(components), strict=True)]
+        return [s.among(self.total(s.form)) for s in self._counted([m.components for m in mixtures])]
+
+    def total(self, form: Form) -> SufficientStatistics:
+        """The statistics of all rows as one component, counted once: about zero for a mean, then about that mean."""
+        if form not in self._totals:
+            one = form.compress(np.eye(self.n_features)[None])
+            mean = np.zeros((1, self.n_features))
+            for _ in range(2):
+                [total] = self._counted([kernel.Components(form, np.zeros(1), mean, one, one)])
+                mean = total.mean
+            self._totals[form] = total
+        return self._totals[form]
+
+    @cached_property
+    def _totals(self) -> dict[Form, SufficientStatistics]:
+        return {}
+
+    def _counted(self, mixtures: Sequence[kernel.Components]) -> list[SufficientStatistics]:
+        return [kernel.statistics(*pair) for pair in zip(mixtures, self.sums(mixtures), strict=True)]
 
     def climb(
         self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
@@ -83,7 +101,7 @@ class LocalSource(Source):
         top = GaussianMixture.unchecked(
             there.weights, there.means, there.covariances, mixture.structure, mixture.features
         )
-        return top, there.statistics, there.history, there.reason
+        return top, there.statistics.among(before.total), there.history, there.reason
 
     def climbed(self) -> tuple[kernel.Rows | Callable[[kernel.Components], kernel.Sums], kernel.Array | None]:
         """What a compiled climb reads: rows and weights where they lie in memory, else a function to ask for sums."""
