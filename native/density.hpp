@@ -22,28 +22,41 @@ inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
   return value;
 }
 
-// Fills whole groups; lanes beyond the last row repeat it.
+// One group of rows; lanes beyond the last repeat it.
+template <typename From, typename T>
+[[gnu::always_inline]] inline void copy_group(const Rows& rows, const char* row, std::size_t count,
+                                              T* x) {
+  const char* from[kLanes<T>];
+#pragma GCC unroll 16
+  for (std::size_t lane = 0; lane < kLanes<T>; ++lane)
+    from[lane] = row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride;
+  for (std::size_t j = 0; j < rows.n_features; ++j, x += kLanes<T>) {
+    const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(j) * rows.column_stride;
+    Vector<T> values;
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kLanes<T>; ++lane) {
+      From value;
+      __builtin_memcpy(&value, from[lane] + offset, sizeof value);
+      values[lane] = static_cast<T>(value);
+    }
+    store(x, values);
+  }
+}
+
+// Fills whole groups, the last rows' repeated as often as it takes.
 template <typename From, typename T>
 void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
+  constexpr std::size_t lanes = kLanes<T>;
+  const std::size_t step = rows.n_features * lanes, whole = count / lanes;
   const char* row = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
-  for (std::size_t group = 0; group < groups; ++group) {
-    const char* from[kLanes<T>];
-#pragma GCC unroll 16
-    for (std::size_t lane = 0; lane < kLanes<T>; ++lane) {
-      from[lane] = row;
-      if (group * kLanes<T> + lane + 1 < count) row += rows.row_stride;
-    }
-    for (std::size_t j = 0; j < rows.n_features; ++j, x += kLanes<T>) {
-      const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(j) * rows.column_stride;
-      Vector<T> values;
-#pragma GCC unroll 16
-      for (int lane = 0; lane < kLanes<T>; ++lane) {
-        From value;
-        __builtin_memcpy(&value, from[lane] + offset, sizeof value);
-        values[lane] = static_cast<T>(value);
-      }
-      store(x, values);
-    }
+  for (std::size_t g = 0; g < whole; ++g, x += step, row += lanes * rows.row_stride)
+    copy_group<From>(rows, row, lanes, x);
+  std::size_t left = count - whole * lanes;
+  if (left == 0) row -= rows.row_stride;
+  for (std::size_t g = whole; g < groups; ++g, x += step) {
+    copy_group<From>(rows, row, std::max<std::size_t>(left, 1), x);
+    if (left > 0) row += static_cast<std::ptrdiff_t>(left - 1) * rows.row_stride;
+    left = 0;
   }
 }
 
@@ -58,7 +71,7 @@ void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size
 // R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
 // residuals of its own features on the way, and leaves them for the tiles below, if there are some.
 template <typename T, int R, int V, bool Leave>
-inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
+[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
                         std::size_t before, const T*& w, T* const (&z)[V],
                         Vector<T> (&quadratic)[V]) {
   constexpr int lanes = kLanes<T>;
@@ -105,7 +118,7 @@ inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residu
   }
 }
 
-// z = W (x - centre) and constant - |z|^2 / 2 for an even number of groups; D is R plus a multiple
+// z = W (x - centre) and constant - |z|^2 for an even number of groups; D is R plus a multiple
 // of kTile. Values of joint are `step` apart.
 template <typename T, int R>
 void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d,
@@ -125,8 +138,8 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
         whiten_tile<T, kTile, 2, true>(from, centre, residuals, before, w, to, squares);
       whiten_tile<T, kTile, 2, false>(from, centre, residuals, before, w, to, squares);
     }
-    store(joint, constant - squares[0] * T(0.5));
-    store(joint + step, constant - squares[1] * T(0.5));
+    store(joint, constant - squares[0]);
+    store(joint + step, constant - squares[1]);
   }
 }
 
@@ -152,7 +165,7 @@ void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size
   }
 }
 
-// constant - |z|^2 / 2 with z_j = (x_j - centre_j) scale_j, or without a scale.
+// constant - |z|^2 with z_j = (x_j - centre_j) scale_j, or without a scale.
 template <typename T, bool Scaled>
 void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constant, std::size_t d,
                     std::size_t groups, T* joint, std::size_t step) {
@@ -170,11 +183,11 @@ void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constan
     }
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < kUnroll; ++v, joint += step)
-      store(joint, constant - squares[v] * T(0.5));
+      store(joint, constant - squares[v]);
   }
 }
 
-// Fills scratch.joint with log p_k(x) of the block, and what statistics need on the way (y, z).
+// Fills scratch.joint with log2 p_k(x) of the block, and what statistics need on the way (y, z).
 template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                std::size_t groups) {
@@ -197,27 +210,70 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
   }
 }
 
-// Turns scratch.joint into exp(log p_k - largest), with the largest and the sum over components.
+// Turns scratch.joint into exp2(log2 p_k - largest), with the largest and the sum over components.
 template <typename T>
 void normalize(std::size_t k, const Scratch<T>& s, std::size_t groups) {
+  constexpr std::size_t lanes = kLanes<T>;
   T* joint = s.joint;
-  for (std::size_t g = 0; g < groups; ++g, joint += k * kLanes<T>) {
+  for (std::size_t g = 0; g < groups; ++g, joint += k * lanes) {
     Vector<T> largest = load(joint);
-    for (std::size_t c = 1; c < k; ++c) largest = larger(load(joint + c * kLanes<T>), largest);
+    for (std::size_t c = 1; c < k; ++c) largest = larger(load(joint + c * lanes), largest);
     Vector<T> norm = {};
-    for (std::size_t c = 0; c < k; ++c) {
-      const Vector<T> e = exp_of_negative<T>(load(joint + c * kLanes<T>) - largest);
-      store(joint + c * kLanes<T>, e);
-      norm += e;
-    }
-    store(s.largest + g * kLanes<T>, largest);
-    store(s.norm + g * kLanes<T>, norm);
+    const auto exponentials = [&](auto count, T* from) {
+      Vector<T> e[count()];
+#pragma GCC unroll 4
+      for (int i = 0; i < count(); ++i) e[i] = load(from + i * lanes) - largest;
+      exp2_of_negative<T>(e);
+#pragma GCC unroll 4
+      for (int i = 0; i < count(); ++i) {
+        store(from + i * lanes, e[i]);
+        norm += e[i];
+      }
+    };
+    std::size_t c = 0;
+    for (; c + 4 <= k; c += 4) exponentials(Constant<4>(), joint + c * lanes);
+    for (; c < k; ++c) exponentials(Constant<1>(), joint + c * lanes);
+    store(s.largest + g * lanes, largest);
+    store(s.norm + g * lanes, norm);
   }
 }
 
+// The log-likelihood of a few vectors of rows after the other, from the largest log density of each
+// row and the sum of the exponentials beside it.
+template <typename T, int N>
+class LogLikelihood {
+  // Without weights, one logarithm does for a product of norms, each from 1 to K.
+  static constexpr int kFactors = 16;
+  Wide<T> total_ = {}, largest_ = {}, product_ = Wide<T>{} + 1.0;
+  int factors_ = 0;
+
+ public:
+  // Sets what makes weighted shares of exponentials.
+  void add(const Vector<T> (&weight)[N], const Vector<T> (&largest)[N], const Vector<T> (&norm)[N],
+           bool weighted, Vector<T> (&factor)[N]) {
+#pragma GCC unroll 8
+    for (int v = 0; v < N; ++v) {
+      const Wide<T> share = widen<T>(weight[v]);
+      largest_ += share * widen<T>(largest[v]);
+      factor[v] = weight[v] / norm[v];
+      if (!weighted) product_ *= share > 0.0 ? widen<T>(norm[v]) : share + 1.0;
+    }
+    if (weighted) {
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) total_ += widen<T>(weight[v]) * log_of_normal(widen<T>(norm[v]));
+    } else if ((factors_ += N) == kFactors) {
+      total_ += log_of_normal(product_);
+      product_ = Wide<T>{} + 1.0;
+      factors_ = 0;
+    }
+  }
+
+  double total() const { return sum(largest_ * kLog2 + total_ + log_of_normal(product_)); }
+};
+
 template <typename T>
 Wide<T> log_density(const Scratch<T>& s, std::size_t group) {
-  return widen<T>(load<T>(s.largest + group * kLanes<T>)) +
+  return widen<T>(load<T>(s.largest + group * kLanes<T>)) * kLog2 +
          log_of_normal(widen<T>(load(s.norm + group * kLanes<T>)));
 }
 

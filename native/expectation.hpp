@@ -25,7 +25,7 @@ std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t k, std::
 
 // R diagonal moments from feature j on.
 template <typename T, int R>
-inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
+[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
                           std::size_t j, std::size_t d, std::size_t count, double* first,
                           double* second, bool spherical) {
   Vector<T> firsts[R] = {}, seconds[R] = {};
@@ -75,7 +75,7 @@ void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, co
 // The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
 // Leaves share * z for the tiles beside it, if there are some.
 template <typename T, int R, bool Leave>
-inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
+[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
                           std::size_t groups, double* first, double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> firsts[R] = {}, seconds[R * (R + 1) / 2] = {};
@@ -105,7 +105,7 @@ inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::
 
 // 4 x C second moments below the diagonal.
 template <typename T, int C>
-inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
+[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
                         std::size_t groups, double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[4 * C] = {};
@@ -182,31 +182,19 @@ void gather_active(const Scratch<T>& s, const T* z, const Split<T> centre, std::
 // The log-likelihood of a block. Turns norms into the factors that make shares of exponentials.
 template <typename T>
 double weigh(const Scratch<T>& s, std::size_t groups, bool weighted) {
-  // Without weights, one logarithm does for a product of norms, each from 1 to K.
-  constexpr std::size_t kFactors = 8;
-  Wide<T> log_likelihood = {}, product = Wide<T>{} + 1.0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    const Vector<T> weight = load(s.weight + g * kLanes<T>);
-    const Vector<T> norm = load(s.norm + g * kLanes<T>);
-    const Wide<T> share = widen<T>(weight);
-    if (weighted) {
-      log_likelihood += share * log_density(s, g);
-    } else {
-      log_likelihood += share * widen<T>(load(s.largest + g * kLanes<T>));
-      product *= share > 0.0 ? widen<T>(norm) : share + 1.0;
-      if ((g + 1) % kFactors == 0) {
-        log_likelihood += log_of_normal(product);
-        product = Wide<T>{} + 1.0;
-      }
-    }
-    store(s.norm + g * kLanes<T>, weight / norm);
+  LogLikelihood<T, 1> log_likelihood;
+  for (std::size_t at = 0; at < groups * kLanes<T>; at += kLanes<T>) {
+    Vector<T> factor[1];
+    log_likelihood.add({load(s.weight + at)}, {load(s.largest + at)}, {load(s.norm + at)}, weighted,
+                       factor);
+    store(s.norm + at, factor[0]);
   }
-  return sum(log_likelihood + log_of_normal(product));
+  return log_likelihood.total();
 }
 
 // Adds the sums of share y over the active groups to first, R features from j on.
 template <typename T, int R>
-inline void first_tile(const Scratch<T>& s, std::size_t j, std::size_t d, std::size_t count,
+[[gnu::always_inline]] inline void first_tile(const Scratch<T>& s, std::size_t j, std::size_t d, std::size_t count,
                        double* first) {
   Vector<T> sums[R] = {};
   for (std::size_t a = 0; a < count; ++a) {

@@ -7,6 +7,7 @@
 #include "careful.hpp"
 #include "density.hpp"
 #include "expectation.hpp"
+#include "narrow.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
@@ -39,16 +40,16 @@ void clear(const Mixture& m, Sums& sums) {
   sums.log_likelihood = 0.0;
 }
 
-// Brings a block to the point where scratch holds exponentials and norms; returns its groups, of
-// which the kernel wants a multiple of kUnroll.
+// The groups that hold so many rows; the kernel wants a multiple of kUnroll.
 template <typename T>
-std::size_t block_density(const Mixture& mixture, const Plan<T>& plan, const Rows& rows,
-                          std::size_t begin, std::size_t count, const Scratch<T>& s) {
-  const std::size_t groups = (count + kStep<T> - 1) / kStep<T> * kUnroll;
-  load_rows(rows, begin, count, groups, s.x);
-  log_joint(mixture, plan, s, groups);
-  normalize(mixture.n_components, s, groups);
-  return groups;
+std::size_t padded(std::size_t count) {
+  return (count + kStep<T> - 1) / kStep<T> * kUnroll;
+}
+
+// Brings sums to the units of the mixture's own whitener.
+void rescale(const Mixture& m, Sums& sums) {
+  for (std::size_t i = 0; i < m.n_components * m.n_features; ++i) sums.first[i] /= kScale;
+  for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
 template <typename T>
@@ -58,14 +59,21 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
   const Scratch<T> s(mixture, plan.block, arena);
   clear(mixture, sums);
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
-    const std::size_t count = std::min(plan.block, end - at);
-    const std::size_t groups = block_density(mixture, plan, rows, at, count, s);
+    const std::size_t count = std::min(plan.block, end - at), groups = padded<T>(count);
     for (std::size_t i = 0; i < count; ++i)
       s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
     std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
-    accumulate(mixture, plan, s, groups, weight != nullptr, sums);
+    load_rows(rows, at, count, groups, s.x);
+    if (is_narrow(mixture)) {
+      add_narrow(mixture, plan, s, groups, weight != nullptr, sums);
+    } else {
+      log_joint(mixture, plan, s, groups);
+      normalize(mixture.n_components, s, groups);
+      accumulate(mixture, plan, s, groups, weight != nullptr, sums);
+    }
   }
   if (mixture.form == Form::kTied && *plan.pooled) unpool(mixture, plan, s.row, sums);
+  rescale(mixture, sums);
   if (all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, mixture.n_components) &&
       all_finite(sums.first, mixture.n_components * mixture.n_features) &&
       all_finite(sums.second, second_size(mixture)))
@@ -83,8 +91,10 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   const Scratch<double> s(mixture, plan.block, arena);
   const std::size_t k = mixture.n_components, lanes = kLanes<double>;
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
-    const std::size_t count = std::min(plan.block, end - at);
-    const std::size_t groups = block_density(mixture, plan, rows, at, count, s);
+    const std::size_t count = std::min(plan.block, end - at), groups = padded<double>(count);
+    load_rows(rows, at, count, groups, s.x);
+    log_joint(mixture, plan, s, groups);
+    normalize(k, s, groups);
     for (std::size_t g = 0; g < groups; ++g) {
       const Wide<double> value = log_density(s, g);
       for (int lane = 0; lane < kLanes<double> && g * kLanes<double> + lane < count; ++lane)

@@ -11,8 +11,25 @@ namespace gmix::GMIX_LEVEL {
 inline constexpr std::size_t kUnroll = 4;  // vectors of rows that small loops hold at once
 inline constexpr std::size_t kTile = 6;    // rows of a triangular whitener that are applied at once
 
+// Inside, log densities are to base 2 and residuals are whitened to squares in its units: with
+// z = kScale W (x - mu), log2 p_k(x) = log_constants[k] / log 2 - |z|^2.
+inline constexpr double kLog2 = 0.6931471805599453;
+inline constexpr double kScale = 0.8493218002880191;  // sqrt(1 / (2 log 2))
+
 template <typename T>
 inline constexpr std::size_t kStep = kUnroll * kLanes<T>;  // rows: blocks are padded to multiples
+
+inline constexpr std::size_t kNarrow = 4;  // features of rows that narrow.hpp takes care of
+
+inline bool is_narrow(const Mixture& mixture) {
+  return mixture.n_features <= kNarrow && mixture.form != Form::kTied;
+}
+
+// Vectors that the running sums of a component take: mass, first and second moments.
+inline std::size_t narrow_moments(const Mixture& mixture) {
+  const std::size_t d = mixture.n_features;
+  return 1 + d + (mixture.form == Form::kFull ? d * (d + 1) / 2 : d);
+}
 
 // Cuts one piece of memory into aligned arrays; from a null base it only measures.
 class Arena {
@@ -71,7 +88,7 @@ inline Vector<T> residual(Vector<T> x, const Centre<T>& centre) {
 template <typename T>
 struct Plan {
   std::size_t block;      // rows that are worked on together
-  double* log_constants;  // (K)
+  double* log_constants;  // (K), to base 2
   Split<T> means;         // (K, D); tied: whitened about the origin
   Split<T> origin;        // (D); tied: where the whitening starts from
   T* whitener;   // full, tied: triangles in the order in which tiles read them; else (K, D)
@@ -98,7 +115,7 @@ struct Scratch {
   T* x;                  // (D, groups): the rows, a feature after the other
   T* y;                  // (D, groups): tied: whitened
   T* z;                  // (K, D, groups): full: whitened residuals
-  T* joint;              // (K, groups): log p_k(x), then exp(log p_k(x) - largest)
+  T* joint;              // (K, groups): log2 p_k(x), then exp2(log2 p_k(x) - largest)
   T* largest;            // (groups)
   T* norm;               // (groups): the sum of the exponentials
   T* weight;             // (groups)
@@ -106,7 +123,8 @@ struct Scratch {
   T* residual;           // (D, kStep)
   T* active_z;           // (D, groups): of one component, of its rows only
   T* active_t;           // (4, groups): share * z
-  std::size_t* active;   // (groups): those with a share in one component
+  T* totals;             // (K, moments): narrow: running sums
+  std::size_t* active;   // (groups): those with a share in one component; narrow: (K) the reverse
   double* row;           // (D), and of the careful path:
   double* row_z;         // (D)
   double* row_joint;     // (K)
@@ -114,10 +132,10 @@ struct Scratch {
 
   Scratch(const Mixture& mixture, std::size_t block, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
-    const bool full = mixture.form == Form::kFull;
+    const bool full = mixture.form == Form::kFull, narrow = is_narrow(mixture);
     x = arena.take<T>(d * block);
     y = arena.take<T>(mixture.form == Form::kTied ? d * block : 0);
-    z = arena.take<T>(full ? k * d * block : 0);
+    z = arena.take<T>(full ? k * d * block : narrow ? k * (d + 1) * kStep<T> : 0);
     joint = arena.take<T>(k * block);
     largest = arena.take<T>(block);
     norm = arena.take<T>(block);
@@ -126,7 +144,8 @@ struct Scratch {
     residual = arena.take<T>(d * kStep<T>);
     active_z = arena.take<T>(d * block);
     active_t = arena.take<T>(4 * block);
-    active = arena.take<std::size_t>(block / kLanes<T>);
+    totals = arena.take<T>(narrow ? k * narrow_moments(mixture) * kLanes<T> : 0);
+    active = arena.take<std::size_t>(std::max(block / kLanes<T>, narrow ? k : 0));
     row = arena.take<double>(d);
     row_z = arena.take<double>(d);
     row_joint = arena.take<double>(k);
@@ -141,14 +160,14 @@ T* pack_triangle(const double* lower, std::size_t d, T* to) {
   for (std::size_t end = (d - 1) % kTile + 1; end <= d; begin = end, end += kTile)
     for (std::size_t j = 0; j < end; ++j)
       for (std::size_t i = std::max(begin, j); i < end; ++i)
-        *to++ = static_cast<T>(lower[i * d + j]);
+        *to++ = static_cast<T>(kScale * lower[i * d + j]);
   return to;
 }
 
 template <typename T>
 void make_plan(const Mixture& mixture, const Plan<T>& plan) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
-  std::copy_n(mixture.log_constants, k, plan.log_constants);
+  for (std::size_t c = 0; c < k; ++c) plan.log_constants[c] = mixture.log_constants[c] / kLog2;
   if (mixture.form == Form::kTied) {
     for (std::size_t j = 0; j < d; ++j) {
       double centre = 0.0;
@@ -163,7 +182,7 @@ void make_plan(const Mixture& mixture, const Plan<T>& plan) {
           const double origin = static_cast<double>(plan.origin.high[j]) + plan.origin.low[j];
           whitened += mixture.whitener[i * d + j] * (mixture.means[c * d + j] - origin);
         }
-        plan.means.set(c * d + i, whitened);
+        plan.means.set(c * d + i, kScale * whitened);
       }
     // About the origin, a second moment of order one comes from a difference of terms as large as
     // the square of the farthest mean.
@@ -181,7 +200,7 @@ void make_plan(const Mixture& mixture, const Plan<T>& plan) {
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
       for (std::size_t j = 0; j < d; ++j)
-        *to++ = static_cast<T>(mixture.whitener[spherical ? c : c * d + j]);
+        *to++ = static_cast<T>(kScale * mixture.whitener[spherical ? c : c * d + j]);
     }
   }
 }

@@ -82,6 +82,12 @@ inline bool all_zero(V vector) {
 #endif
 }
 
+// Whether no lane reaches a limit; true where all are NaN.
+template <typename V, typename T>
+inline bool all_below(V vector, T limit) {
+  return all_zero(reinterpret_cast<V>(vector >= limit));
+}
+
 // Holds a value in a register: compilers would rather load it again for each of its uses.
 template <typename V>
 inline V keep(V vector) {

@@ -46,6 +46,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[Any]
 _ENDED = (Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, None)  # as the kernel counts
 CHUNK = 2048  # rows whose sums are added to the rest at once; part of the result's bits, so never a setting
+_NOTHING = 2.0**-100  # a share of a row below it counts as none: far below rounding, and what has none costs nothing
 
 
 class Components(NamedTuple):
@@ -217,6 +218,7 @@ def _posterior(rows: Rows, mixture: Components) -> tuple[Array, Array, Array]:
             nearest = order[far[:, order].argmin(1)]
             joint[lost] = np.where(np.arange(joint.shape[1]) == nearest[:, None], 0.0, -np.inf)
         shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
+        shifted[shifted < _NOTHING] = 0.0
         norm = shifted.sum(1)
     return z, np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
 
