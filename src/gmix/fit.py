@@ -17,7 +17,7 @@ from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.rows import Rng, as_generator, is_count
 from gmix.search import Search, search
-from gmix.sources import as_source
+from gmix.sources import MEMORY, as_source
 from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
@@ -174,10 +174,11 @@ def fit(
     covariance: str | Structure | Iterable[str | Structure] = "auto",
     prior: Prior | None = None,
     start: Any = "auto",
-    sample_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
     tolerance: float = Stop.tolerance,
     max_iterations: int = Stop.max_iterations,
+    memory: float = MEMORY,
     threads: int | None = None,
     rng: Rng = None,
 ) -> Fit:
@@ -185,17 +186,20 @@ def fit(
 
     Arguments:
     ---------
-    data : array ``(N, D)`` of float32 or float64 in any memory order, a DataFrame, or the path of a CSV or Parquet
-        file. A sequence of N numbers is one column.
+    data : array or memory map ``(N, D)`` of float32 or float64 in any memory order; a DataFrame or Arrow table; the
+        path of a CSV, Parquet or Arrow file, of a folder of them, or a pattern such as ``"points-*.parquet"``; a
+        ``pyarrow.dataset.Dataset``; blocks, as a list or any object that can be iterated again and again; or a
+        `gmix.sources.Source`. A sequence of N numbers is one column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses.
     covariance : a structure's code or name, several, or ``"auto"`` for ``"spherical"``, ``"diag"``, ``"tied"`` and
         ``"full"``, which are quick on any table. All fourteen are `gmix.covariance.STRUCTURES`. BIC chooses.
     prior : `NormalInverseWishart` for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
-    sample_weight : ``(N,)``; weight 2 is a row twice, weight 0 is no row.
+    sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
     columns : which columns of a DataFrame or a file; names for those of an array.
     tolerance : the climb ends when what is still to gain is below this many nats a row.
     max_iterations : the climb ends after this many steps in any case.
+    memory : bytes. A file that takes more to read is streamed in every pass instead; the result has the same bits.
     threads : how many to use at most; None for every processor that this process may use. The result is the same.
     rng : a seed or a `numpy.random.Generator` for the starts.
 
@@ -213,7 +217,7 @@ def fit(
     2
     """
     stop = Stop(tolerance, max_iterations)
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     way = as_start(start)
     prior = as_prior(prior)
     counts = _counts(components, way)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -13,7 +14,7 @@ from gmix.errors import DataError, ParameterError, nearest
 
 __all__ = [
     "Rng", "as_generator", "as_numbers", "as_rows", "as_weights", "check_finite", "choose_columns", "is_count",
-    "is_number",
+    "is_number", "largest_value",
 ]  # fmt: skip
 
 Rng = int | np.random.Generator | None
@@ -54,16 +55,21 @@ def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
     return [names.index(name) for name in wanted]
 
 
-def as_rows(data: Any, columns: list[str] | None = None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+def as_rows(
+    data: Any, columns: list[str] | None = None, weight: str | None = None
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """Turn a table into an array ``(N, D)`` of float32 or float64, and its column names if it has some.
 
     An array of these types is passed on as it is, not copied, whatever its order in memory. A sequence of N numbers is
-    one column. Of a DataFrame the numeric columns are taken, or those that `columns` names.
+    one column. Of a DataFrame the numeric columns are taken but for `weight`, or those that `columns` names; where all
+    of them are float32, so is the array.
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
     if not isinstance(data, np.ndarray) and hasattr(data, "columns"):
-        return _frame(data, columns)
+        return _frame(data, columns, weight)
+    if weight is not None:
+        raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
     array = _real(data)
     if array.ndim == 1:
         array = array[:, None]
@@ -99,9 +105,13 @@ def _real(data: Any) -> NDArray[Any]:
     return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
 
 
-def _frame(data: Any, columns: list[str] | None) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _frame(data: Any, columns: list[str] | None, weight: str | None) -> tuple[NDArray[Any], tuple[str, ...]]:
     import narwhals.stable.v2 as nw
 
+    if hasattr(data, "__arrow_c_array__"):  # an Arrow record batch
+        import pyarrow as pa
+
+        data = pa.table(data)
     try:
         frame = nw.from_native(data)
     except TypeError:
@@ -110,28 +120,34 @@ def _frame(data: Any, columns: list[str] | None) -> tuple[NDArray[Any], tuple[st
         frame = frame.collect()
     series = {str(name): frame[name] for name in frame.columns}  # a name may be a number
     if columns is None:
-        columns = [name for name, values in series.items() if values.dtype.is_numeric()]
+        columns = [name for name, values in series.items() if values.dtype.is_numeric() and name != weight]
         if not columns:
             raise DataError(f"the table has no numeric column; its columns are {list(series)}")
     else:
         choose_columns(list(series), columns)
+    single = all(series[name].dtype == nw.Float32 for name in columns)
     values = []
     for name in columns:
         if not (series[name].dtype.is_numeric() or series[name].dtype == nw.Boolean):
             raise DataError(f"column {name!r} holds {series[name].dtype}, not numbers; leave it out or convert it")
-        values.append(series[name].cast(nw.Float64).to_numpy())
-    return np.column_stack(values).astype(np.float64, copy=False), tuple(columns)
+        values.append(series[name].cast(nw.Float32 if single else nw.Float64).to_numpy())
+    return np.column_stack(values).astype(np.float32 if single else np.float64, copy=False), tuple(columns)
 
 
-def check_finite(rows: NDArray[Any], names: tuple[str, ...] | None = None, limit: float = np.inf) -> None:
-    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its row, its column, and what to do."""
+def check_finite(
+    rows: NDArray[Any],
+    names: tuple[str, ...] | None = None,
+    limit: float = np.inf,
+    place: Callable[[int], str] = "row {}".format,
+) -> None:
+    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its place, its column, and what to do."""
     for begin in range(0, len(rows), _BLOCK):
         block = rows[begin : begin + _BLOCK]
         if -limit < float(block.min()) and float(block.max()) < limit:  # NaN compares false
             continue
         row, column = (int(i) for i in np.argwhere(~(np.abs(block) < np.float64(limit)))[0])
         value = block[row, column]
-        where = f"row {begin + row}, column {repr(names[column]) if names else column}"
+        where = f"{place(begin + row)}, column {repr(names[column]) if names else column}"
         if np.isfinite(value):
             raise DataError(
                 f"{where} is {value:.3g}, whose square is beyond float64; divide the column by a large number"
@@ -141,6 +157,11 @@ def check_finite(rows: NDArray[Any], names: tuple[str, ...] | None = None, limit
             f"{where} is {'NaN' if np.isnan(value) else 'infinite'} ({total} of {len(rows)} rows have such a value); "
             "drop these rows or fill them in before the fit"
         )
+
+
+def largest_value(n_features: int, mass: float) -> float:
+    """The value from which on squares, summed over rows of this mass, leave the range of float64."""
+    return float(np.sqrt(np.finfo(np.float64).max / (64.0 * n_features * max(mass, 1.0))))
 
 
 def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64] | None:

@@ -206,7 +206,7 @@ def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_p
         (["predict", cut, faithful], "is not a gmix model"),
         (["predict", tmp_path / "none.json", faithful], "there is no file"),
         (["predict", model, other], "did you mean 'eruption'?"),
-        (["predict", model, tmp_path], "is a directory"),
+        (["predict", model, tmp_path], "is not CSV, Parquet or Arrow"),
         (["sample", tmp_path, 3], "is not a gmix model"),
         (["sample", model, 10**13], "not enough memory"),
         (["plot", model, "--out", tmp_path], "is a directory"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gmix.sources.door import as_source
+from gmix.sources.door import MEMORY, as_source
 from gmix.sources.memory import MemorySource, expect
 from gmix.sources.source import LocalSource, Source
+from gmix.sources.stream import StreamSource
 
-__all__ = ["LocalSource", "MemorySource", "Source", "as_source", "expect"]
+__all__ = ["MEMORY", "LocalSource", "MemorySource", "Source", "StreamSource", "as_source", "expect"]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from gmix.errors import DataError, ParameterError
+from gmix.rows import is_number
 from gmix.sources.memory import MemorySource
 from gmix.sources.source import Source
+from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
 
-__all__ = ["as_source"]
+__all__ = ["MEMORY", "as_source"]
+
+MEMORY = 1 << 29  # bytes
 
 
 def as_source(
@@ -19,13 +26,51 @@ def as_source(
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
     threads: int | None = None,
+    memory: float = MEMORY,
 ) -> Source:
-    """Turn what a person holds into a `Source`: an array, a DataFrame, a path; a source is passed on."""
-    if isinstance(data, Source):
-        return data
-    if isinstance(data, (str, PathLike)):
-        from gmix.sources.files import read_table
+    """Turn what a person holds into a `Source`.
 
-        names, data = read_table(data, columns)
-        columns = list(names)
-    return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    An array or a DataFrame is used where it lies. Files, folders, patterns of file names and Arrow datasets are read
+    into memory where that takes at most `memory` bytes; larger ones are streamed, as are blocks: any object that
+    can be iterated again and again and gives arrays ``(n, D)`` or DataFrames. A source is passed on.
+
+    Raises `DataError` for what can be read only once, and for tables that cannot be used as they are.
+    """
+    if not (is_number(memory) and memory > 0):
+        raise ParameterError(f"memory is {memory!r}; give a number of bytes above zero")
+    if isinstance(data, Source):
+        if sample_weight is not None or columns is not None:
+            raise ParameterError("a source has its own weights and columns; give them where it is made")
+        return data
+    column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
+    table = _blocks(data, columns, column)
+    if table is None:
+        return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if 2 * table.n_bytes > memory:  # reading takes twice the rows for a moment
+        return StreamSource(table, sample_weight=weight, threads=threads, memory=memory)
+    rows, read = table.read()
+    names = None if table.names is None else list(table.names)
+    weight = weight if read is None else read
+    return MemorySource(rows, sample_weight=weight, columns=names, threads=threads, place=table.where)
+
+
+def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks | None:
+    """A table that is read in blocks; None for one in memory."""
+    if isinstance(data, (str, PathLike)):
+        from gmix.sources.files import open_files
+
+        return open_files(data, columns, weight)
+    if hasattr(data, "scanner") and hasattr(data, "get_fragments"):  # a pyarrow.dataset.Dataset
+        from gmix.sources.arrow import ArrowTable
+
+        return ArrowTable(data, columns, weight)
+    if isinstance(data, Iterator):
+        raise DataError(
+            f"a {type(data).__name__} can be read once, and EM reads the rows in every step; give a list of blocks, or "
+            "an object whose __iter__ begins anew each time"
+        )
+    if isinstance(data, Iterable) and not isinstance(data, np.ndarray) and not hasattr(data, "columns"):
+        first = next(iter(data), None)
+        if getattr(first, "ndim", 0) == 2 or hasattr(first, "columns"):
+            return GivenBlocks(data, columns, weight)
+    return None

@@ -1,22 +1,27 @@
-"""Tables in files: CSV and Parquet, read into memory."""
+"""Tables in files: CSV, Parquet and Arrow; one, a folder of them, or all that a pattern names."""
 
 from __future__ import annotations
 
 import difflib
+import glob
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from gmix.errors import DataError
 from gmix.rows import choose_columns
+from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
 
-__all__ = ["Table", "open_table", "read_table"]
+__all__ = ["Table", "open_files", "open_table"]
 
 _LOOK = 1000  # cells of a column of text that are looked at to tell whether numbers were meant
+_HEAD = 1 << 20  # bytes of a CSV file that tell what its columns hold
+_ENDINGS = {".parquet": "Parquet", ".pq": "Parquet", ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow"}
+_TEXT = {".csv", ".tsv", ".txt"}
+_MAGIC = {b"PAR1": "Parquet", b"ARRO": "Arrow"}
 
 
 class Table(NamedTuple):
@@ -30,69 +35,80 @@ class Table(NamedTuple):
     """
 
     names: tuple[str, ...]
-    rows: NDArray[np.float64]
+    rows: NDArray[Any]
     left_out: tuple[str, ...]
 
 
-def read_table(
-    path: str | PathLike[str], columns: Sequence[str] | None = None
-) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Read the numeric columns of a CSV or Parquet file, or those that are named: names and ``(N, D)``.
-
-    Raises `DataError` as `open_table` does.
-    """
-    table = open_table(path, columns)
-    return table.names, table.rows
-
-
 def open_table(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Table:
-    """Read a CSV or Parquet file.
+    """Read the numeric columns of files into memory, or those that are named. Raises `DataError` as `open_files`."""
+    table = open_files(path, columns)
+    rows, _ = table.read()
+    if len(rows) == 0:
+        raise DataError(f"{path} has no rows; gmix needs at least one")
+    return Table(table.names or (), rows, table.left_out)
 
-    Of a CSV file the delimiter (comma, semicolon or tab) is recognized, a file named ``.gz`` is unpacked, and a first
-    line of numbers alone is a row, not a header: the columns are then called x1, x2 and so on.
 
-    Raises `DataError` for a file that is missing, empty or unreadable, a column that is not there or holds text where
-    numbers are wanted, and a table without a column of numbers.
+def open_files(
+    path: str | PathLike[str], columns: Sequence[str] | None = None, weight: str | None = None
+) -> ArrowTable:
+    """Open a CSV, Parquet or Arrow file, a folder of files of one kind, or all that a pattern such as ``*.csv`` names.
+
+    Files are read in the order of their names; in a folder, those whose names begin with a dot or an underscore are
+    passed over. Of a CSV file the delimiter (comma, semicolon or tab) is recognized, a file named ``.gz`` is unpacked,
+    and a first line of numbers alone is a row, not a header: the columns are then called x1, x2 and so on.
+
+    Raises `DataError` for a file that is missing, empty or unreadable, files that do not have the same columns, a
+    column that is not there or holds text where numbers are wanted, and a table without a column of numbers.
     """
-    path = Path(path)
-    _check_path(path)
     import pyarrow as pa
 
+    files = _files(path)
+    kinds = {file: _kind(file) for file in files}
+    kind = kinds[files[0]]
+    for file in files:
+        if kinds[file] != kind:
+            raise DataError(f"{file} is {kinds[file]} and {files[0]} is {kind}; give files of one kind")
     try:
-        table = _parquet(path, columns) if _is_parquet(path) else _csv(path)
+        if kind == "CSV":
+            return _csv(files, columns, weight, str(path))
+        return _columnar(files, kind, columns, weight, str(path))
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        kind = "Parquet" if _is_parquet(path) else "CSV"
-        reason = str(error).split("\n")[0].rstrip(".")
-        raise DataError(f"{path} cannot be read as {kind} ({reason}); check the file") from None
+        raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}); check the file and its permissions"
         ) from None
-    names = [str(name).strip() for name in table.column_names]
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{path} has {names.count(name)} columns called {name!r}; rename one of them")
-    if table.num_rows == 0:
-        raise DataError(f"{path} has no rows under its header; gmix needs at least one")
-    places = range(len(names)) if columns is None else choose_columns(names, list(columns))
-    chosen: list[str] = []
-    values: list[NDArray[np.float64]] = []
-    left_out: list[str] = []
-    for place in places:
-        numbers = _numbers(table.column(place), f"{path}, column {names[place]!r}", columns is not None)
-        if numbers is None:
-            left_out.append(names[place])
-        else:
-            chosen.append(names[place])
-            values.append(numbers)
-    if not values:
-        raise DataError(f"{path} has no column of numbers; its columns are {names}")
-    return Table(tuple(chosen), np.column_stack(values), tuple(left_out))
 
 
-def _check_path(path: Path) -> None:
-    if path.is_dir():
-        raise DataError(f"{path} is a directory; give a CSV or Parquet file")
+def _files(path: str | PathLike[str]) -> list[Path]:
+    folder = Path(path)
+    if folder.is_dir():
+        files = [
+            file
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+        ]
+        if not files:
+            raise DataError(f"{path} is a directory without files; give CSV, Parquet or Arrow files")
+        for file in files:
+            if _kind(file) == "CSV" and not _TEXT & set(file.suffixes):
+                raise DataError(
+                    f"{path} is a directory, and {file.name} in it is not CSV, Parquet or Arrow by its name; give a "
+                    "pattern that names the tables, such as 'folder/*.csv'"
+                )
+    elif glob.has_magic(str(path)) and not folder.exists():
+        named = glob.glob(str(path), recursive=True)  # noqa: PTH207  (a pattern may begin anywhere)
+        files = [Path(name) for name in sorted(named) if Path(name).is_file()]
+        if not files:
+            raise DataError(f"there is no file that {path} names; check the pattern")
+    else:
+        files = [folder]
+    for file in files:
+        _check_file(file)
+    return files
+
+
+def _check_file(path: Path) -> None:
     if not path.exists():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)
@@ -102,30 +118,91 @@ def _check_path(path: Path) -> None:
         raise DataError(f"{path} is empty; gmix needs a header and at least one row")
 
 
-def _is_parquet(path: Path) -> bool:
-    if path.suffix.lower() in (".parquet", ".pq"):
-        return True
+def _kind(path: Path) -> str:
+    if (kind := _ENDINGS.get(path.suffix.lower())) is not None:
+        return kind
     try:
         with path.open("rb") as file:
-            return file.read(4) == b"PAR1"
+            return _MAGIC.get(file.read(4), "CSV")
     except OSError:
-        return False
+        return "CSV"
 
 
-def _parquet(path: Path, columns: Sequence[str] | None) -> Any:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        if columns is None:
-            return file.read()
-        names = list(file.schema_arrow.names)
-        choose_columns(names, list(columns))
-        return file.read(columns=list(columns))
-
-
-def _csv(path: Path) -> Any:
+def _columnar(
+    files: list[Path], kind: str, columns: Sequence[str] | None, weight: str | None, called: str
+) -> ArrowTable:
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import dataset as ds, fs
+
+    form = ds.ParquetFileFormat() if kind == "Parquet" else ds.IpcFileFormat()
+    schemas = []
+    for file in files:
+        try:
+            schemas.append(form.inspect(str(file), fs.LocalFileSystem()))
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{file} cannot be read as {kind} ({reason_of(error)}); check the file") from None
+    _check_names(files[0], schemas[0].names)
+    first = schemas[0]
+    wanted = columns if columns is None else [*columns, *([] if weight is None else [weight])]
+    fields = list(first)
+    for file, schema in zip(files[1:], schemas[1:], strict=True):
+        _check_columns(file, schema, files[0], first, wanted)
+        for place, field in enumerate(fields):
+            if is_numeric(field.type) and schema.field(field.name).type != field.type:
+                fields[place] = pa.field(field.name, pa.float64())  # holds them all
+    return ArrowTable(
+        ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields)), columns, weight, called=called
+    )
+
+
+def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted: Sequence[str] | None) -> None:
+    """Say where a file differs from the first in a column that counts."""
+    for field in first:
+        if (not is_numeric(field.type)) if wanted is None else (field.name not in wanted):
+            continue
+        if field.name not in schema.names:
+            raise DataError(
+                f"{file} has no column {field.name!r} and {first_file} has one; its columns are {schema.names}"
+            )
+        kind = schema.field(field.name).type
+        if not is_numeric(kind) and kind != field.type:
+            raise DataError(
+                f"{file}, column {field.name!r} holds {kind}, and in {first_file} {field.type}; "
+                "convert it, or name other columns"
+            )
+    for field in schema:
+        if wanted is None and is_numeric(field.type) and field.name not in first.names:
+            raise DataError(
+                f"{file} has a column {field.name!r} and {first_file} has none; name the columns that both have"
+            )
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has {names.count(name)} columns called {name!r}; rename one of them")
+
+
+class _Dialect(NamedTuple):
+    """How a CSV file is written."""
+
+    delimiter: str
+    decimal: str
+    header: list[str]
+    headless: bool
+
+    def options(self) -> tuple[Any, Any, Any]:
+        from pyarrow import csv
+
+        return (
+            csv.ReadOptions(column_names=self.header if self.headless else None, block_size=_HEAD),
+            csv.ParseOptions(delimiter=self.delimiter),
+            csv.ConvertOptions(decimal_point=self.decimal, strings_can_be_null=True),
+        )
+
+
+def _dialect(path: Path) -> _Dialect:
+    import pyarrow as pa
 
     with pa.input_stream(str(path)) as file:
         head = file.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
@@ -136,47 +213,65 @@ def _csv(path: Path) -> Any:
     comma = delimiter == ";" and "," in second and "." not in second  # 3,14 as most of Europe writes it
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
     headless = all(_is_number(cell.replace(",", ".") if comma else cell) for cell in cells)
-    with pa.input_stream(str(path)) as file:
-        return csv.read_csv(
-            file,
-            csv.ReadOptions(column_names=[f"x{i + 1}" for i in range(len(cells))] if headless else None),
-            csv.ParseOptions(delimiter=delimiter),
-            csv.ConvertOptions(decimal_point="," if comma else ".", strings_can_be_null=True),
-        )
+    header = [f"x{i + 1}" for i in range(len(cells))] if headless else cells
+    return _Dialect(delimiter, "," if comma else ".", header, headless)
 
 
-def _numbers(column: Any, where: str, wanted: bool) -> NDArray[np.float64] | None:
-    """The column as numbers; None if it holds none and nobody asked for it."""
+def _csv(files: list[Path], columns: Sequence[str] | None, weight: str | None, called: str) -> ArrowTable:
     import pyarrow as pa
+    from pyarrow import csv, dataset as ds
 
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+    dialect = _dialect(files[0])
+    for file in files[1:]:
+        if (other := _dialect(file)) != dialect:
+            raise DataError(
+                f"{file} has the columns {other.header} and {files[0]} {dialect.header}, or they are written "
+                "differently; give files with the same columns, delimiter and decimal point"
+            )
+    read, parse, convert = dialect.options()
+    with pa.input_stream(str(files[0])) as stream, csv.open_csv(stream, read, parse, convert) as reader:
+        try:
+            head = reader.read_next_batch()
+        except StopIteration:
+            raise DataError(f"{files[0]} has no rows under its header; gmix needs at least one") from None
+    theirs = list(head.schema.names)
+    names = [name.strip() for name in theirs]
+    _check_names(files[0], names)
+    if head.num_rows == 0:
+        raise DataError(f"{files[0]} has no rows under its header; gmix needs at least one")
+    wanted = None if columns is None else {names[i] for i in choose_columns(names, list(columns))}
+    fields = []
+    for name, original, column in zip(names, theirs, head.columns, strict=True):
         kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
-    if pa.types.is_boolean(kind) and wanted:
-        return np.asarray(column.cast(pa.uint8()).cast(pa.float64()).to_numpy(), np.float64)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _parsed(column.to_pylist(), where, wanted)
-    if wanted:
-        what = "is empty" if pa.types.is_null(kind) else f"holds {kind}, not numbers"
-        raise DataError(f"{where} {what}; name other columns")
-    return None
+        asked = name == weight or (wanted is not None and name in wanted)
+        if is_numeric(kind) or (asked and pa.types.is_null(kind)):
+            kind = pa.float64()
+        elif pa.types.is_string(kind) and (asked or wanted is None):
+            numbers = _means_numbers(column.to_pylist(), f"{files[0]}, column {name!r}", asked)
+            kind = pa.float64() if numbers else kind
+        fields.append(pa.field(original, pa.string() if pa.types.is_null(kind) else kind))
+    form = ds.CsvFileFormat(parse_options=parse, convert_options=convert, read_options=read)
+    n_bytes = sum(file.stat().st_size * (4.0 if file.suffix == ".gz" else 1.0) for file in files)
+    dataset = ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields))
+    renamed = dict(zip(names, theirs, strict=True))
+    return ArrowTable(dataset, columns, weight, called=called, renamed=renamed, n_bytes=n_bytes)
 
 
-def _parsed(texts: list[str | None], where: str, wanted: bool) -> NDArray[np.float64] | None:
-    """A column of text as numbers, if it was asked for or most of its cells are numbers."""
+def _means_numbers(texts: list[str | None], where: str, wanted: bool) -> bool:
+    """Say whether a column of text is one of numbers: if it was asked for or most of its cells are numbers.
+
+    Then a cell that is none is an error.
+    """
     looked = [_is_number(text) for text in texts[:_LOOK] if text is not None]
     if not wanted and 2 * sum(looked) <= len(looked):
-        return None
+        return False
     for row, text in enumerate(texts):
         if text is not None and not _is_number(text):
             raise DataError(
                 f"{where}, row {row} (counted from 0) holds {text[:40]!r}, which is not a number; "
                 "correct it, or name other columns"
             )
-    return np.array([np.nan if text is None else float(text) for text in texts])
+    return True
 
 
 def _is_number(text: str) -> bool:

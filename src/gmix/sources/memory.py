@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import kernel
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_rows, as_weights, check_finite
+from gmix.rows import as_rows, as_weights, check_finite, largest_value
 from gmix.sources.source import LocalSource
 from gmix.statistics import SufficientStatistics
 
@@ -19,7 +19,7 @@ __all__ = ["MemorySource", "expect"]
 
 
 class MemorySource(LocalSource):
-    """A table in memory. The array is used where it lies and never copied.
+    """A table in memory. The array is used where it lies and never copied. `place` says where a row came from.
 
     Raises `DataError` for an empty table, NaN or infinite values, text, or weights that do not fit.
     """
@@ -28,11 +28,16 @@ class MemorySource(LocalSource):
         self,
         data: Any,
         *,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: ArrayLike | str | None = None,
         columns: list[str] | None = None,
         threads: int | None = None,
+        place: Callable[[int], str] = "row {}".format,
     ) -> None:
-        self.array, self.features = as_rows(data, columns)
+        if isinstance(sample_weight, str):
+            self.array, self.features = as_rows(data, columns, sample_weight)
+            sample_weight = as_rows(data, [sample_weight])[0][:, 0]
+        else:
+            self.array, self.features = as_rows(data, columns)
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
@@ -40,7 +45,7 @@ class MemorySource(LocalSource):
         total = self.n_rows if self.weight is None else self.weight.sum()
         if total < 1e-100:
             raise DataError(f"sample_weight adds up to zero ({total:.3g}); at least one row must count")
-        check_finite(self.array, self.features, _limit(self.array, max(total, self.n_rows)))
+        check_finite(self.array, self.features, largest_value(self.n_features, max(total, self.n_rows)), place)
         self.threads = threads
 
     def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
@@ -80,13 +85,10 @@ def expect(
     """
     rows, names = as_rows(block)
     weight = as_weights(sample_weight, len(rows))
-    check_finite(rows, names, _limit(rows, len(rows) if weight is None else max(weight.sum(), len(rows))))
+    check_finite(
+        rows, names, largest_value(rows.shape[1], len(rows) if weight is None else max(weight.sum(), len(rows)))
+    )
     for mixture in mixtures:
         if mixture.n_features != rows.shape[1]:
             raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
     return kernel.expect(rows, [m.components for m in mixtures], weight, threads)
-
-
-def _limit(rows: NDArray[Any], mass: float) -> float:
-    """The value from which on squares, summed over rows of this mass, leave the range of float64."""
-    return float(np.sqrt(np.finfo(np.float64).max / (64.0 * rows.shape[1] * max(mass, 1.0))))

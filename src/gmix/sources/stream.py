@@ -1,0 +1,249 @@
+"""Rows that come in blocks: tables larger than memory, and whatever can be read again and again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix import kernel
+from gmix.errors import DataError
+from gmix.rows import as_rows, as_weights, largest_value
+from gmix.sources.source import LocalSource
+
+__all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
+
+T = TypeVar("T")
+_BYTES = 8 << 20  # of a block: enough to keep threads busy, little enough to stay near the processor
+
+
+class Piece(NamedTuple):
+    """Some rows of a table, in any number."""
+
+    columns: Sequence[NDArray[Any]]  # D arrays of n numbers
+    weight: NDArray[np.float64] | None
+
+
+class Blocks(ABC):
+    """A table that is read in pieces, the same rows in the same order each time.
+
+    Attributes
+    ----------
+    names : of the columns, if they have some.
+    n_features : how many columns there are.
+    dtype : float32 or float64, of the rows.
+    weighted : whether every piece has weights.
+    n_bytes : what the rows would take in memory, or more; infinite where nobody knows.
+    """
+
+    names: tuple[str, ...] | None
+    n_features: int
+    dtype: np.dtype[Any]
+    weighted: bool
+    n_bytes: float
+
+    @abstractmethod
+    def pieces(self) -> Iterator[Piece]:
+        """The rows, from the first to the last."""
+
+    @abstractmethod
+    def where(self, row: int) -> str:
+        """Where a row stands, in words for an error: the row itself, the file, the row group."""
+
+    def read(self) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """All rows ``(N, D)`` and their weights, in memory."""
+        pieces = list(self.pieces())
+        rows = np.empty((sum(len(piece.columns[0]) for piece in pieces), self.n_features), self.dtype)
+        for j in range(self.n_features):
+            rows[:, j] = np.concatenate([piece.columns[j] for piece in pieces])
+        weights = [piece.weight for piece in pieces if piece.weight is not None]
+        return rows, np.concatenate(weights) if weights else None
+
+
+class GivenBlocks(Blocks):
+    """Any object that can be iterated again and again and gives arrays ``(n, D)`` or DataFrames."""
+
+    n_bytes = np.inf
+
+    def __init__(self, blocks: Iterable[Any], columns: list[str] | None = None, weight: str | None = None) -> None:
+        self._blocks, self._columns, self._weight = blocks, columns, weight
+        first, self.names = as_rows(next(iter(blocks)), columns, weight)
+        self.n_features, self.dtype = first.shape[1], first.dtype
+        self.weighted = weight is not None
+
+    def pieces(self) -> Iterator[Piece]:
+        for number, block in enumerate(self._blocks):
+            rows, names = as_rows(block, self._columns, self._weight)
+            if rows.shape[1] != self.n_features or names != self.names:
+                raise DataError(
+                    f"block {number} has {rows.shape[1]} columns{f' {list(names)}' if names else ''} and the first has "
+                    f"{self.n_features}{f' {list(self.names)}' if self.names else ''}; give every block the same"
+                )
+            weight = None if self._weight is None else as_rows(block, [self._weight])[0][:, 0].astype(np.float64)
+            yield Piece(list(rows.T), weight)
+
+    def where(self, row: int) -> str:
+        at = 0
+        for number, piece in enumerate(self.pieces()):
+            if row < at + len(piece.columns[0]):
+                return f"block {number}, row {row - at}"
+            at += len(piece.columns[0])
+        return f"row {row}"
+
+
+class StreamSource(LocalSource):
+    """A table that is read again in every pass, one block while the one before is worked on.
+
+    The blocks are of a fixed number of rows whatever the pieces that the table comes in, and the kernel carries its
+    sums on from one to the next: the bits are those of the same rows in memory. Two blocks are held at a time,
+    together at most `memory` bytes.
+
+    Raises `DataError` for an empty table, and for values and weights that cannot be used, with the place.
+    """
+
+    def __init__(
+        self,
+        table: Blocks,
+        *,
+        sample_weight: ArrayLike | None = None,
+        threads: int | None = None,
+        memory: float = 2 * _BYTES,
+    ) -> None:
+        self.table, self.threads = table, threads
+        self.features, self.n_features = table.names, table.n_features
+        self._weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
+        self._weighted = table.weighted or self._weight is not None
+        row_bytes = table.n_features * table.dtype.itemsize + 8 * self._weighted
+        chunks = int(min(_BYTES, memory / 2) // (row_bytes * kernel.CHUNK))
+        self.block_rows = max(chunks, 1) * kernel.CHUNK
+        self.n_rows = 0
+        self._look()
+
+    def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
+        carry: list[kernel.Sums] | None = None
+        for rows, weight in self.blocks():
+            carry = kernel.sums(rows, mixtures, weight, self.threads, carry)
+        assert carry is not None
+        return carry
+
+    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        # The very draw of a table in memory, so that the sub-sample is the same.
+        count = self._counting
+        chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
+        kept, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
+        at = done = 0
+        for rows, weight in self.blocks():
+            counting = None if weight is None else np.flatnonzero(weight)
+            upto = int(np.searchsorted(chosen, at + len(rows if counting is None else counting)))
+            mine = chosen[done:upto] - at
+            if weight is not None and counting is not None:
+                mine = counting[mine]
+                weights[done:upto] = weight[mine]
+            kept[done:upto] = rows[mine]
+            at, done = at + len(rows if counting is None else counting), upto
+        return kept, weights if self._weighted else None
+
+    def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+        """The rows ``(n, D)`` and their weights, `block_rows` at a time; each is gone when the next is asked for."""
+        total = 0
+        with closing(_ahead(self._cut())) as cut:
+            for rows, weight in cut:
+                yield rows, weight
+                total += len(rows)
+        if self.n_rows and total != self.n_rows:
+            raise DataError(
+                f"the table had {self.n_rows} rows when it was first read and has {total} now; "
+                "give one that does not change while it is fitted"
+            )
+
+    def _cut(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+        """Blocks of a fixed size, out of pieces of any size, in two buffers that take turns."""
+        size, at = self.block_rows, 0
+        buffers = [np.empty((size, self.n_features), self.table.dtype, order="F") for _ in range(2)]
+        weights = [np.empty(size if self._weighted else 0) for _ in range(2)]
+        turn = filled = 0
+        for columns, own in self.table.pieces():
+            length, taken = len(columns[0]), 0
+            weight = own if self._weight is None else self._weight[at : at + length]
+            if weight is not None and len(weight) < length:
+                raise DataError(f"sample_weight has shape ({len(weight) + at},); the table has more rows")
+            at += length
+            while taken < length:
+                step = min(size - filled, length - taken)
+                for j, column in enumerate(columns):
+                    buffers[turn][filled : filled + step, j] = column[taken : taken + step]
+                if weight is not None:
+                    weights[turn][filled : filled + step] = weight[taken : taken + step]
+                filled, taken = filled + step, taken + step
+                if filled == size:
+                    yield buffers[turn], weights[turn] if self._weighted else None
+                    turn, filled = 1 - turn, 0
+        if self._weight is not None and len(self._weight) != at:
+            raise DataError(f"sample_weight has shape {self._weight.shape}; the table has {at} rows, so give ({at},)")
+        if filled:
+            yield buffers[turn][:filled], weights[turn][:filled] if self._weighted else None
+
+    def _look(self) -> None:
+        """Read everything once: count, and refuse what cannot be used before a climb begins."""
+        at = self._counting = 0
+        mass = largest = 0.0
+        for rows, weight in self.blocks():
+            low, high = float(rows.min()), float(rows.max())
+            if not (np.isfinite(low) and np.isfinite(high)):
+                row, column = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
+                what = "NaN" if np.isnan(rows[row, column]) else "infinite"
+                raise DataError(
+                    f"{self._place(at + row, column)} is {what}; drop such rows or fill them in before the fit"
+                )
+            largest = max(largest, -low, high)
+            self._counting += len(rows)
+            if weight is not None:
+                wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false
+                if wrong.any():
+                    row = int(np.argmax(wrong))
+                    raise DataError(
+                        f"the weight of {self.table.where(at + row)} is {weight[row]}; "
+                        "give numbers from 0 (the row does not count) to 1e100"
+                    )
+                self._counting += int(np.count_nonzero(weight)) - len(rows)
+                mass += float(weight.sum())
+            at += len(rows)
+        if at == 0:
+            raise DataError("the table has no rows; gmix needs at least one")
+        if not self._weighted:
+            mass = float(at)
+        if mass < 1e-100:
+            raise DataError(f"sample_weight adds up to zero ({mass:.3g}); at least one row must count")
+        if not largest < (limit := largest_value(self.n_features, max(mass, at))):
+            self._refuse(limit)
+        self.n_rows = at
+
+    def _refuse(self, limit: float) -> None:
+        at = 0
+        for rows, _ in self.blocks():
+            beyond = ~(np.abs(rows) < np.float64(limit))
+            if beyond.any():
+                row, column = (int(i) for i in np.argwhere(beyond)[0])
+                raise DataError(
+                    f"{self._place(at + row, column)} is {rows[row, column]:.3g}, whose square is beyond float64; "
+                    "divide the column by a large number"
+                )
+            at += len(rows)
+
+    def _place(self, row: int, column: int) -> str:
+        return f"{self.table.where(row)}, column {repr(self.features[column]) if self.features else column}"
+
+
+def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """The same items, the next one made by a thread while one is used."""
+    nothing: Any = object()
+    with ThreadPoolExecutor(1, "gmix-reader") as reader:
+        coming = reader.submit(next, items, nothing)
+        while (item := coming.result()) is not nothing:
+            coming = reader.submit(next, items, nothing)
+            yield item

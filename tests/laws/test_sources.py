@@ -1,0 +1,283 @@
+"""Wherever rows live, the same rows give the same bits, and what cannot be read is named by file, row group, column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gmix
+from gmix import DataError
+from gmix.sources import MemorySource, Source, StreamSource, as_source
+
+pa = pytest.importorskip("pyarrow")
+from pyarrow import csv, dataset, feather, parquet  # noqa: E402
+
+Array = NDArray[np.float64]
+NAMES = ["a", "b", "c"]
+N = 15_011  # several of the kernel's chunks and a rest
+ALL, STREAMED = 1 << 30, 100_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def rows() -> NDArray[np.float32]:
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((N, 3)) * [1.0, 2.0, 0.5]
+    rows[::3] += [4.0, 0.0, 2.0]
+    return rows.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def weight() -> Array:
+    return np.random.default_rng(5).integers(0, 3, N).astype(float)
+
+
+@pytest.fixture(scope="module")
+def table(rows: Array, weight: Array) -> Any:
+    columns = dict(zip(NAMES, rows.T, strict=True))
+    return pa.table({"text": ["t"] * N} | columns | {"w": weight})
+
+
+class Blocks:
+    """Blocks that are made anew whenever somebody iterates."""
+
+    def __init__(self, blocks: Callable[[], Iterator[Any]]) -> None:
+        self.blocks = blocks
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.blocks()
+
+
+def small_row_groups(table: Any, folder: Path) -> Any:
+    parquet.write_table(table, folder / "small.parquet", row_group_size=700)
+    return folder / "small.parquet"
+
+
+def one_row_group(table: Any, folder: Path) -> Any:
+    parquet.write_table(table, folder / "one.parquet")
+    return str(folder / "one.parquet")
+
+
+def arrow_file(table: Any, folder: Path) -> Any:
+    feather.write_feather(table, folder / "t.feather", chunksize=999)
+    return folder / "t.feather"
+
+
+def parquet_folder(table: Any, folder: Path) -> Any:
+    (folder / "parts" / "0").mkdir(parents=True)
+    (folder / "parts" / "_SUCCESS").touch()
+    for i in range(7):
+        parquet.write_table(table.slice(2500 * i, 2500), folder / "parts" / ("0" * (i == 0)) / f"{i}.parquet")
+    return folder / "parts"
+
+
+def pattern(table: Any, folder: Path) -> Any:
+    parquet_folder(table, folder)
+    (folder / "parts" / "0" / "0.parquet").rename(folder / "parts" / "0.parquet")
+    return folder / "parts" / "*.parquet"
+
+
+def arrow_dataset(table: Any, folder: Path) -> Any:
+    return dataset.dataset(small_row_groups(table, folder))
+
+
+def arrow_table(table: Any, folder: Path) -> Any:
+    return table
+
+
+def data_frame(table: Any, folder: Path) -> Any:
+    return pytest.importorskip("pandas").DataFrame({name: table[name].to_numpy() for name in [*NAMES, "w"]})
+
+
+def frames(table: Any, folder: Path) -> Any:
+    return [table.slice(i, 1234) for i in range(0, N, 1234)]
+
+
+def record_batches(table: Any, folder: Path) -> Any:
+    return Blocks(lambda: iter(table.to_batches(max_chunksize=4567)))
+
+
+KINDS = [small_row_groups, one_row_group, arrow_file, parquet_folder, pattern, arrow_dataset, arrow_table, data_frame,
+         frames, record_batches]  # fmt: skip
+
+
+def assert_same_bits(a: gmix.Fit, b: gmix.Fit) -> None:
+    assert a.history == b.history
+    for part in ("weights", "means", "covariances"):
+        assert getattr(a.mixture, part).tobytes() == getattr(b.mixture, part).tobytes()
+    assert a.reason is b.reason
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_same_rows_give_the_same_bits(
+    rows: Array, weight: Array, table: Any, tmp_path: Path, kind: Any, memory: float, weighted: bool
+) -> None:
+    settings = {"covariance": "full", "rng": 0, "max_iterations": 4}
+    plain = gmix.fit(rows, 2, columns=NAMES, sample_weight=weight if weighted else None, **settings)
+    data = kind(table, tmp_path)
+    source = as_source(data, columns=NAMES, sample_weight="w" if weighted else None, memory=memory)
+    kept = kind in (arrow_table, data_frame) or (memory == ALL and kind not in (frames, record_batches))
+    assert type(source) is (MemorySource if kept else StreamSource)
+    fit = gmix.fit(source, 2, **settings)
+    assert_same_bits(fit, plain)
+    assert fit.mixture.features == tuple(NAMES)
+    assert fit.n_rows == N
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical", "VVE"])
+def test_every_form_is_streamed_to_the_same_bits(rows: Array, weight: Array, covariance: str) -> None:
+    blocks = np.array_split(rows, 5)
+    settings = {"covariance": covariance, "rng": 1, "max_iterations": 4, "sample_weight": weight}
+    assert_same_bits(gmix.fit(blocks, 2, **settings), gmix.fit(rows, 2, **settings))
+    prior = gmix.NormalInverseWishart()
+    assert_same_bits(gmix.fit(blocks, 2, prior=prior, **settings), gmix.fit(rows, 2, prior=prior, **settings))
+
+
+def test_a_csv_file_is_streamed_to_the_bits_that_it_has_in_memory(table: Any, tmp_path: Path) -> None:
+    csv.write_csv(table, tmp_path / "t.csv")
+    settings = {"covariance": "full", "rng": 0, "max_iterations": 4, "sample_weight": "w"}
+    read, streamed = (gmix.fit(tmp_path / "t.csv", 2, memory=memory, **settings) for memory in (ALL, STREAMED))
+    assert_same_bits(streamed, read)
+    assert streamed.mixture.features == tuple(NAMES)
+
+
+def test_the_memory_of_a_stream_does_not_depend_on_how_long_it_is() -> None:
+    block = np.zeros((5000, 20)) + np.arange(20)
+    block[::2] += 1.0
+    for count in (4, 40):
+        source = as_source(Blocks(lambda count=count: iter([block] * count)), memory=1_500_000)
+        assert isinstance(source, StreamSource)
+        assert source.n_rows == 5000 * count
+        assert 2 * source.block_rows * 20 * 8 <= 1_500_000
+
+
+def test_a_filter_is_pushed_down(table: Any, rows: Array, tmp_path: Path) -> None:
+    some = dataset.dataset(small_row_groups(table, tmp_path)).filter(dataset.field("a") > 1.0)
+    fit = gmix.fit(some, 1, columns=NAMES, covariance="full", memory=STREAMED)
+    assert fit.n_rows == (rows[:, 0] > 1.0).sum()
+    np.testing.assert_allclose(fit.mixture.means[0], rows[rows[:, 0] > 1.0].mean(0, np.float64), rtol=1e-12)
+
+
+def test_only_the_columns_that_count_are_read(table: Any, tmp_path: Path) -> None:
+    path = small_row_groups(table, tmp_path)
+    broken = bytearray(path.read_bytes())
+    place = parquet.ParquetFile(path).metadata.row_group(3).column(2)  # b
+    start = place.dictionary_page_offset or place.data_page_offset
+    broken[start : start + 20] = b"\xff" * 20
+    path.write_bytes(bytes(broken))
+    for memory in (ALL, STREAMED):
+        assert as_source(path, columns=["a", "c"], memory=memory).n_rows == N
+        with pytest.raises(DataError, match=r"small\.parquet, row group 3, column 'b' cannot be read"):
+            as_source(path, memory=memory)
+
+
+def test_what_can_be_read_once_is_refused(rows: Array, table: Any) -> None:
+    for once in (iter([rows]), (block for block in [rows]), pa.RecordBatchReader.from_batches(table.schema, [])):
+        with pytest.raises(DataError, match=r"can be read once.*give a list of blocks, or an object whose __iter__"):
+            gmix.fit(once, 2)
+
+
+def test_blocks_that_change_are_noticed(rows: Array) -> None:
+    lengths = iter([5000] * 6 + [4000])
+    source = as_source(Blocks(lambda: iter([rows[: next(lengths)]])))
+    mixture = gmix.GaussianMixture([1.0], [[0.0] * 3], [np.eye(3)])
+    assert source.expect([mixture])
+    with pytest.raises(DataError, match="5000 rows when it was first read and has 4000 now"):
+        source.expect([mixture])
+
+
+@pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])
+@pytest.mark.parametrize(
+    ("tenth", "message"),
+    [
+        ({"a": [1.0], "b": ["x"], "c": [1.0]}, r"9\.parquet, column 'b' holds string, and in .*0\.parquet float"),
+        ({"a": [1.0], "c": [1.0]}, r"9\.parquet has no column 'b' and .*0\.parquet has one"),
+        ({"a": [1.0], "b": [1.0], "c": [1.0], "d": [1.0]}, r"9\.parquet has a column 'd' and .*0\.parquet has none"),
+        ({"a": [1.0], "b": [np.nan], "c": [1.0]}, r"9\.parquet, row 0, column 'b' is NaN"),
+        ({"a": [1.0] * 9 + [np.inf], "b": [1.0] * 10, "c": [1.0] * 10}, r"row group 4, row 9, column 'a' is infinite"),
+        (b"PAR1 and no more", r"9\.parquet cannot be read as Parquet"),
+    ],
+)
+def test_what_is_wrong_in_the_tenth_file_is_named(
+    rows: Array, tmp_path: Path, tenth: Any, message: str, memory: float
+) -> None:
+    for i, part in enumerate(np.array_split(rows, 9)):
+        parquet.write_table(pa.table(dict(zip(NAMES, part.T, strict=True))), tmp_path / f"{i}.parquet")
+    if isinstance(tenth, bytes):
+        (tmp_path / "9.parquet").write_bytes(tenth)
+    else:
+        parquet.write_table(pa.table(tenth), tmp_path / "9.parquet", row_group_size=2)
+    with pytest.raises(DataError, match=message):
+        gmix.fit(tmp_path, 1, memory=memory)
+
+
+@pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (
+            "a,b,c\n" + "1,2,3\n" * 9 + "1,oops,3\n",
+            r"2\.csv, column 'b', row 9 cannot be read \(it holds 'oops', which",
+        ),
+        ("a,b\n1,2\n", r"2\.csv has the columns \['a', 'b'\] and .*1\.csv \['a', 'b', 'c'\]"),
+        ("a,b,c\n1,2,3\n1,2\n", r"2\.csv cannot be read .*Expected 3 columns, got 2"),
+        ("a,b,c\n1,2,3\n1,,3\n", r"2\.csv, row 1, column 'b' is NaN"),
+    ],
+)
+def test_what_is_wrong_in_a_later_csv_file_is_named(tmp_path: Path, second: str, message: str, memory: float) -> None:
+    (tmp_path / "1.csv").write_text("a,b,c\n" + "1.5,2,3\n" * 9000)
+    (tmp_path / "2.csv").write_text(second)
+    with pytest.raises(DataError, match=message):
+        gmix.fit(tmp_path / "?.csv", 1, memory=memory)
+
+
+@pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"columns": ["a", "bb"]}, "no column 'bb'; did you mean 'b'"),
+        ({"columns": ["a", "text"]}, r"small\.parquet, column 'text' holds string, not numbers"),
+        ({"sample_weight": "ww"}, "no column 'ww'; did you mean 'w'"),
+        ({"sample_weight": "text"}, "column 'text' holds string"),
+        ({"sample_weight": [1.0, 2.0]}, r"sample_weight has shape \(2,\)"),
+        ({"sample_weight": np.ones(N + 1)}, rf"the table has {N} rows, so give \({N},\)"),
+        ({"sample_weight": np.zeros(N)}, "at least one row must count"),
+        ({"sample_weight": -np.ones(N)}, r"sample_weight\[0\] is -1"),
+    ],
+)
+def test_what_is_wrong_with_an_argument(
+    table: Any, tmp_path: Path, settings: dict[str, Any], message: str, memory: float
+) -> None:
+    with pytest.raises(DataError, match=message):
+        as_source(small_row_groups(table, tmp_path), memory=memory, **settings)
+
+
+def test_what_is_wrong_with_blocks_and_paths(rows: Array, table: Any, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("none")
+    (tmp_path / "empty").mkdir()
+    one_row_group(table, tmp_path)
+    for data, message in (
+        ([rows, rows[:, :2]], "block 1 has 2 columns and the first has 3"),
+        ([rows, np.full((2, 3), np.nan)], "block 1, row 0, column 0 is NaN"),
+        ([rows.astype(float), np.full((2, 3), 1e300)], "block 1, row 0, column 0 is 1e.300, whose square is beyond"),
+        ([rows[:0]], "no rows"),
+        (tmp_path / "one.parqet", r"there is no file .*; did you mean '.*one\.parquet'"),
+        (tmp_path / "*.pq", "check the pattern"),
+        (tmp_path / "empty", "directory without files"),
+        (tmp_path, r"notes\.md in it is not CSV, Parquet or Arrow"),
+    ):
+        with pytest.raises(DataError, match=message):
+            as_source(data)
+    with pytest.raises(gmix.ParameterError, match="memory is 0"):
+        gmix.fit(rows, 1, memory=0)
+    source = as_source(rows)
+    assert isinstance(source, Source)
+    assert as_source(source) is source
+    with pytest.raises(gmix.ParameterError, match="its own weights"):
+        as_source(source, sample_weight=np.ones(N))
