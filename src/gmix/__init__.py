@@ -5,7 +5,7 @@ from gmix.files import load
 from gmix.fit import Finding, Fit, fit
 from gmix.metropolis import Chains, metropolis
 from gmix.mixture import GaussianMixture
-from gmix.priors import NormalInverseWishart
+from gmix.priors import Dirichlet, NormalInverseWishart
 from gmix.sources import expect
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason
@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Chains",
     "DataError",
+    "Dirichlet",
     "Finding",
     "Fit",
     "GaussianMixture",

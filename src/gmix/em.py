@@ -53,7 +53,9 @@ class _Climb:
         self, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None, stop: Stop
     ) -> None:
         """Take one more E-step into the account, unless it fell."""
-        log_prior = prior.log_density(mixture.components, statistics, mixture.structure) if prior else 0.0
+        log_prior = (
+            prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure) if prior else 0.0
+        )
         objective = statistics.log_likelihood + log_prior
         if not np.isfinite(objective):
             raise ParameterError(

@@ -172,6 +172,7 @@ def fit(
     components: int | Iterable[int] | str = "auto",
     *,
     covariance: str | Structure | Iterable[str | Structure] = "auto",
+    equal_weights: bool = False,
     prior: Prior | None = None,
     start: Any = "auto",
     sample_weight: ArrayLike | str | None = None,
@@ -193,7 +194,8 @@ def fit(
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses.
     covariance : a structure's code or name, several, or ``"auto"`` for ``"spherical"``, ``"diag"``, ``"tied"`` and
         ``"full"``, which are quick on any table. All fourteen are `gmix.covariance.STRUCTURES`. BIC chooses.
-    prior : `NormalInverseWishart` for a MAP fit; None for maximum likelihood.
+    equal_weights : give all components the same weight, and count K - 1 parameters fewer.
+    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
     sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
     columns : which columns of a DataFrame or a file; names for those of an array.
@@ -222,6 +224,8 @@ def fit(
     prior = as_prior(prior)
     counts = _counts(components, way)
     structures = _structures(covariance, way, source.n_features)
+    if equal_weights:
+        structures = [s.with_equal_weights for s in structures]
     findings = []
     if components == "auto" or len(counts) > 1:
         kept = [k for k in counts if k <= source.n_rows] or counts[:1]

@@ -74,6 +74,10 @@ class GaussianMixture:
             )
         if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - 1.0) < 1e-3):
             raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to one")
+        if structure.equal_weights and np.ptp(w) > 1e-6:
+            raise ParameterError(
+                f"weights {w.tolist()} are not equal, as {structure.code} has them; leave structure out"
+            )
         if not np.isfinite(mu).all():
             raise ParameterError("means holds a value that is not finite")
         if features is not None and (
@@ -81,7 +85,7 @@ class GaussianMixture:
         ):
             raise ParameterError(f"features {list(features)} must be {n_features} different names")
         compact = _compact(sigma, structure, n_components, n_features)
-        _freeze(self, w / w.sum(), mu, compact, structure, None if features is None else tuple(features))
+        _freeze(self, structure.weights(w), mu, compact, structure, None if features is None else tuple(features))
         try:
             self._factor  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
         except np.linalg.LinAlgError:
@@ -115,11 +119,8 @@ class GaussianMixture:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
             raise ParameterError("these statistics are of no rows at all; add some that have rows")
-        mean, scatter, divisor = (
-            Evidence(statistics.mean, statistics.scatter, statistics.mass)
-            if prior is None
-            else prior.observe(statistics, structure)
-        )
+        evidence = Evidence.of(statistics)
+        counts, _, mean, scatter, divisor = prior.observe(evidence, statistics, structure) if prior else evidence
         empty = ~(divisor > np.finfo(np.float64).tiny)
         if empty.any() and not structure.shared:
             # No row speaks for these components: they keep their place with the covariance of everything, of which
@@ -127,14 +128,13 @@ class GaussianMixture:
             shadow = _SHADOW * statistics.total.scatter
             scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), shadow, scatter)
             divisor = np.where(empty, _SHADOW * statistics.total.mass, divisor)
-        if structure not in DIRECT and not structure.shared:
+        if structure.with_free_weights not in DIRECT and not structure.shared:
             # A component without width would make its shape infinite, or the volumes that depend on it zero.
             each = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
             scatter = each * structure.form.lift(scatter / each, statistics.floor)
         compact = structure.covariances(scatter, divisor, statistics.n_features)
         compact = structure.form.lift(compact, statistics.floor)
-        weights = statistics.mass / statistics.mass.sum()
-        return cls.unchecked(weights, mean.copy(), compact, structure, features)
+        return cls.unchecked(structure.weights(counts), mean.copy(), compact, structure, features)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a mixture does not change; make another one instead of setting {name!r}")

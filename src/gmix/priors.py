@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from gmix.kernel import Components
 from gmix.rows import as_numbers, is_number
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["Evidence", "NormalInverseWishart", "Prior", "as_prior"]
+__all__ = ["Dirichlet", "Evidence", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
 _NOTHING = 1e-8  # rows; as good as none, and enough that a component without rows stays finite
@@ -24,21 +25,110 @@ _NOTHING = 1e-8  # rows; as good as none, and enough that a component without ro
 class Evidence(NamedTuple):
     """What an M-step reads: rows and prior together."""
 
+    counts: Array  # (K,) what the weights are in proportion to
+    mass: Array  # (K,) what the mean is an average of
     mean: Array  # (K, D)
     scatter: Array  # about the mean, in the structure's form
     divisor: Array  # (K,) what the scatter is divided by
 
+    @classmethod
+    def of(cls, statistics: SufficientStatistics) -> Self:
+        """That of the rows alone."""
+        return cls(statistics.mass, statistics.mass, statistics.mean, statistics.scatter, statistics.mass)
+
 
 class Prior(ABC):
-    """Statistics not yet observed. A prior is one more term of the sum that EM is."""
+    """Statistics not yet observed. A prior is one more term of the sum that EM is, and priors add up."""
 
     @abstractmethod
-    def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        """Add the prior to the statistics of the rows."""
+    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        """Add the prior to what the rows and other priors say; what it is not told it reads from `statistics`."""
 
     @abstractmethod
-    def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
+    def log_density(
+        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
+    ) -> float:
         """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
+
+    def __add__(self, other: Prior) -> Prior:
+        if not isinstance(other, Prior):
+            return NotImplemented
+        return _Sum((self, other))
+
+
+@dataclass(frozen=True, eq=False)
+class _Sum(Prior):
+    """Priors that hold together; their log densities add up."""
+
+    terms: Sequence[Prior]
+
+    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        for term in self.terms:
+            evidence = term.observe(evidence, statistics, structure)
+        return evidence
+
+    def log_density(
+        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
+    ) -> float:
+        return sum(term.log_density(weights, mixture, statistics, structure) for term in self.terms)
+
+    def __repr__(self) -> str:
+        return " + ".join(repr(term) for term in self.terms)
+
+
+@dataclass(frozen=True, eq=False)
+class Dirichlet(Prior):
+    r"""The conjugate prior of the weights: as if each component had been seen in ``concentration - 1`` more rows.
+
+    .. math:: p(w) \propto \prod_k w_k^{\alpha_k - 1}, \qquad w_k \propto n_k + \alpha_k - 1
+
+    See Bishop, *Pattern Recognition and Machine Learning*, equation 10.39. Add it to a prior of the other parameters
+    with ``+``. Where the weights are equal anyway it says nothing.
+
+    Parameters
+    ----------
+    concentration : alpha, one number or ``(K,)``, each at least 1; at 1 all weights are as probable as any others.
+    strength : the power that the prior's density is raised to; at zero there is no prior.
+
+    >>> import gmix
+    >>> fit = gmix.fit([[0.0], [1.0], [0.5], [8.0]], start=[0, 0, 0, 1], covariance="spherical",
+    ...                prior=gmix.NormalInverseWishart() + gmix.Dirichlet(3.0))
+    >>> fit.mixture.weights.round(3)
+    array([0.625, 0.375])
+    """
+
+    concentration: ArrayLike = 2.0
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+        alpha = as_numbers(self.concentration, "the concentration")
+        if alpha.ndim > 1 or not (np.isfinite(alpha) & (alpha >= 1)).all():
+            raise ParameterError(
+                f"concentration is {self.concentration!r}; give a number or one a component, none below 1 (flat)"
+            )
+        alpha.flags.writeable = False
+        object.__setattr__(self, "concentration", alpha)
+
+    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        return evidence._replace(counts=evidence.counts + self._rows(statistics.n_components))
+
+    def log_density(
+        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
+    ) -> float:
+        if structure.equal_weights:
+            return 0.0
+        return float(self._rows(len(weights)) @ np.log(np.maximum(weights, np.finfo(np.float64).tiny)))
+
+    def _rows(self, n_components: int) -> Array:
+        """The rows not seen, ``(K,)``."""
+        alpha = np.asarray(self.concentration)
+        if alpha.shape not in ((), (n_components,)):
+            raise ParameterError(
+                f"the concentration has shape {alpha.shape}; with {n_components} components give one number or "
+                f"({n_components},)"
+            )
+        return np.broadcast_to(self.strength * (alpha - 1.0), (n_components,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +175,7 @@ class NormalInverseWishart(Prior):
     def __post_init__(self) -> None:
         if not (is_number(self.mean_strength) and self.mean_strength >= 0):
             raise ParameterError(f"mean_strength is {self.mean_strength!r}; it counts rows and cannot be negative")
-        if not (is_number(self.strength) and self.strength >= 0):
-            raise ParameterError(f"strength is {self.strength!r}; it must be a number, zero or more")
+        _check_strength(self.strength)
         if not (self.degrees_of_freedom is None or is_number(self.degrees_of_freedom)):
             raise ParameterError(f"degrees_of_freedom is {self.degrees_of_freedom!r}; give a number, or None for D + 2")
         for name in ("mean", "scale"):
@@ -97,20 +186,24 @@ class NormalInverseWishart(Prior):
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
 
-    def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         rows, form = self.mean_strength * self.strength, statistics.form
-        total = statistics.mass + rows
+        mass = evidence.mass + rows
         with np.errstate(invalid="ignore"):
-            share = np.where(total > 0, rows / total, 0.0)
-        step = self._mean(statistics) - statistics.mean
-        pulled = form.outer(statistics.mass * share, step)
+            share = np.where(mass > 0, rows / mass, 0.0)
+        step = self._mean(statistics) - evidence.mean
+        pulled = form.outer(evidence.mass * share, step)
         return Evidence(
-            statistics.mean + share[:, None] * step,
-            statistics.scatter + pulled + self.strength * self._scale(statistics, structure),
-            statistics.mass + self.strength * self._divisor(statistics, structure),
+            evidence.counts,
+            mass,
+            evidence.mean + share[:, None] * step,
+            evidence.scatter + pulled + self.strength * self._scale(statistics, structure),
+            evidence.divisor + self.strength * self._divisor(statistics, structure),
         )
 
-    def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
+    def log_density(
+        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
+    ) -> float:
         if self.strength == 0:
             return 0.0
         form, (n_components, n_features) = mixture.form, mixture.means.shape
@@ -132,7 +225,7 @@ class NormalInverseWishart(Prior):
         return mean
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
-        d = statistics.n_features
+        d, structure = statistics.n_features, structure.with_free_weights
         # A covariance that all components share is one draw from the prior, also where it is written once for each.
         times = statistics.n_components if structure.shared and structure.form is not TIED else 1
         if self.scale is None:
@@ -155,7 +248,7 @@ class NormalInverseWishart(Prior):
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
-        d, n_components = statistics.n_features, statistics.n_components
+        d, n_components, structure = statistics.n_features, statistics.n_components, structure.with_free_weights
         freedom = d + 2.0 if self.degrees_of_freedom is None else float(self.degrees_of_freedom)
         if not freedom > d - 1:
             raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
@@ -176,8 +269,16 @@ class NormalInverseWishart(Prior):
         return np.asarray(divisor)
 
 
+def _check_strength(strength: object) -> None:
+    if not (is_number(strength) and strength >= 0):
+        raise ParameterError(f"strength is {strength!r}; it must be a number, zero or more")
+
+
 def as_prior(prior: object) -> Prior | None:
     """Let a `Prior` or None pass, and nothing else."""
     if prior is None or isinstance(prior, Prior):
         return prior
-    raise ParameterError(f"prior is {prior!r}; give a gmix.NormalInverseWishart, or None for maximum likelihood")
+    raise ParameterError(
+        f"prior is {prior!r}; give a gmix.NormalInverseWishart, a gmix.Dirichlet or their sum, or None for maximum "
+        "likelihood"
+    )

@@ -208,7 +208,8 @@ def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         weights.append(weights[heaviest])
         order.append(order[heaviest])
     dense = mixture.covariances[order]
-    return GaussianMixture(weights, mixture.means[order], dense, mixture.structure, mixture.features)
+    shares = mixture.structure.weights(np.array(weights))
+    return GaussianMixture(shares, mixture.means[order], dense, mixture.structure, mixture.features)
 
 
 def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
@@ -220,6 +221,7 @@ def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
         dense[k] -= np.outer(step, step)
     weights = np.append(mixture.weights, mixture.weights[k] / 2.0)
     weights[k] /= 2.0
+    weights = mixture.structure.weights(weights)
     covariances = mixture.structure.nearest(weights, np.concatenate([dense, dense[k : k + 1]]))
     moved = np.vstack([means, means[k] - step])
     moved[k] += step

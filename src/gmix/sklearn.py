@@ -323,13 +323,15 @@ class _Blur(Prior):
 
     variances: Array
 
-    def observe(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         k, d = statistics.mean.shape
         mass = np.broadcast_to(statistics.mass[:, None], (k, d))
         cloud = statistics.form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
-        return Evidence(statistics.mean, statistics.scatter + cloud, statistics.mass)
+        return evidence._replace(scatter=evidence.scatter + cloud)
 
-    def log_density(self, mixture: Components, statistics: SufficientStatistics, structure: Structure) -> float:
+    def log_density(
+        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
+    ) -> float:
         return 0.0
 
 

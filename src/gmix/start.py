@@ -52,7 +52,7 @@ class KMeansPlusPlus(Start):
         points, mass = _whiten(rows, total), np.ones(len(rows)) if weight is None else weight
         # Unlike the prior's default scale, this one turns and stretches with the data whatever the structure.
         scale = total.scatter[0] / total.mass[0] / n_components ** (2.0 / source.n_features)
-        steady = prior or NormalInverseWishart(scale=scale)
+        steady = NormalInverseWishart(scale=scale)
         mixtures = []
         for _ in range(self.runs):
             labels = _cluster(points, mass, n_components, self.sweeps, rng)
@@ -80,7 +80,7 @@ class GivenMixture(Start):
         same = given.structure is structure
         return [
             GaussianMixture(
-                given.weights,
+                structure.weights(given.weights),
                 given.means,
                 given.compact_covariances if same else _in_form(given, structure),
                 structure,

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
+from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.covariance import DIRECT, STRUCTURES, Structure
 from gmix.em import expectation_maximization
 from gmix.priors import Evidence, Prior
@@ -23,6 +23,8 @@ PRIORS = {
     "weak prior": NormalInverseWishart(strength=0.3),
     "stated prior": NormalInverseWishart([1.0, 2.0, 0.0], 5.0, 7.0, [[2.0, 0.5, 0], [0.5, 1, 0], [0, 0, 3]], 0.5),
     "prior of the covariances alone": NormalInverseWishart(mean_strength=0.0),
+    "prior of the weights alone": Dirichlet([2.0, 1.0, 40.0], strength=0.7),
+    "prior of everything": NormalInverseWishart() + Dirichlet(5.0),
 }
 each_structure = pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 each_prior = pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
@@ -36,20 +38,20 @@ def first(points: Array, labels: Array, structure: Structure) -> GaussianMixture
 def objective(mixture: GaussianMixture, rows: Array, weight: Array, prior: Prior | None) -> float:
     """What EM climbs, by the long way round."""
     [statistics] = gmix.expect(rows, [mixture], sample_weight=weight)
-    log_prior = prior.log_density(mixture.components, statistics, mixture.structure) if prior else 0.0
+    log_prior = prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure) if prior else 0.0
     return float(weight @ mixture.log_density(rows)) + log_prior
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @each_prior
-@each_structure
+@pytest.mark.parametrize("structure", [*STRUCTURES, *(s.with_equal_weights for s in DIRECT)], ids=repr)
 def test_no_step_goes_down(
     points: Array, labels: Array, structure: Structure, prior: Prior | None, dtype: type
 ) -> None:
     rows, weight = points.astype(dtype), np.linspace(0.0, 2.0, len(points))
     bad_start = np.roll(labels, 40)  # far from the top, so that there is a way to climb
     mixture, reached = first(points, bad_start, structure), -np.inf
-    for _ in range(40 if structure in DIRECT else 10):
+    for _ in range(40 if structure.with_free_weights in DIRECT else 10):
         here = objective(mixture, rows, weight, prior)
         assert here >= reached - 1e-11 * abs(here)
         reached = here
@@ -83,8 +85,9 @@ def test_a_fit_ends_on_a_top(points: Array, labels: Array, structure: Structure,
     top, ones = fit.log_posterior, np.ones(len(points))
     # Statistics whose plain M-step is this very mixture, to be disturbed in every direction that the structure leaves.
     s = fit.statistics
-    evidence = prior.observe(s, structure) if prior else Evidence(s.mean, s.scatter, s.mass)
-    ratio = s.mass.sum() / evidence.divisor.sum() if structure.shared else s.mass / evidence.divisor
+    evidence = prior.observe(Evidence.of(s), s, structure) if prior else Evidence.of(s)
+    counts, divisor = evidence.counts, evidence.divisor
+    ratio = counts.sum() / divisor.sum() if structure.shared else counts / divisor
     scatter = evidence.scatter * (ratio if structure.shared else ratio.reshape(-1, *(1,) * (s.scatter.ndim - 1)))
     top_statistics = replace(s, mean=evidence.mean, scatter=scatter)
     deviation = np.sqrt(s.variances)
@@ -96,7 +99,7 @@ def test_a_fit_ends_on_a_top(points: Array, labels: Array, structure: Structure,
         for size in (1e-3, -1e-3):
             disturbed = replace(
                 top_statistics,
-                mass=s.mass * np.exp(size * mass),
+                mass=counts * np.exp(size * mass),
                 mean=top_statistics.mean + size * mean,
                 scatter=s.form.congruence(one + size * turn, scatter),
             )
@@ -107,7 +110,8 @@ def test_a_fit_ends_on_a_top(points: Array, labels: Array, structure: Structure,
 @each_structure
 def test_a_prior_of_no_strength_is_no_prior(points: Array, labels: Array, structure: Structure) -> None:
     none = gmix.fit(points, covariance=structure, start=labels)
-    zero = gmix.fit(points, covariance=structure, start=labels, prior=NormalInverseWishart(strength=0.0))
+    prior = NormalInverseWishart(strength=0.0) + Dirichlet(9.0, strength=0.0) + Dirichlet(1.0)
+    zero = gmix.fit(points, covariance=structure, start=labels, prior=prior)
     np.testing.assert_allclose(zero.mixture.covariances, none.mixture.covariances, rtol=1e-12, atol=1e-12)
     assert zero.log_prior == 0.0
     assert zero.history == pytest.approx(none.history, rel=1e-13)
@@ -119,6 +123,43 @@ def test_a_strong_prior_wins_over_the_data(points: Array, labels: Array) -> None
     fit = gmix.fit(points, covariance="full", prior=prior, start=labels, max_iterations=3)
     np.testing.assert_allclose(fit.mixture.means, [mean] * 3, rtol=1e-5)
     np.testing.assert_allclose(fit.mixture.covariances, [scale / (5 + 3 + 2)] * 3, rtol=1e-4, atol=1e-5)
+
+
+@each_structure
+def test_equal_weights_are_equal_and_cost_nothing(points: Array, labels: Array, structure: Structure) -> None:
+    def run(**settings: object) -> gmix.Fit:
+        return gmix.fit(points, start=labels, max_iterations=20 if structure in DIRECT else 5, **settings)
+
+    free, equal = run(covariance=structure), run(covariance=structure, equal_weights=True)
+    np.testing.assert_array_equal(equal.mixture.weights, [1 / 3] * 3)
+    assert equal.n_parameters == free.n_parameters - 2
+    assert equal.log_likelihood < free.log_likelihood
+    by_code = run(covariance=f"E{structure.code}")
+    assert by_code.mixture.structure is equal.mixture.structure is structure.with_equal_weights
+    assert by_code.history == equal.history
+    # Set free, it is a start from which the free one only climbs.
+    again = gmix.fit(points, covariance=structure, start=equal.mixture, max_iterations=5)
+    assert again.history[0] == pytest.approx(equal.log_likelihood, rel=1e-12)
+    # And weights held by a prior without end are equal too.
+    held = run(covariance=structure, prior=Dirichlet(2.0, strength=1e12))
+    np.testing.assert_allclose(held.mixture.weights, 1 / 3, rtol=1e-9)
+    assert held.log_likelihood == pytest.approx(equal.log_likelihood, rel=1e-6)
+
+
+def test_the_prior_of_the_weights_is_rows_that_were_not_seen(points: Array, labels: Array) -> None:
+    alpha = np.array([1.0, 11.0, 31.0])
+    start = first(points, labels, STRUCTURES[-1])
+    [statistics] = gmix.expect(points, [start])
+    with_prior = GaussianMixture.from_statistics(statistics, start.structure, Dirichlet(alpha))
+    np.testing.assert_allclose(with_prior.weights, (statistics.mass + alpha - 1) / (len(points) + 40))
+    fit = gmix.fit(points, covariance="full", start=start, prior=Dirichlet(alpha))
+    assert fit.log_prior == pytest.approx((alpha - 1) @ np.log(fit.mixture.weights))
+    both = gmix.fit(points, covariance="full", start=start, prior=NormalInverseWishart() + Dirichlet(alpha))
+    alone = NormalInverseWishart().log_density(
+        both.mixture.weights, both.mixture.components, both.statistics, both.mixture.structure
+    )
+    assert both.log_prior == pytest.approx(alone + (alpha - 1) @ np.log(both.mixture.weights))
+    assert both.log_posterior == pytest.approx(both.log_likelihood + both.log_prior)
 
 
 @each_structure

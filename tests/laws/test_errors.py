@@ -88,7 +88,8 @@ def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], messag
         ({"start": ONE}, "the fit wants 2 components in 2 columns"),
         ({"start": ONE.affine([[1.0]]), "components": 1}, "the fit wants 1 components in 2 columns"),
         ({"start": gmix.GaussianMixture([1.0], [[1e200, 0.0]], [np.eye(2)]), "components": 1}, "so far from the start"),
-        ({"prior": "conjugate"}, "give a gmix.NormalInverseWishart"),
+        ({"prior": "conjugate"}, "give a gmix.NormalInverseWishart, a gmix.Dirichlet or their sum"),
+        ({"prior": gmix.Dirichlet([1.0, 2.0, 3.0])}, r"shape \(3,\); with 2 components give one number or \(2,\)"),
         ({"prior": NormalInverseWishart(mean=[0.0])}, r"mean has shape \(1,\); the data has 2 columns"),
         ({"prior": NormalInverseWishart(scale=np.eye(3))}, r"symmetric matrix \(2, 2\)"),
         ({"prior": NormalInverseWishart(scale=[[1.0, 2.0], [2.0, 1.0]])}, "without negative eigenvalues"),
@@ -125,6 +126,21 @@ def test_what_is_wrong_with_an_argument(settings: dict[str, Any], message: str) 
 def test_what_is_wrong_with_a_prior(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         NormalInverseWishart(**settings)
+
+
+@pytest.mark.parametrize("concentration", [0.5, [1.0, np.nan], [[1.0]], "many"])
+def test_what_is_wrong_with_a_prior_of_the_weights(concentration: Any) -> None:
+    with pytest.raises(ParameterError, match="concentration"):
+        gmix.Dirichlet(concentration)
+    with pytest.raises(ParameterError, match="strength is -1"):
+        gmix.Dirichlet(strength=-1)
+    with pytest.raises(TypeError):
+        gmix.Dirichlet() + 1
+
+
+def test_stated_weights_are_equal_where_the_structure_says_so() -> None:
+    with pytest.raises(ParameterError, match=r"weights \[0.4, 0.6\] are not equal, as EVVV has them"):
+        gmix.GaussianMixture([0.4, 0.6], [[0.0], [1.0]], [[[1.0]], [[1.0]]], "EVVV")
 
 
 def test_a_prior_may_know_nothing_of_some_directions_and_does_not_change() -> None:

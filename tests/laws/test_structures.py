@@ -101,7 +101,9 @@ def test_the_familiar_names_are_the_same_objects() -> None:
     assert {s.code for s in STRUCTURES if s.name == s.code} == {s.code for s in STRUCTURES} - {
         "VVV", "EEE", "VVI", "VII"
     }  # fmt: skip
-    assert all(copy.deepcopy(s) is s and pickle.loads(pickle.dumps(s)) is s for s in STRUCTURES)  # noqa: S301
+    every = [*STRUCTURES, *(s.with_equal_weights for s in STRUCTURES)]
+    assert all(copy.deepcopy(s) is s and pickle.loads(pickle.dumps(s)) is s for s in every)  # noqa: S301
+    assert all(structure(s.code) is s for s in every)
 
 
 def test_the_registry_goes_from_the_poorest_to_the_richest() -> None:

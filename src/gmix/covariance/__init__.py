@@ -24,7 +24,8 @@ _UNIVARIATE = {"E": EEE, "V": VVV}
 def structure(name: str | Structure) -> Structure:
     """Turn a code or a name into a `Structure`: ``"VVV"`` or ``"full"``, ``"EEE"`` or ``"tied"``, and so on.
 
-    In one dimension ``"E"`` and ``"V"`` stand for one variance and for one a component.
+    An ``"E"`` before the three letters makes the weights equal: ``"EVVV"``. In one dimension ``"E"`` and ``"V"`` stand
+    for one variance and for one a component.
 
     Raises `ParameterError` for a name that nobody knows, with the nearest one that is known.
 
@@ -34,10 +35,11 @@ def structure(name: str | Structure) -> Structure:
     if isinstance(name, Structure):
         return name
     known = {s.code: s for s in STRUCTURES} | {s.name: s for s in STRUCTURES} | _UNIVARIATE
+    equal = {f"E{s.code}": s.with_equal_weights for s in STRUCTURES}
     if isinstance(name, str):
         for candidate in (name, name.upper(), name.lower()):
-            if candidate in known:
-                return known[candidate]
+            if candidate in known or candidate in equal:
+                return known.get(candidate) or equal[candidate]
         remedy = nearest(name, known) or nearest(name.lower(), known) or nearest(name.upper(), known)
         raise ParameterError(f"covariance {name!r} is not a structure{remedy}; known are {', '.join(known)}")
     raise ParameterError(f"covariance must be a name such as 'full' or 'VVV', not {name!r}")
@@ -46,12 +48,13 @@ def structure(name: str | Structure) -> Structure:
 def of_parts(whole: Structure) -> Structure:
     """The poorest structure that marginals and conditionals of a mixture of this structure are sure to have.
 
-    Parts of proportional ellipsoids are proportional; parts of ellipsoids of one volume, shape or orientation share
-    none of these.
+    Conditionals of components of equal weights have others. Parts of proportional ellipsoids are proportional; parts of
+    ellipsoids of one volume, shape or orientation share none of these.
 
     >>> of_parts(EEE), of_parts(EVI), of_parts(VEV)
     (EEE, VVI, VVV)
     """
+    whole = whole.with_free_weights
     if whole.shape == "I" or (whole.shape == "E" and whole.orientation != "V"):
         return whole
     return VVI if whole.orientation == "I" else VVV

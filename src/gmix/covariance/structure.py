@@ -16,14 +16,14 @@ _SHADOW = 1e-12  # rows; a component of no weight counts as this many
 
 
 class Structure(ABC):
-    r"""What the K covariances of a mixture have in common.
+    r"""What the K components of a mixture have in common.
 
     .. math:: \Sigma_k = \lambda_k \, D_k A_k D_k^\top, \qquad |A_k| = 1
 
     with a volume :math:`\lambda_k`, a shape :math:`A_k` (diagonal) and an orientation :math:`D_k` (orthogonal). A
     structure is stateless and named by mclust's three letters for these three, each equal (``E``) over the components,
     variable (``V``) or that of the identity (``I``); see Celeux & Govaert (1995), *Pattern Recognition* 28:781,
-    table 1.
+    table 1. Their weights may be equal too, which a fourth letter ``E`` before the three says.
 
     # Implementation
     Write `covariances`; all else follows from the letters.
@@ -34,12 +34,27 @@ class Structure(ABC):
         self.form = form
         self.name = name or code  # scikit-learn's word, where it has one
         self.volume, self.shape, self.orientation = code[0], code[1], code[2]
+        self.with_free_weights = self
+        self.with_equal_weights: Structure = object.__new__(type(self))  # its twin, in all else the same
+        self.with_equal_weights.__dict__.update(self.__dict__, code=f"E{code}", name=f"{self.name}, equal weights")
 
     def __repr__(self) -> str:
         return self.code
 
-    def __reduce__(self) -> str:  # a copy or a pickle is the one object itself
-        return self.code
+    def __reduce__(self) -> str | tuple[object, ...]:  # a copy or a pickle is the one object itself
+        return (getattr, (self.with_free_weights, "with_equal_weights")) if self.equal_weights else self.code
+
+    @property
+    def equal_weights(self) -> bool:
+        return self.with_free_weights is not self
+
+    def weights(self, mass: Array) -> Array:
+        """The likeliest weights ``(K,)`` of components of these masses."""
+        return np.full(len(mass), 1.0 / len(mass)) if self.equal_weights else mass / mass.sum()
+
+    @property
+    def _letters(self) -> str:
+        return f"{'E' if self.equal_weights else 'V'}{self.volume}{self.shape}{self.orientation}"
 
     @property
     def shared(self) -> bool:
@@ -77,8 +92,10 @@ class Structure(ABC):
 
     def within(self, other: Structure) -> bool:
         """Is every mixture of this structure also one of the other's? Identity < equal < variable, letter by letter."""
-        return all("IEV".index(mine) <= "IEV".index(theirs) for mine, theirs in zip(self.code, other.code, strict=True))
+        letters = zip(self._letters, other._letters, strict=True)
+        return all("IEV".index(mine) <= "IEV".index(theirs) for mine, theirs in letters)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Free parameters of the whole mixture: ``K - 1`` weights, ``K * D`` means, and the covariances'."""
-        return n_components - 1 + n_components * n_features + self.n_covariance_parameters(n_components, n_features)
+        """Free parameters of the mixture: ``K - 1`` weights unless equal, ``K * D`` means, and the covariances'."""
+        n_weights = 0 if self.equal_weights else n_components - 1
+        return n_weights + n_components * n_features + self.n_covariance_parameters(n_components, n_features)
