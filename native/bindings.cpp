@@ -153,7 +153,7 @@ class Weights {
 };
 
 nb::list expect(nb::handle rows_object, nb::sequence mixture_objects, nb::handle weight_object,
-                nb::handle threads_object, nb::handle carry_object) {
+                nb::handle threads_object, nb::handle carry_object, bool coarse) {
   const Array rows_array(rows_object, 2, "rows");
   const Rows rows = rows_of(rows_array);
   const Weights weights(weight_object, rows.n_rows);
@@ -173,7 +173,7 @@ nb::list expect(nb::handle rows_object, nb::sequence mixture_objects, nb::handle
   bool finished;
   {
     nb::gil_scoped_release released;
-    finished = pass.run(mixtures, sums, interrupted, !carry_object.is_none());
+    finished = pass.run(mixtures, sums, interrupted, coarse, !carry_object.is_none());
   }
   if (!finished) throw nb::python_error();
   nb::list answer;
@@ -197,9 +197,9 @@ nb::object array_of(const std::vector<double>& numbers, nb::object array) {
 
 // An E-step over rows in memory.
 Expect over(Pass& pass) {
-  return [&pass](const Mixture& mixture, Sums& sums) {
+  return [&pass](const Mixture& mixture, bool coarse, Sums& sums) {
     std::vector<Sums> totals{sums};
-    const bool finished = pass.run({mixture}, totals, interrupted);
+    const bool finished = pass.run({mixture}, totals, interrupted, coarse);
     sums = totals[0];
     return finished;
   };
@@ -207,7 +207,7 @@ Expect over(Pass& pass) {
 
 // An E-step over rows elsewhere: a function of Python's that is asked for their sums.
 Expect asking(nb::handle function) {
-  return [function](const Mixture& m, Sums& sums) {
+  return [function](const Mixture& m, bool coarse, Sums& sums) {
     nb::gil_scoped_acquire held;
     const auto array = [](const double* from, nb::object to) {
       const nb::object flat = to.attr("reshape")(-1);
@@ -219,7 +219,7 @@ Expect asking(nb::handle function) {
       const nb::object asked = nb::make_tuple(
           static_cast<int>(m.form), array(m.log_constants, empty_array(m.n_components)),
           array(m.means, empty_array(m.n_components, m.n_features)), array(m.whitener, Result::second_of(m)));
-      Result::read(nb::cast<nb::tuple>(function(asked)), m, sums);
+      Result::read(nb::cast<nb::tuple>(function(asked, coarse)), m, sums);
       return true;
     } catch (nb::python_error& error) {
       if (!error.matches(PyExc_KeyboardInterrupt)) throw;
@@ -228,10 +228,11 @@ Expect asking(nb::handle function) {
   };
 }
 
-// `rows` are an array, or a function that takes a mixture and returns the sums of rows elsewhere. The answer is
+// `rows` are an array, or a function that takes a mixture, and whether coarse sums will do, and returns the sums of
+// rows elsewhere. The answer is
 // (weights, means, covariances, mass, first, second, history, ended).
 nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor_object, nb::tuple rule_numbers,
-                std::vector<double> history, nb::handle weight_object, nb::handle threads_object) {
+                std::vector<double> history, bool coarse, nb::handle weight_object, nb::handle threads_object) {
   const auto form = static_cast<Form>(nb::cast<int>(mixture[0]));
   const std::size_t k = nb::len(nb::object(mixture[1])), d = nb::len(floor_object);
   Parameters parameters{form, k, d, {}, {}, {}, {}, {}, {}};
@@ -250,7 +251,7 @@ nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor
   Ended ended;
   const auto run_climb = [&](const Expect& expect) {
     nb::gil_scoped_release released;
-    ended = climb(expect, floor.data(), rule, parameters, sums, history);
+    ended = climb(expect, coarse, floor.data(), rule, parameters, sums, history);
   };
   if (PyCallable_Check(rows_object.ptr())) {
     run_climb(asking(rows_object));
@@ -288,9 +289,9 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
   const std::size_t n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
   const std::size_t threads =
       choose_threads(threads_of(threads_object), n_chunks, estimated_nanoseconds(mixture, rows.n_rows) / 2);
-  const std::size_t scratch_size = aligned(kernel.scratch_size(mixture, rows.single));
-  const Memory plan(kernel.plan_size(mixture, rows.single)), memory(threads * scratch_size);
-  kernel.plan(mixture, rows.single, plan.data());
+  const std::size_t scratch_size = aligned(kernel.scratch_size(mixture));
+  const Memory plan(kernel.plan_size(mixture)), memory(threads * scratch_size);
+  kernel.plan(mixture, false, plan.data());
   run(
       n_chunks, threads,
       [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
@@ -310,9 +311,10 @@ NB_MODULE(_native, module) {
   using nb::arg;
   module.doc() = "The compiled kernel; gmix.kernel is its door.";
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"),
-             arg("sample_weight") = nb::none(), arg("threads") = nb::none(), arg("carry") = nb::none());
+             arg("sample_weight") = nb::none(), arg("threads") = nb::none(), arg("carry") = nb::none(),
+             arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("mixture"), arg("floor"), arg("rule"), arg("history"),
-             arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+             arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());
   module.def("level", [] { return gmix::kernel().level; });

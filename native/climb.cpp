@@ -22,38 +22,75 @@ void restore(const std::vector<double>& copy, const Mixture& m, Sums& sums) {
   sums.log_likelihood = copy.back();
 }
 
+constexpr double kCoarse = 1e-8;  // of a log-likelihood: gains below it are not seen coarsely
+
+// Looks at the log-likelihoods reached so far, the newest last, of which those from `begin` on are
+// comparable.
+bool converged(const std::vector<double>& history, std::size_t begin, double tolerance) {
+  if (history.size() < begin + 3) return false;
+  const double* last = &history.back();
+  const double gain = last[0] - last[-1], before = last[-1] - last[-2];
+  const double ahead =
+      gain < before ? gain * gain / (before - gain) : std::numeric_limits<double>::infinity();
+  return std::max(gain, ahead) < tolerance;
+}
+
 }  // namespace
 
-Ended climb(const Expect& expect, const double* floor, const Rule& rule, Parameters& mixture,
-            Sums& sums, std::vector<double>& history) {
+Ended climb(const Expect& expect, bool coarse, const double* floor, const Rule& rule,
+            Parameters& mixture, Sums& sums, std::vector<double>& history) {
   if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
   Parameters before = mixture;
-  std::vector<double> sums_before;
+  std::vector<double> sums_before;  // empty before the first step
+  std::size_t comparable = 0;
   double moved = std::numeric_limits<double>::infinity();
-  for (bool first = true;; first = false) {
-    const bool finished = expect(mixture.view(), sums);
+  bool again = false;
+  const auto refine = [&] {  // the last step is taken again in float64
+    coarse = false;
+    again = true;
+    history.pop_back();
+    comparable = history.size();
+  };
+  for (;;) {
+    const bool finished = expect(mixture.view(), coarse, sums);
     const double last = history.back(), reached = sums.log_likelihood;
-    const bool fell = !(reached >= last - rule.fall * std::abs(reached));
+    const double slack = (coarse ? kCoarse : rule.fall) * std::abs(reached);
+    const bool fell = !again && !(reached >= last - slack);
+    if (finished && fell && coarse) {
+      coarse = false;
+      if (sums_before.empty()) continue;
+      mixture = before;
+      refine();
+      continue;
+    }
     if (!finished || fell) {
-      if (!first) {
+      if (!sums_before.empty()) {
         mixture = before;
         restore(sums_before, mixture.view(), sums);
       }
       return finished ? Ended::kStationary : Ended::kInterrupted;
     }
+    if (again)  // what was coarse may have been too high by its own rounding
+      for (double& value : history) value = std::min(value, reached);
+    again = false;
     history.push_back(reached);
     const double gain = reached - last;
-    if (gain <= rule.rounding * std::abs(reached) && moved < rule.rest) return Ended::kStationary;
-    double ahead = std::numeric_limits<double>::infinity();
-    if (history.size() > 2) {
-      const double gain_before = last - history[history.size() - 3];
-      if (gain < gain_before) ahead = gain * gain / (gain_before - gain);
+    const bool no_gain = gain <= (coarse ? kCoarse : rule.rounding) * std::abs(reached);
+    const bool near = converged(history, comparable, rule.tolerance);
+    const bool at_limit = history.size() > rule.max_steps;
+    if (coarse && (no_gain || near || at_limit)) {
+      refine();
+      continue;
     }
-    if (std::max(gain, ahead) < rule.tolerance) return Ended::kConverged;
-    if (history.size() > rule.max_steps) return Ended::kLimit;
+    if (no_gain && moved < rule.rest) return Ended::kStationary;
+    if (near) return Ended::kConverged;
+    if (at_limit) return Ended::kLimit;
     before = mixture;
     sums_before = copy_of(sums, mixture.view());
-    if (!maximize(sums, floor, mixture, moved)) return Ended::kNeedsCare;
+    if (!maximize(sums, floor, mixture, moved)) {
+      if (!coarse) return Ended::kNeedsCare;
+      refine();
+    }
   }
 }
 

@@ -19,13 +19,15 @@ struct Rule {
   std::size_t max_steps;
 };
 
-// Sets the sums to those of all rows under a mixture; false if interrupted.
-using Expect = std::function<bool(const Mixture&, Sums&)>;
+// Sets the sums to those of all rows under a mixture, coarse ones where they will do; false if
+// interrupted.
+using Expect = std::function<bool(const Mixture&, bool coarse, Sums&)>;
 
 // E-steps and M-steps in turn, beginning and ending with an E-step. `history` holds what was reached before, at least
 // one log-likelihood, and grows. On return mixture and sums belong together, unless no E-step was finished: then
 // the history has not grown. Where a component needs care, the sums are those that the plain M-step should read.
-Ended climb(const Expect& expect, const double* floor, const Rule& rule, Parameters& mixture,
-            Sums& sums, std::vector<double>& history);
+// A coarse climb takes coarse steps for as long as they gain, and then goes on in float64, which has the last word.
+Ended climb(const Expect& expect, bool coarse, const double* floor, const Rule& rule,
+            Parameters& mixture, Sums& sums, std::vector<double>& history);
 
 }  // namespace gmix

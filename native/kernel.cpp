@@ -114,27 +114,36 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   }
 }
 
-// float32 rows are worked on in float64 too: the templates take float, but sums would agree to 1e-7
-// only, and the twins hold all rows to 1e-11.
-std::size_t plan_size(const Mixture& mixture, bool) { return measure_plan<double>(mixture); }
-
-std::size_t scratch_size(const Mixture& mixture, bool) { return measure_scratch<double>(mixture); }
-
-void make_plans(const Mixture& mixture, bool, void* memory) {
-  Arena arena(memory);
-  make_plan(mixture, Plan<double>(mixture, arena));
+std::size_t plan_size(const Mixture& mixture) {
+  return std::max(measure_plan<double>(mixture), measure_plan<float>(mixture));
 }
 
-void expect_any(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin,
-                std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
+std::size_t scratch_size(const Mixture& mixture) {
+  return std::max(measure_scratch<double>(mixture), measure_scratch<float>(mixture));
+}
+
+void plan_any(const Mixture& mixture, bool coarse, void* memory) {
+  Arena arena(memory);
+  if (coarse)
+    make_plan(mixture, Plan<float>(mixture, arena));
+  else
+    make_plan(mixture, Plan<double>(mixture, arena));
+}
+
+void expect_any(const Mixture& mixture, bool coarse, const void* planned, const Rows& rows,
+                std::size_t begin, std::size_t end, const double* weight, void* memory, Sums& sums,
+                const Stop& stop) {
   Arena arena(const_cast<void*>(planned));
-  expect(mixture, Plan<double>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
+  if (coarse)
+    expect(mixture, Plan<float>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
+  else
+    expect(mixture, Plan<double>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
 }
 
 }  // namespace
 
 extern const Kernel kKernel;
 const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,  scratch_size,
-                        make_plans,      expect_any, posterior};
+                        plan_any,        expect_any, posterior};
 
 }  // namespace gmix::GMIX_LEVEL

@@ -47,12 +47,14 @@ struct Kernel {
   const char* level;
   // Bytes of a plan (a mixture laid out for the kernel, shared by threads) and of one thread's
   // scratch.
-  std::size_t (*plan_size)(const Mixture&, bool single);
-  std::size_t (*scratch_size)(const Mixture&, bool single);
-  void (*plan)(const Mixture&, bool single, void* plan);
-  // Adds rows [begin, end) to sums; weight is null or one number per row of the table.
-  void (*expect)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end,
-                 const double* weight, void* scratch, Sums& sums, const Stop& stop);
+  std::size_t (*plan_size)(const Mixture&);
+  std::size_t (*scratch_size)(const Mixture&);
+  // Coarse is float32: shares and moments of a block are added up in it, blocks in float64.
+  void (*plan)(const Mixture&, bool coarse, void* plan);
+  // Sets sums to those of rows [begin, end); weight is null or one number per row of the table.
+  void (*expect)(const Mixture&, bool coarse, const void* plan, const Rows&, std::size_t begin,
+                 std::size_t end, const double* weight, void* scratch, Sums& sums,
+                 const Stop& stop);
   // Writes log_density[begin..end) and, unless null, responsibilities[(begin..end), K].
   void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin,
                     std::size_t end, void* scratch, double* log_density, double* responsibilities,

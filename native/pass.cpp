@@ -67,8 +67,8 @@ Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& s
   double nanoseconds = 0.0;
   for (const Mixture& shape : shapes) {
     plan_at_.push_back(plans_size_);
-    plans_size_ += aligned(kernel_.plan_size(shape, rows.single));
-    scratch_size_ = std::max(scratch_size_, aligned(kernel_.scratch_size(shape, rows.single)));
+    plans_size_ += aligned(kernel_.plan_size(shape));
+    scratch_size_ = std::max(scratch_size_, aligned(kernel_.scratch_size(shape)));
     chunk_size += sums_size(shape);
     nanoseconds += estimated_nanoseconds(shape, rows.n_rows);
   }
@@ -81,20 +81,20 @@ Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& s
 }
 
 bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
-               const std::function<bool()>& interrupted, bool carry_on) {
+               const std::function<bool()>& interrupted, bool coarse, bool carry_on) {
   const std::size_t count = mixtures.size();
   for (std::size_t i = 0; i < count; ++i) {
     if (!carry_on) clear(mixtures[i], totals[i]);
-    kernel_.plan(mixtures[i], rows_.single, plans_->data() + plan_at_[i]);
+    kernel_.plan(mixtures[i], coarse, plans_->data() + plan_at_[i]);
   }
   const bool finished = run_in_order(
       n_chunks_, threads_,
       [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
         const std::size_t begin = chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
         for (std::size_t i = 0; i < count; ++i)
-          kernel_.expect(mixtures[i], plans_->data() + plan_at_[i], rows_, begin, end, weight_,
-                         scratch_->data() + worker * scratch_size_, parts_[worker * count + i],
-                         stop);
+          kernel_.expect(mixtures[i], coarse, plans_->data() + plan_at_[i], rows_, begin, end,
+                         weight_, scratch_->data() + worker * scratch_size_,
+                         parts_[worker * count + i], stop);
       },
       [&](std::size_t worker) {
         for (std::size_t i = 0; i < count; ++i)

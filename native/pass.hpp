@@ -48,7 +48,7 @@ class Pass {
   // Sets totals to the sums over all rows, or goes on adding to those of the rows before; false if
   // interrupted. Holds no lock of Python's.
   bool run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
-           const std::function<bool()>& interrupted, bool carry_on = false);
+           const std::function<bool()>& interrupted, bool coarse, bool carry_on = false);
 
  private:
   const Rows rows_;

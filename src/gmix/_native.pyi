@@ -15,13 +15,15 @@ def expect(
     sample_weight: _Array | None = None,
     threads: int | None = None,
     carry: Sequence[_Sums] | None = None,
+    coarse: bool = False,
 ) -> list[_Sums]: ...
 def climb(
-    rows: _Rows | Callable[[_Mixture], _Sums],
+    rows: _Rows | Callable[[_Mixture, bool], _Sums],
     mixture: tuple[int, _Array, _Array, _Array],
     floor: _Array,
     rule: tuple[float, float, float, float, int],
     history: Sequence[float],
+    coarse: bool,
     sample_weight: _Array | None = None,
     threads: int | None = None,
 ) -> tuple[_Array, _Array, _Array, _Array, _Array, _Array, list[float], int]: ...

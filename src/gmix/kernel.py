@@ -84,16 +84,18 @@ def sums(
     sample_weight: Array | None = None,
     threads: int | None = None,
     carry: Sequence[Sums] | None = None,
+    coarse: bool = False,
 ) -> list[Sums]:
     """What `expect` adds up, before it is carried back to the coordinates of the data.
 
     `carry` are the sums of the rows before these. Where those were a multiple of `CHUNK` rows, the result has the bits
-    of one pass over all of them together.
+    of one pass over all of them together. `coarse` sums are formed in float32 and good to about seven digits.
     """
     threads = _at_most(threads)
     if _native is None:
         return sums_numpy(rows, mixtures, sample_weight, carry)
-    return [Sums(*s) for s in _native.expect(rows, [_raw(m) for m in mixtures], sample_weight, threads, carry)]
+    raw = [_raw(mixture) for mixture in mixtures]
+    return [Sums(*s) for s in _native.expect(rows, raw, sample_weight, threads, carry, coarse)]
 
 
 def _raw(mixture: Components) -> tuple[int, Array, Array, Array]:
@@ -123,7 +125,7 @@ class Climbed(NamedTuple):
 
 
 def climb(
-    rows: Rows | Callable[[Components], Sums],
+    rows: Rows | Callable[[Components, bool], Sums],
     components: Components,
     covariances: Array,
     weights: Array,
@@ -132,10 +134,14 @@ def climb(
     history: Sequence[float],
     sample_weight: Array | None = None,
     threads: int | None = None,
+    coarse: bool = False,
 ) -> Climbed | None:
     """E-steps and M-steps in turn, compiled, for structures whose covariances are the scatter divided by the mass.
 
-    Rows that are not one array are given as a function that returns their sums under a mixture; the bits are the same.
+    Rows that are not one array are given as a function that returns their sums under a mixture, coarse ones where it is
+    told that they will do; the bits are the same. A `coarse` climb takes its steps in float32 for as long as they gain,
+    and the last ones in float64: what it hands back is known to the last digit.
+
     `before` are any statistics of the same rows; where no step was taken, they and the mixture come back. None without
     the compiled kernel. The twin is the loop in `gmix.em` itself.
     """
@@ -145,7 +151,9 @@ def climb(
     mixture = (form.code, weights, components.means, covariances)
     rule = stop.rule(float(before.mass.sum()))
     asked = _asked(rows, form) if callable(rows) else rows
-    *arrays, way, ended = _native.climb(asked, mixture, before.floor, rule, history, sample_weight, _at_most(threads))
+    *arrays, way, ended = _native.climb(
+        asked, mixture, before.floor, rule, history, coarse, sample_weight, _at_most(threads)
+    )
     new_weights, means, compact, mass, first, second = arrays
     if len(way) == len(history):
         return Climbed(weights, components.means, covariances, before, way, _ENDED[ended])
@@ -155,12 +163,14 @@ def climb(
     return Climbed(new_weights, means, compact, reached, way, _ENDED[ended])
 
 
-def _asked(function: Callable[[Components], Sums], form: Form) -> Callable[[tuple[int, Array, Array, Array]], Sums]:
+def _asked(
+    function: Callable[[Components, bool], Sums], form: Form
+) -> Callable[[tuple[int, Array, Array, Array], bool], Sums]:
     """What the compiled climb asks for sums: a function of a mixture as it writes it."""
 
-    def asked(raw: tuple[int, Array, Array, Array]) -> Sums:
+    def asked(raw: tuple[int, Array, Array, Array], coarse: bool) -> Sums:
         _, log_constants, means, whitener = raw
-        return function(Components(form, log_constants, means, np.empty(0), whitener))
+        return function(Components(form, log_constants, means, np.empty(0), whitener), coarse)
 
     return asked
 

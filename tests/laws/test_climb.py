@@ -224,3 +224,19 @@ def test_a_seed_says_it_all(points: Array) -> None:
     a, b = (gmix.fit(points, 3, rng=seed) for seed in (4, np.random.default_rng(4)))
     np.testing.assert_array_equal(a.mixture.means, b.mixture.means)
     assert a.history == b.history
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-6])
+@pytest.mark.parametrize("structure", DIRECT, ids=repr)
+def test_many_float32_rows_end_where_they_do_in_float64(structure: Structure, tolerance: float) -> None:
+    rng = np.random.default_rng(8)
+    labels = rng.integers(0, 3, 12_000)
+    rows = (rng.standard_normal((12_000, 3)) + 2.0 * labels[:, None] + 100.0).astype(np.float32)
+    start = np.where(np.arange(12_000) % 4, labels, 0)
+    options = {"covariance": structure, "start": start, "tolerance": tolerance, "max_iterations": 80}
+    single, double = (gmix.fit(x, **options) for x in (rows, rows.astype(np.float64)))
+    assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-7)
+    assert single.log_likelihood == pytest.approx(float(single.mixture.log_density(rows).sum()), rel=1e-12)
+    assert single.history[-1] == single.log_likelihood
+    assert np.all(np.diff(single.history) >= -1e-11 * abs(single.log_likelihood))
+    assert len(single.history) <= 81

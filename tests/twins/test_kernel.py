@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gmix import kernel
 from gmix.covariance import FORMS, Form
 from gmix.kernel import Components
+from gmix.statistics import SufficientStatistics
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 
@@ -38,8 +39,7 @@ def world(form: Form, n: int, d: int, k: int, offset: float = 0.0, scale: float 
     )
 
 
-def assert_twins(rows: Array, mixtures: list[Components], weight: Array | None, precision: float) -> None:
-    fast, obvious = (f(rows, mixtures, weight) for f in (kernel.expect, kernel.expect_numpy))
+def assert_same(fast: list[SufficientStatistics], obvious: list[SufficientStatistics], precision: float) -> None:
     for a, b in zip(fast, obvious, strict=True):
         total = max(float(b.mass.sum()), 1.0)
         deviation = np.sqrt(b.variances)
@@ -49,6 +49,10 @@ def assert_twins(rows: Array, mixtures: list[Components], weight: Array | None, 
             b.form.rescale(a.scatter - b.scatter, 1 / deviation) / total, 0.0, atol=precision * deviation.size
         )
         np.testing.assert_allclose(a.log_likelihood, b.log_likelihood, rtol=precision, atol=precision * total)
+
+
+def assert_twins(rows: Array, mixtures: list[Components], weight: Array | None, precision: float) -> None:
+    assert_same(kernel.expect(rows, mixtures, weight), kernel.expect_numpy(rows, mixtures, weight), precision)
     for mixture in mixtures:
         fast_log_density, fast_posterior = kernel.posterior(rows, mixture, True)
         log_density, posterior = kernel.posterior_numpy(rows, mixture, True)
@@ -69,6 +73,20 @@ def test_over_shapes(form: Form, dtype: type, shape: tuple[int, int, int], weigh
     rows, mixture = world(form, *shape)
     weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
     assert_twins(rows.astype(dtype), [mixture], weight, 1e-11)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@each_shape
+@each_form
+def test_coarse_sums_are_good_to_what_float32_holds(
+    form: Form, shape: tuple[int, int, int], weighted: bool, offset: float
+) -> None:
+    rows, mixture = world(form, *shape)
+    rows, mixture = (rows + offset).astype(np.float32), mixture._replace(means=mixture.means + offset)
+    weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
+    [coarse] = kernel.sums(rows, [mixture], weight, coarse=True)
+    assert_same([kernel.statistics(mixture, coarse)], kernel.expect_numpy(rows, [mixture], weight), 1e-5)
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)

@@ -48,8 +48,13 @@ class MemorySource(LocalSource):
         check_finite(self.array, self.features, largest_value(self.n_features, max(total, self.n_rows)), place)
         self.threads = threads
 
-    def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
-        return kernel.sums(self.array, mixtures, self.weight, self.threads)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.array.dtype
+        return dtype
+
+    def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
+        return kernel.sums(self.array, mixtures, self.weight, self.threads, coarse=coarse)
 
     def climbed(self) -> tuple[kernel.Rows, kernel.Array | None]:
         return self.array, self.weight

@@ -18,6 +18,8 @@ from gmix.stop import Reason, Stop
 
 __all__ = ["LocalSource", "Source"]
 
+_MANY = 10_000  # float32 rows from which on float32's rounding evens out, and its speed is worth having
+
 
 class Source(ABC):
     """Where rows live.
@@ -54,9 +56,14 @@ class LocalSource(Source):
 
     threads: int | None = None
 
+    @property
     @abstractmethod
-    def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
-        """The kernel's sums of each mixture over all rows, in one pass."""
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64, of the rows."""
+
+    @abstractmethod
+    def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
+        """The kernel's sums of each mixture over all rows, in one pass; see `gmix.kernel.sums`."""
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
         return [s.among(self.total(s.form)) for s in self._counted([m.components for m in mixtures])]
@@ -95,6 +102,7 @@ class LocalSource(Source):
             history,
             weight,
             self.threads,
+            coarse=self.dtype == np.float32 and self.n_rows >= _MANY,
         )
         if there is None:
             return None
@@ -103,6 +111,6 @@ class LocalSource(Source):
         )
         return top, there.statistics.among(before.total), there.history, there.reason
 
-    def climbed(self) -> tuple[kernel.Rows | Callable[[kernel.Components], kernel.Sums], kernel.Array | None]:
+    def climbed(self) -> tuple[kernel.Rows | Callable[[kernel.Components, bool], kernel.Sums], kernel.Array | None]:
         """What a compiled climb reads: rows and weights where they lie in memory, else a function to ask for sums."""
-        return lambda mixture: self.sums([mixture])[0], None
+        return lambda mixture, coarse: self.sums([mixture], coarse)[0], None

@@ -124,10 +124,14 @@ class StreamSource(LocalSource):
         self.n_rows = 0
         self._look()
 
-    def sums(self, mixtures: Sequence[kernel.Components]) -> list[kernel.Sums]:
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.table.dtype
+
+    def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
         carry: list[kernel.Sums] | None = None
         for rows, weight in self.blocks():
-            carry = kernel.sums(rows, mixtures, weight, self.threads, carry)
+            carry = kernel.sums(rows, mixtures, weight, self.threads, carry, coarse)
         assert carry is not None
         return carry
 
