@@ -132,7 +132,7 @@ void run(std::size_t n_chunks, std::size_t threads, const Work& work, const Fold
   bool finished;
   {
     nb::gil_scoped_release released;
-    finished = run_in_order(n_chunks, threads, work, fold, interrupted);
+    finished = run_in_order(n_chunks, threads, threads, work, fold, interrupted);
   }
   if (!finished) throw nb::python_error();
 }
@@ -294,10 +294,10 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
   kernel.plan(mixture, false, plan.data());
   run(
       n_chunks, threads,
-      [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
-        const std::size_t begin = chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
+      [&](const Turn& turn, const Stop& stop) {
+        const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
         kernel.posterior(mixture, plan.data(), rows, begin, end,
-                         memory.data() + worker * scratch_size, density, shares, stop);
+                         memory.data() + turn.worker * scratch_size, density, shares, stop);
       },
       [](std::size_t) {});
   return nb::make_tuple(density_object, shares_object);

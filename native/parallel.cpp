@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -38,19 +39,28 @@ double quota() {
 
 class Run {
  public:
-  Run(std::size_t n_chunks, const std::function<void(std::size_t, std::size_t, const Stop&)>& work,
+  Run(std::size_t n_chunks, std::size_t n_slots,
+      const std::function<void(const Turn&, const Stop&)>& work,
       const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted)
-      : n_chunks_(n_chunks), work_(work), fold_(fold), interrupted_(interrupted) {}
+      : n_chunks_(n_chunks), work_(work), fold_(fold), interrupted_(interrupted), done_(n_slots) {}
 
   void worker(std::size_t id) {
     const Stop stop{id == 0 ? &Run::asked_by_caller : &Run::asked_by_helper, this};
     for (std::size_t chunk; !stopped_ && (chunk = next_++) < n_chunks_;) {
-      work_(chunk, id, stop);
-      std::unique_lock lock(mutex_);
-      while (turn_ != chunk && !stop()) changed_.wait_for(lock, kPatience);
+      const std::size_t slot = chunk % done_.size();
+      if (chunk >= folded_ + done_.size()) {
+        std::unique_lock lock(mutex_);
+        while (chunk >= folded_ + done_.size() && !stop()) changed_.wait_for(lock, kPatience);
+        if (stopped_) break;
+      }
+      work_({chunk, id, slot}, stop);
       if (stopped_) break;
-      fold_(id);
-      ++turn_;
+      const std::lock_guard lock(mutex_);
+      done_[slot] = true;
+      for (std::size_t first; done_[first = folded_ % done_.size()]; ++folded_) {
+        fold_(first);
+        done_[first] = false;
+      }
       changed_.notify_all();
     }
   }
@@ -73,12 +83,12 @@ class Run {
   }
 
   const std::size_t n_chunks_;
-  const std::function<void(std::size_t, std::size_t, const Stop&)>& work_;
+  const std::function<void(const Turn&, const Stop&)>& work_;
   const std::function<void(std::size_t)>& fold_;
   const std::function<bool()>& interrupted_;
-  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::size_t> next_ = 0, folded_ = 0;  // chunks begun, and chunks folded
   std::atomic<bool> stopped_ = false;
-  std::size_t turn_ = 0;  // the chunk whose result is taken next
+  std::vector<bool> done_;  // by slot: worked on, to be folded
   std::mutex mutex_;
   std::condition_variable changed_;
   Clock::time_point asked_ = Clock::now();  // of the calling thread only
@@ -95,14 +105,16 @@ std::size_t available_threads() {
 #endif
   static const double paid = quota();
   if (paid > 0.0) count = std::min(count, static_cast<std::size_t>(std::ceil(paid)));
-  return count;
+  const char* const shared = std::getenv("OMP_NUM_THREADS");
+  const long most = shared == nullptr ? 0 : std::strtol(shared, nullptr, 10);
+  return most > 0 ? std::min(count, static_cast<std::size_t>(most)) : count;
 }
 
-bool run_in_order(std::size_t n_chunks, std::size_t n_workers,
-                  const std::function<void(std::size_t, std::size_t, const Stop&)>& work,
+bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
+                  const std::function<void(const Turn&, const Stop&)>& work,
                   const std::function<void(std::size_t)>& fold,
                   const std::function<bool()>& interrupted) {
-  Run run(n_chunks, work, fold, interrupted);
+  Run run(n_chunks, n_slots, work, fold, interrupted);
   std::vector<std::thread> helpers;
   helpers.reserve(n_workers);
   try {

@@ -10,14 +10,23 @@ namespace gmix {
 
 inline constexpr std::size_t kChunk = 2048;  // rows; part of the result's bits, so never a setting
 
-// How many threads this process may keep busy: its processor affinity and its cgroup's quota.
+// How many threads this process may keep busy: its processor affinity, its cgroup's quota, and
+// OMP_NUM_THREADS, by which joblib and others share out the processors among processes.
 std::size_t available_threads();
 
-// Calls work(chunk, worker, stop) for every chunk, on as many workers as asked, and fold(worker)
-// after it, strictly in the order of the chunks. The calling thread is one of the workers, and asks
-// interrupted() a few times a second. Returns false if that said yes.
-bool run_in_order(std::size_t n_chunks, std::size_t n_workers,
-                  const std::function<void(std::size_t, std::size_t, const Stop&)>& work,
+// One chunk's turn: who works on it, and where its result waits to be folded.
+struct Turn {
+  std::size_t chunk;
+  std::size_t worker;
+  std::size_t slot;
+};
+
+// Calls work(turn, stop) for every chunk, on as many workers as asked, and fold(slot) after it,
+// strictly in the order of the chunks. The slots are as many results as may wait for those before
+// them, at least one a worker. The calling thread is one of the workers, and asks interrupted() a few
+// times a second. Returns false if that said yes.
+bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
+                  const std::function<void(const Turn&, const Stop&)>& work,
                   const std::function<void(std::size_t)>& fold,
                   const std::function<bool()>& interrupted);
 

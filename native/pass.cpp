@@ -3,6 +3,8 @@
 namespace gmix {
 namespace {
 
+constexpr std::size_t kWaiting = std::size_t{1} << 20;  // bytes of sums that wait for each thread
+
 Sums cut_sums(const Mixture& m, char*& at) {
   const auto take = [&at](std::size_t count) {
     double* here = reinterpret_cast<double*>(at);
@@ -73,10 +75,12 @@ Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& s
     nanoseconds += estimated_nanoseconds(shape, rows.n_rows);
   }
   threads_ = choose_threads(threads, n_chunks_, nanoseconds);
+  // A chunk that is done early waits in its slot, unless the sums are so large that it must not.
+  slots_ = threads_ == 1 ? 1 : threads_ * std::clamp<std::size_t>(kWaiting / (chunk_size + 1), 1, 8);
   plans_ = std::make_unique<Memory>(plans_size_);
-  scratch_ = std::make_unique<Memory>(threads_ * (scratch_size_ + chunk_size));
+  scratch_ = std::make_unique<Memory>(threads_ * scratch_size_ + slots_ * chunk_size);
   char* at = scratch_->data() + threads_ * scratch_size_;
-  for (std::size_t worker = 0; worker < threads_; ++worker)
+  for (std::size_t slot = 0; slot < slots_; ++slot)
     for (const Mixture& shape : shapes) parts_.push_back(cut_sums(shape, at));
 }
 
@@ -88,17 +92,17 @@ bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
     kernel_.plan(mixtures[i], coarse, plans_->data() + plan_at_[i]);
   }
   const bool finished = run_in_order(
-      n_chunks_, threads_,
-      [&](std::size_t chunk, std::size_t worker, const Stop& stop) {
-        const std::size_t begin = chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
+      n_chunks_, threads_, slots_,
+      [&](const Turn& turn, const Stop& stop) {
+        const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
         for (std::size_t i = 0; i < count; ++i)
           kernel_.expect(mixtures[i], coarse, plans_->data() + plan_at_[i], rows_, begin, end,
-                         weight_, scratch_->data() + worker * scratch_size_,
-                         parts_[worker * count + i], stop);
+                         weight_, scratch_->data() + turn.worker * scratch_size_,
+                         parts_[turn.slot * count + i], stop);
       },
-      [&](std::size_t worker) {
+      [&](std::size_t slot) {
         for (std::size_t i = 0; i < count; ++i)
-          add(mixtures[i], parts_[worker * count + i], totals[i]);
+          add(mixtures[i], parts_[slot * count + i], totals[i]);
       },
       interrupted);
   for (std::size_t i = 0; i < count; ++i) mirror(mixtures[i], totals[i]);

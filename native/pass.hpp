@@ -55,10 +55,10 @@ class Pass {
   const double* const weight_;
   const Kernel& kernel_;
   const std::size_t n_chunks_;
-  std::size_t threads_ = 1, plans_size_ = 0, scratch_size_ = 0;
+  std::size_t threads_ = 1, slots_ = 1, plans_size_ = 0, scratch_size_ = 0;
   std::vector<std::size_t> plan_at_;
-  std::vector<Sums> parts_;     // (threads, mixtures)
-  std::unique_ptr<Memory> plans_, scratch_;  // the scratch of each thread, then its parts
+  std::vector<Sums> parts_;     // (slots, mixtures)
+  std::unique_ptr<Memory> plans_, scratch_;  // the scratch of each thread, then the parts
 };
 
 }  // namespace gmix
