@@ -20,7 +20,7 @@ FLOORS = {
             ["errors"],
             ["rows"],
             ["covariance"],
-            ["statistics", "stop"],
+            ["statistics", "stop", "progress"],
             ["_native"],
             ["kernel"],
             ["priors"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -15,9 +16,10 @@ from gmix.criteria import aic, bic, entropy
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
+from gmix.progress import Progress, meter
 from gmix.rows import Rng, as_generator, is_count
 from gmix.search import Search, search
-from gmix.sources import MEMORY, as_source
+from gmix.sources import MEMORY, Journal, as_source
 from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
@@ -25,6 +27,7 @@ from gmix.stop import Reason, Stop
 __all__ = ["Finding", "Fit", "fit"]
 
 _AUTO = range(1, 10)
+_LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,9 @@ def fit(
     memory: float = MEMORY,
     threads: int | None = None,
     rng: Rng = None,
+    progress: Callable[[Progress], None] | bool | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    resume: bool = False,
 ) -> Fit:
     """Find the sum of Gaussians that describes a table, by EM.
 
@@ -204,6 +210,11 @@ def fit(
     memory : bytes. A file that takes more to read is streamed in every pass instead; the result has the same bits.
     threads : how many to use at most; None for every processor that this process may use. The result is the same.
     rng : a seed or a `numpy.random.Generator` for the starts.
+    progress : a function that is given a `gmix.progress.Progress` after every pass over the rows. None: on a terminal,
+        a fit that takes longer than a second says how far it is; False: it does not.
+    checkpoint : a file that keeps what every pass found. It must not be there yet, unless `resume` says to go on from
+        it: then a fit that was killed takes the steps that it would have taken, to the same bits. Give it the same
+        rows, settings and seed.
 
     Raises
     ------
@@ -238,7 +249,17 @@ def fit(
         raise DataError(
             f"{max(counts)} components are more than the table has rows ({source.n_rows}); ask for fewer components"
         )
-    found = search(source, counts, structures, way, stop, prior, as_generator(rng))
+    with ExitStack() as open_files:
+        journal = None
+        if checkpoint is not None:
+            journal = open_files.enter_context(closing(Journal(checkpoint, resume, source.n_rows, source.n_features)))
+            rng = journal.seed if rng is None else rng
+        counter = (
+            meter(progress, tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
+        )
+        if counter is not None:
+            open_files.enter_context(closing(counter))
+        found = search(source.watched(counter, journal), counts, structures, way, stop, prior, as_generator(rng))
     return Fit.from_search(found, source.n_rows, findings)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from gmix import kernel
 from gmix.covariance import DIRECT, Form
 from gmix.mixture import GaussianMixture
+from gmix.progress import Meter
+from gmix.sources.journal import Journal
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
 
@@ -31,6 +34,33 @@ class Source(ABC):
     n_rows: int
     n_features: int
     features: tuple[str, ...] | None
+    meter: Meter | None = None
+    journal: Journal | None = None
+
+    def watched(self, meter: Meter | None, journal: Journal | None) -> Self:
+        """The same source, whose passes are counted and written down."""
+        watched = copy.copy(self)
+        watched.meter, watched.journal = meter, journal
+        return watched
+
+    def recalled(
+        self, mixtures: Sequence[kernel.Components], ask: Callable[[], list[kernel.Sums]], coarse: bool = False
+    ) -> list[kernel.Sums]:
+        """What a pass finds of each mixture, as `ask` says or the journal knows.
+
+        A source that lets its passes through here can be watched and resumed. Where it adds up statistics instead of
+        the kernel's sums, their mean and scatter take the places of first and second moments.
+        """
+
+        def metered() -> list[kernel.Sums]:
+            if self.meter is None:
+                return ask()
+            self.meter.begin(self.n_rows)
+            found = ask()
+            self.meter.end([sums.log_likelihood for sums in found], float(found[0].mass.sum()))
+            return found
+
+        return metered() if self.journal is None else self.journal.recall(mixtures, coarse, metered)
 
     @abstractmethod
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
@@ -84,14 +114,14 @@ class LocalSource(Source):
         return {}
 
     def _counted(self, mixtures: Sequence[kernel.Components]) -> list[SufficientStatistics]:
-        return [kernel.statistics(*pair) for pair in zip(mixtures, self.sums(mixtures), strict=True)]
+        return [kernel.statistics(*pair) for pair in zip(mixtures, self._passed(mixtures), strict=True)]
 
     def climb(
         self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
     ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
         if mixture.structure not in DIRECT or type(stop) is not Stop:  # the compiled rule is the plain one
             return None
-        rows, weight = self.climbed()
+        rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
         there = kernel.climb(
             rows,
             mixture.components,
@@ -113,4 +143,10 @@ class LocalSource(Source):
 
     def climbed(self) -> tuple[kernel.Rows | Callable[[kernel.Components, bool], kernel.Sums], kernel.Array | None]:
         """What a compiled climb reads: rows and weights where they lie in memory, else a function to ask for sums."""
-        return lambda mixture, coarse: self.sums([mixture], coarse)[0], None
+        return self._asked, None
+
+    def _asked(self, mixture: kernel.Components, coarse: bool) -> kernel.Sums:
+        return self._passed([mixture], coarse)[0]
+
+    def _passed(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
+        return self.recalled(mixtures, lambda: self.sums(mixtures, coarse), coarse)

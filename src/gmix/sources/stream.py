@@ -132,6 +132,8 @@ class StreamSource(LocalSource):
         carry: list[kernel.Sums] | None = None
         for rows, weight in self.blocks():
             carry = kernel.sums(rows, mixtures, weight, self.threads, carry, coarse)
+            if self.meter is not None:
+                self.meter.rows(len(rows))
         assert carry is not None
         return carry
 
