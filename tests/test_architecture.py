@@ -18,7 +18,7 @@ FLOORS = {
     for floor, rooms in enumerate(
         [
             ["errors"],
-            ["rows"],
+            ["rows", "whole"],
             ["covariance"],
             ["statistics", "stop", "progress"],
             ["_native"],
@@ -26,7 +26,7 @@ FLOORS = {
             ["priors"],
             ["mixture"],
             ["sources"],
-            ["start", "em", "criteria"],
+            ["start", "em", "criteria", "predict"],
             ["search"],
             ["fit"],
             ["files", "plot", "report", "sklearn", "cli", "demo", "__main__"],

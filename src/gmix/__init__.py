@@ -5,6 +5,7 @@ from gmix.files import load
 from gmix.fit import Finding, Fit, fit
 from gmix.metropolis import Chains, metropolis
 from gmix.mixture import GaussianMixture
+from gmix.predict import predict_to
 from gmix.priors import Dirichlet, NormalInverseWishart
 from gmix.sources import expect
 from gmix.statistics import SufficientStatistics
@@ -30,4 +31,5 @@ __all__ = [
     "fit",
     "load",
     "metropolis",
+    "predict_to",
 ]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from gmix.mixture import GaussianMixture
 from gmix.rows import is_number
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason
+from gmix.whole import written_whole
 
 __all__ = ["load", "save"]
 
@@ -56,22 +55,8 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
         "n_rows": fit.n_rows,
         "findings": [[finding.name, finding.message] for finding in fit.findings],
     }
-    try:
-        if target.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        reason = "there is no such folder" if isinstance(error, FileNotFoundError) else error.strerror
-        raise ModelFileError(f"{target} cannot be written ({reason}); name a file in a folder of yours") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink()
-        raise
+    with written_whole(target, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=1)
 
 
 def load(path: str | PathLike[str]) -> Fit:
@@ -158,9 +143,3 @@ def _array(values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         f"an array has shape {array.shape} instead of {shape}, or holds a value that is not finite",
     )
     return array
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

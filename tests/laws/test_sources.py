@@ -281,3 +281,39 @@ def test_what_is_wrong_with_blocks_and_paths(rows: Array, table: Any, tmp_path: 
     assert as_source(source) is source
     with pytest.raises(gmix.ParameterError, match="its own weights"):
         as_source(source, sample_weight=np.ones(N))
+
+
+@pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])
+def test_predictions_are_written_to_the_bits_that_they_have_in_memory(
+    rows: Array, table: Any, tmp_path: Path, memory: float
+) -> None:
+    mixture = gmix.fit(rows, 3, columns=NAMES, covariance="full", rng=0, max_iterations=3).mixture
+    out = tmp_path / "out.parquet"
+    for data in (small_row_groups(table, tmp_path), table, [rows[:5000], rows[5000:]]):
+        assert gmix.predict_to(mixture, data, out, memory=memory) == N
+        written = parquet.read_table(out)
+        assert written.column_names == ["component"]
+        np.testing.assert_array_equal(written["component"], mixture.predict(rows))
+    gmix.predict_to(mixture, data, out, probabilities=True, memory=memory)
+    written = parquet.read_table(out)
+    assert written.column_names == ["component", "p0", "p1", "p2", "log_density"]
+    np.testing.assert_array_equal(np.column_stack(written.columns[1:4]), mixture.responsibilities(rows))
+    np.testing.assert_array_equal(written["log_density"], mixture.log_density(rows))
+
+
+def test_predictions_are_written_whole_or_not_at_all(rows: Array, tmp_path: Path) -> None:
+    mixture = gmix.GaussianMixture([1.0], [[0.0] * 3], [np.eye(3)])
+    out = tmp_path / "out.parquet"
+    out.write_text("what was there before")
+    lengths = iter([len(rows)] * 3 + [4000])
+    for data, message in (
+        (Blocks(lambda: iter([rows[: next(lengths)]])), "has 4000 now"),
+        ([rows, rows * np.nan], "block 1, row 0, column 0 is NaN"),
+        (rows[:, :2], "the table has 2 columns and the mixture 3 features"),
+    ):
+        with pytest.raises(DataError, match=message):
+            gmix.predict_to(mixture, data, out)
+        assert out.read_text() == "what was there before"
+        assert [p.name for p in tmp_path.iterdir()] == ["out.parquet"]
+    with pytest.raises(gmix.ParameterError, match="cannot be written"):
+        gmix.predict_to(mixture, rows, tmp_path / "nowhere" / "out.parquet")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from gmix.sources.source import LocalSource
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["MemorySource", "expect"]
+
+_BLOCK = 65_536  # rows handed out together
 
 
 class MemorySource(LocalSource):
@@ -55,6 +57,11 @@ class MemorySource(LocalSource):
 
     def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
         return kernel.sums(self.array, mixtures, self.weight, self.threads, coarse=coarse)
+
+    def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+        for begin in range(0, self.n_rows, _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            yield self.array[block], None if self.weight is None else self.weight[block]
 
     def climbed(self) -> tuple[kernel.Rows, kernel.Array | None]:
         return self.array, self.weight

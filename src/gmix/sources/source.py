@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -94,6 +94,10 @@ class LocalSource(Source):
     @abstractmethod
     def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
         """The kernel's sums of each mixture over all rows, in one pass; see `gmix.kernel.sums`."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+        """The rows ``(n, D)`` and their weights, some at a time; each is gone when the next is asked for."""
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
         return [s.among(self.total(s.form)) for s in self._counted([m.components for m in mixtures])]

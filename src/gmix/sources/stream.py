@@ -155,7 +155,6 @@ class StreamSource(LocalSource):
         return kept, weights if self._weighted else None
 
     def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
-        """The rows ``(n, D)`` and their weights, `block_rows` at a time; each is gone when the next is asked for."""
         total = 0
         with closing(_ahead(self._cut())) as cut:
             for rows, weight in cut:
