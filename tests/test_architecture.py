@@ -29,6 +29,8 @@ FLOORS = {
             ["start", "em", "criteria", "predict"],
             ["search"],
             ["fit"],
+            ["information"],
+            ["bootstrap"],
             ["files", "plot", "report", "sklearn", "cli", "demo", "__main__"],
             ["__init__"],
         ]

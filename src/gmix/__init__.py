@@ -1,8 +1,10 @@
 """Gaussian mixtures: find the sum of Gaussians that describes a cloud of points, and use it as a distribution."""
 
+from gmix.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.errors import DataError, GmixError, GmixWarning, ModelFileError, ParameterError
 from gmix.files import load
-from gmix.fit import Finding, Fit, fit
+from gmix.fit import Finding, Fit, StandardErrors, fit
+from gmix.information import standard_errors
 from gmix.metropolis import Chains, metropolis
 from gmix.mixture import GaussianMixture
 from gmix.predict import predict_to
@@ -14,6 +16,7 @@ from gmix.stop import Reason
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bootstrap",
     "Chains",
     "DataError",
     "Dirichlet",
@@ -22,14 +25,19 @@ __all__ = [
     "GaussianMixture",
     "GmixError",
     "GmixWarning",
+    "LikelihoodRatioTest",
     "ModelFileError",
     "NormalInverseWishart",
     "ParameterError",
     "Reason",
+    "StandardErrors",
     "SufficientStatistics",
+    "bootstrap",
     "expect",
     "fit",
+    "likelihood_ratio_test",
     "load",
     "metropolis",
     "predict_to",
+    "standard_errors",
 ]

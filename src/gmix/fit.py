@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import EEE, SWEEP, VVV, Structure, structure as as_structure
 from gmix.criteria import aic, bic, entropy
@@ -24,7 +24,7 @@ from gmix.start import GivenMixture, GivenResponsibilities, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
 
-__all__ = ["Finding", "Fit", "fit"]
+__all__ = ["Finding", "Fit", "StandardErrors", "fit"]
 
 _AUTO = range(1, 10)
 _LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
@@ -39,6 +39,22 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False)
+class StandardErrors:
+    """One standard error for each parameter of a mixture, in the parameter's units.
+
+    Attributes
+    ----------
+    weights : ``(K,)``.
+    means : ``(K, D)``.
+    covariances : ``(K, D, D)``.
+    """
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +148,12 @@ class Fit:
             f"log-likelihood {per_row:.6g} per row, {ended} {steps} step{'s' * (steps != 1)})"
         )
 
-    def summary(self) -> str:
-        """The fit as text: what was found, how good it is, and every component's parameters."""
+    def summary(self, errors: StandardErrors | None = None) -> str:
+        """The fit as text: what was found, how good it is, and every component's parameters.
+
+        Below them stand their standard errors, if some are given: those of `gmix.standard_errors` or of
+        `gmix.bootstrap`. That of a standard deviation is that of the variance divided by twice the deviation.
+        """
         mixture = self.mixture
         names = mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features))
         lines = [
@@ -152,10 +172,19 @@ class Fit:
         ]
         width = max(10, *(len(name) for name in names)) + 2
         lines.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
+
+        def written(values: Iterable[float], digits: int) -> str:
+            return "".join(f"{value:>{width}.{digits}g}" for value in values)
+
         deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
         for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-            lines.append(f"  {k:<11}{weight:>9.4f}  mean" + "".join(f"{value:>{width}.5g}" for value in mean))
-            lines.append(f"  {'':<20}  sd  " + "".join(f"{value:>{width}.5g}" for value in deviation))
+            lines.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
+            if errors is not None:
+                lines.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
+            lines.append(f"  {'':<20}  sd  " + written(deviation, 5))
+            if errors is not None:
+                spread = np.diagonal(errors.covariances[k]) / (2.0 * deviation)
+                lines.append(f"  {'':<20}  ±   " + written(spread, 2))
         lines += [f"  {finding}" for finding in self.findings]
         return "\n".join(lines)
 

@@ -1,0 +1,249 @@
+"""Standard errors from the observed information: how sharply the likelihood falls off about its top."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.covariance import FULL, SPHERICAL, TIED, Structure
+from gmix.errors import DataError, ParameterError
+from gmix.fit import Fit, StandardErrors
+from gmix.mixture import GaussianMixture
+from gmix.priors import Evidence, Prior, as_prior
+from gmix.sources import Source, as_source
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["rows_of", "standard_errors"]
+
+Array = NDArray[np.float64]
+_STEP = 1e-3  # standard deviations; the error of a central difference of this step is a millionth
+_ROUND = 1e-6  # relative; axes whose variances differ by less are those of a circle, which does not turn
+_SAME = 1e-6  # relative; log-likelihoods that differ by more are of different rows
+
+
+def standard_errors(
+    fit: Fit,
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    prior: Prior | None = None,
+    threads: int | None = None,
+) -> StandardErrors:
+    r"""The standard errors of a fit, from the observed information of the rows that it was fitted to.
+
+    .. math:: \operatorname{cov}(\hat\theta) \approx I^{-1}, \qquad
+              I = -\frac{\partial^2 \log L}{\partial\theta\,\partial\theta^\top}\Big|_{\hat\theta}
+
+    The score is a function of the sufficient statistics: the gradient of the log-likelihood is that of the expected
+    log-likelihood of rows and components together (Fisher's identity; Louis 1982, *Journal of the Royal Statistical
+    Society B* 44:226, equation 3.1). Its differences about the fit are the information, in one pass over the rows with
+    two mixtures for each parameter (McLachlan & Peel 2000, *Finite Mixture Models*, section 2.15). Parameters that a
+    structure holds equal move together. With a prior it is the log posterior that is differentiated.
+
+    All are NaN where the information is not positive definite: where a component is empty or has collapsed, or where
+    the fit did not reach a top. They hold for many rows in every component; where components overlap and rows are few,
+    `gmix.bootstrap` is safer.
+
+    Parameters
+    ----------
+    fit : what `gmix.fit` returned.
+    data, sample_weight, columns : the same rows as there. Weight 2 is a row twice.
+    prior : the same prior as there.
+    threads : how many to use at most.
+
+    Raises `DataError` for rows that the fit was not made from.
+
+    >>> import gmix
+    >>> x = gmix.GaussianMixture([1.0], [[0.0]], [[[4.0]]]).sample(400, rng=7)
+    >>> fit = gmix.fit(x, 1, covariance="full")
+    >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
+    (array([[0.0963]]), array([0.09634605]))
+    """
+    prior = as_prior(prior)
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    mixture = fit.mixture
+    statistics = rows_of(fit, source, prior)
+    if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
+        return StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
+    here = _Place.of(mixture)
+    there = [here.moved(step * direction) for direction in np.eye(here.n_directions) for step in (_STEP, -_STEP)]
+    counted = source.expect([place.mixture(mixture.features) for place in there])
+    scores = np.array([place.score(s, prior) for place, s in zip(there, counted, strict=True)])
+    information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
+    return here.errors((information + information.T) / 2.0)
+
+
+def rows_of(fit: Fit, source: Source, prior: Prior | None) -> SufficientStatistics:
+    """The statistics of the rows under the fit, if these rows and this prior are those of the fit."""
+    if source.n_features != fit.mixture.n_features:
+        raise DataError(
+            f"the rows have {source.n_features} columns and the fit {fit.mixture.n_features}; choose columns"
+        )
+    [statistics] = source.expect([fit.mixture])
+    if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME * max(abs(fit.log_likelihood), fit.mass):
+        raise DataError(
+            f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "
+            f"the fit {fit.log_likelihood:.6g}; give the same rows, weights and columns"
+        )
+    components, weights, structure = fit.mixture.components, fit.mixture.weights, fit.mixture.structure
+    log_prior = prior.log_density(weights, components, statistics, structure) if prior else 0.0
+    if not abs(log_prior - fit.log_prior) <= _SAME * max(abs(fit.log_prior), 1.0):
+        raise ParameterError(
+            f"this is not the prior of the fit: it contributes {log_prior:.6g} nats, and there it was "
+            f"{fit.log_prior:.6g}; give the same prior"
+        )
+    return statistics
+
+
+class _Place:
+    """A mixture, and the directions in which its parameters can move.
+
+    The covariance of component k is ``F F'`` with a frame ``F = frames[k]``, and a direction changes the frame to
+    ``F (I + X)``. Means move in units of their own component's frame, and weights by their logarithms: so the units of
+    the data do not matter.
+    """
+
+    def __init__(
+        self,
+        weights: Array,
+        means: Array,
+        frames: Array,
+        structure: Structure,
+        moving: NDArray[np.bool_] | slice = slice(None),
+    ) -> None:
+        self.weights, self.means, self.frames, self.structure = weights, means, frames, structure
+        self.moving = moving  # which of the structure's directions are any
+        # The weight of the heaviest component takes up what the others leave.
+        heaviest = int(weights.argmax())
+        self.lone = [] if structure.equal_weights else [k for k in range(len(weights)) if k != heaviest]
+
+    @classmethod
+    def of(cls, mixture: GaussianMixture) -> _Place:
+        frames = _frames(mixture)
+        x = _generators(mixture.structure, frames)
+        moving = np.abs(x + x.mT).max((1, 2, 3)) > _ROUND
+        return cls(mixture.weights, mixture.means, frames, mixture.structure, moving)
+
+    @cached_property
+    def generators(self) -> Array:
+        return _generators(self.structure, self.frames)[self.moving]
+
+    @property
+    def n_directions(self) -> int:
+        return len(self.lone) + self.means.size + len(self.generators)
+
+    def split(self, directions: Array) -> list[Array]:
+        """Directions ``(..., P)`` as those of the weights, the means and the frames."""
+        return np.split(directions, np.cumsum([len(self.lone), self.means.size]), axis=-1)
+
+    def moved(self, direction: Array) -> _Place:
+        weights, means, stretch = self.split(direction)
+        growth = np.ones_like(self.weights)
+        growth[self.lone] = np.exp(weights)
+        return _Place(
+            self.weights * growth / (self.weights @ growth),
+            self.means + (self.frames @ means.reshape(*self.means.shape, 1))[..., 0],
+            self.frames + self.frames @ np.tensordot(stretch, self.generators, 1),
+            self.structure,
+            self.moving,
+        )
+
+    def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
+        compact = self.structure.form.compress(self.frames @ self.frames.mT)
+        return GaussianMixture.unchecked(self.weights, self.means, compact, self.structure, features)
+
+    def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:
+        """The derivatives of the log-likelihood, or log posterior, in all directions."""
+        evidence = Evidence.of(statistics)
+        if prior is not None:
+            evidence = prior.observe(evidence, statistics, self.structure)
+        n_components, n_features = self.means.shape
+        form, step = statistics.form, evidence.mean - self.means
+        scatter = form.dense(evidence.scatter + form.outer(evidence.mass, step), n_components, n_features)
+        if form is TIED:  # a sum over the components, which move together
+            scatter = scatter / n_components
+        if form is SPHERICAL:  # a sum over the columns
+            scatter = scatter / n_features
+        divisor = np.broadcast_to(evidence.divisor, n_components)[:, None, None] * np.eye(n_features)
+        inverse = np.linalg.inv(self.frames)
+        pull = evidence.mass[:, None] * (inverse @ step[..., None])[..., 0]
+        stretch = np.tensordot(
+            _generators(self.structure, self.frames)[self.moving], inverse @ scatter @ inverse.mT - divisor, 3
+        )
+        counts = evidence.counts - self.weights * evidence.counts.sum()
+        return np.concatenate([counts[self.lone], pull.ravel(), stretch])
+
+    def errors(self, information: Array) -> StandardErrors:
+        """What the inverse of the information says of the parameters."""
+        try:
+            with np.errstate(invalid="ignore"):
+                unit = np.sqrt(np.diagonal(information))
+                root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
+        except np.linalg.LinAlgError:
+            root = np.full_like(information, np.nan)
+        weights, means, stretch = self.split(root)  # ``root.T @ root`` is the covariance of the directions
+        means = means.reshape(-1, *self.means.shape, 1)
+        share = self.weights[:, None] * (np.eye(len(self.weights)) - self.weights)[:, self.lone]
+        change = self.frames @ (self.generators + self.generators.mT) @ self.frames.mT
+
+        def size(moves: Array) -> Array:
+            return np.asarray(np.hypot.reduce(moves, 0))  # squares may leave the range of float64
+
+        return StandardErrors(
+            size(weights @ share.T), size((self.frames @ means)[..., 0]), size(np.tensordot(stretch, change, 1))
+        )
+
+
+def _frames(mixture: GaussianMixture) -> Array:
+    """Matrices ``F (K, D, D)`` with covariances ``F F'``, whose columns are axes where the structure speaks of axes."""
+    structure, covariances = mixture.structure, mixture.covariances
+    if structure.orientation == "I":
+        return np.sqrt(covariances)
+    if structure.orientation == structure.shape:
+        return FULL.factor(covariances)
+    if structure.orientation == "V":
+        values, axes = np.linalg.eigh(covariances)
+        return np.asarray(axes * np.sqrt(values)[:, None, :])
+    # Axes that all share are those of any sum; the parts are unequal, lest mirror images add up to a circle.
+    volume = np.exp(np.linalg.slogdet(covariances).logabsdet / mixture.n_features)
+    part = 1.0 / (volume * np.sqrt(np.arange(2, mixture.n_components + 2)))
+    _, axes = np.linalg.eigh(np.tensordot(part, covariances, 1))
+    along = np.einsum("ji,kjl,li->ki", axes, covariances, axes)
+    return np.asarray(axes * np.sqrt(along)[:, None, :])
+
+
+def _generators(structure: Structure, frames: Array) -> Array:
+    """The directions ``(P, K, D, D)`` in which the structure lets the covariances move, each component in its frame.
+
+    Volumes grow, shapes stretch at the same volume, axes turn: for each component alone, or for all together. Where
+    shape and orientation are both free or both common, stretches in any direction do for both.
+    """
+    n_components, d = frames.shape[:2]
+    one = np.eye(d)[:, None, :, None] * np.eye(d)[:, None]  # one[i, j] has a one at (i, j)
+    above = np.triu_indices(d, 1)
+    grow = np.eye(d)[None] / 2.0
+    stretch = np.array([one[i, i] - one[-1, -1] for i in range(d - 1)]).reshape(-1, d, d) / 2.0
+    if structure.shape == structure.orientation:
+        stretch = np.concatenate([stretch, (one[above] + one[above].mT) / 2.0])
+    deviation = np.linalg.norm(frames, axis=1)  # (K, D)
+    ratio = (deviation[:, None, :] / deviation[:, :, None])[:, *above].T[:, :, None, None]
+    turn = ratio * one[above][:, None] - (one[above].mT)[:, None] / ratio
+    free = {"volume": grow, "shape": stretch} | (
+        {"orientation": turn} if structure.shape != structure.orientation else {}
+    )
+    return np.concatenate([_of_each(getattr(structure, part), x, n_components) for part, x in free.items()])
+
+
+def _of_each(letter: str, x: Array, n_components: int) -> Array:
+    """Directions ``(M, D, D)`` or ``(M, K, D, D)``: none, one for all components, or one for each, ``(P, K, D, D)``."""
+    every = np.broadcast_to(x if x.ndim == 4 else x[:, None], (len(x), n_components, *x.shape[-2:]))
+    if letter == "I":
+        return every[:0]
+    if letter == "E":
+        return every
+    alone = np.eye(n_components)[:, None, :, None, None] * every
+    return alone.reshape(-1, *every.shape[1:])
