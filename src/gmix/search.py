@@ -22,6 +22,7 @@ __all__ = ["Candidate", "Search", "search"]
 
 _ROWS = 10_000  # a short climb sees at most this many rows
 _SHORT = Stop(tolerance=1e-3, max_iterations=30)
+_LONG = Stop(tolerance=1e-5, max_iterations=300)
 _FINALISTS = 2  # short climbs that are carried on to the end
 
 
@@ -108,13 +109,18 @@ def search(
     interrupted = False
     try:
         for n_components in sorted(components):
+            begin = start.mixtures(sample, n_components, prior, rng)
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
-                first = start.mixtures(source, n_components, structure, prior, rng)
+                first = begin(structure)
                 poorer: list[GaussianMixture] = []
                 if isinstance(start, KMeansPlusPlus):
                     poorer, split = _neighbours(best, structure, n_components)
                     first = _finalists(sample, first + split + poorer, prior)
+                    if sample is not source:  # all rows are for the best alone
+                        first = [
+                            _best(expectation_maximization(first, sample.expect, _LONG, prior, climb=sample.climb))
+                        ]
                 runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb)
                 if poorer and prior is None:
                     # The short climbs may have passed over a neighbour that is still ahead of what they found.
@@ -166,6 +172,12 @@ def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
     best = min(range(len(runs)), key=lambda i: (bool(collapsed[i]), -runs[i].objective))
     optima = tuple(sorted((run.objective for run in runs), reverse=True))
     return Candidate(runs[best], optima, tuple(collapsed[best]), seconds)
+
+
+def _best(runs: Sequence[Run]) -> GaussianMixture:
+    """Where the best of several runs ended; one that did not collapse is better than one that did."""
+    _heed(runs)
+    return _candidate(runs, 0.0).run.mixture
 
 
 def _sample(source: Source, rng: np.random.Generator) -> Source:

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -265,9 +266,14 @@ class _Start(Start):
     state: np.random.RandomState
 
     def mixtures(
-        self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
-    ) -> list[Mixture]:
+        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
+    ) -> Callable[[Structure], list[Mixture]]:
         assert isinstance(source, MemorySource)
+        return partial(self._begin, source, n_components, prior)
+
+    def _begin(
+        self, source: MemorySource, n_components: int, prior: Prior | None, structure: Structure
+    ) -> list[Mixture]:
         form, shape = structure.form, (n_components, source.n_features)
         weights, means = self._given("weights_init", shape[:1]), self._given("means_init", shape)
         precisions = self._given("precisions_init", form.shape(*shape))

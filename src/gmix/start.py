@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import FULL, Structure
+from gmix.covariance import FULL, Form, Structure
 from gmix.errors import ParameterError, nearest
 from gmix.mixture import GaussianMixture
 from gmix.priors import NormalInverseWishart, Prior
@@ -19,7 +21,7 @@ from gmix.statistics import SufficientStatistics
 __all__ = ["GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start"]
 
 Array = NDArray[np.float64]
-_ROWS = 20_000  # seeds are chosen among at most this many
+_ROWS, _ROWS_EACH = 2_000, 100  # seeds are chosen among so many, or so many a component if that is more
 
 
 class Start(ABC):
@@ -27,40 +29,47 @@ class Start(ABC):
 
     @abstractmethod
     def mixtures(
-        self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
-    ) -> list[GaussianMixture]:
-        """One or more mixtures to climb from, all with these components and this structure."""
+        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
+    ) -> Callable[[Structure], list[GaussianMixture]]:
+        """What gives a structure its mixtures to climb from, one or more, all with so many components."""
 
 
 @dataclass(frozen=True)
 class KMeansPlusPlus(Start):
     """Greedy k-means++ seeds (Arthur & Vassilvitskii 2007), a few steps of Lloyd's, and one M-step; `runs` times.
 
-    Distances are measured after whitening by the covariance of all rows, so the units of the columns and the
-    directions of the axes do not matter. The first covariances are held up by a weak prior, so that a seed with few
-    rows is not a collapse.
+    Distances are measured in turn after whitening by the covariance of all rows, so that neither the units of the
+    columns nor the directions of the axes matter, and in standard deviations of the columns, because whitening many
+    columns drowns the few in which clusters differ. The first covariances are held up by a weak prior, so that a seed
+    with few rows is not a collapse.
     """
 
     runs: int = 8
     sweeps: int = 5
 
     def mixtures(
-        self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
-    ) -> list[GaussianMixture]:
-        rows, weight = source.rows(_ROWS, rng)
+        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
+    ) -> Callable[[Structure], list[GaussianMixture]]:
+        rows, weight = source.rows(max(_ROWS, _ROWS_EACH * n_components), rng)
+        mass = np.ones(len(rows)) if weight is None else weight
         total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
-        points, mass = _whiten(rows, total), np.ones(len(rows)) if weight is None else weight
+        points = (_whiten(rows, total), _standardize(rows, total))
+        shares = [
+            np.eye(n_components)[_cluster(points[run % 2], mass, n_components, self.sweeps, rng)]
+            for run in range(self.runs)
+        ]
         # Unlike the prior's default scale, this one turns and stretches with the data whatever the structure.
         scale = total.scatter[0] / total.mass[0] / n_components ** (2.0 / source.n_features)
         steady = NormalInverseWishart(scale=scale)
-        mixtures = []
-        for _ in range(self.runs):
-            labels = _cluster(points, mass, n_components, self.sweeps, rng)
-            statistics = SufficientStatistics.from_responsibilities(
-                structure.form, rows, np.eye(n_components)[labels], weight
-            )
-            mixtures.append(GaussianMixture.from_statistics(statistics, structure, steady, source.features))
-        return mixtures
+
+        @cache
+        def statistics(form: Form) -> list[SufficientStatistics]:
+            return [SufficientStatistics.from_responsibilities(form, rows, share, weight) for share in shares]
+
+        return lambda structure: [
+            GaussianMixture.from_statistics(one, structure, steady, source.features)
+            for one in statistics(structure.form)
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,19 +79,18 @@ class GivenMixture(Start):
     mixture: GaussianMixture
 
     def mixtures(
-        self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
-    ) -> list[GaussianMixture]:
+        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
+    ) -> Callable[[Structure], list[GaussianMixture]]:
         given = self.mixture
         if (given.n_components, given.n_features) != (n_components, source.n_features):
             raise ParameterError(
                 f"start is a {given}; the fit wants {n_components} components in {source.n_features} columns"
             )
-        same = given.structure is structure
-        return [
+        return lambda structure: [
             GaussianMixture(
                 structure.weights(given.weights),
                 given.means,
-                given.compact_covariances if same else _in_form(given, structure),
+                given.compact_covariances if given.structure is structure else _in_form(given, structure),
                 structure,
                 source.features,
             )
@@ -96,8 +104,8 @@ class GivenResponsibilities(Start):
     responsibilities: Array
 
     def mixtures(
-        self, source: Source, n_components: int, structure: Structure, prior: Prior | None, rng: np.random.Generator
-    ) -> list[GaussianMixture]:
+        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
+    ) -> Callable[[Structure], list[GaussianMixture]]:
         if not isinstance(source, MemorySource):
             raise ParameterError(
                 "a start by labels or responsibilities needs a table in memory; give a mixture instead"
@@ -107,10 +115,14 @@ class GivenResponsibilities(Start):
                 f"start speaks of {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} "
                 f"components; the fit has {source.n_rows} and {n_components}"
             )
-        statistics = SufficientStatistics.from_responsibilities(
-            structure.form, source.array, self.responsibilities, source.weight
-        )
-        return [GaussianMixture.from_statistics(statistics, structure, prior, source.features)]
+
+        def begin(structure: Structure) -> list[GaussianMixture]:
+            statistics = SufficientStatistics.from_responsibilities(
+                structure.form, source.array, self.responsibilities, source.weight
+            )
+            return [GaussianMixture.from_statistics(statistics, structure, prior, source.features)]
+
+        return begin
 
 
 def as_start(start: Any) -> Start:
@@ -152,45 +164,56 @@ def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     return structure.nearest(given.weights, given.covariances)
 
 
+def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:
+    """Rows about their mean, in standard deviations of each column."""
+    return np.asarray((np.asarray(rows, np.float64) - total.mean[0]) / np.sqrt(total.variances))
+
+
 def _whiten(rows: NDArray[Any], total: SufficientStatistics) -> Array:
     """Rows whose covariance is the identity, in every direction in which they spread at all."""
-    deviation = np.sqrt(total.variances)
-    points = (np.asarray(rows, np.float64) - total.mean[0]) / deviation
-    correlation = FULL.rescale(total.scatter[0] / total.mass[0], 1.0 / deviation)
+    correlation = FULL.rescale(total.scatter[0] / total.mass[0], 1.0 / np.sqrt(total.variances))
     values, vectors = np.linalg.eigh(correlation)
     spread = values > 1e-10 * max(float(values[-1]), 1e-300)
-    return np.asarray(points @ vectors[:, spread] / np.sqrt(values[spread]))
+    return np.asarray(_standardize(rows, total) @ vectors[:, spread] / np.sqrt(values[spread]))
 
 
 def _cluster(points: Array, mass: Array, n_components: int, sweeps: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Labels ``(N,)`` by k-means++ and Lloyd's steps."""
     centres = _seed(points, mass, n_components, rng)
-    labels = _squared_distances(points, centres).argmin(1)
+    labels = _nearest(points, centres)
     for _ in range(sweeps):
         share = np.eye(n_components)[labels] * mass[:, None]
         size = share.sum(0)
         centres = np.where(size[:, None] > 0, share.T @ points / np.maximum(size, 1e-300)[:, None], centres)
-        labels = _squared_distances(points, centres).argmin(1)
-    return np.asarray(labels)
+        before, labels = labels, _nearest(points, centres)
+        if np.array_equal(labels, before):
+            break
+    return labels
+
+
+def _nearest(points: Array, centres: Array) -> NDArray[np.intp]:
+    """Which centre each point is nearest to; about zero and of unit scale they lose no digit that matters."""
+    return np.asarray(((centres**2).sum(1) - 2.0 * (points @ centres.T)).argmin(1))
 
 
 def _seed(points: Array, mass: Array, n_components: int, rng: np.random.Generator) -> Array:
     """Each seed the best of a few rows drawn with probability proportional to the squared distance to those chosen."""
     trials = 2 + int(np.log(n_components))
+    norms = (points**2).sum(1)
+
+    def squared_distances(chosen: Sequence[int] | NDArray[np.intp]) -> Array:
+        # Expanding the square costs no digit that matters: the points are about zero and of unit scale.
+        return np.asarray(np.maximum(norms[chosen, None] - 2.0 * points[chosen] @ points.T + norms, 0.0))
+
     chosen = [int(rng.choice(len(points), p=mass / mass.sum()))]
-    closest = _squared_distances(points, points[chosen])[:, 0]
+    closest = squared_distances(chosen)[0]
     while len(chosen) < n_components:
         potential = closest * mass
         total = potential.sum()
         probability = potential / total if total > 0 else mass / mass.sum()  # fewer distinct rows than components
         tried = rng.choice(len(points), size=trials, p=probability)
-        closer = np.minimum(closest[:, None], _squared_distances(points, points[tried]))
-        best = int((mass @ closer).argmin())
+        closer = np.minimum(closest, squared_distances(tried))
+        best = int((closer @ mass).argmin())
         chosen.append(int(tried[best]))
-        closest = closer[:, best]
+        closest = closer[best]
     return points[chosen]
-
-
-def _squared_distances(points: Array, centres: Array) -> Array:
-    """``(N, K)``; the points are centred and of unit scale, so expanding the square costs no digit that matters."""
-    return np.asarray(np.maximum((points**2).sum(1)[:, None] - 2.0 * points @ centres.T + (centres**2).sum(1), 0.0))
