@@ -21,8 +21,8 @@ lint: .venv/installed  ## check style and formatting
 types: .venv/built  ## check types
 	$(bin)/mypy
 
-docs: .venv/built  ## build the pages into docs/build/
-	$(bin)/sphinx-build -q docs docs/build
+docs: .venv/built  ## build the pages into docs/build/, and run the gallery
+	$(bin)/sphinx-build -q -W --keep-going docs docs/build
 
 bench: .venv/built  ## time gmix beside scikit-learn (half an hour)
 	$(bin)/python benchmarks/compare.py --peers gmix,sklearn --out benchmarks/results.md
@@ -32,7 +32,7 @@ bench-peers: .venv/built  ## the same with the peers that install (an hour)
 	$(bin)/python benchmarks/compare.py --peers gmix,sklearn,onedal --out benchmarks/results.md
 
 clean:  ## remove whatever make made
-	rm -rf .venv build demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build demo dist docs/build docs/gallery docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv --clear .venv || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }

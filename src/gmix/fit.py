@@ -220,8 +220,8 @@ def fit(
 ) -> Fit:
     """Find the sum of Gaussians that describes a table, by EM.
 
-    Arguments:
-    ---------
+    Parameters
+    ----------
     data : array or memory map ``(N, D)`` of float32 or float64 in any memory order; a DataFrame or Arrow table; the
         path of a CSV, Parquet or Arrow file, of a folder of them, or a pattern such as ``"points-*.parquet"``; a
         ``pyarrow.dataset.Dataset``; blocks, as a list or any object that can be iterated again and again; or a

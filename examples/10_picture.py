@@ -1,0 +1,30 @@
+"""
+The colors of a photograph
+==========================
+
+A pixel is a row of red, green and blue. The mixture is found on every twentieth of 273,280 pixels, and predicts them
+all.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_sample_image
+
+import gmix
+
+picture = load_sample_image("china.jpg")
+pixels = picture.reshape(-1, 3).astype(np.float32)
+fit = gmix.fit(pixels[::20], components=8, covariance="full", columns=["red", "green", "blue"], rng=0)
+print(fit)
+
+component = fit.mixture.predict(pixels)
+painted = fit.mixture.means[component].reshape(picture.shape).clip(0, 255).astype(np.uint8)
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 3.6), layout="constrained")
+left.imshow(picture)
+left.set_title("273,280 pixels")
+right.imshow(painted)
+right.set_title("each by the mean of its component")
+for ax in (left, right):
+    ax.axis("off")
+plt.show()
