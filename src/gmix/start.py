@@ -36,7 +36,7 @@ class Start(ABC):
 
 @dataclass(frozen=True)
 class KMeansPlusPlus(Start):
-    """Greedy k-means++ seeds (Arthur & Vassilvitskii 2007), a few steps of Lloyd's, and one M-step; `runs` times.
+    """Greedy k-means++ seeds (Arthur & Vassilvitskii 2007), some steps of Lloyd's, and one M-step; `runs` times.
 
     Distances are measured in turn after whitening by the covariance of all rows, so that neither the units of the
     columns nor the directions of the axes matter, and in standard deviations of the columns, because whitening many
@@ -45,7 +45,7 @@ class KMeansPlusPlus(Start):
     """
 
     runs: int = 8
-    sweeps: int = 5
+    sweeps: int = 10
 
     def mixtures(
         self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
@@ -54,10 +54,9 @@ class KMeansPlusPlus(Start):
         mass = np.ones(len(rows)) if weight is None else weight
         total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
         points = (_whiten(rows, total), _standardize(rows, total))
-        shares = [
-            np.eye(n_components)[_cluster(points[run % 2], mass, n_components, self.sweeps, rng)]
-            for run in range(self.runs)
-        ]
+        found = (_cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
+        different = {labels.tobytes(): labels for labels in map(_in_order, found)}  # clear clusters are found often
+        shares = [np.eye(n_components)[labels] for labels in different.values()]
         # Unlike the prior's default scale, this one turns and stretches with the data whatever the structure.
         scale = total.scatter[0] / total.mass[0] / n_components ** (2.0 / source.n_features)
         steady = NormalInverseWishart(scale=scale)
@@ -189,6 +188,12 @@ def _cluster(points: Array, mass: Array, n_components: int, sweeps: int, rng: np
         if np.array_equal(labels, before):
             break
     return labels
+
+
+def _in_order(labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The same clusters, counted as they first appear."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse])
 
 
 def _nearest(points: Array, centres: Array) -> NDArray[np.intp]:
