@@ -26,7 +26,7 @@ FLOORS = {
             ["priors"],
             ["mixture"],
             ["sources"],
-            ["start", "em", "criteria", "predict"],
+            ["start", "em", "criteria", "predict", "stepwise"],
             ["search"],
             ["fit"],
             ["information"],

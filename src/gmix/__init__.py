@@ -11,6 +11,7 @@ from gmix.predict import predict_to
 from gmix.priors import Dirichlet, NormalInverseWishart
 from gmix.sources import expect
 from gmix.statistics import SufficientStatistics
+from gmix.stepwise import Stepwise
 from gmix.stop import Reason
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [
     "ParameterError",
     "Reason",
     "StandardErrors",
+    "Stepwise",
     "SufficientStatistics",
     "bootstrap",
     "expect",

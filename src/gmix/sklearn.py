@@ -32,6 +32,7 @@ from gmix.search import Search, search
 from gmix.sources import MemorySource, Source
 from gmix.start import GivenMixture, Start
 from gmix.statistics import SufficientStatistics
+from gmix.stepwise import Stepwise
 from gmix.stop import Reason, Stop
 
 __all__ = ["GaussianMixture"]
@@ -69,6 +70,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     warm_start : go on from `mixture_`, where there is one, instead of starting again.
     verbose : 1 prints every `verbose_interval` steps, 2 with times and gains. All starts climb side by side.
     verbose_interval : steps from one line to the next.
+    forgetting : not there, and of `partial_fit` alone: how much of what was learned each block makes it forget, from 0
+        to below 1.
 
     Attributes
     ----------
@@ -89,6 +92,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     fit_: Fit
     mixture_: Mixture
+    _learner: Stepwise | None = None  # of partial_fit
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        forgetting: float = 0.0,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -122,6 +127,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.forgetting = forgetting
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to ``X (N, D)``; `y` is ignored, weight 2 is a row twice, weight 0 is no row.
@@ -141,6 +147,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
             found = self._search(source, _RIDGE * every.variances)
+        self._learner = None
         self.fit_ = Fit.from_search(found, source.n_rows, findings)
         self.mixture_ = self.fit_.mixture
         if self.fit_.reason is Reason.INTERRUPTED:  # the best so far is kept, and whoever called must know
@@ -148,6 +155,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         if not self.converged_ and self.max_iter > 0:
             message = f"EM did not converge in max_iter={self.max_iter} steps; raise max_iter or tol"
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from one more block of rows, by stepwise EM (`gmix.Stepwise`); the blocks need not fit in memory.
+
+        The first block, unless `fit` has gone before, is fitted for a start, so it should be a fair sample. `fit_` and
+        what is read from it then speak of those rows; `mixture_` and the parameters of all. `forgetting` above zero
+        makes the mixture follow a stream that drifts.
+        """
+        if not hasattr(self, "mixture_"):
+            return self.fit(X, y, sample_weight)
+        self._check()
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        if self._learner is None:
+            known = self.fit_.statistics if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_ else None
+            prior = _Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
+            self._learner = Stepwise(self.mixture_, forgetting=self.forgetting, prior=prior, statistics=known)
+        self.mixture_ = self._learner.update(X, sample_weight=sample_weight).mixture
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:

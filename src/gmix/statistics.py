@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gmix.covariance import Form
 from gmix.errors import ParameterError
+from gmix.rows import is_number
 
 __all__ = ["SufficientStatistics"]
 
@@ -115,6 +116,14 @@ class SufficientStatistics:
             self.mean + share[:, None] * step,
             self.scatter + other.scatter + self.form.outer(self.mass * share, step),
             self.log_likelihood + other.log_likelihood,
+        )
+
+    def __mul__(self, factor: float) -> SufficientStatistics:
+        """The statistics of the same rows, each with its weight multiplied by a factor of zero or more."""
+        if not is_number(factor) or factor < 0:
+            return NotImplemented
+        return SufficientStatistics(
+            self.form, factor * self.mass, self.mean, factor * self.scatter, factor * self.log_likelihood
         )
 
     @cached_property

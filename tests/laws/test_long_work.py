@@ -219,3 +219,21 @@ def test_ctrl_c_keeps_the_best_so_far(rows: Array) -> None:
         assert fit.reason is gmix.Reason.INTERRUPTED
         [statistics] = gmix.expect(rows, [fit.mixture])
         assert statistics.log_likelihood == fit.log_likelihood
+
+
+def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = sys.modules["gmix.fit"]  # the package's own `fit` is the function
+    monkeypatch.setattr(room, "_LARGE", 8000)
+    monkeypatch.setattr(room, "_SAMPLE", 2000)
+    settings: dict[str, Any] = {"covariance": "full", "rng": 0, "tolerance": 1e-4}
+    fit = gmix.fit(rows, [1, 2, 3], **settings)
+    assert_same_bits(gmix.fit([rows[:5000], rows[5000:]], [1, 2, 3], **settings), fit)
+    [statistics] = gmix.expect(rows, [fit.mixture])
+    assert statistics.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-13)
+    assert fit.n_rows == len(rows)
+    assert fit.mass == pytest.approx(len(rows))
+    assert "sub-sample: the candidates were compared on 2000 of 9000 rows" in str(fit.findings[0])
+    assert fit.search is not None
+    assert len(fit.search.candidates) == 3
+    assert fit.search.best.run.mixture.n_components == fit.mixture.n_components
+    assert fit.search.best.run.statistics.mass.sum() == pytest.approx(2000)
