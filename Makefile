@@ -24,12 +24,26 @@ types: .venv/built  ## check types
 docs: .venv/built  ## build the pages into docs/build/, and run the gallery
 	$(bin)/sphinx-build -q -W --keep-going docs docs/build
 
-bench: .venv/built  ## time gmix beside scikit-learn (half an hour)
-	$(bin)/python benchmarks/compare.py --peers gmix,sklearn --out benchmarks/results.md
+bench: .venv/built  ## time gmix beside scikit-learn
+	$(bin)/python benchmarks/compare.py --peers gmix,sklearn --out build/bench/scikit-learn
+	$(bin)/python benchmarks/chart.py build/bench/scikit-learn.json build/bench/scikit-learn.png
 
-bench-peers: .venv/built  ## the same with the peers that install (an hour)
-	$(bin)/python -m pip install --disable-pip-version-check --quiet scikit-learn-intelex
-	$(bin)/python benchmarks/compare.py --peers gmix,sklearn,onedal --out benchmarks/results.md
+# Each peer has an environment of its own; one that does not install is left out of the table.
+peers := onedal opencv pomegranate gmmx mlpack
+bench-peers: .venv/built $(peers:%=build/peers/%/ready) build/peers/armadillo/climb  ## time gmix beside every peer that installs
+	$(bin)/python benchmarks/compare.py --peers gmix,sklearn,onedal,opencv,pomegranate,gmmx,mlpack,mclust,armadillo --out build/bench/peers
+	$(bin)/python benchmarks/chart.py build/bench/peers.json build/bench/peers.png
+
+build/peers/%/ready:
+	$(PYTHON) -m venv --clear build/peers/$*
+	-cd benchmarks && ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet numpy && \
+	  ../build/peers/$*/bin/python -c "from peers import PEERS; print(*PEERS['$*'].needs)" | \
+	  xargs ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet
+	touch $@
+
+build/peers/armadillo/climb: benchmarks/armadillo.cpp
+	mkdir -p $(@D)
+	-g++ -O3 -march=native -DARMA_NO_DEBUG -o $@ $< -larmadillo
 
 clean:  ## remove whatever make made
 	rm -rf .venv build demo dist docs/build docs/gallery docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis

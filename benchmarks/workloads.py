@@ -24,7 +24,7 @@ class Workload:
     def rows(self) -> NDArray[np.floating]:
         """Overlapping clusters of different shapes."""
         rng = np.random.default_rng(self.n + 1000 * self.d + self.k)
-        centres = rng.normal(scale=3.0, size=(self.k, self.d))
+        centres = rng.normal(scale=3.0 / np.sqrt(self.d), size=(self.k, self.d))
         shapes = rng.normal(size=(self.k, self.d, self.d)) / np.sqrt(self.d) + np.eye(self.d)
         labels = rng.integers(self.k, size=self.n)
         rows = rng.normal(size=(self.n, self.d))
@@ -68,3 +68,9 @@ WORKLOADS = [
     Workload(1_000_000, 8, 16, dtype="float32"),
     Workload(100_000, 32, 20, dtype="float32"),
 ]
+
+GROWTH = {
+    "rows": [Workload(n, 4, 5) for n in (300, 3_000, 30_000, 300_000)],
+    "columns": [Workload(20_000, d, 5) for d in (1, 2, 4, 8, 16, 32, 64)],
+    "components": [Workload(20_000, 4, k) for k in (1, 3, 10, 30, 100)],
+}
