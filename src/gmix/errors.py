@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["DataError", "GmixError", "GmixWarning", "ModelFileError", "ParameterError", "nearest"]
+__all__ = ["DataError", "GmixError", "GmixWarning", "ModelFileError", "ParameterError", "nearest", "needing"]
 
 
 class GmixError(Exception):
@@ -26,6 +27,16 @@ class ModelFileError(GmixError, ValueError):
 
 class GmixWarning(UserWarning):
     """Something that a person would want to know; never raised on defaults."""
+
+
+@contextmanager
+def needing(extra: str, purpose: str) -> Iterator[None]:
+    """Around the import of an optional package: say what it is for and how it is installed, if it is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        message = f"{purpose} needs {missing.name}; install it with: pip install 'gmix[{extra}]'"
+        raise ModuleNotFoundError(message, name=missing.name) from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gmix import kernel
-from gmix.errors import DataError, ParameterError
+from gmix.errors import DataError, ParameterError, needing
 from gmix.mixture import GaussianMixture
 from gmix.sources import MEMORY, LocalSource, as_source
 from gmix.whole import written_whole
@@ -44,9 +44,9 @@ def predict_to(
     ...     gmix.predict_to(mixture, [[1.0], [8.0], [9.0]], pathlib.Path(folder) / "components.parquet")
     3
     """
-    import pyarrow as pa
-    from pyarrow import parquet
-
+    with needing("tables", "writing Parquet"):
+        import pyarrow as pa
+        from pyarrow import parquet
     names = None if mixture.features is None else list(mixture.features)
     source = as_source(data, columns=names, memory=memory, threads=threads)
     if not isinstance(source, LocalSource):

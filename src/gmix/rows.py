@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import DataError, ParameterError, nearest
+from gmix.errors import DataError, ParameterError, nearest, needing
 
 __all__ = [
     "Rng", "as_generator", "as_numbers", "as_rows", "as_weights", "check_finite", "choose_columns", "is_count",
@@ -106,8 +106,8 @@ def _real(data: Any) -> NDArray[Any]:
 
 
 def _frame(data: Any, columns: list[str] | None, weight: str | None) -> tuple[NDArray[Any], tuple[str, ...]]:
-    import narwhals.stable.v2 as nw
-
+    with needing("tables", "a DataFrame"):
+        import narwhals.stable.v2 as nw
     if hasattr(data, "__arrow_c_array__"):  # an Arrow record batch
         import pyarrow as pa
 

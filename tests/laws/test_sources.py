@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,16 @@ def test_only_the_columns_that_count_are_read(table: Any, tmp_path: Path) -> Non
         assert as_source(path, columns=["a", "c"], memory=memory).n_rows == N
         with pytest.raises(DataError, match=r"small\.parquet, row group 3, column 'b' cannot be read"):
             as_source(path, memory=memory)
+
+
+@pytest.mark.parametrize(("package", "kind"), [("pyarrow", one_row_group), ("narwhals.stable.v2", arrow_table)])
+def test_a_package_that_is_missing_is_named_with_the_remedy(
+    table: Any, tmp_path: Path, package: str, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = kind(table, tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"needs {package}; install it with: pip install 'gmix\[tables\]'"):
+        as_source(data)
 
 
 def test_what_can_be_read_once_is_refused(rows: Array, table: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from gmix.errors import DataError
+from gmix.errors import DataError, needing
 from gmix.rows import choose_columns
 from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
 
@@ -60,8 +60,8 @@ def open_files(
     Raises `DataError` for a file that is missing, empty or unreadable, files that do not have the same columns, a
     column that is not there or holds text where numbers are wanted, and a table without a column of numbers.
     """
-    import pyarrow as pa
-
+    with needing("tables", "a table in a file"):
+        import pyarrow as pa
     files = _files(path)
     kinds = {file: _kind(file) for file in files}
     kind = kinds[files[0]]
