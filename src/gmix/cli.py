@@ -1,4 +1,4 @@
-"""The command line: fit, predict, sample, plot and demo. It turns files into calls of the library, and back."""
+"""The command line: fit, predict, sample, plot, report and demo. It turns files into calls of the library, and back."""
 
 from __future__ import annotations
 
@@ -215,6 +215,42 @@ def plot(
     _check_picture(out)
     found = gmix.load(model)
     _draw(found, None if points is None else _rows_for(found.mixture, points), out)
+
+
+@app.command(
+    epilog="Examples:\n\n  gmix report points.csv\n\n  gmix report points.csv --components 1-5 --out page.html\n\n"
+    "  gmix report points.csv --model model.json"
+)
+@_plainly
+def report(
+    points: Annotated[
+        Path, typer.Argument(metavar="POINTS", help="A table, CSV or Parquet; a row a point.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page, HTML.")] = Path("report.html"),
+    components: Annotated[
+        str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; BIC chooses.")
+    ] = "auto",
+    covariance: Annotated[
+        str, typer.Option(help="What covariances may be: full, tied, diag, spherical, some of them, or auto for all.")
+    ] = "auto",
+    columns: Annotated[
+        str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Report on this model of the same rows instead of fitting.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Fit a table and write a page about it: verdict, charts, parameters, methods. It opens offline."""
+    counts, structures = _counts(components), _structures(covariance)
+    _check_writable(out)
+    names = _names(columns)
+    if model is None:
+        found = gmix.fit(points, counts, covariance=structures, columns=names, rng=seed)
+    else:
+        found = gmix.load(model)
+    found.report(out, points, columns=names)
+    print(f"report written to {out}")
 
 
 @app.command()

@@ -70,7 +70,8 @@ def demo(out: str | PathLike[str]) -> None:
     console.print(_compare(chains.points, found, folder))
     head("5  A real table: the eruptions of Old Faithful")
     console.print(_real_table(folder))
-    console.print(f"\nLook at {', '.join(sorted(p.name for p in folder.glob('*.png')))} in {folder}")
+    pictures = ", ".join(sorted(p.name for p in folder.glob("*.png")))
+    console.print(f"\nLook at {pictures} in {folder}, and open {folder / 'faithful.html'} in a browser")
 
 
 def _draw_density(folder: Path) -> str:
@@ -142,6 +143,7 @@ def _compare(points: Array, likeliest: gmix.Fit, folder: Path) -> str:
 def _real_table(folder: Path) -> str:
     with resources.as_file(FAITHFUL) as path:
         fit = gmix.fit(path, rng=_SEED)
+        fit.report(folder / "faithful.html", path)
         points = np.loadtxt(path, delimiter=",", skiprows=1)
     figure = _sheet(10.4, 4.6)
     left, right = figure.subplots(1, 2)

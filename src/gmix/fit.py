@@ -194,6 +194,12 @@ class Fit:
         """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
         return self.mixture.plot(points, **options)
 
+    def report(self, path: str | PathLike[str], data: Any, **options: Any) -> None:
+        """Write a page of HTML about the fit and its rows, to be opened offline; see `gmix.report.report`."""
+        from gmix.report import report
+
+        report(self, path, data, **options)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit to a JSON file, atomically; `gmix.load` reads it back to the last bit."""
         from gmix.files import save

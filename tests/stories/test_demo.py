@@ -14,6 +14,7 @@ import gmix
 from gmix import demo
 
 pytest.importorskip("matplotlib")
+pytest.importorskip("plotly")
 
 
 def test_the_density_is_what_the_tutorial_draws() -> None:
@@ -46,7 +47,7 @@ def test_the_demonstration_prints_and_writes_everything(tmp_path: Path) -> None:
         assert words in ran.stdout
     assert re.search(r"^ +2 .*<- chosen by BIC$", ran.stdout, re.MULTILINE)
     pictures = ["clusters.png", "criteria.png", "density.png", "faithful.png", "samples.png"]
-    assert sorted(p.name for p in out.iterdir()) == sorted([*pictures, "faithful.json"])
+    assert sorted(p.name for p in out.iterdir()) == sorted([*pictures, "faithful.html", "faithful.json"])
     for name in pictures:
         header = (out / name).read_bytes()[:24]
         assert header.startswith(b"\x89PNG")

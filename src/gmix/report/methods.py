@@ -1,0 +1,147 @@
+"""A text for the methods section of a paper, with its references, and code that fits again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import gmix
+from gmix.covariance import EEE, VVV
+from gmix.fit import Fit
+from gmix.report.numbers import count, listed, nats
+from gmix.search import Candidate
+
+__all__ = ["code", "methods", "rivals", "shape", "tried"]
+
+_STATED = 400  # numbers of a mixture that still fit into lines of code
+_LISTED = 8  # names of columns that a sentence can hold
+_COMMON = {"E": "equal", "V": "varying", "I": None}
+_AXES = {"I": "axes along the columns", "E": "common axes", "V": "axes of their own"}
+_REFERENCES = {
+    "em": "Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977). Maximum likelihood from incomplete data via the EM "
+    "algorithm. Journal of the Royal Statistical Society B 39, 1-38.",
+    "structures": "Celeux, G. & Govaert, G. (1995). Gaussian parsimonious clustering models. Pattern Recognition 28, "
+    "781-793.",
+    "bic": "Schwarz, G. (1978). Estimating the dimension of a model. Annals of Statistics 6, 461-464.",
+    "evidence": "Kass, R. E. & Raftery, A. E. (1995). Bayes factors. Journal of the American Statistical Association "
+    "90, 773-795.",
+    "mixtures": "McLachlan, G. & Peel, D. (2000). Finite Mixture Models. Wiley.",
+    "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
+    "based clustering. Journal of Classification 24, 155-181.",
+}
+
+
+def shape(mixture: gmix.GaussianMixture) -> str:
+    """What the covariances of the components have in common."""
+    structure, k, d = mixture.structure.with_free_weights, mixture.n_components, mixture.n_features
+    if k == 1:
+        kind = "spherical" if structure.shape == "I" else "diagonal" if structure.orientation == "I" else "unrestricted"
+        words = "one variance" if d == 1 else f"a covariance that is {kind}"
+    elif d == 1:
+        words = "one variance for all" if structure.shared else "a variance for each"
+    elif structure is EEE:
+        words = "one covariance for all"
+    elif structure is VVV:
+        words = "a covariance for each"
+    else:
+        volume, form = (_COMMON[letter] for letter in (structure.volume, structure.shape))
+        words = f"spheres of {volume} size" if form is None else f"ellipsoids of {volume} volume and {form} shape with "
+        words += "" if form is None else _AXES[structure.orientation]
+    return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
+
+
+def rivals(fit: Fit) -> list[Candidate]:
+    """The candidates that could have been chosen, the chosen one first, then from the least BIC on."""
+    if fit.search is None:
+        return []
+    best = fit.search.best
+    others = [c for c in fit.search.candidates if c is not best and not c.collapsed]
+    return [best, *sorted(others, key=lambda c: c.bic)]
+
+
+def tried(fit: Fit) -> tuple[list[int], list[str]]:
+    """The numbers of components and the structures among which a fit was chosen."""
+    if fit.search is None:
+        return [fit.mixture.n_components], [fit.mixture.structure.code]
+    counts = sorted({c.n_components for c in fit.search.candidates})
+    return counts, list(dict.fromkeys(c.structure.code for c in fit.search.candidates))
+
+
+def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
+    """A paragraph for a paper, and the works that it cites."""
+    mixture, cited = fit.mixture, ["em", "structures"]
+    variables = count(mixture.n_features, "variable")
+    if 1 < len(names) <= _LISTED and mixture.features:
+        variables += f" ({listed(names)})"
+    way = "by maximum likelihood"
+    if fit.log_prior:
+        way = "as the maximum of the posterior under a conjugate prior (Fraley & Raftery 2007)"
+        cited.append("prior")
+    sentences = [
+        f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} (model "
+        f"{mixture.structure.code}; Celeux & Govaert 1995) was fitted to {count(fit.n_rows, 'observation')} of "
+        f"{variables} {way}, with the EM algorithm (Dempster, Laird & Rubin 1977) as implemented in gmix "
+        f"{gmix.__version__}."
+    ]
+    if fit.search is not None:
+        sentences.append(_choice(fit))
+        cited += ["bic", "evidence"] if len(rivals(fit)) > 1 else ["bic"]
+    sentences.append(
+        f"The log-likelihood is {nats(fit.log_likelihood)} with {count(fit.n_parameters, 'free parameter')} "
+        f"(BIC {nats(fit.bic)})."
+    )
+    if mixture.n_components > 1:
+        sentences.append(
+            "Observations belong to the component of their greatest posterior probability (McLachlan & Peel 2000)."
+        )
+        cited.append("mixtures")
+    # A range of pages takes a dash.
+    return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", _REFERENCES[key]) for key in cited)
+
+
+def _choice(fit: Fit) -> str:
+    counts, codes = tried(fit)
+    span = f"{counts[0]} to {counts[-1]}"
+    what = []
+    if len(counts) > 1:
+        what.append(f"the number of components ({span})")
+    if len(codes) > 1:
+        what.append(f"the covariance structure ({', '.join(codes)})")
+    chosen = listed(what or ["the model"])
+    text = f"{chosen[:1].upper()}{chosen[1:]} {'were' if len(what) > 1 else 'was'} chosen by the Bayesian information "
+    text += "criterion, BIC (Schwarz 1978)"
+    ranked = rivals(fit)
+    if len(ranked) > 1:
+        text += f"; the BIC of the next best model is larger by {nats(ranked[1].bic - ranked[0].bic)}"
+        text += " (for such differences see Kass & Raftery 1995)"
+    return f"{text}."
+
+
+def code(fit: Fit, called: str | None) -> str:
+    """Lines of Python that fit again, and that state the very mixture."""
+    mixture = fit.mixture
+    counts, codes = tried(fit)
+    components = repr(counts[0] if len(counts) == 1 else counts)
+    if len(counts) > 1 and counts == list(range(counts[0], counts[-1] + 1)):
+        components = f"range({counts[0]}, {counts[-1] + 1})"
+    lines = [
+        "import gmix",
+        "",
+        *(["# and the prior, which this report does not know"] if fit.log_prior else []),
+        "fit = gmix.fit(",
+        f"    {called!r}," if called else "    data,",
+        f"    components={components},",
+        f"    covariance={(codes[0] if len(codes) == 1 else codes)!r},",
+        *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
+        "    rng=0,",
+        ")",
+    ]
+    dense = mixture.covariances
+    if dense.size <= _STATED:
+        lines += ["", "# the very mixture of this report", "mixture = gmix.GaussianMixture("]
+        for name, array in (("weights", mixture.weights), ("means", mixture.means), ("covariances", dense)):
+            lines += [f"    {name}=[", *(f"        {part}," for part in array.tolist()), "    ],"]
+        lines += [f"    structure={mixture.structure.code!r},"]
+        lines += [f"    features={list(mixture.features)!r},"] if mixture.features else []
+        lines += [")"]
+    return "\n".join(lines)

@@ -1,0 +1,276 @@
+"use strict";
+(() => {
+const data = JSON.parse(document.getElementById("data").textContent);
+const at = id => document.getElementById(id);
+const root = document.documentElement;
+const components = data.weights.map((_, k) => k);
+const alive = components.map(() => true);
+const labels = data.responsibilities.map(row => row.indexOf(Math.max(...row)));
+const uncertainty = data.responsibilities.map(row => 1 - Math.max(...row));
+// What a row can be drawn by: its columns, and what the mixture says about it.
+const axes = [
+  ...data.names.map((name, j) => ({ name, values: data.values[j], column: j })),
+  { name: "log density", values: data.log_density },
+  { name: "uncertainty", values: uncertainty },
+];
+const onPhone = () => window.innerWidth < 640;
+let kept = null;
+
+const escaped = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const short = text => text.length > 40 ? text.slice(0, 39) + "…" : text;
+const percent = p => p > 0 && p < 0.001 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
+const number = value => String(Number(value.toPrecision(5))).replace("-", "−");
+const color = k => data.colors[root.dataset.theme][k];
+const css = name => getComputedStyle(root).getPropertyValue(name).trim();
+const named = i => data.rows ? `row ${data.rows[i].toLocaleString("en")}` : "a row";
+const faded = (k, alpha) => color(k) + Math.round(255 * alpha).toString(16).padStart(2, "0");
+
+function layout(across, up, more = {}) {
+  const axis = title => ({
+    title: { text: escaped(short(title)), standoff: 8 }, gridcolor: css("--grid"), zeroline: false,
+    linecolor: css("--line"), tickcolor: css("--line"), ticks: "outside", ticklen: 4, automargin: true, showline: true,
+  });
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
+    font: { family: css("--font"), size: 13, color: css("--soft") }, margin: { l: 12, r: 14, t: 14, b: 12 },
+    hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--ink"), size: 13 }, align: "left" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--ink") },
+    dragmode: onPhone() ? false : "zoom", separators: ".", ...more,
+    xaxis: { ...axis(across), ...more.xaxis }, yaxis: { ...axis(up), ...more.yaxis },
+  };
+}
+
+function draw(id, traces, plan) {
+  Plotly.react(id, traces, plan, {
+    responsive: true, displaylogo: false, scrollZoom: false, displayModeBar: onPhone() ? false : "hover",
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+    toImageButtonOptions: { format: "svg", filename: `gmix-${id}` },
+  });
+}
+
+function told(i) {
+  const ranked = components.slice().sort((a, b) => data.responsibilities[i][b] - data.responsibilities[i][a]).slice(0, 4);
+  const lines = ranked.map(k => `component ${k}: ${percent(data.responsibilities[i][k])}`);
+  return `<b>${named(i)}</b><br>` + lines.join("<br>");
+}
+
+function hovered(i, shown) {
+  const values = shown.map(axis => `<br>${escaped(short(axis.name))} ${number(axis.values[i])}`).join("");
+  return told(i).replace("</b>", "</b>" + values);
+}
+
+// The ellipse that holds 95 % of a component: mean + sqrt(-2 log 0.05) L (cos t, sin t), L the Cholesky factor.
+function ellipse(k, i, j) {
+  const c = data.covariances[k], reach = Math.sqrt(-2 * Math.log(0.05));
+  const a = Math.sqrt(c[i][i]), b = c[j][i] / a, d = Math.sqrt(Math.max(c[j][j] - b * b, 0));
+  const turns = Array.from({ length: 121 }, (_, t) => t * Math.PI / 60);
+  return {
+    x: turns.map(t => data.means[k][i] + reach * a * Math.cos(t)),
+    y: turns.map(t => data.means[k][j] + reach * (b * Math.cos(t) + d * Math.sin(t))),
+  };
+}
+
+function drawScatter() {
+  const x = axes[at("across").value], y = axes[at("up").value], unsure = at("paint").value === "uncertainty";
+  const n = labels.length, size = n > 2000 ? 4 : n > 500 ? 5.5 : 7.5, traces = [];
+  const most = 1 - 1 / components.length;
+  for (const k of components) {
+    if (!alive[k]) continue;
+    const mine = labels.flatMap((label, i) => label === k ? [i] : []);
+    traces.push({
+      type: "scatter", mode: "markers", x: mine.map(i => x.values[i]), y: mine.map(i => y.values[i]),
+      customdata: mine, text: mine.map(i => hovered(i, x === y ? [x] : [x, y])), hovertemplate: "%{text}<extra></extra>",
+      marker: {
+        symbol: data.symbols[k], size, opacity: unsure ? 0.9 : n > 2000 ? 0.5 : 0.75, line: { width: 0 },
+        ...(unsure
+          ? { color: mine.map(i => uncertainty[i]), cmin: 0, cmax: most || 1, colorscale: [[0, css("--bar")], [1, css("--look")]] }
+          : { color: color(k) }),
+      },
+    });
+  }
+  if (x.column !== undefined && y.column !== undefined && x !== y) {
+    for (const k of components) {
+      if (!alive[k] || !data.weights[k]) continue;
+      const line = { color: color(k), width: 2 };
+      traces.push({ type: "scatter", mode: "lines", ...ellipse(k, x.column, y.column), line, hoverinfo: "skip" });
+      traces.push({
+        type: "scatter", mode: "markers+text", x: [data.means[k][x.column]], y: [data.means[k][y.column]], text: [`<b>${k}</b>`],
+        marker: { size: 19, color: color(k), line: { width: 1.5, color: css("--page") } },
+        textfont: { size: 12, color: css("--page") }, hoverinfo: "skip",
+      });
+    }
+  }
+  if (kept !== null) {
+    const ring = { symbol: "circle-open", size: 16, color: css("--ink"), line: { width: 2 } };
+    traces.push({ type: "scatter", mode: "markers", x: [x.values[kept]], y: [y.values[kept]], marker: ring, hoverinfo: "skip" });
+  }
+  draw("scatter", traces, layout(x.name, y.name));
+}
+
+function drawMarginal() {
+  const j = Number(at("column").value), { edges, heights } = data.histograms[j], steps = 400;
+  const deviation = k => Math.sqrt(data.covariances[k][j][j]);
+  const low = Math.min(edges[0], ...components.filter(k => data.weights[k]).map(k => data.means[k][j] - 3 * deviation(k)));
+  const high = Math.max(edges[edges.length - 1], ...components.filter(k => data.weights[k]).map(k => data.means[k][j] + 3 * deviation(k)));
+  // A grid for everything, and points about each mean, so that no narrow component falls between two of the grid.
+  const x = Array.from({ length: steps + 1 }, (_, i) => low + (high - low) * i / steps);
+  for (const k of components) for (let z = -4; z <= 4; z += 0.25) x.push(data.means[k][j] + z * deviation(k));
+  x.sort((a, b) => a - b);
+  const bell = (k, v) => data.weights[k] * Math.exp(-(((v - data.means[k][j]) / deviation(k)) ** 2) / 2) / (deviation(k) * Math.sqrt(2 * Math.PI));
+  const traces = [{
+    type: "bar", x: heights.map((_, i) => (edges[i] + edges[i + 1]) / 2), y: heights,
+    width: heights.map((_, i) => edges[i + 1] - edges[i]), marker: { color: css("--bar"), line: { width: 0.5, color: css("--page") } },
+    hovertemplate: "%{x:.4~g}: density %{y:.3~g}<extra>rows</extra>",
+  }];
+  const total = x.map(() => 0);
+  for (const k of components) {
+    const y = x.map(v => bell(k, v));
+    y.forEach((v, i) => { total[i] += v; });
+    if (!alive[k]) continue;
+    const dash = ["solid", "dash", "dot"][["circle", "square", "triangle-up"].indexOf(data.symbols[k])];
+    traces.push({
+      type: "scatter", mode: "lines", x, y, line: { color: color(k), width: 2, dash }, fill: "tozeroy", fillcolor: faded(k, 0.16),
+      hovertemplate: `%{x:.4~g}: density %{y:.3~g}<extra>component ${k}</extra>`,
+    });
+  }
+  traces.push({
+    type: "scatter", mode: "lines", x, y: total, line: { color: css("--ink"), width: 2 },
+    hovertemplate: "%{x:.4~g}: density %{y:.3~g}<extra>mixture</extra>",
+  });
+  draw("marginal", traces, layout(data.names[j], "density", { bargap: 0, yaxis: { rangemode: "tozero" }, xaxis: { range: [low, high] } }));
+}
+
+function drawCriteria() {
+  if (!at("criteria")) return;
+  const codes = [...new Set(data.criteria.map(c => c.structure))], best = data.criteria.find(c => c.best);
+  const palette = root.dataset.theme === "dark" ? data.palette.dark : data.palette.light;
+  const dashes = ["solid", "dash", "dot"];
+  const traces = codes.map((code, i) => {
+    const mine = data.criteria.filter(c => c.structure === code);
+    const hue = palette[i % palette.length];
+    return {
+      type: "scatter", mode: "lines+markers", name: code, x: mine.map(c => c.components), y: mine.map(c => c.bic),
+      line: { color: hue, width: code === best.structure ? 3 : 1.5, dash: dashes[Math.floor(i / palette.length) % 3] },
+      marker: { size: 7, color: hue, symbol: mine.map(c => c.collapsed ? "circle-open" : "circle") },
+      text: mine.map(c => `<b>${code}, ${c.components}</b><br>BIC ${number(c.bic)}<br>AIC ${number(c.aic)}${c.collapsed ? "<br>collapsed" : ""}`),
+      hovertemplate: "%{text}<extra></extra>",
+    };
+  });
+  traces.push({
+    type: "scatter", mode: "markers", x: [best.components], y: [best.bic], showlegend: false, hoverinfo: "skip",
+    marker: { symbol: "circle-open", size: 17, color: css("--ink"), line: { width: 2 } },
+  });
+  // The curve that wins sets the scale: one far above it would flatten the rest.
+  const mine = data.criteria.filter(c => c.structure === best.structure).map(c => c.bic);
+  const span = Math.max(...mine) - best.bic || 1;
+  draw("criteria", traces, layout("components", "BIC", {
+    yaxis: { range: [best.bic - 0.12 * span, best.bic + 1.12 * span] },
+    showlegend: codes.length > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, xaxis: { dtick: 1 },
+  }));
+}
+
+function drawHistory() {
+  const x = data.history.map((_, i) => i);
+  draw("history", [{
+    type: "scatter", mode: x.length > 60 ? "lines" : "lines+markers", x, y: data.history, line: { color: color(0), width: 2 },
+    marker: { size: 5 }, hovertemplate: "step %{x}: %{y:.6~g}<extra></extra>",
+  }], layout("step", `${data.climbed} per row`, { xaxis: { rangemode: "tozero" } }));
+}
+
+function drawAll() { drawScatter(); drawMarginal(); drawCriteria(); drawHistory(); }
+
+function dress(theme) {
+  root.dataset.theme = theme;
+  at("theme").textContent = theme === "dark" ? "Light" : "Dark";
+  at("theme").setAttribute("aria-label", theme === "dark" ? "Change to light colors" : "Change to dark colors");
+  for (const spot of document.querySelectorAll("[data-component]")) spot.style.setProperty("--of", color(spot.dataset.component));
+}
+
+function inspect(i) {
+  const panel = at("inspected");
+  panel.replaceChildren();
+  kept = i;
+  if (i !== null) {
+    const told = document.createElement("p");
+    told.textContent = `${named(i)}: ` + data.names.slice(0, 12).map((name, j) => `${name} ${number(data.values[j][i])}`).join(", ");
+    panel.append(told);
+    for (const k of components) {
+      const line = document.createElement("div"), track = document.createElement("span"), bar = document.createElement("i");
+      const p = data.responsibilities[i][k];
+      line.className = "share";
+      track.className = "track";
+      bar.style.width = `${100 * p}%`;
+      bar.style.background = color(k);
+      track.append(bar);
+      const name = document.createElement("span"), share = document.createElement("span");
+      name.textContent = k;
+      share.textContent = percent(p);
+      line.append(name, track, share);
+      panel.append(line);
+    }
+  }
+  drawScatter();
+}
+
+function choose() {
+  for (const id of ["across", "up"]) axes.forEach((axis, j) => at(id).add(new Option(axis.name, j)));
+  data.names.forEach((name, j) => at("column").add(new Option(name, j)));
+  at("across").value = data.first[0];
+  at("up").value = data.first.length > 1 ? data.first[1] : data.names.length;
+  at("column").value = data.first[0];
+  for (const id of ["across", "up", "paint"]) at(id).addEventListener("change", drawScatter);
+  at("column").addEventListener("change", drawMarginal);
+  for (const k of components) {
+    const label = document.createElement("label"), box = document.createElement("input");
+    box.type = "checkbox";
+    box.checked = true;
+    label.dataset.component = k;
+    box.addEventListener("change", () => { alive[k] = box.checked; drawScatter(); drawMarginal(); });
+    label.append(box, `${k} · ${percent(data.weights[k])}`);
+    at("components").append(label);
+  }
+  const row = at("row");
+  if (row) row.addEventListener("input", () => {
+    const i = row.value === "" ? null : data.rows.indexOf(Number(row.value));
+    inspect(i === -1 ? null : i);
+    if (i === -1) at("inspected").textContent = `Row ${row.value} is not among those that are drawn.`;
+  });
+  for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", async () => {
+    const text = at(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {  // not allowed here: select it instead
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected";
+    }
+  });
+  at("theme").addEventListener("click", () => {
+    dress(root.dataset.theme === "dark" ? "light" : "dark");
+    if (window.Plotly) { drawAll(); inspect(kept); }
+  });
+}
+
+async function unpack() {
+  const packed = Uint8Array.from(atob(at("library").textContent), sign => sign.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  document.head.append(script);
+}
+
+choose();
+dress(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+unpack().then(() => {
+  drawAll();
+  at("scatter").on("plotly_click", event => {
+    const i = event.points[0].customdata;
+    if (i === undefined) return;
+    if (at("row")) at("row").value = data.rows[i];
+    inspect(i);
+  });
+  root.dataset.ready = "yes";
+}).catch(error => {
+  at("failed").hidden = false;
+  console.error(error);
+});
+})();

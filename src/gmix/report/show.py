@@ -1,0 +1,94 @@
+"""What the charts of a report need, as plain numbers; the page's script draws them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.fit import Fit
+from gmix.mixture import GaussianMixture
+from gmix.plot import color, marker
+from gmix.report.rows import Rows
+
+__all__ = ["charts", "names_of", "shown_columns"]
+
+_SHOWN = 30  # columns; of more, those that tell the components apart
+# The pictures' colors on paper, and lighter kin of them on a dark screen.
+_DARK = ("#4C9BE8", "#F4793B", "#20B486", "#E08DBD", "#F2B134", "#8FD3F4", "#B5B5B5")
+_SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up"}
+
+
+def shown_columns(mixture: GaussianMixture) -> list[int]:
+    """The columns that a page shows: all, or those in which the components differ most."""
+    if mixture.n_features <= _SHOWN:
+        return list(range(mixture.n_features))
+    return sorted(np.argsort(-_told_apart(mixture), kind="stable")[:_SHOWN].tolist())
+
+
+def names_of(mixture: GaussianMixture) -> list[str]:
+    """The columns' names, or x1, x2 and so on."""
+    return list(mixture.features or (f"x{d + 1}" for d in range(mixture.n_features)))
+
+
+def charts(fit: Fit, rows: Rows, shown: list[int]) -> dict[str, Any]:
+    """Everything that is drawn."""
+    mixture = fit.mixture
+    names = names_of(mixture)
+    two = np.argsort(-_told_apart(mixture)[shown], kind="stable")[:2].tolist()
+    return {
+        "names": [names[j] for j in shown],
+        "first": sorted(two),
+        "weights": _numbers(mixture.weights, 6),
+        "means": _numbers(mixture.means[:, shown], 8),
+        "covariances": _numbers(mixture.covariances[:, shown][:, :, shown], 8),
+        "colors": {
+            "light": [color(k) for k in range(mixture.n_components)],
+            "dark": [_DARK[k % len(_DARK)] for k in range(mixture.n_components)],
+        },
+        "palette": {"light": [color(k) for k in range(len(_DARK))], "dark": list(_DARK)},
+        "symbols": [_SYMBOLS[marker(k)] for k in range(mixture.n_components)],
+        "rows": None if rows.numbers is None else rows.numbers.tolist(),
+        "values": _numbers(rows.values[:, shown].T, 7),
+        "responsibilities": [[round(p, 4) for p in row] for row in rows.responsibilities.tolist()],
+        "log_density": _numbers(rows.log_density, 5),
+        "unusual": [u.number for u in rows.unusual],
+        "histograms": [
+            {"edges": _numbers(edges, 7), "heights": _numbers(heights, 5)} for edges, heights in rows.histograms
+        ],
+        "criteria": _criteria(fit),
+        "history": _numbers(np.asarray(fit.history) / fit.mass, 9),
+        "climbed": "log posterior" if fit.log_prior else "log-likelihood",
+    }
+
+
+def _told_apart(mixture: GaussianMixture) -> NDArray[np.float64]:
+    """The share ``(D,)`` of each column's variance that lies between the components."""
+    between = mixture.weights @ (mixture.means - mixture.mean) ** 2
+    within = mixture.weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
+    return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))
+
+
+def _criteria(fit: Fit) -> list[dict[str, Any]]:
+    if fit.search is None:
+        return []
+    return [
+        {
+            "structure": c.structure.code,
+            "components": c.n_components,
+            "bic": c.bic,
+            "aic": c.aic,
+            "collapsed": bool(c.collapsed),
+            "best": c is fit.search.best,
+        }
+        for c in fit.search.candidates
+    ]
+
+
+def _numbers(values: ArrayLike, digits: int) -> Any:
+    """Nested lists of numbers with so many digits that matter."""
+    array = np.asarray(values, np.float64)
+    if array.ndim > 1:
+        return [_numbers(part, digits) for part in array]
+    return [float(f"{value:.{digits}g}") for value in array]

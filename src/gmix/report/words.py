@@ -1,0 +1,143 @@
+"""What a report says, in sentences and tables: every number of it comes from the fit and its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import gmix
+from gmix.fit import Fit
+from gmix.report.checks import checks
+from gmix.report.methods import code, methods, rivals, shape
+from gmix.report.numbers import beside, count, nats, number
+from gmix.report.rows import Rows
+from gmix.report.show import names_of
+
+__all__ = ["page_facts"]
+
+_CANDIDATES = 10  # that are printed
+_LISTED = 12  # names of columns that a line can hold
+
+
+def page_facts(fit: Fit, rows: Rows, called: str | None, shown: list[int]) -> dict[str, Any]:
+    """Everything that the page's template asks for, but charts."""
+    mixture = fit.mixture
+    names = names_of(mixture)
+    text, references = methods(fit, names)
+    return {
+        "title": f"Gaussian mixture of {called}" if called else "Gaussian mixture",
+        "version": gmix.__version__,
+        "table": _table(fit, names),
+        "verdict": _verdict(fit),
+        "checks": checks(fit, rows),
+        "figures": _figures(fit),
+        "names": [names[j] for j in shown],
+        "left_out": mixture.n_features - len(shown),
+        "components": _components(fit, shown),
+        "parameter_caption": "Weights, means and, below each mean, the standard deviation within the component",
+        "correlations": _correlations(fit, shown),
+        "drawn": _drawn_sentence(fit, rows),
+        "numbered": rows.numbers is not None,
+        "candidates": _candidates(fit),
+        "n_candidates": len(fit.search.candidates) if fit.search else 0,
+        "unusual": _unusual(rows, shown),
+        "steps": len(fit.history) - 1,
+        "reached": number(fit.history[-1] / fit.mass, 6),
+        "climbed": "log posterior" if fit.log_prior else "log-likelihood",
+        "methods": text,
+        "references": references,
+        "code": code(fit, called),
+    }
+
+
+def _table(fit: Fit, names: Sequence[str]) -> str:
+    mass = "" if math.isclose(fit.mass, fit.n_rows) else f" of total weight {number(fit.mass, 6)}"
+    columns = f": {', '.join(names)}" if len(names) <= _LISTED and fit.mixture.features else ""
+    return f"{count(fit.n_rows, 'row')}{mass}, {count(len(names), 'column')}{columns}"
+
+
+def _verdict(fit: Fit) -> str:
+    mixture = fit.mixture
+    what = f"{count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} ({mixture.structure.code})"
+    if fit.search is None:
+        return f"The rows are described by {what}, as was asked for."
+    return f"The rows are best described by {what}: of {len(fit.search.candidates)} candidates it has the least BIC."
+
+
+def _figures(fit: Fit) -> list[tuple[str, str]]:
+    figures = [("Log-likelihood", nats(fit.log_likelihood)), ("per row", number(fit.log_likelihood / fit.mass, 5))]
+    if fit.log_prior:
+        figures.append(("Log posterior", nats(fit.log_posterior)))
+    return [
+        *figures,
+        ("Parameters", f"{fit.n_parameters:,}"),
+        *((name, nats(value)) for name, value in (("BIC", fit.bic), ("AIC", fit.aic), ("ICL", fit.icl))),
+    ]
+
+
+def _components(fit: Fit, shown: list[int]) -> list[dict[str, Any]]:
+    mixture = fit.mixture
+    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    return [
+        {
+            "number": k,
+            "weight": f"{mixture.weights[k]:.4f}",
+            "rows": f"{fit.statistics.mass[k]:,.1f}",
+            "weight_error": "",
+            "cells": [(beside(mixture.means[k, j], deviations[k, j]), "", number(deviations[k, j], 3)) for j in shown],
+        }
+        for k in range(mixture.n_components)
+    ]
+
+
+def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]]]:
+    """For each component, or for all together where they are the same, the correlations below the diagonal."""
+    mixture = fit.mixture
+    if mixture.structure.orientation == "I" or not 2 <= len(shown) <= 12:
+        return []
+    dense = mixture.covariances[:, shown][:, :, shown]
+    deviation = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))
+    every = dense / deviation[:, :, None] / deviation[:, None, :]
+    titles = ["all components"] if mixture.structure.shared else [f"component {k}" for k in range(len(every))]
+    return [
+        (title, [[number(matrix[i, j], 3) for j in range(i + 1)] for i in range(len(matrix))])
+        for title, matrix in zip(titles, every, strict=False)
+    ]
+
+
+def _drawn_sentence(fit: Fit, rows: Rows) -> str:
+    n = len(rows.values)
+    return "" if n == fit.n_rows else f"Drawn are {n:,} of {fit.n_rows:,} rows, chosen at random."
+
+
+def _candidates(fit: Fit) -> list[list[str]]:
+    ranked = rivals(fit)
+    collapsed = [c for c in fit.search.candidates if c.collapsed and c not in ranked] if fit.search else []
+    return [
+        [
+            c.structure.code,
+            str(c.n_components),
+            nats(c.log_likelihood),
+            str(c.run.mixture.n_parameters),
+            nats(c.bic),
+            "chosen" if c is ranked[0] else "collapsed" if c.collapsed else f"+{nats(c.bic - ranked[0].bic)}",
+            nats(c.aic),
+        ]
+        for c in [*ranked, *collapsed][:_CANDIDATES]
+    ]
+
+
+def _unusual(rows: Rows, shown: list[int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": "" if u.number is None else str(u.number),
+            "component": u.component,
+            "log_density": number(u.log_density, 4),
+            "expected": ("< " if u.tail <= 1e-5 else "") + number(u.tail * rows.n_read, 2),
+            "values": [number(u.values[j]) for j in shown],
+        }
+        for u in rows.unusual
+    ]
