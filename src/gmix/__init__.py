@@ -5,6 +5,7 @@ from gmix.errors import DataError, GmixError, GmixWarning, ModelFileError, Param
 from gmix.files import load
 from gmix.fit import Finding, Fit, StandardErrors, fit
 from gmix.information import standard_errors
+from gmix.merging import Merging, merge
 from gmix.metropolis import Chains, metropolis
 from gmix.mixture import GaussianMixture
 from gmix.predict import predict_to
@@ -27,6 +28,7 @@ __all__ = [
     "GmixError",
     "GmixWarning",
     "LikelihoodRatioTest",
+    "Merging",
     "ModelFileError",
     "NormalInverseWishart",
     "ParameterError",
@@ -39,6 +41,7 @@ __all__ = [
     "fit",
     "likelihood_ratio_test",
     "load",
+    "merge",
     "metropolis",
     "predict_to",
     "standard_errors",

@@ -2,8 +2,8 @@
 
 Every function draws into ``ax`` if one is given and into a new figure otherwise, and never shows or saves anything nor
 changes Matplotlib's settings. The small ones hand back the artists that they added, the composed ones (`clusters`,
-`histogram`, `criteria`, `history`, `plot`) their axes, and `pairs` its figure. A model is a `GaussianMixture` or a
-`Fit`.
+`histogram`, `criteria`, `entropy`, `history`, `plot`) their axes, and `pairs` its figure. A model is a
+`GaussianMixture` or a `Fit`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.errors import ParameterError
 from gmix.fit import Fit
+from gmix.merging import Merging
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_rows
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.patches import Ellipse
 
 __all__ = [
-    "clusters", "color", "contours", "criteria", "ellipses", "histogram", "history", "marker", "pairs", "plot",
-    "scatter", "surface",
+    "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram", "history", "marker", "pairs",
+    "plot", "scatter", "surface",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -394,6 +395,27 @@ def criteria(candidates: Fit | Iterable[Any], ax: Axes | None = None) -> Axes:
     ax.set(
         xlabel="components", ylabel="criterion (smaller is better)" if len(curves) == 1 else "BIC (smaller is better)"
     )
+    _dress(ax, grid="y")
+    return ax
+
+
+def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
+    """Draw the entropy over the number of clusters, the lines that bend at the elbow, and the elbow."""
+    ax = ax or _new_axes(5.6, 3.4)
+    values, bend = merging.entropy, merging.elbow
+    counts = np.arange(1, len(values) + 1)
+    if 1 < bend < len(values):
+        for line, part in zip(merging.lines(bend), (counts[:bend], counts[bend - 1 :]), strict=True):
+            ax.plot(part, line, color=_LINE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
+    ax.plot(counts, values, "o", ms=5, color=color(0), zorder=4)
+    ax.plot(bend, values[bend - 1], "o", ms=10, mfc="none", mec=_INK, mew=1.1, zorder=5)
+    ax.annotate(
+        f"elbow: {bend} cluster{'s' * (bend != 1)}", (bend, values[bend - 1]), xytext=(0, 12),
+        textcoords="offset points", ha="right" if bend > len(values) / 2 else "left", fontsize=8.5, color=_INK,
+    )  # fmt: skip
+    ax.set_xticks(counts)
+    ax.margins(x=0.05, y=0.14)
+    ax.set(xlabel="clusters", ylabel="entropy (nats)")
     _dress(ax, grid="y")
     return ax
 

@@ -238,3 +238,62 @@ def test_one_component_more_is_real_or_not(cloud: Array) -> None:
             gmix.likelihood_ratio_test(cloud, **({"components": 1} | settings))
     with pytest.raises(gmix.DataError, match="test fewer"):
         gmix.likelihood_ratio_test(cloud[:3], 3)
+
+
+@pytest.fixture(scope="module")
+def bent() -> GaussianMixture:
+    """An angle of two components, and two clusters apart from it."""
+    means = [[0.0, 0.0], [2.0, 2.2], [12.0, 0.0], [0.0, 14.0]]
+    long = [[[3.0, 0.0], [0.0, 0.1]], [[0.1, 0.0], [0.0, 3.0]]]
+    return GaussianMixture([0.3, 0.2, 0.3, 0.2], means, [*long, np.eye(2), np.eye(2)])
+
+
+def test_the_two_components_of_one_cluster_are_merged_first(bent: GaussianMixture) -> None:
+    rows, labels = bent.sample_labelled(800, rng=4)
+    merging = gmix.merge(bent, rows)
+    assert merging.groups[2:].tolist() == [[0, 0, 1, 2], [0, 1, 2, 3]]
+    assert merging.elbow == 3
+    assert (merging.predict(rows) == merging.groups[2][labels]).mean() > 0.99
+    r = bent.responsibilities(rows)
+    np.testing.assert_allclose(merging.responsibilities(rows, 3), np.column_stack([r[:, 0] + r[:, 1], r[:, 2:]]))
+    np.testing.assert_allclose(merging.responsibilities(rows, 1), np.ones((800, 1)))
+
+
+def test_each_merger_takes_the_most_from_the_entropy(cloud: Array) -> None:
+    weight = np.linspace(0.0, 2.0, len(cloud))
+    fit = gmix.fit(cloud, 5, covariance="diag", sample_weight=weight, rng=0)
+    merging = gmix.merge(fit, cloud, sample_weight=weight)
+    assert (np.diff(merging.entropy) >= 0).all()
+    assert merging.entropy[0] == pytest.approx(0.0, abs=1e-9)
+    assert merging.mass == pytest.approx(weight.sum())
+
+    def entropy(group: Array) -> float:
+        share = fit.mixture.responsibilities(cloud) @ np.eye(5)[group]
+        return -float(weight @ np.sum(share * np.log(np.maximum(share, 1e-300)), axis=1))
+
+    for clusters in range(5, 1, -1):
+        group, after = merging.groups[clusters - 1], merging.groups[clusters - 2]
+        assert sorted(set(group)) == list(range(clusters))
+        assert merging.entropy[clusters - 1] == pytest.approx(entropy(group), rel=1e-9)
+        ways = [np.where(group == b, a, group) for b in range(clusters) for a in range(b)]
+        assert entropy(after) == pytest.approx(min(map(entropy, ways)), rel=1e-9, abs=1e-9)
+    assert merging.entropy[4] == pytest.approx((fit.icl - fit.bic) / 2, rel=1e-6)
+
+
+def test_components_apart_stay_apart(bent: GaussianMixture) -> None:
+    apart = bent.marginal([0, 1])
+    apart = GaussianMixture(apart.weights, apart.means * 100, apart.covariances)
+    assert gmix.merge(apart, apart.sample(100, rng=0)).elbow == 4
+    one = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+    assert gmix.merge(one, [[0.0], [1.0]]).elbow == 1
+
+
+def test_a_merger_that_cannot_be_says_so(bent: GaussianMixture, cloud: Array) -> None:
+    merging = gmix.merge(bent, cloud)
+    for clusters in (0, 5, 2.0):
+        with pytest.raises(gmix.ParameterError, match="whole number from 1 to 4"):
+            merging.predict(cloud, clusters)
+    with pytest.raises(gmix.ParameterError, match="ndarray has no components"):
+        gmix.merge(cloud, cloud)
+    with pytest.raises(gmix.DataError, match="columns"):
+        gmix.merge(bent, cloud[:, :1])

@@ -116,6 +116,16 @@ def test_more_features_give_every_pair() -> None:
         fit.plot(ax=axes())
 
 
+def test_the_elbow_of_the_entropies_is_marked() -> None:
+    fit = gmix.fit(POINTS, 6, covariance="diag", rng=0)
+    merging = gmix.merge(fit, POINTS)
+    ax = merging.plot(axes())
+    assert f"elbow: {merging.elbow} cluster" in ax.texts[0].get_text()
+    dots = next(line for line in ax.lines if len(line.get_xdata()) == 6)
+    np.testing.assert_array_equal(dots.get_ydata(), merging.entropy)
+    assert sum(line.get_linestyle() == "--" for line in ax.lines) == (2 if 1 < merging.elbow < 6 else 0)
+
+
 def test_criteria_mark_the_least_bic() -> None:
     fit = gmix.fit(POINTS, range(1, 5), covariance="full", rng=1)
     ax = plot.criteria(fit, axes())
