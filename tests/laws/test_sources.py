@@ -253,6 +253,7 @@ def test_what_is_wrong_in_a_later_csv_file_is_named(tmp_path: Path, second: str,
     ("settings", "message"),
     [
         ({"columns": ["a", "bb"]}, "no column 'bb'; did you mean 'b'"),
+        ({"columns": ["a", "b", "a"]}, "names 'a' more than once"),
         ({"columns": ["a", "text"]}, r"small\.parquet, column 'text' holds string, not numbers"),
         ({"sample_weight": "ww"}, "no column 'ww'; did you mean 'w'"),
         ({"sample_weight": "text"}, "column 'text' holds string"),
@@ -275,7 +276,8 @@ def test_what_is_wrong_with_blocks_and_paths(rows: Array, table: Any, tmp_path: 
     one_row_group(table, tmp_path)
     for data, message in (
         ([rows, rows[:, :2]], "block 1 has 2 columns and the first has 3"),
-        ([rows, np.full((2, 3), np.nan)], "block 1, row 0, column 0 is NaN"),
+        ([rows, rows.astype(float)], "block 1 holds float64 and the first float32"),
+        ([rows, np.full((2, 3), np.nan, np.float32)], "block 1, row 0, column 0 is NaN"),
         ([rows.astype(float), np.full((2, 3), 1e300)], "block 1, row 0, column 0 is 1e.300, whose square is beyond"),
         ([rows[:0]], "no rows"),
         (tmp_path / "one.parqet", r"there is no file .*; did you mean '.*one\.parquet'"),

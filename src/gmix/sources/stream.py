@@ -84,6 +84,10 @@ class GivenBlocks(Blocks):
                     f"block {number} has {rows.shape[1]} columns{f' {list(names)}' if names else ''} and the first has "
                     f"{self.n_features}{f' {list(self.names)}' if self.names else ''}; give every block the same"
                 )
+            if rows.dtype != self.dtype:
+                raise DataError(
+                    f"block {number} holds {rows.dtype} and the first {self.dtype}; give every block the same"
+                )
             weight = None if self._weight is None else as_rows(block, [self._weight])[0][:, 0].astype(np.float64)
             yield Piece(list(rows.T), weight)
 
