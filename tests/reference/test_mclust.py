@@ -36,10 +36,16 @@ def name(case: Case) -> str:
 
 FIXED_POINTS = [c for c in cases("fixed_points.json") if not (c["prior"] and c["model"] in NOT_MAP)]
 MSTEPS = cases("msteps.json")
+UNCERTAINTY = json.loads((DATA / "uncertainty.json").read_text(encoding="utf-8"))
 each_fixed_point = pytest.mark.parametrize("case", FIXED_POINTS, ids=name)
 
 
 def rows(case: Case) -> Array:
+    if "file" not in case:
+        columns = {"iris": [f"{part}.{way}" for part in ("Sepal", "Petal") for way in ("Length", "Width")],
+                   "faithful": ["eruptions", "waiting"], "galaxies": ["velocity"]}  # fmt: skip
+        divisor = 1000 if case["dataset"] == "galaxies" else 1
+        case = {"file": f"{case['dataset']}.csv", "columns": columns[case["dataset"]], "scale_divisor": divisor}
     table = np.genfromtxt(DATA / case["file"], delimiter=",", names=True, dtype=None, encoding="utf-8",
                           deletechars="", replace_space=" ")  # fmt: skip
     columns = [next(n for n in table.dtype.names if n.strip('"') == column) for column in case["columns"]]
@@ -129,3 +135,48 @@ def test_the_same_fixed_point(case: Case) -> None:
             np.testing.assert_array_equal(fit.mixture.predict(x), case["classification"])
     else:
         assert case["model"] in SHORT  # higher than mclust
+
+
+# mclust's weights do not add up to one where its diagonal VVI is told to make them equal.
+@pytest.mark.parametrize("case", [c for c in UNCERTAINTY["cases"] if abs(sum(c["pro"]) - 1) < 1e-9], ids=name)
+def test_equal_weights_and_stated_priors(case: Case) -> None:
+    x, stated = rows(case), case["prior"]
+    prior = NormalInverseWishart(**stated) if stated else None
+    fit = gmix.fit(x, covariance=case["model"], equal_weights=case["equal_weights"], start=case["start_labels"],
+                   prior=prior, tolerance=0, max_iterations=20_000)  # fmt: skip
+    assert fit.n_parameters == case["npar"]
+    if case["model"] in {*SHORT, "VEE", "EVV"}:  # the last two only with equal weights
+        assert fit.log_likelihood >= case["loglik"] - 1e-9 * abs(case["loglik"])
+    else:
+        assert fit.log_likelihood == pytest.approx(case["loglik"], rel=1e-7)
+        assert distance(fit.mixture, case) < 1e-5
+
+
+@pytest.mark.parametrize("case", UNCERTAINTY["errors"], ids=lambda case: f"{case['dataset']}, {case['type']}")
+def test_errors_of_the_bootstrap(case: Case) -> None:
+    x = rows(case)
+    fit = gmix.fit(x, covariance=case["model"], start=case["start_labels"], tolerance=1e-9)
+    kind = {"bs": "rows", "wlbs": "weights"}[case["type"]]
+    errors = gmix.bootstrap(fit, x, kind=kind, replicates=150, rng=0).standard_errors
+    assert errors.weights == pytest.approx(case["pro"], rel=0.35)
+    np.testing.assert_allclose(errors.means, case["mean"], rtol=0.35)
+    np.testing.assert_allclose(errors.covariances, np.reshape(case["sigma"], errors.covariances.shape), rtol=0.35)
+
+
+@pytest.mark.parametrize("case", UNCERTAINTY["tests"], ids=lambda case: str(case["dataset"]))
+def test_statistics_of_the_likelihood_ratio_test(case: Case) -> None:
+    """mclust's K + 1 components are not always the best; where they are, so is the statistic."""
+    test = gmix.likelihood_ratio_test(rows(case), case["G"][0], covariance=case["model"], replicates=1, rng=0)
+    assert test.statistic >= case["statistic"][0] - 1e-2
+    if case["dataset"] != "galaxies":
+        assert test.statistic == pytest.approx(case["statistic"][0], rel=1e-3)
+
+
+@pytest.mark.parametrize("case", UNCERTAINTY["merged"], ids=lambda case: str(case["dataset"]))
+def test_merged_components(case: Case) -> None:
+    x, k = rows(case), case["G"]
+    sigma = np.reshape(case["sigma"], (k, x.shape[1], x.shape[1]))
+    merging = gmix.merge(GaussianMixture(case["pro"], case["mean"], sigma), x)
+    np.testing.assert_array_equal(merging.groups, case["groups"])
+    np.testing.assert_allclose(merging.entropy, case["entropy"], rtol=1e-5, atol=1e-9)
+    assert merging.elbow == case["chosen"]
