@@ -19,7 +19,7 @@ FLOORS = {
         [
             ["errors"],
             ["rows", "whole"],
-            ["covariance"],
+            ["covariance", "tables"],
             ["statistics", "stop", "progress"],
             ["_native"],
             ["kernel"],
@@ -31,7 +31,7 @@ FLOORS = {
             ["fit"],
             ["information"],
             ["bootstrap", "merging"],
-            ["files", "plot", "report", "sklearn", "cli", "demo", "__main__"],
+            ["files", "plot", "report", "sklearn", "options", "console", "cli", "demo", "__main__"],
             ["__init__"],
         ]
     )
@@ -41,8 +41,8 @@ FLOORS = {
 DOORS = {("mixture", "plot"), ("fit", "plot"), ("fit", "files"), ("fit", "report"), ("merging", "plot")}
 # Within the top floor, what is shown may use what draws and what stores.
 TOP = {"files": set(), "plot": set(), "report": {"plot"}, "sklearn": {"files", "plot"},
-       "demo": {"files", "plot", "report", "metropolis"}, "cli": {"files", "plot", "report", "demo", "sklearn"},
-       "__main__": {"cli"}}  # fmt: skip
+       "demo": {"files", "plot", "report", "metropolis"},
+       "cli": {"files", "plot", "report", "demo", "sklearn", "options", "console"}, "__main__": {"cli"}}  # fmt: skip
 FORBIDDEN = {"em": {"sources", "kernel"}, "metropolis": {"covariance"}}
 
 

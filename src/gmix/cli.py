@@ -1,51 +1,87 @@
-"""The command line: fit, predict, sample, plot, report and demo. It turns files into calls of the library, and back."""
+"""The command line: fit, predict, score, sample, plot, report, convert and demo."""
 
 from __future__ import annotations
 
-import csv
-import functools
+import errno
 import json
 import os
+import re
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 
 import gmix
-from gmix.covariance import structure
-from gmix.errors import DataError, GmixError, ParameterError
-from gmix.sources.files import Table, open_table
+from gmix.errors import DataError, GmixError, ParameterError, nearest
+from gmix.options import as_bytes, as_counts, as_names, as_structures, check_picture, check_writable
+from gmix.predict import predictions
+from gmix.sources import MEMORY, LocalSource, as_source
+from gmix.sources.files import open_files
+from gmix.tables import FORMATS, Columns, format_of, write_table
 
 try:
     import typer
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table as Grid
+    from typer.core import TyperGroup
+
+    from gmix.console import document, features, print_fit
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
 
 __all__ = ["app", "main"]
 
-P = ParamSpec("P")
-_SHOWN = 5  # candidates of a search that are printed
+_DRAWN = 100_000  # rows of a table that a picture shows
+_STDIN = "gmix-stdin-"
+
+
+class _Commands(TyperGroup):
+    """The commands. What can go wrong in one becomes a line on stderr and an exit status; nobody sees a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
+        except typer.TyperException as error:
+            status = _complain(_usage(error))
+        except GmixError as error:
+            status = _complain(str(error))
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            remedy = "make room there" if error.errno == errno.ENOSPC else "give another path, or permission there"
+            status = _complain(f"{where}{error.strerror or error}; {remedy}")
+        except ModuleNotFoundError as error:
+            told = "pip install" in str(error)
+            status = _complain(str(error) if told else f"this needs {error.name}; pip install 'gmix[all]' brings it")
+        except MemoryError:
+            status = _complain("there is not enough memory for this; ask for fewer rows or columns")
+        raise SystemExit(status)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, head for instance, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 app = typer.Typer(
     name="gmix",
+    cls=_Commands,
     help="Find the sum of Gaussians that describes a table, and use it as a distribution.",
+    epilog="A table is CSV, Parquet or Arrow: a file, a folder of files, a pattern such as 'points-*.csv', or - for "
+    "standard input. Tables larger than memory are read in blocks.\n\n"
+    "Exit status: 0 when done, 2 for a mistake in what was typed or in a file, 130 when interrupted.\n\n"
+    "Examples:\n\n  gmix fit points.csv --out model.json\n\n  gmix predict model.json more.csv --out labels.csv\n\n"
+    "  gmix sample model.json 1000 | gmix fit -",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that gmix fit --out wrote.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="For random draws; the same seed gives the same answer.")]
 
 
 def main() -> None:
@@ -60,37 +96,78 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
     os._exit(130)
 
 
-def _fail(message: str, status: int = 2) -> NoReturn:
-    print(f"gmix: {message}", file=sys.stderr)
-    raise typer.Exit(status) from None
+def _complain(message: str) -> int:
+    if message:
+        print(f"gmix: {re.sub(rf'[^ ]*{_STDIN}[^/]*/', '', message)}", file=sys.stderr)
+    return 2
 
 
-def _plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what can go wrong into a line on stderr and an exit status; no traceback reaches a person."""
+def _usage(error: Any) -> str:
+    """What Typer says of a mistake in what was typed, in our words where it would not give the remedy."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""  # the help has been printed
+    context: Any = getattr(error, "ctx", None)
+    ask = f"{context.command_path if context is not None else 'gmix'} --help"
+    if (option := getattr(error, "option_name", None)) is not None and type(error).__name__ == "NoSuchOption":
+        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+        return f"there is no option {option}{nearest(option, known)} (see {ask})"
+    message = error.format_message().rstrip(".")
+    return f"{message[:1].lower()}{message[1:]} (see {ask})"
 
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except GmixError as error:
-            _fail(str(error))
-        except BrokenPipeError:  # the reader, head for instance, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _fail(f"{where}{error.strerror or error}; give another path, or make room and permission there")
-        except ModuleNotFoundError as error:
-            _fail(f"this needs {error.name}; install it with: pip install 'gmix[cli]'")
-        except MemoryError:
-            _fail("there is not enough memory for this; ask for fewer rows or columns")
 
-    return run
+def _given(context: typer.Context, path: Path | None) -> Path | None:
+    """An input: the path itself, or a file with what standard input holds."""
+    if path is None or str(path) != "-":
+        return path
+    if _STDIN in context.meta:
+        raise ParameterError("standard input can be read only once; give a file for the other")
+    context.meta[_STDIN] = True
+    spooled = Path(context.find_root().with_resource(tempfile.TemporaryDirectory(prefix=_STDIN))) / "standard input"
+    with spooled.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return spooled
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"gmix {gmix.__version__}")
         raise typer.Exit
+
+
+def _points(text: str, **options: Any) -> Any:
+    return typer.Argument(metavar="POINTS", help=text, callback=_given, show_default=False, **options)
+
+
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL", help="A model that gmix fit --out wrote, or -.", callback=_given, show_default=False
+    ),
+]
+Points = Annotated[Path, _points("A table with the model's columns, or -.")]
+Components = Annotated[
+    str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; BIC chooses.")
+]
+Covariance = Annotated[
+    str,
+    typer.Option(
+        "--covariance", "-c", help="Structures: full, tied, diag, spherical, codes such as VEV, several, or auto."
+    ),
+]
+ColumnNames = Annotated[
+    str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Write this CSV, Parquet or Arrow file; standard output without it, or with -."),
+]
+Format = Annotated[
+    str | None, typer.Option("--format", "-f", help="csv, parquet or arrow; what the name of --out asks for, else csv.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but mistakes.")]
+Memory = Annotated[str, typer.Option(help="Tables that need more than this are read in blocks, again in every pass.")]
+Seed = Annotated[int, typer.Option(help="For random draws; the same seed gives the same answer.")]
 
 
 @app.callback()
@@ -105,156 +182,208 @@ def _options(
 @app.command(
     epilog="Examples:\n\n  gmix fit points.csv\n\n"
     "  gmix fit points.csv --components 1-8 --covariance full,tied --out model.json --plot points.png\n\n"
-    "  gmix fit points.parquet --columns length,width --json"
+    "  gmix fit 'year=*/points.parquet' --columns length,width --weights count --memory 2G --json\n\n"
+    "  zcat points.csv.gz | gmix fit - --out - | gmix sample - 1000"
 )
-@_plainly
 def fit(
-    points: Annotated[
-        Path, typer.Argument(metavar="POINTS", help="A table, CSV or Parquet; a row a point.", show_default=False)
-    ],
-    components: Annotated[
-        str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; BIC chooses.")
-    ] = "auto",
-    covariance: Annotated[
-        str, typer.Option(help="What covariances may be: full, tied, diag, spherical, some of them, or auto for all.")
-    ] = "auto",
+    points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
+    components: Components = "auto",
+    covariance: Covariance = "auto",
+    equal_weights: Annotated[
+        bool, typer.Option("--equal-weights", help="Give all components the same weight.")
+    ] = False,
     prior: Annotated[
         bool, typer.Option("--prior", help="A weak conjugate prior: MAP, no component collapses.")
     ] = False,
-    columns: Annotated[
-        str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON.")] = None,
+    columns: ColumnNames = None,
+    weights: Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Write each row's most probable component here, CSV or Parquet.")
+        Path | None, typer.Option(help="Write each row's most probable component here: CSV, Parquet or Arrow.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw points and components here: PNG, SVG or PDF.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a machine instead of a table.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Keep here what every pass found, so that a killed fit can go on.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    memory: Memory = "512M",
+    as_json: Json = False,
+    quiet: Quiet = False,
     seed: Seed = 0,
 ) -> None:
     """Find the mixture that describes the rows of a table; BIC chooses among component counts and structures."""
-    counts, structures = _counts(components), _structures(covariance)
-    for path in (out, labels, plot):
-        _check_writable(path)
-    _check_picture(plot)
-    table = open_table(points, _names(columns))
-    if table.left_out:
-        print(f"gmix: left out, not numbers: {', '.join(table.left_out)}", file=sys.stderr)
+    counts, structures = as_counts(components), as_structures(covariance)
+    printed = out is not None and str(out) == "-"
+    if printed and as_json:
+        raise ParameterError("--out - and --json both print on standard output; name a file for the model")
+    if resume and checkpoint is None:
+        raise ParameterError("--resume goes on from a checkpoint; name it with --checkpoint")
+    for path in (None if printed else out, labels, plot, checkpoint):
+        check_writable(path)
+    check_picture(plot)
+    if labels is not None:
+        format_of(labels)
+    source = _source(points, as_names(columns), weights, memory, quiet=quiet)
     found = gmix.fit(
-        table.rows,
+        source,
         counts,
         covariance=structures,
+        equal_weights=equal_weights,
         prior=gmix.NormalInverseWishart() if prior else None,
-        columns=list(table.names),
         rng=seed,
+        progress=False if quiet else None,
+        checkpoint=checkpoint,
+        resume=resume,
     )
     if out is not None:
-        found.save(out)
+        _save(found, None if printed else out)
     if labels is not None:
-        _write(labels, ["component"], [found.mixture.predict(table.rows)])
+        write_table(predictions(found.mixture, source), labels)
     if plot is not None:
-        _draw(found, table.rows, plot)
+        _draw(found, _some(source), plot)
     if as_json:
-        typer.echo(json.dumps(_document(found), indent=1))
-    else:
-        _print_fit(found, {"model": out, "labels": labels, "picture": plot})
+        typer.echo(json.dumps(document(found), indent=1))
+    elif not (quiet or printed):
+        print_fit(found, {"model": out, "labels": labels, "picture": plot})
 
 
 @app.command(
-    epilog="Examples:\n\n  gmix predict model.json points.csv\n\n  gmix predict model.json points.csv -p --out p.csv"
+    epilog="Examples:\n\n  gmix predict model.json points.csv\n\n"
+    "  gmix predict model.json points.parquet -p --out probabilities.parquet"
 )
-@_plainly
 def predict(
     model: Model,
-    points: Annotated[
-        Path, typer.Argument(metavar="POINTS", help="A table with the model's columns.", show_default=False)
-    ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write here, CSV or Parquet, not to stdout.")] = None,
+    points: Points,
+    out: Out = None,
+    form: Format = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", "-p", help="Add the probability of each component, and the log density.")
     ] = False,
+    memory: Memory = "512M",
 ) -> None:
     """Say which component each row most probably came from; components count from 0."""
-    _check_writable(out)
+    to, form = _target(out, form)
     mixture = gmix.load(model).mixture
-    rows = _rows_for(mixture, points)
-    names: list[str] = ["component"]
-    values: list[Any] = [mixture.predict(rows)]
-    if probabilities:
-        names += [f"p{k}" for k in range(mixture.n_components)] + ["log_density"]
-        values += [*mixture.responsibilities(rows).T, mixture.log_density(rows)]
-    _write(out, names, values)
+    write_table(predictions(mixture, _rows_for(mixture, points, memory), probabilities=probabilities), to, form)
 
 
-@app.command(epilog="Example:  gmix sample model.json 1000 --out draws.csv --seed 7")
-@_plainly
+@app.command(
+    epilog="Examples:\n\n  gmix score model.json held_out.csv\n\n"
+    "  gmix score model.json points.csv --rows | sort -g | head   # the most unusual rows"
+)
+def score(
+    model: Model,
+    points: Points,
+    rows: Annotated[bool, typer.Option("--rows", help="Write the log density of every row instead.")] = False,
+    out: Out = None,
+    form: Format = None,
+    memory: Memory = "512M",
+    as_json: Json = False,
+) -> None:
+    """Say how well a model describes a table: the log-likelihood, in nats."""
+    if not rows and (out or form):
+        raise ParameterError("--out and --format are for the log density of every row; add --rows")
+    to, form = _target(out, form)
+    mixture = gmix.load(model).mixture
+    source = _rows_for(mixture, points, memory)
+    each = ({"log_density": mixture.log_density(block)} for block, _ in source.blocks())
+    if rows:
+        write_table(each, to, form)
+        return
+    total = sum(float(block["log_density"].sum()) for block in each)
+    said = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / source.n_rows}
+    if as_json:
+        typer.echo(json.dumps(said, indent=1))
+    else:
+        typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({total / source.n_rows:.6g} per row)")
+
+
+@app.command(epilog="Example:\n\n  gmix sample model.json 1000 --out draws.csv --seed 7")
 def sample(
     model: Model,
     n: Annotated[int, typer.Argument(metavar="N", help="How many points.", min=0, show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write here, CSV or Parquet, not to stdout.")] = None,
+    out: Out = None,
+    form: Format = None,
     seed: Seed = 0,
 ) -> None:
     """Draw new points from a model."""
-    _check_writable(out)
+    to, form = _target(out, form)
     mixture = gmix.load(model).mixture
-    names = mixture.features or [f"x{d + 1}" for d in range(mixture.n_features)]
-    _write(out, list(names), list(mixture.sample(n, rng=seed).T))
+    draws = mixture.sample(n, rng=seed)
+    write_table([dict(zip(features(mixture), draws.T, strict=True))], to, form)
 
 
-@app.command(epilog="Example:  gmix plot model.json points.csv --out picture.png")
-@_plainly
+@app.command(epilog="Example:\n\n  gmix plot model.json points.csv --out picture.png")
 def plot(
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],
-    points: Annotated[
-        Path | None, typer.Argument(metavar="[POINTS]", help="A table to draw under it.", show_default=False)
-    ] = None,
+    points: Annotated[Path | None, _points("A table to draw under it, or -.")] = None,
 ) -> None:
     """Draw a model: its density in one dimension, ellipses in two, every pair of columns in more."""
-    _check_writable(out)
-    _check_picture(out)
+    check_writable(out)
+    check_picture(out)
     found = gmix.load(model)
-    _draw(found, None if points is None else _rows_for(found.mixture, points), out)
+    _draw(found, None if points is None else _some(_rows_for(found.mixture, points)), out)
 
 
 @app.command(
     epilog="Examples:\n\n  gmix report points.csv\n\n  gmix report points.csv --components 1-5 --out page.html\n\n"
     "  gmix report points.csv --model model.json"
 )
-@_plainly
 def report(
-    points: Annotated[
-        Path, typer.Argument(metavar="POINTS", help="A table, CSV or Parquet; a row a point.", show_default=False)
-    ],
+    points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The page, HTML.")] = Path("report.html"),
-    components: Annotated[
-        str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; BIC chooses.")
-    ] = "auto",
-    covariance: Annotated[
-        str, typer.Option(help="What covariances may be: full, tied, diag, spherical, some of them, or auto for all.")
-    ] = "auto",
-    columns: Annotated[
-        str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
-    ] = None,
+    components: Components = "auto",
+    covariance: Covariance = "auto",
+    columns: ColumnNames = None,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="Report on this model of the same rows instead of fitting.")
+        Path | None,
+        typer.Option("--model", "-m", help="Report on this model of the same rows instead.", callback=_given),
     ] = None,
+    quiet: Quiet = False,
     seed: Seed = 0,
 ) -> None:
     """Fit a table and write a page about it: verdict, charts, parameters, methods. It opens offline."""
-    counts, structures = _counts(components), _structures(covariance)
-    _check_writable(out)
-    names = _names(columns)
+    counts, structures, names = as_counts(components), as_structures(covariance), as_names(columns)
+    check_writable(out)
     if model is None:
-        found = gmix.fit(points, counts, covariance=structures, columns=names, rng=seed)
+        found = gmix.fit(
+            points, counts, covariance=structures, columns=names, rng=seed, progress=False if quiet else None
+        )
     else:
         found = gmix.load(model)
     found.report(out, points, columns=names)
-    print(f"report written to {out}")
+    if not quiet:
+        typer.echo(f"report written to {out}")
+
+
+@app.command(
+    epilog="Examples:\n\n  gmix convert points.csv points.parquet\n\n"
+    "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component"
+)
+def convert(
+    given: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="A table, or a model; or -.", callback=_given, show_default=False),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet or Arrow, or -.", show_default=False)],
+    form: Format = None,
+    columns: Annotated[str | None, typer.Option(help="Names of the columns to keep, a,b,c.")] = None,
+) -> None:
+    """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow."""
+    to, form = _target(out, form)
+    if _is_model(given):
+        if columns is not None:
+            raise ParameterError("--columns chooses among a table's columns; a model is converted whole")
+        write_table([_parameters(gmix.load(given).mixture)], to, form)
+        return
+    table = open_files(given, as_names(columns))
+    _note_left_out(table.left_out)
+    names = table.names or ()
+    write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
 
 
 @app.command()
-@_plainly
 def demo(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="A directory for pictures and model; made if need be.")
@@ -266,64 +395,73 @@ def demo(
     show(out)
 
 
-def _counts(text: str) -> str | list[int]:
-    if text.strip().lower() == "auto":
-        return "auto"
-    counts: list[int] = []
-    for part in text.split(","):
-        low, dash, high = (piece.strip() for piece in part.partition("-"))
-        if not low.isdecimal() or (dash and not high.isdecimal()) or int(low) < 1:
-            raise ParameterError(f"--components {text!r} is not a count; write 2, 1-8, 2,4,6 or auto")
-        counts += range(int(low), int(high if dash else low) + 1)
-    if not counts:
-        raise ParameterError(f"--components {text!r} is an empty range; write the smaller number first, as in 1-8")
-    return counts
+def _source(
+    points: Path, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
+) -> LocalSource:
+    budget = as_bytes(memory)
+    left_out = open_files(points, columns, weights).left_out
+    if not quiet:
+        _note_left_out(left_out)
+    source = as_source(points, columns=columns, sample_weight=weights, memory=budget)
+    assert isinstance(source, LocalSource)
+    return source
 
 
-def _names(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    if not all(names) or len(set(names)) < len(names):
-        raise ParameterError(f"--columns {text!r} must be different names with commas between them, as in a,b,c")
-    return names
+def _note_left_out(names: tuple[str, ...]) -> None:
+    if names:
+        print(f"gmix: left out, not numbers: {', '.join(names)}", file=sys.stderr)
 
 
-def _structures(text: str) -> str | list[str]:
-    names = [name.strip() for name in text.split(",")]
-    return "auto" if names == ["auto"] else [structure(name).code for name in names]
-
-
-def _rows_for(mixture: gmix.GaussianMixture, points: Path) -> Any:
-    table: Table = open_table(points, mixture.features)
-    if len(table.names) != mixture.n_features:
+def _rows_for(mixture: gmix.GaussianMixture, points: Path, memory: str = f"{MEMORY >> 20}M") -> LocalSource:
+    names = None if mixture.features is None else list(mixture.features)
+    source = _source(points, names, None, memory)
+    if source.n_features != mixture.n_features:
         raise DataError(
-            f"{points} has {len(table.names)} numeric columns and the model, whose columns have no names, needs "
+            f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "
             f"{mixture.n_features}; give a table with just those"
         )
-    return table.rows
+    return source
 
 
-def _check_writable(path: Path | None) -> None:
-    """Find out before a long fit, not after it."""
-    if path is None:
+def _some(source: LocalSource) -> Any:
+    """The rows that a picture shows: all, or a sample of many."""
+    return source.rows(_DRAWN, np.random.default_rng(0))[0]
+
+
+def _target(out: Path | None, form: str | None) -> tuple[Any, str]:
+    """Where a table goes and as what, found out before any work is done."""
+    if form is not None and form not in FORMATS:
+        raise ParameterError(f"--format {form!r} is none of csv, parquet and arrow{nearest(form, FORMATS)}")
+    if out is None or str(out) == "-":
+        return sys.stdout.buffer, form or "csv"
+    check_writable(out)
+    return out, form or format_of(out)
+
+
+def _parameters(mixture: gmix.GaussianMixture) -> Columns:
+    """A row for each component: its weight, its means, and its covariances, each pair of columns once."""
+    names = features(mixture)
+    table = {"component": np.arange(mixture.n_components), "weight": mixture.weights}
+    table |= {f"mean {name}": mixture.means[:, i] for i, name in enumerate(names)}
+    for i, name in enumerate(names):
+        table |= {f"cov {name} {names[j]}": mixture.covariances[:, i, j] for j in range(i, len(names))}
+    return table
+
+
+def _is_model(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(1) == b"{"
+
+
+def _save(found: gmix.Fit, path: Path | None) -> None:
+    if path is not None:
+        found.save(path)
         return
-    if path.is_dir():
-        raise ParameterError(f"{path} is a directory; give the name of a file in it")
-    if not path.parent.is_dir():
-        raise ParameterError(f"there is no directory {path.parent}; make it first, or give another path")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ParameterError(f"{path} cannot be written; give another path, or permission there")
-
-
-def _check_picture(path: Path | None) -> None:
-    if path is None:
-        return
-    from matplotlib.figure import Figure
-
-    known = Figure().canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in known:
-        raise ParameterError(f"{path} is no picture that can be drawn; end its name in .png, .svg or .pdf")
+    with tempfile.TemporaryDirectory() as folder:
+        found.save(Path(folder) / "model.json")
+        typer.echo((Path(folder) / "model.json").read_text(encoding="utf-8"))
 
 
 def _draw(found: gmix.Fit, rows: Any, path: Path) -> None:
@@ -337,95 +475,6 @@ def _draw(found: gmix.Fit, rows: Any, path: Path) -> None:
     figure = Figure(figsize=sizes.get(d, (side, side)), layout="constrained")
     pictures.plot(found, rows, figure=figure)
     figure.savefig(path, dpi=200)
-
-
-def _write(path: Path | None, names: Sequence[str], columns: Sequence[Any]) -> None:
-    if path is not None and path.suffix.lower() in (".parquet", ".pq"):
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        parquet.write_table(pa.table(dict(zip(names, map(pa.array, columns), strict=True))), path)
-        return
-    lines = zip(*(np.asarray(column).tolist() for column in columns), strict=True)
-    if path is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([names, *lines])
-        sys.stdout.flush()
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([names, *lines])
-
-
-def _document(found: gmix.Fit) -> dict[str, Any]:
-    """A fit for machines: what a person is shown, in full precision."""
-    mixture = found.mixture
-    return {
-        "structure": mixture.structure.code,
-        "components": mixture.n_components,
-        "features": list(mixture.features or []),
-        "rows": found.n_rows,
-        "log_likelihood": found.log_likelihood,
-        "parameters": found.n_parameters,
-        "bic": found.bic,
-        "aic": found.aic,
-        "icl": found.icl,
-        "converged": found.converged,
-        "reason": found.reason.name.lower(),
-        "steps": len(found.history) - 1,
-        "weights": mixture.weights.tolist(),
-        "means": mixture.means.tolist(),
-        "covariances": mixture.covariances.tolist(),
-        "findings": [{"name": finding.name, "message": finding.message} for finding in found.findings],
-        "candidates": found.search.table() if found.search else [],
-    }
-
-
-def _print_fit(found: gmix.Fit, files: dict[str, Path | None]) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=400)
-    mixture = found.mixture
-    names = mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features))
-    count = f"{mixture.n_components} component{'s' * (mixture.n_components != 1)}"
-    console.print(
-        f"{count}, {mixture.structure.code} ({mixture.structure.name}), of {found.n_rows} rows and "
-        f"{len(names)} column{'s' * (len(names) != 1)}",
-        style="bold",
-    )
-    console.print(
-        f"log-likelihood {found.log_likelihood:.4f}   BIC {found.bic:.2f}   AIC {found.aic:.2f}   "
-        f"ICL {found.icl:.2f}   parameters {found.n_parameters}"
-    )
-    console.print(f"{found.reason.value} ({len(found.history) - 1} steps)")
-    grid = Grid(box=SIMPLE_HEAD, title="weights, means ± standard deviations", title_justify="left", title_style="")
-    grid.add_column("component", justify="right")
-    grid.add_column("weight", justify="right")
-    for name in names:
-        grid.add_column(name, justify="right")
-    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
-    for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-        cells = (f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, deviation, strict=True))
-        grid.add_row(str(k), f"{weight:.4f}", *cells)
-    console.print()
-    console.print(grid)
-    if found.search is not None:
-        console.print(_ranking(found.search.table()))
-    for finding in found.findings:
-        console.print(f"note: {finding}")
-    for what, path in files.items():
-        if path is not None:
-            console.print(f"{what} written to {path}")
-
-
-def _ranking(candidates: list[dict[str, Any]]) -> Grid:
-    title = f"best of {len(candidates)} candidates by BIC (smaller is better)"
-    grid = Grid(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="")
-    for name in ("structure", "components", "log-likelihood", "parameters", "BIC", "AIC"):
-        grid.add_column(name, justify="left" if name == "structure" else "right")
-    for c in sorted(candidates, key=lambda c: (c["collapsed"], c["bic"]))[:_SHOWN]:
-        likelihood, bic, aic = f"{c['log_likelihood']:.2f}", f"{c['bic']:.2f}", f"{c['aic']:.2f}"
-        note = " (a component collapsed)" if c["collapsed"] else ""
-        grid.add_row(c["structure"], str(c["components"]), likelihood, str(c["parameters"]), bic + note, aic)
-    return grid
 
 
 if __name__ == "__main__":

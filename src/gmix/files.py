@@ -86,7 +86,8 @@ def load(path: str | PathLike[str]) -> Fit:
     try:
         return _fit(document)
     except (GmixError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise ModelFileError(f"{path} is damaged ({type(error).__name__}: {error}); save the fit again") from None
+        reason = str(error) if isinstance(error, GmixError) else "a part is missing or of the wrong kind"
+        raise ModelFileError(f"{path} is damaged ({reason}); save the fit again") from None
 
 
 def _path(path: str | PathLike[str]) -> Path:

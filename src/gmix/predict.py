@@ -1,19 +1,21 @@
-"""Predictions for tables larger than memory, from a source to a Parquet file."""
+"""Predictions for tables larger than memory, from a source to a file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix import kernel
-from gmix.errors import DataError, ParameterError, needing
+from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
-from gmix.sources import MEMORY, LocalSource, as_source
-from gmix.whole import written_whole
+from gmix.sources import MEMORY, LocalSource, Source, as_source
+from gmix.tables import write_table
 
-__all__ = ["predict_to"]
+__all__ = ["predict_to", "predictions"]
 
 
 def predict_to(
@@ -25,11 +27,12 @@ def predict_to(
     memory: float = MEMORY,
     threads: int | None = None,
 ) -> int:
-    """Write the most probable component of each row to a Parquet file, and return how many rows there were.
+    """Write the most probable component of each row to a file, and return how many rows there were.
 
-    The file has a row for each row of the table, in its order, and a column ``component``, counted from 0; with
-    `probabilities` also ``p0``, ``p1`` and so on, the responsibilities, and ``log_density`` in nats. The numbers are
-    those of `GaussianMixture.predict`, `responsibilities` and `log_density`, to the last bit.
+    The file is CSV, Parquet or Arrow by the ending of its name. It has a row for each row of the table, in its order,
+    and a column ``component``, counted from 0; with `probabilities` also ``p0``, ``p1`` and so on, the
+    responsibilities, and ``log_density`` in nats. The numbers are those of `GaussianMixture.predict`,
+    `responsibilities` and `log_density`, to the last bit.
 
     Parameters
     ----------
@@ -44,26 +47,23 @@ def predict_to(
     ...     gmix.predict_to(mixture, [[1.0], [8.0], [9.0]], pathlib.Path(folder) / "components.parquet")
     3
     """
-    with needing("tables", "writing Parquet"):
-        import pyarrow as pa
-        from pyarrow import parquet
     names = None if mixture.features is None else list(mixture.features)
     source = as_source(data, columns=names, memory=memory, threads=threads)
+    return write_table(predictions(mixture, source, probabilities=probabilities, threads=threads), path)
+
+
+def predictions(
+    mixture: GaussianMixture, source: Source, *, probabilities: bool = False, threads: int | None = None
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The columns that `predict_to` writes, some rows at a time."""
     if not isinstance(source, LocalSource):
         raise ParameterError("predictions are written for rows that this machine reads; predict where the rows are")
     if source.n_features != mixture.n_features:
         raise DataError(f"the table has {source.n_features} columns and the mixture {mixture.n_features} features")
-    fields = [("component", pa.int32())]
-    if probabilities:
-        shares = [f"p{k}" for k in range(mixture.n_components)]
-        fields += [(name, pa.float64()) for name in (*shares, "log_density")]
-    schema = pa.schema(fields)
-    with written_whole(path, ParameterError) as temporary, parquet.ParquetWriter(temporary, schema) as file:
-        for rows, _ in source.blocks():
-            density, posterior = kernel.posterior(rows, mixture.components, responsibilities=True, threads=threads)
-            assert posterior is not None
-            columns = [posterior.argmax(1).astype(np.int32)]
-            if probabilities:
-                columns += [*posterior.T, density]
-            file.write_batch(pa.record_batch([pa.array(column) for column in columns], schema))
-    return source.n_rows
+    for rows, _ in source.blocks():
+        density, posterior = kernel.posterior(rows, mixture.components, responsibilities=True, threads=threads)
+        assert posterior is not None
+        columns: dict[str, NDArray[Any]] = {"component": posterior.argmax(1).astype(np.int32)}
+        if probabilities:
+            columns |= {f"p{k}": share for k, share in enumerate(posterior.T)} | {"log_density": density}
+        yield columns

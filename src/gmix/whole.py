@@ -21,6 +21,9 @@ def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterat
     Raises `refusal` where no file can be made.
     """
     target = Path(path)
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        yield target  # a device or a pipe is written to, never replaced
+        return
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")

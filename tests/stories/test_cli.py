@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,8 +26,8 @@ from pyarrow import csv, parquet  # noqa: E402
 FAITHFUL_ROWS = FAITHFUL.read_text().splitlines()
 
 
-def run(*arguments: object) -> Any:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+def run(*arguments: object, given: bytes | None = None) -> Any:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=given)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 
@@ -143,9 +144,79 @@ def test_plot_with_and_without_points(model: Path, faithful: Path, tmp_path: Pat
         assert (tmp_path / name).stat().st_size > 2000
 
 
+def test_a_table_and_a_model_come_through_pipes(model: Path, faithful: Path) -> None:
+    made = run("fit", "-", "-k", 2, "--covariance", "full", "--out", "-", given=faithful.read_bytes())
+    assert made.stdout == model.read_text() + "\n"
+    draws = run("sample", "-", 20, given=made.stdout_bytes).stdout
+    assert draws == run("sample", model, 20).stdout
+    for form in ("csv", "parquet", "arrow"):
+        piped = run("convert", faithful, "-", "--format", form).stdout_bytes
+        assert run("predict", model, "-", given=piped).stdout == run("predict", model, faithful).stdout
+    assert "standard input is empty" in run("fit", "-", given=b"").stderr
+
+
+def test_every_format_is_written_and_read_back(faithful: Path, tmp_path: Path) -> None:
+    rows = open_table(faithful).rows
+    for name in ("faithful.parquet", "faithful.pq", "faithful.arrow", "faithful.feather", "again.csv", "plain"):
+        assert run("convert", faithful, tmp_path / name).exit_code == 0
+        assert np.array_equal(open_table(tmp_path / name).rows, rows)
+
+
+def test_the_parameters_of_a_model_as_a_table(model: Path, tmp_path: Path) -> None:
+    out, mixture = tmp_path / "parameters.csv", gmix.load(model).mixture
+    run("convert", model, out)
+    names, values = table(out)
+    assert names[:4] == ["component", "weight", "mean eruptions", "mean waiting"]
+    assert np.array_equal(values[:, 1], mixture.weights)
+    assert np.array_equal(values[:, names.index("cov eruptions waiting")], mixture.covariances[:, 0, 1])
+
+
+def test_score_says_how_well_a_model_describes_a_table(model: Path, faithful: Path) -> None:
+    fit, rows = gmix.load(model), open_table(faithful).rows
+    said = json.loads(run("score", model, faithful, "--json").stdout)
+    assert said["rows"] == 272
+    assert np.isclose(said["log_likelihood"], fit.log_likelihood, rtol=1e-12)
+    assert run("score", model, faithful).stdout.startswith("272 rows, log-likelihood -1130.26")
+    each = run("score", model, faithful, "--rows").stdout.split()
+    assert [float(value) for value in each[1:]] == fit.mixture.log_density(rows).tolist()
+
+
+def test_a_table_in_blocks_and_one_with_weights(faithful: Path, tmp_path: Path) -> None:
+    twice = tmp_path / "twice.csv"
+    twice.write_text("eruptions,waiting,times\n" + "".join(f"{line},2\n" for line in FAITHFUL_ROWS[1:]))
+    options = ("-k", 2, "--covariance", "full", "--json")
+    plain = run("fit", faithful, *options).stdout
+    assert run("fit", faithful, *options, "--memory", "1K").stdout == plain
+    heavy = json.loads(run("fit", twice, *options, "--weights", "times").stdout)
+    assert heavy["features"] == ["eruptions", "waiting"]
+    assert np.isclose(heavy["log_likelihood"], 2 * json.loads(plain)["log_likelihood"], rtol=1e-9)
+
+
+def test_quiet_prints_nothing(faithful: Path, tmp_path: Path) -> None:
+    named = tmp_path / "named.csv"
+    named.write_text("\n".join(f"{line},x" for line in FAITHFUL_ROWS) + "\n")
+    result = run("fit", named, "-k", 1, "--quiet", "--out", tmp_path / "quiet.json")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "quiet.json").exists()
+
+
+def test_a_device_is_written_to_and_stays_a_device(faithful: Path) -> None:
+    assert run("fit", faithful, "-k", 1, "--quiet", "--out", "/dev/null", "--labels", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_completion_knows_the_commands() -> None:
+    asked = {"_GMIX_COMPLETE": "complete_bash", "COMP_WORDS": "gmix pre", "COMP_CWORD": "1"}
+    program = "import sys; sys.argv = ['gmix']; from gmix.cli import app; app(prog_name='gmix')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["predict"]
+
+
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"gmix {gmix.__version__}\n"
-    for command in ("fit", "predict", "sample", "plot", "demo"):
+    for command in ("fit", "predict", "score", "sample", "plot", "convert", "demo"):
         assert command in run("--help").stdout
         assert run(command, "--help").exit_code == 0
     assert "Examples:" in run("fit", "--help").stdout
