@@ -180,7 +180,7 @@ class _Place:
     def errors(self, information: Array) -> StandardErrors:
         """What the inverse of the information says of the parameters."""
         try:
-            with np.errstate(invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore"):
                 unit = np.sqrt(np.diagonal(information))
                 root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
         except np.linalg.LinAlgError:

@@ -59,7 +59,9 @@ class KMeansPlusPlus(Start):
         shares = [np.eye(n_components)[labels] for labels in different.values()]
         # Unlike the prior's default scale, this one turns and stretches with the data whatever the structure.
         scale = total.scatter[0] / total.mass[0] / n_components ** (2.0 / source.n_features)
-        steady = NormalInverseWishart(scale=scale)
+        steady: Prior = NormalInverseWishart(scale=scale)
+        if prior is not None:
+            steady = prior + steady
 
         @cache
         def statistics(form: Form) -> list[SufficientStatistics]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
@@ -75,6 +77,20 @@ def test_nor_a_few_steps_of_a_structure_that_iterates(name: str, structure: Stru
     table = TABLES[name]
     start = np.arange(len(table)) % min(2, len(table))
     assert_sound(gmix.fit(table, covariance=structure, start=start, max_iterations=2), table)
+
+
+@pytest.mark.parametrize("prior", [None, gmix.NormalInverseWishart() + gmix.Dirichlet()], ids=["ML", "MAP"])
+@pytest.mark.parametrize("name", TABLES)
+def test_nor_are_its_errors_and_clusters(name: str, prior: gmix.NormalInverseWishart | None) -> None:
+    table = TABLES[name]
+    for structure in DIRECT:
+        fit = gmix.fit(table, min(2, len(table)), covariance=structure, prior=prior, rng=0)
+        errors = gmix.standard_errors(fit, table, prior=prior)
+        assert (np.isnan(errors.means) | (errors.means >= 0)).all()
+        assert fit.summary(errors)
+        assert np.isfinite(gmix.merge(fit, table).entropy).all()
+        with contextlib.suppress(gmix.DataError):  # all replicates collapsed
+            assert np.isfinite(gmix.bootstrap(fit, table, prior=prior, replicates=2, rng=0).means).all()
 
 
 @pytest.mark.parametrize("name", [n for n in TABLES if np.abs(TABLES[n]).max() < 1e38])
