@@ -410,8 +410,9 @@ def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
     ax.plot(counts, values, "o", ms=5, color=color(0), zorder=4)
     ax.plot(bend, values[bend - 1], "o", ms=10, mfc="none", mec=_INK, mew=1.1, zorder=5)
     ax.annotate(
-        f"elbow: {bend} cluster{'s' * (bend != 1)}", (bend, values[bend - 1]), xytext=(0, 12),
-        textcoords="offset points", ha="right" if bend > len(values) / 2 else "left", fontsize=8.5, color=_INK,
+        f"elbow: {bend} cluster{'s' * (bend != 1)}", (bend, values[bend - 1]), va="center", fontsize=8.5, color=_INK,
+        xytext=(10, -6) if bend < len(values) else (-10, 0), textcoords="offset points",
+        ha="left" if bend < len(values) else "right",
     )  # fmt: skip
     ax.set_xticks(counts)
     ax.margins(x=0.05, y=0.14)

@@ -157,7 +157,7 @@ def test_errors_of_the_bootstrap(case: Case) -> None:
     x = rows(case)
     fit = gmix.fit(x, covariance=case["model"], start=case["start_labels"], tolerance=1e-9)
     kind = {"bs": "rows", "wlbs": "weights"}[case["type"]]
-    errors = gmix.bootstrap(fit, x, kind=kind, replicates=150, rng=0).standard_errors
+    errors = gmix.bootstrap(fit, x, kind=kind, replicates=100, rng=0).standard_errors
     assert errors.weights == pytest.approx(case["pro"], rel=0.35)
     np.testing.assert_allclose(errors.means, case["mean"], rtol=0.35)
     np.testing.assert_allclose(errors.covariances, np.reshape(case["sigma"], errors.covariances.shape), rtol=0.35)
