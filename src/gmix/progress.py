@@ -80,14 +80,15 @@ class Meter:
             self._follow(self.progress)
 
     def end(self, log_likelihoods: list[float], mass: float) -> None:
-        """The pass is over, and this is what it found."""
+        """The pass is over, and this is what it found; nothing, if it was no step of a climb."""
         self._seconds = max(self._clock() - self._began, 1e-9)
         self._passes, self._rows, self._rate = self._passes + 1, 0, self._n_rows / self._seconds
-        best = max(log_likelihoods)
-        if self._mixtures != len(log_likelihoods) or (self._way and best < self._way[-1]):
-            self._way = []  # another climb
-        self._way = [*self._way[-2:], best]
-        self._mass, self._mixtures = mass, len(log_likelihoods)
+        if log_likelihoods:
+            best = max(log_likelihoods)
+            if self._mixtures != len(log_likelihoods) or (self._way and best < self._way[-1]):
+                self._way = []  # another climb
+            self._way = [*self._way[-2:], best]
+            self._mass, self._mixtures = mass, len(log_likelihoods)
         if self._tell is not None:
             self._tell(self.progress)
         if self._follow is not None:

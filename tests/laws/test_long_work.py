@@ -176,6 +176,10 @@ def test_the_rest_is_estimated_from_how_the_gains_shrink() -> None:
     for value in ladder:
         counter.begin(50)
         counter.end([value], 100.0)
+    told = list(seen)
+    counter.begin(50)
+    counter.end([], 100.0)  # a pass that is no step changes no estimate
+    assert seen.pop().log_likelihood == told[-1].log_likelihood
     for step in range(3, 15):
         assert seen[step].remaining == pytest.approx(np.log2(100.0 / 1e-4) - step - 1, abs=1.01)
         assert seen[step].rows_per_second == 50.0

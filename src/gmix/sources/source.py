@@ -44,7 +44,11 @@ class Source(ABC):
         return watched
 
     def recalled(
-        self, mixtures: Sequence[kernel.Components], ask: Callable[[], list[kernel.Sums]], coarse: bool = False
+        self,
+        mixtures: Sequence[kernel.Components],
+        ask: Callable[[], list[kernel.Sums]],
+        coarse: bool = False,
+        climbing: bool = True,
     ) -> list[kernel.Sums]:
         """What a pass finds of each mixture, as `ask` says or the journal knows.
 
@@ -57,7 +61,8 @@ class Source(ABC):
                 return ask()
             self.meter.begin(self.n_rows)
             found = ask()
-            self.meter.end([sums.log_likelihood for sums in found], float(found[0].mass.sum()))
+            reached = [sums.log_likelihood for sums in found] if climbing else []
+            self.meter.end(reached, float(found[0].mass.sum()))
             return found
 
         return metered() if self.journal is None else self.journal.recall(mixtures, coarse, metered)
@@ -108,7 +113,7 @@ class LocalSource(Source):
             one = form.compress(np.eye(self.n_features)[None])
             mean = np.zeros((1, self.n_features))
             for _ in range(2):
-                [total] = self._counted([kernel.Components(form, np.zeros(1), mean, one, one)])
+                [total] = self._counted([kernel.Components(form, np.zeros(1), mean, one, one)], climbing=False)
                 mean = total.mean
             self._totals[form] = total
         return self._totals[form]
@@ -117,8 +122,9 @@ class LocalSource(Source):
     def _totals(self) -> dict[Form, SufficientStatistics]:
         return {}
 
-    def _counted(self, mixtures: Sequence[kernel.Components]) -> list[SufficientStatistics]:
-        return [kernel.statistics(*pair) for pair in zip(mixtures, self._passed(mixtures), strict=True)]
+    def _counted(self, mixtures: Sequence[kernel.Components], climbing: bool = True) -> list[SufficientStatistics]:
+        found = self.recalled(mixtures, lambda: self.sums(mixtures), climbing=climbing)
+        return [kernel.statistics(*pair) for pair in zip(mixtures, found, strict=True)]
 
     def climb(
         self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
@@ -150,7 +156,4 @@ class LocalSource(Source):
         return self._asked, None
 
     def _asked(self, mixture: kernel.Components, coarse: bool) -> kernel.Sums:
-        return self._passed([mixture], coarse)[0]
-
-    def _passed(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
-        return self.recalled(mixtures, lambda: self.sums(mixtures, coarse), coarse)
+        return self.recalled([mixture], lambda: self.sums([mixture], coarse), coarse)[0]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
 from gmix.errors import DataError
-from gmix.rows import as_rows, as_weights, largest_value
+from gmix.rows import as_rows, as_weights, check_finite, largest_value
 from gmix.sources.source import LocalSource
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
@@ -148,14 +149,13 @@ class StreamSource(LocalSource):
         kept, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
         at = done = 0
         for rows, weight in self.blocks():
-            counting = None if weight is None else np.flatnonzero(weight)
-            upto = int(np.searchsorted(chosen, at + len(rows if counting is None else counting)))
-            mine = chosen[done:upto] - at
-            if weight is not None and counting is not None:
-                mine = counting[mine]
-                weights[done:upto] = weight[mine]
+            counting = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
+            upto = int(np.searchsorted(chosen, at + len(counting)))
+            mine = counting[chosen[done:upto] - at]
             kept[done:upto] = rows[mine]
-            at, done = at + len(rows if counting is None else counting), upto
+            if weight is not None:
+                weights[done:upto] = weight[mine]
+            at, done = at + len(counting), upto
         return kept, weights if self._weighted else None
 
     def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
@@ -202,50 +202,42 @@ class StreamSource(LocalSource):
         at = self._counting = 0
         mass = largest = 0.0
         for rows, weight in self.blocks():
-            low, high = float(rows.min()), float(rows.max())
-            if not (np.isfinite(low) and np.isfinite(high)):
-                row, column = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
-                what = "NaN" if np.isnan(rows[row, column]) else "infinite"
-                raise DataError(
-                    f"{self._place(at + row, column)} is {what}; drop such rows or fill them in before the fit"
-                )
-            largest = max(largest, -low, high)
-            self._counting += len(rows)
-            if weight is not None:
-                wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false
-                if wrong.any():
-                    row = int(np.argmax(wrong))
-                    raise DataError(
-                        f"the weight of {self.table.where(at + row)} is {weight[row]}; "
-                        "give numbers from 0 (the row does not count) to 1e100"
-                    )
-                self._counting += int(np.count_nonzero(weight)) - len(rows)
-                mass += float(weight.sum())
+            largest = max(largest, self._check(rows, weight, at))
             at += len(rows)
+            self._counting += len(rows) if weight is None else int(np.count_nonzero(weight))
+            mass += len(rows) if weight is None else float(weight.sum())
         if at == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        if not self._weighted:
-            mass = float(at)
         if mass < 1e-100:
             raise DataError(f"sample_weight adds up to zero ({mass:.3g}); at least one row must count")
-        if not largest < (limit := largest_value(self.n_features, max(mass, at))):
-            self._refuse(limit)
+        limit = largest_value(self.n_features, max(mass, at))
+        if not largest < limit:
+            at = 0
+            for rows, _ in self.blocks():
+                check_finite(rows, self.features, limit, partial(self._place, at))
+                at += len(rows)
         self.n_rows = at
 
-    def _refuse(self, limit: float) -> None:
-        at = 0
-        for rows, _ in self.blocks():
-            beyond = ~(np.abs(rows) < np.float64(limit))
-            if beyond.any():
-                row, column = (int(i) for i in np.argwhere(beyond)[0])
-                raise DataError(
-                    f"{self._place(at + row, column)} is {rows[row, column]:.3g}, whose square is beyond float64; "
-                    "divide the column by a large number"
-                )
-            at += len(rows)
+    def _check(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, at: int) -> float:
+        """The largest absolute value of a block that begins at a row; raises `DataError` for what is no number."""
+        low, high = float(rows.min()), float(rows.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
+            name = repr(self.features[column]) if self.features else column
+            what = "NaN" if np.isnan(rows[row, column]) else "infinite"
+            raise DataError(
+                f"{self._place(at, row)}, column {name} is {what}; drop such rows or fill them in before the fit"
+            )
+        if weight is not None and not ((weight >= 0) & (weight < 1e100)).all():  # NaN compares false
+            row = int(np.argmin((weight >= 0) & (weight < 1e100)))
+            raise DataError(
+                f"the weight of {self._place(at, row)} is {weight[row]}; "
+                "give numbers from 0 (the row does not count) to 1e100"
+            )
+        return max(-low, high)
 
-    def _place(self, row: int, column: int) -> str:
-        return f"{self.table.where(row)}, column {repr(self.features[column]) if self.features else column}"
+    def _place(self, begin: int, row: int) -> str:
+        return self.table.where(begin + row)
 
 
 def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
