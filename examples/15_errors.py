@@ -21,7 +21,7 @@ errors = gmix.standard_errors(fit, FAITHFUL)
 print(fit.summary(errors))
 
 # %%
-# The bootstrap says it without an approximation by a parabola: every row gets a random weight, and the mixture is fitted
+# The bootstrap says it without a parabola: every row gets a random weight, and the mixture is fitted
 # again, many times. The black dots are the means of these fits.
 
 replicates = gmix.bootstrap(fit, FAITHFUL, replicates=400, rng=0)
