@@ -195,6 +195,7 @@ def fit(
     prior: Annotated[
         bool, typer.Option("--prior", help="A weak conjugate prior: MAP, no component collapses.")
     ] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Standard errors too, from the information.")] = False,
     columns: ColumnNames = None,
     weights: Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
@@ -224,12 +225,13 @@ def fit(
     if labels is not None:
         format_of(labels)
     source = _source(points, as_names(columns), weights, memory, quiet=quiet)
+    conjugate = gmix.NormalInverseWishart() if prior else None
     found = gmix.fit(
         source,
         counts,
         covariance=structures,
         equal_weights=equal_weights,
-        prior=gmix.NormalInverseWishart() if prior else None,
+        prior=conjugate,
         rng=seed,
         progress=False if quiet else None,
         checkpoint=checkpoint,
@@ -241,10 +243,11 @@ def fit(
         write_table(predictions(found.mixture, source), labels)
     if plot is not None:
         _draw(found, _some(source), plot)
+    known = gmix.standard_errors(found, source, prior=conjugate) if errors else None
     if as_json:
-        typer.echo(json.dumps(document(found), indent=1))
+        typer.echo(json.dumps(document(found, known), indent=1))
     elif not (quiet or printed):
-        print_fit(found, {"model": out, "labels": labels, "picture": plot})
+        print_fit(found, {"model": out, "labels": labels, "picture": plot}, known)
 
 
 @app.command(

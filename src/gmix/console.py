@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gmix.fit import Fit
+from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
 
 __all__ = ["document", "features", "print_fit"]
@@ -23,8 +23,8 @@ def features(mixture: GaussianMixture) -> tuple[str, ...]:
     return mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features))
 
 
-def document(found: Fit) -> dict[str, Any]:
-    """A fit for machines: what a person is shown, in full precision."""
+def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
+    """A fit for machines: what a person is shown, in full precision; an error that is not known is null."""
     mixture = found.mixture
     return {
         "structure": mixture.structure.code,
@@ -42,12 +42,20 @@ def document(found: Fit) -> dict[str, Any]:
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
+        **({"standard_errors": _nulled(errors)} if errors else {}),
         "findings": [{"name": finding.name, "message": finding.message} for finding in found.findings],
         "candidates": found.search.table() if found.search else [],
     }
 
 
-def print_fit(found: Fit, files: dict[str, Path | None]) -> None:
+def _nulled(errors: StandardErrors) -> dict[str, Any]:
+    def listed(values: Any) -> Any:
+        return [listed(v) for v in values] if np.ndim(values) else None if np.isnan(values) else float(values)
+
+    return {part: listed(getattr(errors, part)) for part in ("weights", "means", "covariances")}
+
+
+def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors | None = None) -> None:
     """Print what was found and which files were written."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal:
@@ -74,6 +82,10 @@ def print_fit(found: Fit, files: dict[str, Path | None]) -> None:
     for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
         cells = (f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, deviation, strict=True))
         grid.add_row(str(k), f"{weight:.4f}", *cells)
+        if errors is not None:
+            spreads = np.diagonal(errors.covariances[k]) / (2.0 * deviation)
+            cells = (f"{m:.2g} ± {s:.2g}" for m, s in zip(errors.means[k], spreads, strict=True))
+            grid.add_row("error", f"{errors.weights[k]:.2g}", *cells, style="dim")
     console.print()
     console.print(grid)
     if found.search is not None:

@@ -91,6 +91,20 @@ def test_fit_for_machines(faithful: Path) -> None:
     )
 
 
+def test_fit_says_how_sure_it_is(faithful: Path, tmp_path: Path) -> None:
+    options = ("-k", 2, "--covariance", "full", "--prior", "--errors")
+    assert run("fit", faithful, *options).stdout.count("error ") == 2
+    said = json.loads(run("fit", faithful, *options, "--json").stdout)
+    rows = np.loadtxt(faithful, delimiter=",", skiprows=1)
+    prior = gmix.NormalInverseWishart()
+    errors = gmix.standard_errors(gmix.fit(rows, 2, covariance="full", prior=prior, rng=0), rows, prior=prior)
+    np.testing.assert_allclose(said["standard_errors"]["means"], errors.means, rtol=1e-6)
+    equal = tmp_path / "equal.csv"
+    equal.write_text("a\n1\n1\n1\n")
+    said = json.loads(run("fit", equal, "-k", 1, "--errors", "--json").stdout)
+    assert said["standard_errors"]["means"] == [[None]]
+
+
 def test_parquet_is_read_and_written_and_columns_can_be_chosen(faithful: Path, tmp_path: Path) -> None:
     path, labels = tmp_path / "faithful.parquet", tmp_path / "labels.parquet"
     parquet.write_table(csv.read_csv(faithful), path)
