@@ -134,7 +134,7 @@ def test_the_same_rows_give_the_same_bits(
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical", "VVE"])
 def test_every_form_is_streamed_to_the_same_bits(rows: Array, weight: Array, covariance: str) -> None:
     blocks = np.array_split(rows, 5)
-    settings = {"covariance": covariance, "rng": 1, "max_iterations": 4, "sample_weight": weight}
+    settings = {"covariance": covariance, "rng": 1, "max_iterations": 2, "sample_weight": weight}
     assert_same_bits(gmix.fit(blocks, 2, **settings), gmix.fit(rows, 2, **settings))
     prior = gmix.NormalInverseWishart()
     assert_same_bits(gmix.fit(blocks, 2, prior=prior, **settings), gmix.fit(rows, 2, prior=prior, **settings))
