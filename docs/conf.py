@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import matplotlib as mpl
+from docutils import nodes
+from latex2mathml.converter import convert
 
 import gmix
 
@@ -15,7 +17,6 @@ version = release = gmix.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
@@ -24,6 +25,7 @@ default_role = "py:obj"  # `GaussianMixture` in a docstring becomes a link
 myst_enable_extensions = ["dollarmath", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 autodoc_typehints = "signature"
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "Array", "Rng", "Density", "Model")}
 autodoc_member_order = "bysource"
 add_module_names = False
 
@@ -32,6 +34,7 @@ html_title = "gmix"
 html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["gmix.css"]
+html_math_renderer = "mathml"  # every browser draws it itself: no script, no network
 
 mpl.use("agg")
 sphinx_gallery_conf = {
@@ -74,7 +77,31 @@ def _sections(_app, _what, _name, _object, _options, lines):
     lines[:] = out
 
 
+def _mathml(text, display):
+    return re.sub(
+        r"<m[io]>(log|tr|min)</m[io]>", r'<mo lspace="0.17em" rspace="0.17em">\1</mo>', convert(text, display=display)
+    )
+
+
+def _inline(writer, node):
+    writer.body.append(_mathml(node.astext(), "inline"))
+    raise nodes.SkipNode
+
+
+def _display(writer, node):
+    writer.body.append(f'<div class="math">{_mathml(node.astext(), "block")}</div>')
+    raise nodes.SkipNode
+
+
+def _signature(_app, _what, _name, _object, _options, signature, returned):
+    """Write the names of our own types, not what they stand for."""
+    plain = [text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned)]
+    return plain[0], plain[1]
+
+
 def setup(app):
     """Register what this file adds to Sphinx."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     (Path(__file__).parent / "gallery").mkdir(exist_ok=True)
     app.connect("autodoc-process-docstring", _sections)
+    app.connect("autodoc-process-signature", _signature)
