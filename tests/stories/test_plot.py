@@ -143,6 +143,97 @@ def test_criteria_mark_the_least_bic() -> None:
         plot.criteria(fits[0], axes())
 
 
+def test_many_structures_are_a_table_of_what_they_lie_behind() -> None:
+    codes = ["EII", "VII", "EEI", "VVI", "EEE", "VVE", "VVV"]
+    fit = gmix.fit(POINTS[:200], [1, 2], covariance=codes, rng=1)
+    ax = plot.criteria(fit, axes())
+    assert fit.search is not None
+    assert [label.get_text() for label in ax.get_yticklabels()] == codes
+    assert len(ax.texts) == 14
+    for candidate, text in zip(fit.search.candidates, ax.texts, strict=True):
+        assert float(text.get_text()) == pytest.approx(candidate.bic - fit.bic, abs=0.5)
+    frame = ax.patches[-1]
+    assert (frame.get_x() + 1.5, codes[int(frame.get_y() + 0.5)]) == (
+        fit.mixture.n_components,
+        fit.mixture.structure.code,
+    )
+
+
+def test_optima_are_counted() -> None:
+    fit = gmix.fit(POINTS, range(1, 4), covariance="full", rng=1)
+    assert fit.search is not None
+    ax = plot.optima(fit, axes())
+    assert list(ax.lines[0].get_ydata()) == [c.optima[0] / 600 for c in fit.search.candidates]
+    with pytest.raises(gmix.ParameterError, match="not chosen among several"):
+        plot.optima(gmix.fit(POINTS, 2, covariance="full", rng=1), axes())
+
+
+def test_regions_hold_their_share_of_the_mixture() -> None:
+    lines = plot.regions(TWO, (0.5, 0.9), axes())
+    density = TWO.log_density(TWO.sample(50_000, rng=4))
+    for level, share in zip(lines.levels, (0.9, 0.5), strict=True):
+        assert np.mean(density > level) == pytest.approx(share, abs=0.01)
+    ax = axes()
+    plot.regions(TWO, (0.9,), ax)
+    assert {text.get_text() for text in ax.texts} == {"90 %"}
+
+
+def test_uncertain_points_are_large() -> None:
+    _, *dots = plot.uncertainty(TWO, POINTS, axes())
+    shares = TWO.responsibilities(POINTS)
+    for k, artist in enumerate(dots):
+        open_ = 1 - shares.max(1)[shares.argmax(1) == k]
+        assert np.corrcoef(artist.get_sizes(), open_)[0, 1] == pytest.approx(1.0)
+    assert len(plot.uncertainty(TWO, ax=axes())) == 1
+
+
+def test_responsibilities_fill_the_height() -> None:
+    ax = plot.responsibilities(TWO, POINTS, axes())
+    shares = TWO.responsibilities(POINTS)
+    assert ax.get_xlim() == (0, 600)
+    for k, field in enumerate(ax.collections):
+        heights = field.get_paths()[0].vertices
+        area = np.abs(np.sum(heights[:-1, 0] * heights[1:, 1] - heights[1:, 0] * heights[:-1, 1])) / 2
+        assert area == pytest.approx(shares[:, k].sum(), rel=0.02)
+
+
+def test_the_least_dense_rows_are_numbered() -> None:
+    rows = POINTS.copy()
+    rows[17] = [30.0, 30.0]
+    ax = plot.unusual(TWO, rows, axes(), n=3)
+    assert [text.get_text() for text in ax.texts] == [str(i) for i in TWO.log_density(rows).argsort()[:3]]
+    assert to_hex(ax.texts[0].get_color()) == plot.color(1).lower()
+    with pytest.raises(gmix.ParameterError, match="number of rows"):
+        plot.unusual(TWO, rows, axes(), n=0)
+
+
+def test_many_points_become_an_image_of_their_density() -> None:
+    points, labels = TWO.sample_labelled(30_000, rng=5)
+    ax = axes()
+    [image] = plot.scatter(points, labels, ax)
+    pixels = image.get_array()
+    assert (pixels[..., 3] > 0).sum() > 1000
+    left, right, low, high = image.get_extent()
+    column = int((TWO.means[0, 0] - left) / (right - left) * pixels.shape[1])
+    row = int((TWO.means[0, 1] - low) / (high - low) * pixels.shape[0])
+    assert to_hex(pixels[row, column, :3]) == plot.color(0).lower()
+    assert pixels[row, column, 3] > 0.5
+
+
+def test_an_animation_shows_every_step_of_em(tmp_path: Path) -> None:
+    start = gmix.GaussianMixture([0.5, 0.5], [[0.0, 3.0], [0.0, -3.0]], [np.eye(2), np.eye(2)])
+    ax = Figure(figsize=(3, 3)).add_subplot()
+    shown = plot.animation(POINTS[:80], start, ax, steps=4)
+    shown.save(tmp_path / "em.gif", writer="pillow", dpi=30)
+    from PIL import Image
+
+    with Image.open(tmp_path / "em.gif") as image:
+        assert image.n_frames == 5
+    assert "step 4" in ax.get_title(loc="left")
+    assert len(ax.patches) == 4
+    assert len(ax.texts) == 2
+
+
 def test_history_rises_to_the_log_likelihood() -> None:
     fit = gmix.fit(POINTS, 2, covariance="full", rng=1)
     line = plot.history(fit, axes()).lines[0]

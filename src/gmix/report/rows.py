@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.mixture import GaussianMixture
+from gmix.plot import bins_of
 from gmix.regions import highest_density, tail_probability
 from gmix.sources import MemorySource, Source
 
@@ -105,9 +106,5 @@ class Rows:
 
 
 def _histogram(values: Array, mass: Array) -> tuple[Array, Array]:
-    quartiles = np.quantile(values, [0.25, 0.75])
-    width = 2.0 * float(quartiles[1] - quartiles[0]) / len(values) ** (1 / 3)
-    wanted = float(np.ptp(values)) / width if width > 0 else 0.0
-    bins = int(np.clip(max(wanted, 1.4 * np.sqrt(len(values))), 8, 80))
-    heights, edges = np.histogram(values, bins, weights=mass)
+    heights, edges = np.histogram(values, bins_of(values), weights=mass)
     return edges, heights / (heights.sum() * np.diff(edges))

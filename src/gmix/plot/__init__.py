@@ -1,0 +1,47 @@
+"""Pictures: densities, points and components, criteria, and the climb of a fit.
+
+Every function draws into ``ax`` if one is given and into a new figure otherwise, and never shows or saves anything nor
+changes Matplotlib's settings. The small ones hand back the artists that they added, the composed ones (`clusters`,
+`histogram`, `criteria`, `entropy`, `history`, `optima`, `responsibilities`, `unusual`, `plot`) their axes, `pairs` its
+figure and `animation` an animation. A model is a `GaussianMixture` or a `Fit`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gmix.errors import ParameterError
+from gmix.plot.choice import criteria, entropy
+from gmix.plot.climb import animation, history, optima
+from gmix.plot.corner import pairs
+from gmix.plot.line import histogram
+from gmix.plot.model import Model, mixture_of
+from gmix.plot.plane import clusters, contours, ellipses, regions, scatter, surface, uncertainty
+from gmix.plot.rows import responsibilities, unusual
+from gmix.plot.style import bins_of, color, marker
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "animation", "bins_of", "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram", "history",
+    "marker", "optima", "pairs", "plot", "regions", "responsibilities", "scatter", "surface", "uncertainty", "unusual",
+]  # fmt: skip
+
+
+def plot(model: Model, points: Any = None, *, ax: Axes | None = None, figure: Figure | None = None) -> Axes | Figure:
+    """Draw a model, over points if there are some, in the way that its number of features asks for.
+
+    One feature: `histogram`. Two: `clusters`. More: `pairs`, which fills a figure and takes no ``ax``.
+    """
+    d = mixture_of(model).n_features
+    if d > 2:
+        if ax is not None:
+            raise ParameterError(
+                f"{d} features fill a figure; give figure= instead of ax=, or draw mixture.marginal([...])"
+            )
+        return pairs(model, points, figure)
+    if ax is None and figure is not None:
+        ax = figure.add_subplot()
+    return histogram(model, points, ax) if d == 1 else clusters(model, points, ax)

@@ -1,0 +1,192 @@
+"""The choice among candidates: criteria over the number of components and the structures, and entropy over clusters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gmix.errors import ParameterError
+from gmix.fit import Fit
+from gmix.merging import Merging
+from gmix.mixture import GaussianMixture
+from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, color, dress, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["criteria", "entropy"]
+
+_CURVES = 6  # structures; of more, a table is easier to read than their curves
+
+
+def criteria(candidates: Fit | Iterable[Any], ax: Axes | None = None) -> Axes:
+    """Draw AIC and BIC over the number of components, the least BIC marked; smaller is better.
+
+    Of several covariance structures, the BIC of each is drawn; of more than six, a table of what each candidate's lies
+    above the least.
+
+    Parameters
+    ----------
+    candidates : a fit that was chosen among several, or fits with one component, two, and so on.
+
+    Raises `ParameterError` for a fit that had no rival.
+    """
+    ax = ax or new_axes(5.6, 4.0)
+    if isinstance(candidates, Fit):
+        if candidates.search is None:
+            raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
+        chosen: Any = candidates.search.best
+        every = list(candidates.search.candidates)
+    else:
+        every = list(candidates)
+        if not every:
+            raise ParameterError("there is nothing to compare; give a fit or several")
+        chosen = min(every, key=lambda c: c.bic)
+    if len({mixture_of_candidate(c).structure.code for c in every}) > _CURVES:
+        return _table(ax, every, chosen)
+    curves: dict[str, list[Any]] = {}
+    for candidate in every:
+        curves.setdefault(mixture_of_candidate(candidate).structure.code, []).append(candidate)
+    best = mixture_of_candidate(chosen)
+    ends: list[tuple[float, float, str, str]] = []
+    if len(curves) == 1:
+        for k, (name, width) in enumerate((("AIC", 1.1), ("BIC", 1.7))):
+            _curve(ax, every, name, color(1 - k), width, ends)
+    else:
+        for k, (code, members) in enumerate(curves.items()):
+            _curve(ax, members, code, color(k), 1.7 if code == best.structure.code else 1.0, ends, "BIC")
+    count = f"{best.n_components} component{'s' * (best.n_components != 1)}"
+    if len(curves) > 1:
+        count = f"{best.structure.code}, {count}"
+    counts = sorted({mixture_of_candidate(c).n_components for c in every})
+    ax.set_xticks(counts)
+    ax.set_xlim(counts[0] - 0.35, counts[-1] + 0.12 * max(len(counts), 4))
+    # The curve that wins sets the scale: one that is far above it, or a single bad point, would flatten the rest.
+    shown = [v for c in curves[best.structure.code] for v in ((c.aic, c.bic) if len(curves) == 1 else (c.bic,))]
+    low, high = min(shown), max(shown)
+    high = high if high > low else low + 1.0
+    ax.set_ylim(low - 0.1 * (high - low), high + 0.16 * (high - low))
+    ax.axvline(best.n_components, color=LINE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    ax.plot(best.n_components, chosen.bic, "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
+    right = best.n_components > (counts[0] + counts[-1]) / 2
+    ax.annotate(
+        f"least BIC: {count}", (best.n_components, 1.0), xycoords=ax.get_xaxis_transform(),
+        xytext=(-6 if right else 6, -4), textcoords="offset points", ha="right" if right else "left", va="top",
+        fontsize=8.5, color=INK,
+    )  # fmt: skip
+    _write_apart(ax, ends)
+    ax.set(
+        xlabel="components", ylabel="criterion (smaller is better)" if len(curves) == 1 else "BIC (smaller is better)"
+    )
+    dress(ax, grid="y")
+    return ax
+
+
+def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
+    """Draw the entropy over the number of clusters, the lines that bend at the elbow, and the elbow."""
+    ax = ax or new_axes(5.6, 3.4)
+    values, bend = merging.entropy, merging.elbow
+    counts = np.arange(1, len(values) + 1)
+    if 1 < bend < len(values):
+        for line, part in zip(merging.lines(bend), (counts[:bend], counts[bend - 1 :]), strict=True):
+            ax.plot(part, line, color=LINE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
+    ax.plot(counts, values, "o", ms=5, color=color(0), zorder=4)
+    ax.plot(bend, values[bend - 1], "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
+    ax.annotate(
+        f"elbow: {bend} cluster{'s' * (bend != 1)}", (bend, values[bend - 1]), va="center", fontsize=8.5, color=INK,
+        xytext=(10, -6) if bend < len(values) else (-10, 0), textcoords="offset points",
+        ha="left" if bend < len(values) else "right",
+    )  # fmt: skip
+    ax.set_xticks(counts)
+    ax.margins(x=0.05, y=0.14)
+    ax.set(xlabel="clusters", ylabel="entropy (nats)")
+    dress(ax, grid="y")
+    return ax
+
+
+def mixture_of_candidate(candidate: Any) -> GaussianMixture:
+    mixture: GaussianMixture = candidate.mixture if isinstance(candidate, Fit) else candidate.run.mixture
+    return mixture
+
+
+def _curve(
+    ax: Axes,
+    members: Iterable[Any],
+    name: str,
+    ink: str,
+    width: float,
+    ends: list[tuple[float, float, str, str]],
+    criterion: str | None = None,
+) -> None:
+    members = sorted(members, key=lambda c: mixture_of_candidate(c).n_components)
+    x = [mixture_of_candidate(c).n_components for c in members]
+    y = [float(getattr(c, (criterion or name).lower())) for c in members]
+    ax.plot(x, y, "-o", color=ink, linewidth=width, markersize=3.6, label=name, zorder=3)
+    ends.append((x[-1], y[-1], name, ink))
+
+
+def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Write each curve's name at its end, none upon another."""
+    low, high = ax.get_ylim()
+    gap = 0.055 * (high - low)
+    above = -math.inf
+    for x, y, name, ink in sorted(ends, key=lambda end: end[1]):
+        if y > high:
+            continue
+        above = max(y, above + gap)
+        ax.annotate(
+            name, (x, above), xytext=(7, 0), textcoords="offset points", color=ink,
+            fontsize=9, fontweight="bold", va="center", annotation_clip=False,
+        )  # fmt: skip
+    beyond = [name for _, y, name, _ in ends if y > high]
+    if beyond:
+        ax.annotate(
+            f"beyond the frame: {', '.join(beyond)}", (1.0, 1.0), xycoords="axes fraction", xytext=(-4, -4),
+            textcoords="offset points", ha="right", va="top", fontsize=7.5, color=SOFT,
+        )  # fmt: skip
+
+
+def _table(ax: Axes, every: list[Any], chosen: Any) -> Axes:
+    """What each candidate's BIC lies above the least, structures by components; the darker the better."""
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    codes = list(dict.fromkeys(mixture_of_candidate(c).structure.code for c in every))
+    counts = sorted({mixture_of_candidate(c).n_components for c in every})
+    shades = colormaps[DENSITY]
+    far = math.log1p(max(c.bic - chosen.bic for c in every if not _collapsed(c)) or 1.0)
+    for candidate in every:
+        mixture = mixture_of_candidate(candidate)
+        x, y = counts.index(mixture.n_components), codes.index(mixture.structure.code)
+        behind = candidate.bic - chosen.bic
+        shade = 0.0 if _collapsed(candidate) else 0.9 * (1.0 - math.log1p(max(behind, 0.0)) / far)
+        face = "white" if _collapsed(candidate) else shades(shade)
+        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.0))
+        text = "\N{EN DASH}" if _collapsed(candidate) else _short(behind)
+        ink = SOFT if _collapsed(candidate) else "white" if shade > 0.6 else INK
+        ax.text(x, y, text, ha="center", va="center", fontsize=7.5, color=ink)
+    best = mixture_of_candidate(chosen)
+    place = (counts.index(best.n_components) - 0.5, codes.index(best.structure.code) - 0.5)
+    ax.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=COLORS[1], linewidth=2.0, zorder=5))
+    ax.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(codes) - 0.5, -0.5), xlabel="components", ylabel="structure")
+    ax.set_xticks(range(len(counts)), [str(n) for n in counts])
+    ax.set_yticks(range(len(codes)), codes)
+    least = f"BIC above the least, {chosen.bic:,.1f}".replace("-", "\N{MINUS SIGN}")
+    ending = " (\N{EN DASH}: a component collapsed)" if any(map(_collapsed, every)) else ""
+    ax.set_title(least + ending, fontsize=9, color=SOFT, loc="left")
+    dress(ax)
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return ax
+
+
+def _collapsed(candidate: Any) -> bool:
+    return bool(getattr(candidate, "collapsed", ()))
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}" if value < 9999.5 else f"{value / 1000:.0f}k"

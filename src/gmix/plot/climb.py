@@ -1,0 +1,141 @@
+"""How a fit was found: its climb, the tops that were reached, and EM step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gmix.errors import ParameterError
+from gmix.fit import Fit
+from gmix.mixture import GaussianMixture
+from gmix.plot.model import expect_features, extent, name_axes, points_of
+from gmix.plot.plane import ellipses
+from gmix.plot.style import INK, LINE, SOFT, color, dress, new_axes
+from gmix.sources import expect
+
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.axes import Axes
+
+__all__ = ["animation", "history", "optima"]
+
+_SAME = 1e-5  # nats a row; tops that differ by less are one
+
+
+def history(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Draw the climb of a fit: what it maximizes, per row, at every step."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax = ax or new_axes(5.6, 3.4)
+    values = np.asarray(fit.history) / fit.mass
+    ax.plot(values, color=color(0), linewidth=1.4, zorder=3)
+    ax.plot(len(values) - 1, values[-1], "o", ms=5, color=color(0), zorder=4)
+    ax.annotate(
+        f"{values[-1]:.6g}".replace("-", "\N{MINUS SIGN}"), (len(values) - 1, values[-1]),
+        xytext=(0, -13), textcoords="offset points", ha="right", va="center", fontsize=8.5, color=INK,
+    )  # fmt: skip
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.margins(x=0.03, y=0.1)
+    name = "log posterior" if fit.log_prior else "log-likelihood"
+    ax.set(xlabel="step", ylabel=f"{name} per row")
+    dress(ax, grid="y")
+    return ax
+
+
+def optima(fit: Fit, ax: Axes | None = None) -> Axes:
+    """Draw the tops that the climbs of the chosen structure reached, with how many climbs reached each.
+
+    Where many climbs end on one top, it is probably the highest; where each ends on its own, there may be higher ones.
+
+    Raises `ParameterError` for a fit that had no rival.
+    """
+    ax = ax or new_axes(5.6, 3.6)
+    if fit.search is None:
+        raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
+    code = fit.mixture.structure.code
+    candidates = sorted(
+        (c for c in fit.search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
+    )
+    counts = [c.n_components for c in candidates]
+    best = [c.optima[0] / fit.mass for c in candidates]
+    ax.plot(counts, best, color=LINE, linewidth=1.0, zorder=1)
+    for candidate in candidates:
+        tops = np.asarray(candidate.optima) / fit.mass
+        groups = np.split(tops, np.flatnonzero(-np.diff(tops) > _SAME) + 1)
+        for rank, group in enumerate(groups):
+            face = color(0) if rank == 0 else "white"
+            ax.scatter(candidate.n_components, group[0], s=34, c=face, edgecolors=color(0), linewidths=1.1, zorder=3)
+            if len(group) > 1:
+                ax.annotate(
+                    f"\N{MULTIPLICATION SIGN}{len(group)}", (candidate.n_components, group[0]), xytext=(0, 9),
+                    textcoords="offset points", ha="center", va="center", fontsize=8, color=SOFT,
+                )  # fmt: skip
+    ax.axvline(fit.mixture.n_components, color=LINE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0.9)
+    ax.set_xticks(counts)
+    ax.margins(x=0.08, y=0.1)
+    name = "log posterior" if fit.log_prior else "log-likelihood"
+    ax.set(xlabel=f"components ({code})", ylabel=f"{name} per row")
+    dress(ax, grid="y")
+    return ax
+
+
+def animation(
+    points: Any, start: GaussianMixture, ax: Axes | None = None, *, steps: int = 30, interval: int = 250
+) -> FuncAnimation:
+    """Show EM at work on points of two variables: each takes the mixed color of the components that claim it.
+
+    Keep what is returned while it is shown; its method ``save("em.gif")`` writes it.
+
+    Parameters
+    ----------
+    points : ``(N, 2)``.
+    start : where EM begins; a good one for learners is far from the end.
+    steps : of EM.
+    interval : milliseconds between them.
+
+    >>> import gmix
+    >>> from gmix.plot import animation
+    >>> two = gmix.GaussianMixture([0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]], [np.eye(2), np.eye(2)])
+    >>> start = gmix.GaussianMixture([0.5, 0.5], [[0.0, 3.0], [0.0, -3.0]], two.covariances)
+    >>> shown = animation(two.sample(200, rng=7), start, steps=2)
+    >>> "<img" in shown.to_jshtml()
+    True
+    """
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.colors import to_rgb
+
+    expect_features(start, 2)
+    ax = ax or new_axes(5.2, 4.8)
+    rows = points_of(points, start, 2)
+    climb = []
+    mixture = start
+    for _ in range(steps + 1):
+        [statistics] = expect(rows, [mixture])
+        climb.append((mixture, statistics.log_likelihood / len(rows)))
+        mixture = GaussianMixture.from_statistics(statistics, mixture.structure, features=mixture.features)
+    inks = np.array([to_rgb(color(k)) for k in range(start.n_components)])
+    dots = ax.scatter(
+        rows[:, 0], rows[:, 1], s=float(np.clip(9000.0 / len(rows), 2.0, 20.0)), linewidths=0, alpha=0.8, zorder=2
+    )
+    low = np.minimum(rows.min(0), extent(start, 1.0)[:, 0])
+    high = np.maximum(rows.max(0), extent(start, 1.0)[:, 1])
+    margin = 0.06 * (high - low)
+    ax.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+    ax.set_autoscale_on(False)
+    name_axes(ax, start)
+    dress(ax)
+    drawn: list[Any] = []
+
+    def show(step: int) -> list[Any]:
+        now, height = climb[step]
+        for artist in drawn:
+            artist.remove()
+        texts = len(ax.texts)
+        drawn[:] = [*ellipses(now, ax=ax), *ax.texts[texts:]]
+        dots.set_facecolor(np.clip(now.responsibilities(rows) @ inks, 0.0, 1.0))
+        value = f"{height:.4f}".replace("-", "\N{MINUS SIGN}")
+        ax.set_title(f"step {step}: log-likelihood {value} per row", fontsize=9.5, color=INK, loc="left")
+        return [dots, *drawn]
+
+    return FuncAnimation(ax.figure, show, frames=len(climb), interval=interval, blit=False)  # type: ignore[arg-type]

@@ -1,0 +1,42 @@
+"""One variable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, points_of
+from gmix.plot.style import INK, SOFT, bins_of, color, dress, new_axes, write_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["histogram"]
+
+
+def histogram(model: Model, points: Any = None, ax: Axes | None = None, *, bins: int | str = "auto") -> Axes:
+    """Draw a mixture of one variable: its density, each component's share of it, over a histogram of points."""
+    ax = ax or new_axes(5.6, 3.6)
+    mixture = mixture_of(model)
+    expect_features(mixture, 1)
+    (low, high), _ = extent(mixture)
+    if points is not None:
+        values = points_of(points, mixture, 1)[:, 0]
+        edges = np.histogram_bin_edges(values, bins_of(values) if bins == "auto" else bins)
+        ax.hist(values, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, zorder=1)
+        low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
+    x = np.linspace(low, high, 801)
+    share = mixture.responsibilities(x[:, None]) * mixture.density(x[:, None])[:, None]
+    for k, y in enumerate(share.T):
+        ax.fill_between(x, y, color=color(k), alpha=0.22, linewidth=0, zorder=2)
+        ax.plot(x, np.where(y > 2e-3 * y.max(), y, np.nan), color=color(k), linewidth=1.1, zorder=3)
+        write_number(ax, k, (float(x[y.argmax()]), float(y.max()) / 2.0))
+    ax.plot(x, share.sum(1), color=INK, linewidth=1.4, zorder=4)
+    ax.set(ylim=(0, None), xlim=(low, high), ylabel="density")
+    ax.locator_params(axis="y", nbins=5)
+    ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
+    ax.yaxis.get_offset_text().set(fontsize=8, color=SOFT)
+    name_axes(ax, mixture)
+    dress(ax, grid="y")
+    return ax

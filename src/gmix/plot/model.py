@@ -1,0 +1,109 @@
+"""What a picture is made of: the mixture of a model, the points that suit it, its names and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.errors import ParameterError
+from gmix.fit import Fit
+from gmix.mixture import GaussianMixture
+from gmix.rows import as_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "Density", "Model", "expect_features", "extent", "grid_of", "labels_of", "mixture_of", "name_axes", "names_of",
+    "points_of",
+]  # fmt: skip
+
+Array = NDArray[np.float64]
+Model = GaussianMixture | Fit
+Density = Callable[[Array], ArrayLike] | GaussianMixture | Fit
+
+
+def mixture_of(model: Any) -> GaussianMixture:
+    """The mixture of what can be drawn."""
+    if isinstance(model, GaussianMixture):
+        return model
+    if isinstance(model, Fit):
+        return model.mixture
+    raise ParameterError(f"a {type(model).__name__} cannot be drawn; give a GaussianMixture or a Fit")
+
+
+def expect_features(mixture: GaussianMixture, wanted: int) -> None:
+    """Refuse a mixture of more or fewer features than a picture shows."""
+    if mixture.n_features != wanted:
+        raise ParameterError(
+            f"this picture shows {wanted} feature{'s' * (wanted != 1)} and the mixture has {mixture.n_features}; "
+            "draw mixture.marginal([...]), or use plot"
+        )
+
+
+def points_of(points: Any, mixture: GaussianMixture | None, wanted: int) -> Array:
+    """Points as an array ``(N, D)``, by the names of the mixture where they have some."""
+    framed = not isinstance(points, np.ndarray) and hasattr(points, "columns")
+    names = list(mixture.features) if framed and mixture is not None and mixture.features else None
+    rows = np.asarray(as_rows(points, names)[0], np.float64)
+    if rows.shape[1] != wanted:
+        raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
+    return rows
+
+
+def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
+    """The component ``(N,)`` of each row, from a model, labels or responsibilities."""
+    if components is None:
+        return np.zeros(len(rows), np.intp)
+    if isinstance(components, (GaussianMixture, Fit)):
+        return mixture_of(components).predict(rows)
+    given = np.asarray(components)
+    if given.ndim not in (1, 2) or len(given) != len(rows):
+        raise ParameterError(
+            f"components has shape {given.shape} for {len(rows)} points; give labels (N,) or responsibilities (N, K)"
+        )
+    return np.asarray(given if given.ndim == 1 else given.argmax(1)).astype(np.intp)
+
+
+def names_of(mixture: GaussianMixture) -> tuple[str, ...]:
+    """The names of the features, or x with a number."""
+    return mixture.features or tuple(f"$x_{{{d + 1}}}$" for d in range(mixture.n_features))
+
+
+def extent(mixture: GaussianMixture, deviations: float = 3.2) -> Array:
+    """``(D, 2)``: where all but a thousandth of each component lies; one feature gets a second row of zeros."""
+    deviation = deviations * np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    alive = mixture.weights > 0
+    extent = np.stack([(mixture.means - deviation)[alive].min(0), (mixture.means + deviation)[alive].max(0)], axis=1)
+    return extent if len(extent) > 1 else np.vstack([extent, [0.0, 0.0]])
+
+
+def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array, Array, Array]:
+    """A grid over the plane, and the density on it."""
+    edges = np.broadcast_to(np.asarray(limits, np.float64), (2, 2))
+    if not (np.isfinite(edges).all() and (edges[:, 0] < edges[:, 1]).all()):
+        raise ParameterError(f"limits {np.asarray(limits).tolist()} must rise: (low, high), or one pair for each axis")
+    x, y = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in edges))
+    points = np.column_stack([x.ravel(), y.ravel()])
+    if isinstance(density, (GaussianMixture, Fit)):
+        mixture = mixture_of(density)
+        expect_features(mixture, 2)
+        values = mixture.density(points)
+    else:
+        values = np.asarray(density(points), np.float64)
+        if values.shape != (len(points),):
+            raise ParameterError(
+                f"the density gave shape {values.shape} for points {points.shape}; give one number each"
+            )
+    return x, y, values.reshape(x.shape)
+
+
+def name_axes(ax: Axes, mixture: GaussianMixture) -> None:
+    """Write the names of the features at the axes."""
+    names = names_of(mixture)
+    ax.set_xlabel(names[0])
+    if len(names) > 1:
+        ax.set_ylabel(names[1])

@@ -1,0 +1,357 @@
+"""Two variables: points, ellipses, contours, regions, a surface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.errors import ParameterError
+from gmix.fit import Fit
+from gmix.mixture import GaussianMixture
+from gmix.plot.model import (
+    Density,
+    Model,
+    expect_features,
+    extent,
+    grid_of,
+    labels_of,
+    mixture_of,
+    name_axes,
+    points_of,
+)  # fmt: skip
+from gmix.plot.style import DENSITY, INK, LINE, SOFT, color, color_bar, dress, halo, marker, new_axes, write_number
+from gmix.regions import highest_density
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.contour import ContourSet
+    from matplotlib.image import AxesImage
+    from matplotlib.patches import Ellipse
+
+__all__ = ["clusters", "contours", "ellipses", "regions", "scatter", "surface", "uncertainty"]
+
+Array = NDArray[np.float64]
+_MANY = 5_000  # points beyond this are stored as an image, also in a vector file
+_DENSE = 20_000  # points beyond this are counted, and their density drawn
+_PIXELS = 256  # along each side of such a picture
+_GRID = "#E7E7E7"
+
+
+def surface(
+    density: Density, limits: ArrayLike, ax: Axes | None = None, *, resolution: int = 121, label: str = "density"
+) -> Any:
+    """Draw a density of two variables as a lit surface over the plane, with a color bar.
+
+    Parameters
+    ----------
+    density : takes points ``(M, 2)`` and gives ``(M,)``; or a model.
+    limits : ``(low, high)`` for both axes, or one such pair for each.
+    ax : axes with ``projection="3d"``.
+    resolution : points along each side of the grid.
+    label : what the height is.
+
+    Raises `ParameterError` for axes that are flat.
+    """
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LightSource, Normalize
+    from matplotlib.ticker import MaxNLocator
+
+    if ax is None:
+        ax = new_axes(6.4, 4.4, projection="3d")
+    drawing: Any = ax
+    if not hasattr(drawing, "plot_surface"):
+        raise ParameterError('a surface needs axes in space; make them with figure.add_subplot(projection="3d")')
+    x, y, z = grid_of(density, limits, resolution)
+    top = float(z.max())
+    # Light from one side shows the shape; it dims the colors by a fifth at most, so that the color bar holds.
+    sides = {"dx": np.ptp(x) / resolution, "dy": np.ptp(y) / resolution}
+    shade = LightSource(azdeg=225, altdeg=50).hillshade(z / top * np.ptp(x) / 2.0, **sides)
+    shade = np.minimum(shade / shade[0, 0], 1.0)
+    lit = colormaps[DENSITY](z / top)
+    lit[..., :3] *= (0.8 + 0.2 * shade)[..., None]
+    artist = drawing.plot_surface(
+        x, y, z, facecolors=lit, rcount=resolution, ccount=resolution, linewidth=0, antialiased=False, shade=False
+    )
+    artist.set_clip_on(False)
+    heights = ScalarMappable(Normalize(0.0, top), DENSITY)
+    drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top), xlabel="$x$", ylabel="$y$")
+    drawing.set_box_aspect((1, 1, 0.62), zoom=1.18)
+    drawing.view_init(elev=30, azim=-58)
+    drawing.zaxis.set_major_locator(MaxNLocator(4))
+    for axis in (drawing.xaxis, drawing.yaxis, drawing.zaxis):
+        axis.set_pane_color((1, 1, 1, 0))
+        axis.line.set(color=LINE, linewidth=0.6)
+        axis._axinfo["grid"].update(color=_GRID, linewidth=0.5)  # noqa: SLF001  (there is no public way)
+        axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001
+        axis.label.set(color=INK, fontsize=10)
+    drawing.tick_params(color=LINE, labelsize=8, labelcolor=SOFT, pad=0)
+    color_bar(heights, drawing, label)
+    return artist
+
+
+def contours(
+    density: Density,
+    limits: ArrayLike | None = None,
+    ax: Axes | None = None,
+    *,
+    levels: int | Sequence[float] = 6,
+    labels: bool = True,
+    filled: bool = True,
+    resolution: int = 201,
+) -> ContourSet:
+    """Draw the contours of a density of two variables, each labelled with its value.
+
+    Parameters
+    ----------
+    density : takes points ``(M, 2)`` and gives ``(M,)``; or a model.
+    limits : ``(low, high)`` for both axes, or one such pair for each; a model knows its own.
+    levels : the values themselves, or about how many round ones.
+    labels : write the values on the lines.
+    filled : tint the plane between the lines.
+    resolution : points along each side of the grid.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    ax = ax or new_axes(5.2, 4.6)
+    model = mixture_of(density) if isinstance(density, (GaussianMixture, Fit)) else None
+    if limits is None:
+        if model is None:
+            raise ParameterError("a function does not say where it lives; give limits=(low, high)")
+        limits = extent(model)
+    x, y, z = grid_of(density, limits, resolution)
+    if isinstance(levels, int):
+        levels = [v for v in MaxNLocator(levels).tick_values(0.0, float(z.max())) if 0 < v < z.max()]
+    if filled:
+        ax.contourf(x, y, z, levels=[*levels, math.inf], colors=_tints(len(levels)), zorder=0.6)
+    lines = ax.contour(x, y, z, levels=levels, colors="#52708C", linewidths=0.6, zorder=1.5)
+    if labels:
+        texts = ax.clabel(lines, fontsize=6.5, inline_spacing=3, fmt=_decimals(levels), colors="#34506B")
+        for text in texts or ():
+            text.set_zorder(4)
+            halo(text, 1.6)
+    if model is not None:
+        name_axes(ax, model)
+    dress(ax)
+    return lines
+
+
+def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size: float | None = None) -> list[Artist]:
+    """Draw points of two variables, each in the color and mark of its most probable component.
+
+    Parameters
+    ----------
+    points : ``(N, 2)``.
+    components : labels ``(N,)``, responsibilities ``(N, K)`` or a model; None for points without components.
+    size : the area of a mark in square points; None to suit their number.
+
+    Gives one artist for each component that has points. Beyond 20,000 points it is one image of their density, in
+    which each pixel has the mean color of its points.
+    """
+    ax = ax or new_axes(5.2, 4.6)
+    model = mixture_of(components) if isinstance(components, (GaussianMixture, Fit)) else None
+    rows = points_of(points, model, 2)
+    labels = labels_of(rows, components)
+    n = len(rows)
+    if n > _DENSE:
+        image = _counted(ax, rows, labels, components is None)
+        if model is not None:
+            name_axes(ax, model)
+        dress(ax)
+        return [image]
+    area = size if size is not None else float(np.clip(9000.0 / max(n, 1), 2.0, 20.0))
+    alpha = float(np.clip(6.0 / max(n, 1) ** 0.32, 0.12, 0.85))
+    artists: list[Artist] = []
+    for k in np.unique(labels):
+        mine = rows[labels == k]
+        artists.append(
+            ax.scatter(
+                mine[:, 0],
+                mine[:, 1],
+                s=area,
+                c=INK if components is None else color(int(k)),
+                marker="o" if components is None else marker(int(k)),
+                alpha=alpha,
+                linewidths=0,
+                zorder=2,
+                rasterized=n > _MANY,
+                label=None if components is None else f"component {k}",
+            )
+        )
+    if model is not None:
+        name_axes(ax, model)
+    dress(ax)
+    return artists
+
+
+def ellipses(
+    model: Model, levels: Sequence[float] = (0.5, 0.95), ax: Axes | None = None, *, labels: bool = True
+) -> list[Ellipse]:
+    r"""Draw the ellipses that hold a stated part of each component of two variables, and its number at its mean.
+
+    .. math:: (x - \mu_k)^\top \Sigma_k^{-1} (x - \mu_k) = -2 \log(1 - \text{level})
+
+    which is the chi-square quantile for two degrees of freedom: the outer ellipse holds 95 % of a component's own mass,
+    not of the mixture's. Gives them component by component, levels in the order given.
+    """
+    from matplotlib.patches import Ellipse
+
+    ax = ax or new_axes(5.2, 4.6)
+    mixture = mixture_of(model)
+    expect_features(mixture, 2)
+    if not all(0 < level < 1 for level in levels):
+        raise ParameterError(f"levels {list(levels)} are shares of a component's mass; give numbers between 0 and 1")
+    artists = []
+    for k, (mean, covariance) in enumerate(zip(mixture.means, mixture.covariances, strict=True)):
+        if mixture.weights[k] == 0:
+            continue
+        values, vectors = np.linalg.eigh(covariance)
+        angle = math.degrees(math.atan2(vectors[1, 1], vectors[0, 1]))
+        for level in levels:
+            width, height = 2.0 * np.sqrt(-2.0 * math.log1p(-level) * values[::-1])
+            ellipse = Ellipse(
+                (float(mean[0]), float(mean[1])),
+                float(width),
+                float(height),
+                angle=angle,
+                fill=False,
+                edgecolor=color(k),
+                linewidth=1.3 if level == max(levels) else 0.9,
+                zorder=3,
+            )
+            ax.add_patch(ellipse)
+            artists.append(ellipse)
+        if labels:
+            write_number(ax, k, mean)
+    ax.autoscale_view()
+    name_axes(ax, mixture)
+    dress(ax)
+    return artists
+
+
+def clusters(
+    model: Model,
+    points: Any = None,
+    ax: Axes | None = None,
+    *,
+    levels: Sequence[float] = (0.5, 0.95),
+    labels: bool = True,
+) -> Axes:
+    """Draw points of two variables by their most probable component, under the components' ellipses.
+
+    Without points, the contours of the density take their place.
+    """
+    ax = ax or new_axes(5.2, 4.6)
+    if points is None:
+        contours(model, ax=ax, labels=False)
+    else:
+        scatter(points, model, ax)
+    ellipses(model, levels, ax, labels=labels)
+    return ax
+
+
+def _decimals(levels: Sequence[float]) -> str:
+    """A format that writes all levels with the digits that the finest needs."""
+    for digits in range(7):
+        if all(abs(round(level, digits) - level) <= 1e-3 * level for level in levels):
+            return f"%.{digits}f"
+    return "%.2g"
+
+
+def _tints(n: int) -> Array:
+    from matplotlib import colormaps
+
+    return np.asarray(colormaps[DENSITY](np.linspace(0.1, 0.62, n)))
+
+
+def regions(
+    model: Model, shares: Sequence[float] = (0.5, 0.8, 0.95), ax: Axes | None = None, *, resolution: int = 301
+) -> ContourSet:
+    """Draw the smallest regions of two variables that hold stated shares of the whole mixture, labelled with them.
+
+    They may have several parts, and none of them has less density than what lies outside; see
+    `gmix.regions.highest_density`.
+    """
+    ax = ax or new_axes(5.2, 4.6)
+    mixture = mixture_of(model)
+    expect_features(mixture, 2)
+    if not len(shares):
+        raise ParameterError("shares is empty; give at least one, such as 0.95")
+    shares = sorted(shares, reverse=True)
+    levels = highest_density(mixture, shares).tolist()
+    x, y, z = grid_of(mixture.log_density, extent(mixture, 3.6), resolution)
+    ax.contourf(x, y, z, levels=[*levels, math.inf], colors=_tints(len(levels)), zorder=0.6)
+    lines = ax.contour(x, y, z, levels=levels, colors="#52708C", linewidths=0.8, linestyles="solid", zorder=1.5)
+    words = {level: f"{100.0 * share:g} %" for level, share in zip(levels, shares, strict=True)}
+    for text in ax.clabel(lines, fontsize=7, inline_spacing=3, fmt=words, colors="#34506B") or ():
+        text.set_zorder(4)
+        halo(text, 1.6)
+    name_axes(ax, mixture)
+    dress(ax)
+    return lines
+
+
+def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, resolution: int = 301) -> list[Artist]:
+    r"""Draw where two variables leave the component open: in the dark, and where points are large.
+
+    .. math:: 1 - \max_k r_k(x)
+
+    is zero where one component is certain. Gives the shading, and the points of each component.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    ax = ax or new_axes(6.0, 4.6)
+    mixture = mixture_of(model)
+    expect_features(mixture, 2)
+    limits = extent(mixture, 3.6)
+    rows = None if points is None else points_of(points, mixture, 2)
+    if rows is not None and len(rows):
+        limits = np.stack([np.minimum(limits[:, 0], rows.min(0)), np.maximum(limits[:, 1], rows.max(0))], axis=1)
+    most = max(1.0 - 1.0 / mixture.n_components, 0.01)
+    x, y, z = grid_of(lambda x: 1.0 - mixture.responsibilities(x).max(1), limits, resolution)
+    grays = ListedColormap(colormaps["Greys"](np.linspace(0.0, 0.62, 256)))
+    shade = ax.pcolormesh(x, y, z, cmap=grays, vmin=0.0, vmax=most, shading="gouraud", rasterized=True, zorder=0.6)
+    color_bar(shade, ax, "uncertainty")
+    artists: list[Artist] = [shade]
+    if rows is not None:
+        responsibilities = mixture.responsibilities(rows)
+        open_, labels = 1.0 - responsibilities.max(1), responsibilities.argmax(1)
+        for k in np.unique(labels):
+            mine = labels == k
+            area = 5.0 + 45.0 * open_[mine] / most
+            artists.append(
+                ax.scatter(rows[mine, 0],
+ rows[mine, 1], s=area, c=color(int(k)), marker=marker(int(k)), alpha=0.75,
+                           linewidths=0.4, edgecolors="white", zorder=2, rasterized=len(rows) > _MANY)
+            )  # fmt: skip
+    ax.set(xlim=limits[0], ylim=limits[1])
+    name_axes(ax, mixture)
+    dress(ax)
+    return artists
+
+
+def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], plain: bool) -> AxesImage:
+    """The density of many points: each pixel in the mean color of its points, the more opaque the more there are."""
+    from matplotlib.colors import to_rgb
+
+    low, high = rows.min(0), rows.max(0)
+    high = np.where(high > low, high, low + 1.0)
+    margin = 0.03 * (high - low)
+    edges = [np.linspace(a, b, _PIXELS + 1) for a, b in zip(low - margin, high + margin, strict=True)]
+    total, ink = np.zeros((_PIXELS, _PIXELS)), np.zeros((_PIXELS, _PIXELS, 3))
+    for k in np.unique(labels):
+        count = np.histogram2d(rows[labels == k, 1], rows[labels == k, 0], bins=edges[::-1])[0]
+        total += count
+        ink += count[..., None] * np.array(to_rgb(INK if plain else color(int(k))))
+    some = total > 0
+    image = np.zeros((_PIXELS, _PIXELS, 4))
+    image[some, :3] = ink[some] / total[some, None]
+    image[some, 3] = 0.2 + 0.8 * np.log1p(total[some]) / math.log1p(total.max())
+    frame = (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
+    return ax.imshow(image, extent=frame, origin="lower", aspect=ax.get_aspect(), interpolation="nearest", zorder=2)
