@@ -145,20 +145,24 @@ class SufficientStatistics:
         same.__dict__["total"] = total
         return same
 
-    @cached_property
+    @property
     def variances(self) -> Array:
         """The variance ``(D,)`` of each column over all rows: the data's own scale.
 
         A constant column has none; it is given the smallest of the others', or one where there is no other. A column
         whose squares leave the range of float64 counts as constant.
         """
-        total = self.total
-        mass = total.mass[0]
+        return self.total._spread
+
+    @cached_property
+    def _spread(self) -> Array:
+        """The `variances` of statistics that are a total."""
+        mass = self.mass[0]
         if not mass > 0:
             return np.ones(self.n_features)
         # The scatter of a constant column is rounding: it is nothing beside the square of what was added up.
-        variances = self.form.variances(total.scatter, self.n_features) / mass
-        noise = (8.0 * np.finfo(np.float64).eps * np.abs(total.mean[0])) ** 2
+        variances = self.form.variances(self.scatter, self.n_features) / mass
+        noise = (8.0 * np.finfo(np.float64).eps * np.abs(self.mean[0])) ** 2
         spread = variances > np.maximum(noise, np.finfo(np.float64).tiny)
         return np.where(spread, variances, variances[spread].min() if spread.any() else 1.0)
 
