@@ -68,3 +68,9 @@ def test_every_page_is_in_the_contents_and_every_link_leads_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
             assert target.startswith(("http", "gallery/")) or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
+    for name in gmix.__all__:
+        assert re.search(rf"^\.\. auto\w+:: gmix\.{name}$", reference, re.MULTILINE), name
