@@ -16,7 +16,7 @@ from gmix.priors import Evidence, Prior, as_prior
 from gmix.sources import Source, as_source
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["rows_of", "standard_errors"]
+__all__ = ["rows_of", "standard_errors", "statistics_of"]
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # standard deviations; the error of a central difference of this step is a millionth
@@ -77,8 +77,8 @@ def standard_errors(
     return here.errors((information + information.T) / 2.0)
 
 
-def rows_of(fit: Fit, source: Source, prior: Prior | None) -> SufficientStatistics:
-    """The statistics of the rows under the fit, if these rows and this prior are those of the fit."""
+def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
+    """The statistics of the rows under the fit, if they are the rows of the fit."""
     if source.n_features != fit.mixture.n_features:
         raise DataError(
             f"the rows have {source.n_features} columns and the fit {fit.mixture.n_features}; choose columns"
@@ -89,6 +89,12 @@ def rows_of(fit: Fit, source: Source, prior: Prior | None) -> SufficientStatisti
             f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "
             f"the fit {fit.log_likelihood:.6g}; give the same rows, weights and columns"
         )
+    return statistics
+
+
+def rows_of(fit: Fit, source: Source, prior: Prior | None) -> SufficientStatistics:
+    """The statistics of the rows under the fit, if these rows and this prior are those of the fit."""
+    statistics = statistics_of(fit, source)
     components, weights, structure = fit.mixture.components, fit.mixture.weights, fit.mixture.structure
     log_prior = prior.log_density(weights, components, statistics, structure) if prior else 0.0
     if not abs(log_prior - fit.log_prior) <= _SAME * max(abs(fit.log_prior), 1.0):

@@ -104,7 +104,7 @@ def test_the_page_says_what_was_found(page: Path, fitted: gmix.Fit) -> None:
         "best described by 3 Gaussian components with ellipsoids of varying volume and varying shape with axes along "
         "the columns (VVI): of 8 candidates it has the least BIC",
         f"{fitted.bic:,.2f}",
-        f"{best.weights[0]:.4f}",
+        f"{best.weights[0]:.4f} ± {gmix.standard_errors(fitted, ROWS).weights[0]:.4f}",
         "The most unusual rows",
         "Dempster, A. P., Laird",
         "components=range(1, 5)",

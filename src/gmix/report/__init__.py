@@ -11,10 +11,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.errors import DataError
-from gmix.fit import Fit
+from gmix.fit import Fit, StandardErrors
+from gmix.information import standard_errors, statistics_of
 from gmix.report.rows import Rows
 from gmix.report.show import charts, shown_columns
 from gmix.report.words import page_facts
@@ -22,7 +23,7 @@ from gmix.sources import Source, as_source
 
 __all__ = ["report"]
 
-_SAME = 1e-6  # relative; log-likelihoods that differ by more are of different rows
+_QUICK = 20_000_000  # densities; standard errors that take more are found only where they are asked for
 
 
 def report(
@@ -32,6 +33,7 @@ def report(
     *,
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
+    errors: StandardErrors | None = None,
 ) -> None:
     """Write a page about a fit and the rows that it was fitted to; it needs no network and no other file.
 
@@ -44,6 +46,7 @@ def report(
     fit : what `gmix.fit` returned.
     path : where to write; a file that is there is replaced.
     data, sample_weight, columns : the same rows as there.
+    errors : standard errors to show; without them, those of `gmix.standard_errors` where they are quick to find.
 
     Raises `DataError` for rows that the fit was not made from.
     """
@@ -55,16 +58,17 @@ def report(
     else:
         wanted = columns if columns is not None or names is None else list(names)
         source = as_source(data, sample_weight=sample_weight, columns=wanted)
-    _check_rows(fit, source)
+    statistics_of(fit, source)  # or they are refused
+    errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)
     rows = Rows.of(source, fit.mixture, shown)
-    called = Path(data).name if isinstance(data, (str, PathLike)) else None
+    called = Path(data).name if isinstance(data, (str, PathLike)) and str(data) != "-" else None
     here = resources.files("gmix.report")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     page = environment.from_string((here / "page.html").read_text("utf-8")).render(
-        **page_facts(fit, rows, called, shown),
+        **page_facts(fit, rows, called, shown, errors),
         style=(here / "page.css").read_text("utf-8"),
         script=(here / "page.js").read_text("utf-8"),
         data=_inert(charts(fit, rows, shown)),
@@ -73,18 +77,12 @@ def report(
     Path(path).write_text(page, encoding="utf-8")
 
 
-def _check_rows(fit: Fit, source: Source) -> None:
-    if (source.n_rows, source.n_features) != (fit.n_rows, fit.mixture.n_features):
-        raise DataError(
-            f"the fit was made from {fit.n_rows} rows of {fit.mixture.n_features} columns and these are "
-            f"{source.n_rows} of {source.n_features}; give the same rows and columns"
-        )
-    [statistics] = source.expect([fit.mixture])
-    if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME * max(abs(fit.log_likelihood), fit.mass):
-        raise DataError(
-            f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "
-            f"the fit {fit.log_likelihood:.6g}; give the same rows, weights and columns"
-        )
+def _errors(fit: Fit, source: Source) -> StandardErrors | None:
+    """Standard errors, where they are quick to find and can be found."""
+    if fit.log_prior or 2 * fit.n_parameters * fit.n_rows > _QUICK:
+        return None
+    errors = standard_errors(fit, source)
+    return errors if np.isfinite(errors.means).all() else None
 
 
 def _inert(document: dict[str, Any]) -> str:

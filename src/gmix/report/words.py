@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import gmix
-from gmix.fit import Fit
+from gmix.fit import Fit, StandardErrors
 from gmix.report.checks import checks
 from gmix.report.methods import code, methods, rivals, shape
 from gmix.report.numbers import beside, count, nats, number
@@ -22,7 +22,9 @@ _CANDIDATES = 10  # that are printed
 _LISTED = 12  # names of columns that a line can hold
 
 
-def page_facts(fit: Fit, rows: Rows, called: str | None, shown: list[int]) -> dict[str, Any]:
+def page_facts(
+    fit: Fit, rows: Rows, called: str | None, shown: list[int], errors: StandardErrors | None
+) -> dict[str, Any]:
     """Everything that the page's template asks for, but charts."""
     mixture = fit.mixture
     names = names_of(mixture)
@@ -36,8 +38,8 @@ def page_facts(fit: Fit, rows: Rows, called: str | None, shown: list[int]) -> di
         "figures": _figures(fit),
         "names": [names[j] for j in shown],
         "left_out": mixture.n_features - len(shown),
-        "components": _components(fit, shown),
-        "parameter_caption": "Weights, means and, below each mean, the standard deviation within the component",
+        "components": _components(fit, shown, errors),
+        "errors": errors is not None,
         "correlations": _correlations(fit, shown),
         "drawn": _drawn_sentence(fit, rows),
         "numbered": rows.numbers is not None,
@@ -78,16 +80,23 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
     ]
 
 
-def _components(fit: Fit, shown: list[int]) -> list[dict[str, Any]]:
+def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
     mixture = fit.mixture
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     return [
         {
             "number": k,
             "weight": f"{mixture.weights[k]:.4f}",
+            "weight_error": f"{errors.weights[k]:.4f}" if errors else "",
             "rows": f"{fit.statistics.mass[k]:,.1f}",
-            "weight_error": "",
-            "cells": [(beside(mixture.means[k, j], deviations[k, j]), "", number(deviations[k, j], 3)) for j in shown],
+            "cells": [
+                (
+                    beside(mixture.means[k, j], deviations[k, j]),
+                    beside(errors.means[k, j], deviations[k, j]) if errors else "",
+                    number(deviations[k, j], 3),
+                )
+                for j in shown
+            ],
         }
         for k in range(mixture.n_components)
     ]
