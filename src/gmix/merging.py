@@ -26,7 +26,7 @@ class Merging:
 
     Attributes
     ----------
-    mixture : the `GaussianMixture`; merging leaves its density as it is.
+    mixture : the `gmix.GaussianMixture`; merging leaves its density as it is.
     groups : ``(K, K)``, row ``c - 1`` the cluster, counted from 0, that each component belongs to when there are c.
     entropy : ``(K,)`` how undecided the rows are between 1, 2, ... K clusters, in nats.
     mass : the weighted number of rows.
@@ -103,7 +103,7 @@ def merge(
 
     Parameters
     ----------
-    model : a `Fit` or a `GaussianMixture`.
+    model : a `gmix.Fit` or a `gmix.GaussianMixture`.
     data, sample_weight, columns, threads : the rows, as for `gmix.fit`.
 
     >>> import gmix
