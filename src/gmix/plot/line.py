@@ -31,7 +31,7 @@ def histogram(model: Model, points: Any = None, ax: Axes | None = None, *, bins:
     for k, y in enumerate(share.T):
         ax.fill_between(x, y, color=color(k), alpha=0.22, linewidth=0, zorder=2)
         ax.plot(x, np.where(y > 2e-3 * y.max(), y, np.nan), color=color(k), linewidth=1.1, zorder=3)
-        write_number(ax, k, (float(x[y.argmax()]), float(y.max()) / 2.0))
+        write_number(ax, k, (float(mixture.means[k, 0]), float(y.max()) / 2.0))
     ax.plot(x, share.sum(1), color=INK, linewidth=1.4, zorder=4)
     ax.set(ylim=(0, None), xlim=(low, high), ylabel="density")
     ax.locator_params(axis="y", nbins=5)
