@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers clean
+.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-limits clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -24,26 +24,33 @@ types: .venv/built  ## check types
 docs: .venv/built  ## build the pages into docs/build/, and run the gallery
 	$(bin)/sphinx-build -q -W --keep-going docs docs/build
 
-bench: .venv/built  ## time gmix beside scikit-learn
-	$(bin)/python benchmarks/compare.py --peers gmix,sklearn --out build/bench/scikit-learn
-	$(bin)/python benchmarks/chart.py build/bench/scikit-learn.json build/bench/scikit-learn.png
+bench: .venv/built  ## time EM steps of gmix beside scikit-learn (a quarter of an hour)
+	$(bin)/python benchmarks/compare.py --out build/bench/scikit-learn
+	$(bin)/python benchmarks/chart.py build/bench/scikit-learn.json build/bench
 
 # Each peer has an environment of its own; one that does not install is left out of the table.
-peers := onedal opencv pomegranate gmmx mlpack
-bench-peers: .venv/built $(peers:%=build/peers/%/ready) build/peers/armadillo/climb  ## time gmix beside every peer that installs
-	$(bin)/python benchmarks/compare.py --peers gmix,sklearn,onedal,opencv,pomegranate,gmmx,mlpack,mclust,armadillo --out build/bench/peers
-	$(bin)/python benchmarks/chart.py build/bench/peers.json build/bench/peers.png
+peers := onedal gmmx mlpack opencv pomegranate torchgmm
+bench-peers: .venv/built $(peers:%=build/peers/%/ready) build/peers/armadillo/measure  ## time EM steps of gmix beside every peer that installs (an hour)
+	$(bin)/python benchmarks/compare.py --peers all --out build/bench/peers
+	$(bin)/python benchmarks/compare.py --peers gmix,sklearn,onedal --workloads growth --out build/bench/growth
+	$(bin)/python benchmarks/chart.py build/bench/peers.json build/bench/growth.json build/bench
+
+bench-fits: .venv/built  ## time whole fits of gmix and scikit-learn with defaults
+	$(bin)/python benchmarks/whole_fits.py
+
+bench-limits: .venv/built  ## how near gmix comes to what the processor can do; threads, float32
+	$(bin)/python benchmarks/limits.py
 
 build/peers/%/ready:
 	$(PYTHON) -m venv --clear build/peers/$*
 	-cd benchmarks && ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet numpy && \
-	  ../build/peers/$*/bin/python -c "from peers import PEERS; print(*PEERS['$*'].needs)" | \
-	  xargs ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet
+	  ../build/peers/$*/bin/python -c "from peers import PEERS; print(*PEERS['$*'].packages, sep='\n')" | \
+	  xargs -d '\n' ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet
 	touch $@
 
-build/peers/armadillo/climb: benchmarks/armadillo.cpp
+build/peers/armadillo/measure: benchmarks/armadillo.cpp
 	mkdir -p $(@D)
-	-g++ -O3 -march=native -DARMA_NO_DEBUG -o $@ $< -larmadillo
+	-$(CXX) -std=c++17 -O3 -march=native -fopenmp -o $@ $< -larmadillo
 
 clean:  ## remove whatever make made
 	rm -rf .venv build demo dist docs/build docs/gallery docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
-"""The chart of `compare.py`'s numbers: how many times longer than gmix's a peer's EM step takes.
+"""Pictures of `compare.py`'s numbers: speed.png, a line for every workload, and growth.png, curves in N, D and K.
 
-python benchmarks/chart.py build/bench/peers.json docs/pictures/speed.png
+python benchmarks/chart.py build/bench/peers.json build/bench/growth.json docs/pictures
 """
 
 from __future__ import annotations
@@ -8,41 +8,97 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from matplotlib import pyplot as plt
+from workloads import GROUPS
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#000000")
-MARKERS = "osD^vP*X"
+COLORS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D", "#999999", "#8B6914", "#6A3D9A")
+MARKERS = "osD^vP*Xd"
+OURS = {"color": "#0072B2", "marker": "o", "zorder": 3}
+GROWTH = {"rows": "n", "columns": "d", "components": "k"}
+Result = dict[str, Any]
+
+
+def styles(results: list[Result]) -> dict[str, dict[str, Any]]:
+    peers = list(dict.fromkeys(peer for result in results for peer in result["peers"] if peer != "gmix"))
+    others = zip(peers, COLORS, MARKERS, strict=False)
+    return {"gmix": OURS} | {peer: {"color": color, "marker": marker} for peer, color, marker in others}
+
+
+def speed(results: list[Result], title: str, path: Path) -> None:
+    """How many times longer than gmix's a peer's EM step takes."""
+    figure, ax = plt.subplots(figsize=(8.0, 1.4 + 0.3 * len(results)), layout="constrained")
+    for peer, style in styles(results).items():
+        points = [
+            (result["peers"][peer]["nanoseconds"] / result["peers"]["gmix"]["nanoseconds"], height)
+            for height, result in enumerate(reversed(results))
+            if peer in result["peers"] and result["peers"][peer]["nanoseconds"] > 0
+        ]
+        ax.plot(*zip(*points, strict=True), linestyle="", label=peer, markersize=6, **style)
+    ax.axvline(1.0, color=OURS["color"], linewidth=1.0)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}x")
+    ax.set_ylim(-0.6, len(results) - 0.4)
+    ax.set_yticks(range(len(results)), [result["workload"]["name"] for result in reversed(results)])
+    ax.set_xlabel("time of an EM step against gmix's, for N x D x K")
+    ax.grid(axis="x", color="#E7E7E7", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.set_title(title, fontsize=8, color="#5A5A5A")
+    figure.legend(
+        *ax.get_legend_handles_labels(), frameon=False, ncols=5, loc="outside upper center", handletextpad=0.2
+    )
+    figure.savefig(path, dpi=160)
+
+
+def growth(results: list[Result], title: str, path: Path) -> None:
+    """Nanoseconds of a step per row, as a workload grows in one direction."""
+    found = {result["workload"]["name"]: result for result in results}
+    figure, axes = plt.subplots(1, 3, figsize=(9.0, 3.4), sharey=True, layout="constrained")
+    for ax, (group, letter) in zip(axes, GROWTH.items(), strict=True):
+        present = [found[workload.name] for workload in GROUPS[group] if workload.name in found]
+        for peer, style in styles(results).items():
+            points = [
+                (result["workload"][letter], result["peers"][peer]["nanoseconds"])
+                for result in present
+                if peer in result["peers"] and result["peers"][peer]["nanoseconds"] > 0
+            ]
+            ax.plot(*zip(*points, strict=True), label=peer, markersize=4, linewidth=1.2, **style)
+        fixed = {
+            "n": f"{GROUPS[group][0].n:,} rows",
+            "d": f"D = {GROUPS[group][0].d}",
+            "k": f"K = {GROUPS[group][0].k}",
+        }
+        ax.set_title(", ".join(text for key, text in fixed.items() if key != letter), fontsize=9)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xlabel(group)
+        ax.grid(color="#E7E7E7", linewidth=0.6)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("ns per row and step")
+    axes[0].legend(frameon=False)
+    figure.suptitle(title, fontsize=8, color="#5A5A5A")
+    figure.savefig(path, dpi=160)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("numbers", type=Path)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("numbers", type=Path, nargs="+", help="what compare.py wrote (.json)")
+    parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    content = json.loads(options.numbers.read_text())
-    results = [r for r in content["results"] if "gmix" in r["peers"]][::-1]
-    peers = list(dict.fromkeys(p for r in results for p in r["peers"] if p != "gmix"))
-    figure, ax = plt.subplots(figsize=(8.0, 0.9 + 0.32 * len(results)), layout="constrained")
-    for at, peer in enumerate(peers):
-        points = [
-            (r["peers"][peer]["nanoseconds"] / r["peers"]["gmix"]["nanoseconds"], height)
-            for height, r in enumerate(results)
-            if peer in r["peers"]
-        ]
-        ax.plot(*zip(*points, strict=True), MARKERS[at % 8], color=COLOURS[at % 8], label=peer, markersize=6)
-    ax.axvline(1.0, color="#444444", linewidth=1.0)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}x")
-    ax.set_yticks(range(len(results)), [r["workload"]["name"] for r in results])
-    ax.set_xlabel("time of an EM step, against gmix's")
-    ax.grid(axis="x", color="#dddddd", linewidth=0.6)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    ax.legend(frameon=False, ncols=len(peers), loc="lower center", bbox_to_anchor=(0.5, 1.0), handletextpad=0.2)
-    options.picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.picture, dpi=160)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    curves = {workload.name for workload in GROUPS["growth"]}
+    for numbers in options.numbers:
+        content = json.loads(numbers.read_text())
+        results = [result for result in content["results"] if "gmix" in result["peers"]]
+        grown = [result for result in results if result["workload"]["name"] in curves]
+        single = [result for result in results if result not in grown]
+        if single:
+            speed(single, content["title"], options.folder / "speed.png")
+        if grown:
+            growth(grown, content["title"], options.folder / "growth.png")
 
 
 if __name__ == "__main__":

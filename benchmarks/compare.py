@@ -1,170 +1,172 @@
-"""Side by side: time of an EM step, log-likelihood reached and memory, each measured in a fresh process.
+"""Side by side: time of an EM step, log-likelihood reached and memory, every measurement in a fresh process.
 
-    python benchmarks/compare.py --peers gmix,sklearn,onedal --rounds 5 --out benchmarks/results
+    python benchmarks/compare.py --peers gmix,sklearn,onedal --workloads standard,growth --out build/bench/results
+    python benchmarks/compare.py --quick
 
-Every peer climbs from the same start on the same threads. A step's time is the slope between a short and a long climb
-over the steps that were taken, so what a library does once does not count; the rounds of all peers are interleaved and
-their medians quoted. The share of the machine's speed is that of a matrix product in the same process. Results are
-written after each workload, as a table and the numbers behind it.
+Every peer climbs from the same start for the same steps on the same processors. The time of a step is that of a long
+climb less that of one step, divided by the steps that were really taken between them, so what a library does once does
+not count; the seconds in all, to the log-likelihood shown, count everything. The log-likelihood is that of the mixture
+handed back, reckoned here for all peers alike on the first rows. Peers take turns, round by round, so that noise hits
+all; medians are quoted. What is known is written after each workload, as a table (.md) and as numbers (.json).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import machine
 import numpy as np
-from peers import PEERS
-from workloads import GROWTH, WORKLOADS, Workload
+from numpy.typing import NDArray
+from peers import PEERS, command
+from workloads import Workload, chosen
 
-ENVIRONMENTS = Path(__file__).resolve().parent.parent / "build" / "peers"
-LONG = 3e9  # multiply-adds of the long climb, about
-ENOUGH = 1.0  # seconds
+SECONDS = 0.5  # a fast peer climbs again and again for so long
+LONG = 20.0  # seconds; a peer whose measurement takes longer is measured once
+TOO_LONG = 60.0  # seconds; it is given up
+JUDGED = 10_000  # rows that the log-likelihood is reckoned on
+
 Run = dict[str, float]
 
 
-def matrix_product_speed(dtype: str) -> float:
-    """Floating-point operations per second of a matrix product of order 1000, the best of five."""
-    a = np.random.default_rng(0).normal(size=(1000, 1000)).astype(dtype)
-    best = float("inf")
-    for _ in range(5):
-        began = time.perf_counter()
-        a @ a
-        best = min(best, time.perf_counter() - began)
-    return 2e9 / best
+def log_likelihood(rows: NDArray[np.floating], reached: NDArray[np.float64], k: int) -> float:
+    """Nats per row under weights, means and covariances that stand one after the other in `reached`."""
+    x = rows.astype(np.float64)
+    d = x.shape[1]
+    means, covariances = reached[k : k + k * d].reshape(k, d), reached[k + k * d :].reshape(k, d, d)
+    total = np.full(len(x), -np.inf)
+    for weight, mean, covariance in zip(reached[:k], means, covariances, strict=True):
+        factor = np.linalg.cholesky(covariance)
+        z = np.linalg.solve(factor, (x - mean).T)
+        constant = np.log(weight) - np.log(np.diag(factor)).sum() - d / 2 * np.log(2 * np.pi)
+        total = np.logaddexp(total, constant - 0.5 * (z * z).sum(0))
+    return float(total.mean())
 
 
-def measure(peer: str, workload: Workload, threads: int) -> Run:
-    """Two climbs in this process: nanoseconds a row and step, log-likelihood per row, memory above the data in MB."""
-    rows = workload.rows()
-    start = workload.start(rows)
-    climb = PEERS[peer].climb
-    speed = matrix_product_speed(workload.dtype)
-    few, many = 2, 2 + int(min(max(LONG / workload.operations(), 3), 100))
-    climb(workload, rows, start, 1, threads)  # imports, compilation and warm caches
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    short, seconds = float("inf"), float("inf")
-    ends = time.perf_counter() + ENOUGH
-    while True:  # short climbs are taken again until their best time is known
-        began = time.perf_counter()
-        _, short_steps = climb(workload, rows, start, few, threads)
-        between = time.perf_counter()
-        likelihood, long_steps = climb(workload, rows, start, many, threads)
-        short, seconds = min(short, between - began), min(seconds, time.perf_counter() - between)
-        if time.perf_counter() > ends:
-            break
-    step = (seconds - short) / max(long_steps - short_steps, 1)
+def measure(name: str, workload: Workload, folder: Path, rows: NDArray[np.floating]) -> Run | str:
+    """One measurement in a fresh process, or why there is none."""
+    w = workload
+    numbers = [str(v) for v in (w.n, w.d, w.k, w.structure, w.dtype, w.steps(), SECONDS)]
+    speed = float(subprocess.check_output([sys.executable, machine.__file__, w.dtype]))
+    began = time.perf_counter()
+    try:
+        arguments = [*command(name), str(folder), *numbers]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=TOO_LONG, check=True)
+        run: Run = json.loads(done.stdout.splitlines()[-1])
+        likelihood = log_likelihood(rows[:JUDGED], np.fromfile(folder / "reached"), w.k)
+    except FileNotFoundError:
+        return "not installed"
+    except subprocess.TimeoutExpired:
+        return f"over {TOO_LONG:.0f} s"
+    except subprocess.CalledProcessError as error:
+        return (error.stderr.strip().splitlines() or [str(error)])[-1]
+    except (np.linalg.LinAlgError, json.JSONDecodeError, IndexError, ValueError) as error:
+        return f"no mixture: {error}"
     return {
-        "nanoseconds": 1e9 * step / workload.n,
-        "seconds": seconds,
-        "steps": long_steps,
+        "nanoseconds": 1e9 * run["step"] / w.n,
+        "whole": run["whole"],
+        "steps": run["steps"],
         "log_likelihood": likelihood,
-        "memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
-        "share": 2.0 * workload.operations() / step / speed,
+        "megabytes": run["megabytes"],
+        "share": 2.0 * w.multiply_adds() / run["step"] / speed,
+        "took": time.perf_counter() - began,
     }
 
 
-def measure_apart(peer: str, workload: Workload, threads: int) -> Run | None:
-    """`measure` in a fresh process, in the peer's own environment if it has one; None where the peer cannot."""
-    able = PEERS[peer]
-    if workload.structure not in able.structures or workload.operations() > able.largest:
-        return None
-    own = ENVIRONMENTS / peer / "bin" / "python"
-    limits = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL")}
-    task = json.dumps([peer, workload.n, workload.d, workload.k, workload.structure, workload.dtype, threads])
-    command = [str(own) if own.exists() else sys.executable, __file__, "--one", task]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | limits, timeout=300, check=True)
-        return json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.SubprocessError, json.JSONDecodeError, IndexError) as error:
-        last = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1:]
-        print(f"{peer} cannot climb {workload}: {' '.join(last)}", file=sys.stderr)
-        return None
+def measured(workload: Workload, names: list[str], rounds: int) -> dict[str, Run]:
+    """Every peer's medians, with the least and greatest time and the number of measurements."""
+    able = [
+        name
+        for name in names
+        if workload.structure in PEERS[name].structures
+        and workload.dtype in PEERS[name].dtypes
+        and workload.multiply_adds() <= PEERS[name].largest
+    ]
+    runs: dict[str, list[Run]] = {name: [] for name in able}
+    rows, start = workload.table()
+    with tempfile.TemporaryDirectory() as at:
+        folder = Path(at)
+        rows.tofile(folder / "rows")
+        with (folder / "start").open("wb") as file:
+            for part in start:
+                part.tofile(file)
+        rows = rows[:JUDGED].copy()
+        for _ in range(rounds):
+            for name in list(able):
+                run = measure(name, workload, folder, rows)
+                if isinstance(run, str):
+                    print(f"{name} at {workload.name}: {run}", file=sys.stderr)
+                    able.remove(name)
+                    continue
+                runs[name].append(run)
+                if run["took"] > LONG:
+                    able.remove(name)
+    return {name: summary(found) for name, found in runs.items() if found}
 
 
-def medians(workload: Workload, peers: list[str], rounds: int, threads: int) -> dict[str, Run]:
-    """Every peer's median of each figure, with the least and greatest time; rounds of all peers interleaved."""
-    runs: dict[str, list[Run]] = {peer: [] for peer in peers}
-    for number in range(rounds):
-        for peer in peers:
-            if (number == 0 or runs[peer]) and (run := measure_apart(peer, workload, threads)) is not None:
-                runs[peer].append(run)
-    answer = {}
-    for peer, found in runs.items():
-        if found:
-            times = [run["nanoseconds"] for run in found]
-            middle = {key: statistics.median(run[key] for run in found) for key in found[0]}
-            answer[peer] = middle | {"least": min(times), "greatest": max(times)}
-    return answer
+def summary(runs: list[Run]) -> Run:
+    times = [run["nanoseconds"] for run in runs]
+    middle = {key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "took"}
+    return middle | {"least": min(times), "greatest": max(times), "runs": len(runs)}
 
 
-def lines(workload: Workload, found: dict[str, Run]) -> list[str]:
+def table(workload: Workload, found: dict[str, Run]) -> list[str]:
     """Rows of the Markdown table."""
     ours = found.get("gmix", {}).get("nanoseconds", float("nan"))
     return [
-        f"| {workload} | {peer} | {m['nanoseconds']:.4g} [{m['least']:.4g}, {m['greatest']:.4g}] "
-        f"| {m['nanoseconds'] / ours:.1f} | {m['seconds']:.3g} | {m['steps']:.0f} | {m['log_likelihood']:.9g} "
-        f"| {m['memory']:.0f} | {m['share']:.0%} |"
-        for peer, m in found.items()
+        f"| {workload.name} | {name}{' *' if PEERS[name].note else ''} "
+        f"| {m['nanoseconds']:.4g} [{m['least']:.4g}, {m['greatest']:.4g}]{' once' if m['runs'] == 1 else ''} "
+        f"| {m['nanoseconds'] / ours:.2g} | {m['share']:.0%} | {m['whole']:.3g} | {m['steps']:.0f} "
+        f"| {m['log_likelihood']:.7f} | {m['megabytes']:.0f} |"
+        for name, m in found.items()
     ]
 
 
-def machine() -> str:
-    """The processor, as Linux names it, and what runs on it."""
-    try:
-        names = [s.split(":")[1].strip() for s in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in s]
-    except OSError:
-        names = [platform.processor()]
-    return f"{names[0]}, {len(names)} cores, Python {platform.python_version()}, NumPy {np.__version__}"
-
-
-def report(out: Path, threads: int, results: list[tuple[Workload, dict[str, Run]]]) -> None:
-    """Write the table, and the numbers for `chart.py`."""
+def write(out: Path, title: str, results: list[tuple[Workload, dict[str, Run]]]) -> None:
     head = [
-        f"{machine()}; {threads} thread{'s' * (threads > 1)}; {time.strftime('%Y-%m-%d')}.",
-        "",
-        "| rows x columns, components | peer | ns per row and step [least, greatest] | against gmix | s in all | steps "
-        "| log-likelihood per row | MB above data | share of matrix product |",
+        title, "",
+        "| N x D x K | peer | ns per row and step [least, greatest] | against gmix | share of matrix product "
+        "| s in all | steps | log-likelihood per row | MB above data |",
         "|---|---|---|---|---|---|---|---|---|",
-    ]
+    ]  # fmt: skip
+    body = [line for workload, found in results for line in table(workload, found)]
+    here = {name for _, found in results for name in found}
+    notes = [f"\\* {name}: {PEERS[name].note}" for name in PEERS if name in here and PEERS[name].note]
     out.parent.mkdir(parents=True, exist_ok=True)
-    body = [line for workload, found in results for line in lines(workload, found)]
-    out.with_suffix(".md").write_text("\n".join([*head, *body]) + "\n")
-    numbers = [{"workload": vars(workload) | {"name": str(workload)}, "peers": found} for workload, found in results]
-    out.with_suffix(".json").write_text(json.dumps({"machine": machine(), "results": numbers}, indent=1) + "\n")
+    out.with_suffix(".md").write_text("\n".join([*head, *body, "", *notes]) + "\n")
+    numbers = [{"workload": vars(workload) | {"name": workload.name}, "peers": found} for workload, found in results]
+    out.with_suffix(".json").write_text(json.dumps({"title": title, "results": numbers}, indent=1) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peers", default="gmix,sklearn", help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--workloads", default="", help="numbers of the workloads, from 0; all without it")
-    parser.add_argument("--growth", action="store_true", help="growth in rows, columns and components instead")
+    parser.add_argument("--peers", default="gmix,sklearn", help=f"of {', '.join(PEERS)}, or all")
+    parser.add_argument("--workloads", default="standard,float32", help="names or groups, see workloads.py")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where to write results, without an ending")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="one round of small workloads, to see that all is well")
     options = parser.parse_args()
-    if options.one:
-        peer, n, d, k, structure, dtype, threads = json.loads(options.one)
-        print(json.dumps(measure(peer, Workload(n, d, k, structure, dtype), threads)))
-        return
-    chosen = [w for curve in GROWTH.values() for w in curve] if options.growth else WORKLOADS
-    if options.workloads:
-        chosen = [chosen[int(i)] for i in options.workloads.split(",")]
+    names = list(PEERS) if options.peers == "all" else options.peers.split(",")
+    if unknown := set(names) - set(PEERS):
+        parser.error(f"no peer {', '.join(unknown)}: choose among {', '.join(PEERS)}")
+    workloads, rounds = (chosen("quick"), 1) if options.quick else (chosen(options.workloads), options.rounds)
+    machine.keep_to(options.threads)
+    threads = f"{options.threads} thread{'s' * (options.threads > 1)}"
+    title = f"{machine.name()}; {threads}; medians of {rounds}; {time.strftime('%Y-%m-%d')}."
+    print(title, flush=True)
     results = []
-    for workload in chosen:
-        results.append((workload, medians(workload, options.peers.split(","), options.rounds, options.threads)))
-        print("\n".join(lines(*results[-1])), flush=True)
+    for workload in workloads:
+        results.append((workload, measured(workload, names, rounds)))
+        print("\n".join(table(*results[-1])), flush=True)
         if options.out:
-            report(options.out, options.threads, results)
+            write(options.out, title, results)
 
 
 if __name__ == "__main__":

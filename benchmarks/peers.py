@@ -1,206 +1,228 @@
 """Peers: one small adapter a library. Each climbs a stated number of EM steps from a stated start.
 
-An adapter returns the log-likelihood per row that it reached and the steps that it took; libraries that do not say
-how many they took are believed to have taken what they were told. `PEERS` names what each needs: `make bench-peers`
-installs every one in an environment of its own.
+Every peer lives in an environment of its own under build/peers, made by `make bench-peers`. Two that are not Python
+(mclust, Armadillo) are programs that take the arguments of `measure.py` and answer as it does.
 """
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
+import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from machine import processors
 from numpy.typing import NDArray
-from workloads import Workload
 
+HERE = Path(__file__).resolve().parent
+HOME = HERE.parent / "build" / "peers"
 Rows = NDArray[np.floating]
 Start = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-Reached = tuple[float, int]  # log-likelihood per row, steps
-Climb = Callable[[Workload, Rows, Start, int, int], Reached]
-
-ARMADILLO = Path(__file__).resolve().parent.parent / "build" / "peers" / "armadillo" / "climb"
 
 
-class Peer(NamedTuple):
-    """An adapter, what pip installs for it, and the structures that it can climb with."""
+class Reached(NamedTuple):
+    """The steps taken, and the mixture after them; covariances ``(K, D, D)``."""
 
-    climb: Climb
-    needs: tuple[str, ...]
-    structures: tuple[str, ...] = ("full", "tied", "diag", "spherical")
-    largest: float = float("inf")  # multiply-adds of a step beyond which it is not asked
-
-
-def gmix(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:
-    import gmix
-
-    weights, means, covariances = start
-    mixture = gmix.GaussianMixture(weights, means, covariances, structure=workload.structure)
-    fit = gmix.fit(
-        rows, workload.k, covariance=workload.structure, start=mixture,
-        tolerance=0.0, max_iterations=iterations, threads=threads,
-    )  # fmt: skip
-    return fit.log_likelihood / len(rows), len(fit.history) - 1
+    steps: int
+    weights: Any
+    means: Any
+    covariances: Any
 
 
-def sklearn(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:  # noqa: ARG001
-    from sklearn.mixture import GaussianMixture
-
-    weights, means, covariances = start
-    precisions = {
-        "full": np.linalg.inv(covariances),
-        "tied": np.linalg.inv(covariances[0]),
-        "diag": 1.0 / np.diagonal(covariances, axis1=1, axis2=2),
-        "spherical": 1.0 / covariances[:, 0, 0],
-    }[workload.structure]
-    model = GaussianMixture(
-        workload.k, covariance_type=workload.structure, weights_init=weights, means_init=means,
-        precisions_init=precisions, tol=0.0, reg_covar=0.0, max_iter=iterations, init_params="random_from_data",
-        random_state=0,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(rows)
-    return float(model.lower_bound_), model.n_iter_
-
-
-def onedal(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:
-    import daal4py
-
-    daal4py.daalinit(threads)
-    weights, means, covariances = start
-    shape = {"full": "full", "diag": "diagonal"}[workload.structure]
-    stated = [np.diag(c)[None] if shape == "diagonal" else c for c in covariances]
-    algorithm = daal4py.em_gmm(
-        nComponents=workload.k, maxIterations=iterations, accuracyThreshold=0.0,
-        covarianceStorage=shape, fptype="float" if workload.dtype == "float32" else "double",
-    )  # fmt: skip
-    result = algorithm.compute(rows, weights[None], means, stated)
-    return float(np.ravel(result.goalFunction)[0]) / len(rows), int(np.ravel(result.nIterations)[0])
-
-
-def opencv(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:
-    import cv2
-
-    cv2.setNumThreads(threads)
-    # Its Python face takes first means only; the rest it reads from the rows nearest to each.
-    _, means, _ = start
-    model = cv2.ml.EM_create()
-    model.setClustersNumber(workload.k)
-    model.setCovarianceMatrixType(
-        {
-            "full": cv2.ml.EM_COV_MAT_GENERIC,
-            "diag": cv2.ml.EM_COV_MAT_DIAGONAL,
-            "spherical": cv2.ml.EM_COV_MAT_SPHERICAL,
-        }[workload.structure]
-    )
-    model.setTermCriteria((cv2.TERM_CRITERIA_COUNT, iterations, 0.0))
-    _, log_likelihoods, _, _ = model.trainE(rows, means)
-    return float(log_likelihoods.mean()), iterations
-
-
-def pomegranate(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:
-    import torch
-    from pomegranate.distributions import Normal
-    from pomegranate.gmm import GeneralMixtureModel
-
-    torch.set_num_threads(threads)
-    torch.set_default_dtype(torch.float32 if workload.dtype == "float32" else torch.float64)
-    weights, means, covariances = start
-    shape = workload.structure if workload.structure != "spherical" else "sphere"
-    pieces = [
-        Normal(m.astype(rows.dtype), (c if shape == "full" else np.diag(c)).astype(rows.dtype), covariance_type=shape)
-        for m, c in zip(means, covariances, strict=True)
-    ]
-    model = GeneralMixtureModel(pieces, priors=weights.astype(rows.dtype), tol=-np.inf, max_iter=iterations)
-    model.fit(torch.from_numpy(rows))
-    return float(model.log_probability(torch.from_numpy(rows)).mean()), iterations
-
-
-def gmmx(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:  # noqa: ARG001
-    import jax.numpy as jnp  # it works in float32 alone, whatever the rows
-    from gmmx import EMFitter, GaussianMixtureModelJax
-
-    weights, means, covariances = start
-    stated = {
+def stored(structure: str, covariances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariances ``(K, D, D)`` as most libraries hold those of a structure."""
+    return {
         "full": covariances,
         "tied": covariances[0],
         "diag": np.diagonal(covariances, axis1=1, axis2=2),
         "spherical": covariances[:, 0, 0],
-    }[workload.structure]
-    means, stated, weights = (jnp.asarray(a, jnp.float32) for a in (means, stated, weights))
+    }[structure]
+
+
+def dense(structure: str, covariances: Any, k: int, d: int) -> NDArray[np.float64]:
+    """The way back from `stored`."""
+    values = np.asarray(covariances, np.float64)
+    if structure in ("full", "tied"):
+        return np.broadcast_to(values, (k, d, d))
+    return np.broadcast_to(values.reshape(k, -1), (k, d))[:, :, None] * np.eye(d)
+
+
+def gmix(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    import gmix
+
+    fit = gmix.fit(
+        rows, len(start[0]), covariance=structure, start=gmix.GaussianMixture(*start, structure=structure),
+        tolerance=0.0, max_iterations=steps,
+    )  # fmt: skip
+    return Reached(len(fit.history) - 1, fit.mixture.weights, fit.mixture.means, fit.mixture.covariances)
+
+
+def sklearn(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    from sklearn.mixture import GaussianMixture
+
+    weights, means, covariances = start
+    held = stored(structure, covariances)
+    model = GaussianMixture(
+        len(weights), covariance_type=structure, weights_init=weights, means_init=means,
+        precisions_init=np.linalg.inv(held) if structure in ("full", "tied") else 1.0 / held,
+        tol=0.0, reg_covar=0.0, max_iter=steps, init_params="random_from_data", random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(rows)
+    return Reached(model.n_iter_, model.weights_, model.means_, dense(structure, model.covariances_, *means.shape))
+
+
+def onedal(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    import daal4py
+
+    daal4py.daalinit(processors())
+    weights, means, covariances = start
+    held = stored(structure, covariances)
+    result = daal4py.em_gmm(
+        nComponents=len(weights), maxIterations=steps, accuracyThreshold=0.0,
+        covarianceStorage={"full": "full", "diag": "diagonal"}[structure],
+        fptype="float" if rows.dtype == np.float32 else "double",
+    ).compute(rows, weights[None], means, list(held if structure == "full" else held[:, None]))  # fmt: skip
+    reached = np.stack([np.asarray(c) for c in result.covariances])
+    return Reached(
+        int(np.ravel(result.nIterations)[0]), np.ravel(result.weights), result.means,
+        dense(structure, reached.reshape(held.shape), *means.shape),
+    )  # fmt: skip
+
+
+def opencv(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    import cv2
+
+    cv2.setNumThreads(processors())
+    model = cv2.ml.EM_create()
+    model.setClustersNumber(len(start[0]))
+    kinds = {"full": "GENERIC", "diag": "DIAGONAL", "spherical": "SPHERICAL"}
+    model.setCovarianceMatrixType(getattr(cv2.ml, f"EM_COV_MAT_{kinds[structure]}"))
+    model.setTermCriteria((cv2.TERM_CRITERIA_COUNT, steps, 0.0))
+    model.trainE(rows, start[1])  # from Python it takes first means alone, and guesses the rest
+    return Reached(steps, model.getWeights().ravel(), model.getMeans(), np.stack(model.getCovs()))
+
+
+def gmmx(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    from gmmx import EMFitter, GaussianMixtureModelJax
+    from jax.numpy import asarray
+
+    single = np.float32  # it takes no other
+    weights, means, covariances = start
     model = GaussianMixtureModelJax.from_squeezed(
-        means=means, covariances=stated, weights=weights, covariance_type=workload.structure
-    )
-    fitter = EMFitter(tol=0.0, max_iter=iterations, reg_covar=0.0)
-    result = fitter.fit(x=jnp.asarray(rows, jnp.float32), gmm=model)
-    return float(result.log_likelihood), int(result.n_iter)
+        means=asarray(means, single), covariances=asarray(stored(structure, covariances), single),
+        weights=asarray(weights, single), covariance_type=structure,
+    )  # fmt: skip
+    result = EMFitter(tol=0.0, max_iter=steps, reg_covar=0.0).fit(x=asarray(rows, single), gmm=model)
+    gmm = result.gmm
+    held = np.asarray(gmm.covariances.values).reshape(stored(structure, covariances).shape)
+    return Reached(
+        int(result.n_iter), np.ravel(gmm.weights), np.asarray(gmm.means).reshape(means.shape),
+        dense(structure, held, *means.shape),
+    )  # fmt: skip
 
 
-def mlpack(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:  # noqa: ARG001
-    # It takes no stated start: it climbs from its own k-means, which costs both climbs the same.
+def pomegranate(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    import torch
+    from pomegranate.distributions import Normal
+    from pomegranate.gmm import GeneralMixtureModel
+
+    torch.set_num_threads(processors())
+    torch.set_default_dtype(torch.float32 if rows.dtype == np.float32 else torch.float64)
+    weights, means, covariances = (np.asarray(part, rows.dtype) for part in start)
+    normals = [
+        Normal(mean, covariance, covariance_type=structure)
+        for mean, covariance in zip(means, stored(structure, covariances), strict=True)
+    ]
+    model = GeneralMixtureModel(normals, priors=weights, tol=-np.inf, max_iter=steps)
+    model.fit(torch.from_numpy(rows))
+    reached = np.stack([normal.covs.numpy() for normal in normals])
+    return Reached(
+        steps, model.priors.numpy(), np.stack([normal.means.numpy() for normal in normals]),
+        dense(structure, reached, *means.shape),
+    )  # fmt: skip
+
+
+def torchgmm(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
+    # Its estimator takes first means alone; the module below, which it trains, takes everything.
+    import logging
+
+    import torch
+    from torchgmm.base.data import DataLoader, collate_tensor, dataset_from_tensors
+    from torchgmm.bayes import GaussianMixture
+    from torchgmm.bayes.gmm.lightning_module import GaussianMixtureLightningModule
+    from torchgmm.bayes.gmm.model import GaussianMixtureModel, GaussianMixtureModelConfig
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(processors())
+    torch.set_default_dtype(torch.float32 if rows.dtype == np.float32 else torch.float64)
+    weights, means, covariances = (torch.tensor(np.asarray(part, rows.dtype)) for part in start)
+    model = GaussianMixtureModel(GaussianMixtureModelConfig(*means.shape, structure))
+    model.component_probs.copy_(weights)
+    model.means.copy_(means)
+    model.precisions_cholesky.copy_(torch.tensor(stored(structure, covariances.numpy()) ** -0.5).nan_to_num(posinf=0.0))
+    module = GaussianMixtureLightningModule(model, convergence_tolerance=0.0, covariance_regularization=0.0)
+    precision = {"precision": 32 if rows.dtype == np.float32 else 64}
+    trainer = GaussianMixture(trainer_params=precision | {"accelerator": "cpu", "enable_progress_bar": False})
+    loader = DataLoader(dataset_from_tensors(torch.from_numpy(rows)), batch_size=len(rows), collate_fn=collate_tensor)
+    trainer.trainer(max_epochs=steps).fit(module, loader)
+    return Reached(
+        module.current_epoch, model.component_probs, model.means,
+        dense(structure, model.covariances.numpy(), *means.shape),
+    )  # fmt: skip
+
+
+def mlpack(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
     import mlpack
 
-    options = {
-        "diagonal_covariance": workload.structure == "diag",
-        "kmeans_max_iterations": 5,
-        "no_force_positive": True,
-    }
-    model = mlpack.gmm_train(
-        input_=rows, gaussians=workload.k, max_iterations=iterations, tolerance=0.0, trials=1, seed=1, **options
-    )["output_model"]
-    densities = mlpack.gmm_probability(input_=rows[:10_000], input_model=model)["output"]
-    return float(np.log(densities).mean()), iterations
+    reached = mlpack.gmm_train(  # it takes no start: even a stated model is begun anew by k-means
+        input_=rows, gaussians=len(start[0]), max_iterations=steps, tolerance=0.0, seed=1, kmeans_max_iterations=5,
+        diagonal_covariance=structure == "diag",
+    )["output_model"].get_cpp_params()["GMM"]  # fmt: skip
+    means, covariances = (np.stack([normal[part] for normal in reached["dists"]]) for part in ("mean", "covariance"))
+    return Reached(steps, np.ravel(reached["weights"]), means, covariances)
 
 
-def mclust(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:  # noqa: ARG001
-    weights, means, covariances = start
-    name = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}[workload.structure]
-    script = f"""
-        suppressMessages(library(mclust)); read <- function(f, n) readBin(f, "double", n)
-        d <- {workload.d}; k <- {workload.k}; n <- {len(rows)}
-        x <- matrix(read("rows", n * d), n, d); s <- {float(covariances[0, 0, 0])!r}
-        parameters <- list(pro = read("weights", k), mean = matrix(read("means", k * d), d, k))
-        variance <- list(modelName = "{name}", d = d, G = k, Sigma = diag(s, d), cholSigma = diag(sqrt(s), d))
-        variance$sigma <- array(diag(s, d), c(d, d, k)); variance$cholsigma <- array(diag(sqrt(s), d), c(d, d, k))
-        variance$sigmasq <- variance$scale <- rep(s, k); variance$shape <- matrix(1, d, k)
-        parameters$variance <- variance
-        control <- emControl(eps = 0, tol = c(0, 0), itmax = {iterations})
-        result <- em(data = x, modelName = "{name}", parameters = parameters, control = control)
-        cat(result$loglik / n, attr(result, "info")[1])
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        for what, array in (("rows", rows.T), ("weights", weights), ("means", means)):
-            np.ascontiguousarray(array, np.float64).tofile(Path(folder) / what)
-        done = subprocess.run(["Rscript", "-e", script], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S607
-    reached, steps = done.stdout.split()[:2]
-    return float(reached), abs(int(float(steps)))
+CLIMBS: dict[str, Callable[[Rows, Start, str, int], Reached]] = {
+    climb.__name__: climb for climb in (gmix, sklearn, onedal, opencv, gmmx, pomegranate, torchgmm, mlpack)
+}
 
 
-def armadillo(workload: Workload, rows: Rows, start: Start, iterations: int, threads: int) -> Reached:  # noqa: ARG001
-    weights, means, covariances = start
-    shapes = covariances if workload.structure == "full" else np.diagonal(covariances, axis1=1, axis2=2)
-    with tempfile.TemporaryDirectory() as folder:
-        for what, array in (("rows", rows), ("weights", weights), ("means", means), ("shapes", shapes)):
-            np.ascontiguousarray(array, np.float64).tofile(Path(folder) / what)
-        sizes = [str(v) for v in (len(rows), workload.d, workload.k, iterations)]
-        command = [str(ARMADILLO), workload.structure, *sizes]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    return float(done.stdout), iterations
+@dataclass(frozen=True)
+class Peer:
+    """What a peer needs and can do."""
+
+    packages: tuple[str, ...] = ()  # that pip installs for it
+    structures: tuple[str, ...] = ("full", "tied", "diag", "spherical")
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    largest: float = float("inf")  # multiply-adds of a step beyond which it is not asked: it would take minutes
+    program: tuple[str, ...] = ()  # in place of `measure.py`
+    note: str = ""  # in what it differs
 
 
 PEERS = {
-    "gmix": Peer(gmix, ()),
-    "sklearn": Peer(sklearn, ("scikit-learn",)),
-    "onedal": Peer(onedal, ("scikit-learn-intelex",), ("full", "diag")),
-    "opencv": Peer(opencv, ("opencv-python-headless<5",), ("full", "diag", "spherical"), 1e9),
-    "pomegranate": Peer(pomegranate, ("torch==2.13.0", "pomegranate"), ("full", "diag"), 1e9),
-    "gmmx": Peer(gmmx, ("gmmx",), largest=1e9),
-    "mlpack": Peer(mlpack, ("mlpack",), ("full", "diag"), 1e9),
-    "mclust": Peer(mclust, (), largest=2e7),
-    "armadillo": Peer(armadillo, (), ("full", "diag"), 1e9),
-}
+    "gmix": Peer(),
+    "sklearn": Peer(),
+    "onedal": Peer(("scikit-learn-intelex",), ("full", "diag")),
+    "armadillo": Peer((), ("full", "diag"), ("float64",), program=(str(HOME / "armadillo" / "measure"),)),
+    "gmmx": Peer(("gmmx",), ("full", "diag"), largest=1e10, note="computes in float32 whatever the rows"),
+    "mclust": Peer((), ("full", "tied", "diag", "spherical"), ("float64",), 2e8, ("Rscript", str(HERE / "mclust.R"))),
+    "mlpack": Peer(("mlpack",), ("full", "diag"), ("float64",), 1e10, note="takes no start: begins by its own k-means"),
+    "opencv": Peer(
+        ("opencv-python-headless<5",), ("full", "diag", "spherical"), ("float64",), 2e8,
+        note="takes first means alone, and guesses the rest of the start",
+    ),
+    "pomegranate": Peer(("torch==2.13.0", "pomegranate"), ("full", "diag"), largest=2e8),
+    "torchgmm": Peer(("torch==2.13.0", "torchgmm"), ("full", "diag", "spherical"), largest=2e8),
+}  # fmt: skip
+
+
+def command(name: str) -> list[str]:
+    """The beginning of the command line that measures a peer."""
+    peer = PEERS[name]
+    python = str(HOME / name / "bin" / "python") if peer.packages else sys.executable
+    return list(peer.program) or [python, str(HERE / "measure.py"), name]

@@ -1,11 +1,15 @@
-"""Workloads: tables with known clusters, and a start that every peer is given alike."""
+"""Workloads: tables of overlapping clusters, the start that all peers share, and the work that no step can avoid."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+EXPONENTIAL = 20  # multiply-adds that an exponential is taken to cost: range reduction, 11 terms, scaling, lost digits
 
 
 @dataclass(frozen=True)
@@ -18,40 +22,54 @@ class Workload:
     structure: str = "full"
     dtype: str = "float64"
 
-    def __str__(self) -> str:
-        return f"{self.n:g} x {self.d}, {self.k} {self.structure}" + (" f32" if self.dtype == "float32" else "")
+    @property
+    def name(self) -> str:
+        """What `--workloads` takes: ``1e6x8x16``, ``2e5x64x256-diag``, ``1e6x8x16-float32``."""
+        digits, zeros = f"{self.n:e}".split("e")
+        parts = [f"{float(digits):g}e{int(zeros)}x{self.d}x{self.k}"]
+        parts += [self.structure] if self.structure != "full" else []
+        parts += [self.dtype] if self.dtype != "float64" else []
+        return "-".join(parts)
 
-    def rows(self) -> NDArray[np.floating]:
-        """Overlapping clusters of different shapes."""
-        rng = np.random.default_rng(self.n + 1000 * self.d + self.k)
-        centres = rng.normal(scale=3.0 / np.sqrt(self.d), size=(self.k, self.d))
-        shapes = rng.normal(size=(self.k, self.d, self.d)) / np.sqrt(self.d) + np.eye(self.d)
-        labels = rng.integers(self.k, size=self.n)
+    def table(self) -> tuple[NDArray[np.floating], tuple[Array, Array, Array]]:
+        """The rows ``(N, D)``, and a start: weights ``(K,)``, means ``(K, D)`` and covariances ``(K, D, D)``.
+
+        Centers lie about three standard deviations apart, whatever D, so that components share rows and EM is far from
+        rest for many steps. The start has equal weights, the centers moved by about one standard deviation, and one
+        round covariance of half of the data's size.
+        """
+        rng = np.random.default_rng([self.n, self.d, self.k, 2])
+        centers = rng.normal(scale=2.0 / np.sqrt(self.d), size=(self.k, self.d))
+        shapes = rng.normal(scale=0.4 / np.sqrt(self.d), size=(self.k, self.d, self.d)) + np.eye(self.d)
+        bounds = np.linspace(0, self.n, self.k + 1).astype(int)
         rows = rng.normal(size=(self.n, self.d))
-        for k in range(self.k):
-            mine = labels == k
-            rows[mine] = rows[mine] @ shapes[k] + centres[k]
-        return rows.astype(self.dtype)
+        for shape, center, first, last in zip(shapes, centers, bounds, bounds[1:], strict=False):
+            rows[first:last] = rows[first:last] @ shape + center
+        rng.shuffle(rows)
+        means = centers + rng.normal(scale=1.0 / np.sqrt(self.d), size=centers.shape)
+        round_ = 0.5 * float(rows[:10_000].var(0).mean()) * np.eye(self.d)
+        return rows.astype(self.dtype), (np.full(self.k, 1.0 / self.k), means, np.tile(round_, (self.k, 1, 1)))
 
-    def start(self, rows: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Equal weights, rows chosen at random as means, and one round covariance of a quarter of the data's size."""
-        rng = np.random.default_rng(1)
-        means = rows[rng.choice(self.n, self.k, replace=False)].astype(np.float64)
-        variance = float(rows[:10_000].astype(np.float64).var(0).mean()) / 4.0
-        return np.full(self.k, 1.0 / self.k), means, np.tile(variance * np.eye(self.d), (self.k, 1, 1))
-
-    def operations(self) -> float:
-        """Multiply-adds that one iteration cannot do without, for every row: the distances and the statistics."""
+    def multiply_adds(self) -> float:
+        """What one step cannot do without: the whitened residuals of all rows, and as much again for the moments."""
         n, d, k = self.n, self.d, self.k
         return {
-            "full": n * k * (d * (d + 1) + 2.0 * d),
+            "full": 2.0 * n * k * (d * (d + 1) / 2 + d),
             "tied": n * (d * (d + 1.0) + 2.0 * k * d),
-            "diag": n * k * 4.0 * d,
-            "spherical": n * k * 3.0 * d,
+            "diag": 4.0 * n * k * d,
+            "spherical": 3.0 * n * k * d,
         }[self.structure]
 
+    def bound(self, speed: float) -> float:
+        """Seconds that one step takes at the least where a matrix product does `speed` operations a second."""
+        return 2.0 * (self.multiply_adds() + EXPONENTIAL * self.n * self.k) / speed
 
-WORKLOADS = [
+    def steps(self) -> int:
+        """How many steps to time: few where a step is long."""
+        return int(np.clip(1e8 / self.multiply_adds(), 2, 200))
+
+
+STANDARD = [
     Workload(1_000, 2, 2),
     Workload(1_000_000, 2, 2),
     Workload(1_000_000, 2, 5),
@@ -64,13 +82,38 @@ WORKLOADS = [
     Workload(1_000_000, 64, 64, "diag"),
     Workload(1_000_000, 3, 8, "spherical"),
     Workload(1_000_000, 10, 10, "tied"),
-    Workload(1_000_000, 2, 2, dtype="float32"),
-    Workload(1_000_000, 8, 16, dtype="float32"),
-    Workload(100_000, 32, 20, dtype="float32"),
 ]
-
-GROWTH = {
-    "rows": [Workload(n, 4, 5) for n in (300, 3_000, 30_000, 300_000)],
-    "columns": [Workload(20_000, d, 5) for d in (1, 2, 4, 8, 16, 32, 64)],
-    "components": [Workload(20_000, 4, k) for k in (1, 3, 10, 30, 100)],
+_AS_FLOAT32 = [
+    Workload(1_000_000, 2, 5), Workload(1_000_000, 8, 16), Workload(100_000, 32, 20), Workload(60_000, 100, 10),
+]  # fmt: skip
+GROUPS = {
+    "quick": [Workload(1_000, 2, 2), Workload(10_000, 4, 3), Workload(10_000, 8, 4, "diag")],
+    "standard": STANDARD,
+    "float32": [replace(workload, dtype="float32") for workload in _AS_FLOAT32],
+    "fits": [
+        Workload(150, 4, 3),
+        Workload(1_000, 2, 2),
+        Workload(10_000, 4, 5),
+        Workload(100_000, 10, 10),
+        Workload(1_000_000, 2, 5),
+        Workload(10_000, 10, 5, "diag"),
+        Workload(100_000, 3, 8, "spherical"),
+        Workload(100_000, 10, 10, "tied"),
+    ],
+    "large": [Workload(10_000_000, 2, 5)],
+    "rows": [Workload(n, 8, 8) for n in (1_000, 10_000, 100_000, 1_000_000)],
+    "columns": [Workload(20_000, d, 5) for d in (2, 4, 8, 16, 32, 64, 128, 256)],
+    "components": [Workload(20_000, 8, k) for k in (2, 8, 32, 128, 512)],
 }
+GROUPS["growth"] = GROUPS["rows"] + GROUPS["columns"] + GROUPS["components"]
+
+
+def chosen(names: str) -> list[Workload]:
+    """The workloads of groups and names separated by commas, each once."""
+    every = {workload.name: [workload] for group in GROUPS.values() for workload in group} | GROUPS
+    found: dict[Workload, None] = {}
+    for name in names.split(","):
+        if name not in every:
+            raise SystemExit(f"no workload {name!r}: choose among {', '.join(every)}")
+        found |= dict.fromkeys(every[name])
+    return list(found)
