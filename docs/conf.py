@@ -26,7 +26,6 @@ myst_enable_extensions = ["dollarmath", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 autodoc_typehints = "signature"
 autodoc_type_aliases = {name: name for name in ("ArrayLike", "Array", "Rng", "Density", "Model")}
-autodoc_type_aliases["GaussianMixture"] = "~gmix.GaussianMixture"  # not the estimator of that name
 autodoc_member_order = "bysource"
 add_module_names = False
 
@@ -96,8 +95,15 @@ def _display(writer, node):
 
 def _signature(_app, _what, _name, _object, _options, signature, returned):
     """Write the names of our own types, not what they stand for."""
-    plain = [text and re.sub(r"TypeAliasForwardRef\('([~.\w]+)'\)", r"\1", text) for text in (signature, returned)]
-    return plain[0], plain[1]
+    return tuple(
+        text
+        and re.sub(
+            r"(?<![.\w])GaussianMixture\b",  # not the estimator of that name
+            "~gmix.GaussianMixture",
+            re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text),
+        )
+        for text in (signature, returned)
+    )
 
 
 def setup(app):

@@ -152,7 +152,7 @@ class SufficientStatistics:
         A constant column has none; it is given the smallest of the others', or one where there is no other. A column
         whose squares leave the range of float64 counts as constant.
         """
-        return self.total._spread
+        return self.total._spread  # noqa: SLF001  (of its own kind)
 
     @cached_property
     def _spread(self) -> Array:
