@@ -29,13 +29,14 @@ function layout(across, up, more = {}) {
   const axis = title => ({
     title: { text: escaped(short(title)), standoff: 8 }, gridcolor: css("--grid"), zeroline: false,
     linecolor: css("--line"), tickcolor: css("--line"), ticks: "outside", ticklen: 4, automargin: true, showline: true,
+    exponentformat: "power", separatethousands: true, minexponent: 4,
   });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
     font: { family: css("--font"), size: 13, color: css("--soft") }, margin: { l: 12, r: 14, t: 14, b: 12 },
     hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--ink"), size: 13 }, align: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--ink") },
-    dragmode: onPhone() ? false : "zoom", separators: ".", ...more,
+    dragmode: onPhone() ? false : "zoom", separators: ".,", ...more,
     xaxis: { ...axis(across), ...more.xaxis }, yaxis: { ...axis(up), ...more.yaxis },
   };
 }
