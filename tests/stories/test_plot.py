@@ -78,6 +78,7 @@ def test_a_surface_reaches_the_density_and_has_a_color_bar() -> None:
     plot.surface(TWO, [(-7, 5), (-4, 4)], ax, resolution=41, label="height")
     assert ax.get_zlim()[1] == pytest.approx(TWO.density(TWO.means).max(), rel=0.03)
     assert ax.get_xlim() == (-7, 5)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("east", "north")
     assert [other.get_ylabel() for other in ax.figure.axes if other is not ax] == ["height"]
     with pytest.raises(gmix.ParameterError, match="projection"):
         plot.surface(TWO, (-5, 5), axes())

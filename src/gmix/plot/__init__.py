@@ -18,14 +18,14 @@ from gmix.plot.line import histogram
 from gmix.plot.model import Model, mixture_of
 from gmix.plot.plane import clusters, contours, ellipses, regions, scatter, surface, uncertainty
 from gmix.plot.rows import responsibilities, unusual
-from gmix.plot.style import bins_of, color, marker
+from gmix.plot.style import color, marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
-    "animation", "bins_of", "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram", "history",
+    "animation", "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram", "history",
     "marker", "optima", "pairs", "plot", "regions", "responsibilities", "scatter", "surface", "uncertainty", "unusual",
 ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from gmix.plot.model import (
     labels_of,
     mixture_of,
     name_axes,
+    names_of,
     points_of,
 )  # fmt: skip
 from gmix.plot.style import DENSITY, INK, LINE, SOFT, color, color_bar, dress, halo, marker, new_axes, write_number
@@ -80,7 +81,9 @@ def surface(
     )
     artist.set_clip_on(False)
     heights = ScalarMappable(Normalize(0.0, top), DENSITY)
-    drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top), xlabel="$x$", ylabel="$y$")
+    drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top))
+    names = names_of(mixture_of(density)) if isinstance(density, (GaussianMixture, Fit)) else ("$x$", "$y$")
+    drawing.set(xlabel=names[0], ylabel=names[1])
     drawing.set_box_aspect((1, 1, 0.62), zoom=1.18)
     drawing.view_init(elev=30, azim=-58)
     drawing.zaxis.set_major_locator(MaxNLocator(4))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.mixture import GaussianMixture
-from gmix.plot import bins_of
+from gmix.plot.style import bins_of
 from gmix.regions import highest_density, tail_probability
 from gmix.sources import MemorySource, Source
 
