@@ -164,8 +164,8 @@ Out = Annotated[
 Format = Annotated[
     str | None, typer.Option("--format", "-f", help="csv, parquet or arrow; what the name of --out asks for, else csv.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but mistakes.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, for a machine.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print nothing but mistakes.")]
 Memory = Annotated[str, typer.Option(help="Tables that need more than this are read in blocks, again in every pass.")]
 Seed = Annotated[int, typer.Option(help="For random draws; the same seed gives the same answer.")]
 
@@ -173,7 +173,8 @@ Seed = Annotated[int, typer.Option(help="For random draws; the same seed gives t
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, metavar="", help="Print the version and exit."),
     ] = False,
 ) -> None:
     pass
@@ -190,12 +191,14 @@ def fit(
     components: Components = "auto",
     covariance: Covariance = "auto",
     equal_weights: Annotated[
-        bool, typer.Option("--equal-weights", help="Give all components the same weight.")
+        bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")
     ] = False,
     prior: Annotated[
-        bool, typer.Option("--prior", help="A weak conjugate prior: MAP, no component collapses.")
+        bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
     ] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="Standard errors too, from the information.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", metavar="", help="Standard errors too, from the information.")
+    ] = False,
     columns: ColumnNames = None,
     weights: Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
@@ -206,7 +209,7 @@ def fit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Keep here what every pass found, so that a killed fit can go on.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", metavar="", help="Go on from --checkpoint.")] = False,
     memory: Memory = "512M",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -260,7 +263,10 @@ def predict(
     out: Out = None,
     form: Format = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", "-p", help="Add the probability of each component, and the log density.")
+        bool,
+        typer.Option(
+            "--probabilities", "-p", metavar="", help="Add the probability of each component, and the log density."
+        ),
     ] = False,
     memory: Memory = "512M",
 ) -> None:
@@ -277,7 +283,9 @@ def predict(
 def score(
     model: Model,
     points: Points,
-    rows: Annotated[bool, typer.Option("--rows", help="Write the log density of every row instead.")] = False,
+    rows: Annotated[
+        bool, typer.Option("--rows", metavar="", help="Write the log density of every row instead.")
+    ] = False,
     out: Out = None,
     form: Format = None,
     memory: Memory = "512M",
