@@ -43,7 +43,7 @@ function layout(across, up, more = {}) {
 
 function draw(id, traces, plan) {
   Plotly.react(id, traces, plan, {
-    responsive: true, displaylogo: false, scrollZoom: false, displayModeBar: onPhone() ? false : "hover",
+    responsive: true, displaylogo: false, scrollZoom: false, displayModeBar: !onPhone() && ["scatter", "marginal"].includes(id) ? "hover" : false,
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: `gmix-${id}` },
   });
@@ -144,6 +144,7 @@ function drawMarginal() {
 function drawCriteria() {
   if (!at("criteria")) return;
   const codes = [...new Set(data.criteria.map(c => c.structure))], best = data.criteria.find(c => c.best);
+  at("criteria").classList.toggle("tall", codes.length > 6);
   const palette = root.dataset.theme === "dark" ? data.palette.dark : data.palette.light;
   const dashes = ["solid", "dash", "dot"];
   const traces = codes.map((code, i) => {
