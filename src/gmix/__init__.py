@@ -1,7 +1,7 @@
 """Gaussian mixtures: find the sum of Gaussians that describes a cloud of points, and use it as a distribution."""
 
 from gmix.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
-from gmix.errors import DataError, GmixError, GmixWarning, ModelFileError, ParameterError
+from gmix.errors import ClusterError, DataError, GmixError, GmixWarning, ModelFileError, ParameterError
 from gmix.files import load
 from gmix.fit import Finding, Fit, StandardErrors, fit
 from gmix.information import standard_errors
@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bootstrap",
     "Chains",
+    "ClusterError",
     "DataError",
     "Dirichlet",
     "Finding",

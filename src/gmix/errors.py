@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["DataError", "GmixError", "GmixWarning", "ModelFileError", "ParameterError", "nearest", "needing"]
+__all__ = [
+    "ClusterError", "DataError", "GmixError", "GmixWarning", "ModelFileError", "ParameterError", "nearest", "needing",
+]  # fmt: skip
 
 
 class GmixError(Exception):
@@ -23,6 +25,10 @@ class ParameterError(GmixError, ValueError):
 
 class ModelFileError(GmixError, ValueError):
     """A file is not a gmix model, is damaged, or was written by a newer version."""
+
+
+class ClusterError(GmixError, RuntimeError):
+    """A cluster cannot be reached, or gave up on a task."""
 
 
 class GmixWarning(UserWarning):

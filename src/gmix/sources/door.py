@@ -32,7 +32,8 @@ def as_source(
 
     An array or a DataFrame is used where it lies. Files, folders, patterns of file names and Arrow datasets are read
     into memory where that takes at most `memory` bytes; larger ones are streamed, as are blocks: any object that
-    can be iterated again and again and gives arrays ``(n, D)`` or DataFrames. A source is passed on.
+    can be iterated again and again and gives arrays ``(n, D)`` or DataFrames. Dask and Spark collections stay on their
+    cluster. A source is passed on.
 
     Raises `DataError` for what can be read only once, and for tables that cannot be used as they are.
     """
@@ -42,6 +43,15 @@ def as_source(
         if sample_weight is not None or columns is not None:
             raise ParameterError("a source has its own weights and columns; give them where it is made")
         return data
+    engine = type(data).__module__.partition(".")[0]
+    if engine == "dask":
+        from gmix.sources.dask import DaskSource
+
+        return DaskSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
+    if engine == "pyspark":
+        from gmix.sources.spark import SparkSource
+
+        return SparkSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
     column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
     table = _blocks(data, columns, column)
     if table is None:

@@ -1,0 +1,261 @@
+"""Rows in the partitions of a cluster: tasks go to the rows, and only statistics come back.
+
+An engine needs one method, `PartitionedSource.ask`: run a task on every partition and hand back the answers. What
+travels are names of functions in this file and Arrow buffers; gmix pickles nothing.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix import kernel
+from gmix.covariance import FORMS, Form
+from gmix.errors import ClusterError, DataError, ParameterError
+from gmix.kernel import Components, Sums
+from gmix.mixture import GaussianMixture
+from gmix.rows import as_rows, as_weights, check_finite, largest_value
+from gmix.sources.source import Source
+from gmix.statistics import SufficientStatistics
+
+__all__ = ["Join", "PartitionedSource", "Task", "reaching"]
+
+Array = NDArray[np.float64]
+Task = Callable[[int, Iterable[Any]], bytes]  # the number of a partition and its blocks -> the answer
+Join = Callable[[Iterable[bytes]], bytes]  # answers of neighboring partitions, in order -> one answer
+_SAME = 1e-9  # by how much the mass of all rows may differ between two passes, relative: more than rounding
+
+
+class PartitionedSource(Source):
+    """A table whose partitions stay where they are.
+
+    Statistics of a partition are added up block by block, and those of partitions in a tree that depends on their
+    number alone. So neither the order in which workers finish nor a task that is run again changes a bit.
+
+    Parameters
+    ----------
+    empty : a table of no rows, with the columns of every partition.
+    columns, sample_weight : names, as `gmix.fit` takes them.
+    threads : of the kernel in each task; None for one, since the cluster gives every core a task of its own.
+
+    # Implementation
+    A constructor ends with `look`, which raises `DataError` for an empty table and for values that cannot be used,
+    with the partition and the column.
+    """
+
+    fan = 16  # answers that are joined at once; part of the result's bits, so never a setting
+
+    def __init__(self, empty: Any, columns: list[str] | None, sample_weight: Any, threads: int | None) -> None:
+        if not (sample_weight is None or isinstance(sample_weight, str)):
+            raise ParameterError("the rows are on a cluster, so sample_weight must be there too; name its column")
+        rows, self.features = as_rows(empty, columns, sample_weight)
+        if sample_weight is not None:
+            as_rows(empty, [sample_weight])
+        self.names = [*(self.features or ()), *([] if sample_weight is None else [sample_weight])]
+        self.n_features, self._dtype = rows.shape[1], rows.dtype
+        self._of = (None if self.features is None else list(self.features), sample_weight)
+        self._threads = 1 if threads is None else threads
+        self._totals: dict[Form, SufficientStatistics] = {}
+
+    @abstractmethod
+    def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
+        """The answers of all partitions, in order; those of neighbors joined where they are, if there is a `join`."""
+
+    def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
+        found = self._counted([m.components for m in mixtures])
+        return [s.among(self._total(s.form)) for s in found]
+
+    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], Array | None]:
+        # The very draw of a table in memory, so that the sub-sample is the same.
+        ends = np.cumsum(self._counting)
+        count = int(ends[-1])
+        chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
+        parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+        each = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
+        answers = [_unpacked(answer)[0] for answer in self.ask(partial(_picked, each, *self._of))]
+        rows, weight = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
+        if len(weight) != len(chosen):
+            raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
+        return rows.reshape(-1, self.n_features).astype(self._dtype), None if self._of[1] is None else weight
+
+    def _total(self, form: Form) -> SufficientStatistics:
+        """The statistics of all rows as one component, counted once."""
+        if form not in self._totals:
+            one = form.compress(np.eye(self.n_features)[None])
+            [self._totals[form]] = self._counted([Components(form, np.zeros(1), self._center[None], one, one)], False)
+        return self._totals[form]
+
+    def _counted(self, mixtures: Sequence[Components], climbing: bool = True) -> list[SufficientStatistics]:
+        question = _packed([array for m in mixtures for array in m[1:]], " ".join(m.form.name for m in mixtures))
+
+        def ask() -> list[Sums]:
+            answers = self.ask(partial(_expected, question, *self._of, self._threads), _joined)
+            return [Sums(s.mass, s.mean, s.scatter, s.log_likelihood) for s in _statistics(_joined(answers))]
+
+        found = self.recalled(mixtures, ask, climbing=climbing)
+        if not abs((mass := float(found[0].mass.sum())) / self._mass - 1.0) < _SAME:
+            raise self._changed(f"the rows weighed {self._mass:.12g} when they were first read and {mass:.12g} now")
+        return [SufficientStatistics(m.form, *sums) for m, sums in zip(mixtures, found, strict=True)]
+
+    def _changed(self, what: str) -> DataError:
+        return DataError(f"{what}; give a table that is the same each time it is computed, or persist it")
+
+    def look(self) -> None:
+        """Read everything once: count, and refuse what cannot be used before a climb begins."""
+        answers = [_unpacked(answer) for answer in self.ask(partial(_looked, *self._of))]
+        for _, error in answers:
+            if error:
+                raise DataError(error)
+        counts, largest, sums = zip(*(arrays for arrays, _ in answers), strict=True)
+        self._counting = [int(count) for _, count, _ in counts]
+        self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
+        if self.n_rows == 0:
+            raise DataError("the table has no rows; gmix needs at least one")
+        if self._mass < 1e-100:
+            raise DataError(f"sample_weight adds up to zero ({self._mass:.3g}); at least one row must count")
+        most = np.array([np.broadcast_to(values, self.n_features) for values in largest])
+        beyond = ~(most < largest_value(self.n_features, max(self._mass, self.n_rows)))
+        if beyond.any():
+            number, column = (int(i) for i in np.argwhere(beyond)[0])
+            raise DataError(
+                f"partition {number}: column {repr(self.features[column]) if self.features else column} reaches "
+                f"{most[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
+            )
+        self._center = sum(sums) / self._mass
+
+
+@contextmanager
+def reaching(engine: str) -> Iterator[None]:
+    """Around a call of a cluster: say what can be done where it fails."""
+    try:
+        yield
+    except Exception as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise ClusterError(
+            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {said.strip()}); "
+            "see that its workers can be reached, stay alive, and have gmix installed"
+        ) from error
+
+
+# Beside the rows ------------------------------------------------------------------------------------------------------
+
+
+def _looked(columns: list[str] | None, weight: str | None, number: int, blocks: Iterable[Any]) -> bytes:
+    """Counts of a partition, its largest values and sums by column; or what is wrong with it."""
+    counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
+
+    def place(row: int) -> str:
+        return f"row {int(counts[0]) + row}"
+
+    try:
+        for rows, own in _read(columns, weight, blocks):
+            check_finite(rows, tuple(columns) if columns else None, place=place)
+            each = np.ones(len(rows)) if own is None else own
+            counts += np.array([len(rows), np.count_nonzero(each), each.sum()])
+            with np.errstate(over="ignore"):
+                largest = np.maximum(largest, np.abs(rows).max(0, initial=0.0))
+                sums = sums + each @ rows
+    except DataError as error:
+        return _packed([], f"partition {number}: {error}")
+    return _packed([counts, largest, sums])
+
+
+def _expected(
+    question: bytes,
+    columns: list[str] | None,
+    weight: str | None,
+    threads: int,
+    number: int,  # noqa: ARG001
+    blocks: Iterable[Any],
+) -> bytes:
+    """The statistics of a partition."""
+    arrays, names = _unpacked(question)
+    mixtures = []
+    for form, (*parts, whitener) in _by_mixture(names, arrays):
+        constants, means, factor = _shaped(form, *parts)
+        mixtures.append(Components(form, constants, means, factor, whitener.reshape(factor.shape)))
+    nothing = np.empty((0, mixtures[0].means.shape[1]))
+    every = [kernel.expect(rows, mixtures, own, threads) for rows, own in _read(columns, weight, blocks) if len(rows)]
+    return _sent(reduce(_sum, every or [kernel.expect(nothing, mixtures)]))
+
+
+def _picked(each: bytes, columns: list[str] | None, weight: str | None, number: int, blocks: Iterable[Any]) -> bytes:
+    """The rows at the given places among those of a partition that have weight, and their weights."""
+    wanted, at = _unpacked(each)[0][number].astype(np.intp), 0
+    kept, weights = [np.zeros(0)], [np.zeros(0)]
+    for rows, own in _read(columns, weight, blocks):
+        counting = np.arange(len(rows)) if own is None else np.flatnonzero(own)
+        mine = counting[wanted[(wanted >= at) & (wanted < at + len(counting))] - at]
+        kept.append(np.asarray(rows[mine], np.float64).ravel())
+        weights.append(np.ones(len(mine)) if own is None else own[mine])
+        at += len(counting)
+    return _packed([np.concatenate(kept), np.concatenate(weights)])
+
+
+def _joined(answers: Iterable[bytes]) -> bytes:
+    """The sum of the statistics of several partitions, in order."""
+    return _sent(reduce(_sum, (_statistics(answer) for answer in answers)))
+
+
+def _read(columns: list[str] | None, weight: str | None, blocks: Iterable[Any]) -> Iterator[tuple[Any, Array | None]]:
+    for block in blocks:
+        rows, _ = as_rows(block, columns, weight)
+        yield rows, None if weight is None else as_weights(as_rows(block, [weight])[0][:, 0], len(rows))
+
+
+def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) -> list[SufficientStatistics]:
+    return [a + b for a, b in zip(left, right, strict=True)]
+
+
+# Between the two ------------------------------------------------------------------------------------------------------
+
+
+def _sent(statistics: list[SufficientStatistics]) -> bytes:
+    arrays = [array for s in statistics for array in (s.mass, s.mean, s.scatter, np.array(s.log_likelihood))]
+    return _packed(arrays, " ".join(s.form.name for s in statistics))
+
+
+def _statistics(answer: bytes) -> list[SufficientStatistics]:
+    arrays, names = _unpacked(answer)
+    return [
+        SufficientStatistics(form, *_shaped(form, mass, mean, scatter), float(log_likelihood[0]))
+        for form, (mass, mean, scatter, log_likelihood) in _by_mixture(names, arrays)
+    ]
+
+
+def _by_mixture(names: str, arrays: list[Array]) -> Iterator[tuple[Form, list[Array]]]:
+    """Four arrays for the name of each form."""
+    forms = {form.name: form for form in FORMS}
+    for number, name in enumerate(names.split()):
+        yield forms[name], arrays[4 * number : 4 * number + 4]
+
+
+def _shaped(form: Form, one: Array, mean: Array, compact: Array) -> tuple[Array, Array, Array]:
+    """Arrays ``(K,)``, ``(K, D)`` and compact, out of flat ones."""
+    shape = len(one), len(mean) // len(one)
+    return one, mean.reshape(shape), compact.reshape(form.shape(*shape))
+
+
+def _packed(arrays: Sequence[NDArray[Any]], words: str = "") -> bytes:
+    """Arrays of numbers, flat, and some words, as an Arrow stream."""
+    import pyarrow as pa
+
+    flat = pa.array([np.ravel(array).astype(np.float64) for array in arrays], pa.list_(pa.float64()))
+    batch = pa.record_batch({"arrays": flat}).replace_schema_metadata({"words": words})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _unpacked(message: bytes) -> tuple[list[Array], str]:
+    import pyarrow as pa
+
+    table = pa.ipc.open_stream(message).read_all()
+    return [entry.values.to_numpy() for entry in table["arrays"]], table.schema.metadata[b"words"].decode()

@@ -1,0 +1,174 @@
+"""Partitions on a cluster give what the same rows give in memory; a lost worker changes nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gmix
+from gmix import ClusterError, DataError, ParameterError
+from gmix.sources import as_source
+from gmix.sources.partitions import PartitionedSource, Task
+
+pytestmark = pytest.mark.filterwarnings("default")  # of Dask, Spark and their friends
+NAMES = ["a", "b", "c"]
+N, PARTITIONS = 3_011, 3
+
+Frame = Any
+
+
+@pytest.fixture(scope="module")
+def table() -> Frame:
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((N, 3)) * [1.0, 2.0, 0.5] + [1e4, 0.0, 0.0]
+    rows[::3] += [4.0, 0.0, 2.0]
+    return pd.DataFrame(rows, columns=NAMES).assign(w=rng.integers(0, 3, N).astype(float), text="t")
+
+
+class Dask:
+    def __init__(self) -> None:
+        distributed = pytest.importorskip("distributed")
+        self._cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        )
+        self._client = distributed.Client(self._cluster)
+
+    def frame(self, table: Frame) -> Any:
+        import dask.dataframe
+
+        return dask.dataframe.from_pandas(table, npartitions=PARTITIONS, sort=False).persist()
+
+    def close(self) -> None:
+        self._client.close()
+        self._cluster.close()
+
+
+class Spark:
+    def __init__(self) -> None:
+        sql = pytest.importorskip("pyspark.sql")
+        if shutil.which("java") is None:
+            pytest.skip("Spark needs Java")
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+        build = sql.SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")  # a task has 4 tries
+        build = build.config("spark.driver.host", "127.0.0.1").config("spark.ui.showConsoleProgress", "false")
+        self._session = build.config("spark.sql.shuffle.partitions", "2").getOrCreate()
+        self._session.sparkContext.setLogLevel("OFF")
+
+    def frame(self, table: Frame) -> Any:
+        return self._session.createDataFrame(table).repartitionByRange(PARTITIONS, "a").cache()
+
+    def close(self) -> None:
+        self._session.stop()
+
+
+@pytest.fixture(scope="module", params=[Dask, Spark])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Any]:
+    cluster = request.param()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PartitionedSource, "fan", 2)  # so that three partitions are a tree
+        yield cluster
+    cluster.close()
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def frame(cluster: Any, table: Frame) -> Any:
+    return cluster.frame(table)
+
+
+def same(one: gmix.GaussianMixture, other: gmix.GaussianMixture) -> None:
+    for name in ("weights", "means", "covariances"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-10, atol=1e-10)
+
+
+def start(structure: str = "VVV") -> gmix.GaussianMixture:
+    means = np.array([[1e4, 0.0, 0.0], [1e4 + 4.0, 0.0, 2.0]])
+    return gmix.GaussianMixture([0.5, 0.5], means, np.array([np.eye(3)] * 2), structure=structure)
+
+
+def test_the_fit_is_that_in_memory(frame: Any, table: Frame) -> None:
+    settings = {"columns": NAMES, "sample_weight": "w", "start": start(), "max_iterations": 3}
+    here, there = gmix.fit(table, 2, **settings), gmix.fit(frame, 2, **settings)
+    same(here.mixture, there.mixture)
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
+    assert there.n_rows == N
+    assert there.mixture.features == tuple(NAMES)
+
+
+def test_all_structures_share_a_pass(frame: Any, table: Frame) -> None:
+    mixtures = [start(code) for code in ("VII", "VVI", "EEE", "VVV")]
+    here, there = (as_source(data, columns=NAMES).expect(mixtures) for data in (table, frame))
+    for a, b in zip(here, there, strict=True):
+        for name in ("mass", "mean", "scatter", "log_likelihood"):
+            np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-10, atol=1e-7)
+        np.testing.assert_allclose(a.variances, b.variances, rtol=1e-10)
+
+
+def test_the_sub_sample_is_bounded_and_weighs(frame: Any) -> None:
+    rows, weight = as_source(frame, columns=NAMES, sample_weight="w").rows(100, np.random.default_rng(1))
+    assert rows.shape == (100, 3)
+    assert weight is not None
+    assert (weight > 0).all()
+
+
+def test_a_worker_lost_in_mid_fit_changes_no_bit(frame: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = as_source(frame, columns=NAMES)
+    [before] = source.expect([start()])
+    ask, mark = type(source).ask, tmp_path / "died"
+
+    def dying(task: Task, number: int, blocks: Iterable[Any]) -> bytes:
+        """Take the whole worker along, once."""
+        if number == 1 and not mark.exists():
+            mark.touch()
+            os._exit(1)
+        return task(number, blocks)
+
+    def deadly(self: Any, task: Task, join: Any = None) -> list[bytes]:
+        return ask(self, partial(dying, task), join)
+
+    monkeypatch.setattr(type(source), "ask", deadly)
+    [after] = source.expect([start()])
+    assert mark.exists()
+    assert after.log_likelihood == before.log_likelihood
+    for name in ("mass", "mean", "scatter"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+
+
+def test_what_cannot_be_used_is_named(cluster: Any, frame: Any, table: Frame) -> None:
+    with pytest.raises(DataError, match=r"'text' holds"):
+        gmix.fit(frame, 2, columns=["a", "text"])
+    with pytest.raises(DataError, match=r"no column 'aa'; did you mean 'a'"):
+        gmix.fit(frame, 2, columns=["aa"])
+    with pytest.raises(ParameterError, match="name its column"):
+        gmix.fit(frame, 2, columns=NAMES, sample_weight=np.ones(N))
+    spoiled = table.assign(b=np.where(np.arange(N) == N // 2, np.nan, table["b"]))
+    with pytest.raises(DataError, match=r"partition \d: row \d+, column 'b' is NaN"):
+        gmix.fit(cluster.frame(spoiled), 2, columns=NAMES)
+
+
+def test_an_array_is_as_good_as_a_frame() -> None:
+    array = pytest.importorskip("dask.array")
+    rows = np.random.default_rng(1).normal(size=(500, 2))
+    there = as_source(array.from_array(rows, chunks=(170, 1))).expect([gmix.fit(rows, 1).mixture])[0]
+    assert there.mass == pytest.approx([500.0])
+    np.testing.assert_allclose(there.mean[0], rows.mean(0), atol=1e-12)
+
+
+def test_a_cluster_that_fails_says_so() -> None:
+    delayed, array = pytest.importorskip("dask").delayed, pytest.importorskip("dask.array")
+
+    def unreachable() -> Any:
+        raise OSError("no route to host")
+
+    with pytest.raises(ClusterError, match=r"Dask could not finish a pass .*no route to host.*reached"):
+        gmix.fit(array.from_delayed(delayed(unreachable)(), (10, 2), float), 1)
