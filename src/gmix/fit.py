@@ -233,7 +233,8 @@ def fit(
     data : array or memory map ``(N, D)`` of float32 or float64 in any memory order; a DataFrame or Arrow table; the
         path of a CSV, Parquet or Arrow file, of a folder of them, or a pattern such as ``"points-*.parquet"``; a
         ``pyarrow.dataset.Dataset``; blocks, as a list or any object that can be iterated again and again; a
-        Dask array or DataFrame, or a Spark DataFrame; or a `gmix.sources.Source`. A sequence of N numbers is one column.
+        Dask array or DataFrame, or a Spark DataFrame; or a `gmix.sources.Source`. A sequence of N numbers is one
+        column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than a
         million rows, on a sub-sample of 100,000, from which the best goes on to all rows.
     covariance : a structure's code or name, several, or ``"auto"`` for ``"spherical"``, ``"diag"``, ``"tied"`` and
