@@ -1,5 +1,6 @@
 // gmix._native: what Python sees. Arguments are checked here, threads are started here.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -231,7 +232,7 @@ Expect asking(nb::handle function) {
 // `rows` are an array, or a function that takes a mixture, and whether coarse sums will do, and returns the sums of
 // rows elsewhere. The answer is
 // (weights, means, covariances, mass, first, second, history, ended).
-nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor_object, nb::tuple rule_numbers,
+nb::tuple climb_rows(nb::handle rows_object, const std::string& code, nb::tuple mixture, nb::handle floor_object, nb::tuple rule_numbers,
                 std::vector<double> history, bool coarse, nb::handle weight_object, nb::handle threads_object) {
   const auto form = static_cast<Form>(nb::cast<int>(mixture[0]));
   const std::size_t k = nb::len(nb::object(mixture[1])), d = nb::len(floor_object);
@@ -251,7 +252,7 @@ nb::tuple climb_rows(nb::handle rows_object, nb::tuple mixture, nb::handle floor
   Ended ended;
   const auto run_climb = [&](const Expect& expect) {
     nb::gil_scoped_release released;
-    ended = climb(expect, coarse, floor.data(), rule, parameters, sums, history);
+    ended = climb(Structure(code), expect, coarse, floor.data(), rule, parameters, sums, history);
   };
   if (PyCallable_Check(rows_object.ptr())) {
     run_climb(asking(rows_object));
@@ -313,7 +314,7 @@ NB_MODULE(_native, module) {
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"),
              arg("sample_weight") = nb::none(), arg("threads") = nb::none(), arg("carry") = nb::none(),
              arg("coarse") = false);
-  module.def("climb", &gmix::climb_rows, arg("rows"), arg("mixture"), arg("floor"), arg("rule"), arg("history"),
+  module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("mixture"), arg("floor"), arg("rule"), arg("history"),
              arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());

@@ -37,8 +37,8 @@ bool converged(const std::vector<double>& history, std::size_t begin, double tol
 
 }  // namespace
 
-Ended climb(const Expect& expect, bool coarse, const double* floor, const Rule& rule,
-            Parameters& mixture, Sums& sums, std::vector<double>& history) {
+Ended climb(const Structure& structure, const Expect& expect, bool coarse, const double* floor,
+            const Rule& rule, Parameters& mixture, Sums& sums, std::vector<double>& history) {
   if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
   Parameters before = mixture;
   std::vector<double> sums_before;  // empty before the first step
@@ -87,7 +87,7 @@ Ended climb(const Expect& expect, bool coarse, const double* floor, const Rule& 
     if (at_limit) return Ended::kLimit;
     before = mixture;
     sums_before = copy_of(sums, mixture.view());
-    if (!maximize(sums, floor, mixture, moved)) {
+    if (!maximize(structure, sums, floor, mixture, moved)) {
       if (!coarse) return Ended::kNeedsCare;
       refine();
     }

@@ -137,7 +137,7 @@ bool well_above_floor(const Parameters& mixture, const double* floor) {
   return true;
 }
 
-bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double& moved) {
+bool maximize(const Structure& structure, const Sums& sums, const double* floor, Parameters& mixture, double& moved) {
   const Parameters& old = mixture;
   const std::size_t k = old.n_components, d = old.n_features;
   const bool dense = old.form == Form::kFull || old.form == Form::kTied;
@@ -151,7 +151,7 @@ bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double
   double greatest = 0.0;
   for (std::size_t c = 0; c < k; ++c) {
     const double mass = sums.mass[c];
-    next.weights[c] = mass / total;
+    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : mass / total;
     greatest = std::max(greatest, std::abs(next.weights[c] - old.weights[c]));
     for (std::size_t i = 0; i < d; ++i) {
       step[i] = sums.first[c * d + i] / mass;
@@ -183,9 +183,32 @@ bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double
   }
   if (old.form == Form::kTied)
     congruence(old.factor.data(), centred.data(), total, work.data(), next.covariances.data(), d);
+  const std::vector<double> masses(sums.mass, sums.mass + k);
+  if (!constrain(structure, k, d, masses, old.covariances, next.covariances)) return false;
   if (!well_above_floor(next, floor) || !next.prepare()) return false;
   mixture = std::move(next);
   moved = greatest;
+  return true;
+}
+
+bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
+  std::vector<double> factor(d * d), whitener(d * d), deviation(d);
+  if (!factor_covariance(matrix, factor.data(), deviation.data(), d)) return false;
+  invert_lower(factor.data(), whitener.data(), d);
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = 0.0;
+      for (std::size_t p = i; p < d; ++p) sum += whitener[p * d + i] * whitener[p * d + j];
+      inverse[i * d + j] = inverse[j * d + i] = sum;
+    }
+  return true;
+}
+
+bool log_determinant_of(const double* matrix, std::size_t d, double& log_determinant) {
+  std::vector<double> factor(d * d), deviation(d);
+  if (!factor_covariance(matrix, factor.data(), deviation.data(), d)) return false;
+  log_determinant = 0.0;
+  for (std::size_t i = 0; i < d; ++i) log_determinant += 2.0 * std::log(factor[i * d + i]);
   return true;
 }
 

@@ -1,10 +1,10 @@
-// The M-step for the structures whose covariances are read from the scatter by one division: full, tied, diagonal,
-// spherical. The plain version is GaussianMixture.from_statistics; a test holds the two together.
+// The M-step. The plain version is GaussianMixture.from_statistics; a test holds the two together.
 #pragma once
 
 #include <vector>
 
 #include "kernel.hpp"
+#include "structure.hpp"
 
 namespace gmix {
 
@@ -30,6 +30,10 @@ bool well_above_floor(const Parameters& mixture, const double* floor);
 
 // Replaces the mixture by the likeliest one, given the sums about it. Returns false, and changes nothing, where an
 // empty or collapsing component needs the care of the plain version. `moved` becomes the greatest change of a mean, in standard deviations, or weight.
-bool maximize(const Sums& sums, const double* floor, Parameters& mixture, double& moved);
+bool maximize(const Structure& structure, const Sums& sums, const double* floor, Parameters& mixture, double& moved);
+
+// Of a symmetric (D, D) matrix; false if it is not positive definite.
+bool invert_definite(const double* matrix, double* inverse, std::size_t d);
+bool log_determinant_of(const double* matrix, std::size_t d, double& log_determinant);
 
 }  // namespace gmix

@@ -19,6 +19,7 @@ def expect(
 ) -> list[_Sums]: ...
 def climb(
     rows: _Rows | Callable[[_Mixture, bool], _Sums],
+    structure: str,
     mixture: tuple[int, _Array, _Array, _Array],
     floor: _Array,
     rule: tuple[float, float, float, float, int],

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import Form
+from gmix.covariance import Form, Structure
 from gmix.errors import ParameterError
 from gmix.rows import is_count
 from gmix.statistics import SufficientStatistics
@@ -126,6 +126,7 @@ class Climbed(NamedTuple):
 
 def climb(
     rows: Rows | Callable[[Components, bool], Sums],
+    structure: Structure,
     components: Components,
     covariances: Array,
     weights: Array,
@@ -136,7 +137,7 @@ def climb(
     threads: int | None = None,
     coarse: bool = False,
 ) -> Climbed | None:
-    """E-steps and M-steps in turn, compiled, for structures whose covariances are the scatter divided by the mass.
+    """E-steps and M-steps in turn, compiled.
 
     Rows that are not one array are given as a function that returns their sums under a mixture, coarse ones where it is
     told that they will do; the bits are the same. A `coarse` climb takes its steps in float32 for as long as they gain,
@@ -152,7 +153,7 @@ def climb(
     rule = stop.rule(float(before.mass.sum()))
     asked = _asked(rows, form) if callable(rows) else rows
     *arrays, way, ended = _native.climb(
-        asked, mixture, before.floor, rule, history, coarse, sample_weight, _at_most(threads)
+        asked, structure.code, mixture, before.floor, rule, history, coarse, sample_weight, _at_most(threads)
     )
     new_weights, means, compact, mass, first, second = arrays
     if len(way) == len(history):

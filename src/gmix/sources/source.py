@@ -21,6 +21,7 @@ from gmix.stop import Reason, Stop
 
 __all__ = ["LocalSource", "Source"]
 
+_FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 10_000  # float32 rows from which on float32's rounding evens out, and its speed is worth having
 
 
@@ -129,11 +130,14 @@ class LocalSource(Source):
     def climb(
         self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
     ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
-        if mixture.structure not in DIRECT or type(stop) is not Stop:  # the compiled rule is the plain one
+        if type(stop) is not Stop:  # the compiled rule is the plain one
+            return None
+        if mixture.structure.with_free_weights not in DIRECT and self.n_features > _FEW:
             return None
         rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
         there = kernel.climb(
             rows,
+            mixture.structure,
             mixture.components,
             mixture.compact_covariances,
             mixture.weights,

@@ -1,0 +1,283 @@
+#include "structure.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "maximization.hpp"
+
+namespace gmix {
+namespace {
+
+using Numbers = std::vector<double>;
+
+constexpr double kEqual = 1e-13;  // relative; volumes that change by less have converged
+constexpr double kTurned = 1e-9;  // radians; axes that turn by less have converged
+constexpr int kSteps = 500;       // of an inner iteration: each goes down, so the last is good enough
+
+double sum_of(const Numbers& values) {
+  double sum = 0.0;
+  for (double value : values) sum += value;
+  return sum;
+}
+
+// The likeliest variances (K, D) of one volume: Celeux & Govaert (1995), EVI.
+void equal_volumes(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances) {
+  Numbers root(k);
+  double volume = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    double log_root = 0.0;
+    for (std::size_t j = 0; j < d; ++j) log_root += std::log(variances[c * d + j]);
+    root[c] = std::exp(log_root / static_cast<double>(d));
+    volume += mass[c] * root[c];
+  }
+  volume /= sum_of(mass);
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t j = 0; j < d; ++j) variances[c * d + j] *= volume / root[c];
+}
+
+// The likeliest variances (K, D) of one shape: Celeux & Govaert (1995), VEI. The shape begins from
+// any component of `before`.
+void equal_shapes(std::size_t k, std::size_t d, const Numbers& mass, const double* before,
+                  Numbers& variances) {
+  Numbers shape(before, before + d), volume(k, 0.0);
+  for (int step = 0; step < kSteps; ++step) {
+    double change = 0.0;
+    for (std::size_t c = 0; c < k; ++c) {
+      double trace = 0.0;
+      for (std::size_t j = 0; j < d; ++j) trace += variances[c * d + j] / shape[j];
+      trace /= static_cast<double>(d);
+      change = std::max(change, std::abs(trace - volume[c]) / trace);
+      volume[c] = trace;
+    }
+    if (change < kEqual) break;
+    for (std::size_t j = 0; j < d; ++j) {
+      shape[j] = 0.0;
+      for (std::size_t c = 0; c < k; ++c) shape[j] += mass[c] * variances[c * d + j] / volume[c];
+      shape[j] /= sum_of(mass);
+    }
+  }
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t j = 0; j < d; ++j) variances[c * d + j] = volume[c] * shape[j];
+}
+
+// What all components share: variances (K, D), each row the mean.
+void equal(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances) {
+  for (std::size_t j = 0; j < d; ++j) {
+    double mean = 0.0;
+    for (std::size_t c = 0; c < k; ++c) mean += mass[c] * variances[c * d + j];
+    mean /= sum_of(mass);
+    for (std::size_t c = 0; c < k; ++c) variances[c * d + j] = mean;
+  }
+}
+
+void along_axes(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
+                const double* before, Numbers& variances) {
+  if (structure.volume == 'E' && structure.shape == 'E') return equal(k, d, mass, variances);
+  if (structure.volume == 'E') return equal_volumes(k, d, mass, variances);
+  if (structure.shape == 'E') return equal_shapes(k, d, mass, before, variances);
+}
+
+// Turns columns p and q of a (D, D) matrix.
+void turn_columns(double* m, std::size_t d, std::size_t p, std::size_t q, double cosine,
+                  double sine) {
+  for (std::size_t i = 0; i < d; ++i) {
+    const double a = m[i * d + p], b = m[i * d + q];
+    m[i * d + p] = cosine * a + sine * b;
+    m[i * d + q] = cosine * b - sine * a;
+  }
+}
+
+void turn_rows(double* m, std::size_t d, std::size_t p, std::size_t q, double cosine, double sine) {
+  for (std::size_t j = 0; j < d; ++j) {
+    const double a = m[p * d + j], b = m[q * d + j];
+    m[p * d + j] = cosine * a + sine * b;
+    m[q * d + j] = cosine * b - sine * a;
+  }
+}
+
+// Eigenvalues of a symmetric matrix, rising, and the axes in its columns: Jacobi's rotations.
+void eigen(double* m, std::size_t d, double* values, double* axes) {
+  std::fill_n(axes, d * d, 0.0);
+  for (std::size_t i = 0; i < d; ++i) axes[i * d + i] = 1.0;
+  for (int sweep = 0; sweep < 60; ++sweep) {
+    bool turned = false;
+    for (std::size_t p = 0; p < d; ++p)
+      for (std::size_t q = p + 1; q < d; ++q) {
+        const double across = m[p * d + q];
+        if (!(std::abs(across) >
+              1e-17 * std::sqrt(std::abs(m[p * d + p])) * std::sqrt(std::abs(m[q * d + q]))))
+          continue;
+        turned = true;
+        const double half = (m[p * d + p] - m[q * d + q]) / (2.0 * across);
+        const double tangent = std::copysign(1.0, half) / (std::abs(half) + std::hypot(1.0, half));
+        const double cosine = 1.0 / std::hypot(1.0, tangent), sine = tangent * cosine;
+        turn_columns(m, d, p, q, cosine, sine);
+        turn_rows(m, d, p, q, cosine, sine);
+        turn_columns(axes, d, p, q, cosine, sine);
+      }
+    if (!turned) break;
+  }
+  std::vector<std::size_t> order(d);
+  for (std::size_t i = 0; i < d; ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return m[a * d + a] < m[b * d + b]; });
+  const Numbers unordered(axes, axes + d * d);
+  for (std::size_t j = 0; j < d; ++j) {
+    values[j] = m[order[j] * d + order[j]];
+    for (std::size_t i = 0; i < d; ++i) axes[i * d + j] = unordered[i * d + order[j]];
+  }
+}
+
+// The matrix that has these values along these axes.
+void compose(const double* values, const double* axes, std::size_t d, double* matrix) {
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = 0.0;
+      for (std::size_t p = 0; p < d; ++p) sum += axes[i * d + p] * values[p] * axes[j * d + p];
+      matrix[i * d + j] = matrix[j * d + i] = sum;
+    }
+}
+
+// Axes of each component's own: EEV and VEV.
+void turned(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
+            const Numbers& before, Numbers& own) {
+  Numbers values(k * d), axes(k * d * d), scratch(before.begin(), before.begin() + d * d);
+  Numbers first(d), first_axes(d * d);
+  eigen(scratch.data(), d, first.data(), first_axes.data());
+  for (std::size_t c = 0; c < k; ++c)
+    eigen(&own[c * d * d], d, &values[c * d], &axes[c * d * d]);
+  along_axes(structure, k, d, mass, first.data(), values);
+  for (std::size_t c = 0; c < k; ++c)
+    compose(&values[c * d], &axes[c * d * d], d, &own[c * d * d]);
+}
+
+// Axes that all components share: EVE and VVE. Pairs of axes turn to where, with the variances of
+// the step before, the scatter along them is cheapest: Flury & Gautschi (1986), on the majorizing
+// function of Browne & McNicholas (2014).
+void parallel(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
+              const Numbers& before, Numbers& own) {
+  Numbers axes(d * d), scratch(d * d, 0.0), ignored(d), variances(k * d);
+  for (std::size_t c = 0; c < k; ++c)  // a sum of all has the axes, and hardly two values alike
+    for (std::size_t i = 0; i < d * d; ++i)
+      scratch[i] += before[c * d * d + i] * (1.0 + 0.1 * static_cast<double>(c));
+  eigen(scratch.data(), d, ignored.data(), axes.data());
+  Numbers turned = own;
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t i = 0; i < d; ++i)
+      for (std::size_t j = 0; j < d; ++j) {
+        double sum = 0.0;
+        for (std::size_t p = 0; p < d; ++p)
+          for (std::size_t q = 0; q < d; ++q)
+            sum += axes[p * d + i] * own[(c * d + p) * d + q] * axes[q * d + j];
+        turned[(c * d + i) * d + j] = sum;
+      }
+  const auto look = [&] {
+    for (std::size_t c = 0; c < k; ++c)
+      for (std::size_t j = 0; j < d; ++j) variances[c * d + j] = turned[(c * d + j) * d + j];
+    along_axes(structure, k, d, mass, variances.data(), variances);
+  };
+  for (int sweep = 0; sweep < kSteps; ++sweep) {
+    look();
+    double greatest = 0.0;
+    for (std::size_t p = 0; p < d; ++p)
+      for (std::size_t q = p + 1; q < d; ++q) {
+        double pp = 0.0, qq = 0.0, pq = 0.0;
+        for (std::size_t c = 0; c < k; ++c) {
+          const double* v = &variances[c * d];
+          const double* m = &turned[c * d * d];
+          const double weight = mass[c] * (1.0 / v[p] - 1.0 / v[q]);
+          pp += weight * m[p * d + p];
+          qq += weight * m[q * d + q];
+          pq += weight * m[p * d + q];
+        }
+        // The angle that makes the cost along p, less that along q, least.
+        const double angle = std::atan2(-2.0 * pq, qq - pp) / 2.0;
+        if (!(std::abs(angle) > 0.0)) continue;
+        greatest = std::max(greatest, std::abs(angle));
+        const double cosine = std::cos(angle), sine = std::sin(angle);
+        for (std::size_t c = 0; c < k; ++c) {
+          turn_columns(&turned[c * d * d], d, p, q, cosine, sine);
+          turn_rows(&turned[c * d * d], d, p, q, cosine, sine);
+        }
+        turn_columns(axes.data(), d, p, q, cosine, sine);
+      }
+    if (greatest < kTurned) break;
+  }
+  look();
+  for (std::size_t c = 0; c < k; ++c) compose(&variances[c * d], axes.data(), d, &own[c * d * d]);
+}
+
+// One ellipsoid in several sizes: Celeux & Govaert (1995), VEE.
+bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
+                  Numbers& own) {
+  Numbers shape(before.begin(), before.begin() + d * d), volume(k, 0.0), inverse(d * d);
+  for (int step = 0; step < kSteps; ++step) {
+    if (!invert_definite(shape.data(), inverse.data(), d)) return false;
+    double change = 0.0;
+    for (std::size_t c = 0; c < k; ++c) {
+      double trace = 0.0;
+      for (std::size_t i = 0; i < d * d; ++i) trace += own[c * d * d + i] * inverse[i];
+      trace /= static_cast<double>(d);
+      change = std::max(change, std::abs(trace - volume[c]) / trace);
+      volume[c] = trace;
+    }
+    if (change < kEqual) break;
+    for (std::size_t i = 0; i < d * d; ++i) {
+      shape[i] = 0.0;
+      for (std::size_t c = 0; c < k; ++c) shape[i] += mass[c] * own[c * d * d + i] / volume[c];
+      shape[i] /= sum_of(mass);
+    }
+  }
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t i = 0; i < d * d; ++i) own[c * d * d + i] = volume[c] * shape[i];
+  return true;
+}
+
+// Ellipsoids of one volume: EVV.
+bool sized(std::size_t k, std::size_t d, const Numbers& mass, Numbers& own) {
+  Numbers root(k);
+  double volume = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    double log_determinant;
+    if (!log_determinant_of(&own[c * d * d], d, log_determinant)) return false;
+    root[c] = std::exp(log_determinant / static_cast<double>(d));
+    volume += mass[c] * root[c];
+  }
+  volume /= sum_of(mass);
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t i = 0; i < d * d; ++i) own[c * d * d + i] *= volume / root[c];
+  return true;
+}
+
+}  // namespace
+
+Structure::Structure(const std::string& code) : equal_weights(code.size() == 4) {
+  const std::size_t at = equal_weights ? 1 : 0;
+  volume = code[at];
+  shape = code[at + 1];
+  orientation = code[at + 2];
+}
+
+bool constrain(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
+               const Numbers& before, Numbers& own) {
+  const bool free = structure.volume == 'V' && structure.shape != 'E' && structure.orientation != 'E';
+  const bool tied = structure.volume == 'E' && structure.shape == 'E' && structure.orientation == 'E';
+  if (free || tied) return true;  // the covariances are their own already, or written once
+  if (structure.shape == 'I') {
+    equal(k, 1, mass, own);
+  } else if (structure.orientation == 'I') {
+    along_axes(structure, k, d, mass, before.data(), own);
+  } else if (structure.orientation == 'E') {
+    if (structure.shape == 'V')
+      parallel(structure, k, d, mass, before, own);
+    else if (!proportional(k, d, mass, before, own))
+      return false;
+  } else if (structure.shape == 'E') {
+    turned(structure, k, d, mass, before, own);
+  } else if (!sized(k, d, mass, own)) {
+    return false;
+  }
+  return std::all_of(own.begin(), own.end(), [](double value) { return std::isfinite(value); });
+}
+
+}  // namespace gmix
