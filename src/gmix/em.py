@@ -69,7 +69,7 @@ class _Climb:
         self.history.append(objective)
         self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: _still(before, mixture))
 
-    def stride(self, climb: Climb, stop: Stop) -> None:
+    def stride(self, climb: Climb, stop: Stop, patient: bool) -> None:
         """Take as many steps as one call can."""
         assert self.statistics is not None
         mixture = GaussianMixture.from_statistics(self.statistics, self.mixture.structure, None, self.mixture.features)
@@ -81,7 +81,7 @@ class _Climb:
             self.mixture, self.statistics, self.history = mixture, statistics, history
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        self.reason = reason
+        self.reason = reason if reason is not None or patient else Reason.COLLAPSING
 
     def finish(self) -> Run:
         assert self.statistics is not None
@@ -102,12 +102,14 @@ def expectation_maximization(
     prior: Prior | None = None,
     watch: Callable[[Sequence[Any]], None] | None = None,
     climb: Climb | None = None,
+    patient: bool = True,
 ) -> list[Run]:
     """Climb from several mixtures at once, every pass over the rows shared by all that still climb.
 
     Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
     the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass. `climb`
-    takes many steps of a maximum-likelihood run at once; where it stops for want of care, this loop takes the next.
+    takes many steps of a maximum-likelihood run at once; where it stops for want of care, because a component is empty
+    or about to collapse, this loop takes the next, or gives the run up if it is not `patient`.
     """
     underway = [_Climb(mixture) for mixture in mixtures]
     try:
@@ -123,7 +125,7 @@ def expectation_maximization(
             if climb is not None and prior is None:
                 for run in underway:
                     if run.reason is None:
-                        run.stride(climb, stop)
+                        run.stride(climb, stop, patient)
             if watch is not None:
                 watch(underway)
     except KeyboardInterrupt:

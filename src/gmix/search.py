@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from gmix.covariance import Structure
+from gmix.covariance import DIRECT, FULL, Structure
 from gmix.criteria import aic, bic
 from gmix.em import Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
 from gmix.start import KMeansPlusPlus, Start
+from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
 
 __all__ = ["Candidate", "Search", "search"]
@@ -23,6 +24,7 @@ __all__ = ["Candidate", "Search", "search"]
 _ROWS = 10_000  # a short climb sees at most this many rows
 _SHORT = Stop(tolerance=1e-3, max_iterations=30)
 _LONG = Stop(tolerance=1e-5, max_iterations=300)
+_WELL_ABOVE = 1e6  # times the floor: what the compiled climb takes care of
 _FINALISTS = 2  # short climbs that are carried on to the end
 
 
@@ -105,28 +107,40 @@ def search(
     candidate never ends below a poorer one.
     """
     best: dict[tuple[Structure, int], Candidate] = {}
-    sample = _sample(source, rng) if isinstance(start, KMeansPlusPlus) else source
+    made = isinstance(start, KMeansPlusPlus)
+    sample = _sample(source, rng) if made else source
+    # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
+    alone = not made or _is_flat(sample, rng)
+    patient = alone or len(components) * len(structures) == 1
     interrupted = False
     try:
         for n_components in sorted(components):
             begin = start.mixtures(sample, n_components, prior, rng)
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
-                first = begin(structure)
+                first: list[GaussianMixture] = []
                 poorer: list[GaussianMixture] = []
                 if isinstance(start, KMeansPlusPlus):
                     poorer, split = _neighbours(best, structure, n_components)
-                    first = _finalists(sample, first + split + poorer, prior)
+                    if len(poorer) > 1 and structure not in DIRECT:
+                        split = []  # an M-step is dear, and neighbours have been where the seeds lead
+                    else:
+                        first = begin(structure)
+                    first = _finalists(sample, first + split + poorer, prior, alone)
                     if sample is not source:  # all rows are for the best alone
-                        first = [
-                            _best(expectation_maximization(first, sample.expect, _LONG, prior, climb=sample.climb))
-                        ]
-                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb)
+                        runs = expectation_maximization(
+                            first, sample.expect, _LONG, prior, climb=sample.climb, patient=alone
+                        )
+                        _heed(runs)
+                        first = [_candidate(runs, 0.0).run.mixture]
+                else:
+                    first = begin(structure)
+                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient)
                 if poorer and prior is None:
                     # The short climbs may have passed over a neighbour that is still ahead of what they found.
                     reached = max(run.objective for run in runs)
                     ahead = [m for m in poorer if source.expect([m])[0].log_likelihood > reached]
-                    runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb)
+                    runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt:
@@ -134,7 +148,21 @@ def search(
             raise
         interrupted = True
     order = [(s, k) for s in structures for k in sorted(components)]
+    found = Search(tuple(best[key] for key in order if key in best), interrupted)
+    if found.best.run.reason is not Reason.COLLAPSING:
+        return found
+    chosen = found.best  # nothing better: so it is followed to its end
+    began = time.perf_counter()
+    runs = expectation_maximization([chosen.run.mixture], source.expect, stop, prior, watch, source.climb)
+    best[chosen.structure, chosen.n_components] = _candidate(runs, chosen.seconds + time.perf_counter() - began)
     return Search(tuple(best[key] for key in order if key in best), interrupted)
+
+
+def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
+    """Is the covariance of all rows itself so near to a collapse that the compiled climb leaves it alone?"""
+    rows, weight = sample.rows(_ROWS, rng)
+    total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
+    return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < _WELL_ABOVE)
 
 
 def _heed(runs: Sequence[Run]) -> None:
@@ -168,16 +196,18 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
 
 def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
     """The best of several runs; one that did not collapse is better than one that did."""
-    collapsed = [run.mixture.collapsed(run.statistics) for run in runs]
+    collapsed = [_collapsed(run) for run in runs]
     best = min(range(len(runs)), key=lambda i: (bool(collapsed[i]), -runs[i].objective))
     optima = tuple(sorted((run.objective for run in runs), reverse=True))
     return Candidate(runs[best], optima, tuple(collapsed[best]), seconds)
 
 
-def _best(runs: Sequence[Run]) -> GaussianMixture:
-    """Where the best of several runs ended; one that did not collapse is better than one that did."""
-    _heed(runs)
-    return _candidate(runs, 0.0).run.mixture
+def _collapsed(run: Run) -> list[int]:
+    """The components that have collapsed; of a run that was given up on the way there, the narrowest."""
+    if run.reason is not Reason.COLLAPSING:
+        return run.mixture.collapsed(run.statistics)
+    form = run.mixture.structure.form
+    return [int(np.argmin(form.smallest(run.mixture.compact_covariances, run.statistics.floor)))]
 
 
 def _sample(source: Source, rng: np.random.Generator) -> Source:
@@ -188,13 +218,15 @@ def _sample(source: Source, rng: np.random.Generator) -> Source:
     return MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
 
 
-def _finalists(sample: Source, mixtures: list[GaussianMixture], prior: Prior | None) -> list[GaussianMixture]:
+def _finalists(
+    sample: Source, mixtures: list[GaussianMixture], prior: Prior | None, patient: bool
+) -> list[GaussianMixture]:
     """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
     if len(mixtures) == 1:
         return mixtures
-    runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior, climb=sample.climb)
+    runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior, climb=sample.climb, patient=patient)
     _heed(runs)
-    ranked = sorted(runs, key=lambda run: (bool(run.mixture.collapsed(run.statistics)), -run.objective))
+    ranked = sorted(runs, key=lambda run: (bool(_collapsed(run)), -run.objective))
     finalists: list[Run] = []
     for run in ranked:
         # Two climbs within a thousandth of a nat a row are on their way to one top.
