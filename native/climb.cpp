@@ -53,7 +53,9 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
   };
   for (;;) {
     const bool finished = expect(mixture.view(), coarse, sums);
-    const double last = history.back(), reached = sums.log_likelihood;
+    const double last =
+        history.empty() ? -std::numeric_limits<double>::infinity() : history.back();
+    const double reached = sums.log_likelihood;
     const double slack = (coarse ? kCoarse : rule.fall) * std::abs(reached);
     const bool fell = !again && !(reached >= last - slack);
     if (finished && fell && coarse) {

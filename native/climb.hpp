@@ -23,8 +23,8 @@ struct Rule {
 // interrupted.
 using Expect = std::function<bool(const Mixture&, bool coarse, Sums&)>;
 
-// E-steps and M-steps in turn, beginning and ending with an E-step. `history` holds what was reached before, at least
-// one log-likelihood, and grows. On return mixture and sums belong together, unless no E-step was finished: then
+// E-steps and M-steps in turn, beginning and ending with an E-step. `history` holds what was reached before, and
+// grows. On return mixture and sums belong together, unless no E-step was finished: then
 // the history has not grown. Where a component needs care, the sums are those that the plain M-step should read.
 // A coarse climb takes coarse steps for as long as they gain, and then goes on in float64, which has the last word.
 Ended climb(const Structure& structure, const Expect& expect, bool coarse, const double* floor,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gmix.covariance import DIRECT
 from gmix.errors import ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
@@ -72,8 +73,12 @@ class _Climb:
     def stride(self, climb: Climb, stop: Stop, patient: bool) -> None:
         """Take as many steps as one call can."""
         assert self.statistics is not None
-        mixture = GaussianMixture.from_statistics(self.statistics, self.mixture.structure, None, self.mixture.features)
-        reached = climb(mixture, self.statistics, stop, self.history)
+        mixture, history, structure = self.mixture, self.history[:-1], self.mixture.structure
+        if structure.with_free_weights in DIRECT:
+            # A plain M-step costs less than the E-step that would have to be taken again before a compiled one.
+            mixture = GaussianMixture.from_statistics(self.statistics, structure, None, mixture.features)
+            history = self.history
+        reached = climb(mixture, self.statistics, stop, history)
         if reached is None:
             return
         mixture, statistics, history, reason = reached

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.covariance import EEE, SWEEP, VVV, Structure, structure as as_structure
+from gmix.covariance import DIRECT, EEE, STRUCTURES, VVV, Structure, structure as as_structure
 from gmix.criteria import aic, bic, entropy
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
@@ -27,6 +27,7 @@ from gmix.stop import Reason, Stop
 __all__ = ["Finding", "Fit", "StandardErrors", "fit"]
 
 _AUTO = range(1, 10)
+_FEW = 24  # columns up to which "auto" tries the structures that turn axes
 _LARGE = 1_000_000  # rows; with more, candidates are compared on a sub-sample
 _SAMPLE = 100_000  # rows of that
 _LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
@@ -237,8 +238,9 @@ def fit(
         column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than a
         million rows, on a sub-sample of 100,000, from which the best goes on to all rows.
-    covariance : a structure's code or name, several, or ``"auto"`` for ``"spherical"``, ``"diag"``, ``"tied"`` and
-        ``"full"``, which are quick on any table. All fourteen are `gmix.covariance.STRUCTURES`. BIC chooses.
+    covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`:
+        without the four that turn axes beyond 24 columns, and with a prior only ``"spherical"``, ``"diag"``,
+        ``"tied"`` and ``"full"``. BIC chooses.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
@@ -275,7 +277,7 @@ def fit(
     way = as_start(start)
     prior = as_prior(prior)
     counts = _counts(components, way)
-    structures = _structures(covariance, way, source.n_features)
+    structures = _structures(covariance, way, source.n_features, prior)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings = []
@@ -352,12 +354,16 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
 
 
 def _structures(
-    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int
+    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, prior: Prior | None
 ) -> list[Structure]:
     if isinstance(covariance, str) and covariance == "auto":
         if isinstance(start, GivenMixture):
             return [start.mixture.structure]
-        return [EEE, VVV] if n_features == 1 else list(SWEEP)  # one variance is all that one column can have
+        if n_features == 1:
+            return [EEE, VVV]  # one variance is all that one column can have
+        if prior is not None:
+            return list(DIRECT)
+        return [s for s in STRUCTURES if n_features <= _FEW or not s.turns]
     if isinstance(covariance, str) or not isinstance(covariance, Iterable):
         return [as_structure(covariance)]
     chosen = list(dict.fromkeys(as_structure(c) for c in covariance))

@@ -25,6 +25,7 @@ _ROWS = 10_000  # a short climb sees at most this many rows
 _SHORT = Stop(tolerance=1e-3, max_iterations=30)
 _LONG = Stop(tolerance=1e-5, max_iterations=300)
 _WELL_ABOVE = 1e6  # times the floor: what the compiled climb takes care of
+_PROMISING = 4  # starts of one kind that climb at all
 _FINALISTS = 2  # short climbs that are carried on to the end
 
 
@@ -122,11 +123,10 @@ def search(
                 poorer: list[GaussianMixture] = []
                 if isinstance(start, KMeansPlusPlus):
                     poorer, split = _neighbours(best, structure, n_components)
-                    if len(poorer) > 1 and structure not in DIRECT:
-                        split = []  # an M-step is dear, and neighbours have been where the seeds lead
-                    else:
-                        first = begin(structure)
-                    first = _finalists(sample, first + split + poorer, prior, alone)
+                    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
+                        first = [*_promising(sample, begin(structure)), *_promising(sample, split())]
+                    # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
+                    first = _finalists(sample, [*first, *_promising(sample, poorer)], prior, alone)
                     if sample is not source:  # all rows are for the best alone
                         runs = expectation_maximization(
                             first, sample.expect, _LONG, prior, climb=sample.climb, patient=alone
@@ -173,16 +173,24 @@ def _heed(runs: Sequence[Run]) -> None:
 
 def _neighbours(
     best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
-) -> tuple[list[GaussianMixture], list[GaussianMixture]]:
-    """Starts from poorer candidates: those of exactly their likelihood, and splits of the next smaller one."""
+) -> tuple[list[GaussianMixture], Callable[[], list[GaussianMixture]]]:
+    """Starts from poorer candidates: those of exactly their likelihood, and what splits the next smaller one."""
     simpler = [s for s, k in best if k == n_components and s is not structure and s.within(structure)]
     poorer = [_free(best[s, n_components].run.mixture, structure) for s in simpler]
     fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
     if fewer is None:
-        return poorer, []
+        return poorer, list
     smaller = best[structure, fewer].run.mixture
-    split = [_split(smaller, int(k)) for k in np.flatnonzero(smaller.weights)] if fewer == n_components - 1 else []
-    return [*poorer, _grow(smaller, n_components)], split
+    pieces = np.flatnonzero(smaller.weights) if fewer == n_components - 1 else []
+    return [*poorer, _grow(smaller, n_components)], lambda: [_split(smaller, int(k)) for k in pieces]
+
+
+def _promising(sample: Source, mixtures: list[GaussianMixture]) -> list[GaussianMixture]:
+    """Of starts made alike, the likeliest few."""
+    if len(mixtures) <= _PROMISING:
+        return mixtures
+    reached = [statistics.log_likelihood for statistics in sample.expect(mixtures)]
+    return [mixtures[i] for i in np.argsort(reached)[::-1][:_PROMISING]]
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:

@@ -11,11 +11,10 @@ from gmix.errors import ParameterError, nearest
 
 __all__ = [
     "DIAGONAL", "DIRECT", "EEE", "EEI", "EEV", "EII", "EVE", "EVI", "EVV", "FORMS", "FULL", "SPHERICAL", "STRUCTURES",
-    "SWEEP", "TIED", "VEE", "VEI", "VEV", "VII", "VVE", "VVI", "VVV", "Form", "Structure", "of_parts", "structure",
+    "TIED", "VEE", "VEI", "VEV", "VII", "VVE", "VVI", "VVV", "Form", "Structure", "of_parts", "structure",
 ]  # fmt: skip
 
 DIRECT: tuple[Structure, ...] = (VII, VVI, EEE, VVV)  # those read from the scatter by one division
-SWEEP: tuple[Structure, ...] = DIRECT  # what "auto" chooses from: few enough to try them all on every table
 # From the poorest to the richest: each comes after those within it.
 STRUCTURES: tuple[Structure, ...] = (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV)
 _UNIVARIATE = {"E": EEE, "V": VVV}

@@ -45,6 +45,11 @@ class Structure(ABC):
         return (getattr, (self.with_free_weights, "with_equal_weights")) if self.equal_weights else self.code
 
     @property
+    def turns(self) -> bool:
+        """Does its M-step have to find axes? That grows with the cube of the features, component by component."""
+        return self.shape + self.orientation in ("EV", "VE")
+
+    @property
     def equal_weights(self) -> bool:
         return self.with_free_weights is not self
 

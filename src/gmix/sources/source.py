@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix import kernel
-from gmix.covariance import DIRECT, Form
+from gmix.covariance import Form
 from gmix.mixture import GaussianMixture
 from gmix.progress import Meter
 from gmix.sources.journal import Journal
@@ -132,7 +132,7 @@ class LocalSource(Source):
     ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
         if type(stop) is not Stop:  # the compiled rule is the plain one
             return None
-        if mixture.structure.with_free_weights not in DIRECT and self.n_features > _FEW:
+        if mixture.structure.turns and self.n_features > _FEW:
             return None
         rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
         there = kernel.climb(
