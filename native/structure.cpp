@@ -11,7 +11,8 @@ namespace {
 using Numbers = std::vector<double>;
 
 constexpr double kEqual = 1e-13;  // relative; volumes that change by less have converged
-constexpr double kTurned = 1e-9;  // radians; axes that turn by less have converged
+constexpr double kTurned = 1e-13;  // radians; axes that turn by less have converged
+constexpr double kNoise = 1e-9;    // radians; below it, turns that no longer shrink are rounding
 constexpr int kSteps = 500;       // of an inner iteration: each goes down, so the last is good enough
 
 double sum_of(const Numbers& values) {
@@ -176,6 +177,7 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
       for (std::size_t j = 0; j < d; ++j) variances[c * d + j] = turned[(c * d + j) * d + j];
     along_axes(structure, k, d, mass, variances.data(), variances);
   };
+  double before_last = 1.0;
   for (int sweep = 0; sweep < kSteps; ++sweep) {
     look();
     double greatest = 0.0;
@@ -201,7 +203,8 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
         }
         turn_columns(axes.data(), d, p, q, cosine, sine);
       }
-    if (greatest < kTurned) break;
+    if (greatest < kTurned || (greatest < kNoise && greatest > 0.9 * before_last)) break;
+    before_last = greatest;
   }
   look();
   for (std::size_t c = 0; c < k; ++c) compose(&variances[c * d], axes.data(), d, &own[c * d * d]);

@@ -38,7 +38,14 @@ FLOORS = {
     for room in rooms
 } | {"metropolis": 2}  # it stands beside, and needs only errors and rows
 # Methods that open a door upwards, inside the function, where the other room is used.
-DOORS = {("mixture", "plot"), ("fit", "plot"), ("fit", "files"), ("fit", "report"), ("merging", "plot")}
+DOORS = {
+    ("mixture", "plot"),
+    ("search", "plot"),
+    ("fit", "plot"),
+    ("fit", "files"),
+    ("fit", "report"),
+    ("merging", "plot"),
+}
 # Within the top floor, what is shown may use what draws and what stores.
 TOP = {"files": set(), "plot": set(), "report": {"plot"}, "sklearn": {"files", "plot"},
        "demo": {"files", "plot", "report", "metropolis"},

@@ -1,4 +1,4 @@
-"""The command line: fit, predict, score, sample, plot, report, convert and demo."""
+"""The command line: fit, select, predict, score, sample, plot, report, convert and demo."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 import numpy as np
 
 import gmix
+from gmix.criteria import CRITERIA
 from gmix.errors import DataError, GmixError, ParameterError, nearest
 from gmix.options import as_bytes, as_counts, as_names, as_structures, check_picture, check_writable
 from gmix.predict import predictions
@@ -28,7 +29,7 @@ try:
     import typer
     from typer.core import TyperGroup
 
-    from gmix.console import document, features, print_fit
+    from gmix.console import document, features, print_candidates, print_fit
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
@@ -154,6 +155,7 @@ Covariance = Annotated[
         "--covariance", "-c", help="Structures: full, tied, diag, spherical, codes such as VEV, several, or auto."
     ),
 ]
+Criterion = Annotated[str, typer.Option(help=f"What chooses: {', '.join(CRITERIA)}; smaller is better.")]
 ColumnNames = Annotated[
     str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
 ]
@@ -190,6 +192,7 @@ def fit(
     points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
     components: Components = "auto",
     covariance: Covariance = "auto",
+    criterion: Criterion = "bic",
     equal_weights: Annotated[
         bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")
     ] = False,
@@ -233,6 +236,7 @@ def fit(
         source,
         counts,
         covariance=structures,
+        criterion=criterion,
         equal_weights=equal_weights,
         prior=conjugate,
         rng=seed,
@@ -251,6 +255,38 @@ def fit(
         typer.echo(json.dumps(document(found, known), indent=1))
     elif not (quiet or printed):
         print_fit(found, {"model": out, "labels": labels, "picture": plot}, known)
+
+
+@app.command(
+    epilog="Examples:\n\n  gmix select points.csv\n\n"
+    "  gmix select points.csv --components 1-6 --covariance VVV,VEV --criterion icl --plot criteria.png"
+)
+def select(
+    points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
+    components: Components = "auto",
+    covariance: Covariance = "auto",
+    criterion: Criterion = "bic",
+    columns: ColumnNames = None,
+    weights: Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the candidates here: PNG, SVG or PDF.")] = None,
+    memory: Memory = "512M",
+    as_json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Compare component counts and structures: every candidate with its criteria, the best first."""
+    counts, structures = as_counts(components), as_structures(covariance)
+    check_writable(plot)
+    check_picture(plot)
+    source = _source(points, as_names(columns), weights, memory, quiet=as_json)
+    found = gmix.fit(source, counts, covariance=structures, criterion=criterion, rng=seed)
+    if found.search is None:
+        raise ParameterError("there is one candidate only; give several --components or --covariance to compare")
+    if plot is not None:
+        found.search.plot().figure.savefig(plot, dpi=200, bbox_inches="tight")
+    if as_json:
+        typer.echo(json.dumps(found.search.table(), indent=1))
+    else:
+        print_candidates(found, {"picture": plot})
 
 
 @app.command(

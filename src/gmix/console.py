@@ -10,11 +10,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gmix.criteria import CRITERIA
 from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
+from gmix.search import Search
 
-__all__ = ["document", "features", "print_fit"]
+__all__ = ["document", "features", "print_candidates", "print_fit"]
 
+_SPELLED = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}
 _SHOWN = 5  # candidates of a search that are printed
 
 
@@ -33,9 +36,7 @@ def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]
         "rows": found.n_rows,
         "log_likelihood": found.log_likelihood,
         "parameters": found.n_parameters,
-        "bic": found.bic,
-        "aic": found.aic,
-        "icl": found.icl,
+        **found.criteria,
         "converged": found.converged,
         "reason": found.reason.name.lower(),
         "steps": len(found.history) - 1,
@@ -57,9 +58,7 @@ def _nulled(errors: StandardErrors) -> dict[str, Any]:
 
 def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors | None = None) -> None:
     """Print what was found and which files were written."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=400)
+    console = _console()
     mixture = found.mixture
     names = features(mixture)
     count = f"{mixture.n_components} component{'s' * (mixture.n_components != 1)}"
@@ -89,7 +88,7 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
     console.print()
     console.print(grid)
     if found.search is not None:
-        console.print(_ranking(found.search.table()))
+        console.print(_ranking(found.search, _SHOWN))
     for finding in found.findings:
         console.print(f"note: {finding}")
     for what, path in files.items():
@@ -97,13 +96,32 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
             console.print(f"{what} written to {path}")
 
 
-def _ranking(candidates: list[dict[str, Any]]) -> Grid:
-    title = f"best of {len(candidates)} candidates by BIC (smaller is better)"
+def print_candidates(found: Fit, files: dict[str, Path | None]) -> None:
+    """Print every candidate of a search, the best first."""
+    assert found.search is not None
+    console = _console()
+    console.print(_ranking(found.search, len(found.search.candidates)))
+    for finding in found.findings:
+        console.print(f"note: {finding}")
+    for what, path in files.items():
+        if path is not None:
+            console.print(f"{what} written to {path}")
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=400)
+
+
+def _ranking(search: Search, shown: int) -> Grid:
+    chosen = _SPELLED[search.criterion]
+    title = f"best of {len(search.candidates)} candidates by {chosen} (smaller is better)"
     grid = Grid(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="")
-    for name in ("structure", "components", "log-likelihood", "parameters", "BIC", "AIC"):
+    for name in ("structure", "components", "log-likelihood", "parameters", *_SPELLED.values(), "weight"):
         grid.add_column(name, justify="left" if name == "structure" else "right")
-    for c in sorted(candidates, key=lambda c: (c["collapsed"], c["bic"]))[:_SHOWN]:
-        likelihood, bic, aic = f"{c['log_likelihood']:.2f}", f"{c['bic']:.2f}", f"{c['aic']:.2f}"
+    for c in sorted(search.table(), key=lambda c: (c["collapsed"], c[search.criterion]))[:shown]:
+        values = [f"{c[name]:.2f}" for name in ("log_likelihood", *CRITERIA)]
+        values.insert(1, str(c["parameters"]))
         note = " (a component collapsed)" if c["collapsed"] else ""
-        grid.add_row(c["structure"], str(c["components"]), likelihood, str(c["parameters"]), bic + note, aic)
+        grid.add_row(c["structure"], str(c["components"]), *values, f"{c['weight']:.3f}{note}")
     return grid

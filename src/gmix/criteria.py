@@ -9,7 +9,9 @@ import numpy as np
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["aic", "bic", "entropy"]
+__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "entropy"]
+
+CRITERIA = ("bic", "aic", "aicc", "icl")  # in all of them smaller is better
 
 
 def aic(log_likelihood: float, n_parameters: int) -> float:
@@ -19,6 +21,18 @@ def aic(log_likelihood: float, n_parameters: int) -> float:
     206.0
     """
     return -2.0 * log_likelihood + 2.0 * n_parameters
+
+
+def aicc(log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """``AIC + 2 p (p + 1) / (n - p - 1)``: Hurvich & Tsai (1989), *Biometrika* 76:297; infinite without rows to spare.
+
+    >>> aicc(-100.0, 3, 10.0)
+    210.0
+    """
+    spare = mass - n_parameters - 1.0
+    if spare <= 0:
+        return math.inf
+    return aic(log_likelihood, n_parameters) + 2.0 * n_parameters * (n_parameters + 1.0) / spare
 
 
 def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
@@ -41,3 +55,15 @@ def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float
     complete = float(statistics.mass[alive] @ components.log_constants[alive])
     complete -= form.trace(form.congruence(components.whitener, about)) / 2.0
     return float(np.maximum(statistics.log_likelihood - complete, 0.0))
+
+
+def criteria(mixture: GaussianMixture, statistics: SufficientStatistics) -> dict[str, float]:
+    """Every criterion of `CRITERIA`, for a mixture and the statistics of the rows under it.
+
+    ICL is BIC plus twice the `entropy`: McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10. mclust adds the
+    entropy of the hard classification instead, ``-sum_i log max_k r_ik``, which is no greater.
+    """
+    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, float(statistics.mass.sum())
+    by_bic = bic(reached, p, mass)
+    values = (by_bic, aic(reached, p), aicc(reached, p, mass), by_bic + 2.0 * entropy(mixture, statistics))
+    return dict(zip(CRITERIA, values, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import DIRECT, EEE, STRUCTURES, VVV, Structure, structure as as_structure
-from gmix.criteria import aic, bic, entropy
-from gmix.errors import DataError, ParameterError
+from gmix.criteria import CRITERIA, criteria
+from gmix.errors import DataError, ParameterError, nearest
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.progress import Progress, meter
@@ -122,20 +123,22 @@ class Fit:
     @property
     def bic(self) -> float:
         """``-2 log L + p log n`` with n the sum of the weights (`mass`); smaller is better. See `gmix.criteria.bic`."""
-        return bic(self.log_likelihood, self.n_parameters, self.mass)
+        return self.criteria["bic"]
 
     @property
     def aic(self) -> float:
         """``-2 log L + 2 p``; smaller is better. See `gmix.criteria.aic`."""
-        return aic(self.log_likelihood, self.n_parameters)
+        return self.criteria["aic"]
 
     @property
     def icl(self) -> float:
-        """BIC plus twice the entropy of the responsibilities; smaller is better.
+        """BIC plus twice the entropy of the responsibilities; smaller is better. See `gmix.criteria.criteria`."""
+        return self.criteria["icl"]
 
-        McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10.
-        """
-        return self.bic + 2.0 * entropy(self.mixture, self.statistics)
+    @cached_property
+    def criteria(self) -> dict[str, float]:
+        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`."""
+        return criteria(self.mixture, self.statistics)
 
     @property
     def converged(self) -> bool:
@@ -213,6 +216,7 @@ def fit(
     components: int | Iterable[int] | str = "auto",
     *,
     covariance: str | Structure | Iterable[str | Structure] = "auto",
+    criterion: str = "bic",
     equal_weights: bool = False,
     prior: Prior | None = None,
     start: Any = "auto",
@@ -241,6 +245,7 @@ def fit(
     covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`:
         without the four that turn axes beyond 24 columns, and with a prior only ``"spherical"``, ``"diag"``,
         ``"tied"`` and ``"full"``. BIC chooses.
+    criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
@@ -273,6 +278,10 @@ def fit(
     2
     """
     stop = Stop(tolerance, max_iterations)
+    if criterion not in CRITERIA:
+        raise ParameterError(
+            f"criterion {criterion!r} is not known{nearest(criterion, CRITERIA)}; known are {', '.join(CRITERIA)}"
+        )
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     way = as_start(start)
     prior = as_prior(prior)
@@ -304,8 +313,8 @@ def fit(
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
         if len(counts) * len(structures) > 1 and source.n_rows > _LARGE and isinstance(way, KMeansPlusPlus):
-            return _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings)
-        found = search(source, counts, structures, way, stop, prior, generator)
+            return _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings, criterion)
+        found = search(source, counts, structures, way, stop, prior, generator, criterion=criterion)
     return Fit.from_search(found, source.n_rows, findings)
 
 
@@ -318,21 +327,21 @@ def _chosen_on_a_sample(
     prior: Prior | None,
     rng: np.random.Generator,
     findings: list[Finding],
+    criterion: str,
 ) -> Fit:
     """Compare the candidates on a sub-sample, and climb on all rows from the best alone."""
     rows, weight = source.rows(_SAMPLE, rng)
     names = None if source.features is None else list(source.features)
-    chosen = search(
-        MemorySource(rows, sample_weight=weight, columns=names), counts, structures, start, stop, prior, rng
-    )
+    sample = MemorySource(rows, sample_weight=weight, columns=names)
+    chosen = search(sample, counts, structures, start, stop, prior, rng, criterion=criterion)
     best = chosen.best.run.mixture
     rest = Stop(stop.tolerance, 0) if chosen.interrupted else stop
     found = search(source, [best.n_components], [best.structure], GivenMixture(best), rest, prior, rng)
     if chosen.interrupted:
         [candidate] = found.candidates
         found = Search((replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED)),), interrupted=True)
-    sample = f"the candidates were compared on {len(rows)} of {source.n_rows} rows, drawn at random"
-    findings = [*findings, Finding("sub-sample", f"{sample}; the best was then fitted to all of them")]
+    compared = f"the candidates were compared on {len(rows)} of {source.n_rows} rows, drawn at random"
+    findings = [*findings, Finding("sub-sample", f"{compared}; the best was then fitted to all of them")]
     return replace(Fit.from_search(found, source.n_rows, findings), search=chosen)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.covariance import DIRECT, FULL, Structure
-from gmix.criteria import aic, bic
+from gmix.criteria import criteria
 from gmix.em import Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
@@ -25,7 +27,7 @@ _ROWS = 10_000  # a short climb sees at most this many rows
 _SHORT = Stop(tolerance=1e-3, max_iterations=30)
 _LONG = Stop(tolerance=1e-5, max_iterations=300)
 _WELL_ABOVE = 1e6  # times the floor: what the compiled climb takes care of
-_PROMISING = 4  # starts of one kind that climb at all
+_PROMISING = 8  # starts of one kind that climb at all
 _FINALISTS = 2  # short climbs that are carried on to the end
 
 
@@ -50,45 +52,70 @@ class Candidate:
     def log_likelihood(self) -> float:
         return self.run.statistics.log_likelihood
 
+    @cached_property
+    def criteria(self) -> dict[str, float]:
+        """BIC, AIC, AICc and ICL; smaller is better. See `gmix.criteria`."""
+        return criteria(self.run.mixture, self.run.statistics)
+
     @property
     def bic(self) -> float:
-        return bic(self.log_likelihood, self.run.mixture.n_parameters, float(self.run.statistics.mass.sum()))
+        return self.criteria["bic"]
 
     @property
     def aic(self) -> float:
-        return aic(self.log_likelihood, self.run.mixture.n_parameters)
+        return self.criteria["aic"]
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Every candidate that was tried, and the one that BIC chose.
+    """Every candidate that was tried, and the one that the criterion chose.
 
     A candidate with a collapsed component is chosen only if there is no other: its likelihood is an accident.
     """
 
     candidates: tuple[Candidate, ...]
     interrupted: bool = False  # by Ctrl-C, with candidates still to try
+    criterion: str = "bic"
 
     @property
     def best(self) -> Candidate:
-        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.bic))
+        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.criteria[self.criterion]))
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """How probable each candidate is beside the others, by BIC: ``exp(-BIC / 2)``, normalized; if collapsed, not.
+
+        With equal prior probabilities they approximate the posterior: Kass & Raftery (1995), *Journal of the American
+        Statistical Association* 90:773. Two that are nearly alike say that the data does not choose between them.
+        """
+        values = np.array([np.inf if c.collapsed else c.bic for c in self.candidates])
+        if np.isinf(values).all():
+            values = np.array([c.bic for c in self.candidates])
+        share = np.exp((values.min() - values) / 2.0)
+        return np.asarray(share / share.sum())
 
     def table(self) -> list[dict[str, Any]]:
-        """One row a candidate: structure, components, log-likelihood, parameters, criteria, seconds, reason."""
+        """One row a candidate: structure, components, log-likelihood, parameters, criteria, weight, seconds, reason."""
         return [
             {
                 "structure": c.structure.code,
                 "components": c.n_components,
                 "log_likelihood": c.log_likelihood,
                 "parameters": c.run.mixture.n_parameters,
-                "bic": c.bic,
-                "aic": c.aic,
+                **c.criteria,
+                "weight": float(weight),
                 "collapsed": bool(c.collapsed),
                 "seconds": c.seconds,
                 "reason": c.run.reason.name.lower(),
             }
-            for c in self.candidates
+            for c, weight in zip(self.candidates, self.weights, strict=True)
         ]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw BIC over components and structures; see `gmix.plot.criteria`."""
+        from gmix import plot
+
+        return plot.criteria(self.candidates, ax)
 
 
 def search(
@@ -100,6 +127,7 @@ def search(
     prior: Prior | None,
     rng: np.random.Generator,
     watch: Callable[[Sequence[Any]], None] | None = None,
+    criterion: str = "bic",
 ) -> Search:
     """Climb from every start of every structure and count, and keep the best of each.
 
@@ -148,18 +176,18 @@ def search(
             raise
         interrupted = True
     order = [(s, k) for s in structures for k in sorted(components)]
-    found = Search(tuple(best[key] for key in order if key in best), interrupted)
+    found = Search(tuple(best[key] for key in order if key in best), interrupted, criterion)
     if found.best.run.reason is not Reason.COLLAPSING:
         return found
     chosen = found.best  # nothing better: so it is followed to its end
     began = time.perf_counter()
     runs = expectation_maximization([chosen.run.mixture], source.expect, stop, prior, watch, source.climb)
     best[chosen.structure, chosen.n_components] = _candidate(runs, chosen.seconds + time.perf_counter() - began)
-    return Search(tuple(best[key] for key in order if key in best), interrupted)
+    return Search(tuple(best[key] for key in order if key in best), interrupted, criterion)
 
 
 def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
-    """Is the covariance of all rows itself so near to a collapse that the compiled climb leaves it alone?"""
+    """Say whether the covariance of all rows is so near to a collapse that the compiled climb leaves it alone."""
     rows, weight = sample.rows(_ROWS, rng)
     total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
     return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < _WELL_ABOVE)
@@ -181,8 +209,8 @@ def _neighbours(
     if fewer is None:
         return poorer, list
     smaller = best[structure, fewer].run.mixture
-    pieces = np.flatnonzero(smaller.weights) if fewer == n_components - 1 else []
-    return [*poorer, _grow(smaller, n_components)], lambda: [_split(smaller, int(k)) for k in pieces]
+    pieces = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
+    return [*poorer, _grow(smaller, n_components)], lambda: [_split(smaller, k) for k in pieces]
 
 
 def _promising(sample: Source, mixtures: list[GaussianMixture]) -> list[GaussianMixture]:
