@@ -13,6 +13,7 @@ from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientSta
 from gmix.covariance import DIRECT, STRUCTURES, Structure
 from gmix.em import expectation_maximization
 from gmix.priors import Evidence, Prior
+from gmix.sources import MemorySource
 from gmix.stop import Reason, Stop
 
 Array = NDArray[np.float64]
@@ -240,3 +241,21 @@ def test_many_float32_rows_end_where_they_do_in_float64(structure: Structure, to
     assert single.history[-1] == single.log_likelihood
     assert np.all(np.diff(single.history) >= -1e-11 * abs(single.log_likelihood))
     assert len(single.history) <= 81
+
+
+@pytest.mark.parametrize("equal", [False, True], ids=["free weights", "equal weights"])
+@each_structure
+def test_the_compiled_climb_takes_the_steps_of_the_plain_one(
+    points: Array, labels: Array, structure: Structure, equal: bool
+) -> None:
+    kind = structure.with_equal_weights if equal else structure
+    source = MemorySource(points)
+    for stop in (Stop(0.0, 4), Stop(1e-9, 2000)):
+        start = first(points, labels, kind)
+        [plain] = expectation_maximization([start], source.expect, stop)
+        [compiled] = expectation_maximization([start], source.expect, stop, climb=source.climb)
+        assert len(compiled.history) == len(plain.history)
+        assert compiled.history == pytest.approx(plain.history, rel=1e-9)
+        for part in ("weights", "means", "covariances"):
+            a, b = getattr(compiled.mixture, part), getattr(plain.mixture, part)
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)

@@ -350,3 +350,19 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(model: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=20) == 0
+
+
+def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "criteria.png"
+    result = run("select", faithful, "-k", "1-3", "-c", "EEE,VVV", "--criterion", "icl", "--plot", picture)
+    assert result.exit_code == 0
+    assert "best of 6 candidates by ICL" in result.stdout
+    ranked = [line.split()[:2] for line in result.stdout.splitlines() if line.strip()[:3] in ("EEE", "VVV")]
+    assert ranked[0] == ["VVV", "2"]
+    assert len(ranked) == 6
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = json.loads(run("select", faithful, "-k", "1-3", "-c", "EEE,VVV", "--json").stdout)
+    assert min(rows, key=lambda row: row["bic"])["structure"] == "EEE"
+    alone = run("select", faithful, "-k", "2", "-c", "EEE")
+    assert alone.exit_code == 2
+    assert "one candidate only" in alone.stderr

@@ -1,0 +1,80 @@
+"""What chooses among candidates: criteria, their table, and that a richer candidate is never the poorer for it."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gmix
+from gmix.covariance import STRUCTURES
+from gmix.criteria import CRITERIA, aic, aicc, bic
+
+Array = NDArray[np.float64]
+
+
+def clouds(seed: int) -> Array:
+    """A table that no candidate describes well, so that all of them have something to find."""
+    rng = np.random.default_rng(seed)
+    return np.vstack(
+        [rng.standard_t(5, (40, 2)) @ rng.standard_normal((2, 2)) + 3 * rng.standard_normal(2) for _ in "abc"]
+    )
+
+
+@pytest.fixture(scope="module")
+def found() -> gmix.Fit:
+    return gmix.fit(clouds(0), range(1, 4), rng=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_richer_candidate_is_never_below_a_poorer_one(seed: int) -> None:
+    fit = gmix.fit(clouds(seed), range(1, 4), rng=seed)
+    assert fit.search is not None
+    sound = [c for c in fit.search.candidates if not c.collapsed]
+    pairs = [
+        (poorer, richer)
+        for poorer, richer in permutations(sound, 2)
+        if poorer.structure.within(richer.structure) and poorer.n_components <= richer.n_components
+        and (poorer.structure is richer.structure or poorer.n_components == richer.n_components)
+    ]  # fmt: skip
+    assert len(pairs) > 100
+    for poorer, richer in pairs:
+        assert richer.log_likelihood >= poorer.log_likelihood - 1e-9 * abs(poorer.log_likelihood), (
+            poorer.structure, poorer.n_components, richer.structure, richer.n_components
+        )  # fmt: skip
+
+
+def test_the_table_has_every_candidate_and_says_what_it_is_worth(found: gmix.Fit) -> None:
+    assert found.search is not None
+    table = found.search.table()
+    assert len(table) == 3 * len(STRUCTURES)
+    for row in table:
+        reached, p = row["log_likelihood"], row["parameters"]
+        assert row["bic"] == pytest.approx(bic(reached, p, 120.0))
+        assert row["aic"] == pytest.approx(aic(reached, p))
+        assert row["aicc"] == pytest.approx(aicc(reached, p, 120.0))
+        assert row["icl"] >= row["bic"]
+    assert sum(row["weight"] for row in table) == pytest.approx(1.0)
+    assert max(table, key=lambda row: row["weight"])["bic"] == found.bic
+    first, second = sorted((row for row in table if not row["collapsed"]), key=lambda row: row["bic"])[:2]
+    assert np.log(first["weight"] / second["weight"]) == pytest.approx((second["bic"] - first["bic"]) / 2.0)
+    assert found.criteria == {name: getattr(found, name, found.criteria[name]) for name in CRITERIA}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_least_of_the_criterion_is_chosen(criterion: str) -> None:
+    fit = gmix.fit(clouds(1), range(1, 5), covariance=["EII", "VVI", "VVV"], criterion=criterion, rng=0)
+    assert fit.search is not None
+    assert fit.criteria[criterion] == min(row[criterion] for row in fit.search.table() if not row["collapsed"])
+
+
+def test_without_rows_to_spare_aicc_is_infinite() -> None:
+    assert aicc(-10.0, 5, 6.0) == np.inf
+    assert aicc(-10.0, 5, 1e12) == pytest.approx(aic(-10.0, 5))
+
+
+def test_an_unknown_criterion_names_the_nearest() -> None:
+    with pytest.raises(gmix.ParameterError, match="did you mean 'bic'"):
+        gmix.fit(clouds(0), 2, criterion="bci")
