@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
@@ -21,15 +21,15 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
-from gmix.criteria import aic, bic
+from gmix.criteria import aic, bic, criteria
 from gmix.errors import DataError, ParameterError, nearest
-from gmix.fit import Finding, Fit
+from gmix.fit import Finding, Fit, fit
 from gmix.kernel import Components
 from gmix.mixture import GaussianMixture as Mixture
 from gmix.priors import Evidence, Prior
 from gmix.rows import as_numbers
 from gmix.search import Search, search
-from gmix.sources import MemorySource, Source
+from gmix.sources import MemorySource, Source, expect
 from gmix.start import GivenMixture, Start
 from gmix.statistics import SufficientStatistics
 from gmix.stepwise import Stepwise
@@ -38,7 +38,6 @@ from gmix.stop import Reason, Stop
 __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
-_COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 _INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 _RIDGE = 1e-6  # of the variance of each column
 _RIDGE_ADDED = (
@@ -56,8 +55,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     Parameters
     ----------
-    n_components : number of components.
-    covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``.
+    n_components : number of components; not there: several to choose from, or ``"auto"`` for 1 to 9.
+    covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``; not there: the code of any structure,
+        several to choose from, or ``"auto"`` for all. Where there is a choice, the starts are gmix's own, and `tol` is in nats
+        per row that are still to gain.
     tol : the climb ends when a step changes the mean log-likelihood per row by less. None (not there): when all that is
         still to gain is below 1e-6 nats per row.
     reg_covar : added to the diagonal of every covariance, in squared units of the data (there 1e-6). None: nothing,
@@ -70,6 +71,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     warm_start : go on from `mixture_`, where there is one, instead of starting again.
     verbose : 1 prints every `verbose_interval` steps, 2 with times and gains. All starts climb side by side.
     verbose_interval : steps from one line to the next.
+    criterion : not there: what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``.
     forgetting : not there, and of `partial_fit` alone: how much of what was learned each block makes it forget, from 0
         to below 1.
 
@@ -77,6 +79,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     ----------
     mixture_ : the `gmix.GaussianMixture` that was found; assign another to use it.
     fit_ : the `gmix.Fit`: statistics, criteria, findings, a summary to print.
+    candidates_ : where there was a choice, the columns of ``fit_.search.table()``, ready for a DataFrame.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : read from `mixture_`, in scikit-learn's shapes.
     converged_, n_iter_ : whether the climb arrived, and its steps.
     lower_bound_, lower_bounds_ : mean log-likelihood per row, of the mixture that is returned and after every step
@@ -96,9 +99,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def __init__(
         self,
-        n_components: int = 1,
+        n_components: Any = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: Any = "full",
         tol: float | None = None,
         reg_covar: float | None = None,
         max_iter: int = 1000,
@@ -111,6 +114,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        criterion: str = "bic",
         forgetting: float = 0.0,
     ) -> None:
         self.n_components = n_components
@@ -127,6 +131,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.criterion = criterion
         self.forgetting = forgetting
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -134,22 +139,37 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
         Warns with scikit-learn's ``ConvergenceWarning`` when `max_iter` steps did not suffice.
         """
-        self._check()
+        chooses = self._chooses()
+        self._check(chooses)
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        if len(X) < self.n_components:
+        if not chooses and len(X) < self.n_components:
             raise DataError(f"n_components={self.n_components} is more than n_samples={len(X)}; ask for fewer")
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
         source = MemorySource(X, sample_weight=sample_weight, columns=columns)
+        if chooses:
+            return self._settle(
+                fit(
+                    source,
+                    self.n_components,
+                    covariance=self.covariance_type,
+                    criterion=self.criterion,
+                    tolerance=Stop.tolerance if self.tol is None else self.tol,
+                    max_iterations=self.max_iter,
+                    rng=_generator(check_random_state(self.random_state)),
+                )
+            )
         found = self._search(source, np.full(source.n_features, self.reg_covar or 0.0))
         findings = []
         if self.reg_covar is None and found.best.collapsed:
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
             found = self._search(source, _RIDGE * every.variances)
+        return self._settle(Fit.from_search(found, source.n_rows, findings))
+
+    def _settle(self, found: Fit) -> Self:
         self._learner = None
-        self.fit_ = Fit.from_search(found, source.n_rows, findings)
-        self.mixture_ = self.fit_.mixture
+        self.fit_, self.mixture_ = found, found.mixture
         if self.fit_.reason is Reason.INTERRUPTED:  # the best so far is kept, and whoever called must know
             raise KeyboardInterrupt
         if not self.converged_ and self.max_iter > 0:
@@ -204,6 +224,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """Akaike's information criterion on ``X``; smaller is better."""
         return aic(float(self.score_samples(X).sum()), self.mixture_.n_parameters)
 
+    def icl(self, X: Any) -> float:
+        """The integrated completed likelihood on ``X``; smaller is better. See `gmix.criteria.criteria`."""
+        mixture = self._fitted()
+        [statistics] = expect(self._rows(X), [mixture])
+        return criteria(mixture, statistics)["icl"]
+
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, one component after the other."""
         mixture, state = self._fitted(), check_random_state(self.random_state)
@@ -211,6 +237,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         points, labels = mixture.sample_labelled(n_samples, rng=_generator(state))
         order = np.argsort(labels, kind="stable")
         return points[order], labels[order]
+
+    @property
+    def candidates_(self) -> dict[str, list[Any]]:
+        if self.fit_.search is None:
+            raise AttributeError("there was no choice; give several n_components or covariance_type")
+        table = self.fit_.search.table()
+        return {name: [row[name] for row in table] for name in table[0]}
 
     @property
     def weights_(self) -> Array:
@@ -250,15 +283,30 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def lower_bounds_(self) -> list[float]:
         return [value / self.fit_.mass for value in self.fit_.history[1:]]
 
-    def _check(self) -> None:
-        for name, least in {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}.items():
-            check_scalar(getattr(self, name), name, Integral, min_val=least)
+    def _chooses(self) -> bool:
+        """Say whether count or structure is left open."""
+        several = isinstance(self.covariance_type, Iterable) and not isinstance(self.covariance_type, str)
+        counts = isinstance(self.n_components, Iterable) and not isinstance(self.n_components, str)
+        return several or counts or "auto" in (self.n_components, self.covariance_type)
+
+    def _check(self, chooses: bool = False) -> None:
+        least = {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}
+        for name in least.keys() - ({"n_components"} if chooses else set()):
+            check_scalar(getattr(self, name), name, Integral, min_val=least[name])
+        if chooses:
+            for name in ("reg_covar", "weights_init", "means_init", "precisions_init"):
+                if getattr(self, name) is not None:
+                    raise ParameterError(
+                        f"{name} is for one n_components and covariance_type; leave it out, or say both"
+                    )
         for name in ("tol", "reg_covar"):
             if getattr(self, name) is not None:
                 check_scalar(getattr(self, name), name, Real, min_val=0.0)
-        for name, known in {"covariance_type": _COVARIANCE_TYPES, "init_params": _INIT_PARAMS}.items():
-            if (value := getattr(self, name)) not in known:
-                raise ParameterError(f"{name} is {value!r}{nearest(str(value), known)}; known are {', '.join(known)}")
+        if not chooses:
+            as_structure(self.covariance_type)
+        if self.init_params not in _INIT_PARAMS:
+            near = nearest(str(self.init_params), _INIT_PARAMS)
+            raise ParameterError(f"init_params is {self.init_params!r}{near}; known are {', '.join(_INIT_PARAMS)}")
 
     def _search(self, source: MemorySource, ridge: Array) -> Search:
         blur = _Blur(ridge) if ridge.any() else None

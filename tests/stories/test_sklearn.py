@@ -303,3 +303,23 @@ def test_it_tells_how_it_gets_on(clouds: Array, capsys: pytest.CaptureFixture[st
 def test_errors_say_what_and_where(clouds: Array, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GaussianMixture(**arguments).fit(clouds)
+
+
+def test_it_chooses_where_count_or_structure_is_left_open() -> None:
+    rng = np.random.default_rng(3)
+    rows = np.concatenate([rng.standard_normal((80, 2)), rng.standard_normal((80, 2)) * [1.0, 3.0] + [7.0, 0.0]])
+    model = GaussianMixture("auto", covariance_type=["full", "tied", "VEI"], random_state=0).fit(rows)
+    assert model.mixture_.n_components == 2
+    table = model.candidates_
+    assert len(table["bic"]) == 27
+    assert min(table["bic"]) == pytest.approx(model.bic(rows))
+    assert model.icl(rows) == pytest.approx(model.fit_.icl)
+    by_icl = GaussianMixture(range(1, 4), covariance_type="auto", criterion="icl", random_state=0).fit(rows)
+    assert by_icl.icl(rows) == pytest.approx(min(by_icl.candidates_["icl"]))
+    assert clone(by_icl).fit(rows).bic(rows) == by_icl.bic(rows)
+    one = GaussianMixture(2, covariance_type="VEV", random_state=0).fit(rows)
+    assert str(one.mixture_.structure) == "VEV"
+    with pytest.raises(AttributeError, match="no choice"):
+        _ = one.candidates_
+    with pytest.raises(gmix.ParameterError, match="means_init is for one"):
+        GaussianMixture("auto", means_init=[[0, 0]]).fit(rows)
