@@ -57,8 +57,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     ----------
     n_components : number of components; not there: several to choose from, or ``"auto"`` for 1 to 9.
     covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``; not there: the code of any structure,
-        several to choose from, or ``"auto"`` for all. Where there is a choice, the starts are gmix's own, and `tol` is in nats
-        per row that are still to gain.
+        several to choose from, or ``"auto"`` for all. Where there is a choice, the starts are gmix's own, and `tol`
+        is in nats per row that are still to gain.
     tol : the climb ends when a step changes the mean log-likelihood per row by less. None (not there): when all that is
         still to gain is below 1e-6 nats per row.
     reg_covar : added to the diagonal of every covariance, in squared units of the data (there 1e-6). None: nothing,
