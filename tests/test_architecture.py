@@ -30,7 +30,7 @@ FLOORS = {
             ["search"],
             ["fit"],
             ["information"],
-            ["bootstrap", "merging"],
+            ["bootstrap", "merging", "validation"],
             ["files", "plot", "report", "sklearn", "options", "console", "cli", "demo", "__main__"],
             ["__init__"],
         ]

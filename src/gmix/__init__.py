@@ -14,6 +14,7 @@ from gmix.sources import expect
 from gmix.statistics import SufficientStatistics
 from gmix.stepwise import Stepwise
 from gmix.stop import Reason
+from gmix.validation import cross_validate
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "Stepwise",
     "SufficientStatistics",
     "bootstrap",
+    "cross_validate",
     "expect",
     "fit",
     "likelihood_ratio_test",

@@ -78,3 +78,21 @@ def test_without_rows_to_spare_aicc_is_infinite() -> None:
 def test_an_unknown_criterion_names_the_nearest() -> None:
     with pytest.raises(gmix.ParameterError, match="did you mean 'bic'"):
         gmix.fit(clouds(0), 2, criterion="bci")
+
+
+def test_cross_validation_scores_each_row_by_a_mixture_that_has_not_seen_it() -> None:
+    rows = clouds(2)[::3]
+    fit = gmix.fit(rows, 1, covariance="full")
+    leave_one_out = -2.0 * sum(
+        float(gmix.fit(np.delete(rows, i, 0), 1, covariance="full").mixture.log_density(rows[i : i + 1])[0])
+        for i in range(len(rows))
+    )
+    assert gmix.cross_validate(fit, rows, folds=len(rows)) == pytest.approx(leave_one_out, rel=1e-9)
+    twice = gmix.cross_validate(fit, rows, folds=5, rng=1)
+    assert twice == gmix.cross_validate(fit, rows, folds=5, rng=1)
+    assert twice > -2.0 * fit.log_likelihood
+    for wrong in (1, len(rows) + 1, 2.5):
+        with pytest.raises(gmix.ParameterError, match="folds"):
+            gmix.cross_validate(fit, rows, folds=wrong)
+    with pytest.raises(gmix.DataError):
+        gmix.cross_validate(fit, rows[1:])
