@@ -1,7 +1,7 @@
 """Gaussian mixtures: find the sum of Gaussians that describes a cloud of points, and use it as a distribution."""
 
 from gmix.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
-from gmix.errors import ClusterError, DataError, GmixError, GmixWarning, ModelFileError, ParameterError
+from gmix.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
 from gmix.files import load
 from gmix.fit import Finding, Fit, StandardErrors, fit
 from gmix.information import standard_errors
@@ -28,7 +28,6 @@ __all__ = [
     "Fit",
     "GaussianMixture",
     "GmixError",
-    "GmixWarning",
     "LikelihoodRatioTest",
     "Merging",
     "ModelFileError",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 __all__ = [
-    "ClusterError", "DataError", "GmixError", "GmixWarning", "ModelFileError", "ParameterError", "nearest", "needing",
+    "ClusterError", "DataError", "GmixError", "ModelFileError", "ParameterError", "nearest", "needing",
 ]  # fmt: skip
 
 
@@ -29,10 +29,6 @@ class ModelFileError(GmixError, ValueError):
 
 class ClusterError(GmixError, RuntimeError):
     """A cluster cannot be reached, or gave up on a task."""
-
-
-class GmixWarning(UserWarning):
-    """Something that a person would want to know; never raised on defaults."""
 
 
 @contextmanager
