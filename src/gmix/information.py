@@ -20,6 +20,7 @@ __all__ = ["rows_of", "standard_errors", "statistics_of"]
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # standard deviations; the error of a central difference of this step is a millionth
+_LOST = 1e-6  # of the variances; axes that give a covariance back no better have lost it
 _ROUND = 1e-6  # relative; axes whose variances differ by less are those of a circle, which does not turn
 _SAME = 1e-6  # relative; log-likelihoods that differ by more are of different rows
 
@@ -45,7 +46,8 @@ def standard_errors(
     structure holds equal move together. With a prior it is the log posterior that is differentiated.
 
     All are NaN where the information is not positive definite: where a component is empty or has collapsed, or where
-    the fit did not reach a top. They hold for many rows in every component; where components overlap and rows are few,
+    the fit did not reach a top; and where axes that are not the columns' own mix columns of such different units that
+    float64 loses the smaller. They hold for many rows in every component; where components overlap and rows are few,
     `gmix.bootstrap` is safer.
 
     Parameters
@@ -67,11 +69,15 @@ def standard_errors(
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
     mixture = fit.mixture
     statistics = rows_of(fit, source, prior)
+    unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
-        return StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
-    here = _Place.of(mixture)
-    there = [here.moved(step * direction) for direction in np.eye(here.n_directions) for step in (_STEP, -_STEP)]
-    counted = source.expect([place.mixture(mixture.features) for place in there])
+        return unknown
+    try:
+        here = _Place.of(mixture)
+        there = [here.moved(step * direction) for direction in np.eye(here.n_directions) for step in (_STEP, -_STEP)]
+        counted = source.expect([place.mixture(mixture.features) for place in there])
+    except np.linalg.LinAlgError:
+        return unknown
     scores = np.array([place.score(s, prior) for place, s in zip(there, counted, strict=True)])
     information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
     return here.errors((information + information.T) / 2.0)
@@ -162,6 +168,7 @@ class _Place:
         compact = self.structure.form.compress(self.frames @ self.frames.mT)
         return GaussianMixture.unchecked(self.weights, self.means, compact, self.structure, features)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:
         """The derivatives of the log-likelihood, or log posterior, in all directions."""
         evidence = Evidence.of(statistics)
@@ -183,12 +190,12 @@ class _Place:
         counts = evidence.counts - self.weights * evidence.counts.sum()
         return np.concatenate([counts[self.lone], pull.ravel(), stretch])
 
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def errors(self, information: Array) -> StandardErrors:
         """What the inverse of the information says of the parameters."""
         try:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                unit = np.sqrt(np.diagonal(information))
-                root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
+            unit = np.sqrt(np.diagonal(information))
+            root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
         except np.linalg.LinAlgError:
             root = np.full_like(information, np.nan)
         weights, means, stretch = self.split(root)  # ``root.T @ root`` is the covariance of the directions
@@ -205,21 +212,29 @@ class _Place:
 
 
 def _frames(mixture: GaussianMixture) -> Array:
-    """Matrices ``F (K, D, D)`` with covariances ``F F'``, whose columns are axes where the structure speaks of axes."""
+    """Matrices ``F (K, D, D)`` with covariances ``F F'``, whose columns are axes where the structure speaks of axes.
+
+    Raises ``LinAlgError`` where columns of very different units leave no such axes in float64.
+    """
     structure, covariances = mixture.structure, mixture.covariances
     if structure.orientation == "I":
         return np.sqrt(covariances)
     if structure.orientation == structure.shape:
         return FULL.factor(covariances)
     if structure.orientation == "V":
-        values, axes = np.linalg.eigh(covariances)
-        return np.asarray(axes * np.sqrt(values)[:, None, :])
-    # Axes that all share are those of any sum; the parts are unequal, lest mirror images add up to a circle.
-    volume = np.exp(np.linalg.slogdet(covariances).logabsdet / mixture.n_features)
-    part = 1.0 / (volume * np.sqrt(np.arange(2, mixture.n_components + 2)))
-    _, axes = np.linalg.eigh(np.tensordot(part, covariances, 1))
-    along = np.einsum("ji,kjl,li->ki", axes, covariances, axes)
-    return np.asarray(axes * np.sqrt(along)[:, None, :])
+        along, axes = np.linalg.eigh(covariances)
+    else:
+        # Axes that all share are those of any sum; the parts are unequal, lest mirror images add up to a circle.
+        volume = np.exp(np.linalg.slogdet(covariances).logabsdet / mixture.n_features)
+        part = 1.0 / (volume * np.sqrt(np.arange(2, mixture.n_components + 2)))
+        _, axes = np.linalg.eigh(np.tensordot(part, covariances, 1))
+        along = np.einsum("ji,kjl,li->ki", axes, covariances, axes)
+    frames = np.asarray(axes * np.sqrt(np.maximum(along, 0.0))[:, None, :])
+    deviation = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    lost = np.abs(frames @ frames.mT - covariances) > _LOST * deviation[:, :, None] * deviation[:, None, :]
+    if lost.any() or not (along > 0).all():
+        raise np.linalg.LinAlgError("float64 holds no axes of these covariances")
+    return frames
 
 
 def _generators(structure: Structure, frames: Array) -> Array:

@@ -207,10 +207,11 @@ class NormalInverseWishart(Prior):
         if self.strength == 0:
             return 0.0
         form, (n_components, n_features) = mixture.form, mixture.means.shape
-        pulled = form.outer(np.full(n_components, self.mean_strength), mixture.means - self._mean(statistics))
-        scatter = pulled + self._scale(statistics, structure)
         log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
-        quadratic = form.trace(form.congruence(mixture.whitener, scatter))
+        with np.errstate(over="ignore"):  # a stated start may be so far off that its density is zero
+            pulled = form.outer(np.full(n_components, self.mean_strength), mixture.means - self._mean(statistics))
+            scatter = pulled + self._scale(statistics, structure)
+            quadratic = form.trace(form.congruence(mixture.whitener, scatter))
         divisor = np.broadcast_to(self._divisor(statistics, structure), log_determinant.shape)
         return -self.strength * float(divisor @ log_determinant + quadratic / 2.0)
 
@@ -234,11 +235,12 @@ class NormalInverseWishart(Prior):
                 return np.zeros(1)
             unbiased = total.scatter / max(float(total.mass[0]) - 1.0, 1.0)
             if structure.orientation == "I":  # mclust's default is round for diagonal structures too
+                unbiased = np.maximum(unbiased, 0.0)  # that of a constant column is rounding
                 unbiased = np.full_like(unbiased, structure.form.trace(unbiased) / d)
             return np.asarray(unbiased / statistics.n_components ** (2.0 / d) / times)
         scale, sound = np.asarray(self.scale, np.float64), False
         if scale.shape == (d, d):
-            rounding = 1e-8 * np.abs(scale).max()
+            rounding = 1e-8 * np.abs(scale).max() + np.finfo(np.float64).tiny
             sound = bool(np.allclose(scale, scale.T, atol=rounding) and np.linalg.eigvalsh(scale)[0] >= -rounding)
         if not sound:
             raise ParameterError(

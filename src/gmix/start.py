@@ -21,6 +21,7 @@ from gmix.statistics import SufficientStatistics
 __all__ = ["GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start"]
 
 Array = NDArray[np.float64]
+_FAR = 1e60  # standard deviations; farther points count as this far
 _ROWS, _ROWS_EACH = 2_000, 100  # seeds are chosen among so many, or so many a component if that is more
 
 
@@ -166,15 +167,19 @@ def _in_form(given: GaussianMixture, structure: Structure) -> Array:
 
 
 def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:
-    """Rows about their mean, in standard deviations of each column."""
-    return np.asarray((np.asarray(rows, np.float64) - total.mean[0]) / np.sqrt(total.variances))
+    """Rows about their mean, in standard deviations of each column; those of hardly any weight may be very far off."""
+    with np.errstate(over="ignore"):
+        deviations = (np.asarray(rows, np.float64) - total.mean[0]) / np.sqrt(total.variances)
+    return np.asarray(np.clip(deviations, -_FAR, _FAR))
 
 
 def _whiten(rows: NDArray[Any], total: SufficientStatistics) -> Array:
     """Rows whose covariance is the identity, in every direction in which they spread at all."""
-    correlation = FULL.rescale(total.scatter[0] / total.mass[0], 1.0 / np.sqrt(total.variances))
+    deviation = np.sqrt(total.variances)
+    with np.errstate(over="ignore"):  # that of a constant column is rounding
+        correlation = np.clip(total.scatter[0] / total.mass[0] / deviation / deviation[:, None], -1.0, 1.0)
     values, vectors = np.linalg.eigh(correlation)
-    spread = values > 1e-10 * max(float(values[-1]), 1e-300)
+    spread = values > 1e-10
     return np.asarray(_standardize(rows, total) @ vectors[:, spread] / np.sqrt(values[spread]))
 
 

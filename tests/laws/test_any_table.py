@@ -6,12 +6,13 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import assume, example, given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import gmix
-from gmix.covariance import DIRECT, STRUCTURES, Structure
+from gmix.covariance import DIRECT, STRUCTURES, Structure, structure as structure_named
+from gmix.priors import Prior
 
 Array = NDArray[np.float64]
 
@@ -48,14 +49,19 @@ COLLAPSING = {  # by two full components of these tables
 }  # fmt: skip
 
 
-def assert_sound(fit: gmix.Fit, table: Array) -> None:
+def assert_sound(fit: gmix.Fit, table: Array, weight: Array | None = None) -> None:
     mixture = fit.mixture
-    for values in (mixture.weights, mixture.means, mixture.covariances, mixture.log_density(table)):
+    log_density = mixture.log_density(table)
+    if weight is not None:
+        log_density = weight[weight > 0] * log_density[weight > 0]
+    for values in (mixture.weights, mixture.means, mixture.covariances, log_density):
         assert np.isfinite(values).all()
     assert mixture.weights.sum() == pytest.approx(1.0)
     assert np.allclose(mixture.responsibilities(table).sum(1), 1.0)
-    assert fit.log_likelihood == pytest.approx(float(mixture.log_density(table).sum()), rel=1e-9, abs=1e-6)
+    assert fit.log_likelihood == pytest.approx(float(log_density.sum()), rel=1e-9, abs=1e-6)
     assert np.isfinite(fit.history).all()
+    steps = np.diff(fit.history)
+    assert (steps >= -1e-10 * np.abs(fit.history[1:]) - 1e-9).all()
     assert np.isfinite([fit.bic, fit.aic, fit.icl]).all()
     assert fit.summary()
     assert gmix.GaussianMixture(mixture.weights, mixture.means, mixture.covariances, mixture.structure)
@@ -99,20 +105,44 @@ def test_nor_in_float32(name: str) -> None:
         assert_sound(gmix.fit(table, min(2, len(table)), covariance=structure, rng=0), table)
 
 
+PRIORS = (
+    None,
+    gmix.NormalInverseWishart(),
+    gmix.NormalInverseWishart(mean_strength=0.0, strength=1e-6),
+    gmix.NormalInverseWishart() + gmix.Dirichlet(3.0),
+)
 values = st.one_of(
     st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e150, -1e150, 1.0 + 2**-52]), st.floats(-1e150, 1e150), st.floats(-9, 9)
 )
+some_weights = st.sampled_from([0.0, 1.0, 2.0, 1e-300, 1e-20, 1e3])
 
 
 @given(
     table=arrays(float, st.tuples(st.integers(1, 8), st.integers(1, 4)), elements=values),
-    structure=st.sampled_from(DIRECT),
+    weights=st.none() | st.lists(some_weights, min_size=8, max_size=8),
+    structure=st.sampled_from(STRUCTURES),
+    prior=st.sampled_from(PRIORS),
     components=st.integers(1, 3),
 )
-@example(table=np.array([[1e150], [-1e150]]), structure=DIRECT[-1], components=2)
-@settings(max_examples=60)
-def test_nor_any_table_that_hypothesis_thinks_of(table: Array, structure: Structure, components: int) -> None:
-    assert_sound(gmix.fit(table, min(components, len(table)), covariance=structure, rng=0), table)
+@example(np.array([[1e150], [-1e150]]), None, DIRECT[-1], None, 2)
+@example(np.array([[0.9, 0.6, 0.4], [0.6, -0.4, 0.4]]), [1e20, 1e-300], structure_named("EVE"), None, 1)
+@example(np.array([[0.0, -1e79], [2e-144, 0.0]]), [1e-300, 1e-20], structure_named("EVV"), None, 2)
+@example(CLOUD * [1e-80, 1.0, 1e80], None, structure_named("VVE"), None, 1)
+@example(CLOUD * [1e-80, 1.0, 1e80], None, structure_named("VEV"), PRIORS[3], 2)
+@example(CLOUD * [1e-6, 1e3, 1e6], None, structure_named("EVE"), PRIORS[1], 3)
+@example(CLOUD * [0.0, 1e-90, 1e20] + [1e84, 0.0, 0.0], None, structure_named("VVI"), PRIORS[3], 1)
+@settings(max_examples=150)
+def test_nor_any_table_that_hypothesis_thinks_of(
+    table: Array, weights: list[float] | None, structure: Structure, prior: Prior | None, components: int
+) -> None:
+    weight = None if weights is None else np.array(weights[: len(table)])
+    assume(weight is None or weight.sum() > 1e-100)
+    count = min(components, len(table))
+    fit = gmix.fit(table, count, covariance=structure, prior=prior, sample_weight=weight, rng=0, max_iterations=30)
+    assert_sound(fit, table, weight)
+    errors = gmix.standard_errors(fit, table, prior=prior, sample_weight=weight)
+    assert not (errors.means < 0).any()
+    assert np.isfinite(gmix.merge(fit, table, sample_weight=weight).entropy).all()
 
 
 @pytest.mark.parametrize("name", sorted(COLLAPSING))

@@ -28,7 +28,7 @@ def assert_same(a: SufficientStatistics, b: SufficientStatistics, precision: flo
     deviation = np.sqrt(b.variances)
     np.testing.assert_allclose(a.mass, b.mass, rtol=precision, atol=precision)
     np.testing.assert_allclose((a.mean - b.mean)[b.mass > 0] / deviation, 0.0, atol=precision)
-    scatter = b.form.rescale(a.scatter - b.scatter, 1.0 / deviation)
+    scatter = b.form.congruence(b.form.compress(np.diag(1.0 / deviation)[None]), a.scatter - b.scatter)
     np.testing.assert_allclose(scatter / max(b.mass.sum(), 1.0), 0.0, atol=precision)
     assert a.log_likelihood == pytest.approx(b.log_likelihood, rel=precision, abs=precision)
 

@@ -45,9 +45,8 @@ def assert_same(fast: list[SufficientStatistics], obvious: list[SufficientStatis
         deviation = np.sqrt(b.variances)
         np.testing.assert_allclose(a.mass, b.mass, rtol=precision, atol=precision * total)
         np.testing.assert_allclose(b.mass[:, None] * (a.mean - b.mean) / deviation / total, 0.0, atol=precision)
-        np.testing.assert_allclose(
-            b.form.rescale(a.scatter - b.scatter, 1 / deviation) / total, 0.0, atol=precision * deviation.size
-        )
+        scatter = b.form.congruence(b.form.compress(np.diag(1.0 / deviation)[None]), a.scatter - b.scatter)
+        np.testing.assert_allclose(scatter / total, 0.0, atol=precision * deviation.size)
         np.testing.assert_allclose(a.log_likelihood, b.log_likelihood, rtol=precision, atol=precision * total)
 
 

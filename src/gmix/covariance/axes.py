@@ -14,6 +14,7 @@ _STEPS = 200
 _NOISE = 1e-14  # nats a row; what is minimized is known no better
 _LONGEST = 4.0  # natural logarithms of a volume; a longer Newton step is cut
 _TINY = float(np.finfo(np.float64).tiny)
+_HUGE = float(np.finfo(np.float64).max) / 64.0  # above any scatter of rows that are let in
 
 
 def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
@@ -29,7 +30,9 @@ def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
     scatter = np.maximum(scatter, _TINY)
     if volume == "E":
         root = np.exp(np.log(scatter).mean(1))  # the D-th root of the determinant
-        return np.asarray(scatter * (root.sum() / divisor.sum() / root)[:, None])
+        with np.errstate(over="ignore"):  # beside a component without width another may become endless
+            shape = np.minimum(scatter / root[:, None], _HUGE)
+            return np.asarray(np.minimum(shape * (root.sum() / divisor.sum()), _HUGE))
     scale = scatter.sum(0)
     log_volume = log_volumes((scatter / scale)[:, None, :] * np.eye(len(scale)), divisor)
     common = np.exp(-log_volume) @ scatter / divisor.sum()

@@ -29,7 +29,7 @@ class _Free(Structure):
     """Ellipsoids that have nothing in common."""
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        return np.asarray(scatter / divisor[:, None, None])
+        return _alone(scatter, divisor)
 
 
 class _Proportional(Structure):
@@ -48,6 +48,8 @@ class _Turned(Structure):
     """Every component has axes of its own: those of its scatter, paired from the shortest to the longest."""
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        if len(scatter) == 1:
+            return _alone(scatter, divisor)
         values, axes = _axes(scatter)
         return _matrices(variances(self.volume, self.shape, values, divisor), axes)
 
@@ -65,9 +67,16 @@ class _Parallel(Structure):
     """All components have the same axes, along which each has a shape of its own."""
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
+        if len(scatter) == 1:
+            return _alone(scatter, divisor)
         axes = common_axes(scatter, divisor, self.volume)
         along = np.einsum("ij,kil,lj->kj", axes, scatter, axes)
         return _matrices(variances(self.volume, self.shape, along, divisor), axes)
+
+
+def _alone(scatter: Array, divisor: Array) -> Array:
+    """What has nothing to be equal to needs no axes, so no digit of a small column is lost to a large one."""
+    return np.asarray(scatter / divisor[:, None, None])
 
 
 def _standardize(scatter: Array) -> tuple[Array, Array]:

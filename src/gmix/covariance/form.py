@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
 
 Array = NDArray[np.float64]
-_FAR = 1e300  # in units of the floor; a variance beyond it counts as this one
+_DEFINITE = 1e-14  # of a variance; less than that in some direction is rounding
 
 
 class Form(ABC):
@@ -87,10 +87,6 @@ class Form(ABC):
         """The sum of the diagonals, over coordinates and components."""
 
     @abstractmethod
-    def rescale(self, compact: Array, scale: Array) -> Array:
-        """Multiply coordinate d by ``scale[d]``: covariances by ``scale[d] * scale[e]``."""
-
-    @abstractmethod
     def variances(self, total: Array, n_features: int) -> Array:
         """The diagonal ``(D,)`` of a one-component or tied scatter; where only a trace is kept, its mean D times."""
 
@@ -106,7 +102,7 @@ class Form(ABC):
     def lift(self, compact: Array, floor: Array) -> Array:
         """The likeliest covariances that nowhere fall below ``diag(floor)``: smaller eigenvalues are raised to it.
 
-        They are symmetric to the last bit.
+        They are symmetric to the last bit, and can be factored: what float64 cannot tell from nothing counts as below.
         """
 
 
@@ -160,9 +156,6 @@ class _Full(Form):
     def trace(self, scatter: Array) -> float:
         return float(np.trace(scatter, axis1=-2, axis2=-1).sum())
 
-    def rescale(self, compact: Array, scale: Array) -> Array:
-        return np.asarray(compact * scale[:, None] * scale)
-
     def variances(self, total: Array, n_features: int) -> Array:
         return np.diagonal(total[0]).copy()
 
@@ -170,22 +163,30 @@ class _Full(Form):
         return np.asarray(scatter.sum(0, keepdims=True))
 
     def smallest(self, compact: Array, floor: Array) -> Array:
-        return np.asarray(np.linalg.eigvalsh(self._relative(compact, np.sqrt(floor)))[..., 0])
-
-    def _relative(self, compact: Array, scale: Array) -> Array:
-        with np.errstate(over="ignore"):  # columns may differ by more than float64 can count
-            return np.clip(self.rescale(compact, 1.0 / scale), -_FAR, _FAR)
+        relative, _ = self._relative(compact, floor)
+        return np.asarray(np.linalg.eigvalsh(relative)[..., 0])
 
     def lift(self, compact: Array, floor: Array) -> Array:
-        scale = np.sqrt(floor)
-        relative = self._relative(compact, scale)
+        relative, scale = self._relative(compact, floor)
         try:  # the cheap question first: almost always every eigenvalue is far above one
             np.linalg.cholesky(relative - 0.5 * np.eye(len(floor)))
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(relative)
-            relative = (vectors * np.maximum(values, 1.0)[..., None, :]) @ vectors.mT
-            compact = self.rescale(relative, scale)
+            missing = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
+            compact = (relative + missing) * scale[..., :, None] * scale[..., None, :]
         return np.asarray((compact + compact.mT) / 2.0)
+
+    def _relative(self, compact: Array, floor: Array) -> tuple[Array, Array]:
+        """The covariances in units of the floor, or of what float64 can tell from nothing beside the variances.
+
+        And these units, as deviations ``(..., D)``.
+        """
+        scale = np.sqrt(np.maximum(floor, _DEFINITE * np.diagonal(compact, axis1=-2, axis2=-1)))
+        with np.errstate(over="ignore"):  # a column may be nothing but the rounding of larger ones
+            relative = compact / scale[..., :, None] / scale[..., None, :]
+        deviation = np.sqrt(np.maximum(np.diagonal(relative, axis1=-2, axis2=-1), 1.0))
+        limit = deviation[..., :, None] * deviation[..., None, :]
+        return np.clip(relative, -limit, limit), scale
 
 
 class _Tied(_Full):
@@ -257,9 +258,6 @@ class _Diagonal(Form):
     def trace(self, scatter: Array) -> float:
         return float(scatter.sum())
 
-    def rescale(self, compact: Array, scale: Array) -> Array:
-        return np.asarray(compact * scale**2)
-
     def variances(self, total: Array, n_features: int) -> Array:
         return np.asarray(total[0])
 
@@ -297,9 +295,6 @@ class _Spherical(_Diagonal):
 
     def scatter(self, mass: Array, vectors: Array) -> Array:
         return np.asarray((mass * (vectors**2).sum(2)).sum(1))
-
-    def rescale(self, compact: Array, scale: Array) -> Array:
-        return np.asarray(compact * scale[0] ** 2)
 
     def variances(self, total: Array, n_features: int) -> Array:
         return np.full(n_features, total[0] / n_features)
