@@ -13,7 +13,7 @@ from gmix import kernel
 from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
 from gmix.errors import DataError, ParameterError
 from gmix.priors import Evidence, Prior
-from gmix.rows import Rng, as_generator, as_numbers, as_rows, check_finite, choose_columns, is_count
+from gmix.rows import Rng, as_generator, as_numbers, as_points, check_finite, choose_columns, is_count
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["GaussianMixture"]
@@ -194,8 +194,7 @@ class GaussianMixture:
         return kernel.Components(form, constants, self.means, self._factor, whitener)
 
     def _rows(self, x: Any) -> NDArray[Any]:
-        framed = not isinstance(x, np.ndarray) and hasattr(x, "columns")
-        rows, names = as_rows(x, list(self.features) if framed and self.features else None)
+        rows, names = as_points(x, self.features)
         if rows.shape[1] != self.n_features:
             raise DataError(
                 f"the points have {rows.shape[1]} columns and the mixture has {self.n_features} features"

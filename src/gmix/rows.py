@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.errors import DataError, ParameterError, nearest, needing
 
 __all__ = [
-    "Rng", "as_generator", "as_numbers", "as_rows", "as_weights", "check_finite", "choose_columns", "is_count",
-    "is_number", "largest_value",
+    "Rng", "as_generator", "as_names", "as_numbers", "as_points", "as_rows", "as_weights", "check_finite",
+    "choose_columns", "is_count", "is_frame", "is_number", "largest_value",
 ]  # fmt: skip
 
 Rng = int | np.random.Generator | None
@@ -42,9 +42,28 @@ def is_count(value: object, least: int = 1) -> TypeGuard[int]:
 def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     """A copy, as an array of float64, of numbers that a person wrote; `what` is their name in the error."""
     try:
-        return np.array(values, np.float64)
+        return np.array(_not_complex(values), np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"{what} must be numbers, the same count in every row ({error})") from None
+
+
+def _not_complex(values: ArrayLike) -> ArrayLike:
+    """Pass on what holds no complex number; NumPy would drop its imaginary part."""
+    if np.iscomplexobj(values):
+        raise TypeError("a number is complex")
+    return values
+
+
+def as_names(columns: Iterable[Any] | None) -> list[str] | None:
+    """Names of columns as a list; one name alone would be taken for its letters."""
+    if isinstance(columns, str):
+        raise ParameterError(f"columns is {columns!r}; give a list of names, [{columns!r}]")
+    return columns if columns is None else [str(name) if isinstance(name, str) else name for name in columns]
+
+
+def is_frame(data: Any) -> bool:
+    """Say whether the columns of a table have names: a DataFrame or an Arrow table."""
+    return not isinstance(data, np.ndarray) and hasattr(type(data), "columns")
 
 
 def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
@@ -68,7 +87,7 @@ def as_rows(
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
-    if not isinstance(data, np.ndarray) and hasattr(data, "columns"):
+    if is_frame(data):
         return _frame(data, columns, weight)
     if weight is not None:
         raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
@@ -88,7 +107,14 @@ def as_rows(
     return array, tuple(columns)
 
 
+def as_points(data: Any, features: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """A table as `as_rows` reads it, a DataFrame by the names of a mixture's features if they have some."""
+    return as_rows(data, list(features) if features and is_frame(data) else None)
+
+
 def _real(data: Any) -> NDArray[Any]:
+    if hasattr(data, "toarray"):
+        raise DataError("the table is a sparse matrix; give it as an array, with its method toarray()")
     try:
         if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
             data = np.ma.filled(data.astype(np.float64), np.nan)
@@ -110,17 +136,20 @@ def _real(data: Any) -> NDArray[Any]:
 def _frame(data: Any, columns: list[str] | None, weight: str | None) -> tuple[NDArray[Any], tuple[str, ...]]:
     with needing("tables", "a DataFrame"):
         import narwhals.stable.v2 as nw
+        from narwhals.exceptions import DuplicateError
     if hasattr(data, "__arrow_c_array__"):  # an Arrow record batch
         import pyarrow as pa
 
         data = pa.table(data)
     try:
         frame = nw.from_native(data)
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect()
+        series = {str(values.name): values for values in frame.iter_columns()}  # a name may be a number
     except TypeError:
         raise DataError(f"gmix cannot read a {type(data).__name__}; give an array or a DataFrame") from None
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    series = {str(name): frame[name] for name in frame.columns}  # a name may be a number
+    except DuplicateError:
+        raise DataError("two columns of the table have the same name; rename one of them") from None
     if columns is None:
         columns = [name for name, values in series.items() if values.dtype.is_numeric() and name != weight]
         if not columns:
@@ -171,7 +200,7 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float
     if sample_weight is None:
         return None
     try:
-        weight = np.ascontiguousarray(sample_weight, np.float64)
+        weight = np.ascontiguousarray(_not_complex(sample_weight), np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"sample_weight must be one number a row ({error})") from None
     if weight.shape != (n_rows,):

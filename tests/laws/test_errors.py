@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import gmix
 from gmix import DataError, GmixError, NormalInverseWishart, ParameterError
@@ -33,6 +34,7 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         ([["1", "a"], ["2", "b"]], {}, "not a number.*'a'.*choose numeric columns"),
         ([[1.0, 2.0], [3.0]], {}, "rows of unequal length"),
         ([[10**400]], {}, "not a number"),
+        (csr_array(X), {}, r"sparse matrix; give it as an array, with its method toarray"),
         (X + 1j, {}, "complex128 values; gmix needs real numbers"),
         (np.array(["2020-01-01"], "M8[D]"), {}, "datetime64"),
         (np.zeros((2, 2, 2)), {}, "3 dimensions"),
@@ -50,6 +52,7 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         (X, {"sample_weight": [1.0] * 5 + [np.nan] * 7}, r"sample_weight\[5\] is nan"),
         (X, {"sample_weight": [np.inf] * 12}, r"sample_weight\[0\] is inf"),
         (X, {"sample_weight": ["a"] * 12}, "one number a row"),
+        (X, {"sample_weight": [1j] * 12}, "a number is complex"),
         (X, {"sample_weight": [0.0] * 12}, "at least one row must count"),
         (X, {"sample_weight": [1e-320] * 12}, "at least one row must count"),
     ],
@@ -100,6 +103,7 @@ def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], messag
         ({"tolerance": "small"}, "nats per row"),
         ({"max_iterations": -1}, "whole number"),
         ({"max_iterations": None}, "whole number"),
+        ({"columns": "ab"}, r"columns is 'ab'; give a list of names, \['ab'\]"),
         ({"threads": 0}, "threads is 0"),
         ({"threads": "all"}, "threads is 'all'"),
         ({"rng": "seed"}, "rng must be a seed or a numpy.random.Generator"),
@@ -197,3 +201,16 @@ def test_a_data_frame_is_taken_by_its_numeric_columns() -> None:
         gmix.fit(table.select(["text"]), 1)
     with pytest.raises(DataError, match="row 1, column 'h' is NaN"):
         gmix.fit(frames.table({"h": [1.0, None, 2.0]}), 1)
+
+
+def test_the_names_of_a_data_frame_may_be_anything_but_alike() -> None:
+    pandas = pytest.importorskip("pandas")
+    numbered = pandas.DataFrame(X)
+    fit = gmix.fit(numbered, 1, covariance="full")
+    assert fit.mixture.features == ("0", "1")
+    np.testing.assert_array_equal(fit.mixture.log_density(numbered[[1, 0]]), fit.mixture.log_density(X))
+    assert gmix.fit(numbered, 1, columns=pandas.Index(["1"])).mixture.features == ("1",)
+    levels = pandas.DataFrame(X, columns=pandas.MultiIndex.from_tuples([("a", "b"), ("a", "c")]))
+    assert gmix.fit(levels, 1).mixture.features == ("('a', 'b')", "('a', 'c')")
+    with pytest.raises(DataError, match="the same name; rename one"):
+        gmix.fit(pandas.DataFrame(X, columns=["a", "a"]), 1)

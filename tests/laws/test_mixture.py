@@ -208,6 +208,7 @@ GOOD = {"weights": [0.5, 0.5], "means": [[0.0, 0.0], [1.0, 1.0]], "covariances":
         ({"weights": [np.nan, 1.0]}, "finite"),
         ({"weights": [1.0]}, r"weights has shape \(1,\).* give \(2,\)"),
         ({"weights": ["a", "b"]}, "weights must be numbers"),
+        ({"means": [[1j, 0.0], [1.0, 1.0]]}, "means must be numbers"),
         ({"means": [0.0, 1.0]}, r"means has shape \(2,\)"),
         ({"means": np.empty((2, 0))}, r"means has shape \(2, 0\)"),
         ({"means": [[0.0, np.inf], [0.0, 0.0]]}, "not finite"),

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.errors import ParameterError
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_rows
+from gmix.rows import as_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,9 +46,7 @@ def expect_features(mixture: GaussianMixture, wanted: int) -> None:
 
 def points_of(points: Any, mixture: GaussianMixture | None, wanted: int) -> Array:
     """Points as an array ``(N, D)``, by the names of the mixture where they have some."""
-    framed = not isinstance(points, np.ndarray) and hasattr(points, "columns")
-    names = list(mixture.features) if framed and mixture is not None and mixture.features else None
-    rows = np.asarray(as_rows(points, names)[0], np.float64)
+    rows = np.asarray(as_points(points, None if mixture is None else mixture.features)[0], np.float64)
     if rows.shape[1] != wanted:
         raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
     return rows

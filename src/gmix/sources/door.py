@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmix.errors import DataError, ParameterError
-from gmix.rows import is_number
+from gmix.rows import as_names, is_frame, is_number
 from gmix.sources.memory import MemorySource
 from gmix.sources.source import Source
 from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
@@ -43,6 +43,7 @@ def as_source(
         if sample_weight is not None or columns is not None:
             raise ParameterError("a source has its own weights and columns; give them where it is made")
         return data
+    columns = as_names(columns)
     engine = type(data).__module__.partition(".")[0]
     if engine == "dask":
         from gmix.sources.dask import DaskSource
@@ -79,8 +80,8 @@ def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks 
             f"a {type(data).__name__} can be read once, and EM reads the rows in every step; give a list of blocks, or "
             "an object whose __iter__ begins anew each time"
         )
-    if isinstance(data, Iterable) and not isinstance(data, np.ndarray) and not hasattr(data, "columns"):
+    if isinstance(data, Iterable) and not (is_frame(data) or isinstance(data, np.ndarray)):
         first = next(iter(data), None)
-        if getattr(first, "ndim", 0) == 2 or hasattr(first, "columns"):
+        if getattr(first, "ndim", 0) == 2 or is_frame(first):
             return GivenBlocks(data, columns, weight)
     return None
