@@ -7,7 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "density.hpp"
+#include "plan.hpp"
+#include "rows.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -5,68 +5,9 @@
 #include <cmath>
 
 #include "elementary.hpp"
-#include "plan.hpp"
+#include "linear.hpp"
 
 namespace gmix::GMIX_LEVEL {
-
-inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
-  const char* from = rows.data + static_cast<std::ptrdiff_t>(row) * rows.row_stride +
-                     static_cast<std::ptrdiff_t>(column) * rows.column_stride;
-  if (rows.single) {
-    float value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-  }
-  double value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
-}
-
-// One group of rows; lanes beyond the last repeat it.
-template <typename From, typename T>
-[[gnu::always_inline]] inline void copy_group(const Rows& rows, const char* row, std::size_t count,
-                                              T* x) {
-  const char* from[kLanes<T>];
-#pragma GCC unroll 16
-  for (std::size_t lane = 0; lane < kLanes<T>; ++lane)
-    from[lane] = row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride;
-  for (std::size_t j = 0; j < rows.n_features; ++j, x += kLanes<T>) {
-    const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(j) * rows.column_stride;
-    Vector<T> values;
-#pragma GCC unroll 16
-    for (int lane = 0; lane < kLanes<T>; ++lane) {
-      From value;
-      __builtin_memcpy(&value, from[lane] + offset, sizeof value);
-      values[lane] = static_cast<T>(value);
-    }
-    store(x, values);
-  }
-}
-
-// Fills whole groups, the last rows' repeated as often as it takes.
-template <typename From, typename T>
-void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
-  constexpr std::size_t lanes = kLanes<T>;
-  const std::size_t step = rows.n_features * lanes, whole = count / lanes;
-  const char* row = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
-  for (std::size_t g = 0; g < whole; ++g, x += step, row += lanes * rows.row_stride)
-    copy_group<From>(rows, row, lanes, x);
-  std::size_t left = count - whole * lanes;
-  if (left == 0) row -= rows.row_stride;
-  for (std::size_t g = whole; g < groups; ++g, x += step) {
-    copy_group<From>(rows, row, std::max<std::size_t>(left, 1), x);
-    if (left > 0) row += static_cast<std::ptrdiff_t>(left - 1) * rows.row_stride;
-    left = 0;
-  }
-}
-
-template <typename T>
-void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
-  if (rows.single)
-    copy_rows<float>(rows, begin, count, groups, x);
-  else
-    copy_rows<double>(rows, begin, count, groups, x);
-}
 
 // R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
 // residuals of its own features on the way, and leaves them for the tiles below, if there are some.
@@ -119,12 +60,12 @@ template <typename T, int R, int V, bool Leave>
 }
 
 // z = W (x - centre) and constant - |z|^2 for an even number of groups; D is R plus a multiple
-// of kTile. Values of joint are `step` apart.
+// of kTile.
 template <typename T, int R>
 void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d,
-               std::size_t groups, T* residuals, T* z, T* joint, std::size_t step) {
+               std::size_t groups, T* residuals, T* z, T* joint) {
   const std::size_t group = d * kLanes<T>;
-  for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * step) {
+  for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
     const T* const from[2] = {x, x + group};
     T* const to[2] = {z, z + group};
     Vector<T> squares[2] = {};
@@ -139,15 +80,15 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
       whiten_tile<T, kTile, 2, false>(from, centre, residuals, before, w, to, squares);
     }
     store(joint, constant - squares[0]);
-    store(joint + step, constant - squares[1]);
+    store(joint + kLanes<T>, constant - squares[1]);
   }
 }
 
 template <typename T>
 void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d,
-            std::size_t groups, T* residuals, T* z, T* joint, std::size_t step) {
+            std::size_t groups, T* residuals, T* z, T* joint) {
   const auto by = [&](auto tile) {
-    whiten_by<T, tile()>(x, centre, w, constant, d, groups, residuals, z, joint, step);
+    whiten_by<T, tile()>(x, centre, w, constant, d, groups, residuals, z, joint);
   };
   switch ((d - 1) % kTile + 1) {
     case 1:
@@ -168,7 +109,7 @@ void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size
 // constant - |z|^2 with z_j = (x_j - centre_j) scale_j, or without a scale.
 template <typename T, bool Scaled>
 void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constant, std::size_t d,
-                    std::size_t groups, T* joint, std::size_t step) {
+                    std::size_t groups, T* joint) {
   const std::size_t group = d * kLanes<T>;
   for (std::size_t g = 0; g < groups; g += kUnroll, x += kUnroll * group) {
     Vector<T> squares[kUnroll] = {};
@@ -182,7 +123,7 @@ void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constan
       }
     }
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kUnroll; ++v, joint += step)
+    for (std::size_t v = 0; v < kUnroll; ++v, joint += kLanes<T>)
       store(joint, constant - squares[v]);
   }
 }
@@ -192,49 +133,68 @@ template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                std::size_t groups) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
-  const std::size_t step = k * kLanes<T>;
   const bool tied = mixture.form == Form::kTied;
   if (tied)
-    whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.norm, kLanes<T>);
+    whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.common);
+  if (*plan.near) {
+    expand(mixture, plan, s, groups);
+    return linear_joint(mixture, plan, s, groups);
+  }
   for (std::size_t c = 0; c < k; ++c) {
     const Split<T> mean = at(plan.means, c * d);
     const T constant = static_cast<T>(plan.log_constants[c]);
-    T* joint = s.joint + c * kLanes<T>;
+    T* joint = s.joint + c * plan.stride;
     if (mixture.form == Form::kFull)
       whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), constant, d, groups, s.residual,
-             s.z + c * d * plan.block, joint, step);
+             s.z + c * d * plan.block, joint);
     else if (tied)
-      diagonal_joint<T, false>(s.y, mean, nullptr, constant, d, groups, joint, step);
+      diagonal_joint<T, false>(s.y, mean, nullptr, constant, d, groups, joint);
     else
-      diagonal_joint<T, true>(s.x, mean, plan.whitener + c * d, constant, d, groups, joint, step);
+      diagonal_joint<T, true>(s.x, mean, plan.whitener + c * d, constant, d, groups, joint);
   }
 }
 
 // Turns scratch.joint into exp2(log2 p_k - largest), with the largest and the sum over components.
 template <typename T>
-void normalize(std::size_t k, const Scratch<T>& s, std::size_t groups) {
+void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
+               std::size_t groups) {
   constexpr std::size_t lanes = kLanes<T>;
-  T* joint = s.joint;
-  for (std::size_t g = 0; g < groups; ++g, joint += k * lanes) {
-    Vector<T> largest = load(joint);
-    for (std::size_t c = 1; c < k; ++c) largest = larger(load(joint + c * lanes), largest);
-    Vector<T> norm = {};
-    const auto exponentials = [&](auto count, T* from) {
-      Vector<T> e[count()];
+  const std::size_t k = mixture.n_components;
+  const bool common = mixture.form == Form::kTied && *plan.near;
+  for (std::size_t at = 0; at < groups * lanes; at += kStep<T>) {
+    Vector<T> largest[kUnroll];
 #pragma GCC unroll 4
-      for (int i = 0; i < count(); ++i) e[i] = load(from + i * lanes) - largest;
+    for (std::size_t v = 0; v < kUnroll; ++v) largest[v] = load(s.joint + at + v * lanes);
+    for (std::size_t c = 1; c < k; ++c)
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kUnroll; ++v)
+        largest[v] = larger(load(s.joint + c * plan.stride + at + v * lanes), largest[v]);
+    Vector<T> norm[kUnroll] = {};
+    for (std::size_t c = 0; c < k; ++c) {
+      T* const joint = s.joint + c * plan.stride + at;
+      Vector<T> e[kUnroll], top;
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kUnroll; ++v) {
+        e[v] = load(joint + v * lanes) - largest[v];
+        top = v == 0 ? e[v] : larger(e[v], top);
+      }
+      if (all_below(top, T(kNothing))) {
+        std::fill_n(joint, kStep<T>, T(0));
+        continue;
+      }
       exp2_of_negative<T>(e);
 #pragma GCC unroll 4
-      for (int i = 0; i < count(); ++i) {
-        store(from + i * lanes, e[i]);
-        norm += e[i];
+      for (std::size_t v = 0; v < kUnroll; ++v) {
+        store(joint + v * lanes, e[v]);
+        norm[v] += e[v];
       }
-    };
-    std::size_t c = 0;
-    for (; c + 4 <= k; c += 4) exponentials(Constant<4>(), joint + c * lanes);
-    for (; c < k; ++c) exponentials(Constant<1>(), joint + c * lanes);
-    store(s.largest + g * lanes, largest);
-    store(s.norm + g * lanes, norm);
+    }
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kUnroll; ++v) {
+      store(s.norm + at + v * lanes, norm[v]);
+      store(s.largest + at + v * lanes,
+            common ? largest[v] + load(s.common + at + v * lanes) : largest[v]);
+    }
   }
 }
 

@@ -20,13 +20,20 @@ struct ExpConstants<double> {
   using Bits = std::int64_t;
   static constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer in the low bits
   static constexpr int kMantissaBits = 52;
-  static constexpr double kPolynomial[] = {// (2^x - 1) / x
-                                           0.6931471805599453,     0.24022650695910097,
-                                           0.0555041086648216,     0.009618129107606888,
-                                           0.0013333558146416936,  0.0001540353044173605,
-                                           1.525273382983612e-05,  1.321544258792169e-06,
-                                           1.0178062445845774e-07, 7.072585949269223e-09,
-                                           4.4549605981865186e-10};
+  static constexpr double kPolynomial[] = {
+      // 2^x
+      1.0,
+      0.6931471805599453,
+      0.24022650695910097,
+      0.0555041086648216,
+      0.009618129107606888,
+      0.0013333558146416936,
+      0.0001540353044173605,
+      1.525273382983612e-05,
+      1.321544258792169e-06,
+      1.0178062445845774e-07,
+      7.072585949269223e-09,
+      4.4549605981865186e-10};
 };
 
 template <>
@@ -34,7 +41,7 @@ struct ExpConstants<float> {
   using Bits = std::int32_t;
   static constexpr float kRound = 0x1.8p23f;
   static constexpr int kMantissaBits = 23;
-  static constexpr float kPolynomial[] = {0.6931471824645996f,    0.24022650718688965f,
+  static constexpr float kPolynomial[] = {1.0f, 0.6931471824645996f,    0.24022650718688965f,
                                           0.055503569543361664f,  0.009618083015084267f,
                                           0.0013390863314270973f, 0.00015453163359779865f};
 };
@@ -54,27 +61,18 @@ template <typename T, int N>
   using C = ExpConstants<T>;
   typedef typename VectorOf<typename C::Bits, kLanes<T>>::type Bits;
   constexpr int degree = static_cast<int>(std::size(C::kPolynomial)) - 1;
-  Vector<T> shifted[N], f[N], square[N], value[N], other[N];
+  Vector<T> shifted[N], f[N], value[N];
 #pragma GCC unroll 8
   for (int v = 0; v < N; ++v) {
     shifted[v] = x[v] + C::kRound;
     f[v] = x[v] - (shifted[v] - C::kRound);
-    square[v] = f[v] * f[v];
     value[v] = broadcast(C::kPolynomial[degree]);
-    other[v] = broadcast(C::kPolynomial[degree - 1]);
   }
-  // Odd and even powers apart: two chains of half the length.
 #pragma GCC unroll 16
-  for (int i = degree - 2; i >= 0; --i) {
+  for (int i = degree - 1; i >= 0; --i) {
     const Vector<T> coefficient = broadcast(C::kPolynomial[i]);
-    auto& sum = (degree - i) % 2 == 0 ? value : other;
 #pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) sum[v] = sum[v] * square[v] + coefficient;
-  }
-#pragma GCC unroll 8
-  for (int v = 0; v < N; ++v) {
-    value[v] = degree % 2 == 0 ? other[v] * f[v] + value[v] : value[v] * f[v] + other[v];
-    value[v] = value[v] * f[v] + T(1);
+    for (int v = 0; v < N; ++v) value[v] = value[v] * f[v] + coefficient;
   }
   // The integer sits in the low bits of `shifted`: moved up, it adds to the exponent.
 #pragma GCC unroll 8

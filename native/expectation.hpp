@@ -7,13 +7,11 @@ namespace gmix::GMIX_LEVEL {
 
 // Collects the groups of rows that have a share in component c: s.active, s.share. Adds its mass.
 template <typename T>
-std::size_t find_active(const Scratch<T>& s, std::size_t c, std::size_t k, std::size_t groups,
-                        double& mass) {
+std::size_t find_active(const Scratch<T>& s, const T* joint, std::size_t groups, double& mass) {
   std::size_t count = 0;
   Vector<T> total = {};
-  const T* joint = s.joint + c * kLanes<T>;
-  for (std::size_t g = 0; g < groups; ++g, joint += k * kLanes<T>) {
-    const Vector<T> share = load(joint) * load(s.norm + g * kLanes<T>);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Vector<T> share = load(joint + g * kLanes<T>) * load(s.norm + g * kLanes<T>);
     total += share;
     store(s.share + count * kLanes<T>, share);
     s.active[count] = g;
@@ -192,67 +190,19 @@ double weigh(const Scratch<T>& s, std::size_t groups, bool weighted) {
   return log_likelihood.total();
 }
 
-// Adds the sums of share y over the active groups to first, R features from j on.
-template <typename T, int R>
-[[gnu::always_inline]] inline void first_tile(const Scratch<T>& s, std::size_t j, std::size_t d, std::size_t count,
-                       double* first) {
-  Vector<T> sums[R] = {};
-  for (std::size_t a = 0; a < count; ++a) {
-    const Vector<T> share = load(s.share + a * kLanes<T>);
-    const T* from = s.y + (s.active[a] * d + j) * kLanes<T>;
-#pragma GCC unroll 8
-    for (int i = 0; i < R; ++i) sums[i] += share * load(from + i * kLanes<T>);
-  }
-  double* to[R];
-#pragma GCC unroll 8
-  for (int i = 0; i < R; ++i) to[i] = first + j + i;
-  add_sums(sums, to);
-}
-
-template <typename T>
-void first_moments(const Scratch<T>& s, std::size_t d, std::size_t count, double* first) {
-  std::size_t j = 0;
-  for (; j + 8 <= d; j += 8) first_tile<T, 8>(s, j, d, count, first);
-  for (; j + 4 <= d; j += 4) first_tile<T, 4>(s, j, d, count, first);
-  switch (d - j) {
-    case 1:
-      return first_tile<T, 1>(s, j, d, count, first);
-    case 2:
-      return first_tile<T, 2>(s, j, d, count, first);
-    case 3:
-      return first_tile<T, 3>(s, j, d, count, first);
-    default:
-      return;
-  }
-}
-
-// Moves moments from the origin to the means: sum r (y - m)(y - m)' is sum r y y' less g m' + m g'
-// and plus mass m m', with g = sum r y.
-template <typename T>
-void unpool(const Mixture& mixture, const Plan<T>& plan, double* m, Sums& sums) {
-  const std::size_t d = mixture.n_features;
-  for (std::size_t c = 0; c < mixture.n_components; ++c) {
-    double* first = sums.first + c * d;
-    const double mass = sums.mass[c];
-    for (std::size_t i = 0; i < d; ++i) {
-      m[i] = static_cast<double>(plan.means.high[c * d + i]) + plan.means.low[c * d + i];
-      first[i] -= mass * m[i];
-      for (std::size_t j = 0; j <= i; ++j)
-        sums.second[i * d + j] -= first[i] * m[j] + m[i] * (first[j] + mass * m[j]);
-    }
-  }
-}
-
 // Adds a block, of which scratch holds the exponentials and norms, to the sums.
 template <typename T>
 void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                 std::size_t groups, bool weighted, Sums& sums) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   sums.log_likelihood += weigh(s, groups, weighted);
-  const bool pooled = mixture.form == Form::kTied && *plan.pooled;
-  if (pooled) triangle_moments(s.weight, s.y, s.active_t, d, groups, s.row, sums.second);
+  if (*plan.near) {
+    if (mixture.form == Form::kTied)
+      triangle_moments(s.weight, s.y, s.active_t, d, groups, s.row, sums.second);
+    return linear_moments(mixture, plan, s, groups);
+  }
   for (std::size_t c = 0; c < k; ++c) {
-    const std::size_t count = find_active(s, c, k, groups, sums.mass[c]);
+    const std::size_t count = find_active(s, s.joint + c * plan.stride, groups, sums.mass[c]);
     if (count == 0) continue;
     const Split<T> mean = at(plan.means, c * d);
     double* first = sums.first + c * d;
@@ -262,8 +212,6 @@ void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s
       if (!all) gather_active(s, z, Split<T>{}, d, count);
       triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count, first,
                        sums.second + c * d * d);
-    } else if (pooled) {
-      first_moments(s, d, count, first);
     } else if (mixture.form == Form::kTied) {
       gather_active(s, s.y, mean, d, count);
       triangle_moments(s.share, s.active_z, s.active_t, d, count, first, sums.second);

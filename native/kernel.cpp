@@ -8,6 +8,7 @@
 #include "density.hpp"
 #include "expectation.hpp"
 #include "narrow.hpp"
+#include "rows.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
@@ -23,7 +24,7 @@ template <typename T>
 std::size_t measure_scratch(const Mixture& mixture) {
   Arena nowhere(nullptr), arena(nullptr);
   const Plan<T> plan(mixture, nowhere);
-  Scratch<T>(mixture, plan.block, arena);
+  Scratch<T>(mixture, plan, arena);
   return arena.used();
 }
 
@@ -56,8 +57,9 @@ template <typename T>
 void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::size_t begin,
             std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
   Arena arena(memory);
-  const Scratch<T> s(mixture, plan.block, arena);
+  const Scratch<T> s(mixture, plan, arena);
   clear(mixture, sums);
+  if (*plan.near) clear_linear(mixture, plan, s);
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at), groups = padded<T>(count);
     for (std::size_t i = 0; i < count; ++i)
@@ -68,11 +70,11 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
       add_narrow(mixture, plan, s, groups, weight != nullptr, sums);
     } else {
       log_joint(mixture, plan, s, groups);
-      normalize(mixture.n_components, s, groups);
+      normalize(mixture, plan, s, groups);
       accumulate(mixture, plan, s, groups, weight != nullptr, sums);
     }
   }
-  if (mixture.form == Form::kTied && *plan.pooled) unpool(mixture, plan, s.row, sums);
+  if (*plan.near) finish_linear(mixture, plan, s, sums);
   rescale(mixture, sums);
   if (all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, mixture.n_components) &&
       all_finite(sums.first, mixture.n_components * mixture.n_features) &&
@@ -88,13 +90,13 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
                const Stop& stop) {
   Arena planned_arena(const_cast<void*>(planned)), arena(memory);
   const Plan<double> plan(mixture, planned_arena);
-  const Scratch<double> s(mixture, plan.block, arena);
-  const std::size_t k = mixture.n_components, lanes = kLanes<double>;
+  const Scratch<double> s(mixture, plan, arena);
+  const std::size_t k = mixture.n_components;
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at), groups = padded<double>(count);
     load_rows(rows, at, count, groups, s.x);
     log_joint(mixture, plan, s, groups);
-    normalize(k, s, groups);
+    normalize(mixture, plan, s, groups);
     for (std::size_t g = 0; g < groups; ++g) {
       const Wide<double> value = log_density(s, g);
       for (int lane = 0; lane < kLanes<double> && g * kLanes<double> + lane < count; ++lane)
@@ -104,7 +106,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t c = 0; c < k; ++c)
           responsibilities[(at + i) * k + c] =
-              static_cast<double>(s.joint[(i / lanes * k + c) * lanes + i % lanes]) /
+              static_cast<double>(s.joint[c * plan.stride + i]) /
               static_cast<double>(s.norm[i]);
     for (std::size_t i = at; i < at + count; ++i) {
       if (std::isfinite(log_densities[i])) continue;
@@ -122,12 +124,16 @@ std::size_t scratch_size(const Mixture& mixture) {
   return std::max(measure_scratch<double>(mixture), measure_scratch<float>(mixture));
 }
 
-void plan_any(const Mixture& mixture, bool coarse, void* memory) {
+template <typename T>
+void make_all(const Mixture& mixture, void* memory) {
   Arena arena(memory);
-  if (coarse)
-    make_plan(mixture, Plan<float>(mixture, arena));
-  else
-    make_plan(mixture, Plan<double>(mixture, arena));
+  const Plan<T> plan(mixture, arena);
+  make_plan(mixture, plan);
+  make_linear(mixture, plan);
+}
+
+void plan_any(const Mixture& mixture, bool coarse, void* memory) {
+  coarse ? make_all<float>(mixture, memory) : make_all<double>(mixture, memory);
 }
 
 void expect_any(const Mixture& mixture, bool coarse, const void* planned, const Rows& rows,

@@ -67,6 +67,27 @@ class Narrow {
     return true;
   }
 
+  // The same of two components, and their sums: of two exponentials one is 1.
+  [[gnu::always_inline]] static void exponentiate_pair(T* joint, V (&norm)[kTileGroups]) {
+    V e[kTileGroups];
+    const auto difference = [&](int v) {
+      return load(joint + v * kLanes<T>) - load(joint + kTileStep + v * kLanes<T>);
+    };
+#pragma GCC unroll 4
+    for (int v = 0; v < kTileGroups; ++v) {
+      const V ahead = difference(v), behind = -ahead;
+      e[v] = ahead < behind ? ahead : behind;
+    }
+    exp2_of_negative<T>(e);
+#pragma GCC unroll 4
+    for (int v = 0; v < kTileGroups; ++v) {
+      const V ahead = difference(v);
+      store(joint + v * kLanes<T>, ahead > V{} ? V{} + T(1) : e[v]);
+      store(joint + kTileStep + v * kLanes<T>, ahead > V{} ? e[v] : V{} + T(1));
+      norm[v] = e[v] + T(1);
+    }
+  }
+
   [[gnu::always_inline]] static void add_tile(const T* joint, const T* z,
                                               const V (&factors)[kTileGroups], T* sums) {
     V totals[kMoments];
@@ -128,14 +149,20 @@ class Narrow {
                     static_cast<T>(plan.log_constants[c]), z + c * residuals, joint + c * kTileStep,
                     largest);
       std::size_t n_active = 0;
-      for (std::size_t c = 0; c < k; ++c) {
-        active[n_active] = c;
-        n_active += exponentiate(joint + c * kTileStep, largest);
-      }
-      for (std::size_t a = 0; a < n_active; ++a) {
+      if (k == 2) {
+        exponentiate_pair(joint, norm);
+        active[n_active++] = 0;
+        active[n_active++] = 1;
+      } else {
+        for (std::size_t c = 0; c < k; ++c) {
+          active[n_active] = c;
+          n_active += exponentiate(joint + c * kTileStep, largest);
+        }
+        for (std::size_t a = 0; a < n_active; ++a) {
 #pragma GCC unroll 4
-        for (int v = 0; v < kTileGroups; ++v)
-          norm[v] += load(joint + active[a] * kTileStep + v * lanes);
+          for (int v = 0; v < kTileGroups; ++v)
+            norm[v] += load(joint + active[a] * kTileStep + v * lanes);
+        }
       }
       log_likelihood.add(weight, largest, norm, weighted, factor);
       for (std::size_t a = 0; a < n_active; ++a) {

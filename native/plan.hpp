@@ -31,6 +31,13 @@ inline std::size_t narrow_moments(const Mixture& mixture) {
   return 1 + d + (mixture.form == Form::kFull ? d * (d + 1) / 2 : d);
 }
 
+// Features that log densities are linear in (linear.hpp); zero where that is not offered.
+inline std::size_t linear_size(const Mixture& mixture) {
+  if (mixture.form == Form::kTied) return 1 + mixture.n_features;
+  if (mixture.form == Form::kFull || is_narrow(mixture)) return 0;
+  return 1 + mixture.n_features + (mixture.form == Form::kDiagonal ? mixture.n_features : 1);
+}
+
 // Cuts one piece of memory into aligned arrays; from a null base it only measures.
 class Arena {
  public:
@@ -58,6 +65,9 @@ struct Split {
   void set(std::size_t i, double value) const {
     high[i] = static_cast<T>(value);
     low[i] = static_cast<T>(value - static_cast<double>(high[i]));
+  }
+  double at(std::size_t i) const {
+    return static_cast<double>(high[i]) + static_cast<double>(low[i]);
   }
 };
 
@@ -88,64 +98,79 @@ inline Vector<T> residual(Vector<T> x, const Centre<T>& centre) {
 template <typename T>
 struct Plan {
   std::size_t block;      // rows that are worked on together
+  std::size_t stride;     // from an array of numbers of a block's rows to the next
   double* log_constants;  // (K), to base 2
   Split<T> means;         // (K, D); tied: whitened about the origin
-  Split<T> origin;        // (D); tied: where the whitening starts from
-  T* whitener;   // full, tied: triangles in the order in which tiles read them; else (K, D)
-  bool* pooled;  // tied: whether second moments may be taken about the origin, losing no digit
+  Split<T> origin;        // (D); tied, linear
+  T* unit;                // (D): linear: powers of two, which bring the rows to order one
+  T* whitener;  // full, tied: triangles in the order in which tiles read them; else (K, D)
+  T* linear;    // (K, linear_size): coefficients, components of a tile side by side
+  bool* near;   // whether the linear form loses no digit
 
   Plan(const Mixture& mixture, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
     const bool full = mixture.form == Form::kFull;
     // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache.
-    const std::size_t per_row = k * (1 + (full ? d : 0)) * sizeof(T);
+    const std::size_t linear = linear_size(mixture);
+    const std::size_t per_row = (k * (1 + (full ? d : 0)) + linear) * sizeof(T);
     block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 512);
+    // No power of two, so that arrays do not contend for the same sets of the cache.
+    stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
     means = {arena.take<T>(k * d), arena.take<T>(k * d)};
     origin = {arena.take<T>(d), arena.take<T>(d)};
-    pooled = arena.take<bool>(1);
+    unit = arena.take<T>(d);
+    this->linear = arena.take<T>(k * linear);
+    near = arena.take<bool>(1);
     whitener = arena.take<T>(full ? k * d * (d + 1) / 2 : k * d + d * (d + 1) / 2);
   }
 };
 
-// Rows stand in groups, one SIMD lane each; a group's features lie one after the other, so that an
-// array (n, groups) below holds n vectors for the first group, n for the second, and so on.
+// Rows stand in groups, one SIMD lane each. An array (n, groups) below holds n vectors for the first
+// group, n for the second, and so on; an array (n, stride) holds the numbers of all rows n times.
 template <typename T>
 struct Scratch {
   T* x;                  // (D, groups): the rows, a feature after the other
   T* y;                  // (D, groups): tied: whitened
   T* z;                  // (K, D, groups): full: whitened residuals
-  T* joint;              // (K, groups): log2 p_k(x), then exp2(log2 p_k(x) - largest)
+  T* features;           // (linear_size, stride)
+  T* joint;              // (K, stride): log2 p_k(x), then exp2(log2 p_k(x) - largest)
   T* largest;            // (groups)
+  T* common;             // (groups): tied: what the log densities of all components share
   T* norm;               // (groups): the sum of the exponentials
   T* weight;             // (groups)
-  T* share;              // (groups): weighted responsibilities of one component, of its rows only
+  T* share;              // (4, groups): weighted responsibilities of components, of their rows only
   T* residual;           // (D, kStep)
   T* active_z;           // (D, groups): of one component, of its rows only
   T* active_t;           // (4, groups): share * z
   T* totals;             // (K, moments): narrow: running sums
+  double* linear;        // (K, linear_size): sums of share * features
   std::size_t* active;   // (groups): those with a share in one component; narrow: (K) the reverse
   double* row;           // (D), and of the careful path:
   double* row_z;         // (D)
   double* row_joint;     // (K)
   double* row_distance;  // (K)
 
-  Scratch(const Mixture& mixture, std::size_t block, Arena& arena) {
+  Scratch(const Mixture& mixture, const Plan<T>& plan, Arena& arena) {
+    const std::size_t block = plan.block;
     const std::size_t k = mixture.n_components, d = mixture.n_features;
     const bool full = mixture.form == Form::kFull, narrow = is_narrow(mixture);
     x = arena.take<T>(d * block);
     y = arena.take<T>(mixture.form == Form::kTied ? d * block : 0);
     z = arena.take<T>(full ? k * d * block : narrow ? k * (d + 1) * kStep<T> : 0);
-    joint = arena.take<T>(k * block);
+    features = arena.take<T>(linear_size(mixture) * plan.stride);
+    joint = arena.take<T>(k * plan.stride);
     largest = arena.take<T>(block);
+    common = arena.take<T>(mixture.form == Form::kTied ? block : 0);
     norm = arena.take<T>(block);
     weight = arena.take<T>(block);
-    share = arena.take<T>(block);
+    share = arena.take<T>(4 * block);
     residual = arena.take<T>(d * kStep<T>);
     active_z = arena.take<T>(d * block);
     active_t = arena.take<T>(4 * block);
     totals = arena.take<T>(narrow ? k * narrow_moments(mixture) * kLanes<T> : 0);
     active = arena.take<std::size_t>(std::max(block / kLanes<T>, narrow ? k : 0));
+    linear = arena.take<double>(k * linear_size(mixture));
     row = arena.take<double>(d);
     row_z = arena.take<double>(d);
     row_joint = arena.take<double>(k);
@@ -164,31 +189,30 @@ T* pack_triangle(const double* lower, std::size_t d, T* to) {
   return to;
 }
 
+// Means whitened about the origin, which is the middle of them.
+template <typename T>
+void whiten_means(const Mixture& mixture, const Plan<T>& plan) {
+  const std::size_t d = mixture.n_features;
+  for (std::size_t c = 0; c < mixture.n_components; ++c)
+    for (std::size_t i = 0; i < d; ++i) {
+      double whitened = 0.0;
+      for (std::size_t j = 0; j <= i; ++j)
+        whitened += mixture.whitener[i * d + j] * (mixture.means[c * d + j] - plan.origin.at(j));
+      plan.means.set(c * d + i, kScale * whitened);
+    }
+}
+
 template <typename T>
 void make_plan(const Mixture& mixture, const Plan<T>& plan) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   for (std::size_t c = 0; c < k; ++c) plan.log_constants[c] = mixture.log_constants[c] / kLog2;
+  for (std::size_t j = 0; j < d; ++j) {
+    double centre = 0.0;
+    for (std::size_t c = 0; c < k; ++c) centre += mixture.means[c * d + j] / static_cast<double>(k);
+    plan.origin.set(j, centre);
+  }
   if (mixture.form == Form::kTied) {
-    for (std::size_t j = 0; j < d; ++j) {
-      double centre = 0.0;
-      for (std::size_t c = 0; c < k; ++c)
-        centre += mixture.means[c * d + j] / static_cast<double>(k);
-      plan.origin.set(j, centre);
-    }
-    for (std::size_t c = 0; c < k; ++c)
-      for (std::size_t i = 0; i < d; ++i) {
-        double whitened = 0.0;
-        for (std::size_t j = 0; j <= i; ++j) {
-          const double origin = static_cast<double>(plan.origin.high[j]) + plan.origin.low[j];
-          whitened += mixture.whitener[i * d + j] * (mixture.means[c * d + j] - origin);
-        }
-        plan.means.set(c * d + i, kScale * whitened);
-      }
-    // About the origin, a second moment of order one comes from a difference of terms as large as
-    // the square of the farthest mean.
-    const double far = sizeof(T) == sizeof(double) ? 30.0 : 4.0;
-    *plan.pooled = std::all_of(plan.means.high, plan.means.high + k * d,
-                               [far](T mean) { return -far < mean && mean < far; });
+    whiten_means(mixture, plan);
     pack_triangle(mixture.whitener, d, plan.whitener);
     return;
   }

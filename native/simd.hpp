@@ -56,6 +56,14 @@ struct Constant {
   constexpr int operator()() const { return N; }
 };
 
+// Calls with a count from 1 to Most as a constant.
+template <int Most, typename Function>
+[[gnu::always_inline]] inline void with_count(std::size_t count, const Function& function) {
+  if constexpr (Most > 1)
+    if (count < Most) return with_count<Most - 1>(count, function);
+  function(Constant<Most>());
+}
+
 template <typename T>
 inline Wide<T> widen(Vector<T> vector) {
   return __builtin_convertvector(vector, Wide<T>);
@@ -140,4 +148,23 @@ inline void add_sums(const V (&vectors)[N], double* const (&to)[N]) {
   for (; i < N; ++i) *to[i] += sum(vectors[i]);
 }
 
+// Adds the sum of the lanes of each of N vectors to N numbers that follow one another.
+template <int N, typename V>
+inline void add_sums(const V (&vectors)[N], double* to) {
+  int i = 0;
+#if defined(__AVX__)
+#pragma GCC unroll 8
+  for (; i + 4 <= N; i += 4) {
+    const __m256d ab = _mm256_hadd_pd(fold(vectors[i]), fold(vectors[i + 1]));
+    const __m256d cd = _mm256_hadd_pd(fold(vectors[i + 2]), fold(vectors[i + 3]));
+    const __m256d total =
+        _mm256_permute2f128_pd(ab, cd, 0x20) + _mm256_permute2f128_pd(ab, cd, 0x31);
+    _mm256_storeu_pd(to + i, _mm256_loadu_pd(to + i) + total);
+  }
+#endif
+#pragma GCC unroll 16
+  for (; i < N; ++i) to[i] += sum(vectors[i]);
+}
+
 }  // namespace gmix::GMIX_LEVEL
+

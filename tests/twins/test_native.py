@@ -1,5 +1,7 @@
 """The compiled kernel against its definition, written out in NumPy."""
 
+import ctypes
+import mmap
 import os
 import signal
 import subprocess
@@ -14,7 +16,7 @@ native = pytest.importorskip("gmix._native")
 
 FULL, TIED, DIAGONAL, SPHERICAL = FORMS = range(4)
 DIMENSIONS = [*range(1, 10), 16, 33]
-COMPONENTS = [1, 2, 3, 17]
+COMPONENTS = [1, 2, 3, 4, 5, 7, 17]
 LAYOUTS = {
     "C": np.ascontiguousarray,
     "F": np.asfortranarray,
@@ -69,9 +71,9 @@ def assert_close(actual, desired, tolerance=1e-11):
     np.testing.assert_allclose(actual, desired, rtol=tolerance, atol=tolerance * scale)
 
 
-def check(rows, form, k, rng, weighted=False, threads=1):
+def check(rows, form, k, rng, weighted=False, threads=1, spread=2.0):
     n, d = rows.shape
-    mixture, matrices = make_mixture(form, k, d, rng)
+    mixture, matrices = make_mixture(form, k, d, rng, spread)
     weight = rng.uniform(0.0, 3.0, n) if weighted else None
     density, responsibilities, sums = define(rows, mixture, matrices, np.ones(n) if weight is None else weight)
     (actual,) = native.expect(rows, [mixture], weight, threads)
@@ -89,6 +91,30 @@ def check(rows, form, k, rng, weighted=False, threads=1):
 def test_agrees_with_the_definition(form, d, k):
     rng = np.random.default_rng([form, d, k])
     check(3 * rng.normal(size=(301, d)), form, k, rng, weighted=bool(k % 2))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("d", [1, 3, 7, 40])
+def test_components_far_apart(form, d):
+    rng = np.random.default_rng(d)
+    check(300 * rng.normal(size=(301, d)), form, 5, rng, spread=300.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is guarded as Linux does")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 7, 9])
+def test_reads_nothing_beyond_the_table(d, dtype):
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 2 * page)
+    pages = np.frombuffer(memory, np.uint8)
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(pages.ctypes.data + page), page, 0) == 0
+    n = page // (d * np.dtype(dtype).itemsize)
+    rows = pages[page - n * d * np.dtype(dtype).itemsize : page].view(dtype).reshape(n, d)
+    rng = np.random.default_rng(d)
+    rows[:] = rng.normal(size=rows.shape)
+    for form in FORMS:
+        check(rows, form, 2, rng)
+        check(rows[n - 5 :], form, 2, rng)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,0 +1,274 @@
+// Log densities and moments as matrix products, where one scale does for all columns or each has its
+// own.
+//
+// With features f = (1, y, squares of y) of a row, y = (x - origin) unit, the log density of every
+// component is linear: log2 p_k(x) = b_k . f, and its moments are sums of share f. No residual is
+// formed per row and component. The price is digits: terms as large as the square of what lies
+// between a component and the origin, in the component's own units, cancel. plan.near tells whether
+// that costs too many.
+#pragma once
+
+#include <cmath>
+
+#include "plan.hpp"
+
+namespace gmix::GMIX_LEVEL {
+
+// Size per column of the terms that may cancel: three digits, of float32 one or two.
+template <typename T>
+inline constexpr double kMostCancelled = sizeof(T) == sizeof(double) ? 1000.0 : 30.0;
+
+inline constexpr std::size_t kMostJoint = 6;   // components of a tile of log densities
+inline constexpr std::size_t kMostSummed = 4;  // components of a tile of moments
+
+// Numbers (K, linear_size) of components that stand side by side, in tiles of nearly equal size.
+template <typename T>
+class Tiled {
+ public:
+  Tiled(T* data, const Mixture& mixture, std::size_t most)
+      : data_(data), k_(mixture.n_components), size_(linear_size(mixture)) {
+    const std::size_t tiles = (k_ + most - 1) / most;
+    width_ = (k_ + tiles - 1) / tiles;
+  }
+  T& operator()(std::size_t c, std::size_t p) const {
+    const std::size_t first = c / width_ * width_;
+    return data_[first * size_ + p * width(first) + (c - first)];
+  }
+  // Components from `first` on of a tile; the size of all tiles but the last.
+  std::size_t width(std::size_t first) const { return std::min(width_, k_ - first); }
+  T* tile(std::size_t first) const { return data_ + first * size_; }
+  std::size_t width() const { return width_; }
+
+ private:
+  T* data_;
+  std::size_t k_, size_, width_;
+};
+
+template <typename T>
+Tiled<T> coefficients(const Mixture& mixture, const Plan<T>& plan) {
+  return {plan.linear, mixture, kMostJoint};
+}
+
+template <typename T>
+Tiled<double> totals(const Mixture& mixture, const Scratch<T>& s) {
+  return {s.linear, mixture, kMostSummed};
+}
+
+// What a residual of component c is multiplied with in column j to give z, in units.
+template <typename T>
+double scale_at(const Mixture& m, const Plan<T>& plan, std::size_t c, std::size_t j) {
+  return kScale * m.whitener[m.form == Form::kSpherical ? c : c * m.n_features + j] / plan.unit[j];
+}
+
+template <typename T>
+double centre_at(const Mixture& m, const Plan<T>& plan, std::size_t c, std::size_t j) {
+  if (m.form == Form::kTied) return plan.means.at(c * m.n_features + j);
+  return (m.means[c * m.n_features + j] - plan.origin.at(j)) * plan.unit[j];
+}
+
+// The power of two that brings a length to order one.
+inline double unit_of(double length) { return std::exp2(-static_cast<double>(std::ilogb(length))); }
+
+// Units in which what a column spans, from the origin to a deviation beyond each mean, is below 2.
+template <typename T>
+void make_units(const Mixture& m, const Plan<T>& plan) {
+  const std::size_t k = m.n_components, d = m.n_features;
+  const bool spherical = m.form == Form::kSpherical;
+  double widest = 0.0;
+  for (std::size_t j = 0; j < d; ++j) {
+    double span = 0.0;
+    for (std::size_t c = 0; c < k; ++c)
+      span = std::max(span, std::fabs(m.means[c * d + j] - plan.origin.at(j)) +
+                                1.0 / m.whitener[spherical ? c : c * d + j]);
+    widest = std::max(widest, span);
+    plan.unit[j] = static_cast<T>(unit_of(span));
+  }
+  if (spherical) std::fill_n(plan.unit, d, static_cast<T>(unit_of(widest)));
+}
+
+// Sets plan.near and, where it holds, the coefficients.
+template <typename T>
+void make_linear(const Mixture& m, const Plan<T>& plan) {
+  const std::size_t k = m.n_components, d = m.n_features;
+  const bool tied = m.form == Form::kTied;
+  *plan.near = false;
+  if (linear_size(m) == 0) return;
+  if (!tied) make_units(m, plan);
+  const Tiled<T> b = coefficients(m, plan);
+  for (std::size_t c = 0; c < k; ++c) {
+    double constant = plan.log_constants[c], cancelled = 0.0;
+    for (std::size_t j = 0; j < d; ++j) {
+      const double centre = centre_at(m, plan, c, j), w = tied ? 1.0 : scale_at(m, plan, c, j);
+      constant -= w * centre * w * centre;
+      cancelled += (w * std::fabs(centre) + 1.0) * (w * std::fabs(centre) + 1.0);
+      b(c, 1 + j) = static_cast<T>(2.0 * w * w * centre);
+      if (m.form == Form::kDiagonal) b(c, 1 + d + j) = static_cast<T>(-w * w);
+      if (m.form == Form::kSpherical) b(c, 1 + d) = static_cast<T>(-w * w);
+    }
+    b(c, 0) = static_cast<T>(constant);
+    if (!(cancelled <= kMostCancelled<T> * static_cast<double>(d))) return;
+  }
+  *plan.near = true;
+}
+
+// Makes ready for the first block.
+template <typename T>
+void clear_linear(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s) {
+  std::fill_n(s.features, plan.block, T(1));
+  std::fill_n(s.linear, m.n_components * linear_size(m), 0.0);
+}
+
+// Fills features, but for the leading one, which is always 1.
+template <typename T>
+void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
+  constexpr std::size_t lanes = kLanes<T>;
+  const std::size_t d = m.n_features;
+  for (std::size_t j = 0; j < d; ++j) {
+    T* const y = s.features + (1 + j) * plan.stride;
+    if (m.form == Form::kTied) {
+      for (std::size_t g = 0; g < groups; ++g)
+        store(y + g * lanes, load(s.y + (g * d + j) * lanes));
+      continue;
+    }
+    T* const squares = s.features + (1 + d + (m.form == Form::kDiagonal ? j : 0)) * plan.stride;
+    const bool add = m.form == Form::kSpherical && j > 0;
+    const Centre<T> origin(plan.origin, j);
+    for (std::size_t g = 0; g < groups; ++g) {
+      const Vector<T> here =
+          residual<T>(load(s.x + (g * d + j) * lanes), origin) * plan.unit[j];
+      store(y + g * lanes, here);
+      store(squares + g * lanes, add ? load(squares + g * lanes) + here * here : here * here);
+    }
+  }
+}
+
+// C log densities of V groups at once.
+template <typename T, int C, int V>
+[[gnu::always_inline]] inline void joint_tile(const T* features, std::size_t size, const T* b,
+                                              T* joint, std::size_t stride) {
+  constexpr std::size_t lanes = kLanes<T>;
+  Vector<T> sums[C][V];
+#pragma GCC unroll 8
+  for (int c = 0; c < C; ++c)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sums[c][v] = broadcast(b[c]);
+  for (std::size_t p = 1; p < size; ++p) {
+    b += C;
+    features += stride;
+    Vector<T> f[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) f[v] = keep(load(features + v * lanes));
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) {
+      const Vector<T> factor = broadcast(b[c]);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sums[c][v] += factor * f[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int c = 0; c < C; ++c)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) store(joint + c * stride + v * lanes, sums[c][v]);
+}
+
+// Fills scratch.joint from the features.
+template <typename T>
+void linear_joint(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
+  constexpr std::size_t lanes = kLanes<T>;
+  const Tiled<T> b = coefficients(m, plan);
+  for (std::size_t c = 0; c < m.n_components; c += b.width())
+    with_count<kMostJoint>(b.width(c), [&](auto width) {
+      constexpr int V = width() > 3 ? 2 : 4;
+      for (std::size_t at = 0; at < groups * lanes; at += V * lanes)
+        joint_tile<T, width(), V>(s.features + at, linear_size(m), b.tile(c),
+                                  s.joint + c * plan.stride + at, plan.stride);
+    });
+}
+
+// Adds the sums of shares of C components times F features.
+template <typename T, int C, int F>
+[[gnu::always_inline]] inline void moments_tile(const T* share, const T* features,
+                                                std::size_t stride, const std::size_t* active,
+                                                std::size_t count, double* totals) {
+  constexpr std::size_t lanes = kLanes<T>;
+  Vector<T> sums[F * C] = {};
+  for (std::size_t a = 0; a < count; ++a, share += C * lanes) {
+    const T* from = features + active[a] * lanes;
+    Vector<T> f[F];
+#pragma GCC unroll 8
+    for (int i = 0; i < F; ++i) f[i] = keep(load(from + i * stride));
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) {
+      const Vector<T> r = keep(load(share + c * lanes));
+#pragma GCC unroll 8
+      for (int i = 0; i < F; ++i) sums[i * C + c] += r * f[i];
+    }
+  }
+  add_sums(sums, totals);
+}
+
+// Adds a block's sums of share * features; norms hold the factors of shares.
+template <typename T>
+void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s,
+                    std::size_t groups) {
+  constexpr std::size_t lanes = kLanes<T>;
+  const std::size_t size = linear_size(m);
+  const Tiled<double> sums = totals(m, s);
+  for (std::size_t c = 0; c < m.n_components; c += sums.width())
+    with_count<kMostSummed>(sums.width(c), [&](auto width) {
+      constexpr int C = width(), F = C == 1 ? 6 : 12 / C;
+      std::size_t count = 0;
+      const T* joint = s.joint + c * plan.stride;
+      for (std::size_t g = 0; g < groups; ++g) {
+        const Vector<T> factor = load(s.norm + g * lanes);
+        Vector<T> any = {};
+#pragma GCC unroll 4
+        for (int i = 0; i < C; ++i) {
+          const Vector<T> share = load(joint + i * plan.stride + g * lanes) * factor;
+          any = i == 0 ? share : larger(share, any);
+          store(s.share + (count * C + i) * lanes, share);
+        }
+        s.active[count] = g;
+        count += !all_zero(any);
+      }
+      if (count == 0) return;
+      const auto tile = [&](auto features, std::size_t p) {
+        moments_tile<T, C, features()>(s.share, s.features + p * plan.stride, plan.stride,
+                                       s.active, count, sums.tile(c) + p * C);
+      };
+      std::size_t p = 0;
+      for (; p + F <= size; p += F) tile(Constant<F>(), p);
+      if (p < size) with_count<F - 1>(size - p, [&](auto features) { tile(features, p); });
+    });
+}
+
+// Moves totals about the origin to moments of whitened residuals about the means: with g = sum r y
+// less mass m, sum r (y - m)(y - m)' is sum r y y' less g m' + m g' and mass m m'.
+template <typename T>
+void finish_linear(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, Sums& sums) {
+  const std::size_t d = m.n_features;
+  const Tiled<double> from = totals(m, s);
+  for (std::size_t c = 0; c < m.n_components; ++c) {
+    const double mass = sums.mass[c] = from(c, 0);
+    double* const first = sums.first + c * d;
+    double* const second = sums.second + (m.form == Form::kSpherical ? c : c * d);
+    for (std::size_t i = 0; i < d; ++i) {
+      const double mean = centre_at(m, plan, c, i), g = from(c, 1 + i) - mass * mean;
+      s.row[i] = mean;
+      first[i] = g;
+      if (m.form == Form::kTied) {
+        for (std::size_t j = 0; j <= i; ++j)
+          sums.second[i * d + j] -= g * s.row[j] + mean * (first[j] + mass * s.row[j]);
+        continue;
+      }
+      const double w = scale_at(m, plan, c, i), less = mean * (2.0 * g + mass * mean);
+      first[i] *= w;
+      if (m.form == Form::kDiagonal)
+        second[i] = w * w * (from(c, 1 + d + i) - less);
+      else
+        *second += w * w * ((i == 0 ? from(c, 1 + d) : 0.0) - less);
+    }
+  }
+}
+
+}  // namespace gmix::GMIX_LEVEL

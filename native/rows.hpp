@@ -1,0 +1,146 @@
+// Rows of a table, of either precision and any strides, as SIMD lanes.
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "kernel.hpp"
+#include "simd.hpp"
+
+namespace gmix::GMIX_LEVEL {
+
+inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
+  const char* from = rows.data + static_cast<std::ptrdiff_t>(row) * rows.row_stride +
+                     static_cast<std::ptrdiff_t>(column) * rows.column_stride;
+  if (rows.single) {
+    float value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+  }
+  double value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// Transposes as many vectors as they have lanes: at each distance, halves that stand across the
+// diagonal change places.
+template <typename T>
+class Square {
+  static constexpr int kSide = kLanes<T>;
+  using V = Vector<T>;
+  using Index = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+
+  template <int Distance, bool Second, int... Lane>
+  [[gnu::always_inline]] static V half(V a, V b, std::integer_sequence<int, Lane...>) {
+    constexpr auto source = [](int lane) {
+      const bool own = (lane & Distance) == 0;
+      return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
+    };
+#if defined(__clang__)
+    return __builtin_shufflevector(a, b, source(Lane)...);
+#else
+    typedef typename VectorOf<Index, kSide>::type Indices;
+    return __builtin_shuffle(a, b, Indices{source(Lane)...});
+#endif
+  }
+
+ public:
+  template <int Distance = kSide / 2>
+  [[gnu::always_inline]] static void transpose(V (&v)[kSide]) {
+    if constexpr (Distance > 0) {
+      constexpr auto lanes = std::make_integer_sequence<int, kSide>();
+#pragma GCC unroll 16
+      for (int i = 0; i < kSide; ++i) {
+        if ((i & Distance) != 0) continue;
+        const V a = v[i], b = v[i + Distance];
+        v[i] = half<Distance, false>(a, b, lanes);
+        v[i + Distance] = half<Distance, true>(a, b, lanes);
+      }
+      transpose<Distance / 2>(v);
+    }
+  }
+};
+
+// Columns [0, D) of a group of rows that lie `step` bytes apart, each of whose values are side by
+// side. Reads as many values of each row as a vector has lanes.
+template <typename From, typename T, int D>
+[[gnu::always_inline]] inline void transpose_group(const char* row, std::ptrdiff_t step, T* x) {
+  constexpr int lanes = kLanes<T>;
+  Vector<T> v[lanes];
+#pragma GCC unroll 16
+  for (int lane = 0; lane < lanes; ++lane, row += step) {
+    typename VectorOf<From, lanes>::type values;
+    __builtin_memcpy(&values, row, sizeof values);
+    v[lane] = __builtin_convertvector(values, Vector<T>);
+  }
+  Square<T>::transpose(v);
+#pragma GCC unroll 16
+  for (int j = 0; j < D; ++j) store(x + j * lanes, v[j]);
+}
+
+// One group of rows, a value at a time; lanes beyond the last row repeat it.
+template <typename From, typename T>
+void copy_group(const Rows& rows, const char* row, std::size_t count, T* x) {
+  for (std::size_t j = 0; j < rows.n_features; ++j)
+    for (std::size_t lane = 0; lane < kLanes<T>; ++lane) {
+      From value;
+      __builtin_memcpy(&value,
+                       row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride +
+                           static_cast<std::ptrdiff_t>(j) * rows.column_stride,
+                       sizeof value);
+      *x++ = static_cast<T>(value);
+    }
+}
+
+// Copies whole groups from the first on, as far as vectors can be read; returns how many.
+template <typename From, typename T>
+std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t count, T* x) {
+  constexpr std::size_t lanes = kLanes<T>;
+  const std::size_t d = rows.n_features;
+  const std::ptrdiff_t size = sizeof(From), step = rows.row_stride;
+  if (rows.column_stride != size) return 0;
+  const char* row = rows.data + static_cast<std::ptrdiff_t>(begin) * step;
+  std::size_t groups = count / lanes;
+  if (d >= lanes) {
+    for (std::size_t g = 0; g < groups; ++g, row += static_cast<std::ptrdiff_t>(lanes) * step)
+      for (std::size_t j = 0;; j = std::min(j + lanes, d - lanes)) {
+        transpose_group<From, T, lanes>(row + static_cast<std::ptrdiff_t>(j) * size, step,
+                                        x + (g * d + j) * lanes);
+        if (j == d - lanes) break;
+      }
+    return groups;
+  }
+  // Shorter rows are read together with those that follow, if there are enough.
+  if (step != static_cast<std::ptrdiff_t>(d) * size) return 0;
+  const std::size_t within = (rows.n_rows - begin) * d;  // values up to the end of the table
+  while (groups > 0 && (groups * lanes - 1) * d + lanes > within) --groups;
+  const auto by = [&](auto columns) {
+    for (std::size_t g = 0; g < groups; ++g)
+      transpose_group<From, T, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step,
+                                          x + g * columns() * lanes);
+  };
+  with_count<static_cast<int>(lanes) - 1>(d, by);
+  return groups;
+}
+
+// Fills whole groups, the last rows' repeated as often as it takes.
+template <typename From, typename T>
+void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
+  constexpr std::size_t lanes = kLanes<T>;
+  for (std::size_t g = transpose_rows<From>(rows, begin, count, x); g < groups; ++g) {
+    const std::size_t first = std::min(g * lanes, count - 1);
+    copy_group<From>(rows, rows.data + static_cast<std::ptrdiff_t>(begin + first) * rows.row_stride,
+                     std::min(lanes, count - first), x + g * rows.n_features * lanes);
+  }
+}
+
+template <typename T>
+void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
+  if (rows.single)
+    copy_rows<float>(rows, begin, count, groups, x);
+  else
+    copy_rows<double>(rows, begin, count, groups, x);
+}
+
+}  // namespace gmix::GMIX_LEVEL
