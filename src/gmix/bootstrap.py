@@ -25,6 +25,7 @@ __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_te
 
 Array = NDArray[np.float64]
 _KINDS = ("weights", "rows", "parametric")
+_MOST = 1e9  # rows that are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,13 @@ class Bootstrap:
     means: Array
     covariances: Array
     collapsed: int
+
+    def __repr__(self) -> str:
+        n_replicates, k, d = self.means.shape
+        return (
+            f"Bootstrap({n_replicates} replicates, {k} component{'s' * (k != 1)}, {d} feature{'s' * (d != 1)}, "
+            f"{self.collapsed} collapsed)"
+        )
 
     @property
     def standard_errors(self) -> StandardErrors:
@@ -126,10 +134,14 @@ def _like(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.ran
     if kind == "parametric":
         return _drawn(mixture, mass, source.threads, rng)
     drawn = rng.gamma(weight) if kind == "weights" else rng.multinomial(max(round(mass), 1), weight / mass)
+    if not drawn.sum() > 0:
+        raise DataError(f"sample_weight adds up to {mass:.3g} rows, too few to draw from; give larger weights")
     return MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
 
 
 def _drawn(mixture: GaussianMixture, mass: float, threads: int | None, rng: np.random.Generator) -> MemorySource:
+    if mass > _MOST:
+        raise DataError(f"sample_weight adds up to {mass:.3g}, and so many rows would be drawn; give smaller weights")
     return MemorySource(mixture.sample(max(round(mass), 1), rng=rng), threads=threads)
 
 

@@ -280,7 +280,7 @@ def fit(
     stop = Stop(tolerance, max_iterations)
     if criterion not in CRITERIA:
         raise ParameterError(
-            f"criterion {criterion!r} is not known{nearest(criterion, CRITERIA)}; known are {', '.join(CRITERIA)}"
+            f"criterion {criterion!r} is not known{nearest(str(criterion), CRITERIA)}; known are {', '.join(CRITERIA)}"
         )
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     way = as_start(start)
@@ -290,7 +290,7 @@ def fit(
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings = []
-    if components == "auto" or len(counts) > 1:
+    if isinstance(components, str) or len(counts) > 1:
         kept = [k for k in counts if k <= source.n_rows] or counts[:1]
         if len(kept) < len(counts):
             findings.append(

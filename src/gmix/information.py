@@ -67,8 +67,7 @@ def standard_errors(
     """
     prior = as_prior(prior)
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
-    mixture = fit.mixture
-    statistics = rows_of(fit, source, prior)
+    statistics, mixture = rows_of(fit, source, prior), fit.mixture
     unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
         return unknown
@@ -85,6 +84,8 @@ def standard_errors(
 
 def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     """The statistics of the rows under the fit, if they are the rows of the fit."""
+    if not isinstance(fit, Fit):
+        raise ParameterError(f"a {type(fit).__name__} does not know its rows; give the Fit that gmix.fit returned")
     if source.n_features != fit.mixture.n_features:
         raise DataError(
             f"the rows have {source.n_features} columns and the fit {fit.mixture.n_features}; choose columns"

@@ -37,6 +37,10 @@ class Merging:
     entropy: Array
     mass: float
 
+    def __repr__(self) -> str:
+        k, clusters = len(self.entropy), self.elbow
+        return f"Merging({k} component{'s' * (k != 1)}, {clusters} cluster{'s' * (clusters != 1)} at the elbow)"
+
     @property
     def elbow(self) -> int:
         """How many clusters: where the entropy begins to rise faster.

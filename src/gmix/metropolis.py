@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.errors import ParameterError
-from gmix.rows import Rng, as_generator
+from gmix.rows import Rng, as_generator, as_numbers, is_count
 
 __all__ = ["Chains", "metropolis"]
 
@@ -165,6 +165,8 @@ def metropolis(
     >>> chains.points.std(axis=0).round(1)
     array([1., 1.])
     """
+    if not callable(log_density):
+        raise ParameterError(f"log_density is {log_density!r}; give a function, such as mixture.log_density")
     _check_whole("draws", draws, 1)
     _check_whole("thin", thin, 1)
     _check_whole("warmup", warmup, 0)
@@ -199,12 +201,12 @@ def metropolis(
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, (int, np.integer)) or value < least:
+    if not is_count(value, least):
         raise ParameterError(f"{name} is {value!r}; give a whole number, {least} or more")
 
 
 def _starts(start: ArrayLike, chains: int | None) -> Array:
-    point = np.array(start, np.float64)
+    point = as_numbers(start, "start")
     if point.ndim not in (1, 2) or 0 in point.shape:
         raise ParameterError(f"start has shape {point.shape}; give one point (D,), or one for each chain (chains, D)")
     if not np.isfinite(point).all():
@@ -222,7 +224,7 @@ def _starts(start: ArrayLike, chains: int | None) -> Array:
 
 def _factor(scale: ArrayLike, n_features: int) -> Array:
     """A matrix that turns white noise into proposals."""
-    given = np.asarray(scale, np.float64)
+    given = as_numbers(scale, "scale")
     if given.shape not in ((), (n_features,), (n_features, n_features)):
         raise ParameterError(
             f"scale has shape {given.shape}; give a number, ({n_features},) standard deviations "

@@ -266,8 +266,8 @@ class GaussianMixture:
             np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between
         )
 
-    def marginal(self, features: Sequence[str | int]) -> GaussianMixture:
-        """The distribution of some of the features, by name or position, in the order given.
+    def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
+        """The distribution of one or some of the features, by name or position, in the order given.
 
         Its structure is what is sure to be left of this one's; see `gmix.covariance.of_parts`.
         """
@@ -291,17 +291,25 @@ class GaussianMixture:
         >>> both.condition({"b": 2.0}).means
         array([[1.]])
         """
+        try:
+            values = dict(values)
+        except (TypeError, ValueError):
+            raise ParameterError(
+                f"condition takes a value for each feature, {{feature: value}}, not {values!r}"
+            ) from None
         given = self._positions(list(values))
         rest = [i for i in range(self.n_features) if i not in given]
         if not rest:
             raise ParameterError("every feature is given a value; leave at least one free")
         point = as_numbers(list(values.values()), "the given values")
-        weights = self.marginal(list(values)).responsibilities(point[None])[0]
+        if point.ndim > 1:
+            raise ParameterError(f"the given values {list(values.values())} must be one number each")
+        weights = self.marginal(given).responsibilities(point[None])[0]
         dense = self.covariances
-        cross = dense[:, rest][:, :, given]
-        gain = np.linalg.solve(dense[:, given][:, :, given], cross.mT).mT
-        means = self.means[:, rest] + (gain @ (point - self.means[:, given])[..., None])[..., 0]
-        remaining = dense[:, rest][:, :, rest] - gain @ cross.mT
+        whitener = FULL.whitener(FULL.factor(dense[:, given][:, :, given]))
+        cross = dense[:, rest][:, :, given] @ whitener.mT
+        means = self.means[:, rest] + (cross @ whitener @ (point - self.means[:, given])[..., None])[..., 0]
+        remaining = dense[:, rest][:, :, rest] - cross @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
         structure = of_parts(self.structure)
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
@@ -316,7 +324,12 @@ class GaussianMixture:
             raise ParameterError(
                 f"offset has shape {b.shape}; the matrix has {a.shape[0]} rows, so give ({a.shape[0]},)"
             )
-        return GaussianMixture(self.weights, self.means @ a.T + b, a @ self.covariances @ a.T)
+        try:
+            return GaussianMixture(self.weights, self.means @ a.T + b, a @ self.covariances @ a.T)
+        except ParameterError as error:
+            raise ParameterError(
+                f"matrix @ x + offset has no density ({error}); give finite numbers, and rows that are independent"
+            ) from None
 
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
         """The components whose covariance stands on the floor of these statistics."""
@@ -329,7 +342,9 @@ class GaussianMixture:
 
         return plot.plot(self, points, **options)
 
-    def _positions(self, features: Sequence[str | int]) -> list[int]:
+    def _positions(self, features: str | int | Sequence[str | int]) -> list[int]:
+        if isinstance(features, (str, int, np.integer)):
+            features = [features]
         names = list(self.features or ())
         positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(names, [f])[0] for f in features]
         if (

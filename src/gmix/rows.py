@@ -36,7 +36,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 def is_count(value: object, least: int = 1) -> TypeGuard[int]:
     """Say whether it is a whole number, `least` or more."""
-    return isinstance(value, (int, np.integer)) and bool(value >= least)
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
 
 
 def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:

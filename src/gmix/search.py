@@ -52,6 +52,11 @@ class Candidate:
     def log_likelihood(self) -> float:
         return self.run.statistics.log_likelihood
 
+    def __repr__(self) -> str:
+        k = self.n_components
+        collapsed = ", collapsed" * bool(self.collapsed)
+        return f"Candidate({self.structure}, {k} component{'s' * (k != 1)}, BIC {self.bic:.6g}{collapsed})"
+
     @cached_property
     def criteria(self) -> dict[str, float]:
         """BIC, AIC, AICc and ICL; smaller is better. See `gmix.criteria`."""
@@ -76,6 +81,9 @@ class Search:
     candidates: tuple[Candidate, ...]
     interrupted: bool = False  # by Ctrl-C, with candidates still to try
     criterion: str = "bic"
+
+    def __repr__(self) -> str:
+        return f"Search({len(self.candidates)} candidates, best by {self.criterion}: {self.best})"
 
     @property
     def best(self) -> Candidate:

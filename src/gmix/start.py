@@ -156,7 +156,10 @@ def as_start(start: Any) -> Start:
         if (share >= 0).all() and np.allclose(share.sum(1), 1.0, atol=1e-3):
             return GivenResponsibilities(share / share.sum(1, keepdims=True))
         raise ParameterError("start holds responsibilities that are negative or do not sum to one in each row")
-    raise ParameterError("start must be 'auto', 'k-means++', a mixture, integer labels (N,) or responsibilities (N, K)")
+    raise ParameterError(
+        "start must be 'auto', 'k-means++', a mixture (of a Fit: fit.mixture), integer labels (N,) or responsibilities "
+        "(N, K)"
+    )
 
 
 def _in_form(given: GaussianMixture, structure: Structure) -> Array:

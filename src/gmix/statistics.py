@@ -98,6 +98,13 @@ class SufficientStatistics:
     def n_features(self) -> int:
         return int(self.mean.shape[1])
 
+    def __repr__(self) -> str:
+        k, d = self.mean.shape
+        return (
+            f"SufficientStatistics({self.form}, {k} component{'s' * (k != 1)}, {d} feature{'s' * (d != 1)}, "
+            f"{self.mass.sum():.6g} rows, log-likelihood {self.log_likelihood:.6g})"
+        )
+
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         if not isinstance(other, SufficientStatistics):
             return NotImplemented

@@ -63,6 +63,8 @@ class Stepwise:
         statistics: SufficientStatistics | None = None,
         threads: int | None = None,
     ) -> None:
+        if not isinstance(mixture, GaussianMixture):
+            raise ParameterError(f"mixture is {mixture!r}; give a GaussianMixture to start from, such as fit.mixture")
         if not (is_number(decay) and 0.5 < decay <= 1.0):
             raise ParameterError(f"decay is {decay!r}; give a number above 0.5 and at most 1")
         if not (is_number(forgetting) and 0.0 <= forgetting < 1.0):
@@ -74,6 +76,9 @@ class Stepwise:
         self._older, self._newer = _Average(1), _Average(2)
         if statistics is not None:
             self._learn(statistics)
+
+    def __repr__(self) -> str:
+        return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {self.blocks} block{'s' * (self.blocks != 1)})"
 
     def update(self, block: Any, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from a block of rows ``(n, D)``. Raises `DataError` as `gmix.expect`, and has then learned nothing."""

@@ -80,6 +80,8 @@ def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], messag
         ({"components": [1, "2"]}, "whole numbers above zero"),
         ({"components": "many"}, "'many'; give a number, several, or 'auto'"),
         ({"start": "kmeans++"}, "'kmeans\\+\\+' is not a way to begin; did you mean 'k-means\\+\\+'"),
+        ({"components": True}, "whole numbers above zero"),
+        ({"criterion": None}, "criterion None is not known"),
         ({"start": ["a"] * 12}, "start must be"),
         ({"start": [[1.0], [0.5, 0.5]]}, "start must be"),
         ({"start": [0, 1]}, r"start speaks of 2 rows and 2 components; the fit has 12 and 2"),
@@ -214,3 +216,14 @@ def test_the_names_of_a_data_frame_may_be_anything_but_alike() -> None:
     assert gmix.fit(levels, 1).mixture.features == ("('a', 'b')", "('a', 'c')")
     with pytest.raises(DataError, match="the same name; rename one"):
         gmix.fit(pandas.DataFrame(X, columns=["a", "a"]), 1)
+
+
+def test_what_stands_in_a_prompt_is_short() -> None:
+    fit = gmix.fit(X, np.array([1, 2]), covariance="spherical", rng=0)
+    assert fit.search is not None
+    merging, replicates = gmix.merge(fit, X), gmix.bootstrap(fit, X, replicates=2, rng=0)
+    for value in (fit, fit.mixture, fit.statistics, fit.search, *fit.search.candidates, merging, replicates,
+                  gmix.Stepwise(fit.mixture), gmix.metropolis(fit.mixture.log_density, [0.0, 0.0], 9)):  # fmt: skip
+        assert repr(value).startswith(f"{type(value).__name__}(")
+        assert len(repr(value)) < 130
+        assert "array" not in repr(value)

@@ -149,9 +149,22 @@ def test_the_memory_order_of_what_is_stated_does_not_matter() -> None:
 def test_names_travel_with_the_features() -> None:
     m = mixture(STRUCTURES[-1], ["a", "b", "c", "d"])
     assert m.marginal(["c", "a"]).features == ("c", "a")
+    assert m.marginal("c").features == m.marginal(2).features == ("c",)
     assert m.condition({"b": 0.0, "d": 1.0}).features == ("a", "c")
     np.testing.assert_array_equal(m.marginal(["c", 0]).means, m.means[:, [2, 0]])
     assert gmix.fit(m.sample(50, rng=0), 1, columns=list("wxyz"), rng=0).mixture.features == ("w", "x", "y", "z")
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-100, 1e100, 1e153])
+def test_a_conditional_knows_no_units(scale: float) -> None:
+    m = mixture(STRUCTURES[-1])
+    units = np.array([scale, 1.0, 1.0 / np.clip(scale, 1e-150, 1e150), scale])
+    moved, point = m.affine(np.diag(units)), m.means[0]
+    near = moved.condition({0: point[0] * units[0], 2: point[2] * units[2]})
+    expected = m.condition({0: point[0], 2: point[2]}).affine(np.diag(units[[1, 3]]))
+    precision = 1e-2 if scale < 1e-150 else 1e-9  # a square of that size has few digits
+    for part in ("weights", "means", "covariances"):
+        np.testing.assert_allclose(getattr(near, part), getattr(expected, part), rtol=precision)
 
 
 def test_weights_are_divided_by_their_sum() -> None:
@@ -242,6 +255,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.density([[0.0, 1.0]], threads=0), ParameterError, "threads is 0"),
         (lambda m: m.sample(-1), ParameterError, "n is -1"),
         (lambda m: m.sample(1.5), ParameterError, r"n is 1\.5"),
+        (lambda m: m.sample(True), ParameterError, "n is True"),
         (lambda m: m.sample(1, rng="x"), ParameterError, "rng must be"),
         (lambda m: m.marginal([]), ParameterError, "one or more"),
         (lambda m: m.marginal([0, 0]), ParameterError, "different"),
@@ -250,13 +264,17 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.marginal(["weigth"]), DataError, "did you mean 'weight'"),
         (lambda m: m.condition({}), ParameterError, "one or more"),
         (lambda m: m.condition({0: 1.0, 1: 1.0}), ParameterError, "leave at least one free"),
+        (lambda m: m.condition([1.0, 2.0]), ParameterError, r"a value for each feature, \{feature: value\}, not \[1"),
+        (lambda m: m.condition({0: [1.0, 2.0]}), ParameterError, "one number each"),
         (lambda m: m.condition({0: "x"}), ParameterError, "must be numbers"),
         (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
         (lambda m: m.affine(np.eye(3)), ParameterError, r"matrix has shape \(3, 3\)"),
         (lambda m: m.affine("x"), ParameterError, "matrix must be numbers"),
         (lambda m: m.affine(np.eye(2), [1.0, 2.0, 3.0]), ParameterError, r"offset has shape \(3,\)"),
-        (lambda m: m.affine(np.zeros((2, 2))), ParameterError, "not positive definite"),
+        (lambda m: m.affine(np.zeros((2, 2))), ParameterError, "no density .*rows that are independent"),
         (lambda m: gmix.expect([[0.0]], [m]), ParameterError, "does not fit rows of 1 columns"),
+        (lambda m: gmix.expect([[0.0]], m), ParameterError, "give a list of GaussianMixture"),
+        (lambda m: gmix.Stepwise("m"), ParameterError, "give a GaussianMixture to start from"),
         (lambda m: GaussianMixture.from_statistics(gmix.expect([[0.0, 0.0]], [m])[0], structure_named("diag")),
          ParameterError, "VVI reads diagonal scatter, not full"),
     ],

@@ -157,13 +157,15 @@ def test_where_nothing_is_known_it_is_nan(cloud: Array) -> None:
         assert errors.covariances.shape == (2, 2, 2)
 
 
-@pytest.mark.parametrize("errors", [gmix.standard_errors, gmix.bootstrap])
+@pytest.mark.parametrize("errors", [gmix.standard_errors, gmix.bootstrap, gmix.cross_validate])
 def test_other_rows_or_another_prior_are_refused(cloud: Array, errors: Callable[..., object]) -> None:
     fit = gmix.fit(cloud, 2, covariance="full", rng=0, prior=NormalInverseWishart())
     with pytest.raises(gmix.DataError, match=r"not the rows of the fit.*give the same rows, weights and columns"):
         errors(fit, cloud[1:], prior=NormalInverseWishart())
     with pytest.raises(gmix.DataError, match="1 columns and the fit 2"):
         errors(fit, cloud[:, :1], prior=NormalInverseWishart())
+    with pytest.raises(gmix.ParameterError, match="GaussianMixture does not know its rows; give the Fit"):
+        errors(fit.mixture, cloud)
     for prior in (None, NormalInverseWishart(strength=2.0)):
         with pytest.raises(gmix.ParameterError, match=r"not the prior of the fit.*give the same prior"):
             errors(fit, cloud, prior=prior)
@@ -211,6 +213,14 @@ def test_a_bootstrap_that_cannot_be_says_so(cloud: Array) -> None:
     ):  # fmt: skip
         with pytest.raises(gmix.ParameterError, match=message):
             gmix.bootstrap(fit, cloud, **settings)
+
+
+def test_weights_that_no_table_can_be_drawn_by_are_refused(cloud: Array) -> None:
+    for size, kind, message in ((1e-12, "weights", "too few to draw"), (1e12, "parametric", "so many rows")):
+        weight = np.full(len(cloud), size)
+        fit = gmix.fit(cloud, 1, covariance="full", sample_weight=weight)
+        with pytest.raises(gmix.DataError, match=message):
+            gmix.bootstrap(fit, cloud, kind=kind, replicates=2, sample_weight=weight, rng=0)
 
 
 def test_standard_errors_are_shown_on_request(cloud: Array) -> None:

@@ -100,6 +100,8 @@ def expect(
     check_finite(
         rows, names, largest_value(rows.shape[1], len(rows) if weight is None else max(weight.sum(), len(rows)))
     )
+    if isinstance(mixtures, GaussianMixture) or not all(isinstance(m, GaussianMixture) for m in mixtures):
+        raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
     for mixture in mixtures:
         if mixture.n_features != rows.shape[1]:
             raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
