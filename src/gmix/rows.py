@@ -47,11 +47,12 @@ def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
         raise ParameterError(f"{what} must be numbers, the same count in every row ({error})") from None
 
 
-def _not_complex(values: ArrayLike) -> ArrayLike:
-    """Pass on what holds no complex number; NumPy would drop its imaginary part."""
-    if np.iscomplexobj(values):
+def _not_complex(values: ArrayLike) -> NDArray[Any]:
+    """An array of anything but complex numbers, whose imaginary parts NumPy would drop."""
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
         raise TypeError("a number is complex")
-    return values
+    return array
 
 
 def as_names(columns: Iterable[Any] | None) -> list[str] | None:

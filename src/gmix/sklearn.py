@@ -142,11 +142,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         chooses = self._chooses()
         self._check(chooses)
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        if not chooses and len(X) < self.n_components:
-            raise DataError(f"n_components={self.n_components} is more than n_samples={len(X)}; ask for fewer")
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
         source = MemorySource(X, sample_weight=sample_weight, columns=columns)
+        n_samples = len(X) if source.weight is None else np.count_nonzero(source.weight)
+        if not chooses and n_samples < self.n_components:
+            raise DataError(f"n_components={self.n_components} is more than n_samples={n_samples}; ask for fewer")
         if chooses:
             return self._settle(
                 fit(

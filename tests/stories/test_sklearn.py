@@ -305,6 +305,12 @@ def test_errors_say_what_and_where(clouds: Array, arguments: dict[str, Any], mes
         GaussianMixture(**arguments).fit(clouds)
 
 
+def test_rows_of_no_weight_are_no_rows_to_start_from(clouds: Array) -> None:
+    few = np.arange(len(clouds)) < 2
+    with pytest.raises(ValueError, match="n_components=3 is more than n_samples=2"):
+        GaussianMixture(3, init_params="random_from_data").fit(clouds, sample_weight=few)
+
+
 def test_it_chooses_where_count_or_structure_is_left_open() -> None:
     rng = np.random.default_rng(3)
     rows = np.concatenate([rng.standard_normal((80, 2)), rng.standard_normal((80, 2)) * [1.0, 3.0] + [7.0, 0.0]])
