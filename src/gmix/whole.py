@@ -21,16 +21,19 @@ def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterat
     Raises `refusal` where no file can be made.
     """
     target = Path(path)
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        yield target  # a device or a pipe is written to, never replaced
-        return
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        reason = "there is no such folder" if isinstance(error, FileNotFoundError) else error.strerror
+        special = target.exists() and not target.is_file()
+        descriptor, name = (-1, "") if special else tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except (OSError, ValueError) as error:  # a name may be too long, or hold a null
+        reason = (
+            "there is no such folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", error)
+        )
         raise refusal(f"{target} cannot be written ({reason}); name a file in a folder of yours") from None
+    if special:
+        yield target  # a device or a pipe is written to, never replaced
+        return
     os.close(descriptor)
     temporary = Path(name)
     try:
