@@ -12,9 +12,9 @@ namespace gmix::GMIX_LEVEL {
 // R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
 // residuals of its own features on the way, and leaves them for the tiles below, if there are some.
 template <typename T, int R, int V, bool Leave>
-[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
-                        std::size_t before, const T*& w, T* const (&z)[V],
-                        Vector<T> (&quadratic)[V]) {
+[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const Split<T> centre,
+                                               T* residuals, std::size_t before, const T*& w,
+                                               T* const (&z)[V], Vector<T> (&quadratic)[V]) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[R][V] = {};
   const T* from = residuals;
@@ -65,7 +65,8 @@ template <typename T, int R>
 void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d,
                std::size_t groups, T* residuals, T* z, T* joint) {
   const std::size_t group = d * kLanes<T>;
-  for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
+  for (std::size_t g = 0; g < groups;
+       g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
     const T* const from[2] = {x, x + group};
     T* const to[2] = {z, z + group};
     Vector<T> squares[2] = {};
@@ -134,8 +135,7 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                std::size_t groups) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool tied = mixture.form == Form::kTied;
-  if (tied)
-    whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.common);
+  if (tied) whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.common);
   if (*plan.near) {
     expand(mixture, plan, s, groups);
     return linear_joint(mixture, plan, s, groups);

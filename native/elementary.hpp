@@ -20,20 +20,19 @@ struct ExpConstants<double> {
   using Bits = std::int64_t;
   static constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer in the low bits
   static constexpr int kMantissaBits = 52;
-  static constexpr double kPolynomial[] = {
-      // 2^x
-      1.0,
-      0.6931471805599453,
-      0.24022650695910097,
-      0.0555041086648216,
-      0.009618129107606888,
-      0.0013333558146416936,
-      0.0001540353044173605,
-      1.525273382983612e-05,
-      1.321544258792169e-06,
-      1.0178062445845774e-07,
-      7.072585949269223e-09,
-      4.4549605981865186e-10};
+  static constexpr double kPolynomial[] = {// 2^x
+                                           1.0,
+                                           0.6931471805599453,
+                                           0.24022650695910097,
+                                           0.0555041086648216,
+                                           0.009618129107606888,
+                                           0.0013333558146416936,
+                                           0.0001540353044173605,
+                                           1.525273382983612e-05,
+                                           1.321544258792169e-06,
+                                           1.0178062445845774e-07,
+                                           7.072585949269223e-09,
+                                           4.4549605981865186e-10};
 };
 
 template <>
@@ -41,9 +40,13 @@ struct ExpConstants<float> {
   using Bits = std::int32_t;
   static constexpr float kRound = 0x1.8p23f;
   static constexpr int kMantissaBits = 23;
-  static constexpr float kPolynomial[] = {1.0f, 0.6931471824645996f,    0.24022650718688965f,
-                                          0.055503569543361664f,  0.009618083015084267f,
-                                          0.0013390863314270973f, 0.00015453163359779865f};
+  static constexpr float kPolynomial[] = {1.0f,
+                                          0.6931471824645996f,
+                                          0.24022650718688965f,
+                                          0.055503569543361664f,
+                                          0.009618083015084267f,
+                                          0.0013390863314270973f,
+                                          0.00015453163359779865f};
 };
 
 template <typename T, std::size_t N, typename V>
@@ -77,8 +80,8 @@ template <typename T, int N>
   // The integer sits in the low bits of `shifted`: moved up, it adds to the exponent.
 #pragma GCC unroll 8
   for (int v = 0; v < N; ++v) {
-    const Bits scaled = reinterpret_cast<Bits>(value[v]) +
-                        (reinterpret_cast<Bits>(shifted[v]) << C::kMantissaBits);
+    const Bits scaled =
+        reinterpret_cast<Bits>(value[v]) + (reinterpret_cast<Bits>(shifted[v]) << C::kMantissaBits);
     x[v] = x[v] >= T(kNothing) ? reinterpret_cast<Vector<T>>(scaled) : Vector<T>{};
   }
 }

@@ -23,9 +23,10 @@ std::size_t find_active(const Scratch<T>& s, const T* joint, std::size_t groups,
 
 // R diagonal moments from feature j on.
 template <typename T, int R>
-[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
-                          std::size_t j, std::size_t d, std::size_t count, double* first,
-                          double* second, bool spherical) {
+[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x,
+                                                 const Split<T> centre, const T* scale,
+                                                 std::size_t j, std::size_t d, std::size_t count,
+                                                 double* first, double* second, bool spherical) {
   Vector<T> firsts[R] = {}, seconds[R] = {};
   x += j * kLanes<T>;
   for (std::size_t a = 0; a < count; ++a) {
@@ -73,8 +74,9 @@ void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, co
 // The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
 // Leaves share * z for the tiles beside it, if there are some.
 template <typename T, int R, bool Leave>
-[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
-                          std::size_t groups, double* first, double* second) {
+[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i,
+                                                 std::size_t d, std::size_t groups, double* first,
+                                                 double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> firsts[R] = {}, seconds[R * (R + 1) / 2] = {};
   const T* from = z + i * lanes;
@@ -103,8 +105,8 @@ template <typename T, int R, bool Leave>
 
 // 4 x C second moments below the diagonal.
 template <typename T, int C>
-[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
-                        std::size_t groups, double* second) {
+[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j,
+                                               std::size_t d, std::size_t groups, double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[4 * C] = {};
   const T* from = z + j * lanes;

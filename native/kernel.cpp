@@ -106,8 +106,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t c = 0; c < k; ++c)
           responsibilities[(at + i) * k + c] =
-              static_cast<double>(s.joint[c * plan.stride + i]) /
-              static_cast<double>(s.norm[i]);
+              static_cast<double>(s.joint[c * plan.stride + i]) / static_cast<double>(s.norm[i]);
     for (std::size_t i = at; i < at + count; ++i) {
       if (std::isfinite(log_densities[i])) continue;
       log_densities[i] = careful_row(mixture, rows, i, s);
@@ -149,7 +148,6 @@ void expect_any(const Mixture& mixture, bool coarse, const void* planned, const 
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,  scratch_size,
-                        plan_any,        expect_any, posterior};
+const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size, scratch_size, plan_any, expect_any, posterior};
 
 }  // namespace gmix::GMIX_LEVEL

@@ -1,5 +1,5 @@
-// Log densities and moments as matrix products, where one scale does for all columns or each has its
-// own.
+// Log densities and moments as matrix products, where one scale does for all columns or each has
+// its own.
 //
 // With features f = (1, y, squares of y) of a row, y = (x - origin) unit, the log density of every
 // component is linear: log2 p_k(x) = b_k . f, and its moments are sums of share f. No residual is
@@ -134,8 +134,7 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
     const bool add = m.form == Form::kSpherical && j > 0;
     const Centre<T> origin(plan.origin, j);
     for (std::size_t g = 0; g < groups; ++g) {
-      const Vector<T> here =
-          residual<T>(load(s.x + (g * d + j) * lanes), origin) * plan.unit[j];
+      const Vector<T> here = residual<T>(load(s.x + (g * d + j) * lanes), origin) * plan.unit[j];
       store(y + g * lanes, here);
       store(squares + g * lanes, add ? load(squares + g * lanes) + here * here : here * here);
     }
@@ -233,8 +232,8 @@ void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s,
       }
       if (count == 0) return;
       const auto tile = [&](auto features, std::size_t p) {
-        moments_tile<T, C, features()>(s.share, s.features + p * plan.stride, plan.stride,
-                                       s.active, count, sums.tile(c) + p * C);
+        moments_tile<T, C, features()>(s.share, s.features + p * plan.stride, plan.stride, s.active,
+                                       count, sums.tile(c) + p * C);
       };
       std::size_t p = 0;
       for (; p + F <= size; p += F) tile(Constant<F>(), p);

@@ -24,8 +24,9 @@ class Narrow {
   using V = Vector<T>;
 
   // Residuals and log densities of one component.
-  [[gnu::always_inline]] static void whiten_tile(const T* x, const Split<T>& mean, const T* whitener, T constant, T* z,
-                          T* joint, V (&largest)[kTileGroups]) {
+  [[gnu::always_inline]] static void whiten_tile(const T* x, const Split<T>& mean,
+                                                 const T* whitener, T constant, T* z, T* joint,
+                                                 V (&largest)[kTileGroups]) {
     V w[kTriangle];
 #pragma GCC unroll 10
     for (int i = 0; i < kTriangle; ++i) w[i] = broadcast(whitener[i]);
@@ -130,7 +131,8 @@ class Narrow {
   // Adds the rows of a block to the sums.
   static void add_block(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                         std::size_t groups, bool weighted, Sums& sums) {
-    constexpr std::size_t lanes = kLanes<T>, residuals = kKept * kTileStep, moments = kMoments * lanes;
+    constexpr std::size_t lanes = kLanes<T>, residuals = kKept * kTileStep,
+                          moments = kMoments * lanes;
     const std::size_t k = mixture.n_components;
     T *const joint = s.joint, *const z = s.z, *const totals = s.totals;
     std::size_t* const active = s.active;

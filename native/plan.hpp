@@ -31,11 +31,15 @@ inline std::size_t narrow_moments(const Mixture& mixture) {
   return 1 + d + (mixture.form == Form::kFull ? d * (d + 1) / 2 : d);
 }
 
+inline constexpr std::size_t kFew = 4;  // components: fewer do not pay for squares as features
+
 // Features that log densities are linear in (linear.hpp); zero where that is not offered.
 inline std::size_t linear_size(const Mixture& mixture) {
-  if (mixture.form == Form::kTied) return 1 + mixture.n_features;
+  const std::size_t d = mixture.n_features;
+  if (mixture.form == Form::kTied) return 1 + d;
   if (mixture.form == Form::kFull || is_narrow(mixture)) return 0;
-  return 1 + mixture.n_features + (mixture.form == Form::kDiagonal ? mixture.n_features : 1);
+  if (mixture.form == Form::kSpherical) return 1 + d + 1;
+  return mixture.n_components < kFew ? 0 : 1 + d + d;
 }
 
 // Cuts one piece of memory into aligned arrays; from a null base it only measures.
@@ -126,8 +130,9 @@ struct Plan {
   }
 };
 
-// Rows stand in groups, one SIMD lane each. An array (n, groups) below holds n vectors for the first
-// group, n for the second, and so on; an array (n, stride) holds the numbers of all rows n times.
+// Rows stand in groups, one SIMD lane each. An array (n, groups) below holds n vectors for the
+// first group, n for the second, and so on; an array (n, stride) holds the numbers of all rows n
+// times.
 template <typename T>
 struct Scratch {
   T* x;                  // (D, groups): the rows, a feature after the other

@@ -167,4 +167,3 @@ inline void add_sums(const V (&vectors)[N], double* to) {
 }
 
 }  // namespace gmix::GMIX_LEVEL
-
