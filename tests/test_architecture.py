@@ -17,7 +17,7 @@ FLOORS = {
     room: floor
     for floor, rooms in enumerate(
         [
-            ["errors"],
+            ["errors", "wording"],
             ["rows", "whole"],
             ["covariance", "tables"],
             ["statistics", "stop", "progress"],
@@ -36,7 +36,7 @@ FLOORS = {
         ]
     )
     for room in rooms
-} | {"metropolis": 2}  # it stands beside, and needs only errors and rows
+} | {"metropolis": 2}  # it stands beside, and needs only the first two floors
 # Methods that open a door upwards, inside the function, where the other room is used.
 DOORS = {
     ("mixture", "plot"),

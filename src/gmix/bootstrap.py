@@ -20,6 +20,7 @@ from gmix.search import Search, search
 from gmix.sources import MemorySource, Source, as_source
 from gmix.start import KMeansPlusPlus
 from gmix.stop import Reason, Stop
+from gmix.wording import count
 
 __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_test"]
 
@@ -50,7 +51,7 @@ class Bootstrap:
     def __repr__(self) -> str:
         n_replicates, k, d = self.means.shape
         return (
-            f"Bootstrap({n_replicates} replicates, {k} component{'s' * (k != 1)}, {d} feature{'s' * (d != 1)}, "
+            f"Bootstrap({count(n_replicates, 'replicate')}, {count(k, 'component')}, {count(d, 'feature')}, "
             f"{self.collapsed} collapsed)"
         )
 
@@ -191,7 +192,7 @@ class LikelihoodRatioTest:
     def __repr__(self) -> str:
         k = self.null.mixture.n_components
         return (
-            f"LikelihoodRatioTest({self.null.mixture.structure}, {k} component{'s' * (k != 1)} against {k + 1}: "
+            f"LikelihoodRatioTest({self.null.mixture.structure}, {count(k, 'component')} against {k + 1}: "
             f"statistic {self.statistic:.4g}, p = {self.p_value:.3g})"
         )
 

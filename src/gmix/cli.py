@@ -29,7 +29,7 @@ try:
     import typer
     from typer.core import TyperGroup
 
-    from gmix.console import document, features, print_candidates, print_fit
+    from gmix.console import document, print_candidates, print_fit
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
@@ -357,7 +357,7 @@ def sample(
     to, form = _target(out, form)
     mixture = gmix.load(model).mixture
     draws = mixture.sample(n, rng=seed)
-    write_table([dict(zip(features(mixture), draws.T, strict=True))], to, form)
+    write_table([dict(zip(mixture.names, draws.T, strict=True))], to, form)
 
 
 @app.command(epilog="Example:\n\n  gmix plot model.json points.csv --out picture.png")
@@ -487,7 +487,7 @@ def _target(out: Path | None, form: str | None) -> tuple[Any, str]:
 
 def _parameters(mixture: gmix.GaussianMixture) -> Columns:
     """A row for each component: its weight, its means, and its covariances, each pair of columns once."""
-    names = features(mixture)
+    names = mixture.names
     table = {"component": np.arange(mixture.n_components), "weight": mixture.weights}
     table |= {f"mean {name}": mixture.means[:, i] for i, name in enumerate(names)}
     for i, name in enumerate(names):

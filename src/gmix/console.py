@@ -12,18 +12,13 @@ from rich.table import Table as Grid
 
 from gmix.criteria import CRITERIA
 from gmix.fit import Fit, StandardErrors
-from gmix.mixture import GaussianMixture
 from gmix.search import Search
+from gmix.wording import count
 
-__all__ = ["document", "features", "print_candidates", "print_fit"]
+__all__ = ["document", "print_candidates", "print_fit"]
 
 _SPELLED = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}
 _SHOWN = 5  # candidates of a search that are printed
-
-
-def features(mixture: GaussianMixture) -> tuple[str, ...]:
-    """The names of a mixture's columns, made up where it has none."""
-    return mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features))
 
 
 def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
@@ -60,11 +55,10 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
     """Print what was found and which files were written."""
     console = _console()
     mixture = found.mixture
-    names = features(mixture)
-    count = f"{mixture.n_components} component{'s' * (mixture.n_components != 1)}"
+    names = mixture.names
     console.print(
-        f"{count}, {mixture.structure.code} ({mixture.structure.name}), of {found.n_rows} rows and "
-        f"{len(names)} column{'s' * (len(names) != 1)}",
+        f"{count(mixture.n_components, 'component')}, {mixture.structure.code} ({mixture.structure.name}), of "
+        f"{count(found.n_rows, 'row')} and {count(len(names), 'column')}",
         style="bold",
     )
     console.print(

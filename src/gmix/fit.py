@@ -24,6 +24,7 @@ from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 from gmix.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
+from gmix.wording import count
 
 __all__ = ["Finding", "Fit", "StandardErrors", "fit"]
 
@@ -145,13 +146,12 @@ class Fit:
         return self.reason.converged
 
     def __repr__(self) -> str:
-        k, d = self.mixture.n_components, self.mixture.n_features
-        per_row = self.log_likelihood / self.mass
-        steps = len(self.history) - 1
+        mixture, per_row = self.mixture, self.log_likelihood / self.mass
         ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
         return (
-            f"Fit({self.mixture.structure}, {k} component{'s' * (k != 1)}, {d} feature{'s' * (d != 1)}, "
-            f"log-likelihood {per_row:.6g} per row, {ended} {steps} step{'s' * (steps != 1)})"
+            f"Fit({mixture.structure}, {count(mixture.n_components, 'component')}, "
+            f"{count(mixture.n_features, 'feature')}, log-likelihood {per_row:.6g} per row, "
+            f"{ended} {count(len(self.history) - 1, 'step')})"
         )
 
     def summary(self, errors: StandardErrors | None = None) -> str:
@@ -161,10 +161,11 @@ class Fit:
         `gmix.bootstrap`. That of a standard deviation is that of the variance divided by twice the deviation.
         """
         mixture = self.mixture
-        names = mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features))
+        names = mixture.names
         lines = [
-            f"Gaussian mixture {mixture.structure} ({mixture.structure.name}): {mixture.n_components} components, "
-            f"{mixture.n_features} features, {self.n_rows} rows",
+            f"Gaussian mixture {mixture.structure} ({mixture.structure.name}): "
+            f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
+            f"{count(self.n_rows, 'row')}",
             "",
             f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
         ]

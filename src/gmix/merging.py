@@ -13,6 +13,7 @@ from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
 from gmix.rows import is_count
 from gmix.sources import LocalSource, as_source
+from gmix.wording import count
 
 __all__ = ["Merging", "merge"]
 
@@ -38,8 +39,7 @@ class Merging:
     mass: float
 
     def __repr__(self) -> str:
-        k, clusters = len(self.entropy), self.elbow
-        return f"Merging({k} component{'s' * (k != 1)}, {clusters} cluster{'s' * (clusters != 1)} at the elbow)"
+        return f"Merging({count(len(self.entropy), 'component')}, {count(self.elbow, 'cluster')} at the elbow)"
 
     @property
     def elbow(self) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.errors import ParameterError
 from gmix.rows import Rng, as_generator, as_numbers, is_count
+from gmix.wording import count
 
 __all__ = ["Chains", "metropolis"]
 
@@ -96,7 +97,7 @@ class Chains:
 
         ``error`` is the standard error of the mean that the finite number of draws leaves, ``sd / sqrt(ESS)``.
         """
-        chains = f"{self.n_chains} chain{'s' * (self.n_chains != 1)} of {self.n_draws} draws"
+        chains = f"{count(self.n_chains, 'chain')} of {count(self.n_draws, 'draw')}"
         lines = [
             f"Metropolis: {chains}, acceptance {self.acceptance.mean():.3f}",
             "",
@@ -115,8 +116,8 @@ class Chains:
 
     def __repr__(self) -> str:
         return (
-            f"Chains({self.n_chains} chain{'s' * (self.n_chains != 1)}, {self.n_draws} draws, "
-            f"{self.n_features} coordinate{'s' * (self.n_features != 1)}, acceptance {self.acceptance.mean():.3f})"
+            f"Chains({count(self.n_chains, 'chain')}, {count(self.n_draws, 'draw')}, "
+            f"{count(self.n_features, 'coordinate')}, acceptance {self.acceptance.mean():.3f})"
         )
 
 
@@ -161,7 +162,7 @@ def metropolis(
     >>> import gmix
     >>> chains = gmix.metropolis(lambda x: -0.5 * (x**2).sum(axis=1), start=[0.0, 0.0], draws=1000, thin=10, rng=7)
     >>> chains
-    Chains(1 chain, 1000 draws, 2 coordinates, acceptance 0.549)
+    Chains(1 chain, 1,000 draws, 2 coordinates, acceptance 0.549)
     >>> chains.points.std(axis=0).round(1)
     array([1., 1.])
     """

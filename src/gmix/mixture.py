@@ -15,6 +15,7 @@ from gmix.errors import DataError, ParameterError
 from gmix.priors import Evidence, Prior
 from gmix.rows import Rng, as_generator, as_numbers, as_points, check_finite, choose_columns, is_count
 from gmix.statistics import SufficientStatistics
+from gmix.wording import count
 
 __all__ = ["GaussianMixture"]
 
@@ -143,10 +144,8 @@ class GaussianMixture:
         raise AttributeError(f"a mixture does not change; {name!r} cannot be deleted")
 
     def __repr__(self) -> str:
-        components = f"{self.n_components} component{'s' * (self.n_components != 1)}"
-        return (
-            f"GaussianMixture({self.structure}, {components}, {self.n_features} feature{'s' * (self.n_features != 1)})"
-        )
+        components, features = count(self.n_components, "component"), count(self.n_features, "feature")
+        return f"GaussianMixture({self.structure}, {components}, {features})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrays = (self.weights.copy(), self.means.copy(), self._compact.copy())
@@ -159,6 +158,11 @@ class GaussianMixture:
     @property
     def n_features(self) -> int:
         return int(self.means.shape[1])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the features are called: ``x1``, ``x2`` and so on where they have no names."""
+        return self.features or tuple(f"x{d + 1}" for d in range(self.n_features))
 
     @property
     def n_parameters(self) -> int:

@@ -20,6 +20,7 @@ from gmix.sources import MemorySource, Source
 from gmix.start import KMeansPlusPlus, Start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
+from gmix.wording import count
 
 __all__ = ["Candidate", "Search", "search"]
 
@@ -53,9 +54,8 @@ class Candidate:
         return self.run.statistics.log_likelihood
 
     def __repr__(self) -> str:
-        k = self.n_components
         collapsed = ", collapsed" * bool(self.collapsed)
-        return f"Candidate({self.structure}, {k} component{'s' * (k != 1)}, BIC {self.bic:.6g}{collapsed})"
+        return f"Candidate({self.structure}, {count(self.n_components, 'component')}, BIC {self.bic:.6g}{collapsed})"
 
     @cached_property
     def criteria(self) -> dict[str, float]:
@@ -83,7 +83,7 @@ class Search:
     criterion: str = "bic"
 
     def __repr__(self) -> str:
-        return f"Search({len(self.candidates)} candidates, best by {self.criterion}: {self.best})"
+        return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
 
     @property
     def best(self) -> Candidate:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gmix.covariance import Form
 from gmix.errors import ParameterError
 from gmix.rows import is_number
+from gmix.wording import count
 
 __all__ = ["SufficientStatistics"]
 
@@ -101,7 +102,7 @@ class SufficientStatistics:
     def __repr__(self) -> str:
         k, d = self.mean.shape
         return (
-            f"SufficientStatistics({self.form}, {k} component{'s' * (k != 1)}, {d} feature{'s' * (d != 1)}, "
+            f"SufficientStatistics({self.form}, {count(k, 'component')}, {count(d, 'feature')}, "
             f"{self.mass.sum():.6g} rows, log-likelihood {self.log_likelihood:.6g})"
         )
 

@@ -12,6 +12,7 @@ from gmix.priors import Prior, as_prior
 from gmix.rows import is_number
 from gmix.sources import expect
 from gmix.statistics import SufficientStatistics
+from gmix.wording import count
 
 __all__ = ["Stepwise"]
 
@@ -78,7 +79,7 @@ class Stepwise:
             self._learn(statistics)
 
     def __repr__(self) -> str:
-        return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {self.blocks} block{'s' * (self.blocks != 1)})"
+        return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {count(self.blocks, 'block')})"
 
     def update(self, block: Any, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from a block of rows ``(n, D)``. Raises `DataError` as `gmix.expect`, and has then learned nothing."""

@@ -13,6 +13,7 @@ from gmix.fit import Fit
 from gmix.merging import Merging
 from gmix.mixture import GaussianMixture
 from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, color, dress, new_axes
+from gmix.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,9 +59,9 @@ def criteria(candidates: Fit | Iterable[Any], ax: Axes | None = None) -> Axes:
     else:
         for k, (code, members) in enumerate(curves.items()):
             _curve(ax, members, code, color(k), 1.7 if code == best.structure.code else 1.0, ends, "BIC")
-    count = f"{best.n_components} component{'s' * (best.n_components != 1)}"
+    found = count(best.n_components, "component")
     if len(curves) > 1:
-        count = f"{best.structure.code}, {count}"
+        found = f"{best.structure.code}, {found}"
     counts = sorted({mixture_of_candidate(c).n_components for c in every})
     ax.set_xticks(counts)
     ax.set_xlim(counts[0] - 0.35, counts[-1] + 0.12 * max(len(counts), 4))
@@ -73,7 +74,7 @@ def criteria(candidates: Fit | Iterable[Any], ax: Axes | None = None) -> Axes:
     ax.plot(best.n_components, chosen.bic, "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
     right = best.n_components > (counts[0] + counts[-1]) / 2
     ax.annotate(
-        f"least BIC: {count}", (best.n_components, 1.0), xycoords=ax.get_xaxis_transform(),
+        f"least BIC: {found}", (best.n_components, 1.0), xycoords=ax.get_xaxis_transform(),
         xytext=(-6 if right else 6, -4), textcoords="offset points", ha="right" if right else "left", va="top",
         fontsize=8.5, color=INK,
     )  # fmt: skip
@@ -96,7 +97,7 @@ def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
     ax.plot(counts, values, "o", ms=5, color=color(0), zorder=4)
     ax.plot(bend, values[bend - 1], "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
     ax.annotate(
-        f"elbow: {bend} cluster{'s' * (bend != 1)}", (bend, values[bend - 1]), va="center", fontsize=8.5, color=INK,
+        f"elbow: {count(bend, 'cluster')}", (bend, values[bend - 1]), va="center", fontsize=8.5, color=INK,
         xytext=(10, -6) if bend < len(values) else (-10, 0), textcoords="offset points",
         ha="left" if bend < len(values) else "right",
     )  # fmt: skip

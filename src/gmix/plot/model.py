@@ -12,6 +12,7 @@ from gmix.errors import ParameterError
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_points
+from gmix.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ def expect_features(mixture: GaussianMixture, wanted: int) -> None:
     """Refuse a mixture of more or fewer features than a picture shows."""
     if mixture.n_features != wanted:
         raise ParameterError(
-            f"this picture shows {wanted} feature{'s' * (wanted != 1)} and the mixture has {mixture.n_features}; "
+            f"this picture shows {count(wanted, 'feature')} and the mixture has {mixture.n_features}; "
             "draw mixture.marginal([...]), or use plot"
         )
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from gmix.fit import Fit
 from gmix.report.methods import rivals, tried
-from gmix.report.numbers import count, nats, number, percent
+from gmix.report.numbers import nats, number, percent
 from gmix.report.rows import DECIDED, REGION, Rows
+from gmix.wording import count
 
 __all__ = ["Check", "checks"]
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import gmix
 from gmix.covariance import EEE, VVV
 from gmix.fit import Fit
-from gmix.report.numbers import count, listed, nats
+from gmix.report.numbers import listed, nats
 from gmix.search import Candidate
+from gmix.wording import count
 
 __all__ = ["code", "methods", "rivals", "shape", "tried"]
 

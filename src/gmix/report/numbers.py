@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["beside", "count", "listed", "nats", "number", "percent"]
+__all__ = ["beside", "listed", "nats", "number", "percent"]
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -45,11 +45,6 @@ def beside(value: float, deviation: float) -> str:
         return number(value)
     decimals = max(2 - math.floor(math.log10(deviation)), 0)
     return f"{value:,.{decimals}f}".replace("-", _MINUS)
-
-
-def count(n: float, noun: str) -> str:
-    """A number of things: ``1 row``, ``2 rows``."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from gmix.mixture import GaussianMixture
 from gmix.plot import color, marker
 from gmix.report.rows import Rows
 
-__all__ = ["charts", "names_of", "shown_columns"]
+__all__ = ["charts", "shown_columns"]
 
 _SHOWN = 30  # columns; of more, those that tell the components apart
 # The pictures' colors on paper, and lighter kin of them on a dark screen.
@@ -27,15 +27,10 @@ def shown_columns(mixture: GaussianMixture) -> list[int]:
     return sorted(np.argsort(-_told_apart(mixture), kind="stable")[:_SHOWN].tolist())
 
 
-def names_of(mixture: GaussianMixture) -> list[str]:
-    """The columns' names, or x1, x2 and so on."""
-    return list(mixture.features or (f"x{d + 1}" for d in range(mixture.n_features)))
-
-
 def charts(fit: Fit, rows: Rows, shown: list[int]) -> dict[str, Any]:
     """Everything that is drawn."""
     mixture = fit.mixture
-    names = names_of(mixture)
+    names = mixture.names
     two = np.argsort(-_told_apart(mixture)[shown], kind="stable")[:2].tolist()
     return {
         "names": [names[j] for j in shown],

@@ -12,9 +12,9 @@ import gmix
 from gmix.fit import Fit, StandardErrors
 from gmix.report.checks import checks
 from gmix.report.methods import code, methods, rivals, shape
-from gmix.report.numbers import beside, count, nats, number
+from gmix.report.numbers import beside, nats, number
 from gmix.report.rows import Rows
-from gmix.report.show import names_of
+from gmix.wording import count
 
 __all__ = ["page_facts"]
 
@@ -27,7 +27,7 @@ def page_facts(
 ) -> dict[str, Any]:
     """Everything that the page's template asks for, but charts."""
     mixture = fit.mixture
-    names = names_of(mixture)
+    names = mixture.names
     text, references = methods(fit, names)
     return {
         "title": f"Gaussian mixture of {called}" if called else "Gaussian mixture",
