@@ -230,45 +230,72 @@ Expect asking(nb::handle function) {
 }
 
 // `rows` are an array, or a function that takes a mixture, and whether coarse sums will do, and returns the sums of
-// rows elsewhere. The answer is
-// (weights, means, covariances, mass, first, second, history, ended).
-nb::tuple climb_rows(nb::handle rows_object, const std::string& code, nb::tuple mixture, nb::handle floor_object, nb::tuple rule_numbers,
-                std::vector<double> history, bool coarse, nb::handle weight_object, nb::handle threads_object) {
-  const auto form = static_cast<Form>(nb::cast<int>(mixture[0]));
-  const std::size_t k = nb::len(nb::object(mixture[1])), d = nb::len(floor_object);
-  Parameters parameters{form, k, d, {}, {}, {}, {}, {}, {}};
-  parameters.weights = numbers_of(mixture[1], "weights", 1, k);
-  parameters.means = numbers_of(mixture[2], "means", 2, k * d);
-  static constexpr int kDimensions[] = {3, 2, 2, 1};
-  parameters.covariances = numbers_of(mixture[3], "covariances", kDimensions[static_cast<int>(form)],
-                                      second_size(parameters.view()));
+// rows elsewhere. Each start is (weights, means, covariances, history), and each answer
+// (weights, means, covariances, mass, mean, scatter, history, ended), or (history, ended) where no E-step was finished.
+// After an interruption no further start is taken.
+nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_code, nb::sequence starts,
+                    nb::handle floor_object, nb::tuple rule_numbers, bool coarse, nb::handle weight_object,
+                    nb::handle threads_object) {
+  const auto form = static_cast<Form>(form_code);
+  const std::size_t d = nb::len(floor_object);
   const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
   const Rule rule{nb::cast<double>(rule_numbers[0]), nb::cast<double>(rule_numbers[1]),
                   nb::cast<double>(rule_numbers[2]), nb::cast<double>(rule_numbers[3]),
-                  nb::cast<std::size_t>(rule_numbers[4])};
-  if (!parameters.prepare()) throw nb::value_error("a covariance is not positive definite");
-  Result result(parameters.view());
-  Sums sums = result.sums();
-  Ended ended;
-  const auto run_climb = [&](const Expect& expect) {
-    nb::gil_scoped_release released;
-    ended = climb(Structure(code), expect, coarse, floor.data(), rule, parameters, sums, history);
-  };
-  if (PyCallable_Check(rows_object.ptr())) {
-    run_climb(asking(rows_object));
-  } else {
-    const Array rows_array(rows_object, 2, "rows");
-    const Rows rows = rows_of(rows_array);
+                  nb::cast<std::size_t>(rule_numbers[4]), nb::cast<bool>(rule_numbers[5])};
+  const Structure structure(code);
+  std::unique_ptr<Array> rows_array;
+  std::unique_ptr<Weights> weights;
+  Rows rows{};
+  if (!PyCallable_Check(rows_object.ptr())) {
+    rows_array = std::make_unique<Array>(rows_object, 2, "rows");
+    rows = rows_of(*rows_array);
     if (rows.n_features != d) throw nb::value_error("floor needs a number for every column of rows");
-    const Weights weights(weight_object, rows.n_rows);
-    Pass pass(rows, weights.data(), {parameters.view()}, threads_of(threads_object));
-    run_climb(over(pass));
+    weights = std::make_unique<Weights>(weight_object, rows.n_rows);
   }
-  if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
-  const nb::tuple arrays = result.arrays(sums);
-  return nb::make_tuple(array_of(parameters.weights, empty_array(k)), array_of(parameters.means, empty_array(k, d)),
-                        array_of(parameters.covariances, Result::second_of(parameters.view())), arrays[0], arrays[1],
-                        arrays[2], history, static_cast<int>(ended));
+  nb::list answers;
+  std::unique_ptr<Pass> pass;
+  std::size_t passed = 0;  // components that the pass is made for
+  for (nb::handle object : starts) {
+    const auto start = nb::cast<nb::tuple>(object);
+    const std::size_t k = nb::len(nb::object(start[0]));
+    Parameters mixture{form, k, d, {}, {}, {}, {}, {}, {}};
+    mixture.weights = numbers_of(start[0], "weights", 1, k);
+    mixture.means = numbers_of(start[1], "means", 2, k * d);
+    static constexpr int kDimensions[] = {3, 2, 2, 1};
+    mixture.covariances = numbers_of(start[2], "covariances", kDimensions[form_code], second_size(mixture.view()));
+    auto history = nb::cast<std::vector<double>>(start[3]);
+    const std::size_t known = history.size();
+    if (!mixture.prepare()) {
+      answers.append(nb::make_tuple(history, static_cast<int>(Ended::kNeedsCare)));
+      continue;
+    }
+    const Result room(mixture.view());
+    Sums sums = room.sums();
+    Statistics statistics;
+    if (rows_array && (!pass || passed != k)) {
+      pass = std::make_unique<Pass>(rows, weights->data(), std::vector<Mixture>{mixture.view()},
+                                    threads_of(threads_object));
+      passed = k;
+    }
+    const Expect expect = pass ? over(*pass) : asking(rows_object);
+    Ended ended;
+    {
+      nb::gil_scoped_release released;
+      ended = climb(structure, expect, coarse, floor.data(), rule, mixture, sums, statistics, history);
+    }
+    if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
+    const auto second = [&] { return Result::second_of(mixture.view()); };
+    if (history.size() == known)
+      answers.append(nb::make_tuple(history, static_cast<int>(ended)));
+    else
+      answers.append(nb::make_tuple(
+          array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
+          array_of(mixture.covariances, second()), array_of(statistics.mass, empty_array(k)),
+          array_of(statistics.mean, empty_array(k, d)), array_of(statistics.scatter, second()), history,
+          static_cast<int>(ended)));
+    if (ended == Ended::kInterrupted) break;
+  }
+  return answers;
 }
 
 nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool responsibilities,
@@ -314,8 +341,8 @@ NB_MODULE(_native, module) {
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"),
              arg("sample_weight") = nb::none(), arg("threads") = nb::none(), arg("carry") = nb::none(),
              arg("coarse") = false);
-  module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("mixture"), arg("floor"), arg("rule"), arg("history"),
-             arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+  module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
+             arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());
   module.def("level", [] { return gmix::kernel().level; });

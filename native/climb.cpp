@@ -1,84 +1,127 @@
 #include "climb.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace gmix {
 namespace {
 
-std::vector<double> copy_of(const Sums& sums, const Mixture& m) {
-  std::vector<double> copy(sums.mass, sums.mass + m.n_components);
-  copy.insert(copy.end(), sums.first, sums.first + m.n_components * m.n_features);
-  copy.insert(copy.end(), sums.second, sums.second + second_size(m));
-  copy.push_back(sums.log_likelihood);
-  return copy;
-}
-
-void restore(const std::vector<double>& copy, const Mixture& m, Sums& sums) {
-  const double* at = copy.data();
-  std::copy_n(at, m.n_components, sums.mass);
-  std::copy_n(at += m.n_components, m.n_components * m.n_features, sums.first);
-  std::copy_n(at += m.n_components * m.n_features, second_size(m), sums.second);
-  sums.log_likelihood = copy.back();
-}
-
 constexpr double kCoarse = 1e-8;  // of a log-likelihood: gains below it are not seen coarsely
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Looks at the log-likelihoods reached so far, the newest last, of which those from `begin` on are
-// comparable.
-bool converged(const std::vector<double>& history, std::size_t begin, double tolerance) {
-  if (history.size() < begin + 3) return false;
-  const double* last = &history.back();
-  const double gain = last[0] - last[-1], before = last[-1] - last[-2];
-  const double ahead =
-      gain < before ? gain * gain / (before - gain) : std::numeric_limits<double>::infinity();
-  return std::max(gain, ahead) < tolerance;
-}
+// How a climb goes on: gmix.stop.Pace.
+class Pace {
+ public:
+  double step(double gain, double rounding) {
+    gains_.push_back(gain);
+    if (gains_.size() < (leapt_ ? kSteps : 2)) return kInfinity;
+    const double before = leapt_ ? ahead_ : 0.0;
+    const double rate = leapt_ ? std::max(slower(), rate_) : rate_at(1);
+    if (std::max(gain, *(gains_.end() - 2)) <= rounding)
+      ahead_ = 0.0;
+    else
+      ahead_ = rate < 1.0 ? std::max(gain, gain * rate / (1.0 - rate)) : kInfinity;
+    return std::max(before, ahead_);
+  }
+
+  double leap() const {
+    if (gains_.size() < kSteps) return 0.0;
+    const double rate = rate_at(1);
+    if (!(rate > kSlow)) return 0.0;
+    const double root = std::sqrt(rate);
+    const double length = rate < 1.0 ? std::min(root / (1.0 - root), longest_) : longest_;
+    return std::exp2(std::floor(kLengths * std::log2(length)) / kLengths);
+  }
+
+  void landed(double length, bool well) {
+    if (well) {
+      rate_ = slower();
+      leapt_ = true;
+      gains_.clear();
+      if (length >= longest_) longest_ *= 2.0;
+    } else {
+      gains_.erase(gains_.begin(), gains_.end() - 1);
+      longest_ = std::max(std::min(longest_, length) / 2.0, 1.0);
+    }
+  }
+
+  // What follows cannot be compared with what was.
+  void forget() {
+    gains_.clear();
+    ahead_ = kInfinity;
+  }
+
+ private:
+  static constexpr std::size_t kSteps = 3;
+  static constexpr double kSlow = 0.25, kLengths = 4.0;
+
+  double rate_at(std::size_t back) const {
+    const double gain = *(gains_.end() - static_cast<std::ptrdiff_t>(back));
+    const double before = *(gains_.end() - static_cast<std::ptrdiff_t>(back) - 1);
+    return before > 0.0 ? std::min(gain / before, 1.0) : 1.0;
+  }
+  double slower() const { return std::max(rate_at(1), rate_at(2)); }
+
+  std::vector<double> gains_;
+  double longest_ = 1.0, rate_ = 0.0, ahead_ = kInfinity;
+  bool leapt_ = false;
+};
+
+enum class Tried { kFirst, kStep, kLeap, kAgain };
 
 }  // namespace
 
-Ended climb(const Structure& structure, const Expect& expect, bool coarse, const double* floor,
-            const Rule& rule, Parameters& mixture, Sums& sums, std::vector<double>& history) {
+Ended climb(const Structure& structure, const Expect& expect, bool coarse, const double* floor, const Rule& rule,
+            Parameters& mixture, Sums& sums, Statistics& statistics, std::vector<double>& history) {
   if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
-  Parameters before = mixture;
-  std::vector<double> sums_before;  // empty before the first step
-  std::size_t comparable = 0;
-  double moved = std::numeric_limits<double>::infinity();
-  bool again = false;
+  Pace pace;
+  Parameters next = mixture;
+  Statistics before, there;  // those of the step before; none before the second
+  bool arrived = false;
+  double moved = kInfinity, length = 0.0;
+  Tried tried = history.empty() ? Tried::kFirst : Tried::kStep;
   const auto refine = [&] {  // the last step is taken again in float64
     coarse = false;
-    again = true;
+    if (!arrived) return;
+    next = mixture;
+    tried = Tried::kAgain;
     history.pop_back();
-    comparable = history.size();
+    pace.forget();
   };
   for (;;) {
-    const bool finished = expect(mixture.view(), coarse, sums);
-    const double last =
-        history.empty() ? -std::numeric_limits<double>::infinity() : history.back();
+    if (!expect(next.view(), coarse, sums)) return Ended::kInterrupted;
+    const double last = history.empty() ? -kInfinity : history.back();
     const double reached = sums.log_likelihood;
-    const double slack = (coarse ? kCoarse : rule.fall) * std::abs(reached);
-    const bool fell = !again && !(reached >= last - slack);
-    if (finished && fell && coarse) {
-      coarse = false;
-      if (sums_before.empty()) continue;
-      mixture = before;
+    if (!arrived && !std::isfinite(reached)) return Ended::kNeedsCare;
+    if (tried == Tried::kLeap) {
+      pace.landed(length, reached >= last);
+      if (!(reached >= last)) {
+        tried = Tried::kStep;
+        next = mixture;
+        if (!maximize(structure, statistics, floor, next, moved)) {
+          if (!coarse) return Ended::kNeedsCare;
+          refine();
+        }
+        continue;
+      }
+    } else if (tried == Tried::kStep && !(reached >= last - (coarse ? kCoarse : rule.fall) * std::abs(reached))) {
+      if (!coarse) return Ended::kStationary;
       refine();
       continue;
-    }
-    if (!finished || fell) {
-      if (!sums_before.empty()) {
-        mixture = before;
-        restore(sums_before, mixture.view(), sums);
-      }
-      return finished ? Ended::kStationary : Ended::kInterrupted;
-    }
-    if (again)  // what was coarse may have been too high by its own rounding
+    } else if (tried == Tried::kAgain) {  // what was coarse may have been too high by its own rounding
       for (double& value : history) value = std::min(value, reached);
-    again = false;
+    }
+    mixture = next;
+    before = std::move(statistics);
+    statistics = statistics_of(sums, mixture);
+    arrived = true;
     history.push_back(reached);
-    const double gain = reached - last;
-    const bool no_gain = gain <= (coarse ? kCoarse : rule.rounding) * std::abs(reached);
-    const bool near = converged(history, comparable, rule.tolerance);
+    const bool stepped = tried == Tried::kStep;
+    const double gain = reached - last, rounding = (coarse ? kCoarse : rule.rounding) * std::abs(reached);
+    const bool no_gain = stepped && gain <= rounding;
+    const bool near = stepped && pace.step(gain, rounding) < rule.tolerance;
     const bool at_limit = history.size() > rule.max_steps;
     if (coarse && (no_gain || near || at_limit)) {
       refine();
@@ -87,9 +130,17 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
     if (no_gain && moved < rule.rest) return Ended::kStationary;
     if (near) return Ended::kConverged;
     if (at_limit) return Ended::kLimit;
-    before = mixture;
-    sums_before = copy_of(sums, mixture.view());
-    if (!maximize(structure, sums, floor, mixture, moved)) {
+    length = rule.leaps && stepped && !no_gain ? pace.leap() : 0.0;
+    if (length > 0.0) {
+      double ignored;
+      if (beyond(statistics, before, length, mixture.form, there) && maximize(structure, there, floor, next, ignored)) {
+        tried = Tried::kLeap;
+        continue;
+      }
+      pace.landed(length, false);
+    }
+    tried = Tried::kStep;
+    if (!maximize(structure, statistics, floor, next, moved)) {
       if (!coarse) return Ended::kNeedsCare;
       refine();
     }

@@ -73,21 +73,31 @@ bool well_above(const double* covariance, const double* floor, double* work, std
   return cholesky(work, d);
 }
 
-// covariance = L centred L' / divisor, of one (D, D) matrix of which all elements are given.
-void congruence(const double* factor, const double* centred, double divisor, double* work,
-                double* covariance, std::size_t d) {
+// scatter = L centred L', of one (D, D) matrix of which all elements are given.
+void congruence(const double* factor, const double* centred, double* work, double* scatter, std::size_t d) {
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < d; ++j) {
       double sum = 0.0;
       for (std::size_t p = 0; p <= i; ++p) sum += factor[i * d + p] * centred[p * d + j];
-      work[i * d + j] = sum / divisor;
+      work[i * d + j] = sum;
     }
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = 0.0;
       for (std::size_t p = 0; p <= j; ++p) sum += work[i * d + p] * factor[j * d + p];
-      covariance[i * d + j] = covariance[j * d + i] = sum;
+      scatter[i * d + j] = scatter[j * d + i] = sum;
     }
+}
+
+// Adds mass v v' of component c to scatter.
+void add_outer(Form form, std::size_t c, std::size_t d, double mass, const double* v, double* scatter) {
+  if (form == Form::kFull || form == Form::kTied) {
+    double* matrix = scatter + (form == Form::kFull ? c * d * d : 0);
+    for (std::size_t i = 0; i < d; ++i)
+      for (std::size_t j = 0; j < d; ++j) matrix[i * d + j] += mass * v[i] * v[j];
+  } else {
+    for (std::size_t i = 0; i < d; ++i) scatter[form == Form::kDiagonal ? c * d + i : c] += mass * v[i] * v[i];
+  }
 }
 
 }  // namespace
@@ -137,54 +147,78 @@ bool well_above_floor(const Parameters& mixture, const double* floor) {
   return true;
 }
 
-bool maximize(const Structure& structure, const Sums& sums, const double* floor, Parameters& mixture, double& moved) {
+Statistics statistics_of(const Sums& sums, const Parameters& mixture) {
+  const std::size_t k = mixture.n_components, d = mixture.n_features;
+  const bool dense = mixture.form == Form::kFull || mixture.form == Form::kTied;
+  Statistics s{{sums.mass, sums.mass + k}, mixture.means, {sums.second, sums.second + mixture.covariances.size()}, 0.0};
+  std::vector<double> step(d), centred, work(dense ? d * d : 0);
+  for (std::size_t c = 0; c < k; ++c) {
+    for (std::size_t i = 0; i < d; ++i) {
+      step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;
+      s.moved = std::max(s.moved, std::abs(step[i]));
+    }
+    add_outer(mixture.form, c, d, -s.mass[c], step.data(), s.scatter.data());
+    double* mean = &s.mean[c * d];
+    for (std::size_t i = 0; i < d; ++i) {
+      if (!dense) {
+        mean[i] += mixture.factor[mixture.form == Form::kDiagonal ? c * d + i : c] * step[i];
+        continue;
+      }
+      const double* row = &mixture.factor[(mixture.form == Form::kFull ? c * d : 0) * d + i * d];
+      for (std::size_t j = 0; j <= i; ++j) mean[i] += row[j] * step[j];
+    }
+  }
+  for (std::size_t at = 0; at < s.scatter.size(); at += dense ? d * d : 1) {
+    if (dense) {
+      centred.assign(&s.scatter[at], &s.scatter[at] + d * d);
+      congruence(&mixture.factor[at], centred.data(), work.data(), &s.scatter[at], d);
+    } else {
+      s.scatter[at] *= mixture.factor[at] * mixture.factor[at];
+    }
+  }
+  return s;
+}
+
+bool beyond(const Statistics& here, const Statistics& before, double length, Form form, Statistics& there) {
+  const std::size_t k = here.mass.size(), d = here.mean.size() / k;
+  there = here;
+  for (std::size_t i = 0; i < here.scatter.size(); ++i)
+    there.scatter[i] = (1.0 + length) * here.scatter[i] - length * before.scatter[i];
+  std::vector<double> step(d);
+  for (std::size_t c = 0; c < k; ++c) {
+    const double plus = (1.0 + length) * here.mass[c], minus = -length * before.mass[c], mass = plus + minus;
+    if (!(mass > 0.0)) return false;
+    there.mass[c] = mass;
+    for (std::size_t i = 0; i < d; ++i) {
+      step[i] = before.mean[c * d + i] - here.mean[c * d + i];
+      there.mean[c * d + i] += minus / mass * step[i];
+    }
+    add_outer(form, c, d, plus * minus / mass, step.data(), there.scatter.data());
+  }
+  return true;
+}
+
+bool maximize(const Structure& structure, const Statistics& s, const double* floor, Parameters& mixture,
+              double& moved) {
   const Parameters& old = mixture;
   const std::size_t k = old.n_components, d = old.n_features;
-  const bool dense = old.form == Form::kFull || old.form == Form::kTied;
   double total = 0.0;
-  for (std::size_t c = 0; c < k; ++c) {
-    if (!(sums.mass[c] > kSmallestMass)) return false;
-    total += sums.mass[c];
+  for (const double mass : s.mass) {
+    if (!(mass > kSmallestMass)) return false;
+    total += mass;
   }
-  Parameters next{old.form, k, d, std::vector<double>(k), old.means, old.covariances, {}, {}, {}};
-  std::vector<double> step(d), centred(sums.second, sums.second + old.covariances.size()), work(dense ? d * d : 0);
-  double greatest = 0.0;
+  Parameters next{old.form, k, d, std::vector<double>(k), s.mean, s.scatter, {}, {}, {}};
+  double greatest = s.moved;
   for (std::size_t c = 0; c < k; ++c) {
-    const double mass = sums.mass[c];
-    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : mass / total;
+    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : s.mass[c] / total;
     greatest = std::max(greatest, std::abs(next.weights[c] - old.weights[c]));
-    for (std::size_t i = 0; i < d; ++i) {
-      step[i] = sums.first[c * d + i] / mass;
-      greatest = std::max(greatest, std::abs(step[i]));
-    }
-    double* mean = &next.means[c * d];
-    if (dense) {
-      const std::size_t at = old.form == Form::kFull ? c * d * d : 0;
-      for (std::size_t i = 0; i < d; ++i)
-        for (std::size_t j = 0; j <= i; ++j) mean[i] += old.factor[at + i * d + j] * step[j];
-      for (std::size_t i = 0; i < d; ++i)
-        for (std::size_t j = 0; j < d; ++j) centred[at + i * d + j] -= mass * step[i] * step[j];
-      if (old.form == Form::kFull)
-        congruence(&old.factor[at], &centred[at], mass, work.data(), &next.covariances[at], d);
-    } else if (old.form == Form::kDiagonal) {
-      for (std::size_t i = 0; i < d; ++i) {
-        const std::size_t at = c * d + i;
-        mean[i] += old.factor[at] * step[i];
-        next.covariances[at] = old.factor[at] * old.factor[at] * (centred[at] / mass - step[i] * step[i]);
-      }
-    } else {
-      double squared = 0.0;
-      for (std::size_t i = 0; i < d; ++i) {
-        mean[i] += old.factor[c] * step[i];
-        squared += step[i] * step[i];
-      }
-      next.covariances[c] = old.factor[c] * old.factor[c] * (centred[c] / mass - squared) / static_cast<double>(d);
-    }
   }
-  if (old.form == Form::kTied)
-    congruence(old.factor.data(), centred.data(), total, work.data(), next.covariances.data(), d);
-  const std::vector<double> masses(sums.mass, sums.mass + k);
-  if (!constrain(structure, k, d, masses, old.covariances, next.covariances)) return false;
+  const std::size_t each = old.form == Form::kTied ? s.scatter.size() : s.scatter.size() / k;
+  for (std::size_t i = 0; i < s.scatter.size(); ++i)
+    next.covariances[i] /= old.form == Form::kTied        ? total
+                           : old.form == Form::kSpherical ? s.mass[i] * static_cast<double>(d)
+                                                          : s.mass[i / each];
+  if (!constrain(structure, k, d, s.mass, old.covariances, next.covariances)) return false;
   if (!well_above_floor(next, floor) || !next.prepare()) return false;
   mixture = std::move(next);
   moved = greatest;

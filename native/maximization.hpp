@@ -25,12 +25,29 @@ struct Parameters {
   bool prepare();
 };
 
+// What the rows say about the components, in the units of the data: gmix.statistics.SufficientStatistics, less the
+// log-likelihood.
+struct Statistics {
+  std::vector<double> mass;
+  std::vector<double> mean;
+  std::vector<double> scatter;
+  double moved;  // the greatest distance of a mean from that of the mixture behind them, in standard deviations
+};
+
+// The statistics of the rows whose sums under this mixture are given.
+Statistics statistics_of(const Sums& sums, const Parameters& mixture);
+
+// SufficientStatistics.beyond; false if they cannot be those of rows.
+bool beyond(const Statistics& here, const Statistics& before, double length, Form form, Statistics& there);
+
 // Are all variances, in units of `floor` (one per feature), far above one?
 bool well_above_floor(const Parameters& mixture, const double* floor);
 
-// Replaces the mixture by the likeliest one, given the sums about it. Returns false, and changes nothing, where an
-// empty or collapsing component needs the care of the plain version. `moved` becomes the greatest change of a mean, in standard deviations, or weight.
-bool maximize(const Structure& structure, const Sums& sums, const double* floor, Parameters& mixture, double& moved);
+// Replaces the mixture by the likeliest one, given the statistics. Returns false, and changes nothing, where an
+// empty or collapsing component needs the care of the plain version. `moved` becomes the greatest change of a mean, in
+// standard deviations, or weight.
+bool maximize(const Structure& structure, const Statistics& statistics, const double* floor, Parameters& mixture,
+              double& moved);
 
 // Of a symmetric (D, D) matrix; false if it is not positive definite.
 bool invert_definite(const double* matrix, double* inverse, std::size_t d);

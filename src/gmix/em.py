@@ -13,15 +13,16 @@ from gmix.errors import ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.statistics import SufficientStatistics
-from gmix.stop import REST, Reason, Stop
+from gmix.stop import REST, Pace, Reason, Stop
 
-__all__ = ["Climb", "Expect", "Run", "expectation_maximization"]
+__all__ = ["WELL_ABOVE", "Climb", "Expect", "Run", "expectation_maximization"]
 
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
 Climb = Callable[
-    [GaussianMixture, SufficientStatistics, Stop, Sequence[float]],
-    tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None,
+    [Sequence[GaussianMixture], Stop, Sequence[float]],
+    Sequence[tuple[GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]] | None,
 ]
+WELL_ABOVE = 1e6  # times the floor: where nothing is near a collapse
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +46,29 @@ class _Climb:
     """A run under way."""
 
     mixture: GaussianMixture
+    pace: Pace
     statistics: SufficientStatistics | None = None
+    before: SufficientStatistics | None = None  # of the step before
+    leap: float = 0.0  # how many times the last step the mixture to try lies beyond it; zero for a plain step
     log_prior: float = 0.0
     history: list[float] = field(default_factory=list)
     reason: Reason | None = None
+
+    def next(self, prior: Prior | None) -> GaussianMixture:
+        """The mixture to try."""
+        if self.statistics is None:
+            return self.mixture
+        if self.leap and self.before is not None:
+            there = self.statistics.beyond(self.before, self.leap)
+            if there is not None and _is_well_above(mixture := self.read(there, prior), self.statistics):
+                return mixture
+            self.pace.landed(self.leap, False)
+            self.leap = 0.0
+        return self.read(self.statistics, prior)
+
+    def read(self, statistics: SufficientStatistics, prior: Prior | None) -> GaussianMixture:
+        """The M-step."""
+        return GaussianMixture.from_statistics(statistics, self.mixture.structure, prior, self.mixture.features)
 
     def arrive(
         self, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None, stop: Stop
@@ -62,31 +82,51 @@ class _Climb:
             raise ParameterError(
                 f"the rows are so far from the start, a {mixture}, that their density under it is zero; start nearer"
             )
-        if self.history and stop.fell(self.history[-1], objective):
+        leap, self.leap = self.leap, 0.0
+        if leap:
+            self.pace.landed(leap, objective >= self.history[-1])
+            if objective < self.history[-1]:
+                return
+        elif self.history and stop.fell(self.history[-1], objective):
             self.reason = Reason.STATIONARY  # the top
             return
-        before, self.mixture = self.mixture, mixture
-        self.statistics, self.log_prior = statistics, log_prior
+        last, self.mixture = self.mixture, mixture
+        self.before, self.statistics, self.log_prior = self.statistics, statistics, log_prior
         self.history.append(objective)
-        self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: _still(before, mixture))
+        ahead, still = np.inf, False
+        if len(self.history) > 1 and not leap:
+            gain, rounding = objective - self.history[-2], stop.rounding(objective)
+            ahead = self.pace.step(gain, rounding)
+            still = gain <= rounding and _still(last, mixture)
+            self.leap = self.pace.leap() if gain > rounding else 0.0
+        self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: still, ahead)
 
-    def stride(self, climb: Climb, stop: Stop, patient: bool) -> None:
-        """Take as many steps as one call can."""
-        assert self.statistics is not None
-        mixture, history, structure = self.mixture, self.history[:-1], self.mixture.structure
-        if structure.with_free_weights in DIRECT:
-            # A plain M-step costs less than the E-step that would have to be taken again before a compiled one.
-            mixture = GaussianMixture.from_statistics(self.statistics, structure, None, mixture.features)
-            history = self.history
-        reached = climb(mixture, self.statistics, stop, history)
-        if reached is None:
-            return
-        mixture, statistics, history, reason = reached
-        if len(history) > len(self.history):
-            self.mixture, self.statistics, self.history = mixture, statistics, history
+    def stride(
+        self,
+        mixture: GaussianMixture | None,
+        statistics: SufficientStatistics | None,
+        history: list[float],
+        reason: Reason | None,
+        patient: bool,
+    ) -> None:
+        """Take many steps into the account that were taken elsewhere."""
+        if mixture is not None and len(history) > len(self.history):
+            self.mixture, self.statistics, self.before, self.history = mixture, statistics, None, history
+            self.leap, self.pace = 0.0, Pace()
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        self.reason = reason if reason is not None or patient else Reason.COLLAPSING
+        self.reason = reason
+        if reason is None and not patient and self.statistics is not None:
+            self.reason = Reason.COLLAPSING
+
+    def go_on(self, climb: Climb, stop: Stop, patient: bool) -> None:
+        """Try again to take many steps at once."""
+        assert self.statistics is not None
+        # In all but the simplest structures the M-step is the compiled one's, with the E-step before it.
+        simple = self.mixture.structure.with_free_weights in DIRECT
+        there = self.read(self.statistics, None) if simple else self.mixture
+        for climbed in climb([there], stop, self.history if simple else self.history[:-1]) or ():
+            self.stride(*climbed, patient)
 
     def finish(self) -> Run:
         assert self.statistics is not None
@@ -116,26 +156,28 @@ def expectation_maximization(
     takes many steps of a maximum-likelihood run at once; where it stops for want of care, because a component is empty
     or about to collapse, this loop takes the next, or gives the run up if it is not `patient`.
     """
-    underway = [_Climb(mixture) for mixture in mixtures]
+    underway = [_Climb(mixture, stop.pace()) for mixture in mixtures]
     try:
+        ways = climb(mixtures, stop, ()) if climb is not None and prior is None and mixtures else None
+        for run, climbed in zip(underway, ways or (), strict=False):
+            run.stride(*climbed, patient)
         while active := [run for run in underway if run.reason is None]:
-            tried = [
-                run.mixture
-                if run.statistics is None
-                else GaussianMixture.from_statistics(run.statistics, run.mixture.structure, prior, run.mixture.features)
-                for run in active
-            ]
+            tried = [run.next(prior) for run in active]
             for run, mixture, statistics in zip(active, tried, expect(tried), strict=True):
                 run.arrive(mixture, statistics, prior, stop)
-            if climb is not None and prior is None:
-                for run in underway:
-                    if run.reason is None:
-                        run.stride(climb, stop, patient)
+                if climb is not None and ways is not None and run.reason is None:
+                    run.go_on(climb, stop, patient)
             if watch is not None:
                 watch(underway)
     except KeyboardInterrupt:
-        if any(run.statistics is None for run in underway):
+        underway = [run for run in underway if run.statistics is not None]
+        if not underway:
             raise
         for run in underway:
             run.reason = run.reason or Reason.INTERRUPTED
     return [run.finish() for run in underway]
+
+
+def _is_well_above(mixture: GaussianMixture, statistics: SufficientStatistics) -> bool:
+    """Say whether every covariance is far above the floor of these statistics."""
+    return bool(mixture.structure.form.smallest(mixture.compact_covariances, statistics.floor).min() > WELL_ABOVE)

@@ -278,13 +278,13 @@ def fit(
     >>> fit.mixture.n_components
     2
     """
-    stop = Stop(tolerance, max_iterations)
     if criterion not in CRITERIA:
         raise ParameterError(
             f"criterion {criterion!r} is not known{nearest(str(criterion), CRITERIA)}; known are {', '.join(CRITERIA)}"
         )
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     way = as_start(start)
+    stop = Stop(tolerance, max_iterations, leaps=isinstance(way, KMeansPlusPlus))
     prior = as_prior(prior)
     counts = _counts(components, way)
     structures = _structures(covariance, way, source.n_features, prior)

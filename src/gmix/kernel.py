@@ -32,6 +32,7 @@ __all__ = [
     "Climbed",
     "Components",
     "Sums",
+    "Way",
     "climb",
     "expect",
     "expect_numpy",
@@ -113,55 +114,60 @@ def posterior(
     return log_density, posteriors
 
 
-class Climbed(NamedTuple):
-    """Where a compiled climb ended: parameters, the statistics of the rows under them, and the way."""
+class Way(NamedTuple):
+    """Where a compiled climb is to begin: parameters, and log-likelihoods reached before."""
 
     weights: Array
     means: Array
     covariances: Array  # compact
-    statistics: SufficientStatistics
+    history: Sequence[float]
+
+
+class Climbed(NamedTuple):
+    """Where a compiled climb ended, and how."""
+
     history: list[float]  # log-likelihoods, those given included
     reason: Reason | None  # None: a component is empty or near collapse, and the next M-step is the plain one's
+    top: tuple[Array, Array, Array] | None  # weights, means and covariances; None where no E-step was finished
+    statistics: SufficientStatistics | None  # of the rows under them
 
 
 def climb(
     rows: Rows | Callable[[Components, bool], Sums],
     structure: Structure,
-    components: Components,
-    covariances: Array,
-    weights: Array,
-    before: SufficientStatistics,
+    ways: Sequence[Way],
+    total: SufficientStatistics,
     stop: Stop,
-    history: Sequence[float],
     sample_weight: Array | None = None,
     threads: int | None = None,
     coarse: bool = False,
-) -> Climbed | None:
-    """E-steps and M-steps in turn, compiled.
+) -> list[Climbed] | None:
+    """E-steps and M-steps in turn, compiled, from one start after the other; None without the compiled kernel.
 
     Rows that are not one array are given as a function that returns their sums under a mixture, coarse ones where it is
     told that they will do; the bits are the same. A `coarse` climb takes its steps in float32 for as long as they gain,
     and the last ones in float64: what it hands back is known to the last digit.
 
-    `before` are any statistics of the same rows; where no step was taken, they and the mixture come back. None without
-    the compiled kernel. The twin is the loop in `gmix.em` itself.
+    `total` are the statistics of the rows as one component. An interruption ends the list with the climb that it met.
+    The twin is the loop in `gmix.em` itself.
     """
     if _native is None:
         return None
-    form = components.form
-    mixture = (form.code, weights, components.means, covariances)
-    rule = stop.rule(float(before.mass.sum()))
+    form = structure.form
+    rule = stop.rule(float(total.mass.sum()))
     asked = _asked(rows, form) if callable(rows) else rows
-    *arrays, way, ended = _native.climb(
-        asked, structure.code, mixture, before.floor, rule, history, coarse, sample_weight, _at_most(threads)
+    found = _native.climb(
+        asked, structure.code, form.code, ways, total.floor, rule, coarse, sample_weight, _at_most(threads)
     )
-    new_weights, means, compact, mass, first, second = arrays
-    if len(way) == len(history):
-        return Climbed(weights, components.means, covariances, before, way, _ENDED[ended])
-    factor = form.factor(compact)
-    there = Components(form, np.empty(0), means, factor, np.empty(0))
-    reached = statistics(there, Sums(mass, first, second, way[-1]))
-    return Climbed(new_weights, means, compact, reached, way, _ENDED[ended])
+    climbed = []
+    for *arrays, history, ended in found:
+        if not arrays:
+            climbed.append(Climbed(history, _ENDED[ended], None, None))
+            continue
+        weights, means, covariances, mass, mean, scatter = arrays
+        reached = SufficientStatistics(form, mass, mean, scatter, history[-1]).among(total)
+        climbed.append(Climbed(history, _ENDED[ended], (weights, means, covariances), reached))
+    return climbed
 
 
 def _asked(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmix.covariance import DIRECT, FULL, Structure
 from gmix.criteria import criteria
-from gmix.em import Run, expectation_maximization
+from gmix.em import WELL_ABOVE, Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
@@ -27,7 +27,6 @@ __all__ = ["Candidate", "Search", "search"]
 _ROWS = 10_000  # a short climb sees at most this many rows
 _SHORT = Stop(tolerance=1e-3, max_iterations=30)
 _LONG = Stop(tolerance=1e-5, max_iterations=300)
-_WELL_ABOVE = 1e6  # times the floor: what the compiled climb takes care of
 _PROMISING = 8  # starts of one kind that climb at all
 _FINALISTS = 2  # short climbs that are carried on to the end
 
@@ -198,7 +197,7 @@ def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
     """Say whether the covariance of all rows is so near to a collapse that the compiled climb leaves it alone."""
     rows, weight = sample.rows(_ROWS, rng)
     total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
-    return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < _WELL_ABOVE)
+    return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < WELL_ABOVE)
 
 
 def _heed(runs: Sequence[Run]) -> None:

@@ -33,7 +33,7 @@ from gmix.sources import MemorySource, Source, expect
 from gmix.start import GivenMixture, Start
 from gmix.statistics import SufficientStatistics
 from gmix.stepwise import Stepwise
-from gmix.stop import Reason, Stop
+from gmix.stop import Pace, Reason, Stop
 
 __all__ = ["GaussianMixture"]
 
@@ -319,7 +319,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 past = tuple(value / self.fit_.mass for value in self.fit_.history)
         stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
         if self.tol is not None or blur is not None or past or self.verbose:
-            stop = _Rule(max_iterations=self.max_iter, change=self.tol, monotone=blur is None, past=past)
+            stop = _Rule(max_iterations=self.max_iter, leaps=False, change=self.tol, monotone=blur is None, past=past)
         structure, unused = as_structure(self.covariance_type), np.random.default_rng()
         watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
         return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)
@@ -423,7 +423,7 @@ class _Rule(Stop):
     monotone: bool = True
     past: tuple[float, ...] = ()  # mean log-likelihoods on the way to a warm start
 
-    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool]) -> Reason | None:
+    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool], ahead: float) -> Reason | None:
         if len(history) > 1:
             way = [value / mass for value in history]
             if self.past and math.isclose(way[0], self.past[-1], rel_tol=1e-9):  # they are the same rows
@@ -433,8 +433,9 @@ class _Rule(Stop):
                 if len(steps) > 1 and steps[0] < self.change:
                     return Reason.CONVERGED
             else:
-                rising = way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-                if reason := Stop(self.tolerance, len(way)).reason(rising.tolist(), 1.0, still):
+                pace, rising = Pace(leaps=False), way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+                ahead = [pace.step(float(step), self.rounding(way[-1])) for step in steps][-1]
+                if reason := Stop(self.tolerance, len(way)).reason(rising.tolist(), 1.0, still, ahead):
                     return reason
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 

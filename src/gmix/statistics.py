@@ -134,6 +134,21 @@ class SufficientStatistics:
             self.form, factor * self.mass, self.mean, factor * self.scatter, factor * self.log_likelihood
         )
 
+    def beyond(self, before: SufficientStatistics, length: float) -> SufficientStatistics | None:
+        """Where statistics of the same rows lead that went from `before` to these, after `length` more such steps.
+
+        That is ``(1 + length) * self - length * before``, a sum as in ``a + b``; None where no component's mass could
+        be so.
+        """
+        here, there = (1.0 + length) * self.mass, -length * before.mass
+        mass = here + there
+        if not (mass > 0).all():
+            return None
+        step = before.mean - self.mean
+        scatter = (1.0 + length) * self.scatter - length * before.scatter + self.form.outer(here * there / mass, step)
+        mean = self.mean + (there / mass)[:, None] * step
+        return SufficientStatistics(self.form, mass, mean, scatter, np.nan).among(self.total)
+
     @cached_property
     def total(self) -> SufficientStatistics:
         """The statistics of all rows as one component; they do not depend on the responsibilities."""

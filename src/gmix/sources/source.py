@@ -25,6 +25,10 @@ _FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 10_000  # float32 rows from which on float32's rounding evens out, and its speed is worth having
 
 
+# Of climbs without Python: mixture and statistics where an E-step was finished, history, and why it ended.
+Climbed = tuple[GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]
+
+
 class Source(ABC):
     """Where rows live.
 
@@ -73,12 +77,13 @@ class Source(ABC):
         """The E-step of each mixture over all rows, in one pass."""
 
     def climb(
-        self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
-    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
-        """Many EM steps from a mixture without Python between them; None where there is no such way.
+        self, mixtures: Sequence[GaussianMixture], stop: Stop, history: Sequence[float] = ()
+    ) -> list[Climbed] | None:
+        """Many EM steps from each of several mixtures of one structure, without Python between them.
 
-        It begins with an E-step and ends with one, so statistics and mixture belong together. `before` are any
-        statistics of the same rows. Without a reason to end, the next M-step needs more care than this way takes.
+        None where there is no such way. Each climb begins with an E-step and ends with one, so statistics and mixture
+        belong together; without a reason to end, its next M-step needs more care than this way takes. `history` holds
+        what was reached before. An interruption ends the list with the climb that it met.
         """
         return None
 
@@ -128,32 +133,35 @@ class LocalSource(Source):
         return [kernel.statistics(*pair) for pair in zip(mixtures, found, strict=True)]
 
     def climb(
-        self, mixture: GaussianMixture, before: SufficientStatistics, stop: Stop, history: Sequence[float]
-    ) -> tuple[GaussianMixture, SufficientStatistics, list[float], Reason | None] | None:
+        self, mixtures: Sequence[GaussianMixture], stop: Stop, history: Sequence[float] = ()
+    ) -> list[Climbed] | None:
         if type(stop) is not Stop:  # the compiled rule is the plain one
             return None
-        if mixture.structure.turns and self.n_features > _FEW:
+        structure, features = mixtures[0].structure, mixtures[0].features
+        if structure.turns and self.n_features > _FEW:
             return None
         rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
-        there = kernel.climb(
+        found = kernel.climb(
             rows,
-            mixture.structure,
-            mixture.components,
-            mixture.compact_covariances,
-            mixture.weights,
-            before,
+            structure,
+            [kernel.Way(m.weights, m.means, m.compact_covariances, history) for m in mixtures],
+            self.total(structure.form),
             stop,
-            history,
             weight,
             self.threads,
             coarse=self.dtype == np.float32 and self.n_rows >= _MANY,
         )
-        if there is None:
+        if found is None:
             return None
-        top = GaussianMixture.unchecked(
-            there.weights, there.means, there.covariances, mixture.structure, mixture.features
-        )
-        return top, there.statistics.among(before.total), there.history, there.reason
+        return [
+            (
+                None if one.top is None else GaussianMixture.unchecked(*one.top, structure, features),
+                one.statistics,
+                one.history,
+                one.reason,
+            )
+            for one in found
+        ]
 
     def climbed(self) -> tuple[kernel.Rows | Callable[[kernel.Components, bool], kernel.Sums], kernel.Array | None]:
         """What a compiled climb reads: rows and weights where they lie in memory, else a function to ask for sums."""
