@@ -88,23 +88,9 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
 template <typename T>
 void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d,
             std::size_t groups, T* residuals, T* z, T* joint) {
-  const auto by = [&](auto tile) {
-    whiten_by<T, tile()>(x, centre, w, constant, d, groups, residuals, z, joint);
-  };
-  switch ((d - 1) % kTile + 1) {
-    case 1:
-      return by(Constant<1>());
-    case 2:
-      return by(Constant<2>());
-    case 3:
-      return by(Constant<3>());
-    case 4:
-      return by(Constant<4>());
-    case 5:
-      return by(Constant<5>());
-    default:
-      return by(Constant<6>());
-  }
+  with_count<6>(first_tile(d), [&](auto first) {
+    whiten_by<T, first()>(x, centre, w, constant, d, groups, residuals, z, joint);
+  });
 }
 
 // constant - |z|^2 with z_j = (x_j - centre_j) scale_j, or without a scale.

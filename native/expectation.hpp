@@ -8,13 +8,16 @@ namespace gmix::GMIX_LEVEL {
 // Collects the groups of rows that have a share in component c: s.active, s.share. Adds its mass.
 template <typename T>
 std::size_t find_active(const Scratch<T>& s, const T* joint, std::size_t groups, double& mass) {
+  const T* const factor = s.norm;
+  T* const shares = s.share;
+  std::size_t* const active = s.active;
   std::size_t count = 0;
   Vector<T> total = {};
   for (std::size_t g = 0; g < groups; ++g) {
-    const Vector<T> share = load(joint + g * kLanes<T>) * load(s.norm + g * kLanes<T>);
+    const Vector<T> share = load(joint + g * kLanes<T>) * load(factor + g * kLanes<T>);
     total += share;
-    store(s.share + count * kLanes<T>, share);
-    s.active[count] = g;
+    store(shares + count * kLanes<T>, share);
+    active[count] = g;
     count += !all_zero(share);
   }
   mass += sum(total);

@@ -216,23 +216,25 @@ void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s,
   for (std::size_t c = 0; c < m.n_components; c += sums.width())
     with_count<kMostSummed>(sums.width(c), [&](auto width) {
       constexpr int C = width(), F = C == 1 ? 6 : 12 / C;
+      const T *const joint = s.joint + c * plan.stride, *const norm = s.norm;
+      T* const shares = s.share;
+      std::size_t* const active = s.active;
       std::size_t count = 0;
-      const T* joint = s.joint + c * plan.stride;
       for (std::size_t g = 0; g < groups; ++g) {
-        const Vector<T> factor = load(s.norm + g * lanes);
+        const Vector<T> factor = load(norm + g * lanes);
         Vector<T> any = {};
 #pragma GCC unroll 4
         for (int i = 0; i < C; ++i) {
           const Vector<T> share = load(joint + i * plan.stride + g * lanes) * factor;
           any = i == 0 ? share : larger(share, any);
-          store(s.share + (count * C + i) * lanes, share);
+          store(shares + (count * C + i) * lanes, share);
         }
-        s.active[count] = g;
+        active[count] = g;
         count += !all_zero(any);
       }
       if (count == 0) return;
       const auto tile = [&](auto features, std::size_t p) {
-        moments_tile<T, C, features()>(s.share, s.features + p * plan.stride, plan.stride, s.active,
+        moments_tile<T, C, features()>(shares, s.features + p * plan.stride, plan.stride, active,
                                        count, sums.tile(c) + p * C);
       };
       std::size_t p = 0;

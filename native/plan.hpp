@@ -9,7 +9,10 @@
 namespace gmix::GMIX_LEVEL {
 
 inline constexpr std::size_t kUnroll = 4;  // vectors of rows that small loops hold at once
-inline constexpr std::size_t kTile = 6;    // rows of a triangular whitener that are applied at once
+inline constexpr std::size_t kTile = 4;    // rows of a triangular whitener that are applied at once
+
+// The rows of a whitener's first tile: all of a small one, else what the tiles of kTile leave.
+inline std::size_t first_tile(std::size_t d) { return d <= 6 ? d : (d - 1) % kTile + 1; }
 
 // Inside, log densities are to base 2 and residuals are whitened to squares in its units: with
 // z = kScale W (x - mu), log2 p_k(x) = log_constants[k] / log 2 - |z|^2.
@@ -114,10 +117,12 @@ struct Plan {
   Plan(const Mixture& mixture, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
     const bool full = mixture.form == Form::kFull;
-    // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache.
+    // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache;
+    // but with fewer than 16 groups, adding up lanes would cost more.
     const std::size_t linear = linear_size(mixture);
     const std::size_t per_row = (k * (1 + (full ? d : 0)) + linear) * sizeof(T);
-    block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 64, 512);
+    block =
+        std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 16 * kLanes<T>, 512);
     // No power of two, so that arrays do not contend for the same sets of the cache.
     stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
@@ -187,7 +192,7 @@ struct Scratch {
 template <typename T>
 T* pack_triangle(const double* lower, std::size_t d, T* to) {
   std::size_t begin = 0;
-  for (std::size_t end = (d - 1) % kTile + 1; end <= d; begin = end, end += kTile)
+  for (std::size_t end = first_tile(d); end <= d; begin = end, end += kTile)
     for (std::size_t j = 0; j < end; ++j)
       for (std::size_t i = std::max(begin, j); i < end; ++i)
         *to++ = static_cast<T>(kScale * lower[i * d + j]);
