@@ -60,8 +60,8 @@ template <typename T, int R, int V, bool Leave>
 }
 
 // z = W (x - centre) and constant - |z|^2 for an even number of groups; D is R plus a multiple
-// of kTile.
-template <typename T, int R>
+// of Tile.
+template <typename T, int R, int Tile>
 void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d,
                std::size_t groups, T* residuals, T* z, T* joint) {
   const std::size_t group = d * kLanes<T>;
@@ -76,9 +76,9 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
     } else {
       whiten_tile<T, R, 2, true>(from, centre, residuals, 0, w, to, squares);
       std::size_t before = R;
-      for (; before + kTile < d; before += kTile)
-        whiten_tile<T, kTile, 2, true>(from, centre, residuals, before, w, to, squares);
-      whiten_tile<T, kTile, 2, false>(from, centre, residuals, before, w, to, squares);
+      for (; before + Tile < d; before += Tile)
+        whiten_tile<T, Tile, 2, true>(from, centre, residuals, before, w, to, squares);
+      whiten_tile<T, Tile, 2, false>(from, centre, residuals, before, w, to, squares);
     }
     store(joint, constant - squares[0]);
     store(joint + kLanes<T>, constant - squares[1]);
@@ -88,8 +88,9 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
 template <typename T>
 void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d,
             std::size_t groups, T* residuals, T* z, T* joint) {
-  with_count<6>(first_tile(d), [&](auto first) {
-    whiten_by<T, first()>(x, centre, w, constant, d, groups, residuals, z, joint);
+  with_count<kWideTile>(first_tile(d), [&](auto first) {
+    const auto by = d <= kWide ? whiten_by<T, first(), kTile> : whiten_by<T, first(), kWideTile>;
+    by(x, centre, w, constant, d, groups, residuals, z, joint);
   });
 }
 

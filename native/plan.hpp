@@ -9,10 +9,14 @@
 namespace gmix::GMIX_LEVEL {
 
 inline constexpr std::size_t kUnroll = 4;  // vectors of rows that small loops hold at once
-inline constexpr std::size_t kTile = 4;    // rows of a triangular whitener that are applied at once
 
-// The rows of a whitener's first tile: all of a small one, else what the tiles of kTile leave.
-inline std::size_t first_tile(std::size_t d) { return d <= 6 ? d : (d - 1) % kTile + 1; }
+// Rows of a triangular whitener that are applied at once, and those of its first tile: all of a
+// small one, else what whole tiles leave.
+inline constexpr std::size_t kTile = 4, kWideTile = 6, kWide = 20;
+inline std::size_t tile_rows(std::size_t d) { return d <= kWide ? kTile : kWideTile; }
+inline std::size_t first_tile(std::size_t d) {
+  return d <= kWideTile ? d : (d - 1) % tile_rows(d) + 1;
+}
 
 // Inside, log densities are to base 2 and residuals are whitened to squares in its units: with
 // z = kScale W (x - mu), log2 p_k(x) = log_constants[k] / log 2 - |z|^2.
@@ -192,7 +196,7 @@ struct Scratch {
 template <typename T>
 T* pack_triangle(const double* lower, std::size_t d, T* to) {
   std::size_t begin = 0;
-  for (std::size_t end = first_tile(d); end <= d; begin = end, end += kTile)
+  for (std::size_t end = first_tile(d); end <= d; begin = end, end += tile_rows(d))
     for (std::size_t j = 0; j < end; ++j)
       for (std::size_t i = std::max(begin, j); i < end; ++i)
         *to++ = static_cast<T>(kScale * lower[i * d + j]);
