@@ -21,6 +21,7 @@ __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
 _SHADOW = 1e-12  # of all rows; the weight with which an empty component speaks
+_HALVES = 128  # of an interval: more than float64 has digits
 _BLOCK = 65_536  # rows classified together, so that the posterior of all rows is never held at once
 
 
@@ -256,6 +257,57 @@ class GaussianMixture:
             mine_factor = factor if self.structure.form is TIED else factor[k : k + 1]
             points[mine] = self.means[k] + self.structure.form.apply(mine_factor, points[None, mine])[0]
         return points, labels
+
+    def cdf(self, x: Any) -> Array:
+        r"""The probability of at most ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: P(X \le x) = \sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        >>> GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).cdf([2.0, 4.0]).round(3)
+        array([0.5 , 0.75])
+        """
+        self._expect_one("cdf")
+        return self._tail(self._rows(x)[:, 0], 1.0)
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """Where the `cdf` of a mixture of one feature reaches a probability, in the units of the data.
+
+        It has the shape of `probability`. An interval of 90 % is ``quantile([0.05, 0.95])``.
+
+        >>> GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).quantile([0.5, 0.75]).round(3)
+        array([2., 4.])
+        """
+        from scipy.special import ndtri
+
+        self._expect_one("quantile")
+        wanted = as_numbers(probability, "probability")
+        if not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
+        upper = wanted > 0.5
+        side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - wanted, wanted)
+        alive = self.weights > 0
+        deviations = np.sqrt(self.covariances[alive, 0, 0])
+        each = self.means[alive, 0] + deviations * ndtri(wanted)[..., None]  # theirs lie about that of the mixture
+        low, high = each.min(-1), each.max(-1)
+        for _ in range(_HALVES):
+            middle = low / 2.0 + high / 2.0
+            below = side * (self._tail(middle, side) - tail) < 0
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.asarray(high)
+
+    def _tail(self, x: Array, side: Array | float) -> Array:
+        """The probability of at most ``x``, or of at least where `side` is -1, of a mixture of one feature."""
+        from scipy.special import ndtr
+
+        with np.errstate(over="ignore"):
+            z = (x[..., None] - self.means[:, 0]) / np.sqrt(self.covariances[:, 0, 0])
+        return np.asarray(ndtr(np.asarray(side)[..., None] * z) @ self.weights)
+
+    def _expect_one(self, what: str) -> None:
+        if self.n_features > 1:
+            raise ParameterError(
+                f"a {what} is of one feature and the mixture has {self.n_features}; take its marginal or condition it"
+            )
 
     @property
     def mean(self) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 import gmix
 from gmix import DataError, GaussianMixture, ParameterError, kernel
@@ -55,6 +55,28 @@ def test_a_density_integrates_to_one(structure: str) -> None:
                         structure)  # fmt: skip
     x = np.linspace(-12.0, 14.0, 4001)
     assert m.density(x).sum() * (x[1] - x[0]) == pytest.approx(1.0, abs=1e-12)
+
+
+@each_structure
+def test_quantiles_invert_the_probability_of_at_most(m: GaussianMixture) -> None:
+    one = m.marginal(2)
+    x = np.linspace(-100.0, 100.0, 50_001)
+    summed = np.cumsum(one.density(x)) * (x[1] - x[0]) - one.density(x) * (x[1] - x[0]) / 2  # by the trapezoidal rule
+    np.testing.assert_allclose(one.cdf(x), summed, atol=1e-6)
+    share = np.array([[1e-300, 1e-9, 0.2], [0.5, 0.9, 1.0 - 1e-9]])
+    np.testing.assert_allclose(one.cdf(one.quantile(share).ravel()), share.ravel(), rtol=1e-10)
+    assert one.quantile([0.0, 1.0]).tolist() == [-np.inf, np.inf]
+    for scale in (1e-150, 1e150):
+        np.testing.assert_allclose(one.affine([[scale]]).quantile(share), scale * one.quantile(share), rtol=1e-12)
+    turned = one.affine([[-1.0]]).quantile(1.0 - share)
+    np.testing.assert_allclose(turned[0, 2:], -one.quantile(share)[0, 2:], rtol=1e-12)
+    np.testing.assert_allclose(turned[1], -one.quantile(share)[1], rtol=1e-12)
+
+
+def test_a_quantile_of_one_component_is_that_of_a_normal() -> None:
+    share = [1e-300, 1e-12, 0.1, 0.5, 0.9, 1.0 - 2.0**-53]
+    one = GaussianMixture([0.0, 1.0], [[1e150], [3.0]], [[[1.0]], [[4.0]]])
+    np.testing.assert_allclose(one.quantile(share), norm(3.0, 2.0).ppf(share), rtol=1e-14)
 
 
 @each_structure
@@ -268,6 +290,10 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.condition({0: [1.0, 2.0]}), ParameterError, "one number each"),
         (lambda m: m.condition({0: "x"}), ParameterError, "must be numbers"),
         (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
+        (lambda m: m.cdf([0.0]), ParameterError, "a cdf is of one feature and the mixture has 2; take its marginal"),
+        (lambda m: m.quantile(0.5), ParameterError, "a quantile is of one feature"),
+        (lambda m: m.marginal(0).quantile([0.5, 1.5]), ParameterError, "give numbers from 0 to 1"),
+        (lambda m: m.marginal(0).quantile(np.nan), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.affine(np.eye(3)), ParameterError, r"matrix has shape \(3, 3\)"),
         (lambda m: m.affine("x"), ParameterError, "matrix must be numbers"),
         (lambda m: m.affine(np.eye(2), [1.0, 2.0, 3.0]), ParameterError, r"offset has shape \(3,\)"),
