@@ -29,7 +29,7 @@ try:
     import typer
     from typer.core import TyperGroup
 
-    from gmix.console import document, print_candidates, print_fit
+    from gmix.console import document, nulled, print_candidates, print_fit
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
@@ -284,7 +284,7 @@ def select(
     if plot is not None:
         found.search.plot().figure.savefig(plot, dpi=200, bbox_inches="tight")
     if as_json:
-        typer.echo(json.dumps(found.search.table(), indent=1))
+        typer.echo(json.dumps(nulled(found.search.table()), indent=1))
     else:
         print_candidates(found, {"picture": plot})
 
@@ -340,7 +340,7 @@ def score(
     total = sum(float(block["log_density"].sum()) for block in each)
     said = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / source.n_rows}
     if as_json:
-        typer.echo(json.dumps(said, indent=1))
+        typer.echo(json.dumps(nulled(said), indent=1))
     else:
         typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({total / source.n_rows:.6g} per row)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,16 @@ from gmix.fit import Fit, StandardErrors
 from gmix.search import Search
 from gmix.wording import count
 
-__all__ = ["document", "print_candidates", "print_fit"]
+__all__ = ["document", "nulled", "print_candidates", "print_fit"]
 
 _SPELLED = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}
 _SHOWN = 5  # candidates of a search that are printed
 
 
 def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
-    """A fit for machines: what a person is shown, in full precision; an error that is not known is null."""
+    """A fit for machines: what a person is shown, in full precision; what is not known or infinite is null."""
     mixture = found.mixture
-    return {
+    said = {
         "structure": mixture.structure.code,
         "components": mixture.n_components,
         "features": list(mixture.features or []),
@@ -38,17 +39,20 @@ def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
-        **({"standard_errors": _nulled(errors)} if errors else {}),
+        **({"standard_errors": {part: values.tolist() for part, values in vars(errors).items()}} if errors else {}),
         "findings": [{"name": finding.name, "message": finding.message} for finding in found.findings],
         "candidates": found.search.table() if found.search else [],
     }
+    return dict(nulled(said))
 
 
-def _nulled(errors: StandardErrors) -> dict[str, Any]:
-    def listed(values: Any) -> Any:
-        return [listed(v) for v in values] if np.ndim(values) else None if np.isnan(values) else float(values)
-
-    return {part: listed(getattr(errors, part)) for part in ("weights", "means", "covariances")}
+def nulled(value: Any) -> Any:
+    """The same lists and dictionaries, with None for the numbers that JSON cannot write."""
+    if isinstance(value, dict):
+        return {name: nulled(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [nulled(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors | None = None) -> None:

@@ -105,6 +105,19 @@ def test_fit_says_how_sure_it_is(faithful: Path, tmp_path: Path) -> None:
     assert said["standard_errors"]["means"] == [[None]]
 
 
+def test_json_has_no_number_that_json_cannot_write(tmp_path: Path) -> None:
+    def refused(constant: str) -> None:
+        raise AssertionError(constant)
+
+    few = tmp_path / "few.csv"
+    few.write_text("a,b\n1,2\n2,4.5\n3,3\n4,9\n")  # too few rows for a corrected AIC
+    options = ("-k", "1-2", "-c", "full,tied", "--json")
+    fit = json.loads(run("fit", few, *options).stdout, parse_constant=refused)
+    table = json.loads(run("select", few, *options).stdout, parse_constant=refused)
+    assert fit["aicc"] is None
+    assert [row["aicc"] for row in table] == [row["aicc"] for row in fit["candidates"]] == [None] * 4
+
+
 def test_parquet_is_read_and_written_and_columns_can_be_chosen(faithful: Path, tmp_path: Path) -> None:
     path, labels = tmp_path / "faithful.parquet", tmp_path / "labels.parquet"
     parquet.write_table(csv.read_csv(faithful), path)
