@@ -248,15 +248,18 @@ class GaussianMixture:
         if not is_count(n, 0):
             raise ParameterError(f"n is {n!r}; give the number of points to draw")
         generator = as_generator(rng)
-        labels = generator.choice(self.n_components, size=n, p=self.weights).astype(np.intp)
-        points = generator.standard_normal((n, self.n_features))
+        labels = generator.choice(self.n_components, size=n, p=self.weights)
+        order = np.argsort(labels.astype(np.min_scalar_type(self.n_components)), kind="stable")
+        ends = np.cumsum(np.bincount(labels, minlength=self.n_components))
+        ordered = generator.standard_normal((n, self.n_features))
         # A factor times noise: one component at a time, through the dense factor of that component alone.
-        for k in range(self.n_components):
-            mine = labels == k
-            factor = self.components.factor
-            mine_factor = factor if self.structure.form is TIED else factor[k : k + 1]
-            points[mine] = self.means[k] + self.structure.form.apply(mine_factor, points[None, mine])[0]
-        return points, labels
+        form, factor = self.structure.form, self.components.factor
+        for k, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+            mine = ordered[begin:end]
+            mine[:] = self.means[k] + form.apply(factor if form is TIED else factor[k : k + 1], mine[None])[0]
+        place = np.empty_like(order)
+        place[order] = np.arange(n)
+        return ordered.take(place, axis=0), labels.astype(np.intp, copy=False)
 
     def cdf(self, x: Any) -> Array:
         r"""The probability of at most ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
