@@ -13,6 +13,7 @@
 #include "kernel.hpp"
 #include "parallel.hpp"
 #include "pass.hpp"
+#include "seeding.hpp"
 
 namespace gmix {
 namespace {
@@ -298,6 +299,23 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
   return answers;
 }
 
+// Labels (N) of points (N, P), as numbers of float64.
+nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std::size_t sweeps,
+                          nb::handle draws_object) {
+  const Array points(points_object, 2, "points"), mass(mass_object, 1, "mass");
+  const Array draws(draws_object, 2, "draws");
+  const std::size_t n = points.size(0), width = points.size(1), k = draws.size(0);
+  if (n == 0 || k == 0) throw nb::value_error("clusters need a point and a draw at least");
+  const Points rows{points.numbers(n, width), mass.numbers(n), n, width};
+  const double* numbers = draws.numbers(k, draws.size(1));
+  std::vector<std::size_t> labels;
+  {
+    nb::gil_scoped_release released;
+    labels = cluster(rows, k, draws.size(1), sweeps, numbers);
+  }
+  return array_of({labels.begin(), labels.end()}, empty_array(n));
+}
+
 nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool responsibilities,
                     nb::handle threads_object) {
   const Array rows_array(rows_object, 2, "rows");
@@ -343,6 +361,8 @@ NB_MODULE(_native, module) {
              arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
              arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+  module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"),
+             arg("draws"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());
   module.def("level", [] { return gmix::kernel().level; });

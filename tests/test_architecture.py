@@ -23,7 +23,7 @@ FLOORS = {
             ["statistics", "stop", "progress"],
             ["_native"],
             ["kernel"],
-            ["priors"],
+            ["seeding", "priors"],
             ["mixture"],
             ["sources", "regions"],
             ["start", "em", "criteria", "predict", "stepwise"],

@@ -34,6 +34,7 @@ class Run:
     log_prior: float
     history: tuple[float, ...]  # objective of every E-step: log-likelihood plus log prior, in nats
     reason: Reason
+    sound: bool = False  # nothing is near a collapse; where this is not said, the mixture tells
 
     @property
     def objective(self) -> float:
@@ -53,6 +54,7 @@ class _Climb:
     log_prior: float = 0.0
     history: list[float] = field(default_factory=list)
     reason: Reason | None = None
+    sound: bool = False
 
     def next(self, prior: Prior | None) -> GaussianMixture:
         """The mixture to try."""
@@ -93,6 +95,7 @@ class _Climb:
         last, self.mixture = self.mixture, mixture
         self.before, self.statistics, self.log_prior = self.statistics, statistics, log_prior
         self.history.append(objective)
+        self.sound = False
         ahead, still = np.inf, False
         if len(self.history) > 1 and not leap:
             gain, rounding = objective - self.history[-2], stop.rounding(objective)
@@ -115,7 +118,7 @@ class _Climb:
             self.leap, self.pace = 0.0, Pace()
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        self.reason = reason
+        self.reason, self.sound = reason, reason is not None
         if reason is None and not patient and self.statistics is not None:
             self.reason = Reason.COLLAPSING
 
@@ -131,7 +134,7 @@ class _Climb:
     def finish(self) -> Run:
         assert self.statistics is not None
         assert self.reason is not None
-        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason)
+        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason, self.sound)
 
 
 def _still(before: GaussianMixture, after: GaussianMixture) -> bool:

@@ -34,6 +34,7 @@ __all__ = [
     "Sums",
     "Way",
     "climb",
+    "cluster",
     "expect",
     "expect_numpy",
     "posterior",
@@ -180,6 +181,13 @@ def _asked(
         return function(Components(form, log_constants, means, np.empty(0), whitener), coarse)
 
     return asked
+
+
+def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp] | None:
+    """The compiled twin of `gmix.seeding.cluster_numpy`; None without it."""
+    if _native is None:
+        return None
+    return np.asarray(_native.cluster(np.ascontiguousarray(points), mass, sweeps, draws), np.intp)
 
 
 def _at_most(threads: int | None) -> int:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import DIRECT, FULL, Structure
+from gmix.covariance import DIRECT, FULL, TIED, Structure
 from gmix.criteria import criteria
 from gmix.em import WELL_ABOVE, Run, expectation_maximization
 from gmix.mixture import GaussianMixture
@@ -155,13 +155,14 @@ def search(
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
                 first: list[GaussianMixture] = []
-                poorer: list[GaussianMixture] = []
+                poorer: list[_Neighbour] = []
                 if isinstance(start, KMeansPlusPlus):
                     poorer, split = _neighbours(best, structure, n_components)
                     if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
                         first = [*_promising(sample, begin(structure)), *_promising(sample, split())]
                     # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
-                    first = _finalists(sample, [*first, *_promising(sample, poorer)], prior, alone)
+                    likeliest = sorted(poorer, key=lambda neighbour: -neighbour.log_likelihood)[:_PROMISING]
+                    first = _finalists(sample, [*first, *(n.mixture for n in likeliest)], prior, alone)
                     if sample is not source:  # all rows are for the best alone
                         runs = expectation_maximization(
                             first, sample.expect, _LONG, prior, climb=sample.climb, patient=alone
@@ -174,7 +175,7 @@ def search(
                 if poorer and prior is None:
                     # The short climbs may have passed over a neighbour that is still ahead of what they found.
                     reached = max(run.objective for run in runs)
-                    ahead = [m for m in poorer if source.expect([m])[0].log_likelihood > reached]
+                    ahead = [n.mixture for n in poorer if n.log_likelihood > reached]
                     runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
@@ -206,18 +207,30 @@ def _heed(runs: Sequence[Run]) -> None:
         raise KeyboardInterrupt
 
 
+class _Neighbour(NamedTuple):
+    """A start that is a poorer candidate's best mixture, and its log-likelihood."""
+
+    mixture: GaussianMixture
+    log_likelihood: float
+
+
 def _neighbours(
     best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
-) -> tuple[list[GaussianMixture], Callable[[], list[GaussianMixture]]]:
+) -> tuple[list[_Neighbour], Callable[[], list[GaussianMixture]]]:
     """Starts from poorer candidates: those of exactly their likelihood, and what splits the next smaller one."""
-    simpler = [s for s, k in best if k == n_components and s is not structure and s.within(structure)]
-    poorer = [_free(best[s, n_components].run.mixture, structure) for s in simpler]
+    poorer = [
+        _Neighbour(_free(candidate.run.mixture, structure), candidate.log_likelihood)
+        for (s, k), candidate in best.items()
+        if k == n_components and s is not structure and s.within(structure)
+    ]
     fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
     if fewer is None:
         return poorer, list
-    smaller = best[structure, fewer].run.mixture
+    candidate = best[structure, fewer]
+    smaller = candidate.run.mixture
     pieces = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
-    return [*poorer, _grow(smaller, n_components)], lambda: [_split(smaller, k) for k in pieces]
+    grown = _Neighbour(_grow(smaller, n_components), candidate.log_likelihood)
+    return [*poorer, grown], lambda: [_split(smaller, k) for k in pieces]
 
 
 def _promising(sample: Source, mixtures: list[GaussianMixture]) -> list[GaussianMixture]:
@@ -247,6 +260,8 @@ def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
 
 def _collapsed(run: Run) -> list[int]:
     """The components that have collapsed; of a run that was given up on the way there, the narrowest."""
+    if run.sound:
+        return []
     if run.reason is not Reason.COLLAPSING:
         return run.mixture.collapsed(run.statistics)
     form = run.mixture.structure.form
@@ -281,8 +296,8 @@ def _finalists(
 
 def _free(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     """The same distribution, under a structure that allows more."""
-    dense = mixture.covariances
-    return GaussianMixture(mixture.weights, mixture.means, dense, structure, mixture.features)
+    compact = structure.form.compress(mixture.covariances)
+    return GaussianMixture.unchecked(mixture.weights, mixture.means, compact, structure, mixture.features)
 
 
 def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
@@ -294,9 +309,11 @@ def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         weights[heaviest] /= 2.0
         weights.append(weights[heaviest])
         order.append(order[heaviest])
-    dense = mixture.covariances[order]
-    shares = mixture.structure.weights(np.array(weights))
-    return GaussianMixture(shares, mixture.means[order], dense, mixture.structure, mixture.features)
+    structure, compact = mixture.structure, mixture.compact_covariances
+    if structure.form is not TIED:
+        compact = compact[order]
+    shares = structure.weights(np.array(weights))
+    return GaussianMixture.unchecked(shares, mixture.means[order], compact, structure, mixture.features)
 
 
 def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
@@ -312,4 +329,4 @@ def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
     covariances = mixture.structure.nearest(weights, np.concatenate([dense, dense[k : k + 1]]))
     moved = np.vstack([means, means[k] - step])
     moved[k] += step
-    return GaussianMixture(weights, moved, covariances, mixture.structure, mixture.features)
+    return GaussianMixture.unchecked(weights, moved, covariances, mixture.structure, mixture.features)

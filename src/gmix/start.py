@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from gmix.covariance import FULL, Form, Structure
 from gmix.errors import ParameterError, nearest
 from gmix.mixture import GaussianMixture
-from gmix.priors import NormalInverseWishart, Prior
+from gmix.priors import Prior
+from gmix.seeding import cluster
 from gmix.sources import MemorySource, Source
 from gmix.statistics import SufficientStatistics
 
@@ -41,8 +42,8 @@ class KMeansPlusPlus(Start):
 
     Distances are measured in turn after whitening by the covariance of all rows, so that neither the units of the
     columns nor the directions of the axes matter, and in standard deviations of the columns, because whitening many
-    columns drowns the few in which clusters differ. The first covariances are held up by a weak prior, so that a seed
-    with few rows is not a collapse.
+    columns drowns the few in which clusters differ. The first covariances are held up by a few rows' worth of all rows'
+    covariance, so that a seed with few rows is not a collapse.
     """
 
     runs: int = 8
@@ -55,21 +56,25 @@ class KMeansPlusPlus(Start):
         mass = np.ones(len(rows)) if weight is None else weight
         total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
         points = (_whiten(rows, total), _standardize(rows, total))
-        found = (_cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
-        different = {labels.tobytes(): labels for labels in map(_in_order, found)}  # clear clusters are found often
+        found = (cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
+        different = {labels.tobytes(): labels for labels in found}  # clear clusters are found often
         shares = [np.eye(n_components)[labels] for labels in different.values()]
-        # Unlike the prior's default scale, this one turns and stretches with the data whatever the structure.
-        scale = total.scatter[0] / total.mass[0] / n_components ** (2.0 / source.n_features)
-        steady: Prior = NormalInverseWishart(scale=scale)
-        if prior is not None:
-            steady = prior + steady
+        # To each component are added so many rows about its mean, with the covariance of all rows scaled down to its
+        # share: unlike a prior's default scale, it turns and stretches with the data whatever the structure.
+        d, extra = source.n_features, 2.0 * source.n_features + 4.0
+        values, vectors = _axes(total)
+        size = np.sqrt(np.maximum(values, 0.0)) / n_components ** (1.0 / d)
+        corners = (vectors * size).T * np.sqrt(total.variances)  # points whose scatter is that covariance
+        corners = np.broadcast_to(corners, (n_components, d, d))
 
         @cache
         def statistics(form: Form) -> list[SufficientStatistics]:
-            return [SufficientStatistics.from_responsibilities(form, rows, share, weight) for share in shares]
+            added = form.scatter(np.ones((n_components, d)), corners)
+            every = [SufficientStatistics.from_responsibilities(form, rows, share, weight) for share in shares]
+            return [replace(one, mass=one.mass + extra, scatter=one.scatter + added).among(one.total) for one in every]
 
         return lambda structure: [
-            GaussianMixture.from_statistics(one, structure, steady, source.features)
+            GaussianMixture.from_statistics(one, structure, prior, source.features)
             for one in statistics(structure.form)
         ]
 
@@ -178,57 +183,15 @@ def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:
 
 def _whiten(rows: NDArray[Any], total: SufficientStatistics) -> Array:
     """Rows whose covariance is the identity, in every direction in which they spread at all."""
-    deviation = np.sqrt(total.variances)
-    with np.errstate(over="ignore"):  # that of a constant column is rounding
-        correlation = np.clip(total.scatter[0] / total.mass[0] / deviation / deviation[:, None], -1.0, 1.0)
-    values, vectors = np.linalg.eigh(correlation)
+    values, vectors = _axes(total)
     spread = values > 1e-10
     return np.asarray(_standardize(rows, total) @ vectors[:, spread] / np.sqrt(values[spread]))
 
 
-def _cluster(points: Array, mass: Array, n_components: int, sweeps: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Labels ``(N,)`` by k-means++ and Lloyd's steps."""
-    centres = _seed(points, mass, n_components, rng)
-    labels = _nearest(points, centres)
-    for _ in range(sweeps):
-        share = np.eye(n_components)[labels] * mass[:, None]
-        size = share.sum(0)
-        centres = np.where(size[:, None] > 0, share.T @ points / np.maximum(size, 1e-300)[:, None], centres)
-        before, labels = labels, _nearest(points, centres)
-        if np.array_equal(labels, before):
-            break
-    return labels
-
-
-def _in_order(labels: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The same clusters, counted as they first appear."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.asarray(np.argsort(np.argsort(first))[inverse])
-
-
-def _nearest(points: Array, centres: Array) -> NDArray[np.intp]:
-    """Which centre each point is nearest to; about zero and of unit scale they lose no digit that matters."""
-    return np.asarray(((centres**2).sum(1) - 2.0 * (points @ centres.T)).argmin(1))
-
-
-def _seed(points: Array, mass: Array, n_components: int, rng: np.random.Generator) -> Array:
-    """Each seed the best of a few rows drawn with probability proportional to the squared distance to those chosen."""
-    trials = 2 + int(np.log(n_components))
-    norms = (points**2).sum(1)
-
-    def squared_distances(chosen: Sequence[int] | NDArray[np.intp]) -> Array:
-        # Expanding the square costs no digit that matters: the points are about zero and of unit scale.
-        return np.asarray(np.maximum(norms[chosen, None] - 2.0 * points[chosen] @ points.T + norms, 0.0))
-
-    chosen = [int(rng.choice(len(points), p=mass / mass.sum()))]
-    closest = squared_distances(chosen)[0]
-    while len(chosen) < n_components:
-        potential = closest * mass
-        total = potential.sum()
-        probability = potential / total if total > 0 else mass / mass.sum()  # fewer distinct rows than components
-        tried = rng.choice(len(points), size=trials, p=probability)
-        closer = np.minimum(closest, squared_distances(tried))
-        best = int((closer @ mass).argmin())
-        chosen.append(int(tried[best]))
-        closest = closer[best]
-    return points[chosen]
+def _axes(total: SufficientStatistics) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of the correlation of all rows."""
+    deviation = np.sqrt(total.variances)
+    with np.errstate(over="ignore"):  # that of a constant column is rounding
+        correlation = np.clip(total.scatter[0] / total.mass[0] / deviation / deviation[:, None], -1.0, 1.0)
+    values, vectors = np.linalg.eigh(correlation)
+    return values, vectors

@@ -1,0 +1,35 @@
+"""The compiled clusters to start from beside the plain ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gmix import kernel
+from gmix.seeding import cluster, cluster_numpy
+
+pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
+
+
+@pytest.mark.parametrize("sweeps", [0, 1, 10])
+@pytest.mark.parametrize(("n", "width", "k"), [(1, 1, 1), (7, 1, 7), (150, 4, 3), (500, 2, 9), (400, 12, 5)])
+def test_both_find_the_same_clusters(n: int, width: int, k: int, sweeps: int) -> None:
+    rng = np.random.default_rng([n, width, k])
+    points = rng.standard_normal((n, width)) + 3.0 * rng.integers(0, 3, (n, 1))
+    for mass in (np.ones(n), rng.exponential(size=n), np.arange(n) % 2 + float(n == 1)):
+        draws = rng.random((k, 3))
+        compiled, plain = kernel.cluster(points, mass, sweeps, draws), cluster_numpy(points, mass, sweeps, draws)
+        np.testing.assert_array_equal(compiled, plain)
+
+
+def test_fewer_distinct_points_than_clusters_are_no_trouble() -> None:
+    points, draws = np.repeat([[0.0], [1.0]], 5, axis=0), np.random.default_rng(0).random((4, 3))
+    labels = cluster_numpy(points, np.ones(10), 5, draws)
+    np.testing.assert_array_equal(labels, np.repeat([0, 1], 5))
+    np.testing.assert_array_equal(kernel.cluster(points, np.ones(10), 5, draws), labels)
+
+
+def test_clear_clusters_are_found_and_counted_as_they_appear() -> None:
+    labels = np.repeat([0, 1, 2], 20)
+    points = 10.0 * labels[:, None] + np.random.default_rng(1).random((60, 2))
+    np.testing.assert_array_equal(cluster(points, np.ones(60), 3, 10, np.random.default_rng(2)), labels)
