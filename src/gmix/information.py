@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -126,44 +125,44 @@ class _Place:
         means: Array,
         frames: Array,
         structure: Structure,
-        moving: NDArray[np.bool_] | slice = slice(None),
+        moving: NDArray[np.bool_] | None = None,
     ) -> None:
         self.weights, self.means, self.frames, self.structure = weights, means, frames, structure
-        self.moving = moving  # which of the structure's directions are any
+        self.motions = _Motions(structure, frames)
+        self.moving = self.motions.moving if moving is None else moving  # which of the motions are any
         # The weight of the heaviest component takes up what the others leave.
         heaviest = int(weights.argmax())
         self.lone = [] if structure.equal_weights else [k for k in range(len(weights)) if k != heaviest]
 
     @classmethod
     def of(cls, mixture: GaussianMixture) -> _Place:
-        frames = _frames(mixture)
-        x = _generators(mixture.structure, frames)
-        moving = np.abs(x + x.mT).max((1, 2, 3)) > _ROUND
-        return cls(mixture.weights, mixture.means, frames, mixture.structure, moving)
-
-    @cached_property
-    def generators(self) -> Array:
-        return _generators(self.structure, self.frames)[self.moving]
+        return cls(mixture.weights, mixture.means, _frames(mixture), mixture.structure)
 
     @property
     def n_directions(self) -> int:
-        return len(self.lone) + self.means.size + len(self.generators)
+        return len(self.lone) + self.means.size + int(self.moving.sum())
 
     def split(self, directions: Array) -> list[Array]:
         """Directions ``(..., P)`` as those of the weights, the means and the frames."""
         return np.split(directions, np.cumsum([len(self.lone), self.means.size]), axis=-1)
 
     def moved(self, direction: Array) -> _Place:
-        weights, means, stretch = self.split(direction)
+        weights, means, motions = self.split(direction)
         growth = np.ones_like(self.weights)
         growth[self.lone] = np.exp(weights)
         return _Place(
             self.weights * growth / (self.weights @ growth),
             self.means + (self.frames @ means.reshape(*self.means.shape, 1))[..., 0],
-            self.frames + self.frames @ np.tensordot(stretch, self.generators, 1),
+            self.frames + self.frames @ self.turned(motions),
             self.structure,
             self.moving,
         )
+
+    def turned(self, motions: Array) -> Array:
+        """What motions ``(..., P)`` add up to, ``(..., K, D, D)``."""
+        every = np.zeros((*motions.shape[:-1], len(self.moving)))
+        every[..., self.moving] = motions
+        return self.motions.sum(every)
 
     def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
         compact = self.structure.form.compress(self.frames @ self.frames.mT)
@@ -185,11 +184,9 @@ class _Place:
         divisor = np.broadcast_to(evidence.divisor, n_components)[:, None, None] * np.eye(n_features)
         inverse = np.linalg.inv(self.frames)
         pull = evidence.mass[:, None] * (inverse @ step[..., None])[..., 0]
-        stretch = np.tensordot(
-            _generators(self.structure, self.frames)[self.moving], inverse @ scatter @ inverse.mT - divisor, 3
-        )
+        motions = self.motions.along(inverse @ scatter @ inverse.mT - divisor)[self.moving]
         counts = evidence.counts - self.weights * evidence.counts.sum()
-        return np.concatenate([counts[self.lone], pull.ravel(), stretch])
+        return np.concatenate([counts[self.lone], pull.ravel(), motions])
 
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def errors(self, information: Array) -> StandardErrors:
@@ -199,17 +196,16 @@ class _Place:
             root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
         except np.linalg.LinAlgError:
             root = np.full_like(information, np.nan)
-        weights, means, stretch = self.split(root)  # ``root.T @ root`` is the covariance of the directions
+        weights, means, motions = self.split(root)  # ``root.T @ root`` is the covariance of the directions
         means = means.reshape(-1, *self.means.shape, 1)
         share = self.weights[:, None] * (np.eye(len(self.weights)) - self.weights)[:, self.lone]
-        change = self.frames @ (self.generators + self.generators.mT) @ self.frames.mT
+        turned = self.turned(motions)
+        change = self.frames @ (turned + turned.mT) @ self.frames.mT
 
         def size(moves: Array) -> Array:
             return np.asarray(np.hypot.reduce(moves, 0))  # squares may leave the range of float64
 
-        return StandardErrors(
-            size(weights @ share.T), size((self.frames @ means)[..., 0]), size(np.tensordot(stretch, change, 1))
-        )
+        return StandardErrors(size(weights @ share.T), size((self.frames @ means)[..., 0]), size(change))
 
 
 def _frames(mixture: GaussianMixture) -> Array:
@@ -238,34 +234,72 @@ def _frames(mixture: GaussianMixture) -> Array:
     return frames
 
 
-def _generators(structure: Structure, frames: Array) -> Array:
-    """The directions ``(P, K, D, D)`` in which the structure lets the covariances move, each component in its frame.
+class _Motions:
+    """The directions ``X (K, D, D)`` in which a structure lets covariances move, each component in its frame.
 
     Volumes grow, shapes stretch at the same volume, axes turn: for each component alone, or for all together. Where
     shape and orientation are both free or both common, stretches in any direction do for both.
     """
-    n_components, d = frames.shape[:2]
-    one = np.eye(d)[:, None, :, None] * np.eye(d)[:, None]  # one[i, j] has a one at (i, j)
-    above = np.triu_indices(d, 1)
-    grow = np.eye(d)[None] / 2.0
-    stretch = np.array([one[i, i] - one[-1, -1] for i in range(d - 1)]).reshape(-1, d, d) / 2.0
-    if structure.shape == structure.orientation:
-        stretch = np.concatenate([stretch, (one[above] + one[above].mT) / 2.0])
-    deviation = np.linalg.norm(frames, axis=1)  # (K, D)
-    ratio = (deviation[:, None, :] / deviation[:, :, None])[:, *above].T[:, :, None, None]
-    turn = ratio * one[above][:, None] - (one[above].mT)[:, None] / ratio
-    free = {"volume": grow, "shape": stretch} | (
-        {"orientation": turn} if structure.shape != structure.orientation else {}
-    )
-    return np.concatenate([_of_each(getattr(structure, part), x, n_components) for part, x in free.items()])
 
+    def __init__(self, structure: Structure, frames: Array) -> None:
+        self.n_components, self.n_features = frames.shape[:2]
+        self.letters = [structure.volume, structure.shape, structure.orientation]
+        self.stretches = structure.shape == structure.orientation
+        if self.stretches:
+            self.letters[2] = "I"
+        self.above = np.triu_indices(self.n_features, 1)
+        deviation = np.linalg.norm(frames, axis=1)
+        i, j = self.above
+        self.ratio = deviation[:, j] / deviation[:, i]  # (K, pairs): to turn two axes is to exchange their variances
 
-def _of_each(letter: str, x: Array, n_components: int) -> Array:
-    """Directions ``(M, D, D)`` or ``(M, K, D, D)``: none, one for all components, or one for each, ``(P, K, D, D)``."""
-    every = np.broadcast_to(x if x.ndim == 4 else x[:, None], (len(x), n_components, *x.shape[-2:]))
-    if letter == "I":
-        return every[:0]
-    if letter == "E":
-        return every
-    alone = np.eye(n_components)[:, None, :, None, None] * every
-    return alone.reshape(-1, *every.shape[1:])
+    @property
+    def counts(self) -> list[int]:
+        """How many directions each letter has in one component."""
+        pairs = len(self.above[0])
+        return [1, self.n_features - 1 + self.stretches * pairs, pairs]
+
+    @property
+    def moving(self) -> NDArray[np.bool_]:
+        """Which directions ``(P,)`` change a covariance: the axes of a circle do not turn."""
+        each = [np.full((self.n_components, count), True) for count in self.counts]
+        each[2] = np.abs(self.ratio - 1.0 / self.ratio) > _ROUND
+        return self._gathered([part.astype(float) for part in each]) > 0
+
+    def along(self, x: Array) -> Array:
+        """The inner product ``(P,)`` of each direction with ``x (K, D, D)``."""
+        i, j = self.above
+        diagonal, upper, lower = np.diagonal(x, axis1=1, axis2=2), x[:, i, j], x[:, j, i]
+        stretch = diagonal[:, :-1] - diagonal[:, -1:]
+        if self.stretches:
+            stretch = np.concatenate([stretch, upper + lower], axis=1)
+        grow = diagonal.sum(1, keepdims=True)
+        return self._gathered([grow / 2.0, stretch / 2.0, self.ratio * upper - lower / self.ratio])
+
+    def sum(self, amounts: Array) -> Array:
+        """The sum ``(..., K, D, D)`` of the directions, each so many times as ``amounts (..., P)`` say."""
+        grow, stretch, turn = self._spread(amounts)
+        (i, j), d = self.above, self.n_features
+        x = np.zeros((*turn.shape[:-1], d, d))
+        if self.stretches:
+            x[..., i, j] = x[..., j, i] = stretch[..., d - 1 :] / 2.0
+        else:
+            x[..., i, j], x[..., j, i] = self.ratio * turn, -turn / self.ratio
+        ends = -stretch[..., : d - 1].sum(-1, keepdims=True)
+        x[..., np.arange(d), np.arange(d)] = (np.concatenate([stretch[..., : d - 1], ends], axis=-1) + grow) / 2.0
+        return x
+
+    def _gathered(self, each: list[Array]) -> Array:
+        """What every letter makes of its values ``(K, M)``: none, their sum over the components, or all of them."""
+        made = {"I": [x[:0].ravel() for x in each], "E": [x.sum(0) for x in each], "V": [x.ravel() for x in each]}
+        return np.concatenate([made[letter][part] for part, letter in enumerate(self.letters)])
+
+    def _spread(self, amounts: Array) -> list[Array]:
+        """The amounts of every letter in each component, ``(..., K, M)``."""
+        parts, at, before = [], 0, amounts.shape[:-1]
+        for letter, count in zip(self.letters, self.counts, strict=True):
+            rows = {"I": 0, "E": 1, "V": self.n_components}[letter]
+            part = amounts[..., at : at + rows * count].reshape(*before, rows, count)
+            at += rows * count
+            shape = (*before, self.n_components, count)
+            parts.append(np.broadcast_to(part if rows else 0.0, shape))
+        return parts

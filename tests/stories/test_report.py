@@ -177,7 +177,7 @@ def test_large_wide_and_weighted_tables_are_reported(tmp_path: Path) -> None:
 def test_regions_hold_their_share() -> None:
     shares = [0.5, 0.9, 0.99]
     levels = highest_density(BLOBS, shares)
-    draws = BLOBS.log_density(BLOBS.sample(100_000, rng=11))
+    draws = BLOBS.log_density(BLOBS.sample(400_000, rng=11))
     for share, level in zip(shares, levels, strict=True):
         assert np.mean(draws >= level) == pytest.approx(share, abs=0.006)
         assert tail_probability(BLOBS, level) == pytest.approx(1.0 - share, abs=1e-4)
