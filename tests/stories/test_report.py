@@ -179,7 +179,7 @@ def test_regions_hold_their_share() -> None:
     levels = highest_density(BLOBS, shares)
     draws = BLOBS.log_density(BLOBS.sample(400_000, rng=11))
     for share, level in zip(shares, levels, strict=True):
-        assert np.mean(draws >= level) == pytest.approx(share, abs=0.006)
+        assert np.mean(draws >= level) == pytest.approx(share, abs=0.012)
         assert tail_probability(BLOBS, level) == pytest.approx(1.0 - share, abs=1e-4)
     with pytest.raises(gmix.ParameterError, match="between 0 and 1"):
         highest_density(BLOBS, [95])
