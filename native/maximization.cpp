@@ -14,20 +14,30 @@ constexpr double kSmallestMass = 1e-250;
 // the plain version does all.
 constexpr double kWellAbove = 1e6;
 
+// In parts of a fixed number, so that compilers find vectors in it.
+double dot(const double* a, const double* b, std::size_t count) {
+  constexpr std::size_t parts = 8;
+  double sums[parts] = {};
+  std::size_t i = 0;
+  for (; i + parts <= count; i += parts)
+    for (std::size_t part = 0; part < parts; ++part) sums[part] += a[i + part] * b[i + part];
+  for (; i < count; ++i) sums[0] += a[i] * b[i];
+  for (std::size_t half = parts / 2; half > 0; half /= 2)
+    for (std::size_t part = 0; part < half; ++part) sums[part] += sums[part + half];
+  return sums[0];
+}
+
 // Lower Cholesky factor of a (D, D) matrix in place; the upper triangle is set to zero.
 bool cholesky(double* a, std::size_t d) {
   for (std::size_t j = 0; j < d; ++j) {
     double* row_j = a + j * d;
-    double pivot = row_j[j];
-    for (std::size_t p = 0; p < j; ++p) pivot -= row_j[p] * row_j[p];
+    const double pivot = row_j[j] - dot(row_j, row_j, j);
     if (!(pivot > 0.0) || !std::isfinite(pivot)) return false;
     const double root = std::sqrt(pivot);
     row_j[j] = root;
     for (std::size_t i = j + 1; i < d; ++i) {
       double* row_i = a + i * d;
-      double sum = row_i[j];
-      for (std::size_t p = 0; p < j; ++p) sum -= row_i[p] * row_j[p];
-      row_i[j] = sum / root;
+      row_i[j] = (row_i[j] - dot(row_i, row_j, j)) / root;
       row_j[i] = 0.0;
     }
   }
@@ -73,20 +83,13 @@ bool well_above(const double* covariance, const double* floor, double* work, std
   return cholesky(work, d);
 }
 
-// scatter = L centred L', of one (D, D) matrix of which all elements are given.
+// scatter = L centred L', of one symmetric (D, D) matrix of which all elements are given.
 void congruence(const double* factor, const double* centred, double* work, double* scatter, std::size_t d) {
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j) {
-      double sum = 0.0;
-      for (std::size_t p = 0; p <= i; ++p) sum += factor[i * d + p] * centred[p * d + j];
-      work[i * d + j] = sum;
-    }
+    for (std::size_t j = 0; j < d; ++j) work[i * d + j] = dot(factor + i * d, centred + j * d, i + 1);
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j <= i; ++j) {
-      double sum = 0.0;
-      for (std::size_t p = 0; p <= j; ++p) sum += work[i * d + p] * factor[j * d + p];
-      scatter[i * d + j] = scatter[j * d + i] = sum;
-    }
+    for (std::size_t j = 0; j <= i; ++j)
+      scatter[i * d + j] = scatter[j * d + i] = dot(work + i * d, factor + j * d, j + 1);
 }
 
 // Adds mass v v' of component c to scatter.
