@@ -80,18 +80,19 @@ class _Climb:
             prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure) if prior else 0.0
         )
         objective = statistics.log_likelihood + log_prior
-        if not np.isfinite(objective):
-            raise ParameterError(
-                f"the rows are so far from the start, a {mixture}, that their density under it is zero; start nearer"
-            )
         leap, self.leap = self.leap, 0.0
         if leap:
-            self.pace.landed(leap, objective >= self.history[-1])
-            if objective < self.history[-1]:
+            higher = objective >= self.history[-1]
+            self.pace.landed(leap, higher)
+            if not higher:
                 return
         elif self.history and stop.fell(self.history[-1], objective):
             self.reason = Reason.STATIONARY  # the top
             return
+        if not np.isfinite(objective):
+            raise ParameterError(
+                f"the rows are so far from the start, a {mixture}, that their density under it is zero; start nearer"
+            )
         last, self.mixture = self.mixture, mixture
         self.before, self.statistics, self.log_prior = self.statistics, statistics, log_prior
         self.history.append(objective)

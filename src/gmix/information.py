@@ -77,7 +77,8 @@ def standard_errors(
     except np.linalg.LinAlgError:
         return unknown
     scores = np.array([place.score(s, prior) for place, s in zip(there, counted, strict=True)])
-    information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
+    with np.errstate(invalid="ignore"):
+        information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
     return here.errors((information + information.T) / 2.0)
 
 

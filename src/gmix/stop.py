@@ -76,7 +76,7 @@ class Stop:
 
     def fell(self, before: float, after: float) -> bool:
         """Say whether a step went down by more than rounding: no digits are left to climb by, and it is not taken."""
-        return not after >= before - _FALL * abs(after)
+        return not (np.isfinite(after) and after >= before - _FALL * abs(after))
 
     def rule(self, mass: float) -> tuple[float, float, float, float, int, bool]:
         """The same rule as numbers, for a compiled climb on rows of this total mass."""

@@ -209,6 +209,20 @@ def test_an_interrupted_climb_returns_the_best_so_far(points: Array, labels: Arr
     assert run.statistics.log_likelihood == pytest.approx(run.mixture.log_density(points).sum())
 
 
+def test_a_step_from_which_every_density_is_zero_is_not_taken(points: Array, labels: Array) -> None:
+    passes = []
+
+    def expect(mixtures: list[GaussianMixture]) -> list[SufficientStatistics]:
+        passes.append(1)
+        lost = len(passes) > 2
+        return [replace(s, log_likelihood=-np.inf) if lost else s for s in gmix.expect(points, mixtures)]
+
+    [run] = expectation_maximization([first(points, labels, STRUCTURES[-1])], expect, Stop(tolerance=0.0))
+    assert run.reason is Reason.STATIONARY
+    assert np.isfinite(run.history).all()
+    assert run.statistics.log_likelihood == pytest.approx(run.mixture.log_density(points).sum())
+
+
 def test_it_is_said_why_a_climb_ended(points: Array, labels: Array) -> None:
     short = gmix.fit(points, covariance="full", start=labels, max_iterations=2)
     assert (short.reason, short.converged) == (Reason.ITERATION_LIMIT, False)
