@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -19,7 +21,7 @@ __all__ = ["cross_validate"]
 
 def cross_validate(
     fit: Fit,
-    data: ArrayLike,
+    data: Any,
     *,
     folds: int = 10,
     sample_weight: ArrayLike | str | None = None,
@@ -53,14 +55,16 @@ def cross_validate(
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
-    if not is_count(folds, 2) or folds > source.n_rows:
+    weight = np.ones(source.n_rows) if source.weight is None else source.weight
+    counting = np.flatnonzero(weight)
+    if not is_count(folds, 2) or folds > len(counting):
         raise ParameterError(
-            f"folds is {folds!r}; give a whole number from 2 to the rows of the table, {source.n_rows}"
+            f"folds is {folds!r}; give a whole number from 2 to the rows of the table, {len(counting)}"
         )
     prior = as_prior(prior)
     rows_of(fit, source, prior)
-    fold = as_generator(rng).permutation(source.n_rows) % folds
-    weight = np.ones(source.n_rows) if source.weight is None else source.weight
+    fold = np.full(source.n_rows, -1)
+    fold[counting] = as_generator(rng).permutation(len(counting)) % folds
     held_out = 0.0
     for number in range(folds):
         out = fold == number

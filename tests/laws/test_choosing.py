@@ -96,3 +96,13 @@ def test_cross_validation_scores_each_row_by_a_mixture_that_has_not_seen_it() ->
             gmix.cross_validate(fit, rows, folds=wrong)
     with pytest.raises(gmix.DataError):
         gmix.cross_validate(fit, rows[1:])
+
+
+def test_rows_of_no_weight_are_in_no_fold() -> None:
+    rows = clouds(2)[::3]
+    mixed, weight = np.repeat(rows, 2, 0), np.tile([1.0, 0.0], len(rows))
+    fit = gmix.fit(rows, 1, covariance="full")
+    validated = gmix.cross_validate(fit, mixed, folds=7, sample_weight=weight, rng=3)
+    assert validated == pytest.approx(gmix.cross_validate(fit, rows, folds=7, rng=3), rel=1e-12)
+    with pytest.raises(gmix.ParameterError, match=f"to the rows of the table, {len(rows)}"):
+        gmix.cross_validate(fit, mixed, folds=len(rows) + 1, sample_weight=weight)
