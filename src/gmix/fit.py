@@ -249,7 +249,8 @@ def fit(
     criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
-    start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``.
+    start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``. From one that
+        is given, EM takes its own steps alone; from its own starts it leaps where steps shrink (`gmix.stop.Pace`).
     sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
     columns : which columns of a DataFrame or a file; names for those of an array.
     tolerance : the climb ends when what is still to gain is below this many nats a row.

@@ -24,11 +24,12 @@ from gmix.wording import count
 
 __all__ = ["Candidate", "Search", "search"]
 
-_ROWS = 10_000  # a short climb sees at most this many rows
-_SHORT = Stop(tolerance=1e-3, max_iterations=30)
+_FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
+_ROWS_EACH = 25  # a parameter of the richest candidate, between the two
+_SHORT = Stop(tolerance=1e-2, max_iterations=30)
 _LONG = Stop(tolerance=1e-5, max_iterations=300)
 _PROMISING = 8  # starts of one kind that climb at all
-_FINALISTS = 2  # short climbs that are carried on to the end
+_FINALISTS = 4  # short climbs that are carried on to the end
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,7 @@ def search(
     """
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
-    sample = _sample(source, rng) if made else source
+    sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
     # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
     alone = not made or _is_flat(sample, rng)
     patient = alone or len(components) * len(structures) == 1
@@ -172,11 +173,13 @@ def search(
                 else:
                     first = begin(structure)
                 runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient)
-                if poorer and prior is None:
+                if prior is None:
                     # The short climbs may have passed over a neighbour that is still ahead of what they found.
-                    reached = max(run.objective for run in runs)
-                    ahead = [n.mixture for n in poorer if n.log_likelihood > reached]
+                    ahead = [n.mixture for n in poorer if n.sound and n.log_likelihood > _reached(runs)]
                     runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb, patient)
+                    runs += [
+                        _at_rest(source, n.mixture) for n in poorer if n.sound and n.log_likelihood > _reached(runs)
+                    ]
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt:
@@ -196,7 +199,7 @@ def search(
 
 def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
     """Say whether the covariance of all rows is so near to a collapse that the compiled climb leaves it alone."""
-    rows, weight = sample.rows(_ROWS, rng)
+    rows, weight = sample.rows(_MOST, rng)
     total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
     return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < WELL_ABOVE)
 
@@ -208,10 +211,11 @@ def _heed(runs: Sequence[Run]) -> None:
 
 
 class _Neighbour(NamedTuple):
-    """A start that is a poorer candidate's best mixture, and its log-likelihood."""
+    """A start that is a poorer candidate's best mixture, its log-likelihood, and whether nothing in it collapsed."""
 
     mixture: GaussianMixture
     log_likelihood: float
+    sound: bool
 
 
 def _neighbours(
@@ -219,7 +223,7 @@ def _neighbours(
 ) -> tuple[list[_Neighbour], Callable[[], list[GaussianMixture]]]:
     """Starts from poorer candidates: those of exactly their likelihood, and what splits the next smaller one."""
     poorer = [
-        _Neighbour(_free(candidate.run.mixture, structure), candidate.log_likelihood)
+        _Neighbour(_free(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.collapsed)
         for (s, k), candidate in best.items()
         if k == n_components and s is not structure and s.within(structure)
     ]
@@ -229,8 +233,19 @@ def _neighbours(
     candidate = best[structure, fewer]
     smaller = candidate.run.mixture
     pieces = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
-    grown = _Neighbour(_grow(smaller, n_components), candidate.log_likelihood)
+    grown = _Neighbour(_grow(smaller, n_components), candidate.log_likelihood, not candidate.collapsed)
     return [*poorer, grown], lambda: [_split(smaller, k) for k in pieces]
+
+
+def _reached(runs: Sequence[Run]) -> float:
+    """The most that runs reached which did not collapse."""
+    return max((run.objective for run in runs if not _collapsed(run)), default=-np.inf)
+
+
+def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
+    """A run that stays where it starts, because from there EM leads to a collapse."""
+    [statistics] = source.expect([mixture])
+    return Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.COLLAPSING, sound=True)
 
 
 def _promising(sample: Source, mixtures: list[GaussianMixture]) -> list[GaussianMixture]:
@@ -268,11 +283,17 @@ def _collapsed(run: Run) -> list[int]:
     return [int(np.argmin(form.smallest(run.mixture.compact_covariances, run.statistics.floor)))]
 
 
-def _sample(source: Source, rng: np.random.Generator) -> Source:
-    """Rows enough for short climbs."""
-    if source.n_rows <= _ROWS:
+def _enough(components: Sequence[int], structures: Sequence[Structure], n_features: int) -> int:
+    """How many rows the short climbs see."""
+    richest = max(s.n_parameters(max(components), n_features) for s in structures)
+    return min(max(_ROWS_EACH * richest, _FEWEST), _MOST)
+
+
+def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
+    """So many rows, for short climbs."""
+    if source.n_rows <= count:
         return source
-    rows, weight = source.rows(_ROWS, rng)
+    rows, weight = source.rows(count, rng)
     return MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
 
 
