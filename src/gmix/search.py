@@ -174,12 +174,7 @@ def search(
                     first = begin(structure)
                 runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient)
                 if prior is None:
-                    # The short climbs may have passed over a neighbour that is still ahead of what they found.
-                    ahead = [n.mixture for n in poorer if n.sound and n.log_likelihood > _reached(runs)]
-                    runs += expectation_maximization(ahead, source.expect, stop, prior, watch, source.climb, patient)
-                    runs += [
-                        _at_rest(source, n.mixture) for n in poorer if n.sound and n.log_likelihood > _reached(runs)
-                    ]
+                    runs += _from_ahead(source, poorer, runs, stop, watch, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt:
@@ -235,6 +230,29 @@ def _neighbours(
     pieces = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
     grown = _Neighbour(_grow(smaller, n_components), candidate.log_likelihood, not candidate.collapsed)
     return [*poorer, grown], lambda: [_split(smaller, k) for k in pieces]
+
+
+def _from_ahead(
+    source: Source,
+    poorer: Sequence[_Neighbour],
+    runs: Sequence[Run],
+    stop: Stop,
+    watch: Callable[[Sequence[Any]], None] | None,
+    patient: bool,
+) -> list[Run]:
+    """Runs from the neighbours that are still ahead of these, because the short climbs passed over them.
+
+    Where EM leads from there to a collapse, the likeliest of them stays as it is.
+    """
+
+    def ahead(of: Sequence[Run]) -> list[_Neighbour]:
+        return [n for n in poorer if n.sound and n.log_likelihood > _reached(of)]
+
+    mixtures = [n.mixture for n in ahead(runs)]
+    more = expectation_maximization(mixtures, source.expect, stop, None, watch, source.climb, patient)
+    if left := ahead([*runs, *more]):
+        more.append(_at_rest(source, max(left, key=lambda n: n.log_likelihood).mixture))
+    return more
 
 
 def _reached(runs: Sequence[Run]) -> float:

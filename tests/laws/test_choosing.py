@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 
 import numpy as np
@@ -28,9 +29,18 @@ def found() -> gmix.Fit:
     return gmix.fit(clouds(0), range(1, 4), rng=0)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_richer_candidate_is_never_below_a_poorer_one(seed: int) -> None:
-    fit = gmix.fit(clouds(seed), range(1, 4), rng=seed)
+TABLES = {
+    "clouds": clouds,
+    "few different values": lambda seed: np.round(clouds(seed) / 2.0),  # EM is drawn to the lines that they lie on
+    "few rows": lambda seed: clouds(seed)[::8],
+    "rows twice": lambda seed: np.tile(clouds(seed)[::3], (2, 1)),
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_richer_candidate_is_never_below_a_poorer_one(seed: int, table: Callable[[int], Array]) -> None:
+    fit = gmix.fit(table(seed), range(1, 4), rng=seed)
     assert fit.search is not None
     sound = [c for c in fit.search.candidates if not c.collapsed]
     pairs = [
