@@ -146,19 +146,18 @@ Model = Annotated[
     ),
 ]
 Points = Annotated[Path, _points("A table with the model's columns, or -.")]
-Components = Annotated[
-    str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; BIC chooses.")
-]
+Components = Annotated[str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9.")]
 Covariance = Annotated[
     str,
     typer.Option(
         "--covariance", "-c", help="Structures: full, tied, diag, spherical, codes such as VEV, several, or auto."
     ),
 ]
-Criterion = Annotated[str, typer.Option(help=f"What chooses: {', '.join(CRITERIA)}; smaller is better.")]
+Criterion = Annotated[str, typer.Option(help=f"What chooses among several: {', '.join(CRITERIA)}.")]
 ColumnNames = Annotated[
     str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
 ]
+Weights = Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Write this CSV, Parquet or Arrow file; standard output without it, or with -."),
@@ -203,7 +202,7 @@ def fit(
         bool, typer.Option("--errors", metavar="", help="Standard errors too, from the information.")
     ] = False,
     columns: ColumnNames = None,
-    weights: Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")] = None,
+    weights: Weights = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Write each row's most probable component here: CSV, Parquet or Arrow.")
@@ -267,7 +266,7 @@ def select(
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
     columns: ColumnNames = None,
-    weights: Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")] = None,
+    weights: Weights = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the candidates here: PNG, SVG or PDF.")] = None,
     memory: Memory = "512M",
     as_json: Json = False,
@@ -382,7 +381,9 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="The page, HTML.")] = Path("report.html"),
     components: Components = "auto",
     covariance: Covariance = "auto",
+    criterion: Criterion = "bic",
     columns: ColumnNames = None,
+    weights: Weights = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", "-m", help="Report on this model of the same rows instead.", callback=_given),
@@ -395,11 +396,18 @@ def report(
     check_writable(out)
     if model is None:
         found = gmix.fit(
-            points, counts, covariance=structures, columns=names, rng=seed, progress=False if quiet else None
+            points,
+            counts,
+            covariance=structures,
+            criterion=criterion,
+            columns=names,
+            sample_weight=weights,
+            rng=seed,
+            progress=False if quiet else None,
         )
     else:
         found = gmix.load(model)
-    found.report(out, points, columns=names)
+    found.report(out, points, columns=names, sample_weight=weights)
     if not quiet:
         typer.echo(f"report written to {out}")
 

@@ -18,7 +18,6 @@ from gmix.wording import count
 
 __all__ = ["document", "nulled", "print_candidates", "print_fit"]
 
-_SPELLED = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}
 _SHOWN = 5  # candidates of a search that are printed
 
 
@@ -112,10 +111,10 @@ def _console() -> Console:
 
 
 def _ranking(search: Search, shown: int) -> Grid:
-    chosen = _SPELLED[search.criterion]
+    chosen = CRITERIA[search.criterion]
     title = f"best of {len(search.candidates)} candidates by {chosen} (smaller is better)"
     grid = Grid(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="")
-    for name in ("structure", "components", "log-likelihood", "parameters", *_SPELLED.values(), "weight"):
+    for name in ("structure", "components", "log-likelihood", "parameters", *CRITERIA.values(), "weight"):
         grid.add_column(name, justify="left" if name == "structure" else "right")
     for c in sorted(search.table(), key=lambda c: (c["collapsed"], c[search.criterion]))[:shown]:
         values = [f"{c[name]:.2f}" for name in ("log_likelihood", *CRITERIA)]

@@ -9,9 +9,9 @@ import numpy as np
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "entropy"]
+__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "entropy", "second"]
 
-CRITERIA = ("bic", "aic", "aicc", "icl")  # in all of them smaller is better
+CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # and how they are written
 
 
 def aic(log_likelihood: float, n_parameters: int) -> float:
@@ -67,3 +67,8 @@ def criteria(mixture: GaussianMixture, statistics: SufficientStatistics) -> dict
     by_bic = bic(reached, p, mass)
     values = (by_bic, aic(reached, p), aicc(reached, p, mass), by_bic + 2.0 * entropy(mixture, statistics))
     return dict(zip(CRITERIA, values, strict=True))
+
+
+def second(criterion: str) -> str:
+    """The criterion that is shown beside the one that chose: AIC beside BIC, and BIC beside any other."""
+    return "aic" if criterion == "bic" else "bic"

@@ -120,10 +120,10 @@ class Search:
         ]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw BIC over components and structures; see `gmix.plot.criteria`."""
+        """Draw the criterion that chose, over components and structures; see `gmix.plot.criteria`."""
         from gmix import plot
 
-        return plot.criteria(self.candidates, ax)
+        return plot.criteria(self, ax)
 
 
 def search(

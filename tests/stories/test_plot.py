@@ -144,6 +144,25 @@ def test_criteria_mark_the_least_bic() -> None:
         plot.criteria(fits[0], axes())
 
 
+@pytest.mark.parametrize("criterion", ["aic", "icl"])
+def test_the_criterion_that_chose_is_drawn(criterion: str) -> None:
+    fit = gmix.fit(POINTS, range(1, 5), covariance="full", criterion=criterion, rng=1)
+    assert fit.search is not None
+    ax, written = fit.search.plot(axes()), criterion.upper()
+    curves = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
+    for name in ("bic", criterion):
+        assert curves[name.upper()] == [c.criteria[name] for c in fit.search.candidates]
+    assert any(text.get_text().startswith(f"least {written}: ") for text in ax.texts)
+    several = gmix.fit(POINTS[:200], [1, 2], covariance=["tied", "full"], criterion=criterion, rng=1)
+    assert plot.criteria(several, axes()).get_ylabel() == f"{written} (smaller is better)"
+
+
+def test_an_infinite_criterion_is_drawn() -> None:
+    for codes in (["VVV"], ["EII", "VII", "EEI", "VVI", "EEE", "VVE", "VVV"]):
+        fit = gmix.fit(POINTS[:8], [1, 2], covariance=codes, criterion="aicc", rng=1)
+        plot.criteria(fit, axes()).figure.canvas.draw()
+
+
 def test_many_structures_are_a_table_of_what_they_lie_behind() -> None:
     codes = ["EII", "VII", "EEI", "VVI", "EEE", "VVE", "VVV"]
     fit = gmix.fit(POINTS[:200], [1, 2], covariance=codes, rng=1)

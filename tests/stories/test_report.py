@@ -123,6 +123,19 @@ def test_the_code_of_a_page_states_the_very_mixture(page: Path, fitted: gmix.Fit
     assert np.array_equal(names["mixture"].log_density(ROWS), fitted.mixture.log_density(ROWS))
 
 
+@pytest.mark.parametrize("criterion", ["icl", "aicc"])
+def test_the_page_names_the_criterion_that_chose(criterion: str, tmp_path: Path) -> None:
+    few = ROWS[:12]  # too few for some candidates to have a finite AICc
+    fit = gmix.fit(few, [1, 2], covariance=["spherical", "full"], criterion=criterion, rng=1)
+    fit.report(tmp_path / "page.html", few)
+    words, written = Page(tmp_path / "page.html").words, {"icl": "ICL", "aicc": "AICc"}[criterion]
+    assert f"of 4 candidates it has the least {written}." in words
+    assert f"({written} {number(fit.criteria[criterion], 4)}" in words
+    assert f"criterion='{criterion}'" in words
+    for said in ("Kass", "Schwarz", "least BIC", "chosen by the Bayesian"):
+        assert said not in words
+
+
 def test_trouble_is_told(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).standard_t(2, (800, 2))
     fit = gmix.fit(rows, [1, 2], covariance="spherical", rng=1, max_iterations=3, tolerance=0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from gmix.criteria import CRITERIA
 from gmix.fit import Fit
-from gmix.report.methods import rivals, tried
+from gmix.report.methods import criterion_of, rivals, tried
 from gmix.report.numbers import nats, number, percent
 from gmix.report.rows import DECIDED, REGION, Rows
 from gmix.wording import count
@@ -44,11 +45,13 @@ def _choice(fit: Fit) -> list[Check]:
     found = []
     ranked, (counts, _) = rivals(fit), tried(fit)
     if len(ranked) > 1:
-        ahead = ranked[1].bic - ranked[0].bic
-        words = next(words for least, words in _EVIDENCE if ahead >= least)
+        name = criterion_of(fit)
+        ahead = ranked[1].criteria[name] - ranked[0].criteria[name]
         second = f"{ranked[1].structure.code} with {count(ranked[1].n_components, 'component')}"
-        sentence = f"The BIC of the next best candidate, {second}, is larger by {nats(ahead)}: {words} evidence."
-        found.append(Check(words != "hardly any", "Choice", sentence))
+        sentence = f"The {CRITERIA[name]} of the next best candidate, {second}, is larger by {nats(ahead)}"
+        words = next(words for least, words in _EVIDENCE if ahead >= least) if name == "bic" else ""
+        ending = f": {words} evidence." if words else "."
+        found.append(Check(words != "hardly any", "Choice", f"{sentence}{ending}"))
     if len(counts) > 1 and fit.mixture.n_components == counts[-1]:
         found.append(Check(False, "Range", f"No more than {count(counts[-1], 'component')} were tried; try more."))
     return found

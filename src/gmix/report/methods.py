@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
 import gmix
 from gmix.covariance import EEE, VVV
+from gmix.criteria import CRITERIA
 from gmix.fit import Fit
 from gmix.report.numbers import listed, nats
 from gmix.search import Candidate
 from gmix.wording import count
 
-__all__ = ["code", "methods", "rivals", "shape", "tried"]
+__all__ = ["code", "criterion_of", "methods", "rivals", "shape", "tried"]
 
 _STATED = 400  # numbers of a mixture that still fit into lines of code
 _LISTED = 8  # names of columns that a sentence can hold
@@ -24,11 +26,23 @@ _REFERENCES = {
     "structures": "Celeux, G. & Govaert, G. (1995). Gaussian parsimonious clustering models. Pattern Recognition 28, "
     "781-793.",
     "bic": "Schwarz, G. (1978). Estimating the dimension of a model. Annals of Statistics 6, 461-464.",
+    "aic": "Akaike, H. (1974). A new look at the statistical model identification. IEEE Transactions on Automatic "
+    "Control 19, 716-723.",
+    "aicc": "Hurvich, C. M. & Tsai, C.-L. (1989). Regression and time series model selection in small samples. "
+    "Biometrika 76, 297-307.",
+    "icl": "Biernacki, C., Celeux, G. & Govaert, G. (2000). Assessing a mixture model for clustering with the "
+    "integrated completed likelihood. IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.",
     "evidence": "Kass, R. E. & Raftery, A. E. (1995). Bayes factors. Journal of the American Statistical Association "
     "90, 773-795.",
     "mixtures": "McLachlan, G. & Peel, D. (2000). Finite Mixture Models. Wiley.",
     "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
     "based clustering. Journal of Classification 24, 155-181.",
+}
+_CRITERIA = {
+    "bic": "the Bayesian information criterion, BIC (Schwarz 1978)",
+    "aic": "Akaike's information criterion, AIC (Akaike 1974)",
+    "aicc": "Akaike's information criterion with its correction for few rows, AICc (Hurvich & Tsai 1989)",
+    "icl": "the integrated completed likelihood in its BIC approximation, ICL (Biernacki, Celeux & Govaert 2000)",
 }
 
 
@@ -51,13 +65,18 @@ def shape(mixture: gmix.GaussianMixture) -> str:
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
 
 
+def criterion_of(fit: Fit) -> str:
+    """The name of the criterion that chose, or would have."""
+    return fit.search.criterion if fit.search else "bic"
+
+
 def rivals(fit: Fit) -> list[Candidate]:
-    """The candidates that could have been chosen, the chosen one first, then from the least BIC on."""
+    """The candidates that could have been chosen, the chosen one first, then from the least criterion on."""
     if fit.search is None:
         return []
     best = fit.search.best
     others = [c for c in fit.search.candidates if c is not best and not c.collapsed]
-    return [best, *sorted(others, key=lambda c: c.bic)]
+    return [best, *sorted(others, key=lambda c: c.criteria[criterion_of(fit)])]
 
 
 def tried(fit: Fit) -> tuple[list[int], list[str]]:
@@ -84,12 +103,13 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
         f"{variables} {way}, with the EM algorithm (Dempster, Laird & Rubin 1977) as implemented in gmix "
         f"{gmix.__version__}."
     ]
+    name = criterion_of(fit)
     if fit.search is not None:
         sentences.append(_choice(fit))
-        cited += ["bic", "evidence"] if len(rivals(fit)) > 1 else ["bic"]
+        cited += [name, "evidence"] if name == "bic" and len(rivals(fit)) > 1 else [name]
     sentences.append(
         f"The log-likelihood is {nats(fit.log_likelihood)} with {count(fit.n_parameters, 'free parameter')} "
-        f"(BIC {nats(fit.bic)})."
+        f"({CRITERIA[name]} {nats(fit.criteria[name])})."
     )
     if mixture.n_components > 1:
         sentences.append(
@@ -109,12 +129,14 @@ def _choice(fit: Fit) -> str:
     if len(codes) > 1:
         what.append(f"the covariance structure ({', '.join(codes)})")
     chosen = listed(what or ["the model"])
-    text = f"{chosen[:1].upper()}{chosen[1:]} {'were' if len(what) > 1 else 'was'} chosen by the Bayesian information "
-    text += "criterion, BIC (Schwarz 1978)"
+    text = f"{chosen[:1].upper()}{chosen[1:]} {'were' if len(what) > 1 else 'was'} chosen by "
+    text += _CRITERIA[criterion_of(fit)]
     ranked = rivals(fit)
     if len(ranked) > 1:
-        text += f"; the BIC of the next best model is larger by {nats(ranked[1].bic - ranked[0].bic)}"
-        text += " (for such differences see Kass & Raftery 1995)"
+        name = criterion_of(fit)
+        behind = ranked[1].criteria[name] - ranked[0].criteria[name]
+        text += f"; the {CRITERIA[name]} of the next best model is larger by {nats(behind)}"
+        text += " (for such differences see Kass & Raftery 1995)" if name == "bic" else ""
     return f"{text}."
 
 
@@ -129,10 +151,12 @@ def code(fit: Fit, called: str | None) -> str:
         "import gmix",
         "",
         *(["# and the prior, which this report does not know"] if fit.log_prior else []),
+        *(["# and the weights of the rows"] if not math.isclose(fit.mass, fit.n_rows) else []),
         "fit = gmix.fit(",
         f"    {called!r}," if called else "    data,",
         f"    components={components},",
         f"    covariance={(codes[0] if len(codes) == 1 else codes)!r},",
+        *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
         *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
         "    rng=0,",
         ")",

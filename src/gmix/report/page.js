@@ -151,22 +151,22 @@ function drawCriteria() {
     const mine = data.criteria.filter(c => c.structure === code);
     const hue = palette[i % palette.length];
     return {
-      type: "scatter", mode: "lines+markers", name: code, x: mine.map(c => c.components), y: mine.map(c => c.bic),
+      type: "scatter", mode: "lines+markers", name: code, x: mine.map(c => c.components), y: mine.map(c => c.value),
       line: { color: hue, width: code === best.structure ? 3 : 1.5, dash: dashes[Math.floor(i / palette.length) % 3] },
       marker: { size: 7, color: hue, symbol: mine.map(c => c.collapsed ? "circle-open" : "circle") },
-      text: mine.map(c => `<b>${code}, ${c.components}</b><br>BIC ${number(c.bic)}<br>AIC ${number(c.aic)}${c.collapsed ? "<br>collapsed" : ""}`),
+      text: mine.map(c => `<b>${code}, ${c.components}</b><br>${data.criterion} ${number(c.value ?? Infinity)}<br>${data.other} ${number(c.other ?? Infinity)}${c.collapsed ? "<br>collapsed" : ""}`),
       hovertemplate: "%{text}<extra></extra>",
     };
   });
   traces.push({
-    type: "scatter", mode: "markers", x: [best.components], y: [best.bic], showlegend: false, hoverinfo: "skip",
+    type: "scatter", mode: "markers", x: [best.components], y: [best.value], showlegend: false, hoverinfo: "skip",
     marker: { symbol: "circle-open", size: 17, color: css("--ink"), line: { width: 2 } },
   });
   // The curve that wins sets the scale: one far above it would flatten the rest.
-  const mine = data.criteria.filter(c => c.structure === best.structure).map(c => c.bic);
-  const span = Math.max(...mine) - best.bic || 1;
-  draw("criteria", traces, layout("components", "BIC", {
-    yaxis: { range: [best.bic - 0.12 * span, best.bic + 1.12 * span] },
+  const mine = data.criteria.filter(c => c.structure === best.structure).map(c => c.value).filter(v => v !== null);
+  const span = Math.max(...mine) - best.value || 1;
+  draw("criteria", traces, layout("components", data.criterion, {
+    yaxis: { range: [best.value - 0.12 * span, best.value + 1.12 * span] },
     showlegend: codes.length > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, xaxis: { dtick: 1 },
   }));
 }

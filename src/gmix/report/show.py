@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix.criteria import CRITERIA, second
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
 from gmix.plot import color, marker
+from gmix.report.methods import criterion_of
 from gmix.report.rows import Rows
 
 __all__ = ["charts", "shown_columns"]
@@ -53,6 +56,8 @@ def charts(fit: Fit, rows: Rows, shown: list[int]) -> dict[str, Any]:
             {"edges": _numbers(edges, 7), "heights": _numbers(heights, 5)} for edges, heights in rows.histograms
         ],
         "criteria": _criteria(fit),
+        "criterion": CRITERIA[criterion_of(fit)],
+        "other": CRITERIA[second(criterion_of(fit))],
         "history": _numbers(np.asarray(fit.history) / fit.mass, 9),
         "climbed": "log posterior" if fit.log_prior else "log-likelihood",
     }
@@ -68,17 +73,23 @@ def _told_apart(mixture: GaussianMixture) -> NDArray[np.float64]:
 def _criteria(fit: Fit) -> list[dict[str, Any]]:
     if fit.search is None:
         return []
+    name = fit.search.criterion
     return [
         {
             "structure": c.structure.code,
             "components": c.n_components,
-            "bic": c.bic,
-            "aic": c.aic,
+            "value": _finite(c.criteria[name]),
+            "other": _finite(c.criteria[second(name)]),
             "collapsed": bool(c.collapsed),
             "best": c is fit.search.best,
         }
         for c in fit.search.candidates
     ]
+
+
+def _finite(value: float) -> float | None:
+    """A number as JSON can write it: an AICc without rows to spare is infinite, and none."""
+    return value if math.isfinite(value) else None
 
 
 def _numbers(values: ArrayLike, digits: int) -> Any:

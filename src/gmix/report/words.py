@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import gmix
+from gmix.criteria import CRITERIA, second
 from gmix.fit import Fit, StandardErrors
 from gmix.report.checks import checks
-from gmix.report.methods import code, methods, rivals, shape
+from gmix.report.methods import code, criterion_of, methods, rivals, shape
 from gmix.report.numbers import beside, nats, number
 from gmix.report.rows import Rows
 from gmix.wording import count
@@ -44,6 +45,8 @@ def page_facts(
         "drawn": _drawn_sentence(fit, rows),
         "numbered": rows.numbers is not None,
         "candidates": _candidates(fit),
+        "criterion": CRITERIA[criterion_of(fit)],
+        "other_criterion": CRITERIA[second(criterion_of(fit))],
         "n_candidates": len(fit.search.candidates) if fit.search else 0,
         "unusual": _unusual(rows, shown),
         "steps": len(fit.history) - 1,
@@ -66,7 +69,8 @@ def _verdict(fit: Fit) -> str:
     what = f"{count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} ({mixture.structure.code})"
     if fit.search is None:
         return f"The rows are described by {what}, as was asked for."
-    return f"The rows are best described by {what}: of {len(fit.search.candidates)} candidates it has the least BIC."
+    least = f"the least {CRITERIA[criterion_of(fit)]}"
+    return f"The rows are best described by {what}: of {len(fit.search.candidates)} candidates it has {least}."
 
 
 def _figures(fit: Fit) -> list[tuple[str, str]]:
@@ -76,7 +80,7 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
     return [
         *figures,
         ("Parameters", f"{fit.n_parameters:,}"),
-        *((name, nats(value)) for name, value in (("BIC", fit.bic), ("AIC", fit.aic), ("ICL", fit.icl))),
+        *((CRITERIA[name], nats(value)) for name, value in fit.criteria.items()),
     ]
 
 
@@ -123,7 +127,8 @@ def _drawn_sentence(fit: Fit, rows: Rows) -> str:
 
 
 def _candidates(fit: Fit) -> list[list[str]]:
-    ranked = rivals(fit)
+    ranked, name, other = rivals(fit), criterion_of(fit), second(criterion_of(fit))
+    least = ranked[0].criteria[name] if ranked else 0.0
     collapsed = [c for c in fit.search.candidates if c.collapsed and c not in ranked] if fit.search else []
     return [
         [
@@ -131,9 +136,9 @@ def _candidates(fit: Fit) -> list[list[str]]:
             str(c.n_components),
             nats(c.log_likelihood),
             str(c.run.mixture.n_parameters),
-            nats(c.bic),
-            "chosen" if c is ranked[0] else "collapsed" if c.collapsed else f"+{nats(c.bic - ranked[0].bic)}",
-            nats(c.aic),
+            nats(c.criteria[name]),
+            "chosen" if c is ranked[0] else "collapsed" if c.collapsed else f"+{nats(c.criteria[name] - least)}",
+            nats(c.criteria[other]),
         ]
         for c in [*ranked, *collapsed][:_CANDIDATES]
     ]
