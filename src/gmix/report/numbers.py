@@ -31,7 +31,7 @@ def number(value: float, digits: int = 4) -> str:
 
 def nats(value: float) -> str:
     """A log-likelihood or a criterion: two decimals show every difference that matters."""
-    return f"{value:,.2f}".replace("-", _MINUS)
+    return f"{value:,.2f}".replace("-", _MINUS).replace("inf", "\N{INFINITY}")
 
 
 def percent(share: float) -> str:

@@ -19,7 +19,7 @@ let kept = null;
 const escaped = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const short = text => text.length > 40 ? text.slice(0, 39) + "…" : text;
 const percent = p => p > 0 && p < 0.001 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
-const number = value => String(Number(value.toPrecision(5))).replace("-", "−");
+const number = value => String(Number(value.toPrecision(5))).replace("-", "−").replace("Infinity", "∞");
 const color = k => data.colors[root.dataset.theme][k];
 const css = name => getComputedStyle(root).getPropertyValue(name).trim();
 const named = i => data.rows ? `row ${data.rows[i].toLocaleString("en")}` : "a row";
