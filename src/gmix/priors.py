@@ -208,7 +208,7 @@ class NormalInverseWishart(Prior):
             return 0.0
         form, (n_components, n_features) = mixture.form, mixture.means.shape
         log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
-        with np.errstate(over="ignore"):  # a stated start may be so far off that its density is zero
+        with np.errstate(over="ignore", invalid="ignore"):  # a start may be so far off that its density is zero
             pulled = form.outer(np.full(n_components, self.mean_strength), mixture.means - self._mean(statistics))
             scatter = pulled + self._scale(statistics, structure)
             quadratic = form.trace(form.congruence(mixture.whitener, scatter))

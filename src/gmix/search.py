@@ -18,7 +18,7 @@ from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
 from gmix.start import KMeansPlusPlus, Start
-from gmix.statistics import SufficientStatistics
+from gmix.statistics import RELATIVE_FLOOR, SufficientStatistics
 from gmix.stop import Reason, Stop
 from gmix.wording import count
 
@@ -360,12 +360,15 @@ def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
     dense, means = mixture.covariances.copy(), mixture.means
     values, vectors = np.linalg.eigh(dense[k])
     step = np.sqrt(values[-1]) / 2.0 * vectors[:, -1]
+    # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
+    floor = RELATIVE_FLOOR * np.diagonal(dense[k])
     if not mixture.structure.shared:
-        dense[k] -= np.outer(step, step)
+        dense[k] = FULL.lift((dense[k] - np.outer(step, step))[None], floor)[0]
     weights = np.append(mixture.weights, mixture.weights[k] / 2.0)
     weights[k] /= 2.0
     weights = mixture.structure.weights(weights)
     covariances = mixture.structure.nearest(weights, np.concatenate([dense, dense[k : k + 1]]))
+    covariances = mixture.structure.form.lift(covariances, floor)
     moved = np.vstack([means, means[k] - step])
     moved[k] += step
     return GaussianMixture.unchecked(weights, moved, covariances, mixture.structure, mixture.features)

@@ -15,7 +15,7 @@ from gmix.errors import ParameterError
 from gmix.rows import is_number
 from gmix.wording import count
 
-__all__ = ["SufficientStatistics"]
+__all__ = ["RELATIVE_FLOOR", "SufficientStatistics"]
 
 Array = NDArray[np.float64]
 

@@ -85,6 +85,19 @@ def test_nor_a_few_steps_of_a_structure_that_iterates(name: str, structure: Stru
     assert_sound(gmix.fit(table, covariance=structure, start=start, max_iterations=2), table)
 
 
+@pytest.mark.parametrize(
+    ("name", "prior"),
+    [
+        ("columns of absurdly different scales", None),
+        ("columns of different scales and places", gmix.NormalInverseWishart()),
+    ],
+    ids=["ML", "MAP"],
+)
+def test_nor_is_the_choice_among_several(name: str, prior: Prior | None) -> None:
+    table = TABLES[name]
+    assert_sound(gmix.fit(table, [1, 2, 3], covariance=["full", "diag", "EEV"], prior=prior, rng=0), table)
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_nor_are_its_errors_and_clusters(name: str) -> None:
     table = TABLES[name]
