@@ -80,7 +80,10 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
     return [
         *figures,
         ("Parameters", f"{fit.n_parameters:,}"),
-        *((CRITERIA[name], nats(value)) for name, value in fit.criteria.items()),
+        *(
+            (CRITERIA[name], nats(fit.criteria[name]))
+            for name in dict.fromkeys(("bic", "aic", "icl", criterion_of(fit)))
+        ),
     ]
 
 
