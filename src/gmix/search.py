@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -150,12 +150,13 @@ def search(
     alone = not made or _is_flat(sample, rng)
     patient = alone or len(components) * len(structures) == 1
     interrupted = False
+    first: list[GaussianMixture] = []
     try:
         for n_components in sorted(components):
             begin = start.mixtures(sample, n_components, prior, rng)
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
-                first: list[GaussianMixture] = []
+                first = []
                 poorer: list[_Neighbour] = []
                 if isinstance(start, KMeansPlusPlus):
                     poorer, split = _neighbours(best, structure, n_components)
@@ -177,9 +178,10 @@ def search(
                     runs += _from_ahead(source, poorer, runs, stop, watch, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         if not best:
-            raise
+            runs = _so_far(interruption, first, source, stop, prior)
+            best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
         interrupted = True
     order = [(s, k) for s in structures for k in sorted(components)]
     found = Search(tuple(best[key] for key in order if key in best), interrupted, criterion)
@@ -199,10 +201,29 @@ def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
     return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < WELL_ABOVE)
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a climb, with what it had reached."""
+
+    def __init__(self, mixtures: list[GaussianMixture]) -> None:
+        super().__init__()
+        self.mixtures = mixtures
+
+
+def _so_far(
+    interruption: KeyboardInterrupt, first: list[GaussianMixture], source: Source, stop: Stop, prior: Prior | None
+) -> list[Run]:
+    """What Ctrl-C leaves of the first candidate, judged in one more pass: the likelihood is that of all rows."""
+    reached = interruption.mixtures if isinstance(interruption, _Interrupted) else first
+    if not reached:
+        raise interruption
+    runs = expectation_maximization(reached, source.expect, Stop(stop.tolerance, 0), prior)
+    return [replace(run, reason=Reason.INTERRUPTED) for run in runs]
+
+
 def _heed(runs: Sequence[Run]) -> None:
     """Pass on an interruption that a climb has answered with the best so far."""
     if any(run.reason is Reason.INTERRUPTED for run in runs):
-        raise KeyboardInterrupt
+        raise _Interrupted([run.mixture for run in runs])
 
 
 class _Neighbour(NamedTuple):

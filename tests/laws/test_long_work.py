@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,36 @@ def test_ctrl_c_keeps_the_best_so_far(rows: Array) -> None:
         assert fit.reason is gmix.Reason.INTERRUPTED
         [statistics] = gmix.expect(rows, [fit.mixture])
         assert statistics.log_likelihood == fit.log_likelihood
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+@pytest.mark.parametrize("moment", [0, 1, 2])
+def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
+    rows: Array, moment: int, under_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    climb, calls = gmix.search.expectation_maximization, []  # of starts, of the best of them, and on all rows
+
+    def climbing(*arguments: Any, **settings: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) != moment + 1:
+            return climb(*arguments, **settings)
+        if not under_way:
+            signal.raise_signal(signal.SIGINT)
+        return [replace(run, reason=gmix.Reason.INTERRUPTED) for run in climb(*arguments, **settings)]
+
+    monkeypatch.setattr(gmix.search, "expectation_maximization", climbing)
+    fit = gmix.fit([rows[:5000], rows[5000:]], 3, rng=1)
+    assert fit.reason is gmix.Reason.INTERRUPTED
+    assert any(finding.name == "interrupted" for finding in fit.findings)
+    [statistics] = gmix.expect(rows, [fit.mixture])
+    assert statistics.log_likelihood == fit.log_likelihood
+    assert fit.mixture.n_components == 3
+
+
+def test_ctrl_c_before_there_is_any_mixture_is_passed_on(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gmix.start.KMeansPlusPlus, "mixtures", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        gmix.fit(rows, 3)
 
 
 def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
