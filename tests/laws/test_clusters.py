@@ -19,7 +19,10 @@ from gmix import ClusterError, DataError, ParameterError
 from gmix.sources import as_source
 from gmix.sources.partitions import PartitionedSource, Task
 
-pytestmark = pytest.mark.filterwarnings("default")  # of Dask, Spark and their friends
+pytestmark = pytest.mark.filterwarnings(  # of Dask, Spark and their friends
+    "default",
+    "ignore:PySpark does not yet fully support pandas:FutureWarning",  # gmix sends Arrow, tests a small frame
+)
 NAMES = ["a", "b", "c"]
 N, PARTITIONS = 3_011, 3
 
