@@ -17,7 +17,7 @@ import pytest
 import gmix
 from gmix import ClusterError, DataError, ParameterError
 from gmix.sources import as_source
-from gmix.sources.partitions import PartitionedSource, Task
+from gmix.sources.partitions import PartitionedSource, Task, reaching
 
 pytestmark = pytest.mark.filterwarnings(  # of Dask, Spark and their friends
     "default",
@@ -99,9 +99,17 @@ def start(structure: str = "VVV") -> gmix.GaussianMixture:
     return gmix.GaussianMixture([0.5, 0.5], means, np.array([np.eye(3)] * 2), structure=structure)
 
 
-def test_the_fit_is_that_in_memory(frame: Any, table: Frame) -> None:
-    settings = {"columns": NAMES, "sample_weight": "w", "start": start(), "max_iterations": 3}
-    here, there = gmix.fit(table, 2, **settings), gmix.fit(frame, 2, **settings)
+def fitted(data: Any) -> gmix.Fit:
+    return gmix.fit(data, 2, columns=NAMES, sample_weight="w", start=start(), max_iterations=3)
+
+
+@pytest.fixture(scope="module")
+def there(frame: Any) -> gmix.Fit:
+    return fitted(frame)
+
+
+def test_the_fit_is_that_in_memory(there: gmix.Fit, table: Frame) -> None:
+    here = fitted(table)
     same(here.mixture, there.mixture)
     assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
     assert there.n_rows == N
@@ -124,10 +132,19 @@ def test_the_sub_sample_is_bounded_and_weighs(frame: Any) -> None:
     assert (weight > 0).all()
 
 
-def test_a_worker_lost_in_mid_fit_changes_no_bit(frame: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = as_source(frame, columns=NAMES)
-    [before] = source.expect([start()])
-    ask, mark = type(source).ask, tmp_path / "died"
+def test_partitions_without_rows_add_nothing(cluster: Any, table: Frame) -> None:
+    whole = cluster.frame(table.sort_values("a"))
+    [some] = as_source(whole[whole["a"] > 1e4 + 3.0], columns=NAMES).expect([start()])
+    [here] = as_source(table[table["a"] > 1e4 + 3.0], columns=NAMES).expect([start()])
+    np.testing.assert_allclose(some.scatter, here.scatter, rtol=1e-10)
+    assert some.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
+
+
+def test_a_worker_lost_in_mid_fit_changes_no_bit(
+    frame: Any, there: gmix.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = type(as_source(frame, columns=NAMES))
+    ask, mark, passes = source.ask, tmp_path / "died", [0]
 
     def dying(task: Task, number: int, blocks: Iterable[Any]) -> bytes:
         """Take the whole worker along, once."""
@@ -137,14 +154,16 @@ def test_a_worker_lost_in_mid_fit_changes_no_bit(frame: Any, tmp_path: Path, mon
         return task(number, blocks)
 
     def deadly(self: Any, task: Task, join: Any = None) -> list[bytes]:
-        return ask(self, partial(dying, task), join)
+        passes[0] += 1
+        return ask(self, partial(dying, task) if passes[0] == 4 else task, join)
 
-    monkeypatch.setattr(type(source), "ask", deadly)
-    [after] = source.expect([start()])
+    monkeypatch.setattr(source, "ask", deadly)
+    after = fitted(frame)
     assert mark.exists()
-    assert after.log_likelihood == before.log_likelihood
-    for name in ("mass", "mean", "scatter"):
-        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    assert passes[0] > 4
+    assert after.history == there.history
+    for name in ("weights", "means", "covariances"):
+        np.testing.assert_array_equal(getattr(after.mixture, name), getattr(there.mixture, name))
 
 
 def test_what_cannot_be_used_is_named(cluster: Any, frame: Any, table: Frame) -> None:
@@ -165,6 +184,44 @@ def test_an_array_is_as_good_as_a_frame() -> None:
     there = as_source(array.from_array(rows, chunks=(170, 1))).expect([gmix.fit(rows, 1).mixture])[0]
     assert there.mass == pytest.approx([500.0])
     np.testing.assert_allclose(there.mean[0], rows.mean(0), atol=1e-12)
+
+
+def test_a_search_with_a_prior_is_that_in_memory() -> None:
+    array = pytest.importorskip("dask.array")
+    rows = np.random.default_rng(1).normal(size=(600, 2)).astype(np.float32)
+    rows[::2] += 6.0
+    settings = {"components": [1, 2, 3], "covariance": ["EEI", "VVV"], "prior": gmix.NormalInverseWishart(), "rng": 3}
+    here, there = gmix.fit(rows, **settings), gmix.fit(array.from_array(rows, chunks=(200, 2)), **settings)
+    assert here.mixture.n_components == there.mixture.n_components
+    same(here.mixture, there.mixture)
+    assert there.bic == pytest.approx(here.bic, rel=1e-9)
+
+
+def test_a_checkpoint_takes_up_a_fit_of_partitions(tmp_path: Path) -> None:
+    array = pytest.importorskip("dask.array")
+    rows = np.random.default_rng(1).normal(size=(600, 2))
+    data = array.from_array(np.r_[rows, rows + 4.0], chunks=(300, 2))
+    whole = gmix.fit(data, 2, covariance="full", rng=3)
+    passes = 0
+
+    def stop(_: Any) -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 3:
+            raise RuntimeError("lost")
+
+    settings = {"covariance": "full", "rng": 3, "checkpoint": tmp_path / "fit.checkpoint"}
+    with pytest.raises(RuntimeError, match="lost"):
+        gmix.fit(data, 2, progress=stop, **settings)
+    again = gmix.fit(data, 2, resume=True, **settings)
+    assert again.history == whole.history
+    np.testing.assert_array_equal(again.mixture.covariances, whole.mixture.covariances)
+
+
+def test_a_traceback_of_a_worker_is_told_by_its_last_line() -> None:
+    said = "An exception was thrown:\nTraceback (most recent call last):\nModuleNotFoundError: No module named 'gmix'\n"
+    with pytest.raises(ClusterError, match=r"RuntimeError: ModuleNotFoundError: No module named 'gmix'"), reaching("X"):
+        raise RuntimeError(said)
 
 
 def test_a_cluster_that_fails_says_so() -> None:

@@ -6,6 +6,7 @@ travels are names of functions in this file and Arrow buffers; gmix pickles noth
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ __all__ = ["Join", "PartitionedSource", "Task", "reaching"]
 Array = NDArray[np.float64]
 Task = Callable[[int, Iterable[Any]], bytes]  # the number of a partition and its blocks -> the answer
 Join = Callable[[Iterable[bytes]], bytes]  # answers of neighboring partitions, in order -> one answer
+_THROWN = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
 _SAME = 1e-9  # by how much the mass of all rows may differ between two passes, relative: more than rounding
 
 
@@ -136,11 +138,17 @@ def reaching(engine: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = next((line for line in str(error).splitlines() if line.strip()), "")
         raise ClusterError(
-            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {said.strip()}); "
+            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_gist(str(error))}); "
             "see that its workers can be reached, stay alive, and have gmix installed"
         ) from error
+
+
+def _gist(said: str) -> str:
+    """What an engine says in a line: where it hands on a traceback of Python, that of its last line, else the first."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    thrown = [line for line in lines if _THROWN.match(line)]
+    return (thrown or lines or [""])[-1 if thrown else 0]
 
 
 # Beside the rows ------------------------------------------------------------------------------------------------------
