@@ -71,7 +71,8 @@ def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
     """The positions of the wanted columns; a name that is not there is an error that names the nearest one."""
     for name in wanted:
         if name not in names:
-            raise DataError(f"there is no column {name!r}{nearest(str(name), names)}; the columns are {names}")
+            meant = nearest(str(name), names)
+            raise DataError(f"there is no column {name!r}{meant}{' The' if meant else '; the'} columns are {names}")
         if wanted.count(name) > 1:
             raise DataError(f"columns {wanted} names {name!r} more than once; name each once")
     return [names.index(name) for name in wanted]

@@ -195,7 +195,7 @@ def test_a_data_frame_is_taken_by_its_numeric_columns() -> None:
     np.testing.assert_allclose(fit.mixture.means[0], [*X.mean(0), 5.5])
     assert gmix.fit(table, 1, columns=["b"]).mixture.features == ("b",)
     np.testing.assert_array_equal(fit.mixture.log_density(table), fit.mixture.log_density(np.c_[X, range(12)]))
-    with pytest.raises(DataError, match=r"no column 'aa'; did you mean 'a'\?; the columns are"):
+    with pytest.raises(DataError, match=r"no column 'aa'; did you mean 'a'\? The columns are"):
         gmix.fit(table, 1, columns=["aa"])
     with pytest.raises(DataError, match="column 'text' holds String"):
         gmix.fit(table, 1, columns=["a", "text"])
