@@ -62,16 +62,10 @@ void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, co
   std::size_t j = 0;
   for (; j + 4 <= d; j += 4)
     diagonal_tile<T, 4>(s, x, centre, scale, j, d, count, first, second, spherical);
-  switch (d - j) {
-    case 1:
-      return diagonal_tile<T, 1>(s, x, centre, scale, j, d, count, first, second, spherical);
-    case 2:
-      return diagonal_tile<T, 2>(s, x, centre, scale, j, d, count, first, second, spherical);
-    case 3:
-      return diagonal_tile<T, 3>(s, x, centre, scale, j, d, count, first, second, spherical);
-    default:
-      return;
-  }
+  if (j < d)
+    with_count<3>(d - j, [&](auto left) {
+      diagonal_tile<T, left()>(s, x, centre, scale, j, d, count, first, second, spherical);
+    });
 }
 
 // The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
@@ -139,23 +133,9 @@ template <typename T>
 void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t groups,
                       double* first, double* second) {
   std::size_t i = (d - 1) % 4 + 1;
-  const auto begin = [&](auto height) {
+  with_count<4>(i, [&](auto height) {
     triangle_tile<T, height(), false>(share, z, t, 0, d, groups, first, second);
-  };
-  switch (i) {
-    case 1:
-      begin(Constant<1>());
-      break;
-    case 2:
-      begin(Constant<2>());
-      break;
-    case 3:
-      begin(Constant<3>());
-      break;
-    default:
-      begin(Constant<4>());
-      break;
-  }
+  });
   for (; i < d; i += 4) {
     triangle_tile<T, 4, true>(share, z, t, i, d, groups, first, second);
     if (i == 1) {

@@ -180,16 +180,9 @@ class Narrow {
 template <typename T, Form F>
 void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
                 std::size_t groups, bool weighted, Sums& sums) {
-  switch (mixture.n_features) {
-    case 1:
-      return Narrow<T, F, 1>::add_block(mixture, plan, s, groups, weighted, sums);
-    case 2:
-      return Narrow<T, F, 2>::add_block(mixture, plan, s, groups, weighted, sums);
-    case 3:
-      return Narrow<T, F, 3>::add_block(mixture, plan, s, groups, weighted, sums);
-    default:
-      return Narrow<T, F, 4>::add_block(mixture, plan, s, groups, weighted, sums);
-  }
+  with_count<static_cast<int>(kNarrow)>(mixture.n_features, [&](auto columns) {
+    Narrow<T, F, columns()>::add_block(mixture, plan, s, groups, weighted, sums);
+  });
 }
 
 template <typename T>

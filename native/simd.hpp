@@ -129,6 +129,16 @@ inline __m256d fold(__m512 v) {
 }
 #endif
 
+#if defined(__AVX__)
+// The sums of the lanes of four vectors.
+template <typename V>
+inline __m256d sums_of_four(const V* vectors) {
+  const __m256d ab = _mm256_hadd_pd(fold(vectors[0]), fold(vectors[1]));
+  const __m256d cd = _mm256_hadd_pd(fold(vectors[2]), fold(vectors[3]));
+  return _mm256_permute2f128_pd(ab, cd, 0x20) + _mm256_permute2f128_pd(ab, cd, 0x31);
+}
+#endif
+
 // Adds the sum of the lanes of each of N vectors to a number of its own.
 template <int N, typename V>
 inline void add_sums(const V (&vectors)[N], double* const (&to)[N]) {
@@ -136,10 +146,7 @@ inline void add_sums(const V (&vectors)[N], double* const (&to)[N]) {
 #if defined(__AVX__)
 #pragma GCC unroll 8
   for (; i + 4 <= N; i += 4) {
-    const __m256d ab = _mm256_hadd_pd(fold(vectors[i]), fold(vectors[i + 1]));
-    const __m256d cd = _mm256_hadd_pd(fold(vectors[i + 2]), fold(vectors[i + 3]));
-    const __m256d total =
-        _mm256_permute2f128_pd(ab, cd, 0x20) + _mm256_permute2f128_pd(ab, cd, 0x31);
+    const __m256d total = sums_of_four(vectors + i);
 #pragma GCC unroll 4
     for (int lane = 0; lane < 4; ++lane) *to[i + lane] += total[lane];
   }
@@ -154,13 +161,8 @@ inline void add_sums(const V (&vectors)[N], double* to) {
   int i = 0;
 #if defined(__AVX__)
 #pragma GCC unroll 8
-  for (; i + 4 <= N; i += 4) {
-    const __m256d ab = _mm256_hadd_pd(fold(vectors[i]), fold(vectors[i + 1]));
-    const __m256d cd = _mm256_hadd_pd(fold(vectors[i + 2]), fold(vectors[i + 3]));
-    const __m256d total =
-        _mm256_permute2f128_pd(ab, cd, 0x20) + _mm256_permute2f128_pd(ab, cd, 0x31);
-    _mm256_storeu_pd(to + i, _mm256_loadu_pd(to + i) + total);
-  }
+  for (; i + 4 <= N; i += 4)
+    _mm256_storeu_pd(to + i, _mm256_loadu_pd(to + i) + sums_of_four(vectors + i));
 #endif
 #pragma GCC unroll 16
   for (; i < N; ++i) to[i] += sum(vectors[i]);
