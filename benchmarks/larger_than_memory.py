@@ -1,7 +1,7 @@
 """A table larger than memory: makes a Parquet file, fits it as a stream, and compares passes with merely reading it.
 
-    python benchmarks/larger_than_memory.py --rows 100e6 --folder /tmp/gmix            # 1.8 GB on disk
-    python benchmarks/larger_than_memory.py --rows 10e6 --folder /tmp/gmix --check     # bit for bit against memory
+    python benchmarks/larger_than_memory.py --rows 100e6 --folder build/bench            # 1.8 GB on disk
+    python benchmarks/larger_than_memory.py --rows 10e6 --folder build/bench --check     # bit for bit against memory
 
 Each measurement runs in a process of its own, so that its peak of resident memory is its own too.
 """

@@ -138,4 +138,4 @@ def animation(
         ax.set_title(f"step {step}: log-likelihood {value} per row", fontsize=9.5, color=INK, loc="left")
         return [dots, *drawn]
 
-    return FuncAnimation(ax.figure, show, frames=len(climb), interval=interval, blit=False)  # type: ignore[arg-type]
+    return FuncAnimation(ax.figure, show, frames=len(climb), interval=interval, blit=False)  # type: ignore[arg-type]  # a SubFigure has a figure too

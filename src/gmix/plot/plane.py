@@ -91,7 +91,7 @@ def surface(
         axis.set_pane_color((1, 1, 1, 0))
         axis.line.set(color=LINE, linewidth=0.6)
         axis._axinfo["grid"].update(color=_GRID, linewidth=0.5)  # noqa: SLF001  (there is no public way)
-        axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001
+        axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001  (nor here)
         axis.label.set(color=INK, fontsize=10)
     drawing.tick_params(color=LINE, labelsize=8, labelcolor=SOFT, pad=0)
     color_bar(heights, drawing, label)

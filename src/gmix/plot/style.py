@@ -54,7 +54,7 @@ def dress(ax: Axes, grid: str = "both") -> None:
     """Light grids, thin spines on two sides, and soft tick labels: the points speak."""
     ax.set_axisbelow(True)
     ax.grid(visible=False)
-    ax.grid(visible=True, axis=grid, color=_GRID, linewidth=0.6)  # type: ignore[arg-type]
+    ax.grid(visible=True, axis=grid, color=_GRID, linewidth=0.6)  # type: ignore[arg-type]  # Matplotlib's is a Literal
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set(color=LINE, linewidth=0.7)

@@ -22,10 +22,10 @@ class DaskSource(PartitionedSource):
         self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
     ) -> None:
         with needing("dask", "a cluster"):
-            import narwhals  # noqa: F401
-            import pyarrow as pa  # noqa: F401
+            import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
+            import pyarrow as pa  # noqa: F401  (as narwhals)
         if hasattr(data, "columns"):
-            super().__init__(data._meta, columns, sample_weight, threads)  # noqa: SLF001
+            super().__init__(data._meta, columns, sample_weight, threads)  # noqa: SLF001  (Dask's own name for it)
             wanted = [name for name in data.columns if str(name) in self.names]
             self._blocks = data[wanted].to_delayed()
         else:

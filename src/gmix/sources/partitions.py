@@ -179,7 +179,7 @@ def _expected(
     columns: list[str] | None,
     weight: str | None,
     threads: int,
-    number: int,  # noqa: ARG001
+    number: int,  # noqa: ARG001  (every task is told)
     blocks: Iterable[Any],
 ) -> bytes:
     """The statistics of a partition."""

@@ -23,7 +23,7 @@ class SparkSource(PartitionedSource):
         self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
     ) -> None:
         with needing("spark", "a cluster"):
-            import narwhals  # noqa: F401
+            import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
             from pyspark.sql.pandas.types import to_arrow_schema
         with reaching("Spark"):
             empty = to_arrow_schema(data.schema).empty_table()
