@@ -4,6 +4,7 @@
 // could share with code for a lesser machine.
 #include "kernel.hpp"
 
+#include "algebra.hpp"
 #include "careful.hpp"
 #include "density.hpp"
 #include "expectation.hpp"
@@ -148,6 +149,7 @@ void expect_any(const Mixture& mixture, bool coarse, const void* planned, const 
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size, scratch_size, plan_any, expect_any, posterior};
+const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size, scratch_size, plan_any,  expect_any,
+                        posterior,       cholesky,  invert_lower, congruence};
 
 }  // namespace gmix::GMIX_LEVEL

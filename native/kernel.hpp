@@ -59,6 +59,13 @@ struct Kernel {
   void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin,
                     std::size_t end, void* scratch, double* log_density, double* responsibilities,
                     const Stop& stop);
+  // Of (D, D) matrices, row after row. The lower Cholesky factor takes its matrix's place; false
+  // if the matrix is not definite.
+  bool (*cholesky)(double* matrix, std::size_t d);
+  void (*invert_lower)(const double* factor, double* inverse, std::size_t d);
+  // scatter = L centred L' of a symmetric matrix, which work and scatter may not be.
+  void (*congruence)(const double* factor, const double* centred, double* work, double* scatter,
+                     std::size_t d);
 };
 
 inline constexpr std::size_t kAlignment = 64;

@@ -14,36 +14,6 @@ constexpr double kSmallestMass = 1e-250;
 // the plain version does all.
 constexpr double kWellAbove = 1e6;
 
-// In parts of a fixed number, so that compilers find vectors in it.
-double dot(const double* a, const double* b, std::size_t count) {
-  constexpr std::size_t parts = 8;
-  double sums[parts] = {};
-  std::size_t i = 0;
-  for (; i + parts <= count; i += parts)
-    for (std::size_t part = 0; part < parts; ++part) sums[part] += a[i + part] * b[i + part];
-  for (; i < count; ++i) sums[0] += a[i] * b[i];
-  for (std::size_t half = parts / 2; half > 0; half /= 2)
-    for (std::size_t part = 0; part < half; ++part) sums[part] += sums[part + half];
-  return sums[0];
-}
-
-// Lower Cholesky factor of a (D, D) matrix in place; the upper triangle is set to zero.
-bool cholesky(double* a, std::size_t d) {
-  for (std::size_t j = 0; j < d; ++j) {
-    double* row_j = a + j * d;
-    const double pivot = row_j[j] - dot(row_j, row_j, j);
-    if (!(pivot > 0.0) || !std::isfinite(pivot)) return false;
-    const double root = std::sqrt(pivot);
-    row_j[j] = root;
-    for (std::size_t i = j + 1; i < d; ++i) {
-      double* row_i = a + i * d;
-      row_i[j] = (row_i[j] - dot(row_i, row_j, j)) / root;
-      row_j[i] = 0.0;
-    }
-  }
-  return true;
-}
-
 // Factors a covariance through its correlation, which keeps columns of very different scales apart.
 bool factor_covariance(const double* covariance, double* factor, double* deviation, std::size_t d) {
   for (std::size_t i = 0; i < d; ++i) {
@@ -53,24 +23,10 @@ bool factor_covariance(const double* covariance, double* factor, double* deviati
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < d; ++j)
       factor[i * d + j] = covariance[i * d + j] / deviation[i] / deviation[j];
-  if (!cholesky(factor, d)) return false;
+  if (!kernel().cholesky(factor, d)) return false;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) factor[i * d + j] *= deviation[i];
   return true;
-}
-
-void invert_lower(const double* factor, double* inverse, std::size_t d) {
-  std::fill(inverse, inverse + d * d, 0.0);
-  for (std::size_t i = 0; i < d; ++i) {
-    const double* row = factor + i * d;
-    double* target = inverse + i * d;
-    for (std::size_t p = 0; p < i; ++p) {
-      const double* source = inverse + p * d;
-      for (std::size_t j = 0; j <= p; ++j) target[j] -= row[p] * source[j];
-    }
-    for (std::size_t j = 0; j < i; ++j) target[j] /= row[i];
-    target[i] = 1.0 / row[i];
-  }
 }
 
 // Is every eigenvalue of the covariance, in units of the floor, well above one?
@@ -80,16 +36,7 @@ bool well_above(const double* covariance, const double* floor, double* work, std
       work[i * d + j] =
           covariance[i * d + j] / std::sqrt(floor[i]) / std::sqrt(floor[j]);
   for (std::size_t i = 0; i < d; ++i) work[i * d + i] -= kWellAbove;
-  return cholesky(work, d);
-}
-
-// scatter = L centred L', of one symmetric (D, D) matrix of which all elements are given.
-void congruence(const double* factor, const double* centred, double* work, double* scatter, std::size_t d) {
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j) work[i * d + j] = dot(factor + i * d, centred + j * d, i + 1);
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j <= i; ++j)
-      scatter[i * d + j] = scatter[j * d + i] = dot(work + i * d, factor + j * d, j + 1);
+  return kernel().cholesky(work, d);
 }
 
 // Adds mass v v' of component c to scatter.
@@ -118,7 +65,7 @@ bool Parameters::prepare() {
   if (form == Form::kFull || form == Form::kTied) {
     for (std::size_t at = 0; at < covariances.size(); at += d * d) {
       if (!factor_covariance(&covariances[at], &factor[at], deviation.data(), d)) return false;
-      invert_lower(&factor[at], &whitener[at], d);
+      kernel().invert_lower(&factor[at], &whitener[at], d);
       for (std::size_t i = 0; i < d; ++i) log_determinant[at / (d * d)] += std::log(factor[at + i * d + i]);
     }
     if (form == Form::kTied) std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
@@ -174,7 +121,7 @@ Statistics statistics_of(const Sums& sums, const Parameters& mixture) {
   for (std::size_t at = 0; at < s.scatter.size(); at += dense ? d * d : 1) {
     if (dense) {
       centred.assign(&s.scatter[at], &s.scatter[at] + d * d);
-      congruence(&mixture.factor[at], centred.data(), work.data(), &s.scatter[at], d);
+      kernel().congruence(&mixture.factor[at], centred.data(), work.data(), &s.scatter[at], d);
     } else {
       s.scatter[at] *= mixture.factor[at] * mixture.factor[at];
     }
@@ -231,7 +178,7 @@ bool maximize(const Structure& structure, const Statistics& s, const double* flo
 bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
   std::vector<double> factor(d * d), whitener(d * d), deviation(d);
   if (!factor_covariance(matrix, factor.data(), deviation.data(), d)) return false;
-  invert_lower(factor.data(), whitener.data(), d);
+  kernel().invert_lower(factor.data(), whitener.data(), d);
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = 0.0;
