@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.covariance import DIRECT, EEE, STRUCTURES, VVV, Structure, structure as as_structure
+from gmix.covariance import EEE, STRUCTURES, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.errors import DataError, ParameterError, nearest
 from gmix.mixture import GaussianMixture
@@ -32,7 +32,7 @@ _AUTO = range(1, 10)
 _FEW = 24  # columns up to which "auto" tries the structures that turn axes
 _LARGE = 1_000_000  # rows; with more, candidates are compared on a sub-sample
 _SAMPLE = 100_000  # rows of that
-_LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
+_LONG = 100_000  # numbers in a table; a fit of fewer, without a prior, is over before anybody asks how far it is
 
 
 @dataclass(frozen=True)
@@ -243,12 +243,12 @@ def fit(
         column.
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than a
         million rows, on a sub-sample of 100,000, from which the best goes on to all rows.
-    covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`:
-        without the four that turn axes beyond 24 columns, and with a prior only ``"spherical"``, ``"diag"``,
-        ``"tied"`` and ``"full"``. BIC chooses.
+    covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`,
+        without the four that turn axes beyond 24 columns. BIC chooses.
     criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
-    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
+    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood. With one, steps
+        are not compiled: where it is to choose among all structures, that takes many times as long.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``. From one that
         is given, EM takes its own steps alone; from its own starts it leaps where steps shrink (`gmix.stop.Pace`).
     sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
@@ -288,7 +288,7 @@ def fit(
     stop = Stop(tolerance, max_iterations, leaps=isinstance(way, KMeansPlusPlus))
     prior = as_prior(prior)
     counts = _counts(components, way)
-    structures = _structures(covariance, way, source.n_features, prior)
+    structures = _structures(covariance, way, source.n_features)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings = []
@@ -309,7 +309,9 @@ def fit(
             journal = open_files.enter_context(closing(Journal(checkpoint, resume, source.n_rows, source.n_features)))
             rng = journal.seed if rng is None else rng
         counter = (
-            meter(progress, tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
+            meter(progress, tolerance)
+            if callable(progress) or prior is not None or source.n_rows * source.n_features > _LONG
+            else None
         )
         if counter is not None:
             open_files.enter_context(closing(counter))
@@ -365,15 +367,13 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
 
 
 def _structures(
-    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, prior: Prior | None
+    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int
 ) -> list[Structure]:
     if isinstance(covariance, str) and covariance == "auto":
         if isinstance(start, GivenMixture):
             return [start.mixture.structure]
         if n_features == 1:
             return [EEE, VVV]  # one variance is all that one column can have
-        if prior is not None:
-            return list(DIRECT)
         return [s for s in STRUCTURES if n_features <= _FEW or not s.turns]
     if isinstance(covariance, str) or not isinstance(covariance, Iterable):
         return [as_structure(covariance)]

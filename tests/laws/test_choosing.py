@@ -85,6 +85,13 @@ def test_without_rows_to_spare_aicc_is_infinite() -> None:
     assert aicc(-10.0, 5, 1e12) == pytest.approx(aic(-10.0, 5))
 
 
+def test_with_a_prior_all_structures_are_tried_too() -> None:
+    fit = gmix.fit(clouds(0)[::4], 2, prior=gmix.NormalInverseWishart(), rng=0)
+    assert fit.search is not None
+    assert {row["structure"] for row in fit.search.table()} == {s.code for s in STRUCTURES}
+    assert fit.findings == ()
+
+
 def test_an_unknown_criterion_names_the_nearest() -> None:
     with pytest.raises(gmix.ParameterError, match="did you mean 'bic'"):
         gmix.fit(clouds(0), 2, criterion="bci")

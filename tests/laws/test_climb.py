@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,6 +117,20 @@ def test_a_prior_of_no_strength_is_no_prior(points: Array, labels: Array, struct
     np.testing.assert_allclose(zero.mixture.covariances, none.mixture.covariances, rtol=1e-12, atol=1e-12)
     assert zero.log_prior == 0.0
     assert zero.history == pytest.approx(none.history, rel=1e-13)
+
+
+def test_what_a_prior_is_not_told_it_reads_once(points: Array, labels: Array) -> None:
+    seen = set()
+
+    class Reader(NormalInverseWishart):
+        def log_density(self, *given: Any) -> float:
+            total = given[2].total
+            seen.add((total.mass.tobytes(), total.mean.tobytes(), total.scatter.tobytes()))
+            return super().log_density(*given)
+
+    fit = gmix.fit(points + 1e8, covariance="full", prior=Reader(), start=labels, max_iterations=30)
+    assert len(fit.history) > 10
+    assert len(seen) == 1
 
 
 def test_a_strong_prior_wins_over_the_data(points: Array, labels: Array) -> None:

@@ -44,7 +44,6 @@ def cases() -> list[object]:
         if structure in move.keeps
         # mclust's default prior of a diagonal structure is round, so it does know the units of the columns.
         and not (prior and structure.code[2] == "I" and move.name.startswith("units"))
-        and not (prior and structure not in DIRECT)  # the others iterate, and take their time
     ]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import STRUCTURES, Structure, of_parts, structure
+from gmix.covariance import STRUCTURES, Structure, of_parts, orientation, structure
 
 Array = NDArray[np.float64]
 each_structure = pytest.mark.parametrize("s", STRUCTURES, ids=repr)
@@ -204,3 +204,20 @@ def test_the_parts_have_the_structure_that_is_said(points: Array, labels: Array,
         assert part.structure is of_parts(s)
         nearest = part.structure.nearest(part.weights, part.covariances)
         np.testing.assert_allclose(nearest, part.compact_covariances, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("s", [structure("EVE"), structure("VVE")], ids=repr)
+def test_flat_ellipsoids_are_turned_no_further_than_their_rounding(
+    s: Structure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    step = orientation._Problem.step
+    monkeypatch.setattr(orientation._Problem, "step", lambda *given: steps.append(0) or step(*given))
+    rng = np.random.default_rng(1)
+    axes = np.linalg.qr(rng.standard_normal((9, 4, 4)))[0]
+    scatter = (axes * (10.0 ** rng.uniform(-2, 0, (9, 4)) * [1e-11, 1.0, 1.0, 1.0])[:, None]) @ axes.mT
+    dense = s.covariances(scatter, np.ones(9), 4)
+    assert len(steps) < 100
+    best = expected(s, scatter, np.ones(9), dense)
+    for _ in range(20):
+        assert expected(s, scatter, np.ones(9), disturbed(s, dense, 1e-3, rng)) < best

@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 _STEPS = 300
 _GAIN = 1e-24  # nats a row; a step that promised no more was the last, or where all curvature is used, the root of it
 _EASY = 12  # steps down the majorizing function before all curvature is used
-_NOISE = 1e-14  # nats a row; what is minimized is known no better
+_NOISE = 1e-14  # nats a row; what is minimized is known no better, or worse where an ellipsoid is flat
 _DEFINITE = 1e-30  # of the largest; no scatter along an axis counts as less
 _CUTS = 12  # of a step in four that would go up
 _TURN = 0.5  # radians; a longer Newton step is cut
@@ -47,18 +47,18 @@ def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
     for count in range(_STEPS):
         here, before = axes[going], value[going]
         curved = count >= _EASY and len(problem.pairs[0]) <= _PAIRS
-        step, promised = problem.step(here, curved)
+        step, promised, noise = problem.step(here, curved)
         length = 1.0 / np.maximum(1.0, np.abs(step).max(1) / _TURN)
         for _ in range(_CUTS):
             there = _turn(here, step * length[:, None], problem.pairs)
             reached = problem.value(problem.turned(there))
-            worse = ~(reached <= before + _NOISE)
+            worse = ~(reached <= before + noise)
             if not worse.any():
                 break
             length[worse] /= 4.0
         better = ~worse
         axes[going[better]], value[going[better]] = there[better], reached[better]
-        going = going[better & (promised > (_GAIN**0.5 if curved else _GAIN))]
+        going = going[better & (promised > (np.maximum(noise, _GAIN**0.5) if curved else _GAIN))]
         if not len(going):
             break
     return np.asarray(axes[int(value.argmin())])
@@ -71,6 +71,7 @@ class _Problem:
         self.scatter, self.share, self.volume = scatter, share, volume
         self.n_features = scatter.shape[-1]
         self.pairs = np.triu_indices(self.n_features, 1)
+        self.rounding = np.finfo(np.float64).eps * np.trace(scatter, axis1=1, axis2=2)  # of scatter along an axis
 
     def turned(self, axes: Array) -> Array:
         """The scatter ``(S, K, D, D)`` in the coordinates of each set of axes."""
@@ -88,8 +89,8 @@ class _Problem:
         top = logs.max(1)
         return np.asarray(top + self.n_features * np.log(np.exp((logs - top[:, None]) / self.n_features).sum(1)))
 
-    def step(self, axes: Array, curved: bool) -> tuple[Array, Array]:
-        """The angles ``(S, P)`` to turn each pair of axes by, and the gain that they promise.
+    def step(self, axes: Array, curved: bool) -> tuple[Array, Array, Array]:
+        """The angles ``(S, P)`` to turn each pair of axes by, the gain that they promise, and what rounding hides.
 
         They are Newton's if `curved`, else those of the majorizing function with the curvature of each pair alone.
         """
@@ -114,7 +115,7 @@ class _Problem:
             values, vectors = np.linalg.eigh(curvature)
             inward = (vectors.mT @ (slope / root)[..., None])[..., 0] / np.maximum(np.abs(values), 1e-3)
             step = -(vectors @ inward[..., None])[..., 0] / root
-        return step, -(step * slope).sum(1)
+        return step, -(step * slope).sum(1), np.maximum(pull.sum(2) @ self.rounding, _NOISE)
 
     def _curvature(self, turned: Array, along: Array, pull: Array, across: Array, share: Array) -> Array:
         sets, n_components, n_features = along.shape
