@@ -9,6 +9,7 @@
 #include "density.hpp"
 #include "expectation.hpp"
 #include "narrow.hpp"
+#include "nearest.hpp"
 #include "rows.hpp"
 
 namespace gmix::GMIX_LEVEL {
@@ -150,6 +151,6 @@ void expect_any(const Mixture& mixture, bool coarse, const void* planned, const 
 
 extern const Kernel kKernel;
 const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size, scratch_size, plan_any,  expect_any,
-                        posterior,       cholesky,  invert_lower, congruence};
+                        posterior,       cholesky,  invert_lower, congruence, distances, nearest};
 
 }  // namespace gmix::GMIX_LEVEL

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace gmix {
 
@@ -36,6 +37,15 @@ struct Sums {
   double log_likelihood;
 };
 
+// Points of P coordinates in blocks of kPoints, the last one shorter; each is (1 + P, points) numbers, of which the first
+// row is not read.
+struct Blocks {
+  const double* data;
+  std::size_t width;  // P
+  std::size_t count;  // points, a multiple of kPointStep
+};
+inline constexpr std::size_t kPoints = 128, kPointStep = 32;
+
 // Asked once per block of rows: whether to give up.
 struct Stop {
   bool (*asked)(void* context);
@@ -66,6 +76,10 @@ struct Kernel {
   // scatter = L centred L' of a symmetric matrix, which work and scatter may not be.
   void (*congruence)(const double* factor, const double* centred, double* work, double* scatter,
                      std::size_t d);
+  // Squared distances (K, count) of points to centres (K, P), less the points' own squared norms; and the nearest
+  // centre (count), of several the first. Work holds K * (1 + P) numbers.
+  void (*distances)(const Blocks&, const double* centres, std::size_t k, double* work, double* to);
+  void (*nearest)(const Blocks&, const double* centres, std::size_t k, double* work, std::int64_t* label);
 };
 
 inline constexpr std::size_t kAlignment = 64;

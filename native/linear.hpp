@@ -141,10 +141,11 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
   }
 }
 
-// C log densities of V groups at once.
+// C log densities of V groups at once. The first feature is 1, and is not read.
 template <typename T, int C, int V>
-[[gnu::always_inline]] inline void joint_tile(const T* features, std::size_t size, const T* b,
-                                              T* joint, std::size_t stride) {
+[[gnu::always_inline]] inline void joint_tile(const T* features, std::size_t feature_stride,
+                                              std::size_t size, const T* b, T* joint,
+                                              std::size_t stride) {
   constexpr std::size_t lanes = kLanes<T>;
   Vector<T> sums[C][V];
 #pragma GCC unroll 8
@@ -153,7 +154,7 @@ template <typename T, int C, int V>
     for (int v = 0; v < V; ++v) sums[c][v] = broadcast(b[c]);
   for (std::size_t p = 1; p < size; ++p) {
     b += C;
-    features += stride;
+    features += feature_stride;
     Vector<T> f[V];
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) f[v] = keep(load(features + v * lanes));
@@ -179,7 +180,7 @@ void linear_joint(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, st
     with_count<kMostJoint>(b.width(c), [&](auto width) {
       constexpr int V = width() > 3 ? 2 : 4;
       for (std::size_t at = 0; at < groups * lanes; at += V * lanes)
-        joint_tile<T, width(), V>(s.features + at, linear_size(m), b.tile(c),
+        joint_tile<T, width(), V>(s.features + at, plan.stride, linear_size(m), b.tile(c),
                                   s.joint + c * plan.stride + at, plan.stride);
     });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace gmix {
@@ -16,7 +17,7 @@ struct Points {
 
 // Labels (N) by greedy k-means++ and at most so many of Lloyd's steps, clusters counted as they first appear. `draws`
 // are uniform numbers (K, trials): those of the first row but one are not used.
-std::vector<std::size_t> cluster(const Points& points, std::size_t n_components, std::size_t trials,
-                                 std::size_t sweeps, const double* draws);
+std::vector<std::int64_t> cluster(const Points& points, std::size_t n_components, std::size_t trials,
+                                  std::size_t sweeps, const double* draws);
 
 }  // namespace gmix

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled ker
 
 
 @pytest.mark.parametrize("sweeps", [0, 1, 10])
-@pytest.mark.parametrize(("n", "width", "k"), [(1, 1, 1), (7, 1, 7), (150, 4, 3), (500, 2, 9), (400, 12, 5)])
+@pytest.mark.parametrize(
+    ("n", "width", "k"), [(1, 1, 1), (7, 1, 7), (150, 4, 3), (500, 2, 9), (400, 12, 5), (1000, 3, 20)]
+)
 def test_both_find_the_same_clusters(n: int, width: int, k: int, sweeps: int) -> None:
     rng = np.random.default_rng([n, width, k])
     points = rng.standard_normal((n, width)) + 3.0 * rng.integers(0, 3, (n, 1))
