@@ -23,6 +23,8 @@ Rows rows_of(const Array& array) {
           array.size(0), array.size(1),   array.is('f')};
 }
 
+constexpr int kDimensions[] = {3, 2, 2, 1};  // of compact arrays, by form
+
 // A mixture and the views that keep its numbers alive.
 class MixtureArrays {
  public:
@@ -32,7 +34,6 @@ class MixtureArrays {
     const int form = nb::cast<int>(fields_[0]);
     if (form < 0 || form > 3)
       throw nb::value_error("form must be 0 full, 1 tied, 2 diagonal or 3 spherical");
-    static constexpr int kDimensions[] = {3, 2, 2, 1};
     log_constants_ = std::make_unique<Array>(fields_[1], 1, "log_constants");
     means_ = std::make_unique<Array>(fields_[2], 2, "means");
     whitener_ = std::make_unique<Array>(fields_[3], kDimensions[form], "whitener");
@@ -262,7 +263,6 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     Parameters mixture{form, k, d, {}, {}, {}, {}, {}, {}};
     mixture.weights = numbers_of(start[0], "weights", 1, k);
     mixture.means = numbers_of(start[1], "means", 2, k * d);
-    static constexpr int kDimensions[] = {3, 2, 2, 1};
     mixture.covariances = numbers_of(start[2], "covariances", kDimensions[form_code], second_size(mixture.view()));
     auto history = nb::cast<std::vector<double>>(start[3]);
     const std::size_t known = history.size();
@@ -299,6 +299,20 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
   return answers;
 }
 
+// The M-step (weights, means, covariances) of statistics (mass, mean, scatter), or None where a component needs care.
+nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple arrays, nb::handle floor_object) {
+  const auto form = static_cast<Form>(form_code);
+  const std::size_t k = nb::len(nb::object(arrays[0])), d = nb::len(floor_object);
+  Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
+  const Statistics statistics{numbers_of(arrays[0], "mass", 1, k), numbers_of(arrays[1], "mean", 2, k * d),
+                              numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())), 0.0};
+  double ignored;
+  if (!maximize(Structure(code), statistics, numbers_of(floor_object, "floor", 1, d).data(), mixture, ignored))
+    return nb::none();
+  return nb::make_tuple(array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
+                        array_of(mixture.covariances, Result::second_of(mixture.view())));
+}
+
 // Labels (N) of points (N, P), as numbers of float64.
 nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std::size_t sweeps,
                           nb::handle draws_object) {
@@ -308,7 +322,7 @@ nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std:
   if (n == 0 || k == 0) throw nb::value_error("clusters need a point and a draw at least");
   const Points rows{points.numbers(n, width), mass.numbers(n), n, width};
   const double* numbers = draws.numbers(k, draws.size(1));
-  std::vector<std::size_t> labels;
+  std::vector<std::int64_t> labels;
   {
     nb::gil_scoped_release released;
     labels = cluster(rows, k, draws.size(1), sweeps, numbers);
@@ -361,6 +375,7 @@ NB_MODULE(_native, module) {
              arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
              arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+  module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"), arg("floor"));
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"),
              arg("draws"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),

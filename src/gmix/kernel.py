@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import Form, Structure
+from gmix.covariance import FULL, TIED, Form, Structure
 from gmix.errors import ParameterError
 from gmix.rows import is_count
 from gmix.statistics import SufficientStatistics
@@ -181,6 +181,24 @@ def _asked(
         return function(Components(form, log_constants, means, np.empty(0), whitener), coarse)
 
     return asked
+
+
+def maximize(statistics: SufficientStatistics, structure: Structure) -> tuple[Array, Array, Array] | None:
+    """The compiled M-step of one of the `DIRECT` structures: weights, means and compact covariances.
+
+    None where a component is empty or near a collapse, and without the compiled kernel: the twin, which takes care of
+    all, is `GaussianMixture.from_statistics`.
+    """
+    if _native is None:
+        return None
+    scatter = statistics.scatter
+    if structure.form in (FULL, TIED):
+        scatter = (scatter + scatter.mT) / 2.0  # a product of matrices is symmetric but for rounding
+    arrays = tuple(np.ascontiguousarray(array) for array in (statistics.mass, statistics.mean, scatter))
+    found: tuple[Array, Array, Array] | None = _native.maximize(
+        structure.code, structure.form.code, arrays, statistics.floor
+    )
+    return found
 
 
 def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp] | None:

@@ -121,6 +121,9 @@ class GaussianMixture:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
             raise ParameterError("these statistics are of no rows at all; add some that have rows")
+        simple = prior is None and structure.with_free_weights in DIRECT
+        if simple and (compiled := kernel.maximize(statistics, structure)) is not None:
+            return cls.unchecked(*compiled, structure, features)
         evidence = Evidence.of(statistics)
         counts, _, mean, scatter, divisor = prior.observe(evidence, statistics, structure) if prior else evidence
         empty = ~(divisor > np.finfo(np.float64).tiny)

@@ -197,7 +197,7 @@ def search(
 def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
     """Say whether the covariance of all rows is so near to a collapse that the compiled climb leaves it alone."""
     rows, weight = sample.rows(_MOST, rng)
-    total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
+    total = SufficientStatistics.from_labels(FULL, rows, np.zeros(len(rows), np.intp), 1, weight)
     return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < WELL_ABOVE)
 
 
@@ -250,7 +250,7 @@ def _neighbours(
     smaller = candidate.run.mixture
     pieces = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
     grown = _Neighbour(_grow(smaller, n_components), candidate.log_likelihood, not candidate.collapsed)
-    return [*poorer, grown], lambda: [_split(smaller, k) for k in pieces]
+    return [*poorer, grown], lambda: _splits(smaller, pieces)
 
 
 def _from_ahead(
@@ -369,27 +369,46 @@ def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         weights[heaviest] /= 2.0
         weights.append(weights[heaviest])
         order.append(order[heaviest])
-    structure, compact = mixture.structure, mixture.compact_covariances
-    if structure.form is not TIED:
-        compact = compact[order]
-    shares = structure.weights(np.array(weights))
-    return GaussianMixture.unchecked(shares, mixture.means[order], compact, structure, mixture.features)
+    shares, compact = mixture.structure.weights(np.array(weights)), _repeated(mixture, order)
+    return GaussianMixture.unchecked(shares, mixture.means[order], compact, mixture.structure, mixture.features)
 
 
-def _split(mixture: GaussianMixture, k: int) -> GaussianMixture:
-    """One more component: the k-th cut across its longest axis, so that mean and covariance of the two stay its own."""
-    dense, means = mixture.covariances.copy(), mixture.means
-    values, vectors = np.linalg.eigh(dense[k])
-    step = np.sqrt(values[-1]) / 2.0 * vectors[:, -1]
+def _repeated(mixture: GaussianMixture, order: Sequence[int]) -> NDArray[np.float64]:
+    """The covariances of these components, compact."""
+    compact = mixture.compact_covariances
+    return compact if mixture.structure.form is TIED else compact[order]
+
+
+def _splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixture]:
+    """With one more component each: a piece cut across its longest axis, in deviations of the columns.
+
+    Mean and covariance of its two halves together stay its own.
+    """
+    structure, means, dense = mixture.structure, mixture.means, mixture.covariances
+    away = means - mixture.weights @ means
+    unit = np.sqrt(mixture.weights @ (np.diagonal(dense, axis1=1, axis2=2) + away**2))
+    chosen = list(pieces)
+    values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
+    steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
     # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
-    floor = RELATIVE_FLOOR * np.diagonal(dense[k])
-    if not mixture.structure.shared:
-        dense[k] = FULL.lift((dense[k] - np.outer(step, step))[None], floor)[0]
-    weights = np.append(mixture.weights, mixture.weights[k] / 2.0)
-    weights[k] /= 2.0
-    weights = mixture.structure.weights(weights)
-    covariances = mixture.structure.nearest(weights, np.concatenate([dense, dense[k : k + 1]]))
-    covariances = mixture.structure.form.lift(covariances, floor)
-    moved = np.vstack([means, means[k] - step])
-    moved[k] += step
-    return GaussianMixture.unchecked(weights, moved, covariances, mixture.structure, mixture.features)
+    floors = RELATIVE_FLOOR * np.diagonal(dense[chosen], axis1=1, axis2=2)
+    halves = dense[chosen]
+    if not structure.shared:
+        halves = FULL.lift(halves - FULL.outer(np.ones(len(chosen)), steps), floors)
+    split = []
+    for k, step, half, floor in zip(chosen, steps, halves, floors, strict=True):
+        order = [*range(len(means)), k]
+        moved, weights = means[order], mixture.weights[order]
+        moved[k], moved[-1] = moved[k] + step, moved[k] - step
+        weights[[k, -1]] /= 2.0
+        weights = structure.weights(weights)
+        if structure.shared:
+            compact = _repeated(mixture, order)
+        else:
+            apart = dense[order]
+            apart[[k, -1]] = half
+            compact = structure.nearest(weights, apart)
+            if not structure.independent:
+                compact = structure.form.lift(compact, floor)
+        split.append(GaussianMixture.unchecked(weights, moved, compact, structure, mixture.features))
+    return split

@@ -54,15 +54,17 @@ class KMeansPlusPlus(Start):
     ) -> Callable[[Structure], list[GaussianMixture]]:
         rows, weight = source.rows(max(_ROWS, _ROWS_EACH * n_components), rng)
         mass = np.ones(len(rows)) if weight is None else weight
-        total = SufficientStatistics.from_responsibilities(FULL, rows, np.ones((len(rows), 1)), weight)
-        points = (_whiten(rows, total), _standardize(rows, total))
+        everything = np.zeros(len(rows), np.intp)
+        total = SufficientStatistics.from_labels(FULL, rows, everything, 1, weight)
+        values, vectors = _axes(total)
+        standard = _standardize(rows, total)
+        spread = values > 1e-10  # else there is nothing to whiten
+        points = (standard @ vectors[:, spread] / np.sqrt(values[spread]), standard)
         found = (cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
         different = {labels.tobytes(): labels for labels in found}  # clear clusters are found often
-        shares = [np.eye(n_components)[labels] for labels in different.values()]
         # To each component are added so many rows about its mean, with the covariance of all rows scaled down to its
         # share: unlike a prior's default scale, it turns and stretches with the data whatever the structure.
         d, extra = source.n_features, 2.0 * source.n_features + 4.0
-        values, vectors = _axes(total)
         size = np.sqrt(np.maximum(values, 0.0)) / n_components ** (1.0 / d)
         corners = (vectors * size).T * np.sqrt(total.variances)  # points whose scatter is that covariance
         corners = np.broadcast_to(corners, (n_components, d, d))
@@ -70,8 +72,12 @@ class KMeansPlusPlus(Start):
         @cache
         def statistics(form: Form) -> list[SufficientStatistics]:
             added = form.scatter(np.ones((n_components, d)), corners)
-            every = [SufficientStatistics.from_responsibilities(form, rows, share, weight) for share in shares]
-            return [replace(one, mass=one.mass + extra, scatter=one.scatter + added).among(one.total) for one in every]
+            total = SufficientStatistics.from_labels(form, rows, everything, 1, weight)
+            every = (
+                SufficientStatistics.from_labels(form, rows, labels, n_components, weight)
+                for labels in different.values()
+            )
+            return [replace(one, mass=one.mass + extra, scatter=one.scatter + added).among(total) for one in every]
 
         return lambda structure: [
             GaussianMixture.from_statistics(one, structure, prior, source.features)
@@ -179,13 +185,6 @@ def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:
     with np.errstate(over="ignore"):
         deviations = (np.asarray(rows, np.float64) - total.mean[0]) / np.sqrt(total.variances)
     return np.asarray(np.clip(deviations, -_FAR, _FAR))
-
-
-def _whiten(rows: NDArray[Any], total: SufficientStatistics) -> Array:
-    """Rows whose covariance is the identity, in every direction in which they spread at all."""
-    values, vectors = _axes(total)
-    spread = values > 1e-10
-    return np.asarray(_standardize(rows, total) @ vectors[:, spread] / np.sqrt(values[spread]))
 
 
 def _axes(total: SufficientStatistics) -> tuple[Array, Array]:

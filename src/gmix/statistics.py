@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import Form
+from gmix.covariance import TIED, Form
 from gmix.errors import ParameterError
 from gmix.rows import is_number
 from gmix.wording import count
@@ -19,7 +20,7 @@ __all__ = ["RELATIVE_FLOOR", "SufficientStatistics"]
 
 Array = NDArray[np.float64]
 
-_BLOCK = 2048  # rows looked at together
+_NUMBERS = 2**19  # of rows, each written once a component, that are looked at together
 RELATIVE_FLOOR = 1e-12  # no variance falls below this part of its column's: a deviation of a millionth
 
 
@@ -73,8 +74,9 @@ class SufficientStatistics:
         scatter = np.zeros(form.shape(n_components, n_features))
 
         def blocks() -> Iterator[tuple[Array, Array]]:
-            for begin in range(0, len(rows), _BLOCK):
-                block = slice(begin, begin + _BLOCK)
+            step = max(_NUMBERS // mean.size, 1)
+            for begin in range(0, len(rows), step):
+                block = slice(begin, begin + step)
                 share = responsibilities[block].T
                 yield (
                     np.asarray(rows[block], np.float64),
@@ -90,6 +92,35 @@ class SufficientStatistics:
         for block, share in blocks():
             scatter += form.scatter(share, block - mean[:, None, :])
         return cls(form, mass, mean, scatter, np.nan)
+
+    @classmethod
+    def from_labels(
+        cls,
+        form: Form,
+        rows: NDArray[Any],
+        labels: NDArray[np.intp],
+        n_components: int,
+        sample_weight: Array | None = None,
+    ) -> SufficientStatistics:
+        """The statistics of ``rows (N, D)`` that each belong to the one component that ``labels (N,)`` say.
+
+        That is `from_responsibilities` where all are zero or one, for the price of one component.
+        """
+        if rows.size * n_components <= _NUMBERS:  # all products at once are quicker
+            return cls.from_responsibilities(form, rows, np.eye(n_components)[labels], sample_weight)
+        order = np.argsort(labels, kind="stable")
+        if sample_weight is not None:
+            order = order[sample_weight[order] > 0]
+        x, whose = np.asarray(rows[order], np.float64), labels[order]
+        weight = np.ones(len(x)) if sample_weight is None else sample_weight[order]
+        mass = np.asarray(np.bincount(whose, weight, n_components), np.float64)
+        away = weight[:, None] * (x - x[0])  # from any row that counts, which keeps the digits of the means
+        sums = np.stack([np.bincount(whose, column, n_components) for column in away.T], axis=1)
+        mean = x[0] + sums * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)[:, None]
+        x -= mean[whose]
+        ends = np.searchsorted(whose, np.arange(n_components + 1)).tolist()
+        parts = [form.scatter(weight[None, a:b], x[None, a:b]) for a, b in pairwise(ends)]
+        return cls(form, mass, mean, np.sum(parts, axis=0) if form is TIED else np.concatenate(parts), np.nan)
 
     @property
     def n_components(self) -> int:

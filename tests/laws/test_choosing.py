@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix.covariance import STRUCTURES
+from gmix import GaussianMixture, SufficientStatistics
+from gmix.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VVV, Structure
 from gmix.criteria import CRITERIA, aic, aicc, bic
+from gmix.search import _splits
 
 Array = NDArray[np.float64]
 
@@ -123,3 +125,18 @@ def test_rows_of_no_weight_are_in_no_fold() -> None:
     assert validated == pytest.approx(gmix.cross_validate(fit, rows, folds=7, rng=3), rel=1e-12)
     with pytest.raises(gmix.ParameterError, match=f"to the rows of the table, {len(rows)}"):
         gmix.cross_validate(fit, mixed, folds=len(rows) + 1, sample_weight=weight)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_a_component_is_split_where_it_is_longest_whatever_the_units(structure: Structure) -> None:
+    points, labels = clouds(3), np.repeat([0, 1, 2], 40)
+    # Only some structures hold whatever their columns are measured in.
+    unit = np.array([1e-6, 1e6] if structure.form is DIAGONAL or structure in (EEE, VEE, VVV) else [1e6, 1e6])
+
+    def halves(rows: Array) -> list[GaussianMixture]:
+        statistics = SufficientStatistics.from_labels(structure.form, rows, labels, 3)
+        return _splits(GaussianMixture.from_statistics(statistics, structure), [0, 2])
+
+    for here, there in zip(halves(points), halves(points * unit), strict=True):
+        np.testing.assert_allclose(there.means, here.means * unit, rtol=1e-6)
+        np.testing.assert_allclose(there.covariances, here.covariances * unit * unit[:, None], rtol=1e-6)

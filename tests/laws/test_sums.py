@@ -144,6 +144,20 @@ def test_several_mixtures_share_a_pass_and_nothing_else(points: Array, labels: A
         assert_same(together, alone, 1e-14)
 
 
+@pytest.mark.parametrize("n", [60, 90_000])
+@pytest.mark.parametrize("form", FORMS, ids=repr)
+def test_labels_are_responsibilities_of_zero_and_one(form: Form, n: int) -> None:
+    rng = np.random.default_rng(n)
+    labels = rng.choice([0, 1, 3, 4], size=n)
+    rows = rng.standard_normal((n, 2)) + 1e6 + 3.0 * labels[:, None]
+    for weight in (None, rng.integers(0, 3, n).astype(float), np.where(labels == 3, 0.0, 0.5)):
+        read = SufficientStatistics.from_labels(form, rows, labels, 6, weight)
+        told = SufficientStatistics.from_responsibilities(form, rows, np.eye(6)[labels], weight)
+        np.testing.assert_allclose(read.mass, told.mass, rtol=1e-13)
+        np.testing.assert_allclose(read.mean[read.mass > 0], told.mean[read.mass > 0], rtol=1e-15)
+        np.testing.assert_allclose(read.scatter, told.scatter, rtol=1e-9, atol=1e-8 * n)
+
+
 def test_statistics_do_not_change() -> None:
     [statistics] = gmix.expect([[1.0], [2.0]], [GaussianMixture([1.0], [[0.0]], [[[1.0]]])])
     for array in (statistics.mass, statistics.mean, statistics.scatter):

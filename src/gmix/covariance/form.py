@@ -169,7 +169,7 @@ class _Full(Form):
     def lift(self, compact: Array, floor: Array) -> Array:
         relative, scale = self._relative(compact, floor)
         try:  # the cheap question first: almost always every eigenvalue is far above one
-            np.linalg.cholesky(relative - 0.5 * np.eye(len(floor)))
+            np.linalg.cholesky(relative - 0.5 * np.eye(compact.shape[-1]))
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(relative)
             missing = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT

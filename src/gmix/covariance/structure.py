@@ -66,6 +66,11 @@ class Structure(ABC):
         """One covariance for all components, whether or not its form writes it K times."""
         return "V" not in self.code
 
+    @property
+    def independent(self) -> bool:
+        """Each covariance its component's own, whatever the others are."""
+        return "E" not in self.with_free_weights.code
+
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         """How many free parameters the K covariances spend."""
         times = {"I": 0, "E": 1, "V": n_components}
@@ -88,6 +93,8 @@ class Structure(ABC):
 
         They are what an M-step would make of any number of rows drawn from the given ones.
         """
+        if self.independent:
+            return self.form.compress(covariances)
         n_components, n_features = covariances.shape[:2]
         share = np.maximum(weights, _SHADOW)
         # The columns of a Cholesky factor are points whose scatter is the covariance itself.

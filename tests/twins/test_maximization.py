@@ -1,0 +1,43 @@
+"""The compiled M-step beside the plain one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gmix import GaussianMixture, SufficientStatistics, kernel
+from gmix.covariance import DIRECT, Structure
+
+pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
+EVERY = [*DIRECT, *(s.with_equal_weights for s in DIRECT)]
+
+
+def statistics(structure: Structure, d: int, offset: float) -> SufficientStatistics:
+    rng = np.random.default_rng(d)
+    labels = rng.integers(4, size=300)
+    rows = rng.standard_normal((300, d)) @ rng.standard_normal((d, d)) + 2.0 * labels[:, None] + offset
+    return SufficientStatistics.from_responsibilities(structure.form, rows, 0.7 * np.eye(4)[labels] + 0.075)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("d", [1, 3, 17])
+@pytest.mark.parametrize("structure", EVERY, ids=repr)
+def test_both_read_the_same_mixture(
+    structure: Structure, d: int, offset: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = statistics(structure, d, offset)
+    compiled = kernel.maximize(given, structure)
+    monkeypatch.setattr(kernel, "_native", None)
+    plain = GaussianMixture.from_statistics(given, structure)
+    assert compiled is not None
+    for mine, yours in zip(compiled, (plain.weights, plain.means, plain.compact_covariances), strict=True):
+        np.testing.assert_allclose(mine, yours, rtol=1e-13, atol=1e-13 * np.abs(yours).max())
+
+
+@pytest.mark.parametrize("structure", EVERY, ids=repr)
+def test_an_empty_or_a_collapsing_component_is_left_to_the_plain_one(structure: Structure) -> None:
+    rows, labels = np.repeat([[0.0, 1.0], [4.0, 4.0]], 5, axis=0), np.repeat([0, 1], 5)
+    for share in (np.eye(2)[labels], np.eye(3)[labels]):
+        collapsed = SufficientStatistics.from_responsibilities(structure.form, rows, share)
+        assert kernel.maximize(collapsed, structure) is None
+        assert np.isfinite(GaussianMixture.from_statistics(collapsed, structure).log_density(rows)).all()
