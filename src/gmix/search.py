@@ -29,7 +29,8 @@ _ROWS_EACH = 25  # a parameter of the richest candidate, between the two
 _SHORT = Stop(tolerance=1e-2, max_iterations=30)
 _LONG = Stop(tolerance=1e-5, max_iterations=300)
 _PROMISING = 8  # starts of one kind that climb at all
-_FINALISTS = 4  # short climbs that are carried on to the end
+_FINALISTS = 4  # short climbs that are carried on to the end, or fewer
+_MANY = 16  # components, from which on they are fewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -345,11 +346,13 @@ def _finalists(
     runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior, climb=sample.climb, patient=patient)
     _heed(runs)
     ranked = sorted(runs, key=lambda run: (bool(_collapsed(run)), -run.objective))
+    # With many components the best of their tops are hardly higher than one another.
+    most = max(_FINALISTS * _MANY // max(mixtures[0].n_components, _MANY), 1)
     finalists: list[Run] = []
     for run in ranked:
         # Two climbs within a thousandth of a nat a row are on their way to one top.
         near = 1e-3 * float(run.statistics.mass.sum())
-        if len(finalists) < _FINALISTS and all(abs(run.objective - other.objective) > near for other in finalists):
+        if len(finalists) < most and all(abs(run.objective - other.objective) > near for other in finalists):
             finalists.append(run)
     return [run.mixture for run in finalists]
 
