@@ -14,7 +14,7 @@ from gmix.errors import DataError, ParameterError, nearest
 from gmix.fit import Fit, StandardErrors
 from gmix.information import rows_of
 from gmix.mixture import GaussianMixture
-from gmix.priors import Prior, as_prior
+from gmix.priors import Prior
 from gmix.rows import Rng, as_generator, is_count
 from gmix.search import Search, search
 from gmix.sources import MemorySource, Source, as_source
@@ -69,7 +69,6 @@ def bootstrap(
     replicates: int = 999,
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
-    prior: Prior | None = None,
     threads: int | None = None,
     rng: Rng = None,
 ) -> Bootstrap:
@@ -86,7 +85,6 @@ def bootstrap(
         ``"rows"`` draws rows with replacement (Efron 1979, *Annals of Statistics* 7:1); ``"parametric"`` draws new rows
         from the mixture. O'Hagan et al. (2019), *Computational Statistics* 34:1779, compare them.
     replicates : how many tables.
-    prior : the same prior as there.
     threads : how many to use at most.
     rng : a seed or a `numpy.random.Generator`.
 
@@ -102,14 +100,14 @@ def bootstrap(
         raise ParameterError(f"kind is {kind!r}{nearest(str(kind), _KINDS)}; known are {', '.join(_KINDS)}")
     if not is_count(replicates, 2):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above one")
-    prior, generator = as_prior(prior), as_generator(rng)
+    generator = as_generator(rng)
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
-    rows_of(fit, source, prior)
+    rows_of(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
-        run = _climb(fit.mixture, _like(source, fit.mixture, kind, generator), prior)
+        run = _climb(fit.mixture, _like(source, fit.mixture, kind, generator), fit.prior)
         if run.mixture.collapsed(run.statistics):
             collapsed += 1
         else:

@@ -21,7 +21,7 @@ from gmix.criteria import CRITERIA
 from gmix.errors import DataError, GmixError, ParameterError, nearest
 from gmix.options import as_bytes, as_counts, as_names, as_structures, check_picture, check_writable
 from gmix.predict import predictions
-from gmix.sources import MEMORY, LocalSource, as_source
+from gmix.sources import LocalSource, as_source
 from gmix.sources.files import open_files
 from gmix.tables import FORMATS, Columns, format_of, write_table
 
@@ -154,6 +154,10 @@ Covariance = Annotated[
     ),
 ]
 Criterion = Annotated[str, typer.Option(help=f"What chooses among several: {', '.join(CRITERIA)}.")]
+EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")]
+Prior = Annotated[
+    bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
+]
 ColumnNames = Annotated[
     str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
 ]
@@ -192,12 +196,8 @@ def fit(
     components: Components = "auto",
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
-    equal_weights: Annotated[
-        bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")
-    ] = False,
-    prior: Annotated[
-        bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
-    ] = False,
+    equal_weights: EqualWeights = False,
+    prior: Prior = False,
     errors: Annotated[
         bool, typer.Option("--errors", metavar="", help="Standard errors too, from the information.")
     ] = False,
@@ -230,14 +230,13 @@ def fit(
     if labels is not None:
         format_of(labels)
     source = _source(points, as_names(columns), weights, memory, quiet=quiet)
-    conjugate = gmix.NormalInverseWishart() if prior else None
     found = gmix.fit(
         source,
         counts,
         covariance=structures,
         criterion=criterion,
         equal_weights=equal_weights,
-        prior=conjugate,
+        prior=gmix.NormalInverseWishart() if prior else None,
         rng=seed,
         progress=False if quiet else None,
         checkpoint=checkpoint,
@@ -249,7 +248,7 @@ def fit(
         write_table(predictions(found.mixture, source), labels)
     if plot is not None:
         _draw(found, _some(source), plot)
-    known = gmix.standard_errors(found, source, prior=conjugate) if errors else None
+    known = gmix.standard_errors(found, source) if errors else None
     if as_json:
         typer.echo(json.dumps(document(found, known), indent=1))
     elif not (quiet or printed):
@@ -265,26 +264,38 @@ def select(
     components: Components = "auto",
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
+    equal_weights: EqualWeights = False,
+    prior: Prior = False,
     columns: ColumnNames = None,
     weights: Weights = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the candidates here: PNG, SVG or PDF.")] = None,
     memory: Memory = "512M",
     as_json: Json = False,
+    quiet: Quiet = False,
     seed: Seed = 0,
 ) -> None:
     """Compare component counts and structures: every candidate with its criteria, the best first."""
     counts, structures = as_counts(components), as_structures(covariance)
     check_writable(plot)
     check_picture(plot)
-    source = _source(points, as_names(columns), weights, memory, quiet=as_json)
-    found = gmix.fit(source, counts, covariance=structures, criterion=criterion, rng=seed)
+    source = _source(points, as_names(columns), weights, memory, quiet=quiet)
+    found = gmix.fit(
+        source,
+        counts,
+        covariance=structures,
+        criterion=criterion,
+        equal_weights=equal_weights,
+        prior=gmix.NormalInverseWishart() if prior else None,
+        rng=seed,
+        progress=False if quiet else None,
+    )
     if found.search is None:
         raise ParameterError("there is one candidate only; give several --components or --covariance to compare")
     if plot is not None:
         found.search.plot().figure.savefig(plot, dpi=200, bbox_inches="tight")
     if as_json:
         typer.echo(json.dumps(nulled(found.search.table()), indent=1))
-    else:
+    elif not quiet:
         print_candidates(found, {"picture": plot})
 
 
@@ -321,6 +332,7 @@ def score(
     rows: Annotated[
         bool, typer.Option("--rows", metavar="", help="Write the log density of every row instead.")
     ] = False,
+    weights: Weights = None,
     out: Out = None,
     form: Format = None,
     memory: Memory = "512M",
@@ -329,19 +341,24 @@ def score(
     """Say how well a model describes a table: the log-likelihood, in nats."""
     if not rows and (out or form):
         raise ParameterError("--out and --format are for the log density of every row; add --rows")
+    if rows and weights is not None:
+        raise ParameterError("--weights is for the log-likelihood of all rows; leave out --rows")
     to, form = _target(out, form)
     mixture = gmix.load(model).mixture
-    source = _rows_for(mixture, points, memory)
-    each = ({"log_density": mixture.log_density(block)} for block, _ in source.blocks())
+    source = _rows_for(mixture, points, memory, weights)
+    each = ((mixture.log_density(block), weight) for block, weight in source.blocks())
     if rows:
-        write_table(each, to, form)
+        write_table(({"log_density": density} for density, _ in each), to, form)
         return
-    total = sum(float(block["log_density"].sum()) for block in each)
-    said = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / source.n_rows}
+    total, mass = 0.0, 0.0
+    for density, weight in each:
+        total += float(density.sum() if weight is None else weight @ density)
+        mass += float(len(density) if weight is None else weight.sum())
+    said = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / mass}
     if as_json:
         typer.echo(json.dumps(nulled(said), indent=1))
     else:
-        typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({total / source.n_rows:.6g} per row)")
+        typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({total / mass:.6g} per row)")
 
 
 @app.command(epilog="Example:\n\n  gmix sample model.json 1000 --out draws.csv --seed 7")
@@ -364,12 +381,13 @@ def plot(
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],
     points: Annotated[Path | None, _points("A table to draw under it, or -.")] = None,
+    memory: Memory = "512M",
 ) -> None:
     """Draw a model: its density in one dimension, ellipses in two, every pair of columns in more."""
     check_writable(out)
     check_picture(out)
     found = gmix.load(model)
-    _draw(found, None if points is None else _some(_rows_for(found.mixture, points)), out)
+    _draw(found, None if points is None else _some(_rows_for(found.mixture, points, memory)), out)
 
 
 @app.command(
@@ -382,17 +400,21 @@ def report(
     components: Components = "auto",
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
+    equal_weights: EqualWeights = False,
+    prior: Prior = False,
     columns: ColumnNames = None,
     weights: Weights = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", "-m", help="Report on this model of the same rows instead.", callback=_given),
     ] = None,
+    memory: Memory = "512M",
     quiet: Quiet = False,
     seed: Seed = 0,
 ) -> None:
     """Fit a table and write a page about it: verdict, charts, parameters, methods. It opens offline."""
     counts, structures, names = as_counts(components), as_structures(covariance), as_names(columns)
+    budget = as_bytes(memory)
     check_writable(out)
     if model is None:
         found = gmix.fit(
@@ -400,14 +422,19 @@ def report(
             counts,
             covariance=structures,
             criterion=criterion,
+            equal_weights=equal_weights,
+            prior=gmix.NormalInverseWishart() if prior else None,
             columns=names,
             sample_weight=weights,
+            memory=budget,
             rng=seed,
             progress=False if quiet else None,
         )
+    elif (components, covariance, criterion, equal_weights, prior) != ("auto", "auto", "bic", False, False):
+        raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
     else:
         found = gmix.load(model)
-    found.report(out, points, columns=names, sample_weight=weights)
+    found.report(out, points, columns=names, sample_weight=weights, memory=budget)
     if not quiet:
         typer.echo(f"report written to {out}")
 
@@ -467,9 +494,9 @@ def _note_left_out(names: tuple[str, ...]) -> None:
         print(f"gmix: left out, not numbers: {', '.join(names)}", file=sys.stderr)
 
 
-def _rows_for(mixture: gmix.GaussianMixture, points: Path, memory: str = f"{MEMORY >> 20}M") -> LocalSource:
+def _rows_for(mixture: gmix.GaussianMixture, points: Path, memory: str, weights: str | None = None) -> LocalSource:
     names = None if mixture.features is None else list(mixture.features)
-    source = _source(points, names, None, memory)
+    source = _source(points, names, weights, memory)
     if source.n_features != mixture.n_features:
         raise DataError(
             f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "

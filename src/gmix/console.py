@@ -30,6 +30,7 @@ def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]
         "features": list(mixture.features or []),
         "rows": found.n_rows,
         "log_likelihood": found.log_likelihood,
+        **({"prior": repr(found.prior), "log_posterior": found.log_posterior} if found.prior else {}),
         "parameters": found.n_parameters,
         **found.criteria,
         "converged": found.converged,
@@ -68,6 +69,8 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
         f"log-likelihood {found.log_likelihood:.4f}   BIC {found.bic:.2f}   AIC {found.aic:.2f}   "
         f"ICL {found.icl:.2f}   parameters {found.n_parameters}"
     )
+    if found.prior is not None:
+        console.print(f"log posterior {found.log_posterior:.4f} under {found.prior}")
     console.print(f"{found.reason.value} ({len(found.history) - 1} steps)")
     grid = Grid(box=SIMPLE_HEAD, title="weights, means ± standard deviations", title_justify="left", title_style="")
     grid.add_column("component", justify="right")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gmix.covariance import structure
 from gmix.errors import GmixError, ModelFileError
 from gmix.fit import Finding, Fit
 from gmix.mixture import GaussianMixture
+from gmix.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.rows import is_number
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason
@@ -21,7 +23,8 @@ from gmix.whole import written_whole
 
 __all__ = ["load", "save"]
 
-_VERSION = 1
+_VERSION = 2  # the first did not say the prior
+_PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory as text is larger
 
 
@@ -29,7 +32,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
     """Write a fit to a JSON file that says everything but the search.
 
     Numbers are written so that they read back to the last bit. The file appears whole or not at all. Raises
-    `ModelFileError` where no file can be made.
+    `ModelFileError` where no file can be made, and for a prior that is not gmix's own.
     """
     target = _path(path)
     mixture, statistics = fit.mixture, fit.statistics
@@ -49,6 +52,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
             "scatter": statistics.scatter.tolist(),
             "log_likelihood": statistics.log_likelihood,
         },
+        "prior": _terms(fit.prior),
         "log_prior": fit.log_prior,
         "history": fit.history,
         "reason": fit.reason.name,
@@ -122,9 +126,34 @@ def _fit(document: dict[str, Any]) -> Fit:
     _expect(type(n_rows) is int and n_rows > 0, "n_rows is not a count")
     findings = tuple(Finding(name, message) for name, message in document["findings"])
     _expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
-    return Fit(
-        mixture, statistics, _number(document["log_prior"]), history, Reason[document["reason"]], n_rows, findings
-    )
+    prior = _prior(document["prior"]) if document["version"] > 1 else None
+    if prior is not None:  # or it is not one of such a mixture
+        prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
+    log_prior, reason = _number(document["log_prior"]), Reason[document["reason"]]
+    return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)
+
+
+def _terms(prior: Prior | None) -> list[dict[str, Any]]:
+    """A prior as JSON holds it: the terms of the sum, each with its kind and what it was told; none for no prior."""
+    written = []
+    for term in () if prior is None else prior.terms:
+        if type(term) not in _PRIORS.values():
+            raise ModelFileError(
+                f"a file cannot hold {term!r}, which is not gmix's own prior; save dataclasses.replace(fit, prior=None)"
+            )
+        told = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(term).items()}
+        written.append({"kind": type(term).__name__, **told})
+    return written
+
+
+def _prior(terms: Any) -> Prior | None:
+    _expect(isinstance(terms, list), "the prior is not a list of terms")
+    prior: Prior | None = None
+    for term in terms:
+        kind = _PRIORS[term["kind"]]
+        told = {field.name: term[field.name] for field in fields(kind)}
+        prior = kind(**told) if prior is None else prior + kind(**told)
+    return prior
 
 
 def _expect(sound: bool, otherwise: str) -> None:

@@ -76,6 +76,7 @@ class Fit:
     n_rows : rows of the table.
     findings : collapsed or empty components and the like; empty when all is well.
     search : every candidate that was compared, if there was more than one.
+    prior : the prior of a MAP fit; None for maximum likelihood.
     """
 
     mixture: GaussianMixture
@@ -86,9 +87,12 @@ class Fit:
     n_rows: int
     findings: tuple[Finding, ...] = ()
     search: Search | None = None
+    prior: Prior | None = None
 
     @classmethod
-    def from_search(cls, found: Search, n_rows: int, findings: Iterable[Finding] = ()) -> Fit:
+    def from_search(
+        cls, found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None
+    ) -> Fit:
         """The best candidate of a search, with what a person should know about it besides the given findings."""
         run = found.best.run
         return cls(
@@ -100,6 +104,7 @@ class Fit:
             n_rows,
             (*findings, *_findings(found)),
             found if len(found.candidates) > 1 else None,
+            prior,
         )
 
     @property
@@ -171,6 +176,8 @@ class Fit:
         ]
         if self.log_prior:
             lines.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
+        if self.prior is not None:
+            lines.append(f"  prior           {self.prior}")
         lines += [
             f"  parameters      {self.n_parameters}",
             f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
@@ -319,7 +326,7 @@ def fit(
         if len(counts) * len(structures) > 1 and source.n_rows > _LARGE and isinstance(way, KMeansPlusPlus):
             return _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings, criterion)
         found = search(source, counts, structures, way, stop, prior, generator, criterion=criterion)
-    return Fit.from_search(found, source.n_rows, findings)
+    return Fit.from_search(found, source.n_rows, findings, prior)
 
 
 def _chosen_on_a_sample(
@@ -346,7 +353,7 @@ def _chosen_on_a_sample(
         found = Search((replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED)),), interrupted=True)
     compared = f"the candidates were compared on {len(rows)} of {source.n_rows} rows, drawn at random"
     findings = [*findings, Finding("sub-sample", f"{compared}; the best was then fitted to all of them")]
-    return replace(Fit.from_search(found, source.n_rows, findings), search=chosen)
+    return replace(Fit.from_search(found, source.n_rows, findings, prior), search=chosen)
 
 
 def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:

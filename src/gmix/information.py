@@ -11,7 +11,7 @@ from gmix.covariance import FULL, SPHERICAL, TIED, Structure
 from gmix.errors import DataError, ParameterError
 from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
-from gmix.priors import Evidence, Prior, as_prior
+from gmix.priors import Evidence, Prior
 from gmix.sources import Source, as_source
 from gmix.statistics import SufficientStatistics
 
@@ -30,7 +30,6 @@ def standard_errors(
     *,
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
-    prior: Prior | None = None,
     threads: int | None = None,
 ) -> StandardErrors:
     r"""The standard errors of a fit, from the observed information of the rows that it was fitted to.
@@ -53,7 +52,6 @@ def standard_errors(
     ----------
     fit : what `gmix.fit` returned.
     data, sample_weight, columns : the same rows as there. Weight 2 is a row twice.
-    prior : the same prior as there.
     threads : how many to use at most.
 
     Raises `DataError` for rows that the fit was not made from.
@@ -64,9 +62,8 @@ def standard_errors(
     >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
     (array([[0.0963]]), array([0.09634605]))
     """
-    prior = as_prior(prior)
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
-    statistics, mixture = rows_of(fit, source, prior), fit.mixture
+    statistics, mixture = rows_of(fit, source), fit.mixture
     unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
         return unknown
@@ -76,7 +73,7 @@ def standard_errors(
         counted = source.expect([place.mixture(mixture.features) for place in there])
     except np.linalg.LinAlgError:
         return unknown
-    scores = np.array([place.score(s, prior) for place, s in zip(there, counted, strict=True)])
+    scores = np.array([place.score(s, fit.prior) for place, s in zip(there, counted, strict=True)])
     with np.errstate(invalid="ignore"):
         information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
     return here.errors((information + information.T) / 2.0)
@@ -99,15 +96,13 @@ def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     return statistics
 
 
-def rows_of(fit: Fit, source: Source, prior: Prior | None) -> SufficientStatistics:
-    """The statistics of the rows under the fit, if these rows and this prior are those of the fit."""
+def rows_of(fit: Fit, source: Source) -> SufficientStatistics:
+    """The statistics of the rows under the fit, if they are the rows of the fit and its prior is known."""
     statistics = statistics_of(fit, source)
-    components, weights, structure = fit.mixture.components, fit.mixture.weights, fit.mixture.structure
-    log_prior = prior.log_density(weights, components, statistics, structure) if prior else 0.0
-    if not abs(log_prior - fit.log_prior) <= _SAME * max(abs(fit.log_prior), 1.0):
+    if fit.log_prior and fit.prior is None:
         raise ParameterError(
-            f"this is not the prior of the fit: it contributes {log_prior:.6g} nats, and there it was "
-            f"{fit.log_prior:.6g}; give the same prior"
+            f"the prior that contributed {fit.log_prior:.6g} nats to this fit is not known; state it, with "
+            "dataclasses.replace(fit, prior=...), or fit again"
         )
     return statistics
 

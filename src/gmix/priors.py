@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from gmix.statistics import SufficientStatistics
 __all__ = ["Dirichlet", "Evidence", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
+_SHOWN = 9  # numbers of an array that a prompt shows
 _NOTHING = 1e-8  # rows; as good as none, and enough that a component without rows stays finite
 
 
@@ -50,17 +50,26 @@ class Prior(ABC):
     ) -> float:
         """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
 
+    @property
+    def terms(self) -> tuple[Prior, ...]:
+        """The priors whose sum it is; itself, where it is no sum."""
+        return (self,)
+
     def __add__(self, other: Prior) -> Prior:
         if not isinstance(other, Prior):
             return NotImplemented
-        return _Sum((self, other))
+        return _Sum((*self.terms, *other.terms))
 
 
 @dataclass(frozen=True, eq=False)
 class _Sum(Prior):
     """Priors that hold together; their log densities add up."""
 
-    terms: Sequence[Prior]
+    parts: tuple[Prior, ...]
+
+    @property
+    def terms(self) -> tuple[Prior, ...]:
+        return self.parts
 
     def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         for term in self.terms:
@@ -76,8 +85,22 @@ class _Sum(Prior):
         return " + ".join(repr(term) for term in self.terms)
 
 
-@dataclass(frozen=True, eq=False)
-class Dirichlet(Prior):
+class _Told(Prior):
+    """A prior that is a dataclass of what a person tells it."""
+
+    def __repr__(self) -> str:
+        given = []
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value = value.tolist() if value.size <= _SHOWN else ...
+            if value != field.default:
+                given.append(f"{field.name}={'...' if value is ... else repr(value)}")
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dirichlet(_Told):
     r"""The conjugate prior of the weights: as if each component had been seen in ``concentration - 1`` more rows.
 
     .. math:: p(w) \propto \prod_k w_k^{\alpha_k - 1}, \qquad w_k \propto n_k + \alpha_k - 1
@@ -101,7 +124,7 @@ class Dirichlet(Prior):
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_strength(self.strength)
+        object.__setattr__(self, "strength", _strength(self.strength))
         alpha = as_numbers(self.concentration, "the concentration")
         if alpha.ndim > 1 or not (np.isfinite(alpha) & (alpha >= 1)).all():
             raise ParameterError(
@@ -131,8 +154,8 @@ class Dirichlet(Prior):
         return np.broadcast_to(self.strength * (alpha - 1.0), (n_components,))
 
 
-@dataclass(frozen=True, eq=False)
-class NormalInverseWishart(Prior):
+@dataclass(frozen=True, eq=False, repr=False)
+class NormalInverseWishart(_Told):
     r"""The conjugate prior of Fraley & Raftery (2007), *Journal of Classification* 24:155, equations 8 to 13.
 
     .. math:: \Sigma_k \sim \mathrm{IW}(\nu, \Lambda), \qquad \mu_k \mid \Sigma_k \sim N(\mu_0, \Sigma_k / \kappa)
@@ -175,9 +198,12 @@ class NormalInverseWishart(Prior):
     def __post_init__(self) -> None:
         if not (is_number(self.mean_strength) and self.mean_strength >= 0):
             raise ParameterError(f"mean_strength is {self.mean_strength!r}; it counts rows and cannot be negative")
-        _check_strength(self.strength)
         if not (self.degrees_of_freedom is None or is_number(self.degrees_of_freedom)):
             raise ParameterError(f"degrees_of_freedom is {self.degrees_of_freedom!r}; give a number, or None for D + 2")
+        object.__setattr__(self, "strength", _strength(self.strength))
+        object.__setattr__(self, "mean_strength", float(self.mean_strength))
+        if self.degrees_of_freedom is not None:
+            object.__setattr__(self, "degrees_of_freedom", float(self.degrees_of_freedom))
         for name in ("mean", "scale"):
             if (given := getattr(self, name)) is not None:
                 array = as_numbers(given, f"the prior's {name}")
@@ -251,7 +277,7 @@ class NormalInverseWishart(Prior):
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
         d, n_components, structure = statistics.n_features, statistics.n_components, structure.with_free_weights
-        freedom = d + 2.0 if self.degrees_of_freedom is None else float(self.degrees_of_freedom)
+        freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
         if not freedom > d - 1:
             raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
         covariance = freedom + (2.0 if structure.orientation == "I" else d + 1.0)
@@ -271,9 +297,10 @@ class NormalInverseWishart(Prior):
         return np.asarray(divisor)
 
 
-def _check_strength(strength: object) -> None:
+def _strength(strength: object) -> float:
     if not (is_number(strength) and strength >= 0):
         raise ParameterError(f"strength is {strength!r}; it must be a number, zero or more")
+    return float(strength)
 
 
 def as_prior(prior: object) -> Prior | None:

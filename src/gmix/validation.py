@@ -11,7 +11,6 @@ from gmix.em import expectation_maximization
 from gmix.errors import DataError, ParameterError
 from gmix.fit import Fit
 from gmix.information import rows_of
-from gmix.priors import Prior, as_prior
 from gmix.rows import Rng, as_generator, is_count
 from gmix.sources import MemorySource, as_source
 from gmix.stop import Reason, Stop
@@ -26,7 +25,6 @@ def cross_validate(
     folds: int = 10,
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
-    prior: Prior | None = None,
     threads: int | None = None,
     rng: Rng = None,
 ) -> float:
@@ -41,7 +39,6 @@ def cross_validate(
     fit : what `gmix.fit` returned.
     data, sample_weight, columns : the same rows as there, in memory.
     folds : how many, from 2 to the number of rows.
-    prior : the same prior as there.
     threads : how many to use at most.
     rng : a seed or a `numpy.random.Generator`, for the folds. Compare fits on the same folds: give the same seed.
 
@@ -61,15 +58,14 @@ def cross_validate(
         raise ParameterError(
             f"folds is {folds!r}; give a whole number from 2 to the rows of the table, {len(counting)}"
         )
-    prior = as_prior(prior)
-    rows_of(fit, source, prior)
+    rows_of(fit, source)
     fold = np.full(source.n_rows, -1)
     fold[counting] = as_generator(rng).permutation(len(counting)) % folds
     held_out = 0.0
     for number in range(folds):
         out = fold == number
         rest = MemorySource(source.array, sample_weight=np.where(out, 0.0, weight), threads=threads)
-        [run] = expectation_maximization([fit.mixture], rest.expect, Stop(), prior, climb=rest.climb)
+        [run] = expectation_maximization([fit.mixture], rest.expect, Stop(), fit.prior, climb=rest.climb)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
         held_out += float(weight[out] @ run.mixture.log_density(source.array[out]))

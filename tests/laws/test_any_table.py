@@ -103,12 +103,12 @@ def test_nor_are_its_errors_and_clusters(name: str) -> None:
     table = TABLES[name]
     for structure, prior in (("full", None), ("diag", gmix.NormalInverseWishart() + gmix.Dirichlet())):
         fit = gmix.fit(table, min(2, len(table)), covariance=structure, prior=prior, rng=0)
-        errors = gmix.standard_errors(fit, table, prior=prior)
+        errors = gmix.standard_errors(fit, table)
         assert (np.isnan(errors.means) | (errors.means >= 0)).all()
         assert fit.summary(errors)
         assert np.isfinite(gmix.merge(fit, table).entropy).all()
         with contextlib.suppress(gmix.DataError):  # all replicates collapsed
-            assert np.isfinite(gmix.bootstrap(fit, table, prior=prior, replicates=2, rng=0).means).all()
+            assert np.isfinite(gmix.bootstrap(fit, table, replicates=2, rng=0).means).all()
 
 
 @pytest.mark.parametrize("name", [n for n in TABLES if np.abs(TABLES[n]).max() < 1e38])
@@ -153,7 +153,7 @@ def test_nor_any_table_that_hypothesis_thinks_of(
     count = min(components, len(table))
     fit = gmix.fit(table, count, covariance=structure, prior=prior, sample_weight=weight, rng=0, max_iterations=30)
     assert_sound(fit, table, weight)
-    errors = gmix.standard_errors(fit, table, prior=prior, sample_weight=weight)
+    errors = gmix.standard_errors(fit, table, sample_weight=weight)
     assert not (errors.means < 0).any()
     assert np.isfinite(gmix.merge(fit, table, sample_weight=weight).entropy).all()
 

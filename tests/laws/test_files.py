@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 import gmix
 from gmix import ModelFileError
 from gmix.covariance import STRUCTURES, Structure
+from gmix.priors import Prior
 
 Array = NDArray[np.float64]
 
@@ -31,7 +33,8 @@ def saved(folder: Path, **settings: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return dict(json.loads(saved(tmp_path_factory.mktemp("document")).read_text()))
+    prior = gmix.NormalInverseWishart([1.0, 2.0], scale=np.eye(2)) + gmix.Dirichlet(3.0)
+    return dict(json.loads(saved(tmp_path_factory.mktemp("document"), prior=prior).read_text()))
 
 
 def assert_same_bits(a: gmix.Fit, b: gmix.Fit) -> None:
@@ -44,19 +47,28 @@ def assert_same_bits(a: gmix.Fit, b: gmix.Fit) -> None:
     assert a.mixture.features == b.mixture.features
     assert a.mixture.structure is b.mixture.structure
     assert a.statistics.form is b.statistics.form
+    assert repr(a.prior) == repr(b.prior)
     assert repr(a) == repr(b)
     assert a.summary() == b.summary()
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-150, 1e150])
-@pytest.mark.parametrize("prior", [None, gmix.NormalInverseWishart()], ids=["ML", "MAP"])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        None,
+        gmix.NormalInverseWishart(),
+        gmix.NormalInverseWishart(degrees_of_freedom=9, strength=0.3) + gmix.Dirichlet(),
+    ],
+    ids=["ML", "MAP", "MAP by a sum"],
+)
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 def test_a_saved_fit_reads_back_to_the_last_bit(
     points: Array,
     labels: Array,
     tmp_path: Path,
     structure: Structure,
-    prior: gmix.NormalInverseWishart | None,
+    prior: Prior | None,
     scale: float,
 ) -> None:
     columns = ["a", "größe", 'c"\n'] if prior else None
@@ -147,7 +159,8 @@ def test_nothing_may_be_missing(document: dict[str, Any], tmp_path: Path) -> Non
     path.write_text(json.dumps(document))
     assert load_is_harmless(path)
     for place in places(document):
-        if place and place[0] not in ("history", "findings"):
+        term = place[:1] == ("prior",) and len(place) == 2  # a sum of priors may have fewer terms
+        if place and place[0] not in ("history", "findings") and not term:
             path.write_text(json.dumps(changed(document, place, lambda node, key: node.pop(key))))
             assert not load_is_harmless(path)
 
@@ -164,6 +177,9 @@ def test_a_damaged_document_is_refused(document: dict[str, Any], tmp_path: Path)
         (("statistics", "mass"), [0, 0]), (("statistics", "mass"), [-1, 7]), (("statistics", "mean"), [[0, 0]]),
         (("statistics", "log_likelihood"), float("nan")), (("log_prior",), "0"), (("history",), []),
         (("history",), [float("inf")]), (("reason",), "LUCK"), (("reason",), []), (("n_rows",), 0), (("n_rows",), 1.5),
+        (("prior",), None), (("prior",), [{"kind": "Flat"}]), (("prior", 0, "kind"), ["Dirichlet"]),
+        (("prior", 0, "mean"), [0.0]), (("prior", 0, "scale"), [[1, 2], [2, 1]]), (("prior", 0, "strength"), "1"),
+        (("prior", 0, "degrees_of_freedom"), 0.5), (("prior", 1, "concentration"), [2.0, 2.0, 2.0]),
         (("findings",), [["a"]]), (("findings",), [[1, 2]]), (("mixture",), []), (("statistics",), None),
     ]  # fmt: skip
     for place, value in wrong:
@@ -174,8 +190,8 @@ def test_a_damaged_document_is_refused(document: dict[str, Any], tmp_path: Path)
 
 def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    path.write_text(json.dumps(document | {"version": 2}))
-    with pytest.raises(ModelFileError, match=r"version 2 .* reads 1; install a newer gmix"):
+    path.write_text(json.dumps(document | {"version": 3}))
+    with pytest.raises(ModelFileError, match=r"version 3 .* reads 2; install a newer gmix"):
         gmix.load(path)
     path.write_text('{"name": "something else"}')
     with pytest.raises(ModelFileError, match="not a gmix model"):
@@ -184,6 +200,24 @@ def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp
         gmix.load(tmp_path / "nowhere.json")
     with pytest.raises(ModelFileError, match="not a gmix model"):
         gmix.load(tmp_path)
+
+
+def test_the_first_version_did_not_say_the_prior(document: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({**document, "version": 1, "prior": None}))
+    fit = gmix.load(path)
+    assert fit.prior is None
+    assert fit.log_posterior == document["statistics"]["log_likelihood"] + document["log_prior"]
+
+
+def test_a_prior_of_another_kind_is_not_saved(tmp_path: Path) -> None:
+    class Own(gmix.Dirichlet):
+        pass
+
+    fit = gmix.fit([[0.0], [1.0], [5.0]], 1, covariance="full", prior=Own())
+    with pytest.raises(ModelFileError, match=r"Own\(\), which is not gmix's own prior; save dataclasses.replace"):
+        fit.save(tmp_path / "fit.json")
+    replace(fit, prior=None).save(tmp_path / "fit.json")
 
 
 def test_a_place_where_no_file_can_be_says_so(tmp_path: Path) -> None:

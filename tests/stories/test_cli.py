@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import gmix
@@ -85,6 +86,8 @@ def test_fit_for_machines(faithful: Path) -> None:
     assert document["means"] == direct.mixture.means.tolist()
     assert document["features"] == ["eruptions", "waiting"]
     assert document["converged"] is True
+    assert (document["prior"], document["log_posterior"]) == ("NormalInverseWishart()", direct.log_posterior)
+    assert "under NormalInverseWishart()\n" in run("fit", faithful, "-k", "2", "--covariance", "full", "--prior").stdout
     assert (
         run("fit", faithful, "-k", "2", "--covariance", "full", "--prior", "--json", "--seed", "3").stdout
         == result.stdout
@@ -97,7 +100,7 @@ def test_fit_says_how_sure_it_is(faithful: Path, tmp_path: Path) -> None:
     said = json.loads(run("fit", faithful, *options, "--json").stdout)
     rows = np.loadtxt(faithful, delimiter=",", skiprows=1)
     prior = gmix.NormalInverseWishart()
-    errors = gmix.standard_errors(gmix.fit(rows, 2, covariance="full", prior=prior, rng=0), rows, prior=prior)
+    errors = gmix.standard_errors(gmix.fit(rows, 2, covariance="full", prior=prior, rng=0), rows)
     np.testing.assert_allclose(said["standard_errors"]["means"], errors.means, rtol=1e-6)
     equal = tmp_path / "equal.csv"
     equal.write_text("a\n1\n1\n1\n")
@@ -206,6 +209,7 @@ def test_score_says_how_well_a_model_describes_a_table(model: Path, faithful: Pa
     assert run("score", model, faithful).stdout.startswith("272 rows, log-likelihood -1130.26")
     each = run("score", model, faithful, "--rows").stdout.split()
     assert [float(value) for value in each[1:]] == fit.mixture.log_density(rows).tolist()
+    assert "leave out --rows" in run("score", model, faithful, "--rows", "--weights", "times").stderr
 
 
 def test_a_table_in_blocks_and_one_with_weights(faithful: Path, tmp_path: Path) -> None:
@@ -216,6 +220,11 @@ def test_a_table_in_blocks_and_one_with_weights(faithful: Path, tmp_path: Path) 
     assert run("fit", faithful, *options, "--memory", "1K").stdout == plain
     heavy = json.loads(run("fit", twice, *options, "--weights", "times").stdout)
     assert heavy["features"] == ["eruptions", "waiting"]
+    model = tmp_path / "model.json"
+    run("fit", twice, *options, "--weights", "times", "--out", model)
+    scored = json.loads(run("score", model, twice, "--weights", "times", "--json").stdout)
+    assert np.isclose(scored["log_likelihood"], heavy["log_likelihood"], rtol=1e-9)
+    assert np.isclose(scored["log_likelihood_per_row"], heavy["log_likelihood"] / 544, rtol=1e-9)
     assert np.isclose(heavy["log_likelihood"], 2 * json.loads(plain)["log_likelihood"], rtol=1e-9)
 
 
@@ -225,6 +234,22 @@ def test_quiet_prints_nothing(faithful: Path, tmp_path: Path) -> None:
     result = run("fit", named, "-k", 1, "--quiet", "--out", tmp_path / "quiet.json")
     assert (result.exit_code, result.output) == (0, "")
     assert (tmp_path / "quiet.json").exists()
+    result = run("select", named, "-k", "1,2", "-c", "EEE", "--quiet", "--plot", tmp_path / "quiet.png")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "quiet.png").exists()
+
+
+def test_what_fits_takes_the_same_options() -> None:
+    commands = typer.main.get_command(app).commands
+    options = {name: {o for p in command.params for o in p.opts} for name, command in commands.items()}
+    for name in ("fit", "select", "report"):
+        assert options[name] >= {
+            "--components", "--covariance", "--criterion", "--equal-weights", "--prior", "--columns", "--weights",
+            "--memory", "--quiet", "--seed",
+        }  # fmt: skip
+    for name, command in commands.items():
+        if name != "demo" and any(p.name == "points" for p in command.params):
+            assert "--memory" in options[name], name
 
 
 def test_a_device_is_written_to_and_stays_a_device(faithful: Path) -> None:
@@ -376,6 +401,12 @@ def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
     rows = json.loads(run("select", faithful, "-k", "1-3", "-c", "EEE,VVV", "--json").stdout)
     assert min(rows, key=lambda row: row["bic"])["structure"] == "EEE"
+    options = ("-k", "2,3", "-c", "EEE,VVV", "--prior", "--equal-weights")
+    rows = json.loads(run("select", faithful, *options, "--json").stdout)
+    direct = gmix.fit(faithful, [2, 3], covariance=["EEE", "VVV"], prior=gmix.NormalInverseWishart(), rng=0,
+                      equal_weights=True)  # fmt: skip
+    assert direct.search is not None
+    assert [row["bic"] for row in rows] == [c.bic for c in direct.search.candidates]
     alone = run("select", faithful, "-k", "2", "-c", "EEE")
     assert alone.exit_code == 2
     assert "one candidate only" in alone.stderr

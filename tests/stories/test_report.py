@@ -136,6 +136,19 @@ def test_the_page_names_the_criterion_that_chose(criterion: str, tmp_path: Path)
         assert said not in words
 
 
+def test_the_page_names_the_prior(tmp_path: Path) -> None:
+    prior = gmix.NormalInverseWishart(mean=[1.0, 2.0, 3.0]) + gmix.Dirichlet(3.0)
+    fit = gmix.fit(ROWS, 2, covariance="full", prior=prior, rng=1)
+    fit.report(tmp_path / "page.html", ROWS)
+    words = Page(tmp_path / "page.html").words
+    assert "the maximum of the posterior under a Dirichlet prior of the weights and a conjugate prior of means" in words
+    assert "Fraley, C. & Raftery" in words
+    assert "prior=gmix.NormalInverseWishart(mean=[1.0, 2.0, 3.0]) + gmix.Dirichlet(concentration=3.0)," in words
+    assert "±" in words  # standard errors, those of the posterior
+    gmix.fit(ROWS, 2, covariance="full", prior=gmix.Dirichlet(), rng=1).report(tmp_path / "page.html", ROWS)
+    assert "Fraley" not in Page(tmp_path / "page.html").words
+
+
 def test_trouble_is_told(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).standard_t(2, (800, 2))
     fit = gmix.fit(rows, [1, 2], covariance="spherical", rng=1, max_iterations=3, tolerance=0)
@@ -156,7 +169,10 @@ def test_the_command_line_writes_a_page(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "Gaussian mixture of blobs.csv" in Page(out).words
     gmix.fit(table, 2, covariance="full", rng=1).save(model)
-    ran = subprocess.run([*command, "--model", str(model)], capture_output=True, text=True, check=False)
+    both = subprocess.run([*command, "--model", str(model)], capture_output=True, text=True, check=False)
+    assert (both.returncode, "--model is fitted already" in both.stderr) == (2, True)
+    command[5:7] = ["--model", str(model), "--memory", "1K"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "described by 2 Gaussian components with a covariance for each" in Page(out).words
 

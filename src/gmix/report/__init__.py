@@ -19,7 +19,7 @@ from gmix.information import standard_errors, statistics_of
 from gmix.report.rows import Rows
 from gmix.report.show import charts, shown_columns
 from gmix.report.words import page_facts
-from gmix.sources import Source, as_source
+from gmix.sources import MEMORY, Source, as_source
 
 __all__ = ["report"]
 
@@ -34,6 +34,7 @@ def report(
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
     errors: StandardErrors | None = None,
+    memory: float = MEMORY,
 ) -> None:
     """Write a page about a fit and the rows that it was fitted to; it needs no network and no other file.
 
@@ -45,7 +46,7 @@ def report(
     ----------
     fit : what `gmix.fit` returned.
     path : where to write; a file that is there is replaced.
-    data, sample_weight, columns : the same rows as there.
+    data, sample_weight, columns, memory : the same rows as there, as for `gmix.fit`.
     errors : standard errors to show; without them, those of `gmix.standard_errors` where they are quick to find.
 
     Raises `DataError` for rows that the fit was not made from.
@@ -57,7 +58,7 @@ def report(
         source = data
     else:
         wanted = columns if columns is not None or names is None else list(names)
-        source = as_source(data, sample_weight=sample_weight, columns=wanted)
+        source = as_source(data, sample_weight=sample_weight, columns=wanted, memory=memory)
     statistics_of(fit, source)  # or they are refused
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)
@@ -79,7 +80,8 @@ def report(
 
 def _errors(fit: Fit, source: Source) -> StandardErrors | None:
     """Standard errors, where they are quick to find and can be found."""
-    if fit.log_prior or 2 * fit.n_parameters * fit.n_rows > _QUICK:
+    unknown = fit.log_prior and fit.prior is None
+    if unknown or 2 * fit.n_parameters * fit.n_rows > _QUICK:
         return None
     errors = standard_errors(fit, source)
     return errors if np.isfinite(errors.means).all() else None

@@ -10,6 +10,7 @@ import gmix
 from gmix.covariance import EEE, VVV
 from gmix.criteria import CRITERIA
 from gmix.fit import Fit
+from gmix.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.report.numbers import listed, nats
 from gmix.search import Candidate
 from gmix.wording import count
@@ -37,6 +38,10 @@ _REFERENCES = {
     "mixtures": "McLachlan, G. & Peel, D. (2000). Finite Mixture Models. Wiley.",
     "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
     "based clustering. Journal of Classification 24, 155-181.",
+}
+_PRIORS: dict[type[Prior], str] = {
+    NormalInverseWishart: "a conjugate prior of means and covariances (Fraley & Raftery 2007)",
+    Dirichlet: "a Dirichlet prior of the weights",
 }
 _CRITERIA = {
     "bic": "the Bayesian information criterion, BIC (Schwarz 1978)",
@@ -94,9 +99,10 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
     if 1 < len(names) <= _LISTED and mixture.features:
         variables += f" ({listed(names)})"
     way = "by maximum likelihood"
-    if fit.log_prior:
-        way = "as the maximum of the posterior under a conjugate prior (Fraley & Raftery 2007)"
-        cited.append("prior")
+    if fit.prior is not None:
+        kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
+        way = f"as the maximum of the posterior under {listed(sorted(kinds))}"
+        cited += ["prior"] if _PRIORS[NormalInverseWishart] in kinds else []
     sentences = [
         f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} (model "
         f"{mixture.structure.code}; Celeux & Govaert 1995) was fitted to {count(fit.n_rows, 'observation')} of "
@@ -150,13 +156,13 @@ def code(fit: Fit, called: str | None) -> str:
     lines = [
         "import gmix",
         "",
-        *(["# and the prior, which this report does not know"] if fit.log_prior else []),
         *(["# and the weights of the rows"] if not math.isclose(fit.mass, fit.n_rows) else []),
         "fit = gmix.fit(",
         f"    {called!r}," if called else "    data,",
         f"    components={components},",
         f"    covariance={(codes[0] if len(codes) == 1 else codes)!r},",
         *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
+        *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
         *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
         "    rng=0,",
         ")",
