@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -70,6 +71,9 @@ class Spark:
     def frame(self, table: Frame) -> Any:
         return self._session.createDataFrame(table).repartitionByRange(PARTITIONS, "a").cache()
 
+    def kept(self) -> set[int]:
+        return set(self._session.sparkContext._jsc.getPersistentRDDs())
+
     def close(self) -> None:
         self._session.stop()
 
@@ -82,6 +86,13 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield cluster
     cluster.close()
     gc.collect()
+
+
+@pytest.fixture
+def spark(cluster: Any) -> Any:
+    if not isinstance(cluster, Spark):
+        pytest.skip("of Spark alone")
+    return cluster
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +175,29 @@ def test_a_worker_lost_in_mid_fit_changes_no_bit(
     assert after.history == there.history
     for name in ("weights", "means", "covariances"):
         np.testing.assert_array_equal(getattr(after.mixture, name), getattr(there.mixture, name))
+
+
+def test_spark_without_jobs_over_blocks_gives_the_same(
+    spark: Any, frame: Any, there: gmix.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rdd(_: Any) -> Any:
+        raise NotImplementedError  # as Spark Connect has it
+
+    monkeypatch.setattr(type(frame), "rdd", property(rdd))
+    same(fitted(frame).mixture, there.mixture)
+
+
+def test_spark_keeps_blocks_for_as_long_as_they_are_used(spark: Any, frame: Any) -> None:
+    before, threads = spark.kept(), set(threading.enumerate())
+    source = as_source(frame, columns=NAMES)
+    watched = source.watched(None, None)
+    del source
+    blocks = spark.kept() - before
+    assert len(blocks) == 1
+    del watched
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(60)
+    assert not blocks & spark.kept()
 
 
 def test_what_cannot_be_used_is_named(cluster: Any, frame: Any, table: Frame) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gmix.errors import DataError, needing
-from gmix.sources.partitions import Join, PartitionedSource, Task, reaching
+from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 
 __all__ = ["DaskSource"]
 
@@ -27,21 +28,25 @@ class DaskSource(PartitionedSource):
         if hasattr(data, "columns"):
             super().__init__(data._meta, columns, sample_weight, threads)  # noqa: SLF001  (Dask's own name for it)
             wanted = [name for name in data.columns if str(name) in self.names]
-            self._blocks = data[wanted].to_delayed()
+            self._pieces = data[wanted].to_delayed()
         else:
             if data.ndim not in (1, 2):
                 raise DataError(f"the array has {data.ndim} dimensions; gmix needs rows and columns, an array (N, D)")
             table = data[:, None] if data.ndim == 1 else data.rechunk({1: -1})
             super().__init__(np.empty((0, table.shape[1]), table.dtype), columns, sample_weight, threads)
-            self._blocks = list(table.to_delayed()[:, 0])
+            self._pieces = list(table.to_delayed()[:, 0])
         self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         import dask
 
-        work = dask.delayed(task)  # one node of the graph, however many partitions use it
-        answers = [work(number, [block]) for number, block in enumerate(self._blocks)]
+        work = dask.delayed(partial(_answer, self.read, task))  # one node of the graph, however many partitions use it
+        answers = [work(number, piece) for number, piece in enumerate(self._pieces)]
         while join is not None and len(answers) > 1:
             answers = [dask.delayed(join)(answers[at : at + self.fan]) for at in range(0, len(answers), self.fan)]
         with reaching("Dask"):
             return list(dask.compute(*answers))
+
+
+def _answer(read: Read, task: Task, number: int, piece: Any) -> bytes:
+    return task(number, read([piece]))

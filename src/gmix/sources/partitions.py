@@ -25,10 +25,12 @@ from gmix.rows import as_rows, as_weights, check_finite, largest_value
 from gmix.sources.source import Source
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["Join", "PartitionedSource", "Task", "reaching"]
+__all__ = ["Block", "Join", "PartitionedSource", "Read", "Task", "reaching"]
 
 Array = NDArray[np.float64]
-Task = Callable[[int, Iterable[Any]], bytes]  # the number of a partition and its blocks -> the answer
+Block = tuple[NDArray[Any], Array | None]  # rows (n, D) of a partition, and their weights as they stand in the table
+Read = Callable[[Iterable[Any]], Iterator[Block]]  # pieces of a partition, as the engine has them -> blocks
+Task = Callable[[int, Iterable[Block]], bytes]  # the number of a partition and its blocks -> the answer
 Join = Callable[[Iterable[bytes]], bytes]  # answers of neighboring partitions, in order -> one answer
 _THROWN = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
 _SAME = 1e-9  # by how much the mass of all rows may differ between two passes, relative: more than rounding
@@ -61,13 +63,14 @@ class PartitionedSource(Source):
             as_rows(empty, [sample_weight])
         self.names = [*(self.features or ()), *([] if sample_weight is None else [sample_weight])]
         self.n_features, self._dtype = rows.shape[1], rows.dtype
-        self._of = (None if self.features is None else list(self.features), sample_weight)
+        self._weighted = sample_weight is not None
+        self.read: Read = partial(_read, None if self.features is None else list(self.features), sample_weight)
         self._threads = 1 if threads is None else threads
         self._totals: dict[Form, SufficientStatistics] = {}
 
     @abstractmethod
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
-        """The answers of all partitions, in order; those of neighbors joined where they are, if there is a `join`."""
+        """The answers of all partitions, in order; with a `join`, those of neighbors may be joined where they are."""
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
         found = self._counted([m.components for m in mixtures])
@@ -80,11 +83,11 @@ class PartitionedSource(Source):
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         each = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
-        answers = [_unpacked(answer)[0] for answer in self.ask(partial(_picked, each, *self._of))]
+        answers = [_unpacked(answer)[0] for answer in self.ask(partial(_picked, each))]
         rows, weight = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
         if len(weight) != len(chosen):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
-        return rows.reshape(-1, self.n_features).astype(self._dtype), None if self._of[1] is None else weight
+        return rows.reshape(-1, self.n_features).astype(self._dtype), weight if self._weighted else None
 
     def _total(self, form: Form) -> SufficientStatistics:
         """The statistics of all rows as one component, counted once."""
@@ -97,7 +100,7 @@ class PartitionedSource(Source):
         question = _packed([array for m in mixtures for array in m[1:]], " ".join(m.form.name for m in mixtures))
 
         def ask() -> list[Sums]:
-            answers = self.ask(partial(_expected, question, *self._of, self._threads), _joined)
+            answers = self.ask(partial(_expected, question, self._threads), _joined)
             return [Sums(s.mass, s.mean, s.scatter, s.log_likelihood) for s in _statistics(_joined(answers))]
 
         found = self.recalled(mixtures, ask, climbing=climbing)
@@ -110,7 +113,7 @@ class PartitionedSource(Source):
 
     def look(self) -> None:
         """Read everything once: count, and refuse what cannot be used before a climb begins."""
-        answers = [_unpacked(answer) for answer in self.ask(partial(_looked, *self._of))]
+        answers = [_unpacked(answer) for answer in self.ask(partial(_looked, self.features))]
         for _, error in answers:
             if error:
                 raise DataError(error)
@@ -154,7 +157,7 @@ def _gist(said: str) -> str:
 # Beside the rows ------------------------------------------------------------------------------------------------------
 
 
-def _looked(columns: list[str] | None, weight: str | None, number: int, blocks: Iterable[Any]) -> bytes:
+def _looked(names: tuple[str, ...] | None, number: int, blocks: Iterable[Block]) -> bytes:
     """Counts of a partition, its largest values and sums by column; or what is wrong with it."""
     counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
 
@@ -162,9 +165,10 @@ def _looked(columns: list[str] | None, weight: str | None, number: int, blocks: 
         return f"row {int(counts[0]) + row}"
 
     try:
-        for rows, own in _read(columns, weight, blocks):
-            check_finite(rows, tuple(columns) if columns else None, place=place)
-            each = np.ones(len(rows)) if own is None else own
+        for rows, own in blocks:
+            check_finite(rows, names, place=place)
+            weight = as_weights(own, len(rows))
+            each = np.ones(len(rows)) if weight is None else weight
             counts += np.array([len(rows), np.count_nonzero(each), each.sum()])
             with np.errstate(over="ignore"):
                 largest = np.maximum(largest, np.abs(rows).max(0, initial=0.0))
@@ -174,14 +178,7 @@ def _looked(columns: list[str] | None, weight: str | None, number: int, blocks: 
     return _packed([counts, largest, sums])
 
 
-def _expected(
-    question: bytes,
-    columns: list[str] | None,
-    weight: str | None,
-    threads: int,
-    number: int,  # noqa: ARG001  (every task is told)
-    blocks: Iterable[Any],
-) -> bytes:
+def _expected(question: bytes, threads: int, number: int, blocks: Iterable[Block]) -> bytes:  # noqa: ARG001
     """The statistics of a partition."""
     arrays, names = _unpacked(question)
     mixtures = []
@@ -189,15 +186,15 @@ def _expected(
         constants, means, factor = _shaped(form, *parts)
         mixtures.append(Components(form, constants, means, factor, whitener.reshape(factor.shape)))
     nothing = np.empty((0, mixtures[0].means.shape[1]))
-    every = [kernel.expect(rows, mixtures, own, threads) for rows, own in _read(columns, weight, blocks) if len(rows)]
+    every = [kernel.expect(rows, mixtures, own, threads) for rows, own in blocks if len(rows)]
     return _sent(reduce(_sum, every or [kernel.expect(nothing, mixtures)]))
 
 
-def _picked(each: bytes, columns: list[str] | None, weight: str | None, number: int, blocks: Iterable[Any]) -> bytes:
+def _picked(each: bytes, number: int, blocks: Iterable[Block]) -> bytes:
     """The rows at the given places among those of a partition that have weight, and their weights."""
     wanted, at = _unpacked(each)[0][number].astype(np.intp), 0
     kept, weights = [np.zeros(0)], [np.zeros(0)]
-    for rows, own in _read(columns, weight, blocks):
+    for rows, own in blocks:
         counting = np.arange(len(rows)) if own is None else np.flatnonzero(own)
         mine = counting[wanted[(wanted >= at) & (wanted < at + len(counting))] - at]
         kept.append(np.asarray(rows[mine], np.float64).ravel())
@@ -211,10 +208,10 @@ def _joined(answers: Iterable[bytes]) -> bytes:
     return _sent(reduce(_sum, (_statistics(answer) for answer in answers)))
 
 
-def _read(columns: list[str] | None, weight: str | None, blocks: Iterable[Any]) -> Iterator[tuple[Any, Array | None]]:
-    for block in blocks:
-        rows, _ = as_rows(block, columns, weight)
-        yield rows, None if weight is None else as_weights(as_rows(block, [weight])[0][:, 0], len(rows))
+def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Block]:
+    for piece in pieces:
+        rows, _ = as_rows(piece, columns, weight)
+        yield rows, None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
 
 
 def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) -> list[SufficientStatistics]:

@@ -2,70 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from threading import Thread
 from typing import Any
 
+import numpy as np
+
 from gmix.errors import needing
-from gmix.sources.partitions import Join, PartitionedSource, Task, reaching
+from gmix.sources.partitions import Block, Join, PartitionedSource, Read, Task, reaching
 
 __all__ = ["SparkSource"]
 
-_ANSWER = "partition int, answer binary"
+_BYTES = 4 << 20  # of rows in a block, or a batch more: what a block costs Spark is then next to nothing
 
 
 class SparkSource(PartitionedSource):
-    """A Spark DataFrame, worked on in its partitions by ``mapInArrow``.
+    """A Spark DataFrame, worked on in its partitions.
 
-    Every pass computes the DataFrame anew, unless it is cached.
+    It is computed once, by ``mapInArrow``, and packed into large blocks, which Spark keeps in memory and on disk for as
+    long as the source is used; every pass is a job over them. What is lost with a worker is computed again.
+
+    Spark Connect has no such jobs. There every pass computes the DataFrame anew, unless it is cached.
     """
+
+    _ask: Callable[[Task, Join | None], list[bytes]]
 
     def __init__(
         self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
     ) -> None:
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
+            from pyspark import StorageLevel
             from pyspark.sql.pandas.types import to_arrow_schema
         with reaching("Spark"):
             empty = to_arrow_schema(data.schema).empty_table()
         super().__init__(empty, columns, sample_weight, threads)
-        self._data = data.select(*(f"`{name}`" for name in self.names))
-        self._count = 0  # of partitions; the first pass tells
+        with reaching("Spark"):
+            table = data.select(*(f"`{name}`" for name in self.names))
+            packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary")
+            try:
+                blocks = packed.rdd.map(partial(_unpack, self._dtype, self.n_features))
+            except (AttributeError, NotImplementedError):  # Spark Connect
+                self._ask = partial(_ask_table, table, self.read)
+            else:
+                self._ask = partial(_ask_blocks, blocks.persist(StorageLevel.MEMORY_AND_DISK), self.fan)
+                # In a thread of its own: garbage may be collected in the midst of another call of Spark.
+                freeing = Thread(target=_free, args=(blocks,), daemon=True)
+                weakref.finalize(self._ask, freeing.start).atexit = False
         self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
-        from pyspark.sql.functions import floor
-
         with reaching("Spark"):
-            answers, count = self._data.mapInArrow(_answering(task), _ANSWER), self._count
-            while join is not None and count > self.fan:
-                branch = floor(answers["partition"] / self.fan).cast("int")
-                answers = answers.groupBy(branch).applyInArrow(_joining(join, self.fan), _ANSWER)
-                count = -(-count // self.fan)
-            found: list[bytes] = answers.toArrow().sort_by("partition")["answer"].to_pylist()
-        self._count = self._count or len(found)
-        return found
+            return self._ask(task, join)
 
 
-def _answering(task: Task) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    def answering(batches: Iterator[Any]) -> Iterator[Any]:
-        import pyarrow as pa
-        from pyspark import TaskContext
-
-        context = TaskContext.get()
-        assert context is not None
-        number = context.partitionId()
-        yield pa.record_batch({"partition": pa.array([number], pa.int32()), "answer": [task(number, batches)]})
-
-    return answering
+# Over blocks that Spark keeps -----------------------------------------------------------------------------------------
 
 
-def _joining(join: Join, fan: int) -> Callable[[Any], Any]:
-    def joining(answers: Any) -> Any:
-        import pyarrow as pa
+def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
+    """Rows and weights as bytes, in large blocks."""
+    import pyarrow as pa
 
-        answers = answers.sort_by("partition")
-        branch = answers["partition"][0].as_py() // fan
-        joined = join(answers["answer"].to_pylist())
-        return pa.table({"partition": pa.array([branch], pa.int32()), "answer": [joined]})
+    def packed() -> Any:
+        parts = [None if part[0] is None else np.concatenate(part).tobytes() for part in zip(*held, strict=True)]
+        return pa.record_batch([pa.array([part], pa.binary()) for part in parts], ["rows", "weight"])
 
-    return joining
+    held: list[Block] = []
+    for block in read(batches):
+        held.append(block)
+        if sum(rows.nbytes for rows, _ in held) >= _BYTES:
+            yield packed()
+            held = []
+    if held:
+        yield packed()
+
+
+def _unpack(dtype: Any, n_features: int, packed: Any) -> Block:
+    rows, weight = packed
+    return np.frombuffer(rows, dtype).reshape(-1, n_features), None if weight is None else np.frombuffer(weight)
+
+
+def _free(blocks: Any) -> None:
+    with suppress(Exception):  # the session may have ended, and the blocks with it
+        blocks.unpersist()
+
+
+def _ask_blocks(blocks: Any, fan: int, task: Task, join: Join | None) -> list[bytes]:
+    answers = blocks.mapPartitionsWithIndex(partial(_answer, task))
+    while join is not None and (count := answers.getNumPartitions()) > fan:
+        branches = answers.partitionBy(-(-count // fan), lambda number: number // fan)
+        answers = branches.mapPartitionsWithIndex(partial(_join, join))
+    return [answer for _, answer in sorted(answers.collect())]
+
+
+def _answer(task: Task, number: int, blocks: Iterable[Block]) -> Iterator[tuple[int, bytes]]:
+    yield number, task(number, blocks)
+
+
+def _join(join: Join, number: int, answers: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    yield number, join([answer for _, answer in sorted(answers)])
+
+
+# Over the DataFrame itself --------------------------------------------------------------------------------------------
+
+
+def _ask_table(table: Any, read: Read, task: Task, join: Join | None) -> list[bytes]:  # noqa: ARG001  (the driver joins)
+    answers = table.mapInArrow(partial(_answer_in_arrow, read, task), "number int, answer binary")
+    found: list[bytes] = answers.toArrow().sort_by("number")["answer"].to_pylist()
+    return found
+
+
+def _answer_in_arrow(read: Read, task: Task, batches: Iterator[Any]) -> Iterator[Any]:
+    import pyarrow as pa
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    assert context is not None
+    number = context.partitionId()
+    yield pa.record_batch({"number": pa.array([number], pa.int32()), "answer": [task(number, read(batches))]})
