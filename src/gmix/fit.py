@@ -345,8 +345,9 @@ def _chosen_on_a_sample(
     names = None if source.features is None else list(source.features)
     sample = MemorySource(rows, sample_weight=weight, columns=names)
     chosen = search(sample, counts, structures, start, stop, prior, rng, criterion=criterion)
-    best = chosen.best.run.mixture
-    rest = Stop(stop.tolerance, 0) if chosen.interrupted else stop
+    best, rest = chosen.best.run.mixture, stop
+    if chosen.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take
+        source, rest = source.watched(source.meter, None), Stop(stop.tolerance, 0)
     found = search(source, [best.n_components], [best.structure], GivenMixture(best), rest, prior, rng)
     if chosen.interrupted:
         [candidate] = found.candidates

@@ -180,6 +180,7 @@ def search(
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt as interruption:
+        source = source.watched(source.meter, None)  # a fit that resumes takes no step of those that follow
         if not best:
             runs = _so_far(interruption, first, source, stop, prior)
             best[structure, n_components] = _candidate(runs, time.perf_counter() - began)

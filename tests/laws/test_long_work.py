@@ -250,6 +250,34 @@ def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
     assert fit.mixture.n_components == 3
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["few rows", "many rows"])
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
+    rows: Array, tmp_path: Path, moment: int, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    climb, calls = gmix.search.expectation_maximization, []
+
+    def climbing(*arguments: Any, **settings: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == moment:
+            signal.raise_signal(signal.SIGINT)
+        return climb(*arguments, **settings)
+
+    settings: dict[str, Any] = {"components": 2, "prior": gmix.NormalInverseWishart(), "rng": 1, "max_iterations": 5}
+    if many:  # candidates are compared on a sub-sample
+        monkeypatch.setattr(sys.modules["gmix.fit"], "_LARGE", 8000)
+        monkeypatch.setattr(sys.modules["gmix.fit"], "_SAMPLE", 2500)
+        settings["covariance"] = ["diag", "full"]
+    else:
+        settings["covariance"] = "full"
+    whole = gmix.fit(rows, **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(gmix.search, "expectation_maximization", climbing)
+        fit = gmix.fit(rows, checkpoint=tmp_path / "fit", **settings)
+        assert fit.reason is gmix.Reason.INTERRUPTED
+    assert_same_bits(gmix.fit(rows, checkpoint=tmp_path / "fit", resume=True, **settings), whole)
+
+
 def test_ctrl_c_before_there_is_any_mixture_is_passed_on(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gmix.start.KMeansPlusPlus, "mixtures", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
