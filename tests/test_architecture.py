@@ -110,7 +110,7 @@ def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Mon
         ("em", "from gmix.sources import MemorySource"), ("em", "import gmix.kernel"),
         ("rows", "from gmix import mixture"),
         ("mixture", "from gmix import plot"), ("covariance", "from .statistics import SufficientStatistics"),
-        ("metropolis", "from gmix.mixture import GaussianMixture"), ("plot", "def f():\n    from gmix.cli import main"),
+        ("metropolis", "from gmix.mixture import GaussianMixture"), ("plot", "def f():\n    from gmix.cli import app"),
     ):  # fmt: skip
         path = tmp_path / f"{name}.py"
         path.write_text(line)

@@ -7,12 +7,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
-import tempfile
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -24,6 +21,7 @@ from gmix.predict import predictions
 from gmix.sources import LocalSource, as_source
 from gmix.sources.files import open_files
 from gmix.tables import FORMATS, Columns, format_of, write_table
+from gmix.whole import passing_folder
 
 try:
     import typer
@@ -34,7 +32,7 @@ except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
 
-__all__ = ["app", "main"]
+__all__ = ["app"]
 
 _DRAWN = 100_000  # rows of a table that a picture shows
 _STDIN = "gmix-stdin-"
@@ -85,18 +83,6 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
-    """Run the command line of this process."""
-    signal.signal(signal.SIGINT, _interrupted)
-    app()
-
-
-def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # Not an exception: a climb under way would answer it with its best so far, and the search would go on.
-    print("gmix: interrupted; nothing more is written", file=sys.stderr, flush=True)
-    os._exit(130)
-
-
 def _complain(message: str) -> int:
     if message:
         print(f"gmix: {re.sub(rf'[^ ]*{_STDIN}[^/]*/', '', message)}", file=sys.stderr)
@@ -123,7 +109,7 @@ def _given(context: typer.Context, path: Path | None) -> Path | None:
     if _STDIN in context.meta:
         raise ParameterError("standard input can be read only once; give a file for the other")
     context.meta[_STDIN] = True
-    spooled = Path(context.find_root().with_resource(tempfile.TemporaryDirectory(prefix=_STDIN))) / "standard input"
+    spooled = Path(context.find_root().with_resource(passing_folder(_STDIN))) / "standard input"
     with spooled.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     return spooled
@@ -541,9 +527,9 @@ def _save(found: gmix.Fit, path: Path | None) -> None:
     if path is not None:
         found.save(path)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        found.save(Path(folder) / "model.json")
-        typer.echo((Path(folder) / "model.json").read_text(encoding="utf-8"))
+    with passing_folder("gmix-") as folder:
+        found.save(folder / "model.json")
+        typer.echo((folder / "model.json").read_text(encoding="utf-8"))
 
 
 def _draw(found: gmix.Fit, rows: Any, path: Path) -> None:
@@ -557,7 +543,3 @@ def _draw(found: gmix.Fit, rows: Any, path: Path) -> None:
     figure = Figure(figsize=sizes.get(d, (side, side)), layout="constrained")
     pictures.plot(found, rows, figure=figure)
     figure.savefig(path, dpi=200)
-
-
-if __name__ == "__main__":
-    main()

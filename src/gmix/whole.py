@@ -1,17 +1,20 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that pass."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
 from gmix.errors import GmixError
 
-__all__ = ["written_whole"]
+__all__ = ["abandon", "passing_folder", "written_whole"]
+
+_under_way: set[Path] = set()  # what this process has begun and will rename or remove
 
 
 @contextmanager
@@ -36,13 +39,37 @@ def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterat
         return
     os.close(descriptor)
     temporary = Path(name)
+    with _noted(temporary):
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink()
+            raise
+
+
+@contextmanager
+def passing_folder(prefix: str) -> Iterator[Path]:
+    """A folder that is gone afterwards, for what has to be a file for a while."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name, _noted(Path(name)):
+        yield Path(name)
+
+
+def abandon() -> None:
+    """Remove what is under way, in a process that ends at once."""
+    for path in tuple(_under_way):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def _noted(path: Path) -> Iterator[None]:
+    _under_way.add(path)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink()
-        raise
+        yield
+    finally:
+        _under_way.discard(path)
 
 
 def _umask() -> int:

@@ -29,7 +29,7 @@ def test_the_density_is_what_the_tutorial_draws() -> None:
 
 def test_the_demonstration_prints_and_writes_everything(tmp_path: Path) -> None:
     out = tmp_path / "new" / "demo"
-    command = [sys.executable, "-m", "gmix.cli", "demo", "--out", str(out)]
+    command = [sys.executable, "-m", "gmix", "demo", "--out", str(out)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == ""

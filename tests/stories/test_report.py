@@ -164,7 +164,7 @@ def test_trouble_is_told(tmp_path: Path) -> None:
 def test_the_command_line_writes_a_page(tmp_path: Path) -> None:
     table, out, model = tmp_path / "blobs.csv", tmp_path / "page.html", tmp_path / "model.json"
     np.savetxt(table, ROWS, delimiter=",", header="a,b,c", comments="")
-    command = [sys.executable, "-m", "gmix.cli", "report", str(table), "-k", "3", "-o", str(out)]
+    command = [sys.executable, "-m", "gmix", "report", str(table), "-k", "3", "-o", str(out)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "Gaussian mixture of blobs.csv" in Page(out).words
