@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 import gmix
 from gmix import DataError
 from gmix.sources import MemorySource, Source, StreamSource, as_source
+from gmix.sources.files import open_table
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import csv, dataset, feather, parquet  # noqa: E402
@@ -246,6 +248,70 @@ def test_what_is_wrong_in_a_later_csv_file_is_named(tmp_path: Path, second: str,
     (tmp_path / "2.csv").write_text(second)
     with pytest.raises(DataError, match=message):
         gmix.fit(tmp_path / "?.csv", 1, memory=memory)
+
+
+def replace_by_others(path: Path) -> None:
+    if path.suffix == ".csv":
+        path.write_bytes(path.read_bytes().replace(b"1.5", b"2.5"))
+    else:
+        read = parquet.read_table(path)
+        parquet.write_table(read.set_column(0, "a", pa.array(np.zeros(len(read), np.float32))), path)
+
+
+@pytest.mark.parametrize("change", [replace_by_others, Path.unlink], ids=["replaced", "gone"])
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_files_that_change_between_two_passes_are_noticed(
+    table: Any, tmp_path: Path, ending: str, change: Callable[[Path], None]
+) -> None:
+    for i in range(2):
+        part = table.select(NAMES).slice(5000 * i, 5000)
+        (parquet.write_table if ending == "parquet" else csv.write_csv)(part, tmp_path / f"{i}.{ending}")
+    with pytest.raises(DataError, match=rf"1\.{ending} has changed since it was first read, or is gone; give files"):
+        gmix.fit(tmp_path, 2, covariance="full", memory=STREAMED, rng=0, tolerance=0,
+                 progress=lambda told: change(tmp_path / f"1.{ending}") if told.passes == 2 else None)  # fmt: skip
+
+
+def test_a_row_group_that_belies_its_checksum_is_named(table: Any, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    settings = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    parquet.write_table(table.select(NAMES), path, row_group_size=5000, **settings)
+    damaged = bytearray(path.read_bytes())
+    damaged[parquet.ParquetFile(path).metadata.row_group(1).column(2).data_page_offset + 1000] ^= 1
+    path.write_bytes(damaged)
+    for memory in (ALL, STREAMED):
+        with pytest.raises(DataError, match=r"t\.parquet, row group 1, column 'c' cannot be read .*[Cc]hecksum"):
+            gmix.fit(path, 1, memory=memory)
+
+
+def test_a_folder_that_is_closed_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    for folder in ("", "closed"):
+        (tmp_path / folder / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    look = os.scandir
+
+    def refused(folder: Any) -> Any:
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return look(folder)
+
+    assert as_source(tmp_path).n_rows == 4
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(DataError, match=r"closed cannot be read \(Permission denied\); check the path"):
+        as_source(tmp_path)
+    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)"):
+        as_source(tmp_path / ("a" * 300))
+
+
+def test_how_a_csv_file_is_written_shows_in_any_of_its_lines_and_files(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a;b\n1;2\n3;4\n")
+    (tmp_path / "2.csv").write_text("a;b\n5;6\n7,5;-,25\n")
+    assert open_table(tmp_path).rows.tolist() == [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.5, -0.25]]
+    (tmp_path / "3.csv").write_text("a;b\n1.5;2\n")
+    with pytest.raises(DataError, match=r"3\.csv has the columns .* or they are written differently"):
+        open_table(tmp_path)
+    (tmp_path / "3.csv").write_text("a;b\n1,5;2\n", encoding="utf-16")
+    with pytest.raises(DataError, match=r"3\.csv is written in UTF-16; save it as CSV in UTF-8"):
+        open_table(tmp_path)
 
 
 @pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])

@@ -64,9 +64,10 @@ class ArrowTable(Blocks):
         self.weighted = weight is not None
         single = all(str(kinds[name]) in ("float", "halffloat") for name in chosen)
         self.dtype = np.dtype(np.float32 if single else np.float64)
+        self._dataset, self._called = dataset, called
+        self._stamps = self._stamped()
         row_bytes = self.n_features * self.dtype.itemsize + 8 * self.weighted
         self.n_bytes = dataset.count_rows() * row_bytes if n_bytes is None else n_bytes
-        self._dataset, self._called = dataset, called
         self._scanned = [original[name] for name in (*chosen, *choose_weight(names, weight))]
 
     def pieces(self) -> Iterator[Piece]:
@@ -97,22 +98,44 @@ class ArrowTable(Blocks):
     def _scan(self) -> Iterator[tuple[Any, Any]]:
         """Record batches in order, each with the file that it came from, or None."""
         import pyarrow as pa
-        from pyarrow import dataset as ds
 
-        options = {}
-        if isinstance(getattr(self._dataset, "format", None), ds.ParquetFileFormat):
-            # Else Arrow would read whole row groups ahead, however large.
-            options["fragment_scan_options"] = ds.ParquetFragmentScanOptions(
-                pre_buffer=False, use_buffered_stream=True, buffer_size=1 << 20
-            )
         try:
             scanner = self._dataset.scanner(
-                columns=self._scanned, batch_size=_BATCH, batch_readahead=1, fragment_readahead=1, **options
+                columns=self._scanned, batch_size=_BATCH, batch_readahead=1, fragment_readahead=1, **self._options()
             )
             for tagged in scanner.scan_batches():
                 yield tagged.record_batch, tagged.fragment if hasattr(tagged.fragment, "path") else None
         except (pa.ArrowException, OSError) as error:
+            self._check_unchanged()
             raise self._explained(error) from None
+        self._check_unchanged()
+
+    def _options(self) -> dict[str, Any]:
+        """How Parquet files are read."""
+        from pyarrow import dataset as ds
+
+        if not isinstance(getattr(self._dataset, "format", None), ds.ParquetFileFormat):
+            return {}
+        # Without a buffer Arrow would read whole row groups ahead, however large.
+        parquet = ds.ParquetFragmentScanOptions(
+            pre_buffer=False, use_buffered_stream=True, buffer_size=1 << 20, page_checksum_verification=True
+        )
+        return {"fragment_scan_options": parquet}
+
+    def _stamped(self) -> dict[str, tuple[int | None, int | None]]:
+        """Size and time of the last change of every file."""
+        if not (files := getattr(self._dataset, "files", None)):
+            return {}
+        return {info.path: (info.size, info.mtime_ns) for info in self._dataset.filesystem.get_file_info(files)}
+
+    def _check_unchanged(self) -> None:
+        now = self._stamped()
+        for path, stamp in self._stamps.items():
+            if now[path] != stamp:
+                raise DataError(
+                    f"{path} has changed since it was first read, or is gone; give files that stay as they are while "
+                    "they are fitted"
+                )
 
     def _explained(self, error: Exception) -> DataError:
         """Find the first file, row group and column that cannot be read, and say so."""
@@ -120,7 +143,7 @@ class ArrowTable(Blocks):
 
         def fails(part: Any, columns: list[str]) -> Exception | None:
             try:
-                for _ in part.to_batches(schema=self._dataset.schema, columns=columns):
+                for _ in part.to_batches(schema=self._dataset.schema, columns=columns, **self._options()):
                     pass
             except (pa.ArrowException, OSError) as failure:
                 return failure

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import glob
+import os
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -21,6 +24,7 @@ _LOOK = 1000  # cells of a column of text that are looked at to tell whether num
 _HEAD = 1 << 20  # bytes of a CSV file that tell what its columns hold
 _ENDINGS = {".parquet": "Parquet", ".pq": "Parquet", ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow"}
 _TEXT = {".csv", ".tsv", ".txt"}
+_DECIMAL = re.compile(r"[-+]?\d*([.,])\d+([eE][-+]?\d+)?")  # 3.14, or 3,14 as most of Europe writes it
 _MAGIC = {b"PAR1": "Parquet", b"ARRO": "Arrow"}
 
 
@@ -62,21 +66,23 @@ def open_files(
     """
     with needing("tables", "a table in a file"):
         import pyarrow as pa
-    files = _files(path)
-    kinds = {file: _kind(file) for file in files}
-    kind = kinds[files[0]]
-    for file in files:
-        if kinds[file] != kind:
-            raise DataError(f"{file} is {kinds[file]} and {files[0]} is {kind}; give files of one kind")
+    kind = "a table"
     try:
+        files = _files(path)
+        kinds = {file: _kind(file) for file in files}
+        kind = kinds[files[0]]
+        for file in files:
+            if kinds[file] != kind:
+                raise DataError(f"{file} is {kinds[file]} and {files[0]} is {kind}; give files of one kind")
         if kind == "CSV":
             return _csv(files, columns, weight, str(path))
         return _columnar(files, kind, columns, weight, str(path))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except OSError as error:
+        where = error.filename or path
         raise DataError(
-            f"{path} cannot be read ({error.strerror or error}); check the file and its permissions"
+            f"{where} cannot be read ({error.strerror or error}); check the path and its permissions"
         ) from None
 
 
@@ -85,8 +91,8 @@ def _files(path: str | PathLike[str]) -> list[Path]:
     if folder.is_dir():
         files = [
             file
-            for file in sorted(folder.rglob("*"))
-            if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+            for file in _within(folder)
+            if not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
         ]
         if not files:
             raise DataError(f"{path} is a directory without files; give CSV, Parquet or Arrow files")
@@ -106,6 +112,16 @@ def _files(path: str | PathLike[str]) -> list[Path]:
     for file in files:
         _check_file(file)
     return files
+
+
+def _within(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it, none of which may be closed to us."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    walked = os.walk(folder, onerror=refuse)
+    return sorted(path for here, _, names in walked for name in names if (path := Path(here, name)).is_file())
 
 
 def _check_file(path: Path) -> None:
@@ -184,10 +200,10 @@ def _check_names(path: Path, names: list[str]) -> None:
 
 
 class _Dialect(NamedTuple):
-    """How a CSV file is written."""
+    """How a CSV file is written. Its head may show no number with a decimal point or comma."""
 
     delimiter: str
-    decimal: str
+    decimal: str | None
     header: list[str]
     headless: bool
 
@@ -197,7 +213,7 @@ class _Dialect(NamedTuple):
         return (
             csv.ReadOptions(column_names=self.header if self.headless else None, block_size=_HEAD),
             csv.ParseOptions(delimiter=self.delimiter),
-            csv.ConvertOptions(decimal_point=self.decimal, strings_can_be_null=True),
+            csv.ConvertOptions(decimal_point=self.decimal or ".", strings_can_be_null=True),
         )
 
 
@@ -205,16 +221,19 @@ def _dialect(path: Path) -> _Dialect:
     import pyarrow as pa
 
     with pa.input_stream(str(path)) as file:
-        head = file.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
-    lines = [line for line in head if line.strip()][:2]
+        head = file.read(1 << 16)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{path} is written in UTF-16; save it as CSV in UTF-8")
+    lines = [line for line in head.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
     first = lines[0] if lines else ""
     delimiter = max(",;\t", key=first.count)
-    second = lines[1] if len(lines) > 1 else ""
-    comma = delimiter == ";" and "," in second and "." not in second  # 3,14 as most of Europe writes it
-    cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
-    headless = all(_is_number(cell.replace(",", ".") if comma else cell) for cell in cells)
+    rows = [[cell.strip().strip('"') for cell in line.split(delimiter)] for line in lines]
+    marks = {match[1] for row in rows for cell in row if (match := _DECIMAL.fullmatch(cell))}
+    decimal = "." if "." in marks or delimiter == "," else next(iter(marks), None)
+    cells = rows[0] if rows else [""]
+    headless = all(_is_number(cell.replace(",", ".") if decimal == "," else cell) for cell in cells)
     header = [f"x{i + 1}" for i in range(len(cells))] if headless else cells
-    return _Dialect(delimiter, "," if comma else ".", header, headless)
+    return _Dialect(delimiter, decimal, header, headless)
 
 
 def _csv(files: list[Path], columns: Sequence[str] | None, weight: str | None, called: str) -> ArrowTable:
@@ -223,7 +242,9 @@ def _csv(files: list[Path], columns: Sequence[str] | None, weight: str | None, c
 
     dialect = _dialect(files[0])
     for file in files[1:]:
-        if (other := _dialect(file)) != dialect:
+        other = _dialect(file)
+        dialect = dialect._replace(decimal=dialect.decimal or other.decimal)
+        if other._replace(decimal=other.decimal or dialect.decimal) != dialect:
             raise DataError(
                 f"{file} has the columns {other.header} and {files[0]} {dialect.header}, or they are written "
                 "differently; give files with the same columns, delimiter and decimal point"
