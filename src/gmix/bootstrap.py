@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import Structure, structure as as_structure
 from gmix.em import Run, expectation_maximization
-from gmix.errors import DataError, ParameterError, nearest
+from gmix.errors import DataError, ParameterError, one_of
 from gmix.fit import Fit, StandardErrors
 from gmix.information import rows_of
 from gmix.mixture import GaussianMixture
@@ -96,8 +96,7 @@ def bootstrap(
     >>> gmix.bootstrap(fit, x, replicates=200, rng=1).standard_errors.means.round(2)
     array([[0.09]])
     """
-    if kind not in _KINDS:
-        raise ParameterError(f"kind is {kind!r}{nearest(str(kind), _KINDS)}; known are {', '.join(_KINDS)}")
+    one_of(kind, _KINDS, "kind")
     if not is_count(replicates, 2):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above one")
     generator = as_generator(rng)

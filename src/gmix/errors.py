@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 __all__ = [
-    "ClusterError", "DataError", "GmixError", "ModelFileError", "ParameterError", "nearest", "needing",
+    "ClusterError", "DataError", "GmixError", "ModelFileError", "ParameterError", "nearest", "needing", "of_kind",
+    "one_of",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 
 class GmixError(Exception):
@@ -39,6 +43,24 @@ def needing(extra: str, purpose: str) -> Iterator[None]:
     except ModuleNotFoundError as missing:
         message = f"{purpose} needs {missing.name}; install it with: pip install 'gmix[{extra}]'"
         raise ModuleNotFoundError(message, name=missing.name) from None
+
+
+def of_kind(value: object, kind: type[T], what: str, remedy: str) -> T:
+    """Let a value of this kind pass; of any other, `what` was given and the remedy are said.
+
+    >>> of_kind(2, int, "n", "a whole number")
+    2
+    """
+    if isinstance(value, kind):
+        return value
+    raise ParameterError(f"{what} is a {type(value).__name__}; give {remedy}")
+
+
+def one_of(value: object, known: Collection[str], what: str) -> str:
+    """Let a known name pass; of any other, all that are known are said, and the nearest."""
+    if isinstance(value, str) and value in known:
+        return value
+    raise ParameterError(f"{what} {value!r} is not known{nearest(str(value), known)}; known are {', '.join(known)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from gmix.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.rows import is_number
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason
-from gmix.whole import written_whole
+from gmix.whole import as_path, written_whole
 
 __all__ = ["load", "save"]
 
@@ -34,7 +33,6 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
     Numbers are written so that they read back to the last bit. The file appears whole or not at all. Raises
     `ModelFileError` where no file can be made, and for a prior that is not gmix's own.
     """
-    target = _path(path)
     mixture, statistics = fit.mixture, fit.statistics
     document = {
         "format": "gmix",
@@ -59,7 +57,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
         "n_rows": fit.n_rows,
         "findings": [[finding.name, finding.message] for finding in fit.findings],
     }
-    with written_whole(target, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with written_whole(path, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(document, file, indent=1)
 
 
@@ -69,7 +67,7 @@ def load(path: str | PathLike[str]) -> Fit:
     Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version; never runs what it
     finds.
     """
-    path = _path(path)
+    path = as_path(path, ModelFileError)
     try:
         if path.stat().st_size > _LARGEST:
             raise ModelFileError(f"{path} is larger than any gmix model; is it the right file?")
@@ -92,13 +90,6 @@ def load(path: str | PathLike[str]) -> Fit:
     except (GmixError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = str(error) if isinstance(error, GmixError) else "a part is missing or of the wrong kind"
         raise ModelFileError(f"{path} is damaged ({reason}); save the fit again") from None
-
-
-def _path(path: str | PathLike[str]) -> Path:
-    try:
-        return Path(path)
-    except TypeError:
-        raise ModelFileError(f"the path is {path!r}; give the name of a file") from None
 
 
 def _fit(document: dict[str, Any]) -> Fit:

@@ -14,16 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import EEE, STRUCTURES, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
-from gmix.errors import DataError, ParameterError, nearest
+from gmix.errors import DataError, ParameterError, of_kind, one_of
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.progress import Progress, meter
-from gmix.rows import Rng, as_generator, is_count
+from gmix.rows import Rng, as_generator, as_list, is_count
 from gmix.search import Search, search
 from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 from gmix.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
+from gmix.whole import as_path
 from gmix.wording import count
 
 __all__ = ["Finding", "Fit", "StandardErrors", "fit"]
@@ -165,6 +166,8 @@ class Fit:
         Below them stand their standard errors, if some are given: those of `gmix.standard_errors` or of
         `gmix.bootstrap`. That of a standard deviation is that of the variance divided by twice the deviation.
         """
+        if errors is not None:
+            of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
         mixture = self.mixture
         names = mixture.names
         lines = [
@@ -286,14 +289,13 @@ def fit(
     >>> fit.mixture.n_components
     2
     """
-    if criterion not in CRITERIA:
-        raise ParameterError(
-            f"criterion {criterion!r} is not known{nearest(str(criterion), CRITERIA)}; known are {', '.join(CRITERIA)}"
-        )
+    one_of(criterion, CRITERIA, "criterion")
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     way = as_start(start)
     stop = Stop(tolerance, max_iterations, leaps=isinstance(way, KMeansPlusPlus))
     prior = as_prior(prior)
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise ParameterError(f"progress is {progress!r}; give a function to tell, False for silence, or None")
     counts = _counts(components, way)
     structures = _structures(covariance, way, source.n_features)
     if equal_weights:
@@ -313,7 +315,9 @@ def fit(
     with ExitStack() as open_files:
         journal = None
         if checkpoint is not None:
-            journal = open_files.enter_context(closing(Journal(checkpoint, resume, source.n_rows, source.n_features)))
+            journal = open_files.enter_context(
+                closing(Journal(as_path(checkpoint, what="checkpoint"), resume, source.n_rows, source.n_features))
+            )
             rng = journal.seed if rng is None else rng
         counter = (
             meter(progress, tolerance)
@@ -368,7 +372,7 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
         if components != "auto":
             raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
         return list(_AUTO) if implied is None else [implied]
-    counts = [components] if not isinstance(components, Iterable) else list(components)
+    counts = [components] if is_count(components) else as_list(components)
     if not counts or not all(is_count(k) for k in counts):
         raise ParameterError(f"components is {components!r}; give whole numbers above zero")
     return sorted({int(k) for k in counts})
@@ -383,9 +387,10 @@ def _structures(
         if n_features == 1:
             return [EEE, VVV]  # one variance is all that one column can have
         return [s for s in STRUCTURES if n_features <= _FEW or not s.turns]
-    if isinstance(covariance, str) or not isinstance(covariance, Iterable):
-        return [as_structure(covariance)]
-    chosen = list(dict.fromkeys(as_structure(c) for c in covariance))
+    several = None if isinstance(covariance, str) else as_list(covariance)
+    if several is None:
+        return [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
+    chosen = list(dict.fromkeys(as_structure(c) for c in several))
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
     return chosen

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import FULL, SPHERICAL, TIED, Structure
-from gmix.errors import DataError, ParameterError
+from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
 from gmix.priors import Evidence, Prior
@@ -81,8 +81,7 @@ def standard_errors(
 
 def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     """The statistics of the rows under the fit, if they are the rows of the fit."""
-    if not isinstance(fit, Fit):
-        raise ParameterError(f"a {type(fit).__name__} does not know its rows; give the Fit that gmix.fit returned")
+    of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned: it knows its rows")
     if source.n_features != fit.mixture.n_features:
         raise DataError(
             f"the rows have {source.n_features} columns and the fit {fit.mixture.n_features}; choose columns"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import DataError, ParameterError
+from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
 from gmix.rows import is_count
@@ -119,8 +119,7 @@ def merge(
     array([0, 1])
     """
     mixture = model.mixture if isinstance(model, Fit) else model
-    if not isinstance(mixture, GaussianMixture):
-        raise ParameterError(f"a {type(model).__name__} has no components to merge; give a Fit or a GaussianMixture")
+    of_kind(mixture, GaussianMixture, "model", "a Fit or a GaussianMixture")
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, LocalSource):
         raise DataError("merging needs rows that this process reads; merge on a sub-sample")

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
 from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
-from gmix.errors import DataError, ParameterError
-from gmix.priors import Evidence, Prior
-from gmix.rows import Rng, as_generator, as_numbers, as_points, check_finite, choose_columns, is_count
+from gmix.errors import DataError, ParameterError, of_kind
+from gmix.priors import Evidence, Prior, as_prior
+from gmix.rows import Rng, as_generator, as_list, as_numbers, as_points, check_finite, choose_columns, is_count
 from gmix.statistics import SufficientStatistics
 from gmix.wording import count
 
@@ -82,12 +82,13 @@ class GaussianMixture:
             )
         if not np.isfinite(mu).all():
             raise ParameterError("means holds a value that is not finite")
-        if features is not None and (
-            not all(isinstance(name, str) for name in features) or not len(features) == len(set(features)) == n_features
+        names = None if features is None else as_list(features)
+        if features is not None and not (
+            names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
         ):
-            raise ParameterError(f"features {list(features)} must be {n_features} different names")
+            raise ParameterError(f"features {features!r} must be {n_features} different names")
         compact = _compact(sigma, structure, n_components, n_features)
-        _freeze(self, structure.weights(w), mu, compact, structure, None if features is None else tuple(features))
+        _freeze(self, structure.weights(w), mu, compact, structure, None if names is None else tuple(names))
         try:
             self._factor  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
         except np.linalg.LinAlgError:
@@ -106,7 +107,7 @@ class GaussianMixture:
     def from_statistics(
         cls,
         statistics: SufficientStatistics,
-        structure: Structure,
+        structure: str | Structure,
         prior: Prior | None = None,
         features: tuple[str, ...] | None = None,
     ) -> GaussianMixture:
@@ -117,6 +118,8 @@ class GaussianMixture:
         others, where a covariance stands on the floor, it is positive definite and near the maximum, and what the
         structure makes equal may differ by what the floor added.
         """
+        structure, prior = as_structure(structure), as_prior(prior)
+        of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
@@ -395,6 +398,7 @@ class GaussianMixture:
 
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
         """The components whose covariance stands on the floor of these statistics."""
+        of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, or fit.statistics")
         smallest = np.broadcast_to(self.structure.form.smallest(self._compact, statistics.floor), (self.n_components,))
         return [int(k) for k in np.flatnonzero(smallest < 1.5)]
 
@@ -405,17 +409,16 @@ class GaussianMixture:
         return plot.plot(self, points, **options)
 
     def _positions(self, features: str | int | Sequence[str | int]) -> list[int]:
-        if isinstance(features, (str, int, np.integer)):
-            features = [features]
+        wanted = [features] if isinstance(features, (str, int, np.integer)) else as_list(features) or []
         names = list(self.features or ())
-        positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(names, [f])[0] for f in features]
+        positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(names, [f])[0] for f in wanted]
         if (
             not positions
             or len(set(positions)) != len(positions)
             or not all(0 <= i < self.n_features for i in positions)
         ):
             raise ParameterError(
-                f"{list(features)} must be one or more different features, by name or 0..{self.n_features - 1}"
+                f"{features!r} must be one or more different features, by name or 0..{self.n_features - 1}"
             )
         return positions
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix import kernel
-from gmix.errors import DataError, ParameterError
+from gmix.errors import DataError, ParameterError, of_kind
 from gmix.mixture import GaussianMixture
 from gmix.sources import MEMORY, LocalSource, Source, as_source
-from gmix.tables import write_table
+from gmix.tables import format_of, write_table
+from gmix.whole import as_path
 
 __all__ = ["predict_to", "predictions"]
 
@@ -47,6 +48,9 @@ def predict_to(
     ...     gmix.predict_to(mixture, [[1.0], [8.0], [9.0]], pathlib.Path(folder) / "components.parquet")
     3
     """
+    of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture (of a Fit: fit.mixture)")
+    path = as_path(path)
+    format_of(path)
     names = None if mixture.features is None else list(mixture.features)
     source = as_source(data, columns=names, memory=memory, threads=threads)
     return write_table(predictions(mixture, source, probabilities=probabilities, threads=threads), path)

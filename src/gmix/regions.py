@@ -7,13 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import ParameterError
+from gmix.errors import ParameterError, of_kind
 from gmix.mixture import GaussianMixture
+from gmix.rows import as_numbers
 
-__all__ = ["highest_density", "tail_probability"]
+__all__ = ["as_shares", "highest_density", "tail_probability"]
 
 Array = NDArray[np.float64]
 _DRAWS, _CELLS = 100_000, 20_000_000  # draws, and numbers in them at most
+
+
+def as_shares(shares: Sequence[float], what: str) -> list[float]:
+    """Parts of a whole, one or more, each between 0 and 1; `what` is their name in the error."""
+    given = as_numbers(shares, what)
+    if given.ndim != 1 or not len(given) or not ((given > 0) & (given < 1)).all():
+        raise ParameterError(f"{what} is {shares!r}; give a list of numbers between 0 and 1, such as [0.5, 0.95]")
+    return [float(share) for share in given]
 
 
 def highest_density(mixture: GaussianMixture, shares: Sequence[float]) -> Array:
@@ -28,9 +37,7 @@ def highest_density(mixture: GaussianMixture, shares: Sequence[float]) -> Array:
     >>> np.abs(highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])) < 0.01
     array([ True])
     """
-    if not all(0 < share < 1 for share in shares):
-        raise ParameterError(f"{list(shares)} are shares of a mixture's mass; give numbers between 0 and 1")
-    return np.asarray(np.quantile(_drawn(mixture), 1.0 - np.asarray(shares, np.float64)))
+    return np.asarray(np.quantile(_drawn(mixture), 1.0 - np.array(as_shares(shares, "shares"))))
 
 
 def tail_probability(mixture: GaussianMixture, log_density: ArrayLike) -> Array:
@@ -46,9 +53,10 @@ def tail_probability(mixture: GaussianMixture, log_density: ArrayLike) -> Array:
     array([1.  , 0.05])
     """
     drawn = _drawn(mixture)
-    return np.maximum(np.searchsorted(drawn, np.asarray(log_density, np.float64), "right"), 1) / len(drawn)
+    return np.maximum(np.searchsorted(drawn, as_numbers(log_density, "log_density"), "right"), 1) / len(drawn)
 
 
 def _drawn(mixture: GaussianMixture) -> Array:
+    of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture (of a Fit: fit.mixture)")
     n = min(_DRAWS, max(_CELLS // mixture.n_features, 1_000))
     return np.sort(mixture.log_density(mixture.sample(n, rng=0)))

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.errors import DataError, ParameterError, nearest, needing
 
 __all__ = [
-    "Rng", "as_generator", "as_names", "as_numbers", "as_points", "as_rows", "as_weights", "check_finite",
+    "Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_points", "as_rows", "as_weights", "check_finite",
     "choose_columns", "is_count", "is_frame", "is_number", "largest_value",
 ]  # fmt: skip
 
 Rng = int | np.random.Generator | None
 _BLOCK = 65_536  # rows looked at together, so that checking needs no memory
+_ENDLESS = 1 << 62  # no count of anything
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
@@ -34,9 +35,9 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
-def is_count(value: object, least: int = 1) -> TypeGuard[int]:
-    """Say whether it is a whole number, `least` or more."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
+def is_count(value: object, least: int = 1, most: float = _ENDLESS) -> TypeGuard[int]:
+    """Say whether it is a whole number, `least` or more, and no more than anything has."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
@@ -55,11 +56,23 @@ def _not_complex(values: ArrayLike) -> NDArray[Any]:
     return array
 
 
+def as_list(values: Any) -> list[Any] | None:
+    """What can be iterated as a list, and None for what cannot."""
+    try:
+        return list(values)
+    except TypeError:
+        return None
+
+
 def as_names(columns: Iterable[Any] | None) -> list[str] | None:
     """Names of columns as a list; one name alone would be taken for its letters."""
     if isinstance(columns, str):
         raise ParameterError(f"columns is {columns!r}; give a list of names, [{columns!r}]")
-    return columns if columns is None else [str(name) if isinstance(name, str) else name for name in columns]
+    if columns is None:
+        return None
+    if (names := as_list(columns)) is None:
+        raise ParameterError(f"columns is {columns!r}; give a list of names")
+    return [str(name) if isinstance(name, str) else name for name in names]
 
 
 def is_frame(data: Any) -> bool:
@@ -89,6 +102,7 @@ def as_rows(
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
+    columns = as_names(columns)
     if is_frame(data):
         return _frame(data, columns, weight)
     if weight is not None:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from gmix.errors import ParameterError
+from gmix.errors import ParameterError, of_kind
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.rows import is_number
@@ -64,8 +64,7 @@ class Stepwise:
         statistics: SufficientStatistics | None = None,
         threads: int | None = None,
     ) -> None:
-        if not isinstance(mixture, GaussianMixture):
-            raise ParameterError(f"mixture is {mixture!r}; give a GaussianMixture to start from, such as fit.mixture")
+        of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture to start from, such as fit.mixture")
         if not (is_number(decay) and 0.5 < decay <= 1.0):
             raise ParameterError(f"decay is {decay!r}; give a number above 0.5 and at most 1")
         if not (is_number(forgetting) and 0.0 <= forgetting < 1.0):
@@ -76,7 +75,7 @@ class Stepwise:
         self._state: SufficientStatistics | None = None  # per row
         self._older, self._newer = _Average(1), _Average(2)
         if statistics is not None:
-            self._learn(statistics)
+            self._learn(of_kind(statistics, SufficientStatistics, "statistics", "fit.statistics"))
 
     def __repr__(self) -> str:
         return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {count(self.blocks, 'block')})"

@@ -9,14 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.errors import ParameterError, nearest, needing
-from gmix.whole import written_whole
+from gmix.whole import as_path, written_whole
 
 __all__ = ["FORMATS", "Columns", "format_of", "write_table"]
 
@@ -32,7 +31,7 @@ def format_of(path: str | PathLike[str]) -> str:
     >>> format_of("labels.parquet"), format_of("labels")
     ('parquet', 'csv')
     """
-    ending = Path(path).suffix.lower()
+    ending = as_path(path).suffix.lower()
     if ending and ending not in _ENDINGS:
         remedy = nearest(ending, _ENDINGS)
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and folders that pass."""
+"""What counts as the name of a file; files that appear whole or not at all, and folders that pass."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
-from gmix.errors import GmixError
+from gmix.errors import GmixError, ParameterError
 
-__all__ = ["abandon", "passing_folder", "written_whole"]
+__all__ = ["abandon", "as_path", "passing_folder", "written_whole"]
 
 _under_way: set[Path] = set()  # what this process has begun and will rename or remove
+
+
+def as_path(path: object, refusal: type[GmixError] = ParameterError, what: str = "the path") -> Path:
+    """The name of a file as a path. Raises `refusal` for what is none."""
+    try:
+        return Path(path)  # type: ignore[arg-type]
+    except TypeError:
+        raise refusal(f"{what} is {path!r}; give the name of a file") from None
 
 
 @contextmanager
@@ -23,7 +31,7 @@ def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterat
 
     Raises `refusal` where no file can be made.
     """
-    target = Path(path)
+    target = as_path(path, refusal)
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")

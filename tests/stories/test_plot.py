@@ -291,7 +291,7 @@ def test_without_axes_a_new_figure_is_made() -> None:
         (lambda: plot.scatter(np.ones((3, 3)), None, axes()), "3 columns"),
         (lambda: plot.scatter(np.ones((3, 2)), [0, 1], axes()), "for 3 points"),
         (lambda: plot.histogram(TWO, None, axes()), "1 feature"),
-        (lambda: plot.plot("a mixture", ax=axes()), "str cannot be drawn"),
+        (lambda: plot.plot("a mixture", ax=axes()), "model is a str; give a GaussianMixture or a Fit"),
         (lambda: plot.criteria([], axes()), "nothing to compare"),
     ],
 )

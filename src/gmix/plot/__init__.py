@@ -18,7 +18,7 @@ from gmix.plot.line import histogram
 from gmix.plot.model import Model, mixture_of
 from gmix.plot.plane import clusters, contours, ellipses, regions, scatter, surface, uncertainty
 from gmix.plot.rows import responsibilities, unusual
-from gmix.plot.style import color, marker
+from gmix.plot.style import color, figure_of, marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,5 +43,5 @@ def plot(model: Model, points: Any = None, *, ax: Axes | None = None, figure: Fi
             )
         return pairs(model, points, figure)
     if ax is None and figure is not None:
-        ax = figure.add_subplot()
+        ax = figure_of(figure, 0.0, 0.0).add_subplot()
     return histogram(model, points, ax) if d == 1 else clusters(model, points, ax)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gmix.criteria import CRITERIA, second
-from gmix.errors import ParameterError
+from gmix.errors import ParameterError, of_kind
 from gmix.fit import Fit
 from gmix.merging import Merging
 from gmix.mixture import GaussianMixture
-from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, color, dress, new_axes
+from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, axes_of, color, dress
+from gmix.rows import as_list
 from gmix.search import Search
 from gmix.wording import count
 
@@ -38,8 +39,8 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
 
     Raises `ParameterError` for a fit that had no rival.
     """
-    ax = ax or new_axes(5.6, 4.0)
     every, chosen, criterion = _compared(candidates)
+    ax = axes_of(ax, 5.6, 4.0)
     if len({mixture_of_candidate(c).structure.code for c in every}) > _CURVES:
         return _table(ax, every, chosen, criterion)
     written = CRITERIA[criterion]
@@ -84,7 +85,8 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
 
 def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
     """Draw the entropy over the number of clusters, the lines that bend at the elbow, and the elbow."""
-    ax = ax or new_axes(5.6, 3.4)
+    of_kind(merging, Merging, "merging", "what gmix.merge returned")
+    ax = axes_of(ax, 5.6, 3.4)
     values, bend = merging.entropy, merging.elbow
     counts = np.arange(1, len(values) + 1)
     if 1 < bend < len(values):
@@ -117,9 +119,9 @@ def _compared(candidates: Fit | Search | Iterable[Fit]) -> tuple[list[Any], Any,
         candidates = candidates.search
     if isinstance(candidates, Search):
         return list(candidates.candidates), candidates.best, candidates.criterion
-    every = list(candidates)
-    if not every:
-        raise ParameterError("there is nothing to compare; give a fit or several")
+    every = as_list(candidates)
+    if not every or not all(isinstance(candidate, Fit) for candidate in every):
+        raise ParameterError("there is nothing to compare; give a fit, its search, or several fits")
     return every, min(every, key=lambda c: c.bic), "bic"
 
 

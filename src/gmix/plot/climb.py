@@ -9,9 +9,10 @@ import numpy as np
 from gmix.errors import ParameterError
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
-from gmix.plot.model import expect_features, extent, name_axes, points_of
+from gmix.plot.model import expect_features, extent, fit_of, mixture_of, name_axes, points_of
 from gmix.plot.plane import ellipses
-from gmix.plot.style import INK, LINE, SOFT, color, dress, new_axes
+from gmix.plot.style import INK, LINE, SOFT, axes_of, color, dress
+from gmix.rows import is_count
 from gmix.sources import expect
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def history(fit: Fit, ax: Axes | None = None) -> Axes:
     """Draw the climb of a fit: what it maximizes, per row, at every step."""
     from matplotlib.ticker import MaxNLocator
 
-    ax = ax or new_axes(5.6, 3.4)
+    fit_of(fit)
+    ax = axes_of(ax, 5.6, 3.4)
     values = np.asarray(fit.history) / fit.mass
     ax.plot(values, color=color(0), linewidth=1.4, zorder=3)
     ax.plot(len(values) - 1, values[-1], "o", ms=5, color=color(0), zorder=4)
@@ -50,9 +52,10 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
 
     Raises `ParameterError` for a fit that had no rival.
     """
-    ax = ax or new_axes(5.6, 3.6)
+    fit_of(fit)
     if fit.search is None:
         raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
+    ax = axes_of(ax, 5.6, 3.6)
     code = fit.mixture.structure.code
     candidates = sorted(
         (c for c in fit.search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
@@ -105,8 +108,12 @@ def animation(
     from matplotlib.animation import FuncAnimation
     from matplotlib.colors import to_rgb
 
+    start = mixture_of(start)
     expect_features(start, 2)
-    ax = ax or new_axes(5.2, 4.8)
+    for name, given in (("steps", steps), ("interval", interval)):
+        if not is_count(given):
+            raise ParameterError(f"{name} is {given!r}; give a whole number above zero")
+    ax = axes_of(ax, 5.2, 4.8)
     rows = points_of(points, start, 2)
     climb = []
     mixture = start

@@ -13,7 +13,7 @@ from gmix.mixture import GaussianMixture
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, extent, mixture_of, names_of, points_of
 from gmix.plot.plane import contours, ellipses, scatter
-from gmix.plot.style import INK, SOFT, color, marker, new_figure
+from gmix.plot.style import INK, SOFT, color, figure_of, marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def pairs(
     if d < 2:
         raise ParameterError("pairs needs at least two features; draw one with histogram")
     side = float(np.clip(11.0 / d, 1.1, 2.4)) * d
-    figure = figure or new_figure(side, side)
+    figure = figure_of(figure, side, side)
     rows = None if points is None else points_of(points, mixture, d)
     labels = None if rows is None else mixture.predict(rows)
     names = names_of(mixture)

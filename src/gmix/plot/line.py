@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gmix.errors import ParameterError
 from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, points_of
-from gmix.plot.style import INK, SOFT, bins_of, color, dress, new_axes, write_number
+from gmix.plot.style import INK, SOFT, axes_of, bins_of, color, dress, write_number
+from gmix.rows import is_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,13 +19,16 @@ __all__ = ["histogram"]
 
 def histogram(model: Model, points: Any = None, ax: Axes | None = None, *, bins: int | str = "auto") -> Axes:
     """Draw a mixture of one variable: its density, each component's share of it, over a histogram of points."""
-    ax = ax or new_axes(5.6, 3.6)
+    ax = axes_of(ax, 5.6, 3.6)
     mixture = mixture_of(model)
     expect_features(mixture, 1)
     (low, high), _ = extent(mixture)
-    if points is not None:
-        values = points_of(points, mixture, 1)[:, 0]
-        edges = np.histogram_bin_edges(values, bins_of(values) if bins == "auto" else bins)
+    values = None if points is None else points_of(points, mixture, 1)[:, 0]
+    if values is not None and len(values):
+        automatic = isinstance(bins, str) and bins == "auto"
+        if not (is_count(bins) or automatic):
+            raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
+        edges = np.histogram_bin_edges(values, bins_of(values) if automatic else bins)
         ax.hist(values, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, zorder=1)
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
     x = np.linspace(low, high, 801)

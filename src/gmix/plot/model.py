@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import ParameterError
+from gmix.errors import ParameterError, of_kind
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_points
+from gmix.rows import as_numbers, as_points, check_finite, is_count
 from gmix.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Density", "Model", "expect_features", "extent", "grid_of", "labels_of", "mixture_of", "name_axes", "names_of",
-    "points_of",
+    "Density", "Model", "expect_features", "extent", "fit_of", "grid_of", "labels_of", "mixture_of", "name_axes",
+    "names_of", "points_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -29,11 +29,14 @@ Density = Callable[[Array], ArrayLike] | GaussianMixture | Fit
 
 def mixture_of(model: Any) -> GaussianMixture:
     """The mixture of what can be drawn."""
-    if isinstance(model, GaussianMixture):
-        return model
     if isinstance(model, Fit):
         return model.mixture
-    raise ParameterError(f"a {type(model).__name__} cannot be drawn; give a GaussianMixture or a Fit")
+    return of_kind(model, GaussianMixture, "model", "a GaussianMixture or a Fit")
+
+
+def fit_of(fit: Any) -> Fit:
+    """A fit, for pictures that a mixture alone does not tell enough for."""
+    return of_kind(fit, Fit, "fit", "what gmix.fit returned")
 
 
 def expect_features(mixture: GaussianMixture, wanted: int) -> None:
@@ -47,9 +50,11 @@ def expect_features(mixture: GaussianMixture, wanted: int) -> None:
 
 def points_of(points: Any, mixture: GaussianMixture | None, wanted: int) -> Array:
     """Points as an array ``(N, D)``, by the names of the mixture where they have some."""
-    rows = np.asarray(as_points(points, None if mixture is None else mixture.features)[0], np.float64)
+    given, names = as_points(points, None if mixture is None else mixture.features)
+    rows = np.asarray(given, np.float64)
     if rows.shape[1] != wanted:
         raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
+    check_finite(rows, names)
     return rows
 
 
@@ -82,17 +87,22 @@ def extent(mixture: GaussianMixture, deviations: float = 3.2) -> Array:
 
 def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array, Array, Array]:
     """A grid over the plane, and the density on it."""
-    edges = np.broadcast_to(np.asarray(limits, np.float64), (2, 2))
+    given = as_numbers(limits, "limits")
+    edges = np.broadcast_to(given, (2, 2)) if given.shape in ((2,), (2, 2)) else np.full((2, 2), np.nan)
     if not (np.isfinite(edges).all() and (edges[:, 0] < edges[:, 1]).all()):
-        raise ParameterError(f"limits {np.asarray(limits).tolist()} must rise: (low, high), or one pair for each axis")
+        raise ParameterError(f"limits {given.tolist()} must rise: (low, high), or one pair for each axis")
+    if not is_count(resolution, 2):
+        raise ParameterError(f"resolution is {resolution!r}; give the number of points along each side")
     x, y = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in edges))
     points = np.column_stack([x.ravel(), y.ravel()])
     if isinstance(density, (GaussianMixture, Fit)):
         mixture = mixture_of(density)
         expect_features(mixture, 2)
         values = mixture.density(points)
+    elif not callable(density):
+        raise ParameterError(f"density is a {type(density).__name__}; give a function of points, or a model")
     else:
-        values = np.asarray(density(points), np.float64)
+        values = as_numbers(density(points), "what the density gave")
         if values.shape != (len(points),):
             raise ParameterError(
                 f"the density gave shape {values.shape} for points {points.shape}; give one number each"

@@ -24,8 +24,9 @@ from gmix.plot.model import (
     names_of,
     points_of,
 )  # fmt: skip
-from gmix.plot.style import DENSITY, INK, LINE, SOFT, color, color_bar, dress, halo, marker, new_axes, write_number
-from gmix.regions import highest_density
+from gmix.plot.style import DENSITY, INK, LINE, SOFT, axes_of, color, color_bar, dress, halo, marker, write_number
+from gmix.regions import as_shares, highest_density
+from gmix.rows import as_numbers, is_count, is_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -63,9 +64,7 @@ def surface(
     from matplotlib.colors import LightSource, Normalize
     from matplotlib.ticker import MaxNLocator
 
-    if ax is None:
-        ax = new_axes(6.4, 4.4, projection="3d")
-    drawing: Any = ax
+    drawing: Any = axes_of(ax, 6.4, 4.4, projection="3d")
     if not hasattr(drawing, "plot_surface"):
         raise ParameterError('a surface needs axes in space; make them with figure.add_subplot(projection="3d")')
     x, y, z = grid_of(density, limits, resolution)
@@ -121,20 +120,22 @@ def contours(
     """
     from matplotlib.ticker import MaxNLocator
 
-    ax = ax or new_axes(5.2, 4.6)
+    ax = axes_of(ax, 5.2, 4.6)
     model = mixture_of(density) if isinstance(density, (GaussianMixture, Fit)) else None
     if limits is None:
         if model is None:
             raise ParameterError("a function does not say where it lives; give limits=(low, high)")
         limits = extent(model)
     x, y, z = grid_of(density, limits, resolution)
-    if isinstance(levels, int):
-        levels = [v for v in MaxNLocator(levels).tick_values(0.0, float(z.max())) if 0 < v < z.max()]
+    if is_count(levels):
+        values = [v for v in MaxNLocator(levels).tick_values(0.0, float(z.max())) if 0 < v < z.max()]
+    elif not (values := sorted(set(as_numbers(levels, "levels").ravel().tolist()))) or not np.isfinite(values).all():
+        raise ParameterError(f"levels is {levels!r}; give the values of the contours, or how many")
     if filled:
-        ax.contourf(x, y, z, levels=[*levels, math.inf], colors=_tints(len(levels)), zorder=0.6)
-    lines = ax.contour(x, y, z, levels=levels, colors="#52708C", linewidths=0.6, zorder=1.5)
+        ax.contourf(x, y, z, levels=[*values, math.inf], colors=_tints(len(values)), zorder=0.6)
+    lines = ax.contour(x, y, z, levels=values, colors="#52708C", linewidths=0.6, zorder=1.5)
     if labels:
-        texts = ax.clabel(lines, fontsize=6.5, inline_spacing=3, fmt=_decimals(levels), colors="#34506B")
+        texts = ax.clabel(lines, fontsize=6.5, inline_spacing=3, fmt=_decimals(values), colors="#34506B")
         for text in texts or ():
             text.set_zorder(4)
             halo(text, 1.6)
@@ -156,7 +157,7 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
     Gives one artist for each component that has points. Beyond 20,000 points it is one image of their density, in
     which each pixel has the mean color of its points.
     """
-    ax = ax or new_axes(5.2, 4.6)
+    ax = axes_of(ax, 5.2, 4.6)
     model = mixture_of(components) if isinstance(components, (GaussianMixture, Fit)) else None
     rows = points_of(points, model, 2)
     labels = labels_of(rows, components)
@@ -167,7 +168,9 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
             name_axes(ax, model)
         dress(ax)
         return [image]
-    area = size if size is not None else float(np.clip(9000.0 / max(n, 1), 2.0, 20.0))
+    if not (size is None or (is_number(size) and size > 0)):
+        raise ParameterError(f"size is {size!r}; give square points above zero, or None to suit the number of points")
+    area = float(size) if size is not None else float(np.clip(9000.0 / max(n, 1), 2.0, 20.0))
     alpha = float(np.clip(6.0 / max(n, 1) ** 0.32, 0.12, 0.85))
     artists: list[Artist] = []
     for k in np.unique(labels):
@@ -204,11 +207,10 @@ def ellipses(
     """
     from matplotlib.patches import Ellipse
 
-    ax = ax or new_axes(5.2, 4.6)
+    ax = axes_of(ax, 5.2, 4.6)
     mixture = mixture_of(model)
     expect_features(mixture, 2)
-    if not all(0 < level < 1 for level in levels):
-        raise ParameterError(f"levels {list(levels)} are shares of a component's mass; give numbers between 0 and 1")
+    levels = as_shares(levels, "levels")
     artists = []
     for k, (mean, covariance) in enumerate(zip(mixture.means, mixture.covariances, strict=True)):
         if mixture.weights[k] == 0:
@@ -249,7 +251,7 @@ def clusters(
 
     Without points, the contours of the density take their place.
     """
-    ax = ax or new_axes(5.2, 4.6)
+    ax = axes_of(ax, 5.2, 4.6)
     if points is None:
         contours(model, ax=ax, labels=False)
     else:
@@ -280,12 +282,10 @@ def regions(
     They may have several parts, and none of them has less density than what lies outside; see
     `gmix.regions.highest_density`.
     """
-    ax = ax or new_axes(5.2, 4.6)
+    ax = axes_of(ax, 5.2, 4.6)
     mixture = mixture_of(model)
     expect_features(mixture, 2)
-    if not len(shares):
-        raise ParameterError("shares is empty; give at least one, such as 0.95")
-    shares = sorted(shares, reverse=True)
+    shares = sorted(as_shares(shares, "shares"), reverse=True)
     levels = highest_density(mixture, shares).tolist()
     x, y, z = grid_of(mixture.log_density, extent(mixture, 3.6), resolution)
     ax.contourf(x, y, z, levels=[*levels, math.inf], colors=_tints(len(levels)), zorder=0.6)
@@ -309,7 +309,7 @@ def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, res
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    ax = ax or new_axes(6.0, 4.6)
+    ax = axes_of(ax, 6.0, 4.6)
     mixture = mixture_of(model)
     expect_features(mixture, 2)
     limits = extent(mixture, 3.6)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmix.errors import ParameterError
 from gmix.plot.model import Model, mixture_of, points_of
-from gmix.plot.style import COLORS, INK, LINE, SOFT, bins_of, color, dress, new_axes
+from gmix.plot.style import COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
 from gmix.regions import tail_probability
 from gmix.rows import is_count
 
@@ -27,7 +27,7 @@ def responsibilities(model: Model, points: Any, ax: Axes | None = None) -> Axes:
     The rows stand by their most probable component, in each the surest first: the ragged ends of the fields are the
     rows that may belong elsewhere.
     """
-    ax = ax or new_axes(6.4, 3.0)
+    ax = axes_of(ax, 6.4, 3.0)
     mixture = mixture_of(model)
     shares = mixture.responsibilities(points_of(points, mixture, mixture.n_features))
     labels = shares.argmax(1)
@@ -60,7 +60,7 @@ def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) ->
     Where the bars reach farther to the left than the line, rows are more unusual than the mixture expects; a number in
     red is that of a row of which less than a twentieth is expected among so many.
     """
-    ax = ax or new_axes(6.4, 3.6)
+    ax = axes_of(ax, 6.4, 3.6)
     if not is_count(n):
         raise ParameterError(f"n is {n!r}; give the number of rows to mark")
     mixture = mixture_of(model)

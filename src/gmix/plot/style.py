@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix.errors import ParameterError, of_kind
+from gmix.rows import is_count
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = [
-    "COLORS", "DENSITY", "INK", "LINE", "SOFT", "bins_of", "color", "color_bar", "dress", "halo", "marker", "new_axes",
-    "new_figure", "write_number",
+    "COLORS", "DENSITY", "INK", "LINE", "SOFT", "axes_of", "bins_of", "color", "color_bar", "dress", "figure_of",
+    "halo", "marker", "write_number",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -29,25 +32,38 @@ DENSITY = "GnBu"  # from the page to ink, so that no density looks like no ink
 
 def color(component: int) -> str:
     """The color of a component, safe for color-blind readers; it comes back after seven."""
-    return COLORS[component % len(COLORS)]
+    return COLORS[_number(component) % len(COLORS)]
 
 
 def marker(component: int) -> str:
     """The mark of a component's points; it changes each time the colors come back."""
-    return _MARKERS[component // len(COLORS) % len(_MARKERS)]
+    return _MARKERS[_number(component) // len(COLORS) % len(_MARKERS)]
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of its own, in inches."""
+def _number(component: int) -> int:
+    if not is_count(component, 0):
+        raise ParameterError(f"component is {component!r}; give its number, counted from 0")
+    return component
+
+
+def figure_of(figure: Figure | SubFigure | None, width: float, height: float) -> Figure:
+    """The figure that was given, or one of its own, in inches."""
     from matplotlib import pyplot as plt
+    from matplotlib.figure import FigureBase
 
-    return plt.figure(figsize=(width, height), layout="constrained")
+    if figure is None:
+        return plt.figure(figsize=(width, height), layout="constrained")
+    of_kind(figure, FigureBase, "figure", "a figure of Matplotlib, or leave it out")
+    return cast("Figure", figure)
 
 
-def new_axes(width: float, height: float, **options: Any) -> Axes:
-    """Axes in a figure of their own."""
-    axes: Axes = new_figure(width, height).add_subplot(**options)
-    return axes
+def axes_of(ax: Axes | None, width: float, height: float, **options: Any) -> Axes:
+    """The axes that were given, or some in a figure of their own."""
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        ax = figure_of(None, width, height).add_subplot(**options)
+    return of_kind(ax, Axes, "ax", "axes of Matplotlib, or leave it out")
 
 
 def dress(ax: Axes, grid: str = "both") -> None:

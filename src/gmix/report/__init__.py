@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gmix.errors import ParameterError, of_kind
 from gmix.fit import Fit, StandardErrors
 from gmix.information import standard_errors, statistics_of
 from gmix.report.rows import Rows
 from gmix.report.show import charts, shown_columns
 from gmix.report.words import page_facts
 from gmix.sources import MEMORY, Source, as_source
+from gmix.whole import as_path, written_whole
 
 __all__ = ["report"]
 
@@ -53,6 +55,9 @@ def report(
     """
     import jinja2
 
+    path = as_path(path)
+    if errors is not None:
+        of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
     names = fit.mixture.features
     if isinstance(data, Source):
         source = data
@@ -75,7 +80,8 @@ def report(
         data=_inert(charts(fit, rows, shown)),
         library=_library(),
     )
-    Path(path).write_text(page, encoding="utf-8")
+    with written_whole(path, ParameterError) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _errors(fit: Fit, source: Source) -> StandardErrors | None:

@@ -83,7 +83,7 @@ class Journal:
             seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
             self._write(about | {"seed": seed})
             return seed
-        if said.get("format") != about["format"] or not is_count(said.get("seed"), 0):
+        if said.get("format") != about["format"] or not is_count(said.get("seed"), 0, 1 << 64):
             raise self._wrong("is no gmix checkpoint")
         for what in ("version", "n_rows", "n_features"):
             if said.get(what) != about[what]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import kernel
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_rows, as_weights, check_finite, largest_value
+from gmix.rows import as_list, as_rows, as_weights, check_finite, largest_value
 from gmix.sources.source import LocalSource
 from gmix.statistics import SufficientStatistics
 
@@ -100,9 +100,10 @@ def expect(
     check_finite(
         rows, names, largest_value(rows.shape[1], len(rows) if weight is None else max(weight.sum(), len(rows)))
     )
-    if isinstance(mixtures, GaussianMixture) or not all(isinstance(m, GaussianMixture) for m in mixtures):
+    listed = as_list(mixtures)
+    if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
         raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
-    for mixture in mixtures:
+    for mixture in listed:
         if mixture.n_features != rows.shape[1]:
             raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
-    return kernel.expect(rows, [m.components for m in mixtures], weight, threads)
+    return kernel.expect(rows, [m.components for m in listed], weight, threads)

@@ -1,0 +1,87 @@
+"""Whatever is given where something else belongs, every public function answers it, or raises gmix's own error."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gmix
+import gmix.plot
+from gmix.regions import highest_density, tail_probability
+from gmix.sources import MemorySource
+
+X = np.vstack([np.random.default_rng(0).normal(size=(8, 2)) + shift for shift in (0.0, 6.0)])
+FIT = gmix.fit(X, [1, 2], covariance=["full", "diag"], rng=0)
+MIXTURE, LINE = FIT.mixture, gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+[STATISTICS] = gmix.expect(X, [MIXTURE])
+MERGING = gmix.merge(FIT, X)
+ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
+FLAGS = ("equal_weights", "resume", "probabilities", "labels", "filled", "label")  # true or false, or words
+FOUND = {
+    "fit": FIT, "data": X, "x": X, "points": X, "block": X, "mixture": MIXTURE, "model": MIXTURE, "density": MIXTURE,
+    "statistics": STATISTICS, "merging": MERGING, "candidates": FIT, "start": MIXTURE, "limits": (-3.0, 9.0),
+    "component": 1, "components": 1, "replicates": 2, "folds": 2, "rng": 0, "mixtures": [MIXTURE], "path": "out.csv",
+    "weights": [1.0], "means": [[0.0, 0.0]], "covariances": [np.eye(2)], "n": 3, "features": [0], "values": {0: 1.0},
+    "matrix": np.eye(2), "probability": 0.5, "structure": MIXTURE.structure, "log_density": MIXTURE.log_density,
+    "draws": 9, "steps": 2, "shares": [0.5], "name": "full", "resolution": 11,
+}  # fmt: skip
+OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
+    gmix.fit: {"components": 1, "covariance": "full"},
+    gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"}, LINE.cdf: {"x": [1.0]},
+    gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
+    FIT.report: {"path": "out.html"},
+}  # fmt: skip
+FUNCTIONS = [
+    gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
+    gmix.likelihood_ratio_test, gmix.load, gmix.metropolis, gmix.GaussianMixture, gmix.NormalInverseWishart,
+    gmix.Dirichlet, gmix.Stepwise, gmix.Stepwise(MIXTURE).update, gmix.GaussianMixture.from_statistics,
+    gmix.covariance.structure, MemorySource, highest_density, tail_probability,
+    *(getattr(FIT, name) for name in ("save", "summary", "plot")),
+    *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
+      "sample_labelled", "marginal", "condition", "affine", "collapsed", "plot")),
+    LINE.cdf, LINE.quantile, MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
+    *(getattr(gmix.plot, name) for name in gmix.plot.__all__),
+]  # fmt: skip
+
+
+def of_its_own(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    wanted = [p.name for p in parameters if p.default is p.empty or p.name in ("rng", "replicates", "resolution")]
+    own = {name: FOUND[name] for name in wanted if name in FOUND}
+    return own | OTHERS.get(function, {})
+
+
+def test_every_public_function_is_asked() -> None:
+    public = {name for name in gmix.__all__ if inspect.isfunction(getattr(gmix, name))}
+    assert public <= {function.__name__ for function in FUNCTIONS}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)
+@pytest.mark.filterwarnings("ignore")
+def test_what_does_not_belong_is_refused(
+    function: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(tmp_path)
+    FIT.save("model.json")
+    settings = of_its_own(function)
+    function(**settings)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD or name in FLAGS:
+            continue
+        for odd in ODD:
+            if name == "progress" and odd is len:  # what a person's own function raises is theirs
+                continue
+            try:
+                function(**settings | {name: odd})
+            except gmix.GmixError as error:
+                assert len(str(error)) > 10  # noqa: PT017
+            except Exception as error:
+                error.add_note(f"{function.__qualname__}({name}={odd!r})")
+                raise
+            plt.close("all")
