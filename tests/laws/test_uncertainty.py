@@ -165,7 +165,7 @@ def test_other_rows_or_an_unknown_prior_are_refused(cloud: Array, errors: Callab
         errors(fit, cloud[1:])
     with pytest.raises(gmix.DataError, match="1 columns and the fit 2"):
         errors(fit, cloud[:, :1])
-    with pytest.raises(gmix.ParameterError, match="fit is a GaussianMixture; give the Fit that gmix.fit returned"):
+    with pytest.raises(gmix.ParameterError, match=r"fit is a GaussianMixture; give the Fit that gmix\.fit returned"):
         errors(fit.mixture, cloud)
     with pytest.raises(gmix.ParameterError, match=r"prior that contributed .* is not known; state it"):
         errors(replace(fit, prior=None), cloud)
