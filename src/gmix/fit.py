@@ -301,6 +301,8 @@ def fit(
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings = []
+    if source.n_features == 1:
+        structures, findings = _of_one_column(structures)
     if isinstance(components, str) or len(counts) > 1:
         kept = [k for k in counts if k <= source.n_rows] or counts[:1]
         if len(kept) < len(counts):
@@ -394,6 +396,19 @@ def _structures(
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
     return chosen
+
+
+def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
+    """Those that tell shapes or axes from volumes as what is left of them in one column, and that this was done."""
+    left = {s: VVV if s.volume == "V" else EEE for s in structures if {"E", "V"} <= set(s.with_free_weights.code)}
+    findings = [
+        Finding(
+            "one column", f"{s} speaks of shapes or axes, and one column has neither; give '{instead.volume}', as here"
+        )
+        for s, instead in left.items()
+    ]
+    left = {s: instead.with_equal_weights if s.equal_weights else instead for s, instead in left.items()}
+    return list(dict.fromkeys(left.get(s, s) for s in structures)), findings
 
 
 def _findings(found: Search) -> list[Finding]:

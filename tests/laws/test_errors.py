@@ -175,6 +175,18 @@ def test_one_column_may_be_a_plain_list_and_has_two_structures() -> None:
         assert gmix.fit([0.0, 1.0, 5.0], 1, covariance=code).mixture.structure.code == full
 
 
+def test_a_structure_that_makes_no_sense_for_one_column_says_which_does() -> None:
+    column = [0.0, 0.2, 0.1, 5.0, 5.9, 5.1]
+    fit = gmix.fit(column, 2, covariance=["VEV", "V", "EVE", "EVEE", "diag"], rng=0)
+    assert fit.search is not None
+    assert [c.structure.code for c in fit.search.candidates] == ["VVV", "EEE", "EVVV", "VVI"]
+    told = [finding.message for finding in fit.findings if finding.name == "one column"]
+    assert [message.split()[0] for message in told] == ["VEV", "EVE", "EVEE"]
+    assert [message.partition("; ")[2] for message in told] == [f"give '{code}', as here" for code in "VEV"]
+    for code in ("E", "V", "EEE", "VVV", "EEI", "VVI", "EII", "VII", "full", "EVVV"):
+        assert "one column" not in {f.name for f in gmix.fit(column, 1, covariance=code).findings}
+
+
 def test_a_range_is_cut_to_the_rows() -> None:
     fit = gmix.fit(X[:4], covariance="spherical", rng=0)
     assert max(c.n_components for c in fit.search.candidates) == 4
