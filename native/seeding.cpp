@@ -10,6 +10,8 @@ namespace {
 
 using Numbers = std::vector<double>;
 
+constexpr std::size_t kAtRest = 1000;  // of so many points at most one has moved
+
 // Points in blocks, padded with zeros, and the squared norm of each.
 class Table {
  public:
@@ -100,8 +102,13 @@ std::vector<std::int64_t> cluster(const Points& points, std::size_t n_components
   Numbers centres = seeds(points, table, k, trials, draws), work(k * (1 + width));
   std::vector<std::int64_t> labels(table.blocks().count), before;
   const auto assign = [&] { kernel().nearest(table.blocks(), centres.data(), k, work.data(), labels.data()); };
+  const auto moved = [&] {  // points whose label is another than before
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; ++i) count += before.empty() || labels[i] != before[i];
+    return count;
+  };
   assign();
-  for (std::size_t sweep = 0; sweep < sweeps && labels != before; ++sweep) {
+  for (std::size_t sweep = 0; sweep < sweeps && kAtRest * moved() > n; ++sweep) {
     Numbers size(k, 0.0), sum(k * width, 0.0);
     for (std::size_t i = 0; i < n; ++i) {
       double* const to = &sum[static_cast<std::size_t>(labels[i]) * width];

@@ -26,11 +26,9 @@ __all__ = ["Candidate", "Search", "search"]
 
 _FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
 _ROWS_EACH = 25  # a parameter of the richest candidate, between the two
-_SHORT = Stop(tolerance=1e-2, max_iterations=30)
-_LONG = Stop(tolerance=1e-5, max_iterations=300)
-_PROMISING = 8  # starts of one kind that climb at all
-_FINALISTS = 4  # short climbs that are carried on to the end, or fewer
-_MANY = 16  # components, from which on they are fewer
+_PROMISING, _FINALISTS = 8, 4  # starts of one kind that climb at all, and short climbs that are carried on to the end
+_WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
+_EXPONENTIAL = 20  # multiply-adds
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +158,19 @@ def search(
                 first = []
                 poorer: list[_Neighbour] = []
                 if isinstance(start, KMeansPlusPlus):
+                    trial = _Trial.of(structure, n_components, sample)
                     poorer, split = _neighbours(best, structure, n_components)
                     if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
-                        first = [*_promising(sample, begin(structure)), *_promising(sample, split())]
+                        first = [
+                            *_promising(sample, begin(structure), trial.promising),
+                            *_promising(sample, split(), trial.promising),
+                        ]
                     # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
-                    likeliest = sorted(poorer, key=lambda neighbour: -neighbour.log_likelihood)[:_PROMISING]
-                    first = _finalists(sample, [*first, *(n.mixture for n in likeliest)], prior, alone)
+                    likeliest = sorted(poorer, key=lambda neighbour: -neighbour.log_likelihood)[: trial.promising]
+                    first = _finalists(sample, [*first, *(n.mixture for n in likeliest)], prior, alone, trial)
                     if sample is not source:  # all rows are for the best alone
                         runs = expectation_maximization(
-                            first, sample.expect, _LONG, prior, climb=sample.climb, patient=alone
+                            first, sample.expect, trial.long, prior, climb=sample.climb, patient=alone
                         )
                         _heed(runs)
                         first = [_candidate(runs, 0.0).run.mixture]
@@ -289,12 +291,38 @@ def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
     return Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.COLLAPSING, sound=True)
 
 
-def _promising(sample: Source, mixtures: list[GaussianMixture]) -> list[GaussianMixture]:
+class _Trial(NamedTuple):
+    """What is tried on a sub-sample before the climb that counts; where a step is dear, less.
+
+    By chance alone a row's log-likelihood there is ``p / 2n`` higher than that of other rows, for `p` parameters and
+    `n` rows: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. Where steps are dear a short climb ends a
+    tenth of that below the top, a long one a hundredth, if that is more than they leave anyway.
+    """
+
+    promising: int
+    finalists: int
+    short: Stop
+    long: Stop
+
+    @classmethod
+    def of(cls, structure: Structure, n_components: int, sample: Source) -> _Trial:
+        parameters = structure.n_parameters(n_components, sample.n_features)
+        climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
+        chance = parameters / (2.0 * sample.n_rows) if climbs < _PROMISING else 0.0
+        return cls(
+            int(np.clip(climbs, 2, _PROMISING)),
+            int(np.clip(climbs / 2.0, 1, _FINALISTS)),
+            Stop(max(0.1 * chance, 1e-2), 30),
+            Stop(max(0.01 * chance, 1e-5), 300),
+        )
+
+
+def _promising(sample: Source, mixtures: list[GaussianMixture], most: int) -> list[GaussianMixture]:
     """Of starts made alike, the likeliest few."""
-    if len(mixtures) <= _PROMISING:
+    if len(mixtures) <= most:
         return mixtures
     reached = [statistics.log_likelihood for statistics in sample.expect(mixtures)]
-    return [mixtures[i] for i in np.argsort(reached)[::-1][:_PROMISING]]
+    return [mixtures[i] for i in np.argsort(reached)[::-1][:most]]
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
@@ -339,21 +367,19 @@ def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
 
 
 def _finalists(
-    sample: Source, mixtures: list[GaussianMixture], prior: Prior | None, patient: bool
+    sample: Source, mixtures: list[GaussianMixture], prior: Prior | None, patient: bool, trial: _Trial
 ) -> list[GaussianMixture]:
     """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
     if len(mixtures) == 1:
         return mixtures
-    runs = expectation_maximization(mixtures, sample.expect, _SHORT, prior, climb=sample.climb, patient=patient)
+    runs = expectation_maximization(mixtures, sample.expect, trial.short, prior, climb=sample.climb, patient=patient)
     _heed(runs)
     ranked = sorted(runs, key=lambda run: (bool(_collapsed(run)), -run.objective))
-    # With many components the best of their tops are hardly higher than one another.
-    most = max(_FINALISTS * _MANY // max(mixtures[0].n_components, _MANY), 1)
     finalists: list[Run] = []
     for run in ranked:
-        # Two climbs within a thousandth of a nat a row are on their way to one top.
-        near = 1e-3 * float(run.statistics.mass.sum())
-        if len(finalists) < most and all(abs(run.objective - other.objective) > near for other in finalists):
+        # Two climbs that are nearer than a tenth of what they may still gain are on their way to one top.
+        near = 0.1 * trial.short.tolerance * float(run.statistics.mass.sum())
+        if len(finalists) < trial.finalists and all(abs(run.objective - other.objective) > near for other in finalists):
             finalists.append(run)
     return [run.mixture for run in finalists]
 

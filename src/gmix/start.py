@@ -23,7 +23,9 @@ __all__ = ["GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "
 
 Array = NDArray[np.float64]
 _FAR = 1e60  # standard deviations; farther points count as this far
-_ROWS, _ROWS_EACH = 2_000, 100  # seeds are chosen among so many, or so many a component if that is more
+# Seeds are chosen among so many rows, or so many a component, or so many for each of a component's columns.
+_ROWS, _ROWS_EACH, _ROWS_FOR = 2_000, 100, 10
+_MOST = 20_000  # rows, however many columns there are
 
 
 class Start(ABC):
@@ -47,12 +49,13 @@ class KMeansPlusPlus(Start):
     """
 
     runs: int = 8
-    sweeps: int = 10
+    sweeps: int = 100
 
     def mixtures(
         self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
     ) -> Callable[[Structure], list[GaussianMixture]]:
-        rows, weight = source.rows(max(_ROWS, _ROWS_EACH * n_components), rng)
+        wanted = min(_ROWS_FOR * source.n_features * n_components, _MOST)
+        rows, weight = source.rows(max(_ROWS, _ROWS_EACH * n_components, wanted), rng)
         mass = np.ones(len(rows)) if weight is None else weight
         everything = np.zeros(len(rows), np.intp)
         total = SufficientStatistics.from_labels(FULL, rows, everything, 1, weight)
@@ -62,22 +65,23 @@ class KMeansPlusPlus(Start):
         points = (standard @ vectors[:, spread] / np.sqrt(values[spread]), standard)
         found = (cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
         different = {labels.tobytes(): labels for labels in found}  # clear clusters are found often
-        # To each component are added so many rows about its mean, with the covariance of all rows scaled down to its
-        # share: unlike a prior's default scale, it turns and stretches with the data whatever the structure.
-        d, extra = source.n_features, 2.0 * source.n_features + 4.0
+        # To each component are added a few rows about its mean, hardly any where it has many, with the covariance of
+        # all rows scaled down to its share: unlike a prior's default scale, it turns and stretches with the data
+        # whatever the structure.
+        d = source.n_features
+        few = 2.0 * d + 4.0
         size = np.sqrt(np.maximum(values, 0.0)) / n_components ** (1.0 / d)
         corners = (vectors * size).T * np.sqrt(total.variances)  # points whose scatter is that covariance
         corners = np.broadcast_to(corners, (n_components, d, d))
 
         @cache
         def statistics(form: Form) -> list[SufficientStatistics]:
-            added = form.scatter(np.ones((n_components, d)), corners)
             total = SufficientStatistics.from_labels(form, rows, everything, 1, weight)
             every = (
                 SufficientStatistics.from_labels(form, rows, labels, n_components, weight)
                 for labels in different.values()
             )
-            return [replace(one, mass=one.mass + extra, scatter=one.scatter + added).among(total) for one in every]
+            return [_held_up(one, few, corners).among(total) for one in every]
 
         return lambda structure: [
             GaussianMixture.from_statistics(one, structure, prior, source.features)
@@ -178,6 +182,14 @@ def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     if given.structure.within(structure):
         return np.array(structure.form.compress(given.covariances))
     return structure.nearest(given.weights, given.covariances)
+
+
+def _held_up(statistics: SufficientStatistics, few: float, corners: Array) -> SufficientStatistics:
+    """With so `few` rows more in each component whose scatter is that of the `corners`, or less where it has many."""
+    extra = few * np.minimum(few / np.maximum(statistics.mass, few), 1.0)
+    each = np.broadcast_to(extra[:, None] / few, corners.shape[:2])
+    scatter = statistics.scatter + statistics.form.scatter(each, corners)
+    return replace(statistics, mass=statistics.mass + extra, scatter=scatter)
 
 
 def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:
