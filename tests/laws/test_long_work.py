@@ -245,8 +245,8 @@ def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
     fit = gmix.fit([rows[:5000], rows[5000:]], 3, rng=1)
     assert fit.reason is gmix.Reason.INTERRUPTED
     assert any(finding.name == "interrupted" for finding in fit.findings)
-    [statistics] = gmix.expect(rows, [fit.mixture])
-    assert statistics.log_likelihood == fit.log_likelihood
+    [statistics] = gmix.expect(rows, [fit.mixture])  # whose covariances are factored once more, not in the climb
+    assert statistics.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-14)
     assert fit.mixture.n_components == 3
 
 
