@@ -254,7 +254,8 @@ def fit(
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than a
         million rows, on a sub-sample of 100,000, from which the best goes on to all rows.
     covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`,
-        without the four that turn axes beyond 24 columns. BIC chooses.
+        without the four that turn axes beyond 24 columns. One column has two, ``"E"`` and ``"V"``: one variance for
+        all components, or one for each. BIC chooses.
     criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood. With one, steps
@@ -300,7 +301,7 @@ def fit(
     structures = _structures(covariance, way, source.n_features)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
-    findings = []
+    findings: list[Finding] = []
     if source.n_features == 1:
         structures, findings = _of_one_column(structures)
     if isinstance(components, str) or len(counts) > 1:
