@@ -17,6 +17,7 @@ test: .venv/built  ## run the tests
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
+	$(bin)/clang-format --dry-run --Werror native/*.?pp benchmarks/*.cpp
 
 types: .venv/built  ## check types
 	$(bin)/mypy

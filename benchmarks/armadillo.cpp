@@ -24,9 +24,7 @@ double megabytes(const std::string& what) {
   return 0;
 }
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 arma::cube dense(const arma::cube& covariances) { return covariances; }
 
@@ -59,7 +57,8 @@ void measure(const std::string& folder, const arma::mat& rows, const arma::rowve
   const double peak = megabytes("VmHWM:");
   std::ofstream reached(folder + "/reached", std::ios::binary);
   const auto write = [&](const auto& part) {
-    reached.write(reinterpret_cast<const char*>(part.memptr()), static_cast<std::streamsize>(part.n_elem * sizeof(double)));
+    reached.write(reinterpret_cast<const char*>(part.memptr()),
+                  static_cast<std::streamsize>(part.n_elem * sizeof(double)));
   };
   write(model.hefts), write(model.means), write(dense(covariances(model)));
   std::cout << "{\"step\": " << (whole - brief) / steps << ", \"whole\": " << whole << ", \"steps\": " << 1 + steps

@@ -16,8 +16,7 @@ inline constexpr int kTall = 2, kBroad = 4;  // rows of the one matrix and of th
 typedef double Products[kTall][kBroad];
 
 template <int M, int N>
-inline void multiply_rows(const double* a, const double* b, std::size_t d, std::size_t count,
-                          Products& products) {
+inline void multiply_rows(const double* a, const double* b, std::size_t d, std::size_t count, Products& products) {
   constexpr std::size_t lanes = kLanes<double>;
   Vector<double> sums[M][N] = {};
   std::size_t p = 0;
@@ -41,11 +40,10 @@ inline void multiply_rows(const double* a, const double* b, std::size_t d, std::
 
 // The products of the first `count` numbers of m rows of one matrix with those of n rows of the
 // other.
-inline void multiply(const double* a, std::size_t m, const double* b, std::size_t n, std::size_t d,
-                     std::size_t count, Products& products) {
+inline void multiply(const double* a, std::size_t m, const double* b, std::size_t n, std::size_t d, std::size_t count,
+                     Products& products) {
   with_count<kTall>(m, [&](auto tall) {
-    with_count<kBroad>(
-        n, [&](auto broad) { multiply_rows<tall(), broad()>(a, b, d, count, products); });
+    with_count<kBroad>(n, [&](auto broad) { multiply_rows<tall(), broad()>(a, b, d, count, products); });
   });
 }
 
@@ -102,8 +100,7 @@ inline void invert_lower(const double* factor, double* inverse, std::size_t d) {
 }
 
 // scatter = L centred L' of a symmetric matrix; work is another (D, D).
-inline void congruence(const double* factor, const double* centred, double* work, double* scatter,
-                       std::size_t d) {
+inline void congruence(const double* factor, const double* centred, double* work, double* scatter, std::size_t d) {
   Products products;
   const auto product = [&](const double* a, const double* b, bool half, double* target) {
     for (std::size_t i = 0; i < d; i += kTall) {

@@ -19,8 +19,7 @@ namespace gmix {
 namespace {
 
 Rows rows_of(const Array& array) {
-  return {array.bytes(), array.stride(0), array.stride(1),
-          array.size(0), array.size(1),   array.is('f')};
+  return {array.bytes(), array.stride(0), array.stride(1), array.size(0), array.size(1), array.is('f')};
 }
 
 constexpr int kDimensions[] = {3, 2, 2, 1};  // of compact arrays, by form
@@ -29,19 +28,15 @@ constexpr int kDimensions[] = {3, 2, 2, 1};  // of compact arrays, by form
 class MixtureArrays {
  public:
   MixtureArrays(nb::handle object, std::size_t n_features) : fields_(nb::cast<nb::tuple>(object)) {
-    if (fields_.size() != 4)
-      throw nb::value_error("a mixture is a tuple (form, log_constants, means, whitener)");
+    if (fields_.size() != 4) throw nb::value_error("a mixture is a tuple (form, log_constants, means, whitener)");
     const int form = nb::cast<int>(fields_[0]);
-    if (form < 0 || form > 3)
-      throw nb::value_error("form must be 0 full, 1 tied, 2 diagonal or 3 spherical");
+    if (form < 0 || form > 3) throw nb::value_error("form must be 0 full, 1 tied, 2 diagonal or 3 spherical");
     log_constants_ = std::make_unique<Array>(fields_[1], 1, "log_constants");
     means_ = std::make_unique<Array>(fields_[2], 2, "means");
     whitener_ = std::make_unique<Array>(fields_[3], kDimensions[form], "whitener");
     const std::size_t k = log_constants_->size(0), d = n_features;
-    if (k == 0 || d == 0)
-      throw nb::value_error("a mixture needs a component and a feature at least");
-    mixture_ = {static_cast<Form>(form), k,      d, log_constants_->numbers(k),
-                means_->numbers(k, d),   nullptr};
+    if (k == 0 || d == 0) throw nb::value_error("a mixture needs a component and a feature at least");
+    mixture_ = {static_cast<Form>(form), k, d, log_constants_->numbers(k), means_->numbers(k, d), nullptr};
     switch (mixture_.form) {
       case Form::kFull:
         mixture_.whitener = whitener_->numbers(k, d, d);
@@ -69,15 +64,9 @@ class MixtureArrays {
 class Result {
  public:
   explicit Result(const Mixture& m)
-      : mass_(empty_array(m.n_components)),
-        first_(empty_array(m.n_components, m.n_features)),
-        second_(second_of(m)) {
+      : mass_(empty_array(m.n_components)), first_(empty_array(m.n_components, m.n_features)), second_(second_of(m)) {
     Array mass(mass_, 1, "mass", true), first(first_, 2, "first", true);
-    Array second(second_,
-                 m.form == Form::kFull        ? 3
-                 : m.form == Form::kSpherical ? 1
-                                              : 2,
-                 "second", true);
+    Array second(second_, m.form == Form::kFull ? 3 : m.form == Form::kSpherical ? 1 : 2, "second", true);
     // NumPy's memory stays where it is for as long as the arrays live.
     sums_ = {mass.numbers(m.n_components), first.numbers(m.n_components, m.n_features),
              reinterpret_cast<double*>(const_cast<char*>(second.bytes())), 0.0};
@@ -241,8 +230,8 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
   const auto form = static_cast<Form>(form_code);
   const std::size_t d = nb::len(floor_object);
   const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
-  const Rule rule{nb::cast<double>(rule_numbers[0]), nb::cast<double>(rule_numbers[1]),
-                  nb::cast<double>(rule_numbers[2]), nb::cast<double>(rule_numbers[3]),
+  const Rule rule{nb::cast<double>(rule_numbers[0]),      nb::cast<double>(rule_numbers[1]),
+                  nb::cast<double>(rule_numbers[2]),      nb::cast<double>(rule_numbers[3]),
                   nb::cast<std::size_t>(rule_numbers[4]), nb::cast<bool>(rule_numbers[5])};
   const Structure structure(code);
   std::unique_ptr<Array> rows_array;
@@ -289,11 +278,11 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     if (history.size() == known)
       answers.append(nb::make_tuple(history, static_cast<int>(ended)));
     else
-      answers.append(nb::make_tuple(
-          array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
-          array_of(mixture.covariances, second()), array_of(statistics.mass, empty_array(k)),
-          array_of(statistics.mean, empty_array(k, d)), array_of(statistics.scatter, second()), history,
-          static_cast<int>(ended)));
+      answers.append(nb::make_tuple(array_of(mixture.weights, empty_array(k)),
+                                    array_of(mixture.means, empty_array(k, d)), array_of(mixture.covariances, second()),
+                                    array_of(statistics.mass, empty_array(k)),
+                                    array_of(statistics.mean, empty_array(k, d)),
+                                    array_of(statistics.scatter, second()), history, static_cast<int>(ended)));
     if (ended == Ended::kInterrupted) break;
   }
   return answers;
@@ -305,7 +294,8 @@ nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple
   const std::size_t k = nb::len(nb::object(arrays[0])), d = nb::len(floor_object);
   Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
   const Statistics statistics{numbers_of(arrays[0], "mass", 1, k), numbers_of(arrays[1], "mean", 2, k * d),
-                              numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())), 0.0};
+                              numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
+                              0.0};
   double ignored;
   if (!maximize(Structure(code), statistics, numbers_of(floor_object, "floor", 1, d).data(), mixture, ignored))
     return nb::none();
@@ -343,8 +333,7 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
   double* shares = nullptr;
   if (responsibilities) {
     shares_object = empty_array(rows.n_rows, mixture.n_components);
-    shares = Array(shares_object, 2, "responsibilities", true)
-                 .numbers(rows.n_rows, mixture.n_components);
+    shares = Array(shares_object, 2, "responsibilities", true).numbers(rows.n_rows, mixture.n_components);
   }
   const std::size_t n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
   const std::size_t threads =
@@ -356,8 +345,8 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
       n_chunks, threads,
       [&](const Turn& turn, const Stop& stop) {
         const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
-        kernel.posterior(mixture, plan.data(), rows, begin, end,
-                         memory.data() + turn.worker * scratch_size, density, shares, stop);
+        kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
+                         shares, stop);
       },
       [](std::size_t) {});
   return nb::make_tuple(density_object, shares_object);
@@ -370,14 +359,12 @@ NB_MODULE(_native, module) {
   namespace nb = nanobind;
   using nb::arg;
   module.doc() = "The compiled kernel; gmix.kernel is its door.";
-  module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"),
-             arg("sample_weight") = nb::none(), arg("threads") = nb::none(), arg("carry") = nb::none(),
-             arg("coarse") = false);
+  module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"), arg("sample_weight") = nb::none(),
+             arg("threads") = nb::none(), arg("carry") = nb::none(), arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
              arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"), arg("floor"));
-  module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"),
-             arg("draws"));
+  module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());
   module.def("level", [] { return gmix::kernel().level; });

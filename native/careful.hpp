@@ -57,8 +57,7 @@ double careful_row(const Mixture& m, const Rows& rows, std::size_t row, const Sc
     s.row_distance[c] = m.log_constants[c] == -infinity ? infinity : distance;
     if (s.row_joint[c] > s.row_joint[likeliest]) likeliest = c;
     if (s.row_distance[c] < s.row_distance[nearest] ||
-        (s.row_distance[c] == s.row_distance[nearest] &&
-         m.log_constants[c] > m.log_constants[nearest]))
+        (s.row_distance[c] == s.row_distance[nearest] && m.log_constants[c] > m.log_constants[nearest]))
       nearest = c;
   }
   const double largest = s.row_joint[likeliest];
@@ -68,16 +67,14 @@ double careful_row(const Mixture& m, const Rows& rows, std::size_t row, const Sc
     return -infinity;
   }
   double norm = 0.0;
-  for (std::size_t c = 0; c < m.n_components; ++c)
-    norm += s.row_joint[c] = std::exp(s.row_joint[c] - largest);
+  for (std::size_t c = 0; c < m.n_components; ++c) norm += s.row_joint[c] = std::exp(s.row_joint[c] - largest);
   for (std::size_t c = 0; c < m.n_components; ++c) s.row_joint[c] /= norm;
   return largest + std::log(norm);
 }
 
 // Adds a row to the sums. A row of weight zero adds nothing, whatever it holds.
 template <typename T>
-void careful_add(const Mixture& m, const Rows& rows, std::size_t row, double weight,
-                 const Scratch<T>& s, Sums& sums) {
+void careful_add(const Mixture& m, const Rows& rows, std::size_t row, double weight, const Scratch<T>& s, Sums& sums) {
   if (weight == 0.0) return;
   sums.log_likelihood += weight * careful_row(m, rows, row, s);
   const std::size_t d = m.n_features;

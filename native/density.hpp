@@ -12,9 +12,9 @@ namespace gmix::GMIX_LEVEL {
 // R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
 // residuals of its own features on the way, and leaves them for the tiles below, if there are some.
 template <typename T, int R, int V, bool Leave>
-[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const Split<T> centre,
-                                               T* residuals, std::size_t before, const T*& w,
-                                               T* const (&z)[V], Vector<T> (&quadratic)[V]) {
+[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
+                                               std::size_t before, const T*& w, T* const (&z)[V],
+                                               Vector<T> (&quadratic)[V]) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[R][V] = {};
   const T* from = residuals;
@@ -62,11 +62,10 @@ template <typename T, int R, int V, bool Leave>
 // z = W (x - centre) and constant - |z|^2 for an even number of groups; D is R plus a multiple
 // of Tile.
 template <typename T, int R, int Tile>
-void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d,
-               std::size_t groups, T* residuals, T* z, T* joint) {
+void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d, std::size_t groups,
+               T* residuals, T* z, T* joint) {
   const std::size_t group = d * kLanes<T>;
-  for (std::size_t g = 0; g < groups;
-       g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
+  for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
     const T* const from[2] = {x, x + group};
     T* const to[2] = {z, z + group};
     Vector<T> squares[2] = {};
@@ -86,8 +85,8 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
 }
 
 template <typename T>
-void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d,
-            std::size_t groups, T* residuals, T* z, T* joint) {
+void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d, std::size_t groups, T* residuals,
+            T* z, T* joint) {
   with_count<kWideTile>(first_tile(d), [&](auto first) {
     const auto by = d <= kWide ? whiten_by<T, first(), kTile> : whiten_by<T, first(), kWideTile>;
     by(x, centre, w, constant, d, groups, residuals, z, joint);
@@ -96,8 +95,8 @@ void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size
 
 // constant - |z|^2 with z_j = (x_j - centre_j) scale_j, or without a scale.
 template <typename T, bool Scaled>
-void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constant, std::size_t d,
-                    std::size_t groups, T* joint) {
+void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constant, std::size_t d, std::size_t groups,
+                    T* joint) {
   const std::size_t group = d * kLanes<T>;
   for (std::size_t g = 0; g < groups; g += kUnroll, x += kUnroll * group) {
     Vector<T> squares[kUnroll] = {};
@@ -111,15 +110,13 @@ void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constan
       }
     }
 #pragma GCC unroll 8
-    for (std::size_t v = 0; v < kUnroll; ++v, joint += kLanes<T>)
-      store(joint, constant - squares[v]);
+    for (std::size_t v = 0; v < kUnroll; ++v, joint += kLanes<T>) store(joint, constant - squares[v]);
   }
 }
 
 // Fills scratch.joint with log2 p_k(x) of the block, and what statistics need on the way (y, z).
 template <typename T>
-void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-               std::size_t groups) {
+void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool tied = mixture.form == Form::kTied;
   if (tied) whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.common);
@@ -143,8 +140,7 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
 
 // Turns scratch.joint into exp2(log2 p_k - largest), with the largest and the sum over components.
 template <typename T>
-void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-               std::size_t groups) {
+void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   constexpr std::size_t lanes = kLanes<T>;
   const std::size_t k = mixture.n_components;
   const bool common = mixture.form == Form::kTied && *plan.near;
@@ -179,8 +175,7 @@ void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kUnroll; ++v) {
       store(s.norm + at + v * lanes, norm[v]);
-      store(s.largest + at + v * lanes,
-            common ? largest[v] + load(s.common + at + v * lanes) : largest[v]);
+      store(s.largest + at + v * lanes, common ? largest[v] + load(s.common + at + v * lanes) : largest[v]);
     }
   }
 }
@@ -196,8 +191,8 @@ class LogLikelihood {
 
  public:
   // Sets what makes weighted shares of exponentials.
-  void add(const Vector<T> (&weight)[N], const Vector<T> (&largest)[N], const Vector<T> (&norm)[N],
-           bool weighted, Vector<T> (&factor)[N]) {
+  void add(const Vector<T> (&weight)[N], const Vector<T> (&largest)[N], const Vector<T> (&norm)[N], bool weighted,
+           Vector<T> (&factor)[N]) {
 #pragma GCC unroll 8
     for (int v = 0; v < N; ++v) {
       const Wide<T> share = widen<T>(weight[v]);

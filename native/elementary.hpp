@@ -80,8 +80,7 @@ template <typename T, int N>
   // The integer sits in the low bits of `shifted`: moved up, it adds to the exponent.
 #pragma GCC unroll 8
   for (int v = 0; v < N; ++v) {
-    const Bits scaled =
-        reinterpret_cast<Bits>(value[v]) + (reinterpret_cast<Bits>(shifted[v]) << C::kMantissaBits);
+    const Bits scaled = reinterpret_cast<Bits>(value[v]) + (reinterpret_cast<Bits>(shifted[v]) << C::kMantissaBits);
     x[v] = x[v] >= T(kNothing) ? reinterpret_cast<Vector<T>>(scaled) : Vector<T>{};
   }
 }
@@ -91,10 +90,10 @@ template <typename V>
 inline V log_of_normal(V x) {
   constexpr int lanes = sizeof(V) / sizeof(double);
   typedef typename VectorOf<std::int64_t, lanes>::type Bits;
-  static constexpr double kPolynomial[] = {
-      // (2 atanh(sqrt(z)) / sqrt(z) - 2) / z
-      0.666666666666667,  0.3999999999989889,  0.28571428626253836, 0.22222211089379496,
-      0.1818289243253687, 0.15331611722055008, 0.14617807153417325};
+  static constexpr double kPolynomial[] = {// (2 atanh(sqrt(z)) / sqrt(z) - 2) / z
+                                           0.666666666666667,   0.3999999999989889, 0.28571428626253836,
+                                           0.22222211089379496, 0.1818289243253687, 0.15331611722055008,
+                                           0.14617807153417325};
   constexpr double kLog2High = 0.6931471803691238;  // few enough bits for exact multiples
   constexpr double kLog2Low = 1.9082149292705877e-10;
   constexpr std::int64_t kRootHalf = 0x3fe6a09e667f3bcd;  // the bits of sqrt(1/2)

@@ -26,10 +26,9 @@ std::size_t find_active(const Scratch<T>& s, const T* joint, std::size_t groups,
 
 // R diagonal moments from feature j on.
 template <typename T, int R>
-[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x,
-                                                 const Split<T> centre, const T* scale,
-                                                 std::size_t j, std::size_t d, std::size_t count,
-                                                 double* first, double* second, bool spherical) {
+[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
+                                                 std::size_t j, std::size_t d, std::size_t count, double* first,
+                                                 double* second, bool spherical) {
   Vector<T> firsts[R] = {}, seconds[R] = {};
   x += j * kLanes<T>;
   for (std::size_t a = 0; a < count; ++a) {
@@ -37,8 +36,7 @@ template <typename T, int R>
     const T* from = x + s.active[a] * d * kLanes<T>;
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {
-      const Vector<T> z =
-          residual<T>(load(from + i * kLanes<T>), Centre<T>(centre, j + i)) * scale[j + i];
+      const Vector<T> z = residual<T>(load(from + i * kLanes<T>), Centre<T>(centre, j + i)) * scale[j + i];
       const Vector<T> t = share * z;
       firsts[i] += t;
       seconds[i] += t * z;
@@ -56,12 +54,10 @@ template <typename T, int R>
 }
 
 template <typename T>
-void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
-                      std::size_t d, std::size_t count, double* first, double* second,
-                      bool spherical) {
+void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale, std::size_t d,
+                      std::size_t count, double* first, double* second, bool spherical) {
   std::size_t j = 0;
-  for (; j + 4 <= d; j += 4)
-    diagonal_tile<T, 4>(s, x, centre, scale, j, d, count, first, second, spherical);
+  for (; j + 4 <= d; j += 4) diagonal_tile<T, 4>(s, x, centre, scale, j, d, count, first, second, spherical);
   if (j < d)
     with_count<3>(d - j, [&](auto left) {
       diagonal_tile<T, left()>(s, x, centre, scale, j, d, count, first, second, spherical);
@@ -71,9 +67,8 @@ void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, co
 // The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
 // Leaves share * z for the tiles beside it, if there are some.
 template <typename T, int R, bool Leave>
-[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i,
-                                                 std::size_t d, std::size_t groups, double* first,
-                                                 double* second) {
+[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
+                                                 std::size_t groups, double* first, double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> firsts[R] = {}, seconds[R * (R + 1) / 2] = {};
   const T* from = z + i * lanes;
@@ -102,8 +97,8 @@ template <typename T, int R, bool Leave>
 
 // 4 x C second moments below the diagonal.
 template <typename T, int C>
-[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j,
-                                               std::size_t d, std::size_t groups, double* second) {
+[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
+                                               std::size_t groups, double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[4 * C] = {};
   const T* from = z + j * lanes;
@@ -130,12 +125,10 @@ template <typename T, int C>
 // rows. Beside the triangle at its end, a band is cut into pieces three columns wide, which keep
 // all registers busy, and one or two that are narrower.
 template <typename T>
-void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t groups,
-                      double* first, double* second) {
+void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t groups, double* first,
+                      double* second) {
   std::size_t i = (d - 1) % 4 + 1;
-  with_count<4>(i, [&](auto height) {
-    triangle_tile<T, height(), false>(share, z, t, 0, d, groups, first, second);
-  });
+  with_count<4>(i, [&](auto height) { triangle_tile<T, height(), false>(share, z, t, 0, d, groups, first, second); });
   for (; i < d; i += 4) {
     triangle_tile<T, 4, true>(share, z, t, i, d, groups, first, second);
     if (i == 1) {
@@ -150,8 +143,7 @@ void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size
 
 // Gathers the active groups of z, less a centre if there is one.
 template <typename T>
-void gather_active(const Scratch<T>& s, const T* z, const Split<T> centre, std::size_t d,
-                   std::size_t count) {
+void gather_active(const Scratch<T>& s, const T* z, const Split<T> centre, std::size_t d, std::size_t count) {
   T* to = s.active_z;
   for (std::size_t a = 0; a < count; ++a) {
     const T* from = z + s.active[a] * d * kLanes<T>;
@@ -168,8 +160,7 @@ double weigh(const Scratch<T>& s, std::size_t groups, bool weighted) {
   LogLikelihood<T, 1> log_likelihood;
   for (std::size_t at = 0; at < groups * kLanes<T>; at += kLanes<T>) {
     Vector<T> factor[1];
-    log_likelihood.add({load(s.weight + at)}, {load(s.largest + at)}, {load(s.norm + at)}, weighted,
-                       factor);
+    log_likelihood.add({load(s.weight + at)}, {load(s.largest + at)}, {load(s.norm + at)}, weighted, factor);
     store(s.norm + at, factor[0]);
   }
   return log_likelihood.total();
@@ -177,13 +168,12 @@ double weigh(const Scratch<T>& s, std::size_t groups, bool weighted) {
 
 // Adds a block, of which scratch holds the exponentials and norms, to the sums.
 template <typename T>
-void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-                std::size_t groups, bool weighted, Sums& sums) {
+void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, bool weighted,
+                Sums& sums) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   sums.log_likelihood += weigh(s, groups, weighted);
   if (*plan.near) {
-    if (mixture.form == Form::kTied)
-      triangle_moments(s.weight, s.y, s.active_t, d, groups, s.row, sums.second);
+    if (mixture.form == Form::kTied) triangle_moments(s.weight, s.y, s.active_t, d, groups, s.row, sums.second);
     return linear_moments(mixture, plan, s, groups);
   }
   for (std::size_t c = 0; c < k; ++c) {
@@ -195,15 +185,14 @@ void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s
       const T* z = s.z + c * d * plan.block;
       const bool all = count == groups;
       if (!all) gather_active(s, z, Split<T>{}, d, count);
-      triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count, first,
-                       sums.second + c * d * d);
+      triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count, first, sums.second + c * d * d);
     } else if (mixture.form == Form::kTied) {
       gather_active(s, s.y, mean, d, count);
       triangle_moments(s.share, s.active_z, s.active_t, d, count, first, sums.second);
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
-      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, first,
-                       sums.second + (spherical ? c : c * d), spherical);
+      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, first, sums.second + (spherical ? c : c * d),
+                       spherical);
     }
   }
 }

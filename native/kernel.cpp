@@ -56,16 +56,15 @@ void rescale(const Mixture& m, Sums& sums) {
 }
 
 template <typename T>
-void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::size_t begin,
-            std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
+void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::size_t begin, std::size_t end,
+            const double* weight, void* memory, Sums& sums, const Stop& stop) {
   Arena arena(memory);
   const Scratch<T> s(mixture, plan, arena);
   clear(mixture, sums);
   if (*plan.near) clear_linear(mixture, plan, s);
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at), groups = padded<T>(count);
-    for (std::size_t i = 0; i < count; ++i)
-      s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
+    for (std::size_t i = 0; i < count; ++i) s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
     std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
     load_rows(rows, at, count, groups, s.x);
     if (is_narrow(mixture)) {
@@ -87,9 +86,8 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
     careful_add(mixture, rows, row, weight == nullptr ? 1.0 : weight[row], s, sums);
 }
 
-void posterior(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin,
-               std::size_t end, void* memory, double* log_densities, double* responsibilities,
-               const Stop& stop) {
+void posterior(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin, std::size_t end,
+               void* memory, double* log_densities, double* responsibilities, const Stop& stop) {
   Arena planned_arena(const_cast<void*>(planned)), arena(memory);
   const Plan<double> plan(mixture, planned_arena);
   const Scratch<double> s(mixture, plan, arena);
@@ -137,9 +135,8 @@ void plan_any(const Mixture& mixture, bool coarse, void* memory) {
   coarse ? make_all<float>(mixture, memory) : make_all<double>(mixture, memory);
 }
 
-void expect_any(const Mixture& mixture, bool coarse, const void* planned, const Rows& rows,
-                std::size_t begin, std::size_t end, const double* weight, void* memory, Sums& sums,
-                const Stop& stop) {
+void expect_any(const Mixture& mixture, bool coarse, const void* planned, const Rows& rows, std::size_t begin,
+                std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
   Arena arena(const_cast<void*>(planned));
   if (coarse)
     expect(mixture, Plan<float>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
@@ -150,7 +147,7 @@ void expect_any(const Mixture& mixture, bool coarse, const void* planned, const 
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size, scratch_size, plan_any,  expect_any,
-                        posterior,       cholesky,  invert_lower, congruence, distances, nearest};
+const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,    scratch_size, plan_any,  expect_any, posterior,
+                        cholesky,        invert_lower, congruence,   distances, nearest};
 
 }  // namespace gmix::GMIX_LEVEL

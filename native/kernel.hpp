@@ -37,8 +37,8 @@ struct Sums {
   double log_likelihood;
 };
 
-// Points of P coordinates in blocks of kPoints, the last one shorter; each is (1 + P, points) numbers, of which the first
-// row is not read.
+// Points of P coordinates in blocks of kPoints, the last one shorter; each is (1 + P, points) numbers, of which the
+// first row is not read.
 struct Blocks {
   const double* data;
   std::size_t width;  // P
@@ -62,20 +62,17 @@ struct Kernel {
   // Coarse is float32: shares and moments of a block are added up in it, blocks in float64.
   void (*plan)(const Mixture&, bool coarse, void* plan);
   // Sets sums to those of rows [begin, end); weight is null or one number per row of the table.
-  void (*expect)(const Mixture&, bool coarse, const void* plan, const Rows&, std::size_t begin,
-                 std::size_t end, const double* weight, void* scratch, Sums& sums,
-                 const Stop& stop);
+  void (*expect)(const Mixture&, bool coarse, const void* plan, const Rows&, std::size_t begin, std::size_t end,
+                 const double* weight, void* scratch, Sums& sums, const Stop& stop);
   // Writes log_density[begin..end) and, unless null, responsibilities[(begin..end), K].
-  void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin,
-                    std::size_t end, void* scratch, double* log_density, double* responsibilities,
-                    const Stop& stop);
+  void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end, void* scratch,
+                    double* log_density, double* responsibilities, const Stop& stop);
   // Of (D, D) matrices, row after row. The lower Cholesky factor takes its matrix's place; false
   // if the matrix is not definite.
   bool (*cholesky)(double* matrix, std::size_t d);
   void (*invert_lower)(const double* factor, double* inverse, std::size_t d);
   // scatter = L centred L' of a symmetric matrix, which work and scatter may not be.
-  void (*congruence)(const double* factor, const double* centred, double* work, double* scatter,
-                     std::size_t d);
+  void (*congruence)(const double* factor, const double* centred, double* work, double* scatter, std::size_t d);
   // Squared distances (K, count) of points to centres (K, P), less the points' own squared norms; and the nearest
   // centre (count), of several the first. Work holds K * (1 + P) numbers.
   void (*distances)(const Blocks&, const double* centres, std::size_t k, double* work, double* to);

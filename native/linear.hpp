@@ -78,8 +78,8 @@ void make_units(const Mixture& m, const Plan<T>& plan) {
   for (std::size_t j = 0; j < d; ++j) {
     double span = 0.0;
     for (std::size_t c = 0; c < k; ++c)
-      span = std::max(span, std::fabs(m.means[c * d + j] - plan.origin.at(j)) +
-                                1.0 / m.whitener[spherical ? c : c * d + j]);
+      span = std::max(span,
+                      std::fabs(m.means[c * d + j] - plan.origin.at(j)) + 1.0 / m.whitener[spherical ? c : c * d + j]);
     widest = std::max(widest, span);
     plan.unit[j] = static_cast<T>(unit_of(span));
   }
@@ -126,8 +126,7 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
   for (std::size_t j = 0; j < d; ++j) {
     T* const y = s.features + (1 + j) * plan.stride;
     if (m.form == Form::kTied) {
-      for (std::size_t g = 0; g < groups; ++g)
-        store(y + g * lanes, load(s.y + (g * d + j) * lanes));
+      for (std::size_t g = 0; g < groups; ++g) store(y + g * lanes, load(s.y + (g * d + j) * lanes));
       continue;
     }
     T* const squares = s.features + (1 + d + (m.form == Form::kDiagonal ? j : 0)) * plan.stride;
@@ -143,9 +142,8 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
 
 // C log densities of V groups at once. The first feature is 1, and is not read.
 template <typename T, int C, int V>
-[[gnu::always_inline]] inline void joint_tile(const T* features, std::size_t feature_stride,
-                                              std::size_t size, const T* b, T* joint,
-                                              std::size_t stride) {
+[[gnu::always_inline]] inline void joint_tile(const T* features, std::size_t feature_stride, std::size_t size,
+                                              const T* b, T* joint, std::size_t stride) {
   constexpr std::size_t lanes = kLanes<T>;
   Vector<T> sums[C][V];
 #pragma GCC unroll 8
@@ -187,9 +185,8 @@ void linear_joint(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, st
 
 // Adds the sums of shares of C components times F features.
 template <typename T, int C, int F>
-[[gnu::always_inline]] inline void moments_tile(const T* share, const T* features,
-                                                std::size_t stride, const std::size_t* active,
-                                                std::size_t count, double* totals) {
+[[gnu::always_inline]] inline void moments_tile(const T* share, const T* features, std::size_t stride,
+                                                const std::size_t* active, std::size_t count, double* totals) {
   constexpr std::size_t lanes = kLanes<T>;
   Vector<T> sums[F * C] = {};
   for (std::size_t a = 0; a < count; ++a, share += C * lanes) {
@@ -209,8 +206,7 @@ template <typename T, int C, int F>
 
 // Adds a block's sums of share * features; norms hold the factors of shares.
 template <typename T>
-void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s,
-                    std::size_t groups) {
+void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   constexpr std::size_t lanes = kLanes<T>;
   const std::size_t size = linear_size(m);
   const Tiled<double> sums = totals(m, s);
@@ -235,8 +231,8 @@ void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s,
       }
       if (count == 0) return;
       const auto tile = [&](auto features, std::size_t p) {
-        moments_tile<T, C, features()>(shares, s.features + p * plan.stride, plan.stride, active,
-                                       count, sums.tile(c) + p * C);
+        moments_tile<T, C, features()>(shares, s.features + p * plan.stride, plan.stride, active, count,
+                                       sums.tile(c) + p * C);
       };
       std::size_t p = 0;
       for (; p + F <= size; p += F) tile(Constant<F>(), p);

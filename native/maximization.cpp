@@ -21,8 +21,7 @@ bool factor_covariance(const double* covariance, double* factor, double* deviati
     if (!(deviation[i] > 0.0) || !std::isfinite(deviation[i])) return false;
   }
   for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j)
-      factor[i * d + j] = covariance[i * d + j] / deviation[i] / deviation[j];
+    for (std::size_t j = 0; j < d; ++j) factor[i * d + j] = covariance[i * d + j] / deviation[i] / deviation[j];
   if (!kernel().cholesky(factor, d)) return false;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) factor[i * d + j] *= deviation[i];
@@ -33,8 +32,7 @@ bool factor_covariance(const double* covariance, double* factor, double* deviati
 bool well_above(const double* covariance, const double* floor, double* work, std::size_t d) {
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < d; ++j)
-      work[i * d + j] =
-          covariance[i * d + j] / std::sqrt(floor[i]) / std::sqrt(floor[j]);
+      work[i * d + j] = covariance[i * d + j] / std::sqrt(floor[i]) / std::sqrt(floor[j]);
   for (std::size_t i = 0; i < d; ++i) work[i * d + i] -= kWellAbove;
   return kernel().cholesky(work, d);
 }

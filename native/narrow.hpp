@@ -24,9 +24,8 @@ class Narrow {
   using V = Vector<T>;
 
   // Residuals and log densities of one component.
-  [[gnu::always_inline]] static void whiten_tile(const T* x, const Split<T>& mean,
-                                                 const T* whitener, T constant, T* z, T* joint,
-                                                 V (&largest)[kTileGroups]) {
+  [[gnu::always_inline]] static void whiten_tile(const T* x, const Split<T>& mean, const T* whitener, T constant, T* z,
+                                                 T* joint, V (&largest)[kTileGroups]) {
     V w[kTriangle];
 #pragma GCC unroll 10
     for (int i = 0; i < kTriangle; ++i) w[i] = broadcast(whitener[i]);
@@ -35,14 +34,12 @@ class Narrow {
     for (int v = 0; v < kTileGroups; ++v) {
       V residuals[D], square = V{};
 #pragma GCC unroll 4
-      for (int j = 0; j < D; ++j)
-        residuals[j] = residual<T>(load(x + (v * D + j) * kLanes<T>), Centre<T>(mean, j));
+      for (int j = 0; j < D; ++j) residuals[j] = residual<T>(load(x + (v * D + j) * kLanes<T>), Centre<T>(mean, j));
 #pragma GCC unroll 4
       for (int i = 0; i < D; ++i) {
         V whitened = residuals[F == Form::kFull ? 0 : i] * w[i];
 #pragma GCC unroll 4
-        for (int j = 1; F == Form::kFull && j <= i; ++j)
-          whitened += residuals[j] * w[j * D - j * (j - 1) / 2 + i - j];
+        for (int j = 1; F == Form::kFull && j <= i; ++j) whitened += residuals[j] * w[j * D - j * (j - 1) / 2 + i - j];
         square = i == 0 ? whitened * whitened : square + whitened * whitened;
         store(z + (v * kKept + i) * kLanes<T>, whitened);
       }
@@ -89,8 +86,7 @@ class Narrow {
     }
   }
 
-  [[gnu::always_inline]] static void add_tile(const T* joint, const T* z,
-                                              const V (&factors)[kTileGroups], T* sums) {
+  [[gnu::always_inline]] static void add_tile(const T* joint, const T* z, const V (&factors)[kTileGroups], T* sums) {
     V totals[kMoments];
 #pragma GCC unroll 16
     for (int i = 0; i < kMoments; ++i) totals[i] = load(sums + i * kLanes<T>);
@@ -120,19 +116,16 @@ class Narrow {
       sums.mass[c] += total(0);
       for (int i = 0; i < D; ++i) sums.first[c * D + i] += total(1 + i);
       for (int i = 0, at = 1 + D; i < D; ++i)
-        for (int j = 0; F == Form::kFull && j <= i; ++j)
-          sums.second[(c * D + i) * D + j] += total(at++);
-      for (int i = 0; F != Form::kFull && i < kSquares; ++i)
-        sums.second[c * kSquares + i] += total(1 + D + i);
+        for (int j = 0; F == Form::kFull && j <= i; ++j) sums.second[(c * D + i) * D + j] += total(at++);
+      for (int i = 0; F != Form::kFull && i < kSquares; ++i) sums.second[c * kSquares + i] += total(1 + D + i);
     }
   }
 
  public:
   // Adds the rows of a block to the sums.
-  static void add_block(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-                        std::size_t groups, bool weighted, Sums& sums) {
-    constexpr std::size_t lanes = kLanes<T>, residuals = kKept * kTileStep,
-                          moments = kMoments * lanes;
+  static void add_block(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups,
+                        bool weighted, Sums& sums) {
+    constexpr std::size_t lanes = kLanes<T>, residuals = kKept * kTileStep, moments = kMoments * lanes;
     const std::size_t k = mixture.n_components;
     T *const joint = s.joint, *const z = s.z, *const totals = s.totals;
     std::size_t* const active = s.active;
@@ -148,8 +141,7 @@ class Narrow {
       }
       for (std::size_t c = 0; c < k; ++c)
         whiten_tile(s.x + g * D * lanes, at(plan.means, c * D), plan.whitener + c * kTriangle,
-                    static_cast<T>(plan.log_constants[c]), z + c * residuals, joint + c * kTileStep,
-                    largest);
+                    static_cast<T>(plan.log_constants[c]), z + c * residuals, joint + c * kTileStep, largest);
       std::size_t n_active = 0;
       if (k == 2) {
         exponentiate_pair(joint, norm);
@@ -162,8 +154,7 @@ class Narrow {
         }
         for (std::size_t a = 0; a < n_active; ++a) {
 #pragma GCC unroll 4
-          for (int v = 0; v < kTileGroups; ++v)
-            norm[v] += load(joint + active[a] * kTileStep + v * lanes);
+          for (int v = 0; v < kTileGroups; ++v) norm[v] += load(joint + active[a] * kTileStep + v * lanes);
         }
       }
       log_likelihood.add(weight, largest, norm, weighted, factor);
@@ -178,16 +169,16 @@ class Narrow {
 };
 
 template <typename T, Form F>
-void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-                std::size_t groups, bool weighted, Sums& sums) {
+void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, bool weighted,
+                Sums& sums) {
   with_count<static_cast<int>(kNarrow)>(mixture.n_features, [&](auto columns) {
     Narrow<T, F, columns()>::add_block(mixture, plan, s, groups, weighted, sums);
   });
 }
 
 template <typename T>
-void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
-                std::size_t groups, bool weighted, Sums& sums) {
+void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, bool weighted,
+                Sums& sums) {
   switch (mixture.form) {
     case Form::kFull:
       return add_narrow<T, Form::kFull>(mixture, plan, s, groups, weighted, sums);

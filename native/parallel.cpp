@@ -4,8 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <condition_variable>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -28,10 +28,8 @@ double quota() {
   for (std::ifstream file("/proc/self/cgroup"); std::getline(file, group);)
     if (group.rfind("0::", 0) == 0) break;
   const std::string own = group.size() > 3 ? group.substr(3) : "/";
-  for (const std::string& path :
-       {"/sys/fs/cgroup" + own + "/cpu.max", std::string("/sys/fs/cgroup/cpu.max")})
-    if (std::ifstream(path) >> microseconds >> period)
-      return microseconds / period;  // "max" is no number
+  for (const std::string& path : {"/sys/fs/cgroup" + own + "/cpu.max", std::string("/sys/fs/cgroup/cpu.max")})
+    if (std::ifstream(path) >> microseconds >> period) return microseconds / period;  // "max" is no number
   std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> microseconds;
   std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
   return microseconds > 0.0 && period > 0.0 ? microseconds / period : 0.0;
@@ -39,8 +37,7 @@ double quota() {
 
 class Run {
  public:
-  Run(std::size_t n_chunks, std::size_t n_slots,
-      const std::function<void(const Turn&, const Stop&)>& work,
+  Run(std::size_t n_chunks, std::size_t n_slots, const std::function<void(const Turn&, const Stop&)>& work,
       const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted)
       : n_chunks_(n_chunks), work_(work), fold_(fold), interrupted_(interrupted), done_(n_slots) {}
 
@@ -100,8 +97,7 @@ std::size_t available_threads() {
   std::size_t count = std::max(1u, std::thread::hardware_concurrency());
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0)
-    count = static_cast<std::size_t>(CPU_COUNT(&set));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = static_cast<std::size_t>(CPU_COUNT(&set));
 #endif
   static const double paid = quota();
   if (paid > 0.0) count = std::min(count, static_cast<std::size_t>(std::ceil(paid)));
@@ -112,8 +108,7 @@ std::size_t available_threads() {
 
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
                   const std::function<void(const Turn&, const Stop&)>& work,
-                  const std::function<void(std::size_t)>& fold,
-                  const std::function<bool()>& interrupted) {
+                  const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted) {
   Run run(n_chunks, n_slots, work, fold, interrupted);
   std::vector<std::thread> helpers;
   helpers.reserve(n_workers);

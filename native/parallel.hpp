@@ -27,7 +27,6 @@ struct Turn {
 // times a second. Returns false if that said yes.
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
                   const std::function<void(const Turn&, const Stop&)>& work,
-                  const std::function<void(std::size_t)>& fold,
-                  const std::function<bool()>& interrupted);
+                  const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted);
 
 }  // namespace gmix

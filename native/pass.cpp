@@ -15,8 +15,7 @@ Sums cut_sums(const Mixture& m, char*& at) {
 }
 
 std::size_t sums_size(const Mixture& m) {
-  return aligned(m.n_components * sizeof(double)) +
-         aligned(m.n_components * m.n_features * sizeof(double)) +
+  return aligned(m.n_components * sizeof(double)) + aligned(m.n_components * m.n_features * sizeof(double)) +
          aligned(second_size(m) * sizeof(double));
 }
 
@@ -59,12 +58,8 @@ double estimated_nanoseconds(const Mixture& m, std::size_t n_rows) {
   return static_cast<double>(n_rows) * static_cast<double>(m.n_components) * per_component;
 }
 
-Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& shapes,
-           std::size_t threads)
-    : rows_(rows),
-      weight_(weight),
-      kernel_(kernel()),
-      n_chunks_((rows.n_rows + kChunk - 1) / kChunk) {
+Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& shapes, std::size_t threads)
+    : rows_(rows), weight_(weight), kernel_(kernel()), n_chunks_((rows.n_rows + kChunk - 1) / kChunk) {
   std::size_t chunk_size = 0;
   double nanoseconds = 0.0;
   for (const Mixture& shape : shapes) {
@@ -96,13 +91,11 @@ bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
       [&](const Turn& turn, const Stop& stop) {
         const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
         for (std::size_t i = 0; i < count; ++i)
-          kernel_.expect(mixtures[i], coarse, plans_->data() + plan_at_[i], rows_, begin, end,
-                         weight_, scratch_->data() + turn.worker * scratch_size_,
-                         parts_[turn.slot * count + i], stop);
+          kernel_.expect(mixtures[i], coarse, plans_->data() + plan_at_[i], rows_, begin, end, weight_,
+                         scratch_->data() + turn.worker * scratch_size_, parts_[turn.slot * count + i], stop);
       },
       [&](std::size_t slot) {
-        for (std::size_t i = 0; i < count; ++i)
-          add(mixtures[i], parts_[slot * count + i], totals[i]);
+        for (std::size_t i = 0; i < count; ++i) add(mixtures[i], parts_[slot * count + i], totals[i]);
       },
       interrupted);
   for (std::size_t i = 0; i < count; ++i) mirror(mixtures[i], totals[i]);

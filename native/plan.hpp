@@ -14,9 +14,7 @@ inline constexpr std::size_t kUnroll = 4;  // vectors of rows that small loops h
 // small one, else what whole tiles leave.
 inline constexpr std::size_t kTile = 4, kWideTile = 6, kWide = 20;
 inline std::size_t tile_rows(std::size_t d) { return d <= kWide ? kTile : kWideTile; }
-inline std::size_t first_tile(std::size_t d) {
-  return d <= kWideTile ? d : (d - 1) % tile_rows(d) + 1;
-}
+inline std::size_t first_tile(std::size_t d) { return d <= kWideTile ? d : (d - 1) % tile_rows(d) + 1; }
 
 // Inside, log densities are to base 2 and residuals are whitened to squares in its units: with
 // z = kScale W (x - mu), log2 p_k(x) = log_constants[k] / log 2 - |z|^2.
@@ -28,9 +26,7 @@ inline constexpr std::size_t kStep = kUnroll * kLanes<T>;  // rows: blocks are p
 
 inline constexpr std::size_t kNarrow = 4;  // features of rows that narrow.hpp takes care of
 
-inline bool is_narrow(const Mixture& mixture) {
-  return mixture.n_features <= kNarrow && mixture.form != Form::kTied;
-}
+inline bool is_narrow(const Mixture& mixture) { return mixture.n_features <= kNarrow && mixture.form != Form::kTied; }
 
 // Vectors that the running sums of a component take: mass, first and second moments.
 inline std::size_t narrow_moments(const Mixture& mixture) {
@@ -77,9 +73,7 @@ struct Split {
     high[i] = static_cast<T>(value);
     low[i] = static_cast<T>(value - static_cast<double>(high[i]));
   }
-  double at(std::size_t i) const {
-    return static_cast<double>(high[i]) + static_cast<double>(low[i]);
-  }
+  double at(std::size_t i) const { return static_cast<double>(high[i]) + static_cast<double>(low[i]); }
 };
 
 template <typename T>
@@ -93,8 +87,7 @@ struct Centre {
   Vector<T> high;
   Vector<T> low;
 
-  Centre(const Split<T>& all, std::size_t i)
-      : high(broadcast(all.high[i])), low(broadcast(all.low[i])) {}
+  Centre(const Split<T>& all, std::size_t i) : high(broadcast(all.high[i])), low(broadcast(all.low[i])) {}
 };
 
 // x - centre: rows near a centre far from zero lose no digit, not even in float32.
@@ -114,9 +107,9 @@ struct Plan {
   Split<T> means;         // (K, D); tied: whitened about the origin
   Split<T> origin;        // (D); tied, linear
   T* unit;                // (D): linear: powers of two, which bring the rows to order one
-  T* whitener;  // full, tied: triangles in the order in which tiles read them; else (K, D)
-  T* linear;    // (K, linear_size): coefficients, components of a tile side by side
-  bool* near;   // whether the linear form loses no digit
+  T* whitener;            // full, tied: triangles in the order in which tiles read them; else (K, D)
+  T* linear;              // (K, linear_size): coefficients, components of a tile side by side
+  bool* near;             // whether the linear form loses no digit
 
   Plan(const Mixture& mixture, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
@@ -125,8 +118,7 @@ struct Plan {
     // but with fewer than 16 groups, adding up lanes would cost more.
     const std::size_t linear = linear_size(mixture);
     const std::size_t per_row = (k * (1 + (full ? d : 0)) + linear) * sizeof(T);
-    block =
-        std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 16 * kLanes<T>, 512);
+    block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 16 * kLanes<T>, 512);
     // No power of two, so that arrays do not contend for the same sets of the cache.
     stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
@@ -198,8 +190,7 @@ T* pack_triangle(const double* lower, std::size_t d, T* to) {
   std::size_t begin = 0;
   for (std::size_t end = first_tile(d); end <= d; begin = end, end += tile_rows(d))
     for (std::size_t j = 0; j < end; ++j)
-      for (std::size_t i = std::max(begin, j); i < end; ++i)
-        *to++ = static_cast<T>(kScale * lower[i * d + j]);
+      for (std::size_t i = std::max(begin, j); i < end; ++i) *to++ = static_cast<T>(kScale * lower[i * d + j]);
   return to;
 }
 
@@ -237,8 +228,7 @@ void make_plan(const Mixture& mixture, const Plan<T>& plan) {
       to = pack_triangle(mixture.whitener + c * d * d, d, to);
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
-      for (std::size_t j = 0; j < d; ++j)
-        *to++ = static_cast<T>(kScale * mixture.whitener[spherical ? c : c * d + j]);
+      for (std::size_t j = 0; j < d; ++j) *to++ = static_cast<T>(kScale * mixture.whitener[spherical ? c : c * d + j]);
     }
   }
 }

@@ -35,8 +35,7 @@ class Square {
   [[gnu::always_inline]] static V half(V a, V b, std::integer_sequence<int, Lane...>) {
     constexpr auto source = [](int lane) {
       const bool own = (lane & Distance) == 0;
-      return Second ? (own ? lane + Distance : kSide + lane)
-                    : (own ? lane : kSide + lane - Distance);
+      return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
     };
 #if defined(__clang__)
     return __builtin_shufflevector(a, b, source(Lane)...);
@@ -86,11 +85,10 @@ void copy_group(const Rows& rows, const char* row, std::size_t count, T* x) {
   for (std::size_t j = 0; j < rows.n_features; ++j)
     for (std::size_t lane = 0; lane < kLanes<T>; ++lane) {
       From value;
-      __builtin_memcpy(
-          &value,
-          row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride +
-              static_cast<std::ptrdiff_t>(j) * rows.column_stride,
-          sizeof value);
+      __builtin_memcpy(&value,
+                       row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride +
+                           static_cast<std::ptrdiff_t>(j) * rows.column_stride,
+                       sizeof value);
       *x++ = static_cast<T>(value);
     }
 }
@@ -107,8 +105,7 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
   if (d >= lanes) {
     for (std::size_t g = 0; g < groups; ++g, row += static_cast<std::ptrdiff_t>(lanes) * step)
       for (std::size_t j = 0;; j = std::min(j + lanes, d - lanes)) {
-        transpose_group<From, T, lanes>(row + static_cast<std::ptrdiff_t>(j) * size, step,
-                                        x + (g * d + j) * lanes);
+        transpose_group<From, T, lanes>(row + static_cast<std::ptrdiff_t>(j) * size, step, x + (g * d + j) * lanes);
         if (j == d - lanes) break;
       }
     return groups;

@@ -53,8 +53,7 @@ std::size_t drawn(const Numbers& share, double limit) {
 }
 
 // Each centre the best of a few points, drawn with probability proportional to the squared distance to those chosen.
-Numbers seeds(const Points& points, const Table& table, std::size_t k, std::size_t trials,
-              const double* draws) {
+Numbers seeds(const Points& points, const Table& table, std::size_t k, std::size_t trials, const double* draws) {
   const std::size_t n = points.n, width = points.width, padded = table.blocks().count;
   const Numbers mass(points.mass, points.mass + n);
   Numbers centres, potential(n), closer(n), best(n), tried, work(trials * (1 + width)), squared(trials * padded);

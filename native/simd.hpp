@@ -124,9 +124,7 @@ inline __m256d fold(__m256 v) {
 #endif
 #if defined(__AVX512F__)
 inline __m256d fold(__m512d v) { return _mm512_castpd512_pd256(v) + _mm512_extractf64x4_pd(v, 1); }
-inline __m256d fold(__m512 v) {
-  return fold(_mm512_castps512_ps256(v)) + fold(_mm512_extractf32x8_ps(v, 1));
-}
+inline __m256d fold(__m512 v) { return fold(_mm512_castps512_ps256(v)) + fold(_mm512_extractf32x8_ps(v, 1)); }
 #endif
 
 #if defined(__AVX__)
@@ -161,8 +159,7 @@ inline void add_sums(const V (&vectors)[N], double* to) {
   int i = 0;
 #if defined(__AVX__)
 #pragma GCC unroll 8
-  for (; i + 4 <= N; i += 4)
-    _mm256_storeu_pd(to + i, _mm256_loadu_pd(to + i) + sums_of_four(vectors + i));
+  for (; i + 4 <= N; i += 4) _mm256_storeu_pd(to + i, _mm256_loadu_pd(to + i) + sums_of_four(vectors + i));
 #endif
 #pragma GCC unroll 16
   for (; i < N; ++i) to[i] += sum(vectors[i]);

@@ -10,10 +10,10 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr double kEqual = 1e-13;  // relative; volumes that change by less have converged
+constexpr double kEqual = 1e-13;   // relative; volumes that change by less have converged
 constexpr double kTurned = 1e-13;  // radians; axes that turn by less have converged
 constexpr double kNoise = 1e-9;    // radians; below it, turns that no longer shrink are rounding
-constexpr int kSteps = 500;       // of an inner iteration: each goes down, so the last is good enough
+constexpr int kSteps = 500;        // of an inner iteration: each goes down, so the last is good enough
 
 double sum_of(const Numbers& values) {
   double sum = 0.0;
@@ -38,8 +38,7 @@ void equal_volumes(std::size_t k, std::size_t d, const Numbers& mass, Numbers& v
 
 // The likeliest variances (K, D) of one shape: Celeux & Govaert (1995), VEI. The shape begins from
 // any component of `before`.
-void equal_shapes(std::size_t k, std::size_t d, const Numbers& mass, const double* before,
-                  Numbers& variances) {
+void equal_shapes(std::size_t k, std::size_t d, const Numbers& mass, const double* before, Numbers& variances) {
   Numbers shape(before, before + d), volume(k, 0.0);
   for (int step = 0; step < kSteps; ++step) {
     double change = 0.0;
@@ -71,16 +70,15 @@ void equal(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances
   }
 }
 
-void along_axes(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
-                const double* before, Numbers& variances) {
+void along_axes(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const double* before,
+                Numbers& variances) {
   if (structure.volume == 'E' && structure.shape == 'E') return equal(k, d, mass, variances);
   if (structure.volume == 'E') return equal_volumes(k, d, mass, variances);
   if (structure.shape == 'E') return equal_shapes(k, d, mass, before, variances);
 }
 
 // Turns columns p and q of a (D, D) matrix.
-void turn_columns(double* m, std::size_t d, std::size_t p, std::size_t q, double cosine,
-                  double sine) {
+void turn_columns(double* m, std::size_t d, std::size_t p, std::size_t q, double cosine, double sine) {
   for (std::size_t i = 0; i < d; ++i) {
     const double a = m[i * d + p], b = m[i * d + q];
     m[i * d + p] = cosine * a + sine * b;
@@ -105,8 +103,7 @@ void eigen(double* m, std::size_t d, double* values, double* axes) {
     for (std::size_t p = 0; p < d; ++p)
       for (std::size_t q = p + 1; q < d; ++q) {
         const double across = m[p * d + q];
-        if (!(std::abs(across) >
-              1e-17 * std::sqrt(std::abs(m[p * d + p])) * std::sqrt(std::abs(m[q * d + q]))))
+        if (!(std::abs(across) > 1e-17 * std::sqrt(std::abs(m[p * d + p])) * std::sqrt(std::abs(m[q * d + q]))))
           continue;
         turned = true;
         const double half = (m[p * d + p] - m[q * d + q]) / (2.0 * across);
@@ -120,8 +117,7 @@ void eigen(double* m, std::size_t d, double* values, double* axes) {
   }
   std::vector<std::size_t> order(d);
   for (std::size_t i = 0; i < d; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return m[a * d + a] < m[b * d + b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return m[a * d + a] < m[b * d + b]; });
   const Numbers unordered(axes, axes + d * d);
   for (std::size_t j = 0; j < d; ++j) {
     values[j] = m[order[j] * d + order[j]];
@@ -140,27 +136,24 @@ void compose(const double* values, const double* axes, std::size_t d, double* ma
 }
 
 // Axes of each component's own: EEV and VEV.
-void turned(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
-            const Numbers& before, Numbers& own) {
+void turned(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
+            Numbers& own) {
   Numbers values(k * d), axes(k * d * d), scratch(before.begin(), before.begin() + d * d);
   Numbers first(d), first_axes(d * d);
   eigen(scratch.data(), d, first.data(), first_axes.data());
-  for (std::size_t c = 0; c < k; ++c)
-    eigen(&own[c * d * d], d, &values[c * d], &axes[c * d * d]);
+  for (std::size_t c = 0; c < k; ++c) eigen(&own[c * d * d], d, &values[c * d], &axes[c * d * d]);
   along_axes(structure, k, d, mass, first.data(), values);
-  for (std::size_t c = 0; c < k; ++c)
-    compose(&values[c * d], &axes[c * d * d], d, &own[c * d * d]);
+  for (std::size_t c = 0; c < k; ++c) compose(&values[c * d], &axes[c * d * d], d, &own[c * d * d]);
 }
 
 // Axes that all components share: EVE and VVE. Pairs of axes turn to where, with the variances of
 // the step before, the scatter along them is cheapest: Flury & Gautschi (1986), on the majorizing
 // function of Browne & McNicholas (2014).
-void parallel(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
-              const Numbers& before, Numbers& own) {
+void parallel(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
+              Numbers& own) {
   Numbers axes(d * d), scratch(d * d, 0.0), ignored(d), variances(k * d);
   for (std::size_t c = 0; c < k; ++c)  // a sum of all has the axes, and hardly two values alike
-    for (std::size_t i = 0; i < d * d; ++i)
-      scratch[i] += before[c * d * d + i] * (1.0 + 0.1 * static_cast<double>(c));
+    for (std::size_t i = 0; i < d * d; ++i) scratch[i] += before[c * d * d + i] * (1.0 + 0.1 * static_cast<double>(c));
   eigen(scratch.data(), d, ignored.data(), axes.data());
   Numbers turned = own;
   for (std::size_t c = 0; c < k; ++c)
@@ -168,8 +161,7 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
       for (std::size_t j = 0; j < d; ++j) {
         double sum = 0.0;
         for (std::size_t p = 0; p < d; ++p)
-          for (std::size_t q = 0; q < d; ++q)
-            sum += axes[p * d + i] * own[(c * d + p) * d + q] * axes[q * d + j];
+          for (std::size_t q = 0; q < d; ++q) sum += axes[p * d + i] * own[(c * d + p) * d + q] * axes[q * d + j];
         turned[(c * d + i) * d + j] = sum;
       }
   const auto look = [&] {
@@ -211,8 +203,7 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
 }
 
 // One ellipsoid in several sizes: Celeux & Govaert (1995), VEE.
-bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
-                  Numbers& own) {
+bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before, Numbers& own) {
   Numbers shape(before.begin(), before.begin() + d * d), volume(k, 0.0), inverse(d * d);
   for (int step = 0; step < kSteps; ++step) {
     if (!invert_definite(shape.data(), inverse.data(), d)) return false;
@@ -261,8 +252,8 @@ Structure::Structure(const std::string& code) : equal_weights(code.size() == 4) 
   orientation = code[at + 2];
 }
 
-bool constrain(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
-               const Numbers& before, Numbers& own) {
+bool constrain(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
+               Numbers& own) {
   const bool free = structure.volume == 'V' && structure.shape != 'E' && structure.orientation != 'E';
   const bool tied = structure.volume == 'E' && structure.shape == 'E' && structure.orientation == 'E';
   if (free || tied) return true;  // the covariances are their own already, or written once

@@ -21,8 +21,7 @@ struct Structure {
 // Turns each component's own covariance, compact as gmix.covariance.form has it (scatter over
 // mass), into the likeliest ones that the structure allows. Covariances of this structure near them
 // come in `before`. False, with nothing of use, where float64 does not reach.
-bool constrain(const Structure& structure, std::size_t k, std::size_t d,
-               const std::vector<double>& mass, const std::vector<double>& before,
-               std::vector<double>& own);
+bool constrain(const Structure& structure, std::size_t k, std::size_t d, const std::vector<double>& mass,
+               const std::vector<double>& before, std::vector<double>& own);
 
 }  // namespace gmix
