@@ -296,6 +296,7 @@ nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple
   const Statistics statistics{numbers_of(arrays[0], "mass", 1, k), numbers_of(arrays[1], "mean", 2, k * d),
                               numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
                               0.0};
+  mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
   double ignored;
   if (!maximize(Structure(code), statistics, numbers_of(floor_object, "floor", 1, d).data(), mixture, ignored))
     return nb::none();

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.covariance import EEE, STRUCTURES, VVV, Structure, structure as as_structure
+from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.errors import DataError, ParameterError, of_kind, one_of
 from gmix.mixture import GaussianMixture
@@ -254,12 +254,12 @@ def fit(
     components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than a
         million rows, on a sub-sample of 100,000, from which the best goes on to all rows.
     covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`,
-        without the four that turn axes beyond 24 columns. One column has two, ``"E"`` and ``"V"``: one variance for
-        all components, or one for each. BIC chooses.
+        without the four that turn axes beyond 24 columns, and with a prior without VEE, EVE, VVE and EVV. One column
+        has two, ``"E"`` and ``"V"``: one variance for all components, or one for each. BIC chooses.
     criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood. With one, steps
-        are not compiled: where it is to choose among all structures, that takes many times as long.
+        are not compiled: to choose among structures takes many times as long.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``. From one that
         is given, EM takes its own steps alone; from its own starts it leaps where steps shrink (`gmix.stop.Pace`).
     sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
@@ -298,7 +298,7 @@ def fit(
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to tell, False for silence, or None")
     counts = _counts(components, way)
-    structures = _structures(covariance, way, source.n_features)
+    structures = _structures(covariance, way, source.n_features, prior is not None)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings: list[Finding] = []
@@ -382,14 +382,15 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
 
 
 def _structures(
-    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int
+    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, with_prior: bool
 ) -> list[Structure]:
     if isinstance(covariance, str) and covariance == "auto":
         if isinstance(start, GivenMixture):
             return [start.mixture.structure]
         if n_features == 1:
             return [EEE, VVV]  # one variance is all that one column can have
-        return [s for s in STRUCTURES if n_features <= _FEW or not s.turns]
+        slow = (VEE, EVE, VVE, EVV) if with_prior else ()  # mclust has no prior for these either
+        return [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in slow]
     several = None if isinstance(covariance, str) else as_list(covariance)
     if several is None:
         return [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
