@@ -196,8 +196,27 @@ def test_what_can_be_read_once_is_refused(rows: Array, table: Any) -> None:
             gmix.fit(once, 2)
 
 
+def test_a_ray_dataset_is_told_how_to_come_in() -> None:
+    dataset = type("Dataset", (), {"columns": None, "__module__": "ray.data.dataset"})()
+    with pytest.raises(DataError, match=r"a Ray Dataset; give dataset\.to_dask\(\), or dataset\.to_pandas\(\)"):
+        gmix.fit(dataset, 2)
+
+
+def test_a_fit_reads_a_stream_twice_besides_its_steps(rows: Array) -> None:
+    read = 0
+
+    def blocks() -> Iterator[Any]:
+        nonlocal read
+        yield from (rows[:9000].astype(float), rows[9000:].astype(float))
+        read += 1
+
+    start = gmix.GaussianMixture([0.5, 0.5], [[0.0] * 3, [4.0, 0.0, 2.0]], [np.eye(3)] * 2)
+    fit = gmix.fit(Blocks(blocks), start=start, max_iterations=5, tolerance=0)
+    assert read == 2 + len(fit.history)  # to look, and to count all rows as one component
+
+
 def test_blocks_that_change_are_noticed(rows: Array) -> None:
-    lengths = iter([5000] * 6 + [4000])
+    lengths = iter([5000] * 5 + [4000])
     source = as_source(Blocks(lambda: iter([rows[: next(lengths)]])))
     mixture = gmix.GaussianMixture([1.0], [[0.0] * 3], [np.eye(3)])
     assert source.expect([mixture])

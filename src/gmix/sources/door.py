@@ -53,6 +53,8 @@ def as_source(
         from gmix.sources.spark import SparkSource
 
         return SparkSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
+    if engine == "ray":
+        raise DataError("gmix cannot read a Ray Dataset; give dataset.to_dask(), or dataset.to_pandas() if it is small")
     column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
     table = _blocks(data, columns, column)
     if table is None:

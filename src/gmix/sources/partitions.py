@@ -22,7 +22,7 @@ from gmix.errors import ClusterError, DataError, ParameterError
 from gmix.kernel import Components, Sums
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_rows, as_weights, check_finite, largest_value
-from gmix.sources.source import Source
+from gmix.sources.source import Source, alone
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["Block", "Join", "PartitionedSource", "Read", "Task", "reaching"]
@@ -92,8 +92,7 @@ class PartitionedSource(Source):
     def _total(self, form: Form) -> SufficientStatistics:
         """The statistics of all rows as one component, counted once."""
         if form not in self._totals:
-            one = form.compress(np.eye(self.n_features)[None])
-            [self._totals[form]] = self._counted([Components(form, np.zeros(1), self._center[None], one, one)], False)
+            [self._totals[form]] = self._counted([alone(form, self._center[None])], False)
         return self._totals[form]
 
     def _counted(self, mixtures: Sequence[Components], climbing: bool = True) -> list[SufficientStatistics]:
@@ -143,7 +142,7 @@ def reaching(engine: str) -> Iterator[None]:
     except Exception as error:
         raise ClusterError(
             f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_gist(str(error))}); "
-            "see that its workers can be reached, stay alive, and have gmix installed"
+            "see that its session is open and that its workers can be reached, stay alive, and have gmix installed"
         ) from error
 
 

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix import kernel
-from gmix.covariance import Form
+from gmix.covariance import DIAGONAL, Form
 from gmix.mixture import GaussianMixture
 from gmix.progress import Meter
 from gmix.sources.journal import Journal
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
 
-__all__ = ["LocalSource", "Source"]
+__all__ = ["LocalSource", "Source", "alone"]
 
 _FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 10_000  # float32 rows from which on float32's rounding evens out, and its speed is worth having
@@ -114,15 +114,16 @@ class LocalSource(Source):
         return [s.among(self.total(s.form)) for s in self._counted([m.components for m in mixtures])]
 
     def total(self, form: Form) -> SufficientStatistics:
-        """The statistics of all rows as one component, counted once: about zero for a mean, then about that mean."""
+        """The statistics of all rows as one component, counted once."""
         if form not in self._totals:
-            one = form.compress(np.eye(self.n_features)[None])
-            mean = np.zeros((1, self.n_features))
-            for _ in range(2):
-                [total] = self._counted([kernel.Components(form, np.zeros(1), mean, one, one)], climbing=False)
-                mean = total.mean
-            self._totals[form] = total
+            [self._totals[form]] = self._counted([alone(form, self.center)], climbing=False)
         return self._totals[form]
+
+    @cached_property
+    def center(self) -> NDArray[np.float64]:
+        """The mean ``(1, D)`` of all rows but for rounding, about which they are counted."""
+        origin = alone(DIAGONAL, np.zeros((1, self.n_features)))
+        return kernel.statistics(origin, *self.sums([origin])).mean
 
     @cached_property
     def _totals(self) -> dict[Form, SufficientStatistics]:
@@ -169,3 +170,9 @@ class LocalSource(Source):
 
     def _asked(self, mixture: kernel.Components, coarse: bool) -> kernel.Sums:
         return self.recalled([mixture], lambda: self.sums([mixture], coarse), coarse)[0]
+
+
+def alone(form: Form, mean: NDArray[np.float64]) -> kernel.Components:
+    """One component of unit covariance about a mean ``(1, D)``: under it every row counts wholly."""
+    one = form.compress(np.eye(mean.shape[1])[None])
+    return kernel.Components(form, np.zeros(1), mean, one, one)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
+from gmix.covariance import DIAGONAL
 from gmix.errors import DataError
 from gmix.rows import as_rows, as_weights, check_finite, largest_value
-from gmix.sources.source import LocalSource
+from gmix.sources.source import LocalSource, alone
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
 
@@ -198,15 +199,17 @@ class StreamSource(LocalSource):
             yield buffers[turn][:filled], weights[turn][:filled] if self._weighted else None
 
     def _look(self) -> None:
-        """Read everything once: count, and refuse what cannot be used before a climb begins."""
+        """Read everything once: count, find the mean, and refuse what cannot be used before a climb begins."""
         at = self._counting = 0
         mass = largest = 0.0
+        origin, sums = alone(DIAGONAL, np.zeros((1, self.n_features))), None
         for rows, weight in self.blocks():
             largest = max(largest, self._check(rows, weight, at))
+            sums = kernel.sums(rows, [origin], weight, self.threads, sums)
             at += len(rows)
             self._counting += len(rows) if weight is None else int(np.count_nonzero(weight))
             mass += len(rows) if weight is None else float(weight.sum())
-        if at == 0:
+        if sums is None:
             raise DataError("the table has no rows; gmix needs at least one")
         if mass < 1e-100:
             raise DataError(f"sample_weight adds up to zero ({mass:.3g}); at least one row must count")
@@ -216,7 +219,7 @@ class StreamSource(LocalSource):
             for rows, _ in self.blocks():
                 check_finite(rows, self.features, limit, partial(self._place, at))
                 at += len(rows)
-        self.n_rows = at
+        self.n_rows, self.center = at, kernel.statistics(origin, *sums).mean
 
     def _check(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, at: int) -> float:
         """The largest absolute value of a block that begins at a row; raises `DataError` for what is no number."""
