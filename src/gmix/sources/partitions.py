@@ -209,7 +209,9 @@ def _joined(answers: Iterable[bytes]) -> bytes:
 
 def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Block]:
     for piece in pieces:
-        rows, _ = as_rows(piece, columns, weight)
+        rows = np.require(
+            as_rows(piece, columns, weight)[0], requirements="A"
+        )  # what was sent may lie at an odd address
         yield rows, None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
 
 
