@@ -40,7 +40,9 @@ def table() -> Frame:
 
 
 class Dask:
-    def __init__(self) -> None:
+    above = 0  # generations from the process of a task up to the worker
+
+    def __init__(self, home: Path) -> None:
         distributed = pytest.importorskip("distributed")
         self._cluster = distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -58,18 +60,27 @@ class Dask:
 
 
 class Spark:
-    def __init__(self) -> None:
+    above = 2  # a task is a child of a daemon, and that of an executor
+
+    def __init__(self, home: Path) -> None:
         sql = pytest.importorskip("pyspark.sql")
         if shutil.which("java") is None:
             pytest.skip("Spark needs Java")
-        os.environ["PYSPARK_PYTHON"] = sys.executable
-        build = sql.SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")  # a task has 4 tries
+        for entry in Path(sql.__file__).parents[1].iterdir():  # executors write where Spark lives
+            (home / entry.name).symlink_to(entry)
+        os.environ |= {"SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
+        build = sql.SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
         build = build.config("spark.driver.host", "127.0.0.1").config("spark.ui.showConsoleProgress", "false")
-        self._session = build.config("spark.sql.shuffle.partitions", "2").getOrCreate()
+        for part in ("driver", "executor"):  # they live too briefly for Java's better compiler
+            build = build.config(f"spark.{part}.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        build = build.config("spark.sql.codegen.wholeStage", "false").config("spark.sql.shuffle.partitions", "2")
+        self._session = build.getOrCreate()
         self._session.sparkContext.setLogLevel("OFF")
 
     def frame(self, table: Frame) -> Any:
-        return self._session.createDataFrame(table).repartitionByRange(PARTITIONS, "a").cache()
+        return (
+            self._session.createDataFrame(table).repartitionByRange(PARTITIONS, "a").sortWithinPartitions("a").cache()
+        )
 
     def kept(self) -> set[int]:
         return set(self._session.sparkContext._jsc.getPersistentRDDs())
@@ -79,8 +90,8 @@ class Spark:
 
 
 @pytest.fixture(scope="module", params=[Dask, Spark])
-def cluster(request: pytest.FixtureRequest) -> Iterator[Any]:
-    cluster = request.param()
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    cluster = request.param(tmp_path_factory.mktemp("home"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PartitionedSource, "fan", 2)  # so that three partitions are a tree
         yield cluster
@@ -152,16 +163,17 @@ def test_partitions_without_rows_add_nothing(cluster: Any, table: Frame) -> None
 
 
 def test_a_worker_lost_in_mid_fit_changes_no_bit(
-    frame: Any, there: gmix.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, frame: Any, there: gmix.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    psutil = pytest.importorskip("psutil")
     source = type(as_source(frame, columns=NAMES))
-    ask, mark, passes = source.ask, tmp_path / "died", [0]
+    ask, mark, passes, above = source.ask, tmp_path / "died", [0], cluster.above
 
     def dying(task: Task, number: int, blocks: Iterable[Any]) -> bytes:
         """Take the whole worker along, once."""
         if number == 1 and not mark.exists():
             mark.touch()
-            os._exit(1)
+            [psutil.Process(), *psutil.Process().parents()][above].kill()
         return task(number, blocks)
 
     def deadly(self: Any, task: Task, join: Any = None) -> list[bytes]:
