@@ -144,8 +144,8 @@ def _real(data: Any) -> NDArray[Any]:
         ) from None
     if array.dtype.kind not in "fiub":
         raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
-    if array.dtype in (np.float32, np.float64) and array.dtype.isnative:
-        return array
+    if array.dtype in (np.float32, np.float64) and array.dtype.isnative and array.flags.aligned:
+        return array  # what has come over a network may lie anywhere in memory
     return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
 
 

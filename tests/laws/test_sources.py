@@ -196,6 +196,12 @@ def test_what_can_be_read_once_is_refused(rows: Array, table: Any) -> None:
             gmix.fit(once, 2)
 
 
+def test_rows_may_lie_anywhere_in_memory(rows: Array) -> None:
+    away = np.frombuffer(b"\0" + rows[:99].tobytes(), np.uint8)[1:].view(np.float32).reshape(-1, 3)
+    assert not away.flags.aligned
+    assert_same_bits(gmix.fit(away, 1, rng=0), gmix.fit(rows[:99], 1, rng=0))
+
+
 def test_a_ray_dataset_is_told_how_to_come_in() -> None:
     dataset = type("Dataset", (), {"columns": None, "__module__": "ray.data.dataset"})()
     with pytest.raises(DataError, match=r"a Ray Dataset; give dataset\.to_dask\(\), or dataset\.to_pandas\(\)"):
