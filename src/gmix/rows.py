@@ -216,7 +216,7 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float
     if sample_weight is None:
         return None
     try:
-        weight = np.ascontiguousarray(_not_complex(sample_weight), np.float64)
+        weight = np.require(_not_complex(sample_weight), np.float64, ["C", "A"])
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"sample_weight must be one number a row ({error})") from None
     if weight.shape != (n_rows,):

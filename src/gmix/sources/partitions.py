@@ -209,9 +209,7 @@ def _joined(answers: Iterable[bytes]) -> bytes:
 
 def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Block]:
     for piece in pieces:
-        rows = np.require(
-            as_rows(piece, columns, weight)[0], requirements="A"
-        )  # what was sent may lie at an odd address
+        rows, _ = as_rows(piece, columns, weight)
         yield rows, None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
 
 
