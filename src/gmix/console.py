@@ -61,7 +61,7 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
     mixture = found.mixture
     names = mixture.names
     console.print(
-        f"{count(mixture.n_components, 'component')}, {mixture.structure.code} ({mixture.structure.name}), of "
+        f"{count(mixture.n_components, 'component')}, {mixture.structure.called}, of "
         f"{count(found.n_rows, 'row')} and {count(len(names), 'column')}",
         style="bold",
     )

@@ -171,7 +171,7 @@ class Fit:
         mixture = self.mixture
         names = mixture.names
         lines = [
-            f"Gaussian mixture {mixture.structure} ({mixture.structure.name}): "
+            f"Gaussian mixture {mixture.structure.called}: "
             f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
             f"{count(self.n_rows, 'row')}",
             "",

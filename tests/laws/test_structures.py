@@ -221,3 +221,7 @@ def test_flat_ellipsoids_are_turned_no_further_than_their_rounding(
     best = expected(s, scatter, np.ones(9), dense)
     for _ in range(20):
         assert expected(s, scatter, np.ones(9), disturbed(s, dense, 1e-3, rng)) < best
+
+
+def test_a_structure_is_called_by_its_code_and_its_word() -> None:
+    assert [structure(s).called for s in ("full", "VEV", "EVEV")] == ["VVV (full)", "VEV", "EVEV (VEV, equal weights)"]

@@ -45,6 +45,11 @@ class Structure(ABC):
         return (getattr, (self.with_free_weights, "with_equal_weights")) if self.equal_weights else self.code
 
     @property
+    def called(self) -> str:
+        """Its code, and what else it is called, if anything: ``VVV (full)``."""
+        return self.code if self.name == self.code else f"{self.code} ({self.name})"
+
+    @property
     def turns(self) -> bool:
         """Does its M-step have to find axes? That grows with the cube of the features, component by component."""
         return self.shape + self.orientation in ("EV", "VE")
