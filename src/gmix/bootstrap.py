@@ -12,7 +12,7 @@ from gmix.covariance import Structure, structure as as_structure
 from gmix.em import Run, expectation_maximization
 from gmix.errors import DataError, ParameterError, one_of
 from gmix.fit import Fit, StandardErrors
-from gmix.information import rows_of
+from gmix.information import rows_of, source_of
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.rows import Rng, as_generator, is_count
@@ -100,7 +100,7 @@ def bootstrap(
     if not is_count(replicates, 2):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above one")
     generator = as_generator(rng)
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
     rows_of(fit, source)

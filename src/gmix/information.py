@@ -12,10 +12,10 @@ from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
 from gmix.priors import Evidence, Prior
-from gmix.sources import Source, as_source
+from gmix.sources import MEMORY, Source, source_for
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["rows_of", "standard_errors", "statistics_of"]
+__all__ = ["rows_of", "source_of", "standard_errors", "statistics_of"]
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # standard deviations; the error of a central difference of this step is a millionth
@@ -62,7 +62,7 @@ def standard_errors(
     >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
     (array([[0.0963]]), array([0.09634605]))
     """
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     statistics, mixture = rows_of(fit, source), fit.mixture
     unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
@@ -79,13 +79,22 @@ def standard_errors(
     return here.errors((information + information.T) / 2.0)
 
 
+def source_of(
+    fit: Fit,
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    threads: int | None = None,
+    memory: float = MEMORY,
+) -> Source:
+    """What should be the rows of a fit, its features found by their names."""
+    of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned: it knows its rows")
+    return source_for(fit.mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+
+
 def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     """The statistics of the rows under the fit, if they are the rows of the fit."""
-    of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned: it knows its rows")
-    if source.n_features != fit.mixture.n_features:
-        raise DataError(
-            f"the rows have {source.n_features} columns and the fit {fit.mixture.n_features}; choose columns"
-        )
     [statistics] = source.expect([fit.mixture])
     if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME * max(abs(fit.log_likelihood), fit.mass):
         raise DataError(

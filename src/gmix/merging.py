@@ -12,7 +12,7 @@ from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
 from gmix.rows import is_count
-from gmix.sources import LocalSource, as_source
+from gmix.sources import LocalSource, source_for
 from gmix.wording import count
 
 __all__ = ["Merging", "merge"]
@@ -108,7 +108,9 @@ def merge(
     Parameters
     ----------
     model : a `gmix.Fit` or a `gmix.GaussianMixture`.
-    data, sample_weight, columns, threads : the rows, as for `gmix.fit`.
+    data, sample_weight, columns, threads : the rows, as for `gmix.fit`; features are found by their names.
+
+    Raises `DataError` for rows of other columns, or that are not on this machine.
 
     >>> import gmix
     >>> wide = gmix.GaussianMixture([0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3)
@@ -120,7 +122,7 @@ def merge(
     """
     mixture = model.mixture if isinstance(model, Fit) else model
     of_kind(mixture, GaussianMixture, "model", "a Fit or a GaussianMixture")
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_for(mixture, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, LocalSource):
         raise DataError("merging needs rows that this process reads; merge on a sub-sample")
     group = np.arange(mixture.n_components)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix import kernel
-from gmix.errors import DataError, ParameterError, of_kind
+from gmix.errors import ParameterError, of_kind
 from gmix.mixture import GaussianMixture
-from gmix.sources import MEMORY, LocalSource, Source, as_source
+from gmix.sources import MEMORY, LocalSource, Source, source_for
 from gmix.tables import format_of, write_table
 from gmix.whole import as_path
 
@@ -51,8 +51,7 @@ def predict_to(
     of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture (of a Fit: fit.mixture)")
     path = as_path(path)
     format_of(path)
-    names = None if mixture.features is None else list(mixture.features)
-    source = as_source(data, columns=names, memory=memory, threads=threads)
+    source = source_for(mixture, data, memory=memory, threads=threads)
     return write_table(predictions(mixture, source, probabilities=probabilities, threads=threads), path)
 
 
@@ -62,8 +61,6 @@ def predictions(
     """The columns that `predict_to` writes, some rows at a time."""
     if not isinstance(source, LocalSource):
         raise ParameterError("predictions are written for rows that this machine reads; predict where the rows are")
-    if source.n_features != mixture.n_features:
-        raise DataError(f"the table has {source.n_features} columns and the mixture {mixture.n_features} features")
     for rows, _ in source.blocks():
         density, posterior = kernel.posterior(rows, mixture.components, responsibilities=True, threads=threads)
         assert posterior is not None

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from gmix.em import expectation_maximization
 from gmix.errors import DataError, ParameterError
 from gmix.fit import Fit
-from gmix.information import rows_of
+from gmix.information import rows_of, source_of
 from gmix.rows import Rng, as_generator, is_count
-from gmix.sources import MemorySource, as_source
+from gmix.sources import MemorySource
 from gmix.stop import Reason, Stop
 
 __all__ = ["cross_validate"]
@@ -49,7 +49,7 @@ def cross_validate(
     >>> [round(gmix.cross_validate(gmix.fit(x, k, covariance="full", rng=0), x, rng=0)) for k in (1, 2)]
     [1448, 1246]
     """
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
     weight = np.ones(source.n_rows) if source.weight is None else source.weight
@@ -64,9 +64,9 @@ def cross_validate(
     held_out = 0.0
     for number in range(folds):
         out = fold == number
-        rest = MemorySource(source.array, sample_weight=np.where(out, 0.0, weight), threads=threads)
+        rest = MemorySource(source.array, sample_weight=np.where(out, 0.0, weight), threads=source.threads)
         [run] = expectation_maximization([fit.mixture], rest.expect, Stop(), fit.prior, climb=rest.climb)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        held_out += float(weight[out] @ run.mixture.log_density(source.array[out]))
+        held_out += float(weight[out] @ run.mixture.log_density(source.array[out], threads=source.threads))
     return -2.0 * held_out

@@ -405,6 +405,38 @@ def test_predictions_are_written_to_the_bits_that_they_have_in_memory(
     np.testing.assert_array_equal(written["log_density"], mixture.log_density(rows))
 
 
+def test_features_are_found_by_their_names(rows: Array, tmp_path: Path) -> None:
+    """Whatever else the table holds, and in whatever order; and without names, by their places."""
+    names = ["a", "b", "c"]
+    table = pa.table(dict(zip(names, rows[:300].T, strict=True)))
+    other = table.select(["c", "a", "b"]).append_column("d", pa.array(np.arange(300.0)))
+    fit = gmix.fit(table, 2, covariance="full", rng=0)
+    mixture = fit.mixture
+    [counted] = gmix.expect(rows[:300], [mixture])
+    learned = gmix.Stepwise(mixture).update(rows[:300])
+    expected = gmix.merge(fit, rows[:300]).entropy
+    for data in (
+        other,
+        small_row_groups(other, tmp_path),
+        [other.slice(0, 100), other.slice(100)],
+        MemorySource(table),
+    ):
+        np.testing.assert_allclose(gmix.merge(fit, data).entropy, expected, rtol=1e-9)
+        assert np.isfinite(gmix.standard_errors(fit, data).means).all()
+        assert gmix.predict_to(mixture, data, tmp_path / "out.csv") == 300
+    np.testing.assert_array_equal(gmix.expect(other, [mixture])[0].mean, counted.mean)
+    np.testing.assert_array_equal(gmix.Stepwise(mixture).update(other).mixture.means, learned.mixture.means)
+    assert gmix.cross_validate(fit, other, folds=2, rng=0) == gmix.cross_validate(fit, rows[:300], folds=2, rng=0)
+    for call in (gmix.merge, gmix.standard_errors):
+        with pytest.raises(DataError, match=r"the mixture's features \['a', 'b', 'c'\]; choose these, in this order"):
+            call(fit, other, columns=["c", "a", "b"])
+    turned = gmix.GaussianMixture(mixture.weights, mixture.means, mixture.covariances, features=["c", "b", "a"])
+    with pytest.raises(
+        gmix.ParameterError, match=r"a mixture of \['c', 'b', 'a'\] does not fit rows of \['a', 'b', 'c'\]"
+    ):
+        gmix.expect(table, [mixture, turned])
+
+
 def test_predictions_are_written_whole_or_not_at_all(rows: Array, tmp_path: Path) -> None:
     mixture = gmix.GaussianMixture([1.0], [[0.0] * 3], [np.eye(3)])
     out = tmp_path / "out.parquet"
@@ -413,7 +445,7 @@ def test_predictions_are_written_whole_or_not_at_all(rows: Array, tmp_path: Path
     for data, message in (
         (Blocks(lambda: iter([rows[: next(lengths)]])), "has 4000 now"),
         ([rows, rows * np.nan], "block 1, row 0, column 0 is NaN"),
-        (rows[:, :2], "the table has 2 columns and the mixture 3 features"),
+        (rows[:, :2], "the rows have 2 columns and the mixture has 3 features"),
     ):
         with pytest.raises(DataError, match=message):
             gmix.predict_to(mixture, data, out)

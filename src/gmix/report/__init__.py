@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike
 
 from gmix.errors import ParameterError, of_kind
 from gmix.fit import Fit, StandardErrors
-from gmix.information import standard_errors, statistics_of
+from gmix.information import source_of, standard_errors, statistics_of
 from gmix.report.rows import Rows
 from gmix.report.show import charts, shown_columns
 from gmix.report.words import page_facts
-from gmix.sources import MEMORY, Source, as_source
+from gmix.sources import MEMORY, Source
 from gmix.whole import as_path, written_whole
 
 __all__ = ["report"]
@@ -58,12 +58,7 @@ def report(
     path = as_path(path)
     if errors is not None:
         of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
-    names = fit.mixture.features
-    if isinstance(data, Source):
-        source = data
-    else:
-        wanted = columns if columns is not None or names is None else list(names)
-        source = as_source(data, sample_weight=sample_weight, columns=wanted, memory=memory)
+    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, memory=memory)
     statistics_of(fit, source)  # or they are refused
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)

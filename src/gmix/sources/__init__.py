@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from gmix.sources.door import MEMORY, as_source
+from gmix.sources.door import MEMORY, as_source, source_for
 from gmix.sources.journal import Journal
 from gmix.sources.memory import MemorySource, expect
 from gmix.sources.source import LocalSource, Source
 from gmix.sources.stream import StreamSource
 
-__all__ = ["MEMORY", "Journal", "LocalSource", "MemorySource", "Source", "StreamSource", "as_source", "expect"]
+__all__ = [
+    "MEMORY", "Journal", "LocalSource", "MemorySource", "Source", "StreamSource", "as_source", "expect", "source_for",
+]  # fmt: skip

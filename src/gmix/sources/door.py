@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmix.errors import DataError, ParameterError
+from gmix.mixture import GaussianMixture
 from gmix.rows import as_names, is_frame, is_number
 from gmix.sources.memory import MemorySource
 from gmix.sources.source import Source
 from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
 
-__all__ = ["MEMORY", "as_source"]
+__all__ = ["MEMORY", "as_source", "source_for"]
 
 MEMORY = 1 << 29  # bytes
 
@@ -67,13 +68,55 @@ def as_source(
     return MemorySource(rows, sample_weight=weight, columns=names, threads=threads, place=table.where)
 
 
+def source_for(
+    mixture: GaussianMixture,
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    threads: int | None = None,
+    memory: float = MEMORY,
+) -> Source:
+    """Turn what a person holds into a `Source` of the features of a mixture, found by their names where both have some.
+
+    Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
+    """
+    if columns is None and mixture.features is not None and _has_names(data):
+        columns = list(mixture.features)
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+    if source.n_features != mixture.n_features:
+        raise DataError(
+            f"the rows have {source.n_features} columns and the mixture has {mixture.n_features} features; "
+            "choose columns"
+        )
+    if source.features and mixture.features and source.features != mixture.features:
+        raise DataError(
+            f"the columns are {list(source.features)} and the mixture's features {list(mixture.features)}; "
+            "choose these, in this order"
+        )
+    return source
+
+
+def _has_names(data: Any) -> bool:
+    """Say whether the columns of a table that is no `Source` have names of their own."""
+    if isinstance(data, (str, PathLike)) or is_frame(data) or _is_dataset(data):
+        return True
+    blocks = isinstance(data, Iterable) and not (isinstance(data, Iterator) or hasattr(data, "ndim"))
+    return blocks and is_frame(next(iter(data), None))
+
+
+def _is_dataset(data: Any) -> bool:
+    """Say whether it is a ``pyarrow.dataset.Dataset``."""
+    return hasattr(data, "scanner") and hasattr(data, "get_fragments")
+
+
 def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks | None:
     """A table that is read in blocks; None for one in memory."""
     if isinstance(data, (str, PathLike)):
         from gmix.sources.files import open_files
 
         return open_files(data, columns, weight)
-    if hasattr(data, "scanner") and hasattr(data, "get_fragments"):  # a pyarrow.dataset.Dataset
+    if _is_dataset(data):
         from gmix.sources.arrow import ArrowTable
 
         return ArrowTable(data, columns, weight)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import kernel
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_list, as_rows, as_weights, check_finite, largest_value
+from gmix.rows import as_list, as_points, as_rows, as_weights, check_finite, largest_value
 from gmix.sources.source import LocalSource
 from gmix.statistics import SufficientStatistics
 
@@ -89,21 +89,32 @@ def expect(
     With ``+`` on the results and `GaussianMixture.from_statistics` it is all that EM needs. A block may be empty: its
     statistics are zero and change no sum.
 
+    Parameters
+    ----------
+    block : array ``(N, D)``, or a DataFrame, in which the features of the mixtures are found by their names.
+    mixtures : all of the same features; all share the one pass.
+    sample_weight : ``(N,)``; weight 2 is a row twice, weight 0 is no row.
+    threads : how many to use at most; the result is the same.
+
+    Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures that are not of their columns.
+
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
     >>> [statistics] = gmix.expect([[0.0], [1.0], [4.0]], [mixture])
     >>> statistics.mass.round(3)
     array([1.982, 1.018])
     """
-    rows, names = as_rows(block)
+    listed = as_list(mixtures)
+    if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
+        raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
+    rows, names = as_points(block, next((m.features for m in listed if m.features), None))
     weight = as_weights(sample_weight, len(rows))
     check_finite(
         rows, names, largest_value(rows.shape[1], len(rows) if weight is None else max(weight.sum(), len(rows)))
     )
-    listed = as_list(mixtures)
-    if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
-        raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
     for mixture in listed:
         if mixture.n_features != rows.shape[1]:
             raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
+        if names and mixture.features and mixture.features != names:
+            raise ParameterError(f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}")
     return kernel.expect(rows, [m.components for m in listed], weight, threads)
