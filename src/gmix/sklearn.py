@@ -189,7 +189,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             return self.fit(X, y, sample_weight)
         self._check()
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        if self._learner is None:
+        if self._learner is None or self._learner.mixture is not self.mixture_:
             known = self.fit_.statistics if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_ else None
             prior = _Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
             self._learner = Stepwise(self.mixture_, forgetting=self.forgetting, prior=prior, statistics=known)

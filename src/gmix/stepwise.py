@@ -72,10 +72,14 @@ class Stepwise:
         self.decay, self.forgetting, self.prior, self.threads = decay, forgetting, as_prior(prior), threads
         self.mass, self.blocks = 0.0, 0
         self._latest = mixture
+        self._shown: GaussianMixture | None = None  # what `mixture` gives back, until more is learned
         self._state: SufficientStatistics | None = None  # per row
         self._older, self._newer = _Average(1), _Average(2)
         if statistics is not None:
-            self._learn(of_kind(statistics, SufficientStatistics, "statistics", "fit.statistics"))
+            of_kind(statistics, SufficientStatistics, "statistics", "fit.statistics")
+            if statistics.form is not mixture.structure.form or statistics.mean.shape != mixture.means.shape:
+                raise ParameterError(f"these are {statistics} and not of a {mixture}; give both from one fit")
+            self._learn(statistics)
 
     def __repr__(self) -> str:
         return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {count(self.blocks, 'block')})"
@@ -83,24 +87,27 @@ class Stepwise:
     def update(self, block: Any, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from a block of rows ``(n, D)``. Raises `DataError` as `gmix.expect`, and has then learned nothing."""
         [statistics] = expect(block, [self._latest], sample_weight=sample_weight, threads=self.threads)
-        if statistics.mass.sum() > 0:
-            self._learn(statistics)
+        self._learn(statistics)
         return self
 
     @property
     def mixture(self) -> GaussianMixture:
         """What was learned so far."""
-        average = self._older.statistics
-        return self._latest if self.forgetting or average is None else self._read(average)
+        if self._shown is None:
+            average = self._older.statistics
+            self._shown = self._latest if self.forgetting or average is None else self._read(average)
+        return self._shown
 
     def _learn(self, statistics: SufficientStatistics) -> None:
         mass = float(statistics.mass.sum())
+        if not mass > 0:
+            return
         own = statistics * (1.0 / mass)
         self.blocks += 1
         self.mass = (1.0 - self.forgetting) * self.mass + mass
         step = max(self.blocks**-self.decay, self.forgetting)
         self._state = own if self._state is None else self._state * (1.0 - step) + own * step
-        self._latest = self._read(self._state)
+        self._latest, self._shown = self._read(self._state), None
         if self.blocks == 2 * self._newer.since:
             self._older, self._newer = self._newer, _Average(self.blocks)
         for average in (self._older, self._newer):

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 TRUTH = GaussianMixture([0.3, 0.7], [[0.0, 0.0], [3.0, 1.0]], [[[1.0, 0.3], [0.3, 1.0]], [[0.5, 0.0], [0.0, 2.0]]])
 POOR = GaussianMixture([0.5, 0.5], [[1.0, 1.0], [2.0, 0.0]], [4.0 * np.eye(2)] * 2)
 
+[ONE_COMPONENT] = gmix.expect(np.eye(2), [GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])])
+
 
 def test_one_pass_of_blocks_comes_near_the_fit_of_all_rows() -> None:
     rows = TRUTH.sample(40_000, rng=1)
@@ -100,11 +102,18 @@ def test_a_fit_is_gone_on_from() -> None:
         ({"decay": "slow"}, "decay is 'slow'"),
         ({"forgetting": 1.0}, "forgetting is 1.0; give a number from 0 to below 1"),
         ({"prior": "weak"}, "give a gmix.NormalInverseWishart"),
+        ({"statistics": ONE_COMPONENT}, r"1 component, .*not of a GaussianMixture\(VVV, 2 components.*from one fit"),
     ],
 )
 def test_what_is_wrong_with_an_argument(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(gmix.ParameterError, match=message):
         Stepwise(POOR, **settings)
+
+
+def test_statistics_of_no_rows_teach_nothing() -> None:
+    [nothing] = gmix.expect(np.empty((0, 2)), [POOR])
+    learner = Stepwise(POOR, statistics=nothing).update(np.empty((0, 2)))
+    assert (learner.blocks, learner.mass, learner.mixture) == (0, 0.0, POOR)
 
 
 def test_a_block_that_cannot_be_used_teaches_nothing() -> None:
@@ -131,6 +140,11 @@ def test_the_estimator_learns_block_by_block() -> None:
         model.partial_fit(rows[:, :1])
     model.fit(blocks[0])
     assert model.mixture_ is model.fit_.mixture
+    model.mixture_ = TRUTH  # a mixture that is assigned is the one to go on from
+    model.partial_fit(blocks[1])
+    model.mixture_ = TRUTH
+    model.partial_fit(blocks[2])
+    np.testing.assert_array_equal(model.means_, Stepwise(TRUTH).update(blocks[2]).mixture.means)
     drifting = sklearn.GaussianMixture(2, random_state=0, forgetting=0.5, reg_covar=1e-6)
     for t in range(30):
         drifting.partial_fit(TRUTH.sample(500, rng=t) + 0.1 * t)
