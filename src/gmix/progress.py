@@ -122,10 +122,10 @@ def meter(
     progress: Callable[[Progress], None] | bool | None, tolerance: float, stream: TextIO | None = None
 ) -> Meter | None:
     """What `progress` asks for: a function to tell, or a line on a terminal; None for neither."""
-    stream = sys.stderr if stream is None else stream
+    stream = sys.stderr if stream is None else stream  # a process without a console has none
     if callable(progress):
         return Meter(tolerance, progress)
-    if progress is False or not stream.isatty():
+    if progress is False or stream is None or not stream.isatty():
         return None
     return Meter(tolerance, follow=_Line(stream))
 

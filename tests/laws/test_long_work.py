@@ -196,6 +196,8 @@ def test_a_terminal_has_a_line_that_goes_away_and_nothing_else_has(monkeypatch: 
     monkeypatch.setattr("gmix.progress._PAUSE", 0.0)
     assert meter(None, 1e-6, io.StringIO()) is None
     assert meter(False, 1e-6, Terminal()) is None
+    monkeypatch.setattr(sys, "stderr", None)  # as in a process without a console
+    assert meter(None, 1e-6) is None
     terminal = Terminal()
     counter = meter(None, 1e-6, terminal)
     assert counter is not None
