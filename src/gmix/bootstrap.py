@@ -26,7 +26,7 @@ __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_te
 
 Array = NDArray[np.float64]
 _KINDS = ("weights", "rows", "parametric")
-_MOST = 1e9  # rows that are drawn
+_MOST, _COUNTED = 1e9, 1e18  # rows that are drawn, and that are counted as drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +131,8 @@ def _like(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.ran
     mass = weight.sum()
     if kind == "parametric":
         return _drawn(mixture, mass, source.threads, rng)
+    if kind == "rows" and mass > _COUNTED:
+        raise _too_heavy(mass)
     drawn = rng.gamma(weight) if kind == "weights" else rng.multinomial(max(round(mass), 1), weight / mass)
     if not drawn.sum() > 0:
         raise DataError(f"sample_weight adds up to {mass:.3g} rows, too few to draw from; give larger weights")
@@ -139,8 +141,12 @@ def _like(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.ran
 
 def _drawn(mixture: GaussianMixture, mass: float, threads: int | None, rng: np.random.Generator) -> MemorySource:
     if mass > _MOST:
-        raise DataError(f"sample_weight adds up to {mass:.3g}, and so many rows would be drawn; give smaller weights")
+        raise _too_heavy(mass)
     return MemorySource(mixture.sample(max(round(mass), 1), rng=rng), threads=threads)
+
+
+def _too_heavy(mass: float) -> DataError:
+    return DataError(f"sample_weight adds up to {mass:.3g}, and so many rows would be drawn; give smaller weights")
 
 
 def _climb(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
@@ -235,9 +241,13 @@ def likelihood_ratio_test(
         raise DataError(f"{components} + 1 components are more than the table has rows ({source.n_rows}); test fewer")
     structure, generator = as_structure(covariance), as_generator(rng)
     null, alternative = _both(source, components, structure, generator)
+    if round(null.mass) <= components:
+        raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
     gains = []
     for _ in range(replicates):
-        fewer, more = _both(_drawn(null.mixture, null.mass, threads, generator), components, structure, generator)
+        fewer, more = _both(
+            _drawn(null.mixture, null.mass, source.threads, generator), components, structure, generator
+        )
         gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
     return LikelihoodRatioTest(null, alternative, np.array(gains))
 

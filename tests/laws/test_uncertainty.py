@@ -216,11 +216,17 @@ def test_a_bootstrap_that_cannot_be_says_so(cloud: Array) -> None:
 
 
 def test_weights_that_no_table_can_be_drawn_by_are_refused(cloud: Array) -> None:
-    for size, kind, message in ((1e-12, "weights", "too few to draw"), (1e12, "parametric", "so many rows")):
+    for size, kind, message in (
+        (1e-12, "weights", "too few to draw"),
+        (1e12, "parametric", "so many rows"),
+        (1e60, "rows", "so many rows"),
+    ):
         weight = np.full(len(cloud), size)
         fit = gmix.fit(cloud, 1, covariance="full", sample_weight=weight)
         with pytest.raises(gmix.DataError, match=message):
             gmix.bootstrap(fit, cloud, kind=kind, replicates=2, sample_weight=weight, rng=0)
+    with pytest.raises(gmix.DataError, match=r"adds up to 1\.25 rows, too few to draw"):
+        gmix.likelihood_ratio_test(cloud, 1, sample_weight=np.full(len(cloud), 0.005), rng=0)
 
 
 def test_standard_errors_are_shown_on_request(cloud: Array) -> None:
