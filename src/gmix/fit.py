@@ -73,7 +73,7 @@ class Fit:
     statistics : the sufficient statistics of the rows under it.
     log_prior : what the prior contributed to the log posterior, in nats; zero without one.
     history : the objective (log-likelihood plus log prior) of every E-step, in nats.
-    reason : why the climb ended; `gmix.em.Reason`.
+    reason : why the climb ended; `gmix.Reason`.
     n_rows : rows of the table.
     findings : collapsed or empty components and the like; empty when all is well.
     search : every candidate that was compared, if there was more than one.
@@ -350,7 +350,7 @@ def _chosen_on_a_sample(
     """Compare the candidates on a sub-sample, and climb on all rows from the best alone."""
     rows, weight = source.rows(_SAMPLE, rng)
     names = None if source.features is None else list(source.features)
-    sample = MemorySource(rows, sample_weight=weight, columns=names)
+    sample = MemorySource(rows, sample_weight=weight, columns=names, threads=source.threads)
     chosen = search(sample, counts, structures, start, stop, prior, rng, criterion=criterion)
     best, rest = chosen.best.run.mixture, stop
     if chosen.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from functools import reduce
 
@@ -117,6 +118,21 @@ def test_the_number_of_threads_changes_no_bit(points: Array, labels: Array, stru
         assert all(np.array_equal(getattr(one, part), getattr(more, part)) for part in ("mass", "mean", "scatter"))
         assert one.log_likelihood == more.log_likelihood
         np.testing.assert_array_equal(mixture.log_density(many, threads=1), mixture.log_density(many, threads=threads))
+
+
+def test_no_more_threads_are_used_than_were_asked_for(points: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, at_most = set(), kernel._at_most
+    monkeypatch.setattr(kernel, "_at_most", lambda threads: asked.add(threads) or at_most(threads))
+    gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
+    monkeypatch.setattr(sys.modules["gmix.fit"], "_LARGE", 100)
+    monkeypatch.setattr(sys.modules["gmix.fit"], "_SAMPLE", 90)
+    fit = gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
+    gmix.standard_errors(fit, points, threads=1)
+    gmix.bootstrap(fit, points, replicates=2, threads=1, rng=0)
+    gmix.cross_validate(fit, points, folds=2, threads=1, rng=0)
+    gmix.merge(fit, points, threads=1)
+    gmix.likelihood_ratio_test(points, 1, replicates=1, threads=1, rng=0)
+    assert asked == {1}
 
 
 @pytest.mark.parametrize("sums", [kernel.sums, kernel.sums_numpy], ids=lambda f: f.__name__)

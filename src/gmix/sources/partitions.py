@@ -65,7 +65,7 @@ class PartitionedSource(Source):
         self.n_features, self._dtype = rows.shape[1], rows.dtype
         self._weighted = sample_weight is not None
         self.read: Read = partial(_read, None if self.features is None else list(self.features), sample_weight)
-        self._threads = 1 if threads is None else threads
+        self.threads = threads
         self._totals: dict[Form, SufficientStatistics] = {}
 
     @abstractmethod
@@ -97,9 +97,10 @@ class PartitionedSource(Source):
 
     def _counted(self, mixtures: Sequence[Components], climbing: bool = True) -> list[SufficientStatistics]:
         question = _packed([array for m in mixtures for array in m[1:]], " ".join(m.form.name for m in mixtures))
+        threads = 1 if self.threads is None else self.threads
 
         def ask() -> list[Sums]:
-            answers = self.ask(partial(_expected, question, self._threads), _joined)
+            answers = self.ask(partial(_expected, question, threads), _joined)
             return [Sums(s.mass, s.mean, s.scatter, s.log_likelihood) for s in _statistics(_joined(answers))]
 
         found = self.recalled(mixtures, ask, climbing=climbing)

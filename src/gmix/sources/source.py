@@ -39,6 +39,7 @@ class Source(ABC):
     n_rows: int
     n_features: int
     features: tuple[str, ...] | None
+    threads: int | None = None  # to use at most on this machine
     meter: Meter | None = None
     journal: Journal | None = None
 
@@ -94,8 +95,6 @@ class Source(ABC):
 
 class LocalSource(Source):
     """Rows that this process adds up itself, with the kernel's own running sums: equal rows give equal bits."""
-
-    threads: int | None = None
 
     @property
     @abstractmethod
