@@ -69,6 +69,8 @@ def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
         raise ParameterError(
             f"components has shape {given.shape} for {len(rows)} points; give labels (N,) or responsibilities (N, K)"
         )
+    if given.dtype.kind not in ("biu" if given.ndim == 1 else "fiub"):
+        raise ParameterError(f"components holds {given.dtype} values; give whole numbers, counted from 0, or shares")
     return np.asarray(given if given.ndim == 1 else given.argmax(1)).astype(np.intp)
 
 
