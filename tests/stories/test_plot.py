@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,26 @@ def test_optima_are_counted() -> None:
         plot.optima(gmix.fit(POINTS, 2, covariance="full", rng=1), axes())
 
 
+def test_optima_on_a_sub_sample_are_per_row_of_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["gmix.fit"], "_LARGE", 500)
+    monkeypatch.setattr(sys.modules["gmix.fit"], "_SAMPLE", 300)
+    fit = gmix.fit(POINTS, [1, 2], covariance="full", rng=1)
+    drawn = plot.optima(fit, axes()).lines[0].get_ydata()
+    assert drawn[1] == pytest.approx(fit.log_likelihood / fit.mass, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "values", [1e16 + 2.0 * (np.arange(30) % 3), np.full(30, 1e16), np.full(30, 1e-200), np.zeros(30)]
+)
+def test_a_histogram_is_drawn_where_float64_has_few_numbers(values: np.ndarray, tmp_path: Path) -> None:
+    fit = gmix.fit(values, 1, covariance="V")
+    ax = plot.histogram(fit, values, axes())
+    assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1.0)
+    plot.histogram(fit, values, axes(), bins=50)
+    pytest.importorskip("plotly")
+    fit.report(tmp_path / "page.html", values)
+
+
 def test_regions_hold_their_share_of_the_mixture() -> None:
     lines = plot.regions(TWO, (0.5, 0.9), axes())
     density = TWO.log_density(TWO.sample(50_000, rng=4))
@@ -290,6 +311,8 @@ def test_without_axes_a_new_figure_is_made() -> None:
         (lambda: plot.ellipses(TWO, (0.5, 95), axes()), "between 0 and 1"),
         (lambda: plot.scatter(np.ones((3, 3)), None, axes()), "3 columns"),
         (lambda: plot.scatter(np.ones((3, 2)), [0, 1], axes()), "for 3 points"),
+        (lambda: plot.scatter(np.ones((3, 2)), ["a", "a", "b"], axes()), "<U1 values; give whole numbers"),
+        (lambda: plot.scatter(np.ones((3, 2)), [0.0, 1.0, np.nan], axes()), "float64 values; give whole numbers"),
         (lambda: plot.histogram(TWO, None, axes()), "1 feature"),
         (lambda: plot.plot("a mixture", ax=axes()), "model is a str; give a GaussianMixture or a Fit"),
         (lambda: plot.criteria([], axes()), "nothing to compare"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from gmix.errors import ParameterError
 from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, points_of
-from gmix.plot.style import INK, SOFT, axes_of, bins_of, color, dress, write_number
+from gmix.plot.style import INK, SOFT, axes_of, color, dress, edges_of, write_number
 from gmix.rows import is_count
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ def histogram(model: Model, points: Any = None, ax: Axes | None = None, *, bins:
     (low, high), _ = extent(mixture)
     values = None if points is None else points_of(points, mixture, 1)[:, 0]
     if values is not None and len(values):
-        automatic = isinstance(bins, str) and bins == "auto"
-        if not (is_count(bins) or automatic):
+        if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
-        edges = np.histogram_bin_edges(values, bins_of(values) if automatic else bins)
+        edges = edges_of(values, bins if is_count(bins) else None)
         ax.hist(values, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, zorder=1)
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
     x = np.linspace(low, high, 801)

@@ -329,9 +329,10 @@ def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, res
             mine = labels == k
             area = 5.0 + 45.0 * open_[mine] / most
             artists.append(
-                ax.scatter(rows[mine, 0],
- rows[mine, 1], s=area, c=color(int(k)), marker=marker(int(k)), alpha=0.75,
-                           linewidths=0.4, edgecolors="white", zorder=2, rasterized=len(rows) > _MANY)
+                ax.scatter(
+                    rows[mine, 0], rows[mine, 1], s=area, c=color(int(k)), marker=marker(int(k)), alpha=0.75,
+                    linewidths=0.4, edgecolors="white", zorder=2, rasterized=len(rows) > _MANY,
+                )
             )  # fmt: skip
     ax.set(xlim=limits[0], ylim=limits[1])
     name_axes(ax, mixture)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 __all__ = [
-    "COLORS", "DENSITY", "INK", "LINE", "SOFT", "axes_of", "bins_of", "color", "color_bar", "dress", "figure_of",
-    "halo", "marker", "write_number",
+    "COLORS", "DENSITY", "INK", "LINE", "SOFT", "axes_of", "bins_of", "color", "color_bar", "dress", "edges_of",
+    "figure_of", "halo", "marker", "write_number",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -119,3 +119,15 @@ def bins_of(values: Array) -> int:
     width = 2.0 * float(quartiles[1] - quartiles[0]) / max(len(values), 1) ** (1 / 3)
     wanted = max(float(np.ptp(values)) / width if width > 0 else 0.0, 1.4 * math.sqrt(len(values)))
     return int(np.clip(wanted, 8, 80)) if len(values) < 2000 else int(np.clip(wanted, 40, 100))
+
+
+def edges_of(values: Array, bins: int | None = None) -> Array:
+    """The edges of so many bins of equal width over the values, or of as many as `bins_of` says.
+
+    Where the values are alike, or float64 holds too few numbers between them, the bins reach beyond them.
+    """
+    low, high = float(values.min()), float(values.max())
+    bins = bins_of(values) if bins is None else bins
+    least = 2.0 * bins * float(np.spacing(max(abs(low), abs(high), np.finfo(np.float64).tiny)))
+    room = max(least - (high - low), 0.0) if high > low else max(least, 1.0)
+    return np.linspace(low - room / 2.0, high + room / 2.0, bins + 1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.mixture import GaussianMixture
-from gmix.plot.style import bins_of
+from gmix.plot.style import edges_of
 from gmix.regions import highest_density, tail_probability
 from gmix.sources import MemorySource, Source
 
@@ -106,5 +106,5 @@ class Rows:
 
 
 def _histogram(values: Array, mass: Array) -> tuple[Array, Array]:
-    heights, edges = np.histogram(values, bins_of(values), weights=mass)
+    heights, edges = np.histogram(values, edges_of(values), weights=mass)
     return edges, heights / (heights.sum() * np.diff(edges))
