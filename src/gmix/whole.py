@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,15 +29,18 @@ def as_path(path: object, refusal: type[GmixError] = ParameterError, what: str =
 def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterator[Path]:
     """Another name in the same folder to write under; where nothing goes wrong, it becomes the file itself in one step.
 
-    Raises `refusal` where no file can be made.
+    A link stays a link: what it points to is written. Raises `refusal` where no file can be made.
     """
     target = as_path(path, refusal)
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
+        place = target.resolve()
         special = target.exists() and not target.is_file()
-        descriptor, name = (-1, "") if special else tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except (OSError, ValueError) as error:  # a name may be too long, or hold a null
+        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+        if not special:
+            temporary.touch(exist_ok=False)
+    except (OSError, ValueError, RuntimeError) as error:  # a name may be too long, hold a null, or lead to itself
         reason = (
             "there is no such folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", error)
         )
@@ -45,15 +48,12 @@ def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterat
     if special:
         yield target  # a device or a pipe is written to, never replaced
         return
-    os.close(descriptor)
-    temporary = Path(name)
     with _noted(temporary):
         try:
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(target)
+            temporary.replace(place)
         except BaseException:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
             raise
 
 
@@ -78,9 +78,3 @@ def _noted(path: Path) -> Iterator[None]:
         yield
     finally:
         _under_way.discard(path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

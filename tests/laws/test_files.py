@@ -93,6 +93,20 @@ def test_saving_replaces_the_file_whole_or_not_at_all(tmp_path: Path, monkeypatc
     assert not path.stat().st_mode & 0o111
 
 
+def test_a_link_stays_a_link_and_a_file_may_be_read_as_any_other(tmp_path: Path) -> None:
+    link, path = tmp_path / "link.json", tmp_path / "deep" / "model.json"
+    path.parent.mkdir()
+    link.symlink_to(path)
+    gmix.load(saved(tmp_path)).save(link)
+    assert link.is_symlink()
+    assert path.read_bytes() == (tmp_path / "model.json").read_bytes()
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ModelFileError, match="cannot be written"):
+        gmix.load(path).save(tmp_path / "loop")
+
+
 def load_is_harmless(path: Path) -> bool:
     """Load a file that may be anything: it is a model that works, or ModelFileError and nothing else."""
     try:
