@@ -239,7 +239,8 @@ def _factor(scale: ArrayLike, n_features: int) -> Array:
         factor = np.linalg.cholesky(given)
     except np.linalg.LinAlgError:
         factor = np.full_like(given, np.nan)
-    if not (np.isfinite(factor).all() and np.allclose(given, given.T)):
+    rounding = 1e-8 * np.abs(given).max()
+    if not (np.isfinite(factor).all() and np.allclose(given, given.T, atol=rounding)):
         raise ParameterError(f"scale {given.tolist()} is not a covariance; it must be symmetric and positive definite")
     return np.asarray(factor, np.float64)
 
