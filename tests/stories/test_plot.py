@@ -250,6 +250,12 @@ def test_the_least_dense_rows_are_numbered() -> None:
         plot.unusual(TWO, rows, axes(), n=0)
 
 
+def test_a_row_of_no_density_at_all_is_unusual() -> None:
+    ax = plot.unusual(TWO, [[1e200, 0.0], [0.0, 0.0]], axes())
+    assert np.isfinite(ax.get_xlim()).all()
+    assert [text.get_text() for text in ax.texts] == ["0", "1"]
+
+
 def test_many_points_become_an_image_of_their_density() -> None:
     points, labels = TWO.sample_labelled(30_000, rng=5)
     ax = axes()
@@ -313,6 +319,11 @@ def test_without_axes_a_new_figure_is_made() -> None:
         (lambda: plot.scatter(np.ones((3, 2)), [0, 1], axes()), "for 3 points"),
         (lambda: plot.scatter(np.ones((3, 2)), ["a", "a", "b"], axes()), "<U1 values; give whole numbers"),
         (lambda: plot.scatter(np.ones((3, 2)), [0.0, 1.0, np.nan], axes()), "float64 values; give whole numbers"),
+        (lambda: plot.contours(TWO, (900, 901), axes()), "the density reaches 0 within limits .* above zero somewhere"),
+        (lambda: plot.surface(lambda x: np.full(len(x), np.nan), (0, 1), axes(projection="3d")), "reaches nan"),
+        (lambda: plot.responsibilities(TWO, np.empty((0, 2)), axes()), "no points"),
+        (lambda: plot.unusual(TWO, np.empty((0, 2)), axes()), "no points"),
+        (lambda: plot.animation(np.empty((0, 2)), TWO, axes()), "no points"),
         (lambda: plot.histogram(TWO, None, axes()), "1 feature"),
         (lambda: plot.plot("a mixture", ax=axes()), "model is a str; give a GaussianMixture or a Fit"),
         (lambda: plot.criteria([], axes()), "nothing to compare"),

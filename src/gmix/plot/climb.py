@@ -9,7 +9,7 @@ import numpy as np
 from gmix.errors import ParameterError
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
-from gmix.plot.model import expect_features, extent, fit_of, mixture_of, name_axes, points_of
+from gmix.plot.model import expect_features, expect_some, extent, fit_of, mixture_of, name_axes, points_of
 from gmix.plot.plane import ellipses
 from gmix.plot.style import INK, LINE, SOFT, axes_of, color, dress
 from gmix.rows import is_count
@@ -116,6 +116,7 @@ def animation(
             raise ParameterError(f"{name} is {given!r}; give a whole number above zero")
     ax = axes_of(ax, 5.2, 4.8)
     rows = points_of(points, start, 2)
+    expect_some(rows)
     climb = []
     mixture = start
     for _ in range(steps + 1):

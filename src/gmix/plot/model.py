@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Density", "Model", "expect_features", "extent", "fit_of", "grid_of", "labels_of", "mixture_of", "name_axes",
-    "names_of", "points_of",
+    "Density", "Model", "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "labels_of",
+    "mixture_of", "name_axes", "names_of", "points_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -56,6 +56,12 @@ def points_of(points: Any, mixture: GaussianMixture | None, wanted: int) -> Arra
         raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
     check_finite(rows, names)
     return rows
+
+
+def expect_some(rows: Array) -> None:
+    """Refuse no points, where a picture is of nothing else."""
+    if len(rows) == 0:
+        raise ParameterError("there are no points; give one at least")
 
 
 def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
@@ -110,6 +116,17 @@ def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array
                 f"the density gave shape {values.shape} for points {points.shape}; give one number each"
             )
     return x, y, values.reshape(x.shape)
+
+
+def heights_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array, Array, Array]:
+    """`grid_of` a density that is above zero somewhere."""
+    x, y, z = grid_of(density, limits, resolution)
+    if not 0.0 < float(z.max()) < np.inf:  # NaN compares false
+        raise ParameterError(
+            f"the density reaches {float(z.max()):g} within limits {np.asarray(limits).tolist()}; it must be finite, "
+            "and above zero somewhere"
+        )
+    return x, y, z
 
 
 def name_axes(ax: Axes, mixture: GaussianMixture) -> None:

@@ -18,6 +18,7 @@ from gmix.plot.model import (
     expect_features,
     extent,
     grid_of,
+    heights_of,
     labels_of,
     mixture_of,
     name_axes,
@@ -67,7 +68,7 @@ def surface(
     drawing: Any = axes_of(ax, 6.4, 4.4, projection="3d")
     if not hasattr(drawing, "plot_surface"):
         raise ParameterError('a surface needs axes in space; make them with figure.add_subplot(projection="3d")')
-    x, y, z = grid_of(density, limits, resolution)
+    x, y, z = heights_of(density, limits, resolution)
     top = float(z.max())
     # Light from one side shows the shape; it dims the colors by a fifth at most, so that the color bar holds.
     sides = {"dx": np.ptp(x) / resolution, "dy": np.ptp(y) / resolution}
@@ -126,7 +127,7 @@ def contours(
         if model is None:
             raise ParameterError("a function does not say where it lives; give limits=(low, high)")
         limits = extent(model)
-    x, y, z = grid_of(density, limits, resolution)
+    x, y, z = heights_of(density, limits, resolution)
     if is_count(levels):
         values = [v for v in MaxNLocator(levels).tick_values(0.0, float(z.max())) if 0 < v < z.max()]
     elif not (values := sorted(set(as_numbers(levels, "levels").ravel().tolist()))) or not np.isfinite(values).all():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gmix.errors import ParameterError
-from gmix.plot.model import Model, mixture_of, points_of
+from gmix.plot.model import Model, expect_some, mixture_of, points_of
 from gmix.plot.style import COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
 from gmix.regions import tail_probability
 from gmix.rows import is_count
@@ -29,7 +29,9 @@ def responsibilities(model: Model, points: Any, ax: Axes | None = None) -> Axes:
     """
     ax = axes_of(ax, 6.4, 3.0)
     mixture = mixture_of(model)
-    shares = mixture.responsibilities(points_of(points, mixture, mixture.n_features))
+    rows = points_of(points, mixture, mixture.n_features)
+    expect_some(rows)
+    shares = mixture.responsibilities(rows)
     labels = shares.argmax(1)
     order = np.lexsort((-shares.max(1), labels))
     if len(order) > _COLUMNS:
@@ -65,10 +67,12 @@ def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) ->
         raise ParameterError(f"n is {n!r}; give the number of rows to mark")
     mixture = mixture_of(model)
     rows = points_of(points, mixture, mixture.n_features)
+    expect_some(rows)
     log_density = mixture.log_density(rows)
     least = np.argsort(log_density, kind="stable")[:n]
     drawn = mixture.log_density(mixture.sample(_DRAWS, rng=0))
-    low = min(log_density.min(), np.quantile(drawn, 1e-3))
+    low = min(log_density.min(initial=np.inf, where=np.isfinite(log_density)), np.quantile(drawn, 1e-3))
+    log_density = np.maximum(log_density, low)  # rows of no density at all stand at the edge
     edges = np.linspace(low, max(log_density.max(), drawn.max()), max(bins_of(log_density), 20) + 1)
     ax.hist(log_density, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, label="rows")
     height = np.histogram(drawn, edges)[0] / (len(drawn) * np.diff(edges))
