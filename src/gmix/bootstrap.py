@@ -237,8 +237,10 @@ def likelihood_ratio_test(
     if not is_count(replicates):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above zero")
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
-    if components >= source.n_rows:
-        raise DataError(f"{components} + 1 components are more than the table has rows ({source.n_rows}); test fewer")
+    if components >= source.n_counting:
+        raise DataError(
+            f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
+        )
     structure, generator = as_structure(covariance), as_generator(rng)
     null, alternative = _both(source, components, structure, generator)
     if round(null.mass) <= components:

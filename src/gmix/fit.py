@@ -302,18 +302,20 @@ def fit(
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings: list[Finding] = []
+    rows = "rows" if source.n_counting == source.n_rows else "rows with weight"
     if source.n_features == 1:
         structures, findings = _of_one_column(structures)
     if isinstance(components, str) or len(counts) > 1:
-        kept = [k for k in counts if k <= source.n_rows] or counts[:1]
+        kept = [k for k in counts if k <= source.n_counting] or counts[:1]
         if len(kept) < len(counts):
             findings.append(
-                Finding("range cut", f"the table has {source.n_rows} rows, so at most that many components")
+                Finding("range cut", f"the table has {source.n_counting} {rows}, so at most that many components")
             )
         counts = kept
-    if max(counts) > source.n_rows:
+    if max(counts) > source.n_counting:
         raise DataError(
-            f"{max(counts)} components are more than the table has rows ({source.n_rows}); ask for fewer components"
+            f"{max(counts)} components are more than the table has {rows} ({source.n_counting}); "
+            "ask for fewer components"
         )
     with ExitStack() as open_files:
         journal = None
@@ -330,7 +332,7 @@ def fit(
         if counter is not None:
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
-        if len(counts) * len(structures) > 1 and source.n_rows > _LARGE and isinstance(way, KMeansPlusPlus):
+        if len(counts) * len(structures) > 1 and source.n_counting > _LARGE and isinstance(way, KMeansPlusPlus):
             return _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings, criterion)
         found = search(source, counts, structures, way, stop, prior, generator, criterion=criterion)
     return Fit.from_search(found, source.n_rows, findings, prior)

@@ -43,7 +43,12 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         ({1, 2}, {}, "not a number"),
         (np.zeros((0, 2)), {}, "no rows"),
         (np.zeros((3, 0)), {}, "no column"),
-        (X, {"components": 13}, r"13 components are more than .* \(12\); ask for fewer"),
+        (X, {"components": 13}, r"13 components are more than the table has rows \(12\); ask for fewer"),
+        (
+            X,
+            {"components": 5, "sample_weight": [1.0, 0.0, 0.0] * 4},
+            r"5 components are more .* rows with weight \(4\)",
+        ),
         (X, {"columns": ["a"]}, "the array has 2 columns"),
         (X, {"columns": ["a", "a"]}, "different names"),
         (X, {"sample_weight": [1.0]}, r"sample_weight has shape \(1,\); .*give \(12,\)"),
@@ -188,9 +193,11 @@ def test_a_structure_that_makes_no_sense_for_one_column_says_which_does() -> Non
 
 
 def test_a_range_is_cut_to_the_rows() -> None:
-    fit = gmix.fit(X[:4], covariance="spherical", rng=0)
-    assert max(c.n_components for c in fit.search.candidates) == 4
-    assert "range cut" in {finding.name for finding in fit.findings}
+    few = [1.0, 0.0, 0.0] * 4  # a row of no weight is no row
+    for data, weight in ((X[:4], None), (X, few), ([X[:5], X[5:]], few)):
+        fit = gmix.fit(data, covariance="spherical", sample_weight=weight, rng=0)
+        assert max(c.n_components for c in fit.search.candidates) == 4
+        assert "range cut" in {finding.name for finding in fit.findings}
 
 
 def test_every_error_is_a_gmix_error_and_a_value_error() -> None:

@@ -44,6 +44,7 @@ class MemorySource(LocalSource):
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
         self.weight = as_weights(sample_weight, self.n_rows)
+        self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
         total = self.n_rows if self.weight is None else self.weight.sum()
         if total < 1e-100:
             raise DataError(f"sample_weight adds up to zero ({total:.3g}); at least one row must count")
@@ -68,11 +69,10 @@ class MemorySource(LocalSource):
 
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         chosen: NDArray[np.intp] | slice = slice(None)
-        if self.weight is not None and not (self.weight > 0).all():
+        if self.weight is not None and self.n_counting < self.n_rows:
             chosen = np.flatnonzero(self.weight)
-        count = self.n_rows if isinstance(chosen, slice) else len(chosen)
-        if count > n:
-            subset = np.sort(rng.choice(count, size=n, replace=False))
+        if self.n_counting > n:
+            subset = np.sort(rng.choice(self.n_counting, size=n, replace=False))
             chosen = subset if isinstance(chosen, slice) else chosen[subset]
         return self.array[chosen], None if self.weight is None else self.weight[chosen]
 

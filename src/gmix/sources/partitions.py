@@ -79,7 +79,7 @@ class PartitionedSource(Source):
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], Array | None]:
         # The very draw of a table in memory, so that the sub-sample is the same.
         ends = np.cumsum(self._counting)
-        count = int(ends[-1])
+        count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         each = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
@@ -119,6 +119,7 @@ class PartitionedSource(Source):
                 raise DataError(error)
         counts, largest, sums = zip(*(arrays for arrays, _ in answers), strict=True)
         self._counting = [int(count) for _, count, _ in counts]
+        self.n_counting = sum(self._counting)
         self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")

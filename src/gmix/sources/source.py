@@ -37,6 +37,7 @@ class Source(ABC):
     """
 
     n_rows: int
+    n_counting: int  # of the rows, those that have weight
     n_features: int
     features: tuple[str, ...] | None
     threads: int | None = None  # to use at most on this machine
@@ -149,7 +150,7 @@ class LocalSource(Source):
             stop,
             weight,
             self.threads,
-            coarse=self.dtype == np.float32 and self.n_rows >= _MANY,
+            coarse=self.dtype == np.float32 and self.n_counting >= _MANY,
         )
         if found is None:
             return None

@@ -127,7 +127,7 @@ class StreamSource(LocalSource):
         row_bytes = table.n_features * table.dtype.itemsize + 8 * self._weighted
         chunks = int(min(_BYTES, memory / 2) // (row_bytes * kernel.CHUNK))
         self.block_rows = max(chunks, 1) * kernel.CHUNK
-        self.n_rows = 0
+        self.n_rows = self.n_counting = 0
         self._look()
 
     @property
@@ -145,7 +145,7 @@ class StreamSource(LocalSource):
 
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         # The very draw of a table in memory, so that the sub-sample is the same.
-        count = self._counting
+        count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         kept, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
         at = done = 0
@@ -200,14 +200,14 @@ class StreamSource(LocalSource):
 
     def _look(self) -> None:
         """Read everything once: count, find the mean, and refuse what cannot be used before a climb begins."""
-        at = self._counting = 0
+        at = 0
         mass = largest = 0.0
         origin, sums = alone(DIAGONAL, np.zeros((1, self.n_features))), None
         for rows, weight in self.blocks():
             largest = max(largest, self._check(rows, weight, at))
             sums = kernel.sums(rows, [origin], weight, self.threads, sums)
             at += len(rows)
-            self._counting += len(rows) if weight is None else int(np.count_nonzero(weight))
+            self.n_counting += len(rows) if weight is None else int(np.count_nonzero(weight))
             mass += len(rows) if weight is None else float(weight.sum())
         if sums is None:
             raise DataError("the table has no rows; gmix needs at least one")
