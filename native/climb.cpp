@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace gmix {
 namespace {
 
-constexpr double kCoarse = 1e-8;  // of a log-likelihood: gains below it are not seen coarsely
+// Nats a row, times the root of the number of features: gains below it are not seen coarsely, and so many times as
+// large ones are, beyond doubt.
+constexpr double kCoarse = 2e-8, kSeen = 25.0;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // How a climb goes on: gmix.stop.Pace.
@@ -18,7 +21,7 @@ class Pace {
     gains_.push_back(gain);
     if (gains_.size() < (leapt_ ? kSteps : 2)) return kInfinity;
     const double before = leapt_ ? ahead_ : 0.0;
-    const double rate = leapt_ ? std::max(slower(), rate_) : rate_at(1);
+    const double rate = std::max(leapt_ ? slower() : rate_at(1), rate_);
     if (std::max(gain, *(gains_.end() - 2)) <= rounding)
       ahead_ = 0.0;
     else
@@ -51,6 +54,7 @@ class Pace {
   void forget() {
     gains_.clear();
     ahead_ = kInfinity;
+    leapt_ = false;
   }
 
  private:
@@ -79,9 +83,13 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
   Pace pace;
   Parameters next = mixture;
   Statistics before, there;  // those of the step before; none before the second
-  bool arrived = false;
+  bool arrived = false, over = false;
   double moved = kInfinity, length = 0.0;
   Tried tried = history.empty() ? Tried::kFirst : Tried::kStep;
+  const auto grain = [&] {
+    const double rows = std::accumulate(sums.mass, sums.mass + mixture.n_components, 0.0);
+    return kCoarse * std::sqrt(static_cast<double>(mixture.n_features)) * rows;
+  };
   const auto refine = [&] {  // the last step is taken again in float64
     coarse = false;
     if (!arrived) return;
@@ -106,7 +114,7 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
         }
         continue;
       }
-    } else if (tried == Tried::kStep && !(reached >= last - (coarse ? kCoarse : rule.fall) * std::abs(reached))) {
+    } else if (tried == Tried::kStep && !(reached >= last - (coarse ? grain() : rule.fall * std::abs(reached)))) {
       if (!coarse) return Ended::kStationary;
       refine();
       continue;
@@ -119,11 +127,13 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
     arrived = true;
     history.push_back(reached);
     const bool stepped = tried == Tried::kStep;
-    const double gain = reached - last, rounding = (coarse ? kCoarse : rule.rounding) * std::abs(reached);
+    const double gain = reached - last, rounding = coarse ? grain() : rule.rounding * std::abs(reached);
     const bool no_gain = stepped && gain <= rounding;
     const bool near = stepped && pace.step(gain, rounding) < rule.tolerance;
     const bool at_limit = history.size() > rule.max_steps;
+    if (over) return Ended::kConverged;
     if (coarse && (no_gain || near || at_limit)) {
+      over = near && gain > kSeen * rounding;
       refine();
       continue;
     }

@@ -12,7 +12,7 @@ namespace gmix::GMIX_LEVEL {
 // R rows of a triangular product for V groups: `before` full columns, then the triangle. Takes the
 // residuals of its own features on the way, and leaves them for the tiles below, if there are some.
 template <typename T, int R, int V, bool Leave>
-[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const Split<T> centre, T* residuals,
+[[gnu::always_inline]] inline void whiten_tile(const T* const (&x)[V], const T* centre, T* residuals,
                                                std::size_t before, const T*& w, T* const (&z)[V],
                                                Vector<T> (&quadratic)[V]) {
   constexpr int lanes = kLanes<T>;
@@ -30,14 +30,13 @@ template <typename T, int R, int V, bool Leave>
     }
   }
   residuals += before * V * lanes;
-  const Split<T> own = at(centre, before);
 #pragma GCC unroll 8
   for (int j = 0; j < R; ++j) {
     Vector<T> r[V];
-    const Centre<T> middle(own, j);
+    const Vector<T> middle = broadcast(centre[before + j]);
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-      r[v] = residual<T>(load(x[v] + (before + j) * lanes), middle);
+      r[v] = load(x[v] + (before + j) * lanes) - middle;
       if constexpr (Leave) store(residuals + (j * V + v) * lanes, r[v]);
     }
 #pragma GCC unroll 8
@@ -62,7 +61,7 @@ template <typename T, int R, int V, bool Leave>
 // z = W (x - centre) and constant - |z|^2 for an even number of groups; D is R plus a multiple
 // of Tile.
 template <typename T, int R, int Tile>
-void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant, std::size_t d, std::size_t groups,
+void whiten_by(const T* x, const T* centre, const T* whitener, T constant, std::size_t d, std::size_t groups,
                T* residuals, T* z, T* joint) {
   const std::size_t group = d * kLanes<T>;
   for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
@@ -85,8 +84,8 @@ void whiten_by(const T* x, const Split<T> centre, const T* whitener, T constant,
 }
 
 template <typename T>
-void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size_t d, std::size_t groups, T* residuals,
-            T* z, T* joint) {
+void whiten(const T* x, const T* centre, const T* w, T constant, std::size_t d, std::size_t groups, T* residuals, T* z,
+            T* joint) {
   with_count<kWideTile>(first_tile(d), [&](auto first) {
     const auto by = d <= kWide ? whiten_by<T, first(), kTile> : whiten_by<T, first(), kWideTile>;
     by(x, centre, w, constant, d, groups, residuals, z, joint);
@@ -95,16 +94,16 @@ void whiten(const T* x, const Split<T> centre, const T* w, T constant, std::size
 
 // constant - |z|^2 with z_j = (x_j - centre_j) scale_j, or without a scale.
 template <typename T, bool Scaled>
-void diagonal_joint(const T* x, const Split<T> centre, const T* scale, T constant, std::size_t d, std::size_t groups,
+void diagonal_joint(const T* x, const T* centre, const T* scale, T constant, std::size_t d, std::size_t groups,
                     T* joint) {
   const std::size_t group = d * kLanes<T>;
   for (std::size_t g = 0; g < groups; g += kUnroll, x += kUnroll * group) {
     Vector<T> squares[kUnroll] = {};
     for (std::size_t j = 0; j < d; ++j) {
-      const Centre<T> middle(centre, j);
+      const Vector<T> middle = broadcast(centre[j]);
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < kUnroll; ++v) {
-        Vector<T> z = residual<T>(load(x + v * group + j * kLanes<T>), middle);
+        Vector<T> z = load(x + v * group + j * kLanes<T>) - middle;
         if constexpr (Scaled) z *= scale[j];
         squares[v] += z * z;
       }
@@ -125,7 +124,7 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
     return linear_joint(mixture, plan, s, groups);
   }
   for (std::size_t c = 0; c < k; ++c) {
-    const Split<T> mean = at(plan.means, c * d);
+    const T* mean = plan.means + c * d;
     const T constant = static_cast<T>(plan.log_constants[c]);
     T* joint = s.joint + c * plan.stride;
     if (mixture.form == Form::kFull)

@@ -26,7 +26,7 @@ std::size_t find_active(const Scratch<T>& s, const T* joint, std::size_t groups,
 
 // R diagonal moments from feature j on.
 template <typename T, int R>
-[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale,
+[[gnu::always_inline]] inline void diagonal_tile(const Scratch<T>& s, const T* x, const T* centre, const T* scale,
                                                  std::size_t j, std::size_t d, std::size_t count, double* first,
                                                  double* second, bool spherical) {
   Vector<T> firsts[R] = {}, seconds[R] = {};
@@ -36,7 +36,7 @@ template <typename T, int R>
     const T* from = x + s.active[a] * d * kLanes<T>;
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {
-      const Vector<T> z = residual<T>(load(from + i * kLanes<T>), Centre<T>(centre, j + i)) * scale[j + i];
+      const Vector<T> z = (load(from + i * kLanes<T>) - broadcast(centre[j + i])) * scale[j + i];
       const Vector<T> t = share * z;
       firsts[i] += t;
       seconds[i] += t * z;
@@ -54,7 +54,7 @@ template <typename T, int R>
 }
 
 template <typename T>
-void diagonal_moments(const Scratch<T>& s, const T* x, const Split<T> centre, const T* scale, std::size_t d,
+void diagonal_moments(const Scratch<T>& s, const T* x, const T* centre, const T* scale, std::size_t d,
                       std::size_t count, double* first, double* second, bool spherical) {
   std::size_t j = 0;
   for (; j + 4 <= d; j += 4) diagonal_tile<T, 4>(s, x, centre, scale, j, d, count, first, second, spherical);
@@ -143,13 +143,13 @@ void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size
 
 // Gathers the active groups of z, less a centre if there is one.
 template <typename T>
-void gather_active(const Scratch<T>& s, const T* z, const Split<T> centre, std::size_t d, std::size_t count) {
+void gather_active(const Scratch<T>& s, const T* z, const T* centre, std::size_t d, std::size_t count) {
   T* to = s.active_z;
   for (std::size_t a = 0; a < count; ++a) {
     const T* from = z + s.active[a] * d * kLanes<T>;
     for (std::size_t j = 0; j < d; ++j, from += kLanes<T>, to += kLanes<T>) {
       const Vector<T> here = load(from);
-      store(to, centre.high == nullptr ? here : residual<T>(here, Centre<T>(centre, j)));
+      store(to, centre == nullptr ? here : here - broadcast(centre[j]));
     }
   }
 }
@@ -179,12 +179,12 @@ void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s
   for (std::size_t c = 0; c < k; ++c) {
     const std::size_t count = find_active(s, s.joint + c * plan.stride, groups, sums.mass[c]);
     if (count == 0) continue;
-    const Split<T> mean = at(plan.means, c * d);
+    const T* mean = plan.means + c * d;
     double* first = sums.first + c * d;
     if (mixture.form == Form::kFull) {
       const T* z = s.z + c * d * plan.block;
       const bool all = count == groups;
-      if (!all) gather_active(s, z, Split<T>{}, d, count);
+      if (!all) gather_active<T>(s, z, nullptr, d, count);
       triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count, first, sums.second + c * d * d);
     } else if (mixture.form == Form::kTied) {
       gather_active(s, s.y, mean, d, count);

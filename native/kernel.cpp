@@ -55,10 +55,21 @@ void rescale(const Mixture& m, Sums& sums) {
   for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
+// Back from the frame. The constants' rounding, too, is the same for all rows, and would not even out over them.
 template <typename T>
-void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::size_t begin, std::size_t end,
+void restore_constants(const Mixture& given, const Plan<T>& plan, Sums& sums) {
+  for (std::size_t c = 0; c < given.n_components; ++c) {
+    const double constant = plan.log_constants[c], rounding = constant - static_cast<double>(static_cast<T>(constant));
+    const double lost = rounding * kLog2 + given.log_constants[c] - plan.seen_constants[c];
+    if (sums.mass[c] > 0.0) sums.log_likelihood += sums.mass[c] * lost;
+  }
+}
+
+template <typename T>
+void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::size_t begin, std::size_t end,
             const double* weight, void* memory, Sums& sums, const Stop& stop) {
   Arena arena(memory);
+  const Mixture mixture = plan.seen(given);
   const Scratch<T> s(mixture, plan, arena);
   clear(mixture, sums);
   if (*plan.near) clear_linear(mixture, plan, s);
@@ -66,7 +77,7 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
     const std::size_t count = std::min(plan.block, end - at), groups = padded<T>(count);
     for (std::size_t i = 0; i < count; ++i) s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
     std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
-    load_rows(rows, at, count, groups, s.x);
+    load_rows(rows, at, count, groups, plan.frame(), s.x);
     if (is_narrow(mixture)) {
       add_narrow(mixture, plan, s, groups, weight != nullptr, sums);
     } else {
@@ -76,6 +87,7 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
     }
   }
   if (*plan.near) finish_linear(mixture, plan, s, sums);
+  if constexpr (kFramed<T>) restore_constants(given, plan, sums);
   rescale(mixture, sums);
   if (all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, mixture.n_components) &&
       all_finite(sums.first, mixture.n_components * mixture.n_features) &&
@@ -83,7 +95,7 @@ void expect(const Mixture& mixture, const Plan<T>& plan, const Rows& rows, std::
     return;
   clear(mixture, sums);
   for (std::size_t row = begin; row < end && !stop(); ++row)
-    careful_add(mixture, rows, row, weight == nullptr ? 1.0 : weight[row], s, sums);
+    careful_add(given, rows, row, weight == nullptr ? 1.0 : weight[row], s, sums);
 }
 
 void posterior(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin, std::size_t end,
@@ -94,7 +106,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   const std::size_t k = mixture.n_components;
   for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
     const std::size_t count = std::min(plan.block, end - at), groups = padded<double>(count);
-    load_rows(rows, at, count, groups, s.x);
+    load_rows(rows, at, count, groups, plan.frame(), s.x);
     log_joint(mixture, plan, s, groups);
     normalize(mixture, plan, s, groups);
     for (std::size_t g = 0; g < groups; ++g) {
@@ -127,8 +139,10 @@ template <typename T>
 void make_all(const Mixture& mixture, void* memory) {
   Arena arena(memory);
   const Plan<T> plan(mixture, arena);
-  make_plan(mixture, plan);
-  make_linear(mixture, plan);
+  if constexpr (kFramed<T>) make_frame(mixture, plan);
+  const Mixture seen = plan.seen(mixture);
+  make_plan(seen, plan);
+  make_linear(seen, plan);
 }
 
 void plan_any(const Mixture& mixture, bool coarse, void* memory) {

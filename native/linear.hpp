@@ -57,58 +57,49 @@ Tiled<double> totals(const Mixture& mixture, const Scratch<T>& s) {
 // What a residual of component c is multiplied with in column j to give z, in units.
 template <typename T>
 double scale_at(const Mixture& m, const Plan<T>& plan, std::size_t c, std::size_t j) {
-  return kScale * m.whitener[m.form == Form::kSpherical ? c : c * m.n_features + j] / plan.unit[j];
+  if (m.form == Form::kTied) return 1.0;
+  return kScale * steepness(m, c, j) / static_cast<double>(plan.unit[j]);
 }
 
 template <typename T>
 double centre_at(const Mixture& m, const Plan<T>& plan, std::size_t c, std::size_t j) {
-  if (m.form == Form::kTied) return plan.means.at(c * m.n_features + j);
-  return (m.means[c * m.n_features + j] - plan.origin.at(j)) * plan.unit[j];
+  if (m.form == Form::kTied) return static_cast<double>(plan.means[c * m.n_features + j]);
+  return (m.means[c * m.n_features + j] - static_cast<double>(plan.origin[j])) * static_cast<double>(plan.unit[j]);
 }
 
-// The power of two that brings a length to order one.
-inline double unit_of(double length) { return std::exp2(-static_cast<double>(std::ilogb(length))); }
-
-// Units in which what a column spans, from the origin to a deviation beyond each mean, is below 2.
 template <typename T>
-void make_units(const Mixture& m, const Plan<T>& plan) {
-  const std::size_t k = m.n_components, d = m.n_features;
-  const bool spherical = m.form == Form::kSpherical;
-  double widest = 0.0;
-  for (std::size_t j = 0; j < d; ++j) {
-    double span = 0.0;
-    for (std::size_t c = 0; c < k; ++c)
-      span = std::max(span,
-                      std::fabs(m.means[c * d + j] - plan.origin.at(j)) + 1.0 / m.whitener[spherical ? c : c * d + j]);
-    widest = std::max(widest, span);
-    plan.unit[j] = static_cast<T>(unit_of(span));
+bool is_near(const Mixture& m, const Plan<T>& plan) {
+  for (std::size_t c = 0; c < m.n_components; ++c) {
+    double cancelled = 0.0;
+    for (std::size_t j = 0; j < m.n_features; ++j) {
+      const double terms = scale_at(m, plan, c, j) * std::fabs(centre_at(m, plan, c, j)) + 1.0;
+      cancelled += terms * terms;
+    }
+    if (!(cancelled <= kMostCancelled<T> * static_cast<double>(m.n_features))) return false;
   }
-  if (spherical) std::fill_n(plan.unit, d, static_cast<T>(unit_of(widest)));
+  return true;
 }
 
-// Sets plan.near and, where it holds, the coefficients.
+// Sets plan.near and, where it holds, the coefficients; the constants become those of rows in the origin.
 template <typename T>
 void make_linear(const Mixture& m, const Plan<T>& plan) {
   const std::size_t k = m.n_components, d = m.n_features;
-  const bool tied = m.form == Form::kTied;
   *plan.near = false;
   if (linear_size(m) == 0) return;
-  if (!tied) make_units(m, plan);
+  if (m.form != Form::kTied) make_units(m, plan.origin, plan.unit);
+  if (!is_near(m, plan)) return;
+  *plan.near = true;
   const Tiled<T> b = coefficients(m, plan);
   for (std::size_t c = 0; c < k; ++c) {
-    double constant = plan.log_constants[c], cancelled = 0.0;
     for (std::size_t j = 0; j < d; ++j) {
-      const double centre = centre_at(m, plan, c, j), w = tied ? 1.0 : scale_at(m, plan, c, j);
-      constant -= w * centre * w * centre;
-      cancelled += (w * std::fabs(centre) + 1.0) * (w * std::fabs(centre) + 1.0);
+      const double centre = centre_at(m, plan, c, j), w = scale_at(m, plan, c, j);
+      plan.log_constants[c] -= w * centre * w * centre;
       b(c, 1 + j) = static_cast<T>(2.0 * w * w * centre);
       if (m.form == Form::kDiagonal) b(c, 1 + d + j) = static_cast<T>(-w * w);
       if (m.form == Form::kSpherical) b(c, 1 + d) = static_cast<T>(-w * w);
     }
-    b(c, 0) = static_cast<T>(constant);
-    if (!(cancelled <= kMostCancelled<T> * static_cast<double>(d))) return;
+    b(c, 0) = static_cast<T>(plan.log_constants[c]);
   }
-  *plan.near = true;
 }
 
 // Makes ready for the first block.
@@ -131,9 +122,9 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
     }
     T* const squares = s.features + (1 + d + (m.form == Form::kDiagonal ? j : 0)) * plan.stride;
     const bool add = m.form == Form::kSpherical && j > 0;
-    const Centre<T> origin(plan.origin, j);
+    const Vector<T> origin = broadcast(plan.origin[j]);
     for (std::size_t g = 0; g < groups; ++g) {
-      const Vector<T> here = residual<T>(load(s.x + (g * d + j) * lanes), origin) * plan.unit[j];
+      const Vector<T> here = (load(s.x + (g * d + j) * lanes) - origin) * plan.unit[j];
       store(y + g * lanes, here);
       store(squares + g * lanes, add ? load(squares + g * lanes) + here * here : here * here);
     }

@@ -24,7 +24,7 @@ class Narrow {
   using V = Vector<T>;
 
   // Residuals and log densities of one component.
-  [[gnu::always_inline]] static void whiten_tile(const T* x, const Split<T>& mean, const T* whitener, T constant, T* z,
+  [[gnu::always_inline]] static void whiten_tile(const T* x, const T* mean, const T* whitener, T constant, T* z,
                                                  T* joint, V (&largest)[kTileGroups]) {
     V w[kTriangle];
 #pragma GCC unroll 10
@@ -34,7 +34,7 @@ class Narrow {
     for (int v = 0; v < kTileGroups; ++v) {
       V residuals[D], square = V{};
 #pragma GCC unroll 4
-      for (int j = 0; j < D; ++j) residuals[j] = residual<T>(load(x + (v * D + j) * kLanes<T>), Centre<T>(mean, j));
+      for (int j = 0; j < D; ++j) residuals[j] = load(x + (v * D + j) * kLanes<T>) - broadcast(mean[j]);
 #pragma GCC unroll 4
       for (int i = 0; i < D; ++i) {
         V whitened = residuals[F == Form::kFull ? 0 : i] * w[i];
@@ -140,7 +140,7 @@ class Narrow {
         weight[v] = load(s.weight + (g + v) * lanes);
       }
       for (std::size_t c = 0; c < k; ++c)
-        whiten_tile(s.x + g * D * lanes, at(plan.means, c * D), plan.whitener + c * kTriangle,
+        whiten_tile(s.x + g * D * lanes, plan.means + c * D, plan.whitener + c * kTriangle,
                     static_cast<T>(plan.log_constants[c]), z + c * residuals, joint + c * kTileStep, largest);
       std::size_t n_active = 0;
       if (k == 2) {

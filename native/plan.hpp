@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernel.hpp"
+#include "rows.hpp"
 #include "simd.hpp"
 
 namespace gmix::GMIX_LEVEL {
@@ -63,53 +65,22 @@ class Arena {
   std::size_t used_ = 0;
 };
 
-// Numbers of the ledger's precision, as T: the low parts are what float32 leaves of them.
-template <typename T>
-struct Split {
-  T* high;
-  T* low;
-
-  void set(std::size_t i, double value) const {
-    high[i] = static_cast<T>(value);
-    low[i] = static_cast<T>(value - static_cast<double>(high[i]));
-  }
-  double at(std::size_t i) const { return static_cast<double>(high[i]) + static_cast<double>(low[i]); }
-};
-
-template <typename T>
-Split<T> at(const Split<T>& all, std::size_t i) {
-  return {all.high + i, all.low + i};
-}
-
-// One such number in all lanes.
-template <typename T>
-struct Centre {
-  Vector<T> high;
-  Vector<T> low;
-
-  Centre(const Split<T>& all, std::size_t i) : high(broadcast(all.high[i])), low(broadcast(all.low[i])) {}
-};
-
-// x - centre: rows near a centre far from zero lose no digit, not even in float32.
-template <typename T>
-inline Vector<T> residual(Vector<T> x, const Centre<T>& centre) {
-  if constexpr (sizeof(T) == sizeof(double))
-    return x - centre.high;
-  else
-    return (x - centre.high) - centre.low;
-}
-
 template <typename T>
 struct Plan {
-  std::size_t block;      // rows that are worked on together
-  std::size_t stride;     // from an array of numbers of a block's rows to the next
-  double* log_constants;  // (K), to base 2
-  Split<T> means;         // (K, D); tied: whitened about the origin
-  Split<T> origin;        // (D); tied, linear
-  T* unit;                // (D): linear: powers of two, which bring the rows to order one
-  T* whitener;            // full, tied: triangles in the order in which tiles read them; else (K, D)
-  T* linear;              // (K, linear_size): coefficients, components of a tile side by side
-  bool* near;             // whether the linear form loses no digit
+  std::size_t block;       // rows that are worked on together
+  std::size_t stride;      // from an array of numbers of a block's rows to the next
+  double* log_constants;   // (K), to base 2
+  T* means;                // (K, D); tied: whitened about the origin
+  T* origin;               // (D); tied, linear
+  T* unit;                 // (D): linear: powers of two, which bring the rows to order one
+  T* whitener;             // full, tied: triangles in the order in which tiles read them; else (K, D)
+  T* linear;               // (K, linear_size): coefficients, components of a tile side by side
+  bool* near;              // whether the linear form loses no digit
+  double* middle;          // (D), and what follows, if framed: the frame,
+  double* frame_unit;      // (D)
+  double* seen_constants;  // (K), and the mixture as seen in it
+  double* seen_means;      // (K, D)
+  double* seen_whitener;
 
   Plan(const Mixture& mixture, Arena& arena) {
     const std::size_t k = mixture.n_components, d = mixture.n_features;
@@ -122,12 +93,26 @@ struct Plan {
     // No power of two, so that arrays do not contend for the same sets of the cache.
     stride = block + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
-    means = {arena.take<T>(k * d), arena.take<T>(k * d)};
-    origin = {arena.take<T>(d), arena.take<T>(d)};
+    means = arena.take<T>(k * d);
+    origin = arena.take<T>(d);
     unit = arena.take<T>(d);
     this->linear = arena.take<T>(k * linear);
     near = arena.take<bool>(1);
     whitener = arena.take<T>(full ? k * d * (d + 1) / 2 : k * d + d * (d + 1) / 2);
+    const std::size_t framed = kFramed<T> ? 1 : 0;
+    middle = arena.take<double>(framed * std::max<std::size_t>(d, kLanes<T>));
+    frame_unit = arena.take<double>(framed * std::max<std::size_t>(d, kLanes<T>));
+    seen_constants = arena.take<double>(framed * k);
+    seen_means = arena.take<double>(framed * k * d);
+    seen_whitener = arena.take<double>(framed * second_size(mixture));
+  }
+
+  Frame frame() const { return {middle, frame_unit}; }
+
+  // The mixture as it is in the frame.
+  Mixture seen(const Mixture& m) const {
+    if constexpr (!kFramed<T>) return m;
+    return {m.form, m.n_components, m.n_features, seen_constants, seen_means, seen_whitener};
   }
 };
 
@@ -194,6 +179,62 @@ T* pack_triangle(const double* lower, std::size_t d, T* to) {
   return to;
 }
 
+// What a unit of column j is in component c's own units, given the columns before it.
+inline double steepness(const Mixture& m, std::size_t c, std::size_t j) {
+  const std::size_t d = m.n_features;
+  switch (m.form) {
+    case Form::kFull:
+      return m.whitener[(c * d + j) * d + j];
+    case Form::kTied:
+      return m.whitener[j * d + j];
+    case Form::kDiagonal:
+      return m.whitener[c * d + j];
+    case Form::kSpherical:
+      return m.whitener[c];
+  }
+  return 1.0;
+}
+
+// Powers of two that bring what a column spans, from a middle to a deviation beyond each mean, to order one.
+template <typename Number>
+void make_units(const Mixture& m, const Number* middle, Number* unit) {
+  const auto unit_of = [](double span) {
+    return static_cast<Number>(std::exp2(-static_cast<double>(std::ilogb(span))));
+  };
+  double widest = 0.0;
+  for (std::size_t j = 0; j < m.n_features; ++j) {
+    double span = 0.0;
+    for (std::size_t c = 0; c < m.n_components; ++c)
+      span = std::max(
+          span, std::fabs(m.means[c * m.n_features + j] - static_cast<double>(middle[j])) + 1.0 / steepness(m, c, j));
+    widest = std::max(widest, span);
+    unit[j] = unit_of(span);
+  }
+  if (m.form == Form::kSpherical) std::fill_n(unit, m.n_features, unit_of(widest));
+}
+
+inline double middle_of_means(const Mixture& m, std::size_t j) {
+  double middle = 0.0;
+  for (std::size_t c = 0; c < m.n_components; ++c)
+    middle += m.means[c * m.n_features + j] / static_cast<double>(m.n_components);
+  return middle;
+}
+
+// Sets the frame, and the mixture as seen in it.
+template <typename T>
+void make_frame(const Mixture& m, const Plan<T>& plan) {
+  const std::size_t d = m.n_features, size = second_size(m);
+  for (std::size_t j = 0; j < d; ++j) plan.middle[j] = middle_of_means(m, j);
+  make_units(m, plan.middle, plan.frame_unit);
+  double volume = 0.0;
+  for (std::size_t j = 0; j < d; ++j) volume += std::log(plan.frame_unit[j]);
+  for (std::size_t c = 0; c < m.n_components; ++c) plan.seen_constants[c] = m.log_constants[c] - volume;
+  for (std::size_t i = 0; i < m.n_components * d; ++i)
+    plan.seen_means[i] = (m.means[i] - plan.middle[i % d]) * plan.frame_unit[i % d];
+  for (std::size_t i = 0; i < size; ++i)
+    plan.seen_whitener[i] = m.whitener[i] / plan.frame_unit[m.form == Form::kSpherical ? 0 : i % d];
+}
+
 // Means whitened about the origin, which is the middle of them.
 template <typename T>
 void whiten_means(const Mixture& mixture, const Plan<T>& plan) {
@@ -202,8 +243,8 @@ void whiten_means(const Mixture& mixture, const Plan<T>& plan) {
     for (std::size_t i = 0; i < d; ++i) {
       double whitened = 0.0;
       for (std::size_t j = 0; j <= i; ++j)
-        whitened += mixture.whitener[i * d + j] * (mixture.means[c * d + j] - plan.origin.at(j));
-      plan.means.set(c * d + i, kScale * whitened);
+        whitened += mixture.whitener[i * d + j] * (mixture.means[c * d + j] - static_cast<double>(plan.origin[j]));
+      plan.means[c * d + i] = static_cast<T>(kScale * whitened);
     }
 }
 
@@ -211,17 +252,13 @@ template <typename T>
 void make_plan(const Mixture& mixture, const Plan<T>& plan) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   for (std::size_t c = 0; c < k; ++c) plan.log_constants[c] = mixture.log_constants[c] / kLog2;
-  for (std::size_t j = 0; j < d; ++j) {
-    double centre = 0.0;
-    for (std::size_t c = 0; c < k; ++c) centre += mixture.means[c * d + j] / static_cast<double>(k);
-    plan.origin.set(j, centre);
-  }
+  for (std::size_t j = 0; j < d; ++j) plan.origin[j] = static_cast<T>(middle_of_means(mixture, j));
   if (mixture.form == Form::kTied) {
     whiten_means(mixture, plan);
     pack_triangle(mixture.whitener, d, plan.whitener);
     return;
   }
-  for (std::size_t i = 0; i < k * d; ++i) plan.means.set(i, mixture.means[i]);
+  for (std::size_t i = 0; i < k * d; ++i) plan.means[i] = static_cast<T>(mixture.means[i]);
   T* to = plan.whitener;
   for (std::size_t c = 0; c < k; ++c) {
     if (mixture.form == Form::kFull) {

@@ -23,6 +23,51 @@ inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
   return value;
 }
 
+// How float32 sees rows: less a middle, in units of order one, so that it holds their digits wherever they lie. Both
+// have at least as many numbers as a vector has lanes. float64 sees rows as they are.
+struct Frame {
+  const double* middle;  // (D)
+  const double* unit;    // (D): factors
+};
+
+template <typename T>
+inline constexpr bool kFramed = sizeof(T) < sizeof(double);
+
+// Values as the frame has them, formed in their own precision: what that leaves of the middle is `low`.
+template <typename T, typename Values>
+[[gnu::always_inline]] inline Values framed(Values x, Values high, Values low, Values unit) {
+  if constexpr (!kFramed<T>) return x;
+  return (x - high - low) * unit;
+}
+
+// Columns from j on, one in each lane.
+template <typename From, typename T>
+class Sight {
+  using Values = typename VectorOf<From, kLanes<T>>::type;
+  Values high_ = {}, low_ = {}, unit_ = {};
+
+ public:
+  Sight(const Frame& frame, std::size_t j) {
+    if constexpr (kFramed<T>) {
+      Wide<T> middle, unit;
+      __builtin_memcpy(&middle, frame.middle + j, sizeof middle);
+      __builtin_memcpy(&unit, frame.unit + j, sizeof unit);
+      high_ = __builtin_convertvector(middle, Values);
+      low_ = __builtin_convertvector(middle - __builtin_convertvector(high_, Wide<T>), Values);
+      unit_ = __builtin_convertvector(unit, Values);
+    }
+  }
+  Vector<T> operator()(Values x) const { return __builtin_convertvector(framed<T>(x, high_, low_, unit_), Vector<T>); }
+};
+
+// The same of one value.
+template <typename From, typename T>
+T see(const Frame& frame, std::size_t j, From x) {
+  if constexpr (!kFramed<T>) return static_cast<T>(x);
+  const From high = static_cast<From>(frame.middle[j]), low = static_cast<From>(frame.middle[j] - high);
+  return static_cast<T>(framed<T>(x, high, low, static_cast<From>(frame.unit[j])));
+}
+
 // Transposes as many vectors as they have lanes: at each distance, halves that stand across the
 // diagonal change places.
 template <typename T>
@@ -62,26 +107,27 @@ class Square {
   }
 };
 
-// Columns [0, D) of a group of rows that lie `step` bytes apart, each of whose values are side by
-// side. Reads as many values of each row as a vector has lanes.
+// D columns of a group of rows that lie `step` bytes apart, each of whose values are side by side. Reads as many values
+// of each row as a vector has lanes.
 template <typename From, typename T, int D>
-[[gnu::always_inline]] inline void transpose_group(const char* row, std::ptrdiff_t step, T* x) {
+[[gnu::always_inline]] inline void transpose_group(const char* row, std::ptrdiff_t step, const Sight<From, T>& sight,
+                                                   T* x) {
   constexpr int lanes = kLanes<T>;
   Vector<T> v[lanes];
 #pragma GCC unroll 16
   for (int lane = 0; lane < lanes; ++lane, row += step) {
     typename VectorOf<From, lanes>::type values;
     __builtin_memcpy(&values, row, sizeof values);
-    v[lane] = __builtin_convertvector(values, Vector<T>);
+    v[lane] = sight(values);
   }
   Square<T>::transpose(v);
 #pragma GCC unroll 16
-  for (int j = 0; j < D; ++j) store(x + j * lanes, v[j]);
+  for (int i = 0; i < D; ++i) store(x + i * lanes, v[i]);
 }
 
 // One group of rows, a value at a time; lanes beyond the last row repeat it.
 template <typename From, typename T>
-void copy_group(const Rows& rows, const char* row, std::size_t count, T* x) {
+void copy_group(const Rows& rows, const char* row, std::size_t count, const Frame& frame, T* x) {
   for (std::size_t j = 0; j < rows.n_features; ++j)
     for (std::size_t lane = 0; lane < kLanes<T>; ++lane) {
       From value;
@@ -89,13 +135,13 @@ void copy_group(const Rows& rows, const char* row, std::size_t count, T* x) {
                        row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride +
                            static_cast<std::ptrdiff_t>(j) * rows.column_stride,
                        sizeof value);
-      *x++ = static_cast<T>(value);
+      *x++ = see<From, T>(frame, j, value);
     }
 }
 
 // Copies whole groups from the first on, as far as vectors can be read; returns how many.
 template <typename From, typename T>
-std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t count, T* x) {
+std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t count, const Frame& frame, T* x) {
   constexpr std::size_t lanes = kLanes<T>;
   const std::size_t d = rows.n_features;
   const std::ptrdiff_t size = sizeof(From), step = rows.row_stride;
@@ -105,7 +151,8 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
   if (d >= lanes) {
     for (std::size_t g = 0; g < groups; ++g, row += static_cast<std::ptrdiff_t>(lanes) * step)
       for (std::size_t j = 0;; j = std::min(j + lanes, d - lanes)) {
-        transpose_group<From, T, lanes>(row + static_cast<std::ptrdiff_t>(j) * size, step, x + (g * d + j) * lanes);
+        transpose_group<From, T, lanes>(row + static_cast<std::ptrdiff_t>(j) * size, step, Sight<From, T>(frame, j),
+                                        x + (g * d + j) * lanes);
         if (j == d - lanes) break;
       }
     return groups;
@@ -114,9 +161,10 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
   if (step != static_cast<std::ptrdiff_t>(d) * size) return 0;
   const std::size_t within = (rows.n_rows - begin) * d;  // values up to the end of the table
   while (groups > 0 && (groups * lanes - 1) * d + lanes > within) --groups;
+  const Sight<From, T> sight(frame, 0);
   const auto by = [&](auto columns) {
     for (std::size_t g = 0; g < groups; ++g)
-      transpose_group<From, T, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step,
+      transpose_group<From, T, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step, sight,
                                           x + g * columns() * lanes);
   };
   with_count<static_cast<int>(lanes) - 1>(d, by);
@@ -125,21 +173,21 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
 
 // Fills whole groups, the last rows' repeated as often as it takes.
 template <typename From, typename T>
-void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
+void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, const Frame& frame, T* x) {
   constexpr std::size_t lanes = kLanes<T>;
-  for (std::size_t g = transpose_rows<From>(rows, begin, count, x); g < groups; ++g) {
+  for (std::size_t g = transpose_rows<From>(rows, begin, count, frame, x); g < groups; ++g) {
     const std::size_t first = std::min(g * lanes, count - 1);
     copy_group<From>(rows, rows.data + static_cast<std::ptrdiff_t>(begin + first) * rows.row_stride,
-                     std::min(lanes, count - first), x + g * rows.n_features * lanes);
+                     std::min(lanes, count - first), frame, x + g * rows.n_features * lanes);
   }
 }
 
 template <typename T>
-void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, T* x) {
+void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, const Frame& frame, T* x) {
   if (rows.single)
-    copy_rows<float>(rows, begin, count, groups, x);
+    copy_rows<float>(rows, begin, count, groups, frame, x);
   else
-    copy_rows<double>(rows, begin, count, groups, x);
+    copy_rows<double>(rows, begin, count, groups, frame, x);
 }
 
 }  // namespace gmix::GMIX_LEVEL

@@ -308,7 +308,7 @@ class _Trial(NamedTuple):
     def of(cls, structure: Structure, n_components: int, sample: Source) -> _Trial:
         parameters = structure.n_parameters(n_components, sample.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        chance = parameters / (2.0 * sample.n_rows) if climbs < _PROMISING else 0.0
+        chance = parameters / (2.0 * sample.n_rows) if climbs < 2 * _PROMISING else 0.0
         return cls(
             int(np.clip(climbs, 2, _PROMISING)),
             int(np.clip(climbs / 2.0, 1, _FINALISTS)),
@@ -359,11 +359,13 @@ def _enough(components: Sequence[int], structures: Sequence[Structure], n_featur
 
 
 def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
-    """So many rows, for short climbs."""
+    """So many rows, for short climbs, whose last digits nobody will see."""
     if source.n_rows <= count:
         return source
     rows, weight = source.rows(count, rng)
-    return MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
+    sample = MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
+    sample.coarse = True
+    return sample
 
 
 def _finalists(

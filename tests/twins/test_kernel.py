@@ -75,15 +75,21 @@ def test_over_shapes(form: Form, dtype: type, shape: tuple[int, int, int], weigh
     assert_twins(rows.astype(dtype), [mixture], weight, 1e-11)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e4])
+@pytest.mark.parametrize(
+    ("dtype", "offset", "scale"),
+    [
+        (np.float32, 0.0, 1.0), (np.float32, 1e4, 1.0),
+        (np.float64, 1e8, 1.0), (np.float64, 0.0, 1e140), (np.float64, 0.0, 1e-140),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@each_shape
+@pytest.mark.parametrize("shape", SHAPES[1:], ids=lambda s: "x".join(map(str, s)))  # one row has no spread
 @each_form
 def test_coarse_sums_are_good_to_what_float32_holds(
-    form: Form, shape: tuple[int, int, int], weighted: bool, offset: float
+    form: Form, shape: tuple[int, int, int], weighted: bool, dtype: type, offset: float, scale: float
 ) -> None:
-    rows, mixture = world(form, *shape)
-    rows, mixture = (rows + offset).astype(np.float32), mixture._replace(means=mixture.means + offset)
+    rows, mixture = world(form, *shape, offset, scale)
+    rows = rows.astype(dtype)
     weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
     [coarse] = kernel.sums(rows, [mixture], weight, coarse=True)
     assert_same([kernel.statistics(mixture, coarse)], kernel.expect_numpy(rows, [mixture], weight), 1e-5)

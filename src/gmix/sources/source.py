@@ -22,7 +22,7 @@ from gmix.stop import Reason, Stop
 __all__ = ["LocalSource", "Source", "alone"]
 
 _FEW = 24  # features up to which the compiled rotations beat LAPACK's
-_MANY = 10_000  # float32 rows from which on float32's rounding evens out, and its speed is worth having
+_MANY = 20_000  # numbers in a table from which on a step is worth taking in float32
 
 
 # Of climbs without Python: mixture and statistics where an E-step was finished, history, and why it ended.
@@ -97,6 +97,8 @@ class Source(ABC):
 class LocalSource(Source):
     """Rows that this process adds up itself, with the kernel's own running sums: equal rows give equal bits."""
 
+    coarse = False  # climb float64 rows too in float32, as far as that sees
+
     @property
     @abstractmethod
     def dtype(self) -> np.dtype[Any]:
@@ -150,7 +152,7 @@ class LocalSource(Source):
             stop,
             weight,
             self.threads,
-            coarse=self.dtype == np.float32 and self.n_counting >= _MANY,
+            coarse=(self.coarse or self.dtype == np.float32) and self.n_counting * self.n_features >= _MANY,
         )
         if found is None:
             return None
