@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import gmix
-from gmix.covariance import DIRECT, STRUCTURES, Structure, structure as structure_named
+from gmix.covariance import DIRECT, EII, STRUCTURES, Structure, structure as structure_named
 from gmix.priors import Prior
 
 Array = NDArray[np.float64]
@@ -144,6 +144,7 @@ some_weights = st.sampled_from([0.0, 1.0, 2.0, 1e-300, 1e-20, 1e3])
 @example(CLOUD * [1e-80, 1.0, 1e80], None, structure_named("VEV"), PRIORS[3], 2)
 @example(CLOUD * [1e-6, 1e3, 1e6], None, structure_named("EVE"), PRIORS[1], 3)
 @example(CLOUD * [0.0, 1e-90, 1e20] + [1e84, 0.0, 0.0], None, structure_named("VVI"), PRIORS[3], 1)
+@example(np.diag([0.0, 2.0**53, 0.0, 0.0])[:3] + np.outer([0, 0, 1], [0, 1, 0, 0]), [0, 1, 1e-300], EII, PRIORS[1], 2)
 @settings(max_examples=150)
 def test_nor_any_table_that_hypothesis_thinks_of(
     table: Array, weights: list[float] | None, structure: Structure, prior: Prior | None, components: int

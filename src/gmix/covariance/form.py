@@ -300,7 +300,8 @@ class _Spherical(_Diagonal):
         return np.full(n_features, total[0] / n_features)
 
     def smallest(self, compact: Array, floor: Array) -> Array:
-        return np.asarray(compact / floor[0])
+        with np.errstate(over="ignore"):
+            return np.asarray(compact / floor[0])
 
     def lift(self, compact: Array, floor: Array) -> Array:
         return np.asarray(np.maximum(compact, floor[0]))
