@@ -220,10 +220,22 @@ Expect asking(nb::handle function) {
   };
 }
 
+// What a prior adds to K components, as (counts, mass, mean, scatter, divisor); none of None.
+std::unique_ptr<Evidence> evidence_of(nb::handle object, const Mixture& m) {
+  if (object.is_none()) return nullptr;
+  const auto arrays = nb::cast<nb::tuple>(object);
+  const std::size_t k = m.n_components;
+  return std::make_unique<Evidence>(
+      Evidence{numbers_of(arrays[0], "counts", 1, k), numbers_of(arrays[1], "mass", 1, k),
+               numbers_of(arrays[2], "mean", 2, k * m.n_features),
+               numbers_of(arrays[3], "scatter", kDimensions[static_cast<int>(m.form)], second_size(m)),
+               numbers_of(arrays[4], "divisor", 1, k)});
+}
+
 // `rows` are an array, or a function that takes a mixture, and whether coarse sums will do, and returns the sums of
-// rows elsewhere. Each start is (weights, means, covariances, history), and each answer
-// (weights, means, covariances, mass, mean, scatter, history, ended), or (history, ended) where no E-step was finished.
-// After an interruption no further start is taken.
+// rows elsewhere. Each start is (weights, means, covariances, history, what a prior adds), and each answer
+// (weights, means, covariances, mass, mean, scatter, log_likelihood, history, ended), or (history, ended) where no
+// E-step was finished. After an interruption no further start is taken.
 nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_code, nb::sequence starts,
                     nb::handle floor_object, nb::tuple rule_numbers, bool coarse, nb::handle weight_object,
                     nb::handle threads_object) {
@@ -254,6 +266,7 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     mixture.means = numbers_of(start[1], "means", 2, k * d);
     mixture.covariances = numbers_of(start[2], "covariances", kDimensions[form_code], second_size(mixture.view()));
     auto history = nb::cast<std::vector<double>>(start[3]);
+    const std::unique_ptr<Evidence> unseen = evidence_of(start[4], mixture.view());
     const std::size_t known = history.size();
     if (!mixture.prepare()) {
       answers.append(nb::make_tuple(history, static_cast<int>(Ended::kNeedsCare)));
@@ -271,35 +284,38 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     Ended ended;
     {
       nb::gil_scoped_release released;
-      ended = climb(structure, expect, coarse, floor.data(), rule, mixture, sums, statistics, history);
+      ended = climb(structure, expect, coarse, unseen.get(), floor.data(), rule, mixture, sums, statistics, history);
     }
     if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
     const auto second = [&] { return Result::second_of(mixture.view()); };
     if (history.size() == known)
       answers.append(nb::make_tuple(history, static_cast<int>(ended)));
     else
-      answers.append(nb::make_tuple(array_of(mixture.weights, empty_array(k)),
-                                    array_of(mixture.means, empty_array(k, d)), array_of(mixture.covariances, second()),
-                                    array_of(statistics.mass, empty_array(k)),
-                                    array_of(statistics.mean, empty_array(k, d)),
-                                    array_of(statistics.scatter, second()), history, static_cast<int>(ended)));
+      answers.append(
+          nb::make_tuple(array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
+                         array_of(mixture.covariances, second()), array_of(statistics.mass, empty_array(k)),
+                         array_of(statistics.mean, empty_array(k, d)), array_of(statistics.scatter, second()),
+                         statistics.log_likelihood, history, static_cast<int>(ended)));
     if (ended == Ended::kInterrupted) break;
   }
   return answers;
 }
 
 // The M-step (weights, means, covariances) of statistics (mass, mean, scatter), or None where a component needs care.
-nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple arrays, nb::handle floor_object) {
+nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple arrays, nb::handle unseen_object,
+                               nb::handle floor_object) {
   const auto form = static_cast<Form>(form_code);
   const std::size_t k = nb::len(nb::object(arrays[0])), d = nb::len(floor_object);
   Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
-  const Statistics statistics{numbers_of(arrays[0], "mass", 1, k), numbers_of(arrays[1], "mean", 2, k * d),
+  const Statistics statistics{numbers_of(arrays[0], "mass", 1, k),
+                              numbers_of(arrays[1], "mean", 2, k * d),
                               numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
-                              0.0};
+                              0.0,
+                              {}};
   mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
-  double ignored;
-  if (!maximize(Structure(code), statistics, numbers_of(floor_object, "floor", 1, d).data(), mixture, ignored))
-    return nb::none();
+  const std::unique_ptr<Evidence> unseen = evidence_of(unseen_object, mixture.view());
+  const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
+  if (!maximize(Structure(code), statistics, unseen.get(), floor.data(), mixture)) return nb::none();
   return nb::make_tuple(array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
                         array_of(mixture.covariances, Result::second_of(mixture.view())));
 }
@@ -364,7 +380,8 @@ NB_MODULE(_native, module) {
              arg("threads") = nb::none(), arg("carry") = nb::none(), arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
              arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
-  module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"), arg("floor"));
+  module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"),
+             arg("unseen").none(), arg("floor"));
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());

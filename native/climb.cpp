@@ -21,7 +21,7 @@ class Pace {
     gains_.push_back(gain);
     if (gains_.size() < (leapt_ ? kSteps : 2)) return kInfinity;
     const double before = leapt_ ? ahead_ : 0.0;
-    const double rate = std::max(leapt_ ? slower() : rate_at(1), rate_);
+    const double rate = std::max(leapt_ ? slower() : rate_at(1), gains_.size() < kShown ? rate_ : 0.0);
     if (std::max(gain, *(gains_.end() - 2)) <= rounding)
       ahead_ = 0.0;
     else
@@ -40,7 +40,7 @@ class Pace {
 
   void landed(double length, bool well) {
     if (well) {
-      rate_ = slower();
+      rate_ = std::min(slower(), kLasting);
       leapt_ = true;
       gains_.clear();
       if (length >= longest_) longest_ *= 2.0;
@@ -58,8 +58,8 @@ class Pace {
   }
 
  private:
-  static constexpr std::size_t kSteps = 3;
-  static constexpr double kSlow = 0.25, kLengths = 4.0;
+  static constexpr std::size_t kSteps = 3, kShown = 8;
+  static constexpr double kSlow = 0.25, kLengths = 4.0, kLasting = 0.999;
 
   double rate_at(std::size_t back) const {
     const double gain = *(gains_.end() - static_cast<std::ptrdiff_t>(back));
@@ -77,14 +77,14 @@ enum class Tried { kFirst, kStep, kLeap, kAgain };
 
 }  // namespace
 
-Ended climb(const Structure& structure, const Expect& expect, bool coarse, const double* floor, const Rule& rule,
-            Parameters& mixture, Sums& sums, Statistics& statistics, std::vector<double>& history) {
+Ended climb(const Structure& structure, const Expect& expect, bool coarse, const Evidence* unseen, const double* floor,
+            const Rule& rule, Parameters& mixture, Sums& sums, Statistics& statistics, std::vector<double>& history) {
   if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
   Pace pace;
   Parameters next = mixture;
   Statistics before, there;  // those of the step before; none before the second
   bool arrived = false, over = false;
-  double moved = kInfinity, length = 0.0;
+  double length = 0.0;
   Tried tried = history.empty() ? Tried::kFirst : Tried::kStep;
   const auto grain = [&] {
     const double rows = std::accumulate(sums.mass, sums.mass + mixture.n_components, 0.0);
@@ -101,14 +101,14 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
   for (;;) {
     if (!expect(next.view(), coarse, sums)) return Ended::kInterrupted;
     const double last = history.empty() ? -kInfinity : history.back();
-    const double reached = sums.log_likelihood;
+    const double reached = sums.log_likelihood + (unseen == nullptr ? 0.0 : log_density(*unseen, structure, next));
     if (!arrived && !std::isfinite(reached)) return Ended::kNeedsCare;
     if (tried == Tried::kLeap) {
       pace.landed(length, reached >= last);
       if (!(reached >= last)) {
         tried = Tried::kStep;
         next = mixture;
-        if (!maximize(structure, statistics, floor, next, moved)) {
+        if (!maximize(structure, statistics, unseen, floor, next)) {
           if (!coarse) return Ended::kNeedsCare;
           refine();
         }
@@ -121,14 +121,15 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
     } else if (tried == Tried::kAgain) {  // what was coarse may have been too high by its own rounding
       for (double& value : history) value = std::min(value, reached);
     }
+    const bool stepped = tried == Tried::kStep;
+    const double gain = reached - last, rounding = coarse ? grain() : rule.rounding * std::abs(reached);
+    const bool no_gain = stepped && gain <= rounding;
+    const bool at_rest = no_gain && arrived && change(statistics, unseen, mixture, next) < rule.rest;
     mixture = next;
     before = std::move(statistics);
     statistics = statistics_of(sums, mixture);
     arrived = true;
     history.push_back(reached);
-    const bool stepped = tried == Tried::kStep;
-    const double gain = reached - last, rounding = coarse ? grain() : rule.rounding * std::abs(reached);
-    const bool no_gain = stepped && gain <= rounding;
     const bool near = stepped && pace.step(gain, rounding) < rule.tolerance;
     const bool at_limit = history.size() > rule.max_steps;
     if (over) return Ended::kConverged;
@@ -137,20 +138,19 @@ Ended climb(const Structure& structure, const Expect& expect, bool coarse, const
       refine();
       continue;
     }
-    if (no_gain && moved < rule.rest) return Ended::kStationary;
+    if (at_rest) return Ended::kStationary;
     if (near) return Ended::kConverged;
     if (at_limit) return Ended::kLimit;
     length = rule.leaps && stepped && !no_gain ? pace.leap() : 0.0;
     if (length > 0.0) {
-      double ignored;
-      if (beyond(statistics, before, length, mixture.form, there) && maximize(structure, there, floor, next, ignored)) {
+      if (beyond(statistics, before, length, mixture.form, there) && maximize(structure, there, unseen, floor, next)) {
         tried = Tried::kLeap;
         continue;
       }
       pace.landed(length, false);
     }
     tried = Tried::kStep;
-    if (!maximize(structure, statistics, floor, next, moved)) {
+    if (!maximize(structure, statistics, unseen, floor, next)) {
       if (!coarse) return Ended::kNeedsCare;
       refine();
     }

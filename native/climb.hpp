@@ -24,12 +24,12 @@ struct Rule {
 // interrupted.
 using Expect = std::function<bool(const Mixture&, bool coarse, Sums&)>;
 
-// E-steps and M-steps in turn, and leaps, beginning and ending with an E-step. `history` holds what was reached before,
-// and grows. On return mixture and statistics belong together, unless no E-step was finished: then the history has not
-// grown, and there are no statistics. `sums` is room for an E-step. Where a component needs care, the plain M-step
-// should go on from the statistics. A coarse climb takes coarse steps for as long as they gain, and then goes on in
-// float64, which has the last word.
-Ended climb(const Structure& structure, const Expect& expect, bool coarse, const double* floor, const Rule& rule,
-            Parameters& mixture, Sums& sums, Statistics& statistics, std::vector<double>& history);
+// E-steps and M-steps in turn, and leaps, beginning and ending with an E-step. `history` holds the objectives reached
+// before, and grows. `sums` is room for an E-step. Unless null, `unseen` is what a prior adds. On return mixture and
+// statistics belong together, unless no E-step was finished: then the history has not grown, and there are no
+// statistics. Where a component needs care, the plain M-step should go on from the statistics. A coarse climb takes
+// coarse steps for as long as they gain, and then goes on in float64, which has the last word.
+Ended climb(const Structure& structure, const Expect& expect, bool coarse, const Evidence* unseen, const double* floor,
+            const Rule& rule, Parameters& mixture, Sums& sums, Statistics& statistics, std::vector<double>& history);
 
 }  // namespace gmix

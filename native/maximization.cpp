@@ -48,6 +48,64 @@ void add_outer(Form form, std::size_t c, std::size_t d, double mass, const doubl
   }
 }
 
+// Element i of a vector, whitened by component c.
+double whitened(const Parameters& m, std::size_t c, std::size_t i, const double* v) {
+  const std::size_t d = m.n_features;
+  if (m.form == Form::kDiagonal) return m.whitener[c * d + i] * v[i];
+  if (m.form == Form::kSpherical) return m.whitener[c] * v[i];
+  const double* row = &m.whitener[(m.form == Form::kFull ? c * d : 0) * d + i * d];
+  double sum = 0.0;
+  for (std::size_t j = 0; j <= i; ++j) sum += row[j] * v[j];
+  return sum;
+}
+
+// What rows and prior say together.
+Evidence together(const Statistics& s, const Evidence& unseen, Form form) {
+  const std::size_t k = s.mass.size(), d = s.mean.size() / k;
+  Evidence all{s.mass, s.mass, s.mean, s.scatter, s.mass};
+  std::vector<double> step(d);
+  for (std::size_t i = 0; i < all.scatter.size(); ++i) all.scatter[i] += unseen.scatter[i];
+  for (std::size_t c = 0; c < k; ++c) {
+    all.counts[c] += unseen.counts[c];
+    all.divisor[c] += unseen.divisor[c];
+    all.mass[c] += unseen.mass[c];
+    if (!(unseen.mass[c] > 0.0)) continue;
+    const double share = unseen.mass[c] / all.mass[c];
+    for (std::size_t i = 0; i < d; ++i) {
+      step[i] = unseen.mean[c * d + i] - s.mean[c * d + i];
+      all.mean[c * d + i] += share * step[i];
+    }
+    add_outer(form, c, d, s.mass[c] * share, step.data(), all.scatter.data());
+  }
+  return all;
+}
+
+// The mixture of greatest posterior density, given the parts of evidence that it is read from.
+bool likeliest(const Structure& structure, const std::vector<double>& counts, const std::vector<double>& mean,
+               const std::vector<double>& scatter, const std::vector<double>& divisor, const double* floor,
+               Parameters& mixture) {
+  const Form form = mixture.form;
+  const std::size_t k = mixture.n_components, d = mixture.n_features;
+  double total = 0.0, whole = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    if (!(counts[c] > kSmallestMass && divisor[c] > kSmallestMass)) return false;
+    total += counts[c];
+    whole += divisor[c];
+  }
+  Parameters next{form, k, d, std::vector<double>(k), mean, scatter, {}, {}, {}};
+  for (std::size_t c = 0; c < k; ++c)
+    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : counts[c] / total;
+  const std::size_t each = form == Form::kTied ? scatter.size() : scatter.size() / k;
+  for (std::size_t i = 0; i < scatter.size(); ++i)
+    next.covariances[i] /= form == Form::kTied        ? whole
+                           : form == Form::kSpherical ? divisor[i] * static_cast<double>(d)
+                                                      : divisor[i / each];
+  if (!constrain(structure, k, d, divisor, mixture.covariances, next.covariances)) return false;
+  if (!well_above_floor(next, floor) || !next.prepare()) return false;
+  mixture = std::move(next);
+  return true;
+}
+
 }  // namespace
 
 Mixture Parameters::view() const {
@@ -98,14 +156,16 @@ bool well_above_floor(const Parameters& mixture, const double* floor) {
 Statistics statistics_of(const Sums& sums, const Parameters& mixture) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool dense = mixture.form == Form::kFull || mixture.form == Form::kTied;
-  Statistics s{{sums.mass, sums.mass + k}, mixture.means, {sums.second, sums.second + mixture.covariances.size()}, 0.0};
-  std::vector<double> step(d), centred, work(dense ? d * d : 0);
+  Statistics s{{sums.mass, sums.mass + k},
+               mixture.means,
+               {sums.second, sums.second + mixture.covariances.size()},
+               sums.log_likelihood,
+               {sums.first, sums.first + k * d}};
+  std::vector<double> centred, work(dense ? d * d : 0);
   for (std::size_t c = 0; c < k; ++c) {
-    for (std::size_t i = 0; i < d; ++i) {
-      step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;
-      s.moved = std::max(s.moved, std::abs(step[i]));
-    }
-    add_outer(mixture.form, c, d, -s.mass[c], step.data(), s.scatter.data());
+    double* step = &s.step[c * d];
+    for (std::size_t i = 0; i < d; ++i) step[i] = s.mass[c] > 0.0 ? step[i] / s.mass[c] : 0.0;
+    add_outer(mixture.form, c, d, -s.mass[c], step, s.scatter.data());
     double* mean = &s.mean[c * d];
     for (std::size_t i = 0; i < d; ++i) {
       if (!dense) {
@@ -146,31 +206,51 @@ bool beyond(const Statistics& here, const Statistics& before, double length, For
   return true;
 }
 
-bool maximize(const Structure& structure, const Statistics& s, const double* floor, Parameters& mixture,
-              double& moved) {
-  const Parameters& old = mixture;
-  const std::size_t k = old.n_components, d = old.n_features;
-  double total = 0.0;
-  for (const double mass : s.mass) {
-    if (!(mass > kSmallestMass)) return false;
-    total += mass;
-  }
-  Parameters next{old.form, k, d, std::vector<double>(k), s.mean, s.scatter, {}, {}, {}};
-  double greatest = s.moved;
+bool maximize(const Structure& structure, const Statistics& s, const Evidence* unseen, const double* floor,
+              Parameters& mixture) {
+  if (unseen == nullptr) return likeliest(structure, s.mass, s.mean, s.scatter, s.mass, floor, mixture);
+  const Evidence all = together(s, *unseen, mixture.form);
+  return likeliest(structure, all.counts, all.mean, all.scatter, all.divisor, floor, mixture);
+}
+
+double change(const Statistics& s, const Evidence* unseen, const Parameters& before, const Parameters& after) {
+  const std::size_t k = before.n_components, d = before.n_features;
+  double greatest = 0.0;
+  std::vector<double> pull(d, 0.0);
   for (std::size_t c = 0; c < k; ++c) {
-    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : s.mass[c] / total;
-    greatest = std::max(greatest, std::abs(next.weights[c] - old.weights[c]));
+    greatest = std::max(greatest, std::abs(after.weights[c] - before.weights[c]));
+    if (unseen != nullptr && unseen->mass[c] > 0.0)
+      for (std::size_t i = 0; i < d; ++i)
+        pull[i] = unseen->mass[c] / (s.mass[c] + unseen->mass[c]) * (unseen->mean[c * d + i] - s.mean[c * d + i]);
+    for (std::size_t i = 0; i < d; ++i)
+      greatest = std::max(greatest, std::abs(s.step[c * d + i] + whitened(before, c, i, pull.data())));
   }
-  const std::size_t each = old.form == Form::kTied ? s.scatter.size() : s.scatter.size() / k;
-  for (std::size_t i = 0; i < s.scatter.size(); ++i)
-    next.covariances[i] /= old.form == Form::kTied        ? total
-                           : old.form == Form::kSpherical ? s.mass[i] * static_cast<double>(d)
-                                                          : s.mass[i / each];
-  if (!constrain(structure, k, d, s.mass, old.covariances, next.covariances)) return false;
-  if (!well_above_floor(next, floor) || !next.prepare()) return false;
-  mixture = std::move(next);
-  moved = greatest;
-  return true;
+  return greatest;
+}
+
+double log_density(const Evidence& unseen, const Structure& structure, const Parameters& m) {
+  const std::size_t k = m.n_components, d = m.n_features;
+  const bool dense = m.form == Form::kFull || m.form == Form::kTied;
+  std::vector<double> scatter = unseen.scatter, away(d), work(dense ? d * d : 0), turned(dense ? d * d : 0);
+  double density = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    for (std::size_t i = 0; i < d; ++i) away[i] = m.means[c * d + i] - unseen.mean[c * d + i];
+    add_outer(m.form, c, d, unseen.mass[c], away.data(), scatter.data());
+    const double log_weight = std::log(m.weights[c]);
+    const double log_determinant = log_weight - m.log_constants[c] - static_cast<double>(d) * kLogTwoPi / 2.0;
+    density -= unseen.divisor[c] * log_determinant;
+    if (!structure.equal_weights) density += unseen.counts[c] * log_weight;
+  }
+  double quadratic = 0.0;
+  for (std::size_t at = 0; at < scatter.size(); at += dense ? d * d : 1) {
+    if (dense) {
+      kernel().congruence(&m.whitener[at], &scatter[at], work.data(), turned.data(), d);
+      for (std::size_t i = 0; i < d; ++i) quadratic += turned[i * d + i];
+    } else {
+      quadratic += m.whitener[at] * m.whitener[at] * scatter[at];
+    }
+  }
+  return density - quadratic / 2.0;
 }
 
 bool invert_definite(const double* matrix, double* inverse, std::size_t d) {

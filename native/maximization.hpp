@@ -25,13 +25,22 @@ struct Parameters {
   bool prepare();
 };
 
-// What the rows say about the components, in the units of the data: gmix.statistics.SufficientStatistics, less the
-// log-likelihood.
+// What the rows say about the components, in the units of the data: gmix.statistics.SufficientStatistics.
 struct Statistics {
   std::vector<double> mass;
   std::vector<double> mean;
   std::vector<double> scatter;
-  double moved;  // the greatest distance of a mean from that of the mixture behind them, in standard deviations
+  double log_likelihood;
+  std::vector<double> step;  // of the means from those of the mixture behind them, whitened
+};
+
+// What a prior adds to the rows: gmix.statistics.Evidence.
+struct Evidence {
+  std::vector<double> counts;
+  std::vector<double> mass;
+  std::vector<double> mean;
+  std::vector<double> scatter;
+  std::vector<double> divisor;
 };
 
 // The statistics of the rows whose sums under this mixture are given.
@@ -43,11 +52,16 @@ bool beyond(const Statistics& here, const Statistics& before, double length, For
 // Are all variances, in units of `floor` (one per feature), far above one?
 bool well_above_floor(const Parameters& mixture, const double* floor);
 
-// Replaces the mixture by the likeliest one, given the statistics. Returns false, and changes nothing, where an
-// empty or collapsing component needs the care of the plain version. `moved` becomes the greatest change of a mean, in
-// standard deviations, or weight.
-bool maximize(const Structure& structure, const Statistics& statistics, const double* floor, Parameters& mixture,
-              double& moved);
+// Replaces the mixture by the likeliest one, given the statistics and, unless null, what a prior adds. Returns false,
+// and changes nothing, where an empty or collapsing component needs the care of the plain version.
+bool maximize(const Structure& structure, const Statistics& statistics, const Evidence* unseen, const double* floor,
+              Parameters& mixture);
+
+// The greatest change of a mean, in standard deviations, or weight, by the M-step that led from one to the other.
+double change(const Statistics& statistics, const Evidence* unseen, const Parameters& before, const Parameters& after);
+
+// gmix.priors.Prior.log_density.
+double log_density(const Evidence& unseen, const Structure& structure, const Parameters& mixture);
 
 // Of a symmetric (D, D) matrix; false if it is not positive definite.
 bool invert_definite(const double* matrix, double* inverse, std::size_t d);

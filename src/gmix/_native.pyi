@@ -20,14 +20,22 @@ def expect(
 def climb(
     rows: _Rows | Callable[[_Mixture, bool], _Sums],
     structure: str,
-    mixture: tuple[int, _Array, _Array, _Array],
+    form: int,
+    starts: Sequence[tuple[_Array, _Array, _Array, Sequence[float], tuple[_Array, ...] | None]],
     floor: _Array,
-    rule: tuple[float, float, float, float, int],
-    history: Sequence[float],
+    rule: tuple[float, float, float, float, int, bool],
     coarse: bool,
     sample_weight: _Array | None = None,
     threads: int | None = None,
-) -> tuple[_Array, _Array, _Array, _Array, _Array, _Array, list[float], int]: ...
+) -> list[tuple[object, ...]]: ...
+def maximize(
+    structure: str,
+    form: int,
+    statistics: tuple[_Array, ...],
+    unseen: tuple[_Array, ...] | None,
+    floor: _Array,
+) -> tuple[_Array, _Array, _Array] | None: ...
+def cluster(points: _Array, mass: _Array, sweeps: int, draws: _Array) -> _Array: ...
 def posterior(
     rows: _Rows, mixture: _Mixture, responsibilities: bool, threads: int | None = None
 ) -> tuple[_Array, _Array | None]: ...

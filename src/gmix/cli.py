@@ -142,7 +142,7 @@ Covariance = Annotated[
 Criterion = Annotated[str, typer.Option(help=f"What chooses among several: {', '.join(CRITERIA)}.")]
 EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")]
 Prior = Annotated[
-    bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses; slower.")
+    bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
 ]
 ColumnNames = Annotated[
     str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")

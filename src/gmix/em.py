@@ -19,7 +19,7 @@ __all__ = ["WELL_ABOVE", "Climb", "Expect", "Run", "expectation_maximization"]
 
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
 Climb = Callable[
-    [Sequence[GaussianMixture], Stop, Sequence[float]],
+    [Sequence[GaussianMixture], Stop, Sequence[float], Prior | None],
     Sequence[tuple[GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]] | None,
 ]
 WELL_ABOVE = 1e6  # times the floor: where nothing is near a collapse
@@ -76,9 +76,7 @@ class _Climb:
         self, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None, stop: Stop
     ) -> None:
         """Take one more E-step into the account, unless it fell."""
-        log_prior = (
-            prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure) if prior else 0.0
-        )
+        log_prior = _log_prior(mixture, statistics, prior)
         objective = statistics.log_likelihood + log_prior
         leap, self.leap = self.leap, 0.0
         if leap:
@@ -111,11 +109,13 @@ class _Climb:
         statistics: SufficientStatistics | None,
         history: list[float],
         reason: Reason | None,
+        prior: Prior | None,
         patient: bool,
     ) -> None:
         """Take many steps into the account that were taken elsewhere."""
-        if mixture is not None and len(history) > len(self.history):
+        if mixture is not None and statistics is not None and len(history) > len(self.history):
             self.mixture, self.statistics, self.before, self.history = mixture, statistics, None, history
+            self.log_prior = _log_prior(mixture, statistics, prior)
             self.leap, self.pace = 0.0, Pace()
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
@@ -123,19 +123,25 @@ class _Climb:
         if reason is None and not patient and self.statistics is not None:
             self.reason = Reason.COLLAPSING
 
-    def go_on(self, climb: Climb, stop: Stop, patient: bool) -> None:
+    def go_on(self, climb: Climb, stop: Stop, prior: Prior | None, patient: bool) -> None:
         """Try again to take many steps at once."""
         assert self.statistics is not None
         # In all but the simplest structures the M-step is the compiled one's, with the E-step before it.
         simple = self.mixture.structure.with_free_weights in DIRECT
-        there = self.read(self.statistics, None) if simple else self.mixture
-        for climbed in climb([there], stop, self.history if simple else self.history[:-1]) or ():
-            self.stride(*climbed, patient)
+        there = self.read(self.statistics, prior) if simple else self.mixture
+        for climbed in climb([there], stop, self.history if simple else self.history[:-1], prior) or ():
+            self.stride(*climbed, prior, patient)
 
     def finish(self) -> Run:
         assert self.statistics is not None
         assert self.reason is not None
         return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason, self.sound)
+
+
+def _log_prior(mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None) -> float:
+    if prior is None:
+        return 0.0
+    return prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
 
 
 def _still(before: GaussianMixture, after: GaussianMixture) -> bool:
@@ -157,20 +163,20 @@ def expectation_maximization(
 
     Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
     the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass. `climb`
-    takes many steps of a maximum-likelihood run at once; where it stops for want of care, because a component is empty
+    takes many steps at once; where it stops for want of care, because a component is empty
     or about to collapse, this loop takes the next, or gives the run up if it is not `patient`.
     """
     underway = [_Climb(mixture, stop.pace()) for mixture in mixtures]
     try:
-        ways = climb(mixtures, stop, ()) if climb is not None and prior is None and mixtures else None
+        ways = climb(mixtures, stop, (), prior) if climb is not None and mixtures else None
         for run, climbed in zip(underway, ways or (), strict=False):
-            run.stride(*climbed, patient)
+            run.stride(*climbed, prior, patient)
         while active := [run for run in underway if run.reason is None]:
             tried = [run.next(prior) for run in active]
             for run, mixture, statistics in zip(active, tried, expect(tried), strict=True):
                 run.arrive(mixture, statistics, prior, stop)
                 if climb is not None and ways is not None and run.reason is None:
-                    run.go_on(climb, stop, patient)
+                    run.go_on(climb, stop, prior, patient)
             if watch is not None:
                 watch(underway)
     except KeyboardInterrupt:

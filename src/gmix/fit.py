@@ -33,7 +33,7 @@ _AUTO = range(1, 10)
 _FEW = 24  # columns up to which "auto" tries the structures that turn axes
 _LARGE = 1_000_000  # rows; with more, candidates are compared on a sub-sample
 _SAMPLE = 100_000  # rows of that
-_LONG = 100_000  # numbers in a table; a fit of fewer, without a prior, is over before anybody asks how far it is
+_LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
 
 
 @dataclass(frozen=True)
@@ -258,8 +258,7 @@ def fit(
         has two, ``"E"`` and ``"V"``: one variance for all components, or one for each. BIC chooses.
     criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
-    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood. With one, steps
-        are not compiled: to choose among structures takes many times as long.
+    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``. From one that
         is given, EM takes its own steps alone; from its own starts it leaps where steps shrink (`gmix.stop.Pace`).
     sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
@@ -325,9 +324,7 @@ def fit(
             )
             rng = journal.seed if rng is None else rng
         counter = (
-            meter(progress, tolerance)
-            if callable(progress) or prior is not None or source.n_rows * source.n_features > _LONG
-            else None
+            meter(progress, tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
         )
         if counter is not None:
             open_files.enter_context(closing(counter))
@@ -391,8 +388,8 @@ def _structures(
             return [start.mixture.structure]
         if n_features == 1:
             return [EEE, VVV]  # one variance is all that one column can have
-        slow = (VEE, EVE, VVE, EVV) if with_prior else ()  # mclust has no prior for these either
-        return [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in slow]
+        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
+        return [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
     several = None if isinstance(covariance, str) else as_list(covariance)
     if several is None:
         return [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error

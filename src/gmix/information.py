@@ -11,9 +11,9 @@ from gmix.covariance import FULL, SPHERICAL, TIED, Structure
 from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
-from gmix.priors import Evidence, Prior
+from gmix.priors import Prior
 from gmix.sources import MEMORY, Source, source_for
-from gmix.statistics import SufficientStatistics
+from gmix.statistics import Evidence, SufficientStatistics
 
 __all__ = ["rows_of", "source_of", "standard_errors", "statistics_of"]
 
@@ -177,7 +177,7 @@ class _Place:
         """The derivatives of the log-likelihood, or log posterior, in all directions."""
         evidence = Evidence.of(statistics)
         if prior is not None:
-            evidence = prior.observe(evidence, statistics, self.structure)
+            evidence += prior.unseen(statistics, self.structure)
         n_components, n_features = self.means.shape
         form, step = statistics.form, evidence.mean - self.means
         scatter = form.dense(evidence.scatter + form.outer(evidence.mass, step), n_components, n_features)
@@ -185,7 +185,7 @@ class _Place:
             scatter = scatter / n_components
         if form is SPHERICAL:  # a sum over the columns
             scatter = scatter / n_features
-        divisor = np.broadcast_to(evidence.divisor, n_components)[:, None, None] * np.eye(n_features)
+        divisor = evidence.divisor[:, None, None] * np.eye(n_features)
         inverse = np.linalg.inv(self.frames)
         pull = evidence.mass[:, None] * (inverse @ step[..., None])[..., 0]
         motions = self.motions.along(inverse @ scatter @ inverse.mT - divisor)[self.moving]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gmix.covariance import FULL, TIED, Form, Structure
 from gmix.errors import ParameterError
 from gmix.rows import is_count
-from gmix.statistics import SufficientStatistics
+from gmix.statistics import Evidence, SufficientStatistics
 from gmix.stop import Reason, Stop
 
 _native: ModuleType | None
@@ -116,18 +116,19 @@ def posterior(
 
 
 class Way(NamedTuple):
-    """Where a compiled climb is to begin: parameters, and log-likelihoods reached before."""
+    """Where a compiled climb is to begin: parameters, objectives reached before, and what a prior adds to the rows."""
 
     weights: Array
     means: Array
     covariances: Array  # compact
     history: Sequence[float]
+    unseen: Evidence | None
 
 
 class Climbed(NamedTuple):
     """Where a compiled climb ended, and how."""
 
-    history: list[float]  # log-likelihoods, those given included
+    history: list[float]  # objectives, those given included
     reason: Reason | None  # None: a component is empty or near collapse, and the next M-step is the plain one's
     top: tuple[Array, Array, Array] | None  # weights, means and covariances; None where no E-step was finished
     statistics: SufficientStatistics | None  # of the rows under them
@@ -157,16 +158,17 @@ def climb(
     form = structure.form
     rule = stop.rule(float(total.mass.sum()))
     asked = _asked(rows, form) if callable(rows) else rows
+    starts = [(*way[:-1], _evidence(way.unseen)) for way in ways]
     found = _native.climb(
-        asked, structure.code, form.code, ways, total.floor, rule, coarse, sample_weight, _at_most(threads)
+        asked, structure.code, form.code, starts, total.floor, rule, coarse, sample_weight, _at_most(threads)
     )
     climbed = []
     for *arrays, history, ended in found:
         if not arrays:
             climbed.append(Climbed(history, _ENDED[ended], None, None))
             continue
-        weights, means, covariances, mass, mean, scatter = arrays
-        reached = SufficientStatistics(form, mass, mean, scatter, history[-1]).among(total)
+        weights, means, covariances, mass, mean, scatter, log_likelihood = arrays
+        reached = SufficientStatistics(form, mass, mean, scatter, log_likelihood).among(total)
         climbed.append(Climbed(history, _ENDED[ended], (weights, means, covariances), reached))
     return climbed
 
@@ -183,11 +185,21 @@ def _asked(
     return asked
 
 
-def maximize(statistics: SufficientStatistics, structure: Structure) -> tuple[Array, Array, Array] | None:
+def _evidence(rows: Evidence | None) -> tuple[Array, ...] | None:
+    """Evidence as the compiled kernel reads it."""
+    if rows is None:
+        return None
+    parts = (rows.counts, rows.mass, rows.mean, rows.scatter, rows.divisor)
+    return tuple(np.ascontiguousarray(part, np.float64) for part in parts)
+
+
+def maximize(
+    statistics: SufficientStatistics, structure: Structure, unseen: Evidence | None = None
+) -> tuple[Array, Array, Array] | None:
     """The compiled M-step of one of the `DIRECT` structures: weights, means and compact covariances.
 
-    None where a component is empty or near a collapse, and without the compiled kernel: the twin, which takes care of
-    all, is `GaussianMixture.from_statistics`.
+    `unseen` is what a prior adds to the rows. None where a component is empty or near a collapse, and without the
+    compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
     """
     if _native is None:
         return None
@@ -196,7 +208,7 @@ def maximize(statistics: SufficientStatistics, structure: Structure) -> tuple[Ar
         scatter = (scatter + scatter.mT) / 2.0  # a product of matrices is symmetric but for rounding
     arrays = tuple(np.ascontiguousarray(array) for array in (statistics.mass, statistics.mean, scatter))
     found: tuple[Array, Array, Array] | None = _native.maximize(
-        structure.code, structure.form.code, arrays, statistics.floor
+        structure.code, structure.form.code, arrays, _evidence(unseen), statistics.floor
     )
     return found
 

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import kernel
 from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
 from gmix.errors import DataError, ParameterError, of_kind
-from gmix.priors import Evidence, Prior, as_prior
+from gmix.priors import Prior, as_prior
 from gmix.rows import Rng, as_generator, as_list, as_numbers, as_points, check_finite, choose_columns, is_count
-from gmix.statistics import SufficientStatistics
+from gmix.statistics import Evidence, SufficientStatistics
 from gmix.wording import count
 
 __all__ = ["GaussianMixture"]
@@ -124,11 +124,15 @@ class GaussianMixture:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
             raise ParameterError("these statistics are of no rows at all; add some that have rows")
-        simple = prior is None and structure.with_free_weights in DIRECT
-        if simple and (compiled := kernel.maximize(statistics, structure)) is not None:
-            return cls.unchecked(*compiled, structure, features)
+        unseen = None if prior is None else prior.unseen(statistics, structure)
+        if structure.with_free_weights in DIRECT:
+            compiled = kernel.maximize(statistics, structure, unseen)
+            if compiled is not None:
+                return cls.unchecked(*compiled, structure, features)
         evidence = Evidence.of(statistics)
-        counts, _, mean, scatter, divisor = prior.observe(evidence, statistics, structure) if prior else evidence
+        if unseen is not None:
+            evidence += unseen
+        scatter, divisor = evidence.scatter, evidence.divisor
         empty = ~(divisor > np.finfo(np.float64).tiny)
         if empty.any() and not structure.shared:
             # No row speaks for these components: they keep their place with the covariance of everything, of which
@@ -142,7 +146,7 @@ class GaussianMixture:
             scatter = each * structure.form.lift(scatter / each, statistics.floor)
         compact = structure.covariances(scatter, divisor, statistics.n_features)
         compact = structure.form.lift(compact, statistics.floor)
-        return cls.unchecked(structure.weights(counts), mean.copy(), compact, structure, features)
+        return cls.unchecked(structure.weights(evidence.counts), evidence.mean.copy(), compact, structure, features)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a mixture does not change; make another one instead of setting {name!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,42 +12,49 @@ from gmix.covariance import EEV, EII, EVI, SPHERICAL, TIED, VEI, VEV, Structure
 from gmix.errors import ParameterError
 from gmix.kernel import Components
 from gmix.rows import as_numbers, is_number
-from gmix.statistics import SufficientStatistics
+from gmix.statistics import Evidence, SufficientStatistics
 
-__all__ = ["Dirichlet", "Evidence", "NormalInverseWishart", "Prior", "as_prior"]
+__all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
 _SHOWN = 9  # numbers of an array that a prompt shows
 _NOTHING = 1e-8  # rows; as good as none, and enough that a component without rows stays finite
 
 
-class Evidence(NamedTuple):
-    """What an M-step reads: rows and prior together."""
-
-    counts: Array  # (K,) what the weights are in proportion to
-    mass: Array  # (K,) what the mean is an average of
-    mean: Array  # (K, D)
-    scatter: Array  # about the mean, in the structure's form
-    divisor: Array  # (K,) what the scatter is divided by
-
-    @classmethod
-    def of(cls, statistics: SufficientStatistics) -> Self:
-        """That of the rows alone."""
-        return cls(statistics.mass, statistics.mass, statistics.mean, statistics.scatter, statistics.mass)
-
-
 class Prior(ABC):
-    """Statistics not yet observed. A prior is one more term of the sum that EM is, and priors add up."""
+    r"""Rows not yet observed. A prior is one more term of the sum that EM is, and priors add up.
+
+    With counts :math:`c_k`, and means :math:`m_k` of :math:`n_k` rows with scatter :math:`W_k` about them, to be
+    divided by :math:`\nu_k`, it says
+
+    .. math:: \log p = \sum_k c_k \log w_k - \frac{\nu_k}2 \log|\Sigma_k|
+              - \frac12 \mathrm{tr}\,\Sigma_k^{-1} \big(W_k + n_k (\mu_k - m_k)(\mu_k - m_k)^\top\big)
+
+    up to a constant of its own parameters.
+    """
+
+    @property
+    def constant(self) -> bool:
+        """Whether it says the same all the way up: it reads no more than `statistics.total`, and counts."""
+        return True
 
     @abstractmethod
-    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        """Add the prior to what the rows and other priors say; what it is not told it reads from `statistics`."""
+    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        """What the rows say that were not seen; what it is not told it reads from the `statistics` of the others."""
 
-    @abstractmethod
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
     ) -> float:
         """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
+        rows, form, (n_components, n_features) = self.unseen(statistics, structure), mixture.form, mixture.means.shape
+        log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
+        with np.errstate(over="ignore", invalid="ignore"):  # a start may be so far off that its density is zero
+            scatter = rows.scatter + form.outer(rows.mass, mixture.means - rows.mean)
+            quadratic = form.trace(form.congruence(mixture.whitener, scatter))
+        density = -float(rows.divisor @ log_determinant + quadratic / 2.0)
+        if structure.equal_weights:
+            return density
+        return density + float(rows.counts @ np.log(np.maximum(weights, np.finfo(np.float64).tiny)))
 
     @property
     def terms(self) -> tuple[Prior, ...]:
@@ -68,18 +74,16 @@ class _Sum(Prior):
     parts: tuple[Prior, ...]
 
     @property
+    def constant(self) -> bool:
+        return all(term.constant for term in self.terms)
+
+    @property
     def terms(self) -> tuple[Prior, ...]:
         return self.parts
 
-    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        for term in self.terms:
-            evidence = term.observe(evidence, statistics, structure)
-        return evidence
-
-    def log_density(
-        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
-    ) -> float:
-        return sum(term.log_density(weights, mixture, statistics, structure) for term in self.terms)
+    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        first, *others = (term.unseen(statistics, structure) for term in self.terms)
+        return sum(others, first)
 
     def __repr__(self) -> str:
         return " + ".join(repr(term) for term in self.terms)
@@ -133,15 +137,10 @@ class Dirichlet(_Told):
         alpha.flags.writeable = False
         object.__setattr__(self, "concentration", alpha)
 
-    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        return evidence._replace(counts=evidence.counts + self._rows(statistics.n_components))
-
-    def log_density(
-        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
-    ) -> float:
-        if structure.equal_weights:
-            return 0.0
-        return float(self._rows(len(weights)) @ np.log(np.maximum(weights, np.finfo(np.float64).tiny)))
+    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        (k, d), form = statistics.mean.shape, statistics.form
+        mean, nothing = np.broadcast_to(statistics.total.mean, (k, d)), np.zeros(k)
+        return Evidence(form, self._rows(k), nothing, mean, np.zeros(form.shape(k, d)), nothing)
 
     def _rows(self, n_components: int) -> Array:
         """The rows not seen, ``(K,)``."""
@@ -212,34 +211,16 @@ class NormalInverseWishart(_Told):
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
 
-    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        rows, form = self.mean_strength * self.strength, statistics.form
-        mass = evidence.mass + rows
-        with np.errstate(invalid="ignore"):
-            share = np.where(mass > 0, rows / mass, 0.0)
-        step = self._mean(statistics) - evidence.mean
-        pulled = form.outer(evidence.mass * share, step)
+    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        (k, d), form = statistics.mean.shape, statistics.form
         return Evidence(
-            evidence.counts,
-            mass,
-            evidence.mean + share[:, None] * step,
-            evidence.scatter + pulled + self.strength * self._scale(statistics, structure),
-            evidence.divisor + self.strength * self._divisor(statistics, structure),
+            form,
+            np.zeros(k),
+            np.full(k, self.strength * self.mean_strength),
+            np.broadcast_to(self._mean(statistics), (k, d)),
+            np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
+            np.full(k, self.strength * self._divisor(statistics, structure)),
         )
-
-    def log_density(
-        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
-    ) -> float:
-        if self.strength == 0:
-            return 0.0
-        form, (n_components, n_features) = mixture.form, mixture.means.shape
-        log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
-        with np.errstate(over="ignore", invalid="ignore"):  # a start may be so far off that its density is zero
-            pulled = form.outer(np.full(n_components, self.mean_strength), mixture.means - self._mean(statistics))
-            scatter = pulled + self._scale(statistics, structure)
-            quadratic = form.trace(form.congruence(mixture.whitener, scatter))
-        divisor = np.broadcast_to(self._divisor(statistics, structure), log_determinant.shape)
-        return -self.strength * float(divisor @ log_determinant + quadratic / 2.0)
 
     def _mean(self, statistics: SufficientStatistics) -> Array:
         if self.mean is None:
@@ -274,7 +255,7 @@ class NormalInverseWishart(_Told):
             )
         return structure.form.compress(scale[None]) / times
 
-    def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> Array:
+    def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> float:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
         d, n_components, structure = statistics.n_features, statistics.n_components, structure.with_free_weights
         freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
@@ -294,7 +275,7 @@ class NormalInverseWishart(_Told):
             divisor = _NOTHING
         else:
             divisor = mean + covariance / (n_components if structure.shared else 1)
-        return np.asarray(divisor)
+        return float(divisor)
 
 
 def _strength(strength: object) -> float:

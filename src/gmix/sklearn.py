@@ -26,12 +26,12 @@ from gmix.errors import DataError, ParameterError, nearest
 from gmix.fit import Finding, Fit, fit
 from gmix.kernel import Components
 from gmix.mixture import GaussianMixture as Mixture
-from gmix.priors import Evidence, Prior
+from gmix.priors import Prior
 from gmix.rows import as_numbers
 from gmix.search import Search, search
 from gmix.sources import MemorySource, Source, expect
 from gmix.start import GivenMixture, Start
-from gmix.statistics import SufficientStatistics
+from gmix.statistics import Evidence, SufficientStatistics
 from gmix.stepwise import Stepwise
 from gmix.stop import Pace, Reason, Stop
 
@@ -403,11 +403,15 @@ class _Blur(Prior):
 
     variances: Array
 
-    def observe(self, evidence: Evidence, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        k, d = statistics.mean.shape
+    @property
+    def constant(self) -> bool:
+        return False
+
+    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+        (k, d), nothing = statistics.mean.shape, np.zeros(statistics.n_components)
         mass = np.broadcast_to(statistics.mass[:, None], (k, d))
         cloud = statistics.form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
-        return evidence._replace(scatter=evidence.scatter + cloud)
+        return Evidence(statistics.form, nothing, nothing, statistics.mean, cloud, nothing)
 
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from gmix.errors import ParameterError
 from gmix.rows import is_number
 from gmix.wording import count
 
-__all__ = ["RELATIVE_FLOOR", "SufficientStatistics"]
+__all__ = ["RELATIVE_FLOOR", "Evidence", "SufficientStatistics"]
 
 Array = NDArray[np.float64]
 
@@ -199,6 +199,12 @@ class SufficientStatistics:
         same.__dict__["total"] = total
         return same
 
+    def none(self, n_components: int) -> SufficientStatistics:
+        """The statistics of no rows at all, where these are the `total`."""
+        shape = self.form.shape(n_components, self.n_features)
+        mean = np.broadcast_to(self.mean, (n_components, self.n_features))
+        return SufficientStatistics(self.form, np.zeros(n_components), mean, np.zeros(shape), 0.0).among(self)
+
     @property
     def variances(self) -> Array:
         """The variance ``(D,)`` of each column over all rows: the data's own scale.
@@ -224,3 +230,35 @@ class SufficientStatistics:
     def floor(self) -> Array:
         """The variances ``(D,)`` below which no covariance is let fall."""
         return RELATIVE_FLOOR * self.variances
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What an M-step reads: the rows that were seen, what a prior adds to them, or both together."""
+
+    form: Form
+    counts: Array  # (K,) what the weights are in proportion to
+    mass: Array  # (K,) what the mean is an average of
+    mean: Array  # (K, D); where the mass is zero, anything finite
+    scatter: Array  # about the mean, in the form
+    divisor: Array  # (K,) what the scatter is divided by
+
+    @classmethod
+    def of(cls, statistics: SufficientStatistics) -> Self:
+        """That of the rows alone."""
+        s = statistics
+        return cls(s.form, s.mass, s.mass, s.mean, s.scatter, s.mass)
+
+    def __add__(self, other: Evidence) -> Evidence:
+        mass = self.mass + other.mass
+        with np.errstate(invalid="ignore"):
+            share = np.where(mass > 0, other.mass / mass, 0.0)
+        step = other.mean - self.mean
+        return Evidence(
+            self.form,
+            self.counts + other.counts,
+            mass,
+            self.mean + share[:, None] * step,
+            self.scatter + other.scatter + self.form.outer(self.mass * share, step),
+            self.divisor + other.divisor,
+        )

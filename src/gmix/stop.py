@@ -19,6 +19,8 @@ REST = 1e-9  # standard deviations; means that move less are at rest
 _SLOW = 0.25  # of the gain before; where a step gains more, a leap pays
 _LENGTHS = 4  # of leaps, between one and its double
 _STEPS = 3  # taken before a leap, and before it is believed that little is left to gain
+_LASTING = 0.999  # a rate that is remembered is not slower: of gains that grow, a leap is the end
+_SHOWN = 8  # steps after a leap; they show at what rate gains shrink now
 
 
 class Reason(Enum):
@@ -107,7 +109,7 @@ class Pace:
         """Count a step, and say what is still to gain; infinity where nobody can tell.
 
         A leap takes the slowest part of the way, and leaves the others: so after one it takes more steps to tell, the
-        rate before it counts too, and two looks must agree.
+        rate before it counts too until steps enough have shown what it left, and two looks must agree.
         """
         self.gains.append(gain)
         if len(self.gains) < (_STEPS if self.leapt else 2):
@@ -131,14 +133,14 @@ class Pace:
     def landed(self, length: float, well: bool) -> None:
         """Take note of a leap of this length, and whether it was taken."""
         if well:
-            self.rate, self.gains, self.leapt = max(self._rate(-1), self._rate(-2)), [], True
+            self.rate, self.gains, self.leapt = min(max(self._rate(-1), self._rate(-2)), _LASTING), [], True
             self.longest *= 2.0 if length >= self.longest else 1.0
         else:
             self.gains = self.gains[-1:]
             self.longest = max(min(self.longest, length) / 2.0, 1.0)
 
     def _slowest(self) -> float:
-        return max(self._rate(-1), self._rate(-2), self.rate)
+        return max(self._rate(-1), self._rate(-2), self.rate if len(self.gains) < _SHOWN else 0.0)
 
     def _rate(self, at: int) -> float:
         gain, before = self.gains[at], self.gains[at - 1]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gmix import GaussianMixture, SufficientStatistics, kernel
+from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics, kernel
 from gmix.covariance import DIRECT, Structure
+from gmix.priors import Prior
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 EVERY = [*DIRECT, *(s.with_equal_weights for s in DIRECT)]
@@ -19,16 +20,17 @@ def statistics(structure: Structure, d: int, offset: float) -> SufficientStatist
     return SufficientStatistics.from_responsibilities(structure.form, rows, 0.7 * np.eye(4)[labels] + 0.075)
 
 
+@pytest.mark.parametrize("prior", [None, NormalInverseWishart(mean_strength=9.0) + Dirichlet(5.0)], ids=["ML", "MAP"])
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 @pytest.mark.parametrize("d", [1, 3, 17])
 @pytest.mark.parametrize("structure", EVERY, ids=repr)
 def test_both_read_the_same_mixture(
-    structure: Structure, d: int, offset: float, monkeypatch: pytest.MonkeyPatch
+    structure: Structure, d: int, offset: float, prior: Prior | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = statistics(structure, d, offset)
-    compiled = kernel.maximize(given, structure)
+    compiled = kernel.maximize(given, structure, None if prior is None else prior.unseen(given, structure))
     monkeypatch.setattr(kernel, "_native", None)
-    plain = GaussianMixture.from_statistics(given, structure)
+    plain = GaussianMixture.from_statistics(given, structure, prior)
     assert compiled is not None
     for mine, yours in zip(compiled, (plain.weights, plain.means, plain.compact_covariances), strict=True):
         np.testing.assert_allclose(mine, yours, rtol=1e-13, atol=1e-13 * np.abs(yours).max())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gmix import kernel
 from gmix.covariance import DIAGONAL, Form
 from gmix.mixture import GaussianMixture
+from gmix.priors import Prior
 from gmix.progress import Meter
 from gmix.sources.journal import Journal
 from gmix.statistics import SufficientStatistics
@@ -79,7 +80,11 @@ class Source(ABC):
         """The E-step of each mixture over all rows, in one pass."""
 
     def climb(
-        self, mixtures: Sequence[GaussianMixture], stop: Stop, history: Sequence[float] = ()
+        self,
+        mixtures: Sequence[GaussianMixture],
+        stop: Stop,
+        history: Sequence[float] = (),
+        prior: Prior | None = None,
     ) -> list[Climbed] | None:
         """Many EM steps from each of several mixtures of one structure, without Python between them.
 
@@ -136,19 +141,29 @@ class LocalSource(Source):
         return [kernel.statistics(*pair) for pair in zip(mixtures, found, strict=True)]
 
     def climb(
-        self, mixtures: Sequence[GaussianMixture], stop: Stop, history: Sequence[float] = ()
+        self,
+        mixtures: Sequence[GaussianMixture],
+        stop: Stop,
+        history: Sequence[float] = (),
+        prior: Prior | None = None,
     ) -> list[Climbed] | None:
-        if type(stop) is not Stop:  # the compiled rule is the plain one
+        if type(stop) is not Stop or not (prior is None or prior.constant):  # the compiled way knows the plain ones
             return None
         structure, features = mixtures[0].structure, mixtures[0].features
         if structure.turns and self.n_features > _FEW:
             return None
         rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
+        total = self.total(structure.form)
+
+        def way(start: GaussianMixture) -> kernel.Way:
+            unseen = None if prior is None else prior.unseen(total.none(start.n_components), structure)
+            return kernel.Way(start.weights, start.means, start.compact_covariances, history, unseen)
+
         found = kernel.climb(
             rows,
             structure,
-            [kernel.Way(m.weights, m.means, m.compact_covariances, history) for m in mixtures],
-            self.total(structure.form),
+            [way(mixture) for mixture in mixtures],
+            total,
             stop,
             weight,
             self.threads,
