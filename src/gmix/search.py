@@ -267,16 +267,16 @@ def _from_ahead(
 ) -> list[Run]:
     """Runs from the neighbours that are still ahead of these, because the short climbs passed over them.
 
-    Where EM leads from there to a collapse, the likeliest of them stays as it is.
+    Where EM leads from all of them to a collapse, the likeliest stays as it is.
     """
-
-    def ahead(of: Sequence[Run]) -> list[_Neighbour]:
-        return [n for n in poorer if n.sound and n.log_likelihood > _reached(of)]
-
-    mixtures = [n.mixture for n in ahead(runs)]
-    more = expectation_maximization(mixtures, source.expect, stop, None, watch, source.climb, patient)
-    if left := ahead([*runs, *more]):
-        more.append(_at_rest(source, max(left, key=lambda n: n.log_likelihood).mixture))
+    more: list[Run] = []
+    sound = sorted((n for n in poorer if n.sound), key=lambda n: -n.log_likelihood)
+    for neighbour in sound:
+        if neighbour.log_likelihood > _reached([*runs, *more]):
+            start = [neighbour.mixture]
+            more += expectation_maximization(start, source.expect, stop, None, watch, source.climb, patient)
+    if sound and sound[0].log_likelihood > _reached([*runs, *more]):
+        more.append(_at_rest(source, sound[0].mixture))
     return more
 
 
@@ -295,8 +295,8 @@ class _Trial(NamedTuple):
     """What is tried on a sub-sample before the climb that counts; where a step is dear, less.
 
     By chance alone a row's log-likelihood there is ``p / 2n`` higher than that of other rows, for `p` parameters and
-    `n` rows: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. Where steps are dear a short climb ends a
-    tenth of that below the top, a long one a hundredth, if that is more than they leave anyway.
+    `n` rows: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A long climb ends a two hundredth of that
+    below the top, and where steps are dear a short one a tenth, if that is more than they leave anyway.
     """
 
     promising: int
@@ -308,12 +308,12 @@ class _Trial(NamedTuple):
     def of(cls, structure: Structure, n_components: int, sample: Source) -> _Trial:
         parameters = structure.n_parameters(n_components, sample.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        chance = parameters / (2.0 * sample.n_rows) if climbs < 2 * _PROMISING else 0.0
+        chance = parameters / (2.0 * sample.n_rows)
         return cls(
             int(np.clip(climbs, 2, _PROMISING)),
             int(np.clip(climbs / 2.0, 1, _FINALISTS)),
-            Stop(max(0.1 * chance, 1e-2), 30),
-            Stop(max(0.01 * chance, 1e-5), 300),
+            Stop(max(0.1 * chance, 1e-2) if climbs < 2 * _PROMISING else 1e-2, 30),
+            Stop(max(0.005 * chance, 1e-5), 300),
         )
 
 
