@@ -3,9 +3,9 @@
     python benchmarks/sweeps.py --rounds 5
 
 mclust comes from the system (`apt install r-cran-mclust`); without it, its columns are left out. It sweeps over the
-same structures and counts, each from one start; its seconds are those of the call, R's own start left out. The two take
-turns. scikit-learn's class knows four of the structures, and fits each candidate apart: with its defaults, and with a
-tolerance at which it climbs about as far as gmix.
+same structures and counts, with and without its conjugate prior, each from one start; its seconds are those of the
+call, R's own start left out. The two take turns. scikit-learn's class knows four of the structures, and fits each
+candidate apart: with its defaults, and with a tolerance at which it climbs about as far as gmix.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ class Swept(NamedTuple):
     bic: float
 
 
-def ours(rows: Any, covariance: str | list[str] = "auto") -> tuple[Swept, gmix.Fit]:
+def ours(rows: Any, covariance: str | list[str] = "auto", conjugate: bool = False) -> tuple[Swept, gmix.Fit]:
+    prior = gmix.NormalInverseWishart() if conjugate else None
     cpu, clock = time.process_time(), time.perf_counter()
-    fit = gmix.fit(rows, COUNTS, covariance=covariance, rng=0)
+    fit = gmix.fit(rows, COUNTS, covariance=covariance, prior=prior, rng=0)
     cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
     return Swept(cpu, clock, fit.mixture.structure.code, fit.mixture.n_components, fit.bic), fit
 
 
-def mclust(table: str) -> Swept:
-    command = ["Rscript", str(HERE / "sweep.R"), str(TABLES / f"{table}.csv")]
+def mclust(table: str, conjugate: bool) -> Swept:
+    command = ["Rscript", str(HERE / "sweep.R"), str(TABLES / f"{table}.csv"), *["prior"] * conjugate]
     cpu, clock, structure, components, bic = subprocess.run(
         command, capture_output=True, text=True, check=True
     ).stdout.split()
@@ -70,10 +71,11 @@ def beside_mclust(rounds: int) -> None:
     print(f"| table | {' | '.join(heads)} |\n|{'---|' * 9}")
     for name, columns in COLUMNS.items():
         rows = np.loadtxt(TABLES / f"{name}.csv", delimiter=",", skiprows=1, usecols=columns, ndmin=2)
-        turns = [(ours(rows)[0], mclust(name) if there else None) for _ in range(rounds)]
-        mine, theirs = ([side for side in sides if side] for sides in zip(*turns, strict=True))
-        table = f"{name}, {len(rows)} x {rows.shape[1]}"
-        print(f"| {table} | {described(mine)} | {described(theirs) if there else ' | | | '} |", flush=True)
+        for prior in (False, True):
+            turns = [(ours(rows, conjugate=prior)[0], mclust(name, prior) if there else None) for _ in range(rounds)]
+            mine, theirs = ([side for side in sides if side] for sides in zip(*turns, strict=True))
+            table = f"{name}, {len(rows)} x {rows.shape[1]}" + ", with a prior" * prior
+            print(f"| {table} | {described(mine)} | {described(theirs) if there else ' | | | '} |", flush=True)
 
 
 def apart(rows: Any, structure: str, components: int, **options: Any) -> tuple[float, float]:

@@ -76,7 +76,9 @@ class _Climb:
         self, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None, stop: Stop
     ) -> None:
         """Take one more E-step into the account, unless it fell."""
-        log_prior = _log_prior(mixture, statistics, prior)
+        log_prior = (
+            prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure) if prior else 0.0
+        )
         objective = statistics.log_likelihood + log_prior
         leap, self.leap = self.leap, 0.0
         if leap:
@@ -109,13 +111,12 @@ class _Climb:
         statistics: SufficientStatistics | None,
         history: list[float],
         reason: Reason | None,
-        prior: Prior | None,
         patient: bool,
     ) -> None:
         """Take many steps into the account that were taken elsewhere."""
         if mixture is not None and statistics is not None and len(history) > len(self.history):
             self.mixture, self.statistics, self.before, self.history = mixture, statistics, None, history
-            self.log_prior = _log_prior(mixture, statistics, prior)
+            self.log_prior = history[-1] - statistics.log_likelihood
             self.leap, self.pace = 0.0, Pace()
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
@@ -130,18 +131,12 @@ class _Climb:
         simple = self.mixture.structure.with_free_weights in DIRECT
         there = self.read(self.statistics, prior) if simple else self.mixture
         for climbed in climb([there], stop, self.history if simple else self.history[:-1], prior) or ():
-            self.stride(*climbed, prior, patient)
+            self.stride(*climbed, patient)
 
     def finish(self) -> Run:
         assert self.statistics is not None
         assert self.reason is not None
         return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason, self.sound)
-
-
-def _log_prior(mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None) -> float:
-    if prior is None:
-        return 0.0
-    return prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
 
 
 def _still(before: GaussianMixture, after: GaussianMixture) -> bool:
@@ -163,14 +158,14 @@ def expectation_maximization(
 
     Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
     the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass. `climb`
-    takes many steps at once; where it stops for want of care, because a component is empty
-    or about to collapse, this loop takes the next, or gives the run up if it is not `patient`.
+    takes many steps at once; where it stops for want of care, because a component is empty or about to collapse, this
+    loop takes the next, or gives the run up if it is not `patient`.
     """
     underway = [_Climb(mixture, stop.pace()) for mixture in mixtures]
     try:
         ways = climb(mixtures, stop, (), prior) if climb is not None and mixtures else None
         for run, climbed in zip(underway, ways or (), strict=False):
-            run.stride(*climbed, prior, patient)
+            run.stride(*climbed, patient)
         while active := [run for run in underway if run.reason is None]:
             tried = [run.next(prior) for run in active]
             for run, mixture, statistics in zip(active, tried, expect(tried), strict=True):

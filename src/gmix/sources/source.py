@@ -154,15 +154,12 @@ class LocalSource(Source):
             return None
         rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
         total = self.total(structure.form)
-
-        def way(start: GaussianMixture) -> kernel.Way:
-            unseen = None if prior is None else prior.unseen(total.none(start.n_components), structure)
-            return kernel.Way(start.weights, start.means, start.compact_covariances, history, unseen)
-
+        counts = {m.n_components for m in mixtures}
+        unseen = {k: None if prior is None else prior.unseen(total.none(k), structure) for k in counts}
         found = kernel.climb(
             rows,
             structure,
-            [way(mixture) for mixture in mixtures],
+            [kernel.Way(m.weights, m.means, m.compact_covariances, history, unseen[m.n_components]) for m in mixtures],
             total,
             stop,
             weight,
