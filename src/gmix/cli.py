@@ -16,8 +16,9 @@ import numpy as np
 import gmix
 from gmix.criteria import CRITERIA
 from gmix.errors import DataError, GmixError, ParameterError, nearest
-from gmix.options import as_bytes, as_counts, as_names, as_structures, check_picture, check_writable
+from gmix.options import as_bytes, as_counts, as_names, as_structures, check_page, check_picture, check_writable
 from gmix.predict import predictions
+from gmix.rows import is_index
 from gmix.sources import LocalSource, as_source
 from gmix.sources.files import open_files
 from gmix.tables import FORMATS, Columns, format_of, write_table
@@ -402,6 +403,7 @@ def report(
     counts, structures, names = as_counts(components), as_structures(covariance), as_names(columns)
     budget = as_bytes(memory)
     check_writable(out)
+    check_page(out)
     if model is None:
         found = gmix.fit(
             points,
@@ -476,8 +478,13 @@ def _source(
 
 
 def _note_left_out(names: tuple[str, ...]) -> None:
-    if names:
-        print(f"gmix: left out, not numbers: {', '.join(names)}", file=sys.stderr)
+    index = [name or "a column without a name" for name in names if is_index(name)]
+    for what, those in (
+        ("not numbers", [name for name in names if not is_index(name)]),
+        ("an index of the rows", index),
+    ):
+        if those:
+            print(f"gmix: left out, {what}: {', '.join(those)}", file=sys.stderr)
 
 
 def _rows_for(mixture: gmix.GaussianMixture, points: Path, memory: str, weights: str | None = None) -> LocalSource:

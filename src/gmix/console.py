@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from gmix.criteria import CRITERIA
 from gmix.fit import Fit, StandardErrors
 from gmix.search import Search
-from gmix.wording import count
+from gmix.wording import beside, count, number
 
 __all__ = ["document", "nulled", "print_candidates", "print_fit"]
 
@@ -79,11 +79,11 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
         grid.add_column(name, justify="right")
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-        cells = (f"{m:.4g} ± {s:.3g}" for m, s in zip(mean, deviation, strict=True))
+        cells = (f"{beside(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True))
         grid.add_row(str(k), f"{weight:.4f}", *cells)
         if errors is not None:
             spreads = np.diagonal(errors.covariances[k]) / (2.0 * deviation)
-            cells = (f"{m:.2g} ± {s:.2g}" for m, s in zip(errors.means[k], spreads, strict=True))
+            cells = (f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True))
             grid.add_row("error", f"{errors.weights[k]:.2g}", *cells, style="dim")
     console.print()
     console.print(grid)

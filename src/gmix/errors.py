@@ -60,14 +60,15 @@ def one_of(value: object, known: Collection[str], what: str) -> str:
     """Let a known name pass; of any other, all that are known are said, and the nearest."""
     if isinstance(value, str) and value in known:
         return value
-    raise ParameterError(f"{what} {value!r} is not known{nearest(str(value), known)}; known are {', '.join(known)}")
+    raise ParameterError(f"{what} {value!r} is not known; known are {', '.join(known)}{nearest(str(value), known)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant: ``"; did you mean 'full'?"``, or nothing.
+    """Say which known name was probably meant, in whatever case: ``"; did you mean 'full'?"``, or nothing.
 
     >>> nearest("ful", ["full", "diag"])
     "; did you mean 'full'?"
     """
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    folded = {name.casefold(): name for name in known}
+    matches = difflib.get_close_matches(word.casefold(), list(folded), n=1)
+    return f"; did you mean {folded[matches[0]]!r}?" if matches else ""

@@ -77,7 +77,9 @@ def load(path: str | PathLike[str]) -> Fit:
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
-        raise ModelFileError(f"{path} is not a gmix model, or is damaged ({error}); save the fit again") from None
+        raise ModelFileError(
+            f"{path} is not a gmix model, or is damaged ({error}); give a file that fit.save or gmix fit --out wrote"
+        ) from None
     if not isinstance(document, dict) or document.get("format") != "gmix":
         raise ModelFileError(f"{path} is not a gmix model; give a file that fit.save or gmix fit --out wrote")
     version = document.get("version")

@@ -9,7 +9,7 @@ from pathlib import Path
 from gmix.covariance import structure
 from gmix.errors import ParameterError
 
-__all__ = ["as_bytes", "as_counts", "as_names", "as_structures", "check_picture", "check_writable"]
+__all__ = ["as_bytes", "as_counts", "as_names", "as_structures", "check_page", "check_picture", "check_writable"]
 
 
 def as_counts(text: str) -> str | list[int]:
@@ -74,3 +74,9 @@ def check_picture(path: Path | None) -> None:
     known = Figure().canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise ParameterError(f"{path} is no picture that can be drawn; end its name in .png, .svg or .pdf")
+
+
+def check_page(path: Path) -> None:
+    """Find out before a long fit whether a page of HTML can have this name."""
+    if path.suffix.lower() not in ("", ".html", ".htm"):
+        raise ParameterError(f"{path} would be a page of HTML, and its name says otherwise; end it in .html")

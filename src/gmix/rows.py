@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
@@ -14,11 +15,12 @@ from gmix.errors import DataError, ParameterError, nearest, needing
 
 __all__ = [
     "Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_points", "as_rows", "as_weights", "check_finite",
-    "choose_columns", "is_count", "is_frame", "is_number", "largest_value",
+    "choose_columns", "is_count", "is_frame", "is_index", "is_number", "largest_value", "without_index",
 ]  # fmt: skip
 
 Rng = int | np.random.Generator | None
 _BLOCK = 65_536  # rows looked at together, so that checking needs no memory
+_INDEX = re.compile(r"(Unnamed: 0|__index_level_\d+__)?")
 _ENDLESS = 1 << 62  # no count of anything
 
 
@@ -80,6 +82,20 @@ def is_frame(data: Any) -> bool:
     return not isinstance(data, np.ndarray) and hasattr(type(data), "columns")
 
 
+def is_index(name: str) -> bool:
+    """Say whether a column only numbers the rows, by a name that nobody gave it.
+
+    It has none in CSV that pandas or R wrote, and is called ``Unnamed: 0`` where pandas has read such a file, and
+    ``__index_level_0__`` in Parquet that pandas wrote.
+    """
+    return _INDEX.fullmatch(name) is not None
+
+
+def without_index(names: list[str]) -> list[str]:
+    """The names but for an index, where there are others."""
+    return [name for name in names if not is_index(name)] or names
+
+
 def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
     """The positions of the wanted columns; a name that is not there is an error that names the nearest one."""
     for name in wanted:
@@ -97,8 +113,8 @@ def as_rows(
     """Turn a table into an array ``(N, D)`` of float32 or float64, and its column names if it has some.
 
     An array of these types is passed on as it is, not copied, whatever its order in memory. A sequence of N numbers is
-    one column. Of a DataFrame the numeric columns are taken but for `weight`, or those that `columns` names; where all
-    of them are float32, so is the array.
+    one column. Of a DataFrame the numeric columns are taken but for `weight` and an index, or those that `columns`
+    names; where all of them are float32, so is the array.
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
@@ -167,7 +183,8 @@ def _frame(data: Any, columns: list[str] | None, weight: str | None) -> tuple[ND
     except DuplicateError:
         raise DataError("two columns of the table have the same name; rename one of them") from None
     if columns is None:
-        columns = [name for name, values in series.items() if values.dtype.is_numeric() and name != weight]
+        numeric = [name for name, values in series.items() if values.dtype.is_numeric() and name != weight]
+        columns = without_index(numeric)
         if not columns:
             raise DataError(f"the table has no numeric column; its columns are {list(series)}")
     else:

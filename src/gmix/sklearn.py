@@ -307,7 +307,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             as_structure(self.covariance_type)
         if self.init_params not in _INIT_PARAMS:
             near = nearest(str(self.init_params), _INIT_PARAMS)
-            raise ParameterError(f"init_params is {self.init_params!r}{near}; known are {', '.join(_INIT_PARAMS)}")
+            raise ParameterError(f"init_params is {self.init_params!r}; known are {', '.join(_INIT_PARAMS)}{near}")
 
     def _search(self, source: MemorySource, ridge: Array) -> Search:
         blur = _Blur(ridge) if ridge.any() else None

@@ -1,8 +1,55 @@
-"""How counts are written."""
+"""Numbers and counts as a person writes them."""
 
 from __future__ import annotations
 
-__all__ = ["count"]
+import math
+from collections.abc import Sequence
+
+__all__ = ["beside", "count", "listed", "nats", "number", "percent"]
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float, digits: int = 4) -> str:
+    r"""A number for a person: so many digits that matter, thousands kept apart, a true minus.
+
+    >>> number(20831.93), number(0.0012345)
+    ('20,832', '0.001234')
+    >>> number(3.2e-9) == "3.2 \N{MULTIPLICATION SIGN} 10\u207b\u2079"
+    True
+    """
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    magnitude = math.floor(math.log10(abs(value)))
+    if not -4 <= magnitude < 9:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
+        raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{mantissa} \N{MULTIPLICATION SIGN} 10{raised}".replace("-", _MINUS)
+    return f"{value:,.{max(digits - 1 - magnitude, 0)}f}".replace("-", _MINUS)
+
+
+def nats(value: float) -> str:
+    """A log-likelihood or a criterion: two decimals show every difference that matters."""
+    return f"{value:,.2f}".replace("-", _MINUS).replace("inf", "\N{INFINITY}")
+
+
+def percent(share: float) -> str:
+    """A share in whole percent."""
+    return f"{100.0 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def beside(value: float, deviation: float) -> str:
+    """A number with the decimals that its deviation of three digits has."""
+    if not (math.isfinite(deviation) and deviation > 0) or not 1e-4 <= deviation < 1e9 or abs(value) >= 1e9:
+        return number(value)
+    decimals = max(2 - math.floor(math.log10(deviation)), 0)
+    return f"{value:,.{decimals}f}".replace("-", _MINUS)
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence: ``a, b and c``."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def count(n: float, noun: str) -> str:

@@ -70,7 +70,7 @@ def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], messag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"covariance": "ful"}, "'ful' is not a structure; did you mean 'full'"),
+        ({"covariance": "ful"}, "'ful' is not a structure; known are .*; did you mean 'full'"),
         ({"covariance": "VVX"}, "did you mean 'VVV'|did you mean 'VVI'"),
         ({"covariance": "qqqqqq"}, "known are "),
         ({"covariance": 5}, "covariance must be a name"),

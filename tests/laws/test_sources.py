@@ -335,7 +335,7 @@ def test_how_a_csv_file_is_written_shows_in_any_of_its_lines_and_files(tmp_path:
     with pytest.raises(DataError, match=r"3\.csv has the columns .* or they are written differently"):
         open_table(tmp_path)
     (tmp_path / "3.csv").write_text("a;b\n1,5;2\n", encoding="utf-16")
-    with pytest.raises(DataError, match=r"3\.csv is written in UTF-16; save it as CSV in UTF-8"):
+    with pytest.raises(DataError, match=r"3\.csv is UTF-16; save the table as CSV in UTF-8"):
         open_table(tmp_path)
 
 

@@ -353,11 +353,49 @@ def test_a_file_without_header_with_semicolons_or_decimal_commas(tmp_path: Path)
         ("a;b\n1,5;2\n3;4\n", ("a", "b")),
         ("\ufeffa\tb\r\n1.5\t2\r\n3\t4\r\n", ("a", "b")),
         ("a ,b\n1.5,2\n\n3,4", ("a", "b")),
+        ("a|b\n1.5|2\n3|4\n", ("a", "b")),
+        ("1.5 2\n3 4\n", ("x1", "x2")),  # as numpy.savetxt writes
+        ("0,1\n1.5,2\n3,4\n", ("0", "1")),  # as pandas writes what has no names
+        ("0,1\n3,4\n", ("x1", "x2")),
     ):
         path.write_text(text, encoding="utf-8")
         read = open_table(path)
         assert read.names == names
-        assert read.rows.tolist() == [[1.5, 2.0], [3.0, 4.0]]
+        assert read.rows.tolist() == [[0.0, 1.0] if text.startswith("0,1\n3") else [1.5, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"a  b\n1  2.5\n10 3\n", "put a comma or one space between them"),
+        (b"a,b", "has no rows under its header"),
+        (b"PK\x03\x04...", "a spreadsheet or an archive; save the table as CSV"),
+        (b"\x93NUMPY...", "an array of NumPy; save the table as CSV"),
+        (b'{"format": "gmix"}', "is JSON; save the table as CSV"),
+        ("größe,b\n1,2\n".encode("latin-1"), "not written in UTF-8; save it as CSV in UTF-8"),
+        (b",,a\n1,2,3\n", "has 2 columns without a name; name them"),
+    ],
+)
+def test_what_is_no_table_is_told_apart(content: bytes, remedy: str, tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+    assert remedy in run("fit", path).stderr
+
+
+def test_an_index_of_the_rows_is_no_feature(tmp_path: Path) -> None:
+    rows = np.random.default_rng(3).normal(size=(30, 2))
+    index = np.arange(30.0)
+    for name in ("", "Unnamed: 0", "__index_level_0__"):
+        values = pa.table({name: index, "a": rows[:, 0], "b": rows[:, 1]})
+        parquet.write_table(values, tmp_path / "points.parquet")
+        csv.write_csv(values, tmp_path / "points.csv")
+        for path in ("points.parquet", "points.csv"):
+            result = run("fit", tmp_path / path, "-k", 1, "--json")
+            assert json.loads(result.stdout)["features"] == ["a", "b"]
+            assert result.stderr == f"gmix: left out, an index of the rows: {name or 'a column without a name'}\n"
+        assert gmix.fit(values, 1).mixture.features == ("a", "b")
+        assert gmix.fit(values, 1, columns=[name, "a"]).mixture.features == (name, "a")
+        assert gmix.fit(values.select([name]), 1).mixture.features == (name,)  # it is all there is
 
 
 INTERRUPTED = """

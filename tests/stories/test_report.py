@@ -16,7 +16,7 @@ import pytest
 
 import gmix
 from gmix.regions import highest_density, tail_probability
-from gmix.report.numbers import number
+from gmix.wording import number
 
 pytest.importorskip("plotly")
 pytest.importorskip("jinja2")

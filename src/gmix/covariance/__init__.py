@@ -39,8 +39,9 @@ def structure(name: str | Structure) -> Structure:
         for candidate in (name, name.upper(), name.lower()):
             if candidate in known or candidate in equal:
                 return known.get(candidate) or equal[candidate]
-        remedy = nearest(name, known) or nearest(name.lower(), known) or nearest(name.upper(), known)
-        raise ParameterError(f"covariance {name!r} is not a structure{remedy}; known are {', '.join(known)}")
+        raise ParameterError(
+            f"covariance {name!r} is not a structure; known are {', '.join(known)}{nearest(name, known)}"
+        )
     raise ParameterError(f"covariance must be a name such as 'full' or 'VVV', not {name!r}")
 
 

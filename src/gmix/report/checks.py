@@ -8,9 +8,8 @@ from typing import NamedTuple
 from gmix.criteria import CRITERIA
 from gmix.fit import Fit
 from gmix.report.methods import criterion_of, rivals, tried
-from gmix.report.numbers import nats, number, percent
 from gmix.report.rows import DECIDED, REGION, Rows
-from gmix.wording import count
+from gmix.wording import count, nats, number, percent
 
 __all__ = ["Check", "checks"]
 

@@ -11,9 +11,8 @@ from gmix.covariance import EEE, VVV
 from gmix.criteria import CRITERIA
 from gmix.fit import Fit
 from gmix.priors import Dirichlet, NormalInverseWishart, Prior
-from gmix.report.numbers import listed, nats
 from gmix.search import Candidate
-from gmix.wording import count
+from gmix.wording import count, listed, nats
 
 __all__ = ["code", "criterion_of", "methods", "rivals", "shape", "tried"]
 

@@ -13,9 +13,8 @@ from gmix.criteria import CRITERIA, second
 from gmix.fit import Fit, StandardErrors
 from gmix.report.checks import checks
 from gmix.report.methods import code, criterion_of, methods, rivals, shape
-from gmix.report.numbers import beside, nats, number
 from gmix.report.rows import Rows
-from gmix.wording import count
+from gmix.wording import beside, count, nats, number
 
 __all__ = ["page_facts"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.errors import DataError
-from gmix.rows import choose_columns
+from gmix.rows import choose_columns, without_index
 from gmix.sources.stream import Blocks, Piece
 
 __all__ = ["ArrowTable", "is_numeric", "reason_of"]
@@ -25,11 +25,11 @@ class ArrowTable(Blocks):
 
     Attributes
     ----------
-    left_out : the names of the columns that hold no numbers and were not asked for.
+    left_out : the names of the columns that hold no numbers or an index, and were not asked for.
 
     Parameters
     ----------
-    columns : names of the columns; None for all numeric ones.
+    columns : names of the columns; None for all numeric ones but an index.
     weight : the name of the column of weights.
     called : what an error calls the table.
     renamed : names as in the dataset, for names as a person writes them where these differ.
@@ -50,7 +50,7 @@ class ArrowTable(Blocks):
         kinds = {name: dataset.schema.field(theirs).type for name, theirs in original.items()}
         names = list(kinds)
         if columns is None:
-            chosen = [name for name in names if is_numeric(kinds[name]) and name != weight]
+            chosen = without_index([name for name in names if is_numeric(kinds[name]) and name != weight])
         else:
             choose_columns(names, list(columns))
             chosen = list(columns)

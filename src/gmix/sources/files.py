@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from gmix.errors import DataError, needing
-from gmix.rows import choose_columns
+from gmix.rows import choose_columns, is_index
 from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
 
 __all__ = ["Table", "open_files", "open_table"]
@@ -24,6 +24,18 @@ _LOOK = 1000  # cells of a column of text that are looked at to tell whether num
 _HEAD = 1 << 20  # bytes of a CSV file that tell what its columns hold
 _ENDINGS = {".parquet": "Parquet", ".pq": "Parquet", ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow"}
 _TEXT = {".csv", ".tsv", ".txt"}
+_DELIMITERS = ",;\t|"
+_FOREIGN = {  # how files begin that are taken for CSV and are none
+    b"PK\x03\x04": "a spreadsheet or an archive",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet",
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x89HDF": "HDF5",
+    b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle",
+    b"{": "JSON",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 _DECIMAL = re.compile(r"[-+]?\d*([.,])\d+([eE][-+]?\d+)?")  # 3.14, or 3,14 as most of Europe writes it
 _MAGIC = {b"PAR1": "Parquet", b"ARRO": "Arrow"}
 
@@ -35,7 +47,7 @@ class Table(NamedTuple):
     ----------
     names : of the columns that were read.
     rows : ``(N, D)``; an empty cell is NaN.
-    left_out : the names of the columns that hold no numbers and were not asked for.
+    left_out : the names of the columns that hold no numbers or an index, and were not asked for.
     """
 
     names: tuple[str, ...]
@@ -58,8 +70,9 @@ def open_files(
     """Open a CSV, Parquet or Arrow file, a folder of files of one kind, or all that a pattern such as ``*.csv`` names.
 
     Files are read in the order of their names; in a folder, those whose names begin with a dot or an underscore are
-    passed over. Of a CSV file the delimiter (comma, semicolon or tab) is recognized, a file named ``.gz`` is unpacked,
-    and a first line of numbers alone is a row, not a header: the columns are then called x1, x2 and so on.
+    passed over. Of a CSV file the delimiter (comma, semicolon, tab, bar, or one space) is recognized, a file named
+    ``.gz`` is unpacked, and a first line of numbers alone is a row, not a header: the columns are then called x1, x2
+    and so on. But 0, 1, 2, ... above other numbers is a header, as pandas writes it.
 
     Raises `DataError` for a file that is missing, empty or unreadable, files that do not have the same columns, a
     column that is not there or holds text where numbers are wanted, and a table without a column of numbers.
@@ -77,7 +90,9 @@ def open_files(
         if kind == "CSV":
             return _csv(files, columns, weight, str(path))
         return _columnar(files, kind, columns, weight, str(path))
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not written in UTF-8; save it as CSV in UTF-8") from None
+    except pa.ArrowException as error:
         raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except OSError as error:
         where = error.filename or path
@@ -127,7 +142,7 @@ def _within(folder: Path) -> list[Path]:
 def _check_file(path: Path) -> None:
     if not path.exists():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
+        near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.75)
         remedy = f"did you mean {str(path.with_name(near[0]))!r}?" if near else "check the path"
         raise DataError(f"there is no file {path}; {remedy}")
     if path.is_file() and path.stat().st_size == 0:
@@ -174,7 +189,7 @@ def _columnar(
 def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted: Sequence[str] | None) -> None:
     """Say where a file differs from the first in a column that counts."""
     for field in first:
-        if (not is_numeric(field.type)) if wanted is None else (field.name not in wanted):
+        if (not is_numeric(field.type) or is_index(field.name)) if wanted is None else (field.name not in wanted):
             continue
         if field.name not in schema.names:
             raise DataError(
@@ -187,7 +202,7 @@ def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted
                 "convert it, or name other columns"
             )
     for field in schema:
-        if wanted is None and is_numeric(field.type) and field.name not in first.names:
+        if wanted is None and is_numeric(field.type) and not is_index(field.name) and field.name not in first.names:
             raise DataError(
                 f"{file} has a column {field.name!r} and {first_file} has none; name the columns that both have"
             )
@@ -196,7 +211,8 @@ def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted
 def _check_names(path: Path, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"{path} has {names.count(name)} columns called {name!r}; rename one of them")
+            called = f"called {name!r}; rename one of them" if name else "without a name; name them"
+            raise DataError(f"{path} has {names.count(name)} columns {called}")
 
 
 class _Dialect(NamedTuple):
@@ -222,18 +238,41 @@ def _dialect(path: Path) -> _Dialect:
 
     with pa.input_stream(str(path)) as file:
         head = file.read(1 << 16)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"{path} is written in UTF-16; save it as CSV in UTF-8")
+    for beginning, what in _FOREIGN.items():
+        if head.startswith(beginning):
+            raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
     lines = [line for line in head.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
-    first = lines[0] if lines else ""
-    delimiter = max(",;\t", key=first.count)
+    if not lines:
+        raise DataError(f"{path} is empty; gmix needs a header and at least one row")
+    delimiter = _delimiter(path, lines)
     rows = [[cell.strip().strip('"') for cell in line.split(delimiter)] for line in lines]
     marks = {match[1] for row in rows for cell in row if (match := _DECIMAL.fullmatch(cell))}
     decimal = "." if "." in marks or delimiter == "," else next(iter(marks), None)
-    cells = rows[0] if rows else [""]
+    cells = rows[0]
     headless = all(_is_number(cell.replace(",", ".") if decimal == "," else cell) for cell in cells)
+    headless = headless and not _is_range(cells, rows[1:])
+    if len(lines) == 1 and not headless:
+        raise DataError(f"{path} has no rows under its header; gmix needs at least one")
     header = [f"x{i + 1}" for i in range(len(cells))] if headless else cells
     return _Dialect(delimiter, decimal, header, headless)
+
+
+def _delimiter(path: Path, lines: list[str]) -> str:
+    """What stands between the cells; a space only where nothing else does and every line has as many."""
+    delimiter = max(_DELIMITERS, key=lines[0].count)
+    if delimiter in lines[0]:
+        return delimiter
+    if len({line.count(" ") for line in lines[:_LOOK]}) == 1 and " " in lines[0]:
+        return " "
+    if all(" " in line.strip() for line in lines[:_LOOK]):
+        raise DataError(f"{path} has columns with uneven spaces between them; put a comma or one space between them")
+    return ","
+
+
+def _is_range(cells: list[str], below: list[list[str]]) -> bool:
+    """Say whether a first line counts columns that have no names: 0, 1, 2, ..., where the others are not like it."""
+    whole = all(cell.lstrip("-").isdecimal() for row in below for cell in row)
+    return cells == [str(i) for i in range(len(cells))] and (len(cells) > 2 or not whole)
 
 
 def _csv(files: list[Path], columns: Sequence[str] | None, weight: str | None, called: str) -> ArrowTable:
@@ -267,7 +306,7 @@ def _csv(files: list[Path], columns: Sequence[str] | None, weight: str | None, c
         asked = name == weight or (wanted is not None and name in wanted)
         if is_numeric(kind) or (asked and pa.types.is_null(kind)):
             kind = pa.float64()
-        elif pa.types.is_string(kind) and (asked or wanted is None):
+        elif pa.types.is_string(kind) and (asked or (wanted is None and not is_index(name))):
             numbers = _means_numbers(column.to_pylist(), f"{files[0]}, column {name!r}", asked)
             kind = pa.float64() if numbers else kind
         fields.append(pa.field(original, pa.string() if pa.types.is_null(kind) else kind))
