@@ -118,7 +118,8 @@ template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool tied = mixture.form == Form::kTied;
-  if (tied) whiten(s.x, plan.origin, plan.whitener, T(0), d, groups, s.residual, s.y, s.common);
+  if (tied || (*plan.near && mixture.form == Form::kFull))
+    whiten(s.x, plan.origin, plan.shared, T(0), d, groups, s.residual, s.y, s.common);
   if (*plan.near) {
     expand(mixture, plan, s, groups);
     return linear_joint(mixture, plan, s, groups);
@@ -137,13 +138,15 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
   }
 }
 
-// Turns scratch.joint into exp2(log2 p_k - largest), with the largest and the sum over components.
+// Turns scratch.joint into exp2(log2 p_k - largest), with the largest and the sum over components; rows of the next
+// block are fetched on the way.
 template <typename T>
-void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
+void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, Ahead& ahead) {
   constexpr std::size_t lanes = kLanes<T>;
   const std::size_t k = mixture.n_components;
   const bool common = mixture.form == Form::kTied && *plan.near;
   for (std::size_t at = 0; at < groups * lanes; at += kStep<T>) {
+    ahead.fetch(kStep<T>);
     Vector<T> largest[kUnroll];
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kUnroll; ++v) largest[v] = load(s.joint + at + v * lanes);

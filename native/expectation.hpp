@@ -49,8 +49,8 @@ template <typename T, int R>
     to_first[i] = first + j + i;
     to_second[i] = spherical ? second : second + j + i;
   }
-  add_sums(firsts, to_first);
-  add_sums(seconds, to_second);
+  add_sums<T>(firsts, to_first);
+  add_sums<T>(seconds, to_second);
 }
 
 template <typename T>
@@ -91,8 +91,8 @@ template <typename T, int R, bool Leave>
 #pragma GCC unroll 8
     for (int b = 0; b <= a; ++b) to_second[a * (a + 1) / 2 + b] = second + (i + a) * d + i + b;
   }
-  add_sums(firsts, to_first);
-  add_sums(seconds, to_second);
+  add_sums<T>(firsts, to_first);
+  add_sums<T>(seconds, to_second);
 }
 
 // 4 x C second moments below the diagonal.
@@ -118,7 +118,7 @@ template <typename T, int C>
   for (int a = 0; a < 4; ++a)
 #pragma GCC unroll 8
     for (int b = 0; b < C; ++b) to[a * C + b] = second + (i + a) * d + j + b;
-  add_sums(sums, to);
+  add_sums<T>(sums, to);
 }
 
 // Adds sum share z to first and the lower triangle of sum share z z' to second, in bands of four

@@ -73,16 +73,17 @@ void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::si
   const Scratch<T> s(mixture, plan, arena);
   clear(mixture, sums);
   if (*plan.near) clear_linear(mixture, plan, s);
-  for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
-    const std::size_t count = std::min(plan.block, end - at), groups = padded<T>(count);
+  for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
+    const std::size_t count = std::min(plan.rows(), end - at), groups = padded<T>(count);
     for (std::size_t i = 0; i < count; ++i) s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
     std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
     load_rows(rows, at, count, groups, plan.frame(), s.x);
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, end));
     if (is_narrow(mixture)) {
-      add_narrow(mixture, plan, s, groups, weight != nullptr, sums);
+      add_narrow(mixture, plan, s, groups, weight != nullptr, ahead, sums);
     } else {
       log_joint(mixture, plan, s, groups);
-      normalize(mixture, plan, s, groups);
+      normalize(mixture, plan, s, groups, ahead);
       accumulate(mixture, plan, s, groups, weight != nullptr, sums);
     }
   }
@@ -104,11 +105,12 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   const Plan<double> plan(mixture, planned_arena);
   const Scratch<double> s(mixture, plan, arena);
   const std::size_t k = mixture.n_components;
-  for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
-    const std::size_t count = std::min(plan.block, end - at), groups = padded<double>(count);
+  for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
+    const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
     load_rows(rows, at, count, groups, plan.frame(), s.x);
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, end));
     log_joint(mixture, plan, s, groups);
-    normalize(mixture, plan, s, groups);
+    normalize(mixture, plan, s, groups, ahead);
     for (std::size_t g = 0; g < groups; ++g) {
       const Wide<double> value = log_density(s, g);
       for (int lane = 0; lane < kLanes<double> && g * kLanes<double> + lane < count; ++lane)

@@ -1,6 +1,6 @@
-// Log densities and moments of tied, diagonal and spherical mixtures as matrix products.
+// Log densities and moments as matrix products.
 //
-// With features f = (1, y, squares of y) of a row, y = (x - origin) unit, the log density of every
+// With features f = (1, y, squares or products of y) of a row, y = (x - origin) unit, the log density of every
 // component is linear: log2 p_k(x) = b_k . f, and its moments are sums of share f. Where
 // covariances are tied, y is whitened, and its squares, common to all components, are left out of
 // f. No residual is formed per row and component. The price is digits: terms as large as the square
@@ -10,7 +10,7 @@
 
 #include <cmath>
 
-#include "plan.hpp"
+#include "products.hpp"
 
 namespace gmix::GMIX_LEVEL {
 
@@ -18,8 +18,7 @@ namespace gmix::GMIX_LEVEL {
 template <typename T>
 inline constexpr double kMostCancelled = sizeof(T) == sizeof(double) ? 1000.0 : 30.0;
 
-inline constexpr std::size_t kMostJoint = 6;   // components of a tile of log densities
-inline constexpr std::size_t kMostSummed = 4;  // components of a tile of moments
+inline constexpr std::size_t kMostJoint = 6;  // components of a tile of log densities
 
 // Numbers (K, linear_size) of components that stand side by side, in tiles of nearly equal size.
 template <typename T>
@@ -30,9 +29,15 @@ class Tiled {
     const std::size_t tiles = (k_ + most - 1) / most;
     width_ = (k_ + tiles - 1) / tiles;
   }
-  T& operator()(std::size_t c, std::size_t p) const {
+  // The numbers of one component.
+  struct Of {
+    T* first;
+    std::size_t step;
+    T& operator[](std::size_t p) const { return first[p * step]; }
+  };
+  Of of(std::size_t c) const {
     const std::size_t first = c / width_ * width_;
-    return data_[first * size_ + p * width(first) + (c - first)];
+    return {data_ + first * size_ + (c - first), width(first)};
   }
   // Components from `first` on of a tile; the size of all tiles but the last.
   std::size_t width(std::size_t first) const { return std::min(width_, k_ - first); }
@@ -67,45 +72,57 @@ double centre_at(const Mixture& m, const Plan<T>& plan, std::size_t c, std::size
   return (m.means[c * m.n_features + j] - static_cast<double>(plan.origin[j])) * static_cast<double>(plan.unit[j]);
 }
 
+// The size of the terms that cancel in the density of rows about component c.
+template <typename T>
+double cancelled(const Mixture& m, const Plan<T>& plan, std::size_t c) {
+  if (m.form == Form::kFull) return cancelled_products(m, plan, c);
+  double total = 0.0;
+  for (std::size_t j = 0; j < m.n_features; ++j) {
+    const double terms = scale_at(m, plan, c, j) * std::fabs(centre_at(m, plan, c, j)) + 1.0;
+    total += terms * terms;
+  }
+  return total;
+}
+
 template <typename T>
 bool is_near(const Mixture& m, const Plan<T>& plan) {
-  for (std::size_t c = 0; c < m.n_components; ++c) {
-    double cancelled = 0.0;
-    for (std::size_t j = 0; j < m.n_features; ++j) {
-      const double terms = scale_at(m, plan, c, j) * std::fabs(centre_at(m, plan, c, j)) + 1.0;
-      cancelled += terms * terms;
-    }
-    if (!(cancelled <= kMostCancelled<T> * static_cast<double>(m.n_features))) return false;
-  }
+  for (std::size_t c = 0; c < m.n_components; ++c)
+    if (!(cancelled(m, plan, c) <= kMostCancelled<T> * static_cast<double>(m.n_features))) return false;
   return true;
 }
 
 // Sets plan.near and, where it holds, the coefficients; the constants become those of rows in the origin.
 template <typename T>
 void make_linear(const Mixture& m, const Plan<T>& plan) {
-  const std::size_t k = m.n_components, d = m.n_features;
+  const std::size_t d = m.n_features;
   *plan.near = false;
   if (linear_size(m) == 0) return;
-  if (m.form != Form::kTied) make_units(m, plan.origin, plan.unit);
+  if (m.form == Form::kFull && !whiten_together(m, plan)) return;
+  if (!whitens_rows(m)) make_units(m, plan.origin, plan.unit);
   if (!is_near(m, plan)) return;
   *plan.near = true;
-  const Tiled<T> b = coefficients(m, plan);
-  for (std::size_t c = 0; c < k; ++c) {
-    for (std::size_t j = 0; j < d; ++j) {
-      const double centre = centre_at(m, plan, c, j), w = scale_at(m, plan, c, j);
-      plan.log_constants[c] -= w * centre * w * centre;
-      b(c, 1 + j) = static_cast<T>(2.0 * w * w * centre);
-      if (m.form == Form::kDiagonal) b(c, 1 + d + j) = static_cast<T>(-w * w);
-      if (m.form == Form::kSpherical) b(c, 1 + d) = static_cast<T>(-w * w);
+  for (std::size_t c = 0; c < m.n_components; ++c) {
+    const auto b = coefficients(m, plan).of(c);
+    double& constant = plan.log_constants[c];
+    if (m.form == Form::kFull) {
+      constant -= coefficients_of_products(m, plan, c, b);
+    } else {
+      for (std::size_t j = 0; j < d; ++j) {
+        const double centre = centre_at(m, plan, c, j), w = scale_at(m, plan, c, j);
+        constant -= w * centre * w * centre;
+        b[1 + j] = static_cast<T>(2.0 * w * w * centre);
+        if (m.form == Form::kDiagonal) b[1 + d + j] = static_cast<T>(-w * w);
+        if (m.form == Form::kSpherical) b[1 + d] = static_cast<T>(-w * w);
+      }
     }
-    b(c, 0) = static_cast<T>(plan.log_constants[c]);
+    b[0] = static_cast<T>(constant);
   }
 }
 
 // Makes ready for the first block.
 template <typename T>
 void clear_linear(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s) {
-  std::fill_n(s.features, plan.block, T(1));
+  std::fill_n(s.features, plan.wide, T(1));
   std::fill_n(s.linear, m.n_components * linear_size(m), 0.0);
 }
 
@@ -116,7 +133,7 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
   const std::size_t d = m.n_features;
   for (std::size_t j = 0; j < d; ++j) {
     T* const y = s.features + (1 + j) * plan.stride;
-    if (m.form == Form::kTied) {
+    if (whitens_rows(m)) {
       for (std::size_t g = 0; g < groups; ++g) store(y + g * lanes, load(s.y + (g * d + j) * lanes));
       continue;
     }
@@ -129,6 +146,7 @@ void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::siz
       store(squares + g * lanes, add ? load(squares + g * lanes) + here * here : here * here);
     }
   }
+  if (m.form == Form::kFull) expand_products(plan, s, d, groups);
 }
 
 // C log densities of V groups at once. The first feature is 1, and is not read.
@@ -165,13 +183,15 @@ template <typename T>
 void linear_joint(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   constexpr std::size_t lanes = kLanes<T>;
   const Tiled<T> b = coefficients(m, plan);
-  for (std::size_t c = 0; c < m.n_components; c += b.width())
-    with_count<kMostJoint>(b.width(c), [&](auto width) {
-      constexpr int V = width() > 3 ? 2 : 4;
-      for (std::size_t at = 0; at < groups * lanes; at += V * lanes)
-        joint_tile<T, width(), V>(s.features + at, plan.stride, linear_size(m), b.tile(c),
-                                  s.joint + c * plan.stride + at, plan.stride);
-    });
+  // The features of a few groups stay in the L1 cache while all components pass by.
+  for (std::size_t from = 0; from < groups * lanes; from += kStep<T>)
+    for (std::size_t c = 0; c < m.n_components; c += b.width())
+      with_count<kMostJoint>(b.width(c), [&](auto width) {
+        constexpr std::size_t V = kUnroll * width() <= kHeld ? kUnroll : kUnroll / 2;
+        for (std::size_t at = from; at < from + kStep<T>; at += V * lanes)
+          joint_tile<T, width(), V>(s.features + at, plan.stride, linear_size(m), b.tile(c),
+                                    s.joint + c * plan.stride + at, plan.stride);
+      });
 }
 
 // Adds the sums of shares of C components times F features.
@@ -185,14 +205,14 @@ template <typename T, int C, int F>
     Vector<T> f[F];
 #pragma GCC unroll 8
     for (int i = 0; i < F; ++i) f[i] = keep(load(from + i * stride));
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int c = 0; c < C; ++c) {
       const Vector<T> r = keep(load(share + c * lanes));
 #pragma GCC unroll 8
       for (int i = 0; i < F; ++i) sums[i * C + c] += r * f[i];
     }
   }
-  add_sums(sums, totals);
+  add_sums<T>(sums, totals);
 }
 
 // Adds a block's sums of share * features; norms hold the factors of shares.
@@ -203,7 +223,7 @@ void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, 
   const Tiled<double> sums = totals(m, s);
   for (std::size_t c = 0; c < m.n_components; c += sums.width())
     with_count<kMostSummed>(sums.width(c), [&](auto width) {
-      constexpr int C = width(), F = C == 1 ? 6 : 12 / C;
+      constexpr int C = width(), F = C == 1 ? 6 : kHeld / C < 8 ? kHeld / C : 8;
       const T *const joint = s.joint + c * plan.stride, *const norm = s.norm;
       T* const shares = s.share;
       std::size_t* const active = s.active;
@@ -211,7 +231,7 @@ void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, 
       for (std::size_t g = 0; g < groups; ++g) {
         const Vector<T> factor = load(norm + g * lanes);
         Vector<T> any = {};
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int i = 0; i < C; ++i) {
           const Vector<T> share = load(joint + i * plan.stride + g * lanes) * factor;
           any = i == 0 ? share : larger(share, any);
@@ -236,13 +256,17 @@ void linear_moments(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, 
 template <typename T>
 void finish_linear(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, Sums& sums) {
   const std::size_t d = m.n_features;
-  const Tiled<double> from = totals(m, s);
   for (std::size_t c = 0; c < m.n_components; ++c) {
-    const double mass = sums.mass[c] = from(c, 0);
+    const auto from = totals(m, s).of(c);
+    if (m.form == Form::kFull) {
+      finish_products(m, plan, s, c, from, sums);
+      continue;
+    }
+    const double mass = sums.mass[c] = from[0];
     double* const first = sums.first + c * d;
     double* const second = sums.second + (m.form == Form::kSpherical ? c : c * d);
     for (std::size_t i = 0; i < d; ++i) {
-      const double mean = centre_at(m, plan, c, i), g = from(c, 1 + i) - mass * mean;
+      const double mean = centre_at(m, plan, c, i), g = from[1 + i] - mass * mean;
       s.row[i] = mean;
       first[i] = g;
       if (m.form == Form::kTied) {
@@ -253,9 +277,9 @@ void finish_linear(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, S
       const double w = scale_at(m, plan, c, i), less = mean * (2.0 * g + mass * mean);
       first[i] *= w;
       if (m.form == Form::kDiagonal)
-        second[i] = w * w * (from(c, 1 + d + i) - less);
+        second[i] = w * w * (from[1 + d + i] - less);
       else
-        *second += w * w * ((i == 0 ? from(c, 1 + d) : 0.0) - less);
+        *second += w * w * ((i == 0 ? from[1 + d] : 0.0) - less);
     }
   }
 }

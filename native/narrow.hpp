@@ -124,7 +124,7 @@ class Narrow {
  public:
   // Adds the rows of a block to the sums.
   static void add_block(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups,
-                        bool weighted, Sums& sums) {
+                        bool weighted, Ahead& ahead, Sums& sums) {
     constexpr std::size_t lanes = kLanes<T>, residuals = kKept * kTileStep, moments = kMoments * lanes;
     const std::size_t k = mixture.n_components;
     T *const joint = s.joint, *const z = s.z, *const totals = s.totals;
@@ -132,6 +132,7 @@ class Narrow {
     std::fill_n(totals, k * moments, T(0));
     LogLikelihood<T, kTileGroups> log_likelihood;
     for (std::size_t g = 0; g < groups; g += kTileGroups) {
+      ahead.fetch(kTileStep);
       V largest[kTileGroups], norm[kTileGroups], weight[kTileGroups], factor[kTileGroups];
 #pragma GCC unroll 4
       for (int v = 0; v < kTileGroups; ++v) {
@@ -170,22 +171,22 @@ class Narrow {
 
 template <typename T, Form F>
 void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, bool weighted,
-                Sums& sums) {
+                Ahead& ahead, Sums& sums) {
   with_count<static_cast<int>(kNarrow)>(mixture.n_features, [&](auto columns) {
-    Narrow<T, F, columns()>::add_block(mixture, plan, s, groups, weighted, sums);
+    Narrow<T, F, columns()>::add_block(mixture, plan, s, groups, weighted, ahead, sums);
   });
 }
 
 template <typename T>
 void add_narrow(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, bool weighted,
-                Sums& sums) {
+                Ahead& ahead, Sums& sums) {
   switch (mixture.form) {
     case Form::kFull:
-      return add_narrow<T, Form::kFull>(mixture, plan, s, groups, weighted, sums);
+      return add_narrow<T, Form::kFull>(mixture, plan, s, groups, weighted, ahead, sums);
     case Form::kDiagonal:
-      return add_narrow<T, Form::kDiagonal>(mixture, plan, s, groups, weighted, sums);
+      return add_narrow<T, Form::kDiagonal>(mixture, plan, s, groups, weighted, ahead, sums);
     default:
-      return add_narrow<T, Form::kSpherical>(mixture, plan, s, groups, weighted, sums);
+      return add_narrow<T, Form::kSpherical>(mixture, plan, s, groups, weighted, ahead, sums);
   }
 }
 

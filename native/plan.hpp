@@ -26,6 +26,9 @@ inline constexpr double kScale = 0.8493218002880191;  // sqrt(1 / (2 log 2))
 template <typename T>
 inline constexpr std::size_t kStep = kUnroll * kLanes<T>;  // rows: blocks are padded to multiples
 
+// Bytes of the L2 cache that what a block leaves behind may take.
+inline constexpr std::size_t kCache = std::size_t{256} << 10;
+
 inline constexpr std::size_t kNarrow = 4;  // features of rows that narrow.hpp takes care of
 
 inline bool is_narrow(const Mixture& mixture) { return mixture.n_features <= kNarrow && mixture.form != Form::kTied; }
@@ -36,16 +39,28 @@ inline std::size_t narrow_moments(const Mixture& mixture) {
   return 1 + d + (mixture.form == Form::kFull ? d * (d + 1) / 2 : d);
 }
 
-inline constexpr std::size_t kFew = 4;  // components: fewer do not pay for squares as features
+inline constexpr std::size_t kFew = 4;        // components: fewer do not pay for squares as features
+inline constexpr std::size_t kProducts = 16;  // features that are multiplied by each other, by no fewer components
+
+inline constexpr std::size_t kMostSummed = kHeld / 3;  // components of a tile of moments
 
 // Features that log densities are linear in (linear.hpp); zero where that is not offered.
 inline std::size_t linear_size(const Mixture& mixture) {
   const std::size_t d = mixture.n_features;
   if (mixture.form == Form::kTied) return 1 + d;
-  if (mixture.form == Form::kFull || is_narrow(mixture)) return 0;
+  if (is_narrow(mixture)) return 0;
   if (mixture.form == Form::kSpherical) return 1 + d + 1;
-  return mixture.n_components < kFew ? 0 : 1 + d + d;
+  if (mixture.form == Form::kDiagonal) return mixture.n_components < kFew ? 0 : 1 + d + d;
+  return mixture.n_components < d || d > kProducts ? 0 : 1 + d + d * (d + 1) / 2;
 }
+
+// Whether rows are whitened once for all components.
+inline bool whitens_rows(const Mixture& mixture) {
+  return mixture.form == Form::kTied || (mixture.form == Form::kFull && linear_size(mixture) > 0);
+}
+
+// The length of D numbers with room up to a whole number of vectors.
+inline std::size_t roomy(std::size_t d) { return (d + kLanes<double> - 1) / kLanes<double> * kLanes<double>; }
 
 // Cuts one piece of memory into aligned arrays; from a null base it only measures.
 class Arena {
@@ -68,14 +83,19 @@ class Arena {
 template <typename T>
 struct Plan {
   std::size_t block;       // rows that are worked on together
+  std::size_t wide;        // the same, linear
   std::size_t stride;      // from an array of numbers of a block's rows to the next
   double* log_constants;   // (K), to base 2
   T* means;                // (K, D); tied: whitened about the origin
-  T* origin;               // (D); tied, linear
+  T* origin;               // (D): tied, linear
   T* unit;                 // (D): linear: powers of two, which bring the rows to order one
-  T* whitener;             // full, tied: triangles in the order in which tiles read them; else (K, D)
+  T* whitener;             // full: triangles in the order in which tiles read them; diagonal, spherical: (K, D)
   T* linear;               // (K, linear_size): coefficients, components of a tile side by side
   bool* near;              // whether the linear form loses no digit
+  T* shared;               // the triangle of the whitener of y: tied; full, linear; and in y, if full:
+  double* whiteners;       // (K, D, D)
+  double* centres;         // (K, D)
+  double* square;          // (2, D, D)
   double* middle;          // (D), and what follows, if framed: the frame,
   double* frame_unit;      // (D)
   double* seen_constants;  // (K), and the mixture as seen in it
@@ -87,18 +107,26 @@ struct Plan {
     const bool full = mixture.form == Form::kFull;
     // What a block leaves behind (log densities, whitened residuals) should stay in the L2 cache;
     // but with fewer than 16 groups, adding up lanes would cost more.
+    const auto rows = [](std::size_t numbers) {
+      return std::clamp<std::size_t>(kCache / (numbers * sizeof(T)) / 64 * 64, 16 * kLanes<T>, 512);
+    };
     const std::size_t linear = linear_size(mixture);
-    const std::size_t per_row = (k * (1 + (full ? d : 0)) + linear) * sizeof(T);
-    block = std::clamp<std::size_t>((std::size_t{256} << 10) / per_row / 64 * 64, 16 * kLanes<T>, 512);
+    block = rows(k * (1 + (full ? d : 0)));
+    wide = linear > 0 ? rows(k + linear) : block;
     // No power of two, so that arrays do not contend for the same sets of the cache.
-    stride = block + kAlignment / sizeof(T);
+    stride = most() + kAlignment / sizeof(T);
     log_constants = arena.take<double>(k);
     means = arena.take<T>(k * d);
     origin = arena.take<T>(d);
     unit = arena.take<T>(d);
     this->linear = arena.take<T>(k * linear);
     near = arena.take<bool>(1);
-    whitener = arena.take<T>(full ? k * d * (d + 1) / 2 : k * d + d * (d + 1) / 2);
+    whitener = arena.take<T>(full ? k * d * (d + 1) / 2 : k * d);
+    shared = arena.take<T>(whitens_rows(mixture) ? d * (d + 1) / 2 : 0);
+    const std::size_t products = full && linear > 0 ? d : 0;
+    whiteners = arena.take<double>(k * d * products);
+    centres = arena.take<double>(k * products);
+    square = arena.take<double>(2 * d * products);
     const std::size_t framed = kFramed<T> ? 1 : 0;
     middle = arena.take<double>(framed * std::max<std::size_t>(d, kLanes<T>));
     frame_unit = arena.take<double>(framed * std::max<std::size_t>(d, kLanes<T>));
@@ -107,6 +135,8 @@ struct Plan {
     seen_whitener = arena.take<double>(framed * second_size(mixture));
   }
 
+  std::size_t most() const { return std::max(block, wide); }
+  std::size_t rows() const { return *near ? wide : block; }
   Frame frame() const { return {middle, frame_unit}; }
 
   // The mixture as it is in the frame.
@@ -122,46 +152,48 @@ struct Plan {
 template <typename T>
 struct Scratch {
   T* x;                  // (D, groups): the rows, a feature after the other
-  T* y;                  // (D, groups): tied: whitened
+  T* y;                  // (D, groups): whitened by plan.shared
   T* z;                  // (K, D, groups): full: whitened residuals
   T* features;           // (linear_size, stride)
   T* joint;              // (K, stride): log2 p_k(x), then exp2(log2 p_k(x) - largest)
   T* largest;            // (groups)
-  T* common;             // (groups): tied: what the log densities of all components share
+  T* common;             // (groups): |y|^2 with a minus: tied: what the log densities of all components share
   T* norm;               // (groups): the sum of the exponentials
   T* weight;             // (groups)
-  T* share;              // (4, groups): weighted responsibilities of components, of their rows only
+  T* share;              // (kMostSummed, groups): weighted responsibilities of components, of their rows only
   T* residual;           // (D, kStep)
   T* active_z;           // (D, groups): of one component, of its rows only
   T* active_t;           // (4, groups): share * z
   T* totals;             // (K, moments): narrow: running sums
   double* linear;        // (K, linear_size): sums of share * features
   std::size_t* active;   // (groups): those with a share in one component; narrow: (K) the reverse
+  double* square;        // (D, D) and (2, D, roomy(D)): full, linear
   double* row;           // (D), and of the careful path:
   double* row_z;         // (D)
   double* row_joint;     // (K)
   double* row_distance;  // (K)
 
   Scratch(const Mixture& mixture, const Plan<T>& plan, Arena& arena) {
-    const std::size_t block = plan.block;
+    const std::size_t block = plan.most();
     const std::size_t k = mixture.n_components, d = mixture.n_features;
     const bool full = mixture.form == Form::kFull, narrow = is_narrow(mixture);
     x = arena.take<T>(d * block);
-    y = arena.take<T>(mixture.form == Form::kTied ? d * block : 0);
-    z = arena.take<T>(full ? k * d * block : narrow ? k * (d + 1) * kStep<T> : 0);
+    y = arena.take<T>(whitens_rows(mixture) ? d * block : 0);
+    z = arena.take<T>(full ? k * d * plan.block : narrow ? k * (d + 1) * kStep<T> : 0);
     features = arena.take<T>(linear_size(mixture) * plan.stride);
     joint = arena.take<T>(k * plan.stride);
     largest = arena.take<T>(block);
-    common = arena.take<T>(mixture.form == Form::kTied ? block : 0);
+    common = arena.take<T>(whitens_rows(mixture) ? block : 0);
     norm = arena.take<T>(block);
     weight = arena.take<T>(block);
-    share = arena.take<T>(4 * block);
+    share = arena.take<T>(kMostSummed * block);
     residual = arena.take<T>(d * kStep<T>);
     active_z = arena.take<T>(d * block);
     active_t = arena.take<T>(4 * block);
     totals = arena.take<T>(narrow ? k * narrow_moments(mixture) * kLanes<T> : 0);
     active = arena.take<std::size_t>(std::max(block / kLanes<T>, narrow ? k : 0));
     linear = arena.take<double>(k * linear_size(mixture));
+    square = arena.take<double>(full && linear_size(mixture) > 0 ? d * (d + 2 * roomy(d)) : 0);
     row = arena.take<double>(d);
     row_z = arena.take<double>(d);
     row_joint = arena.take<double>(k);
@@ -255,7 +287,7 @@ void make_plan(const Mixture& mixture, const Plan<T>& plan) {
   for (std::size_t j = 0; j < d; ++j) plan.origin[j] = static_cast<T>(middle_of_means(mixture, j));
   if (mixture.form == Form::kTied) {
     whiten_means(mixture, plan);
-    pack_triangle(mixture.whitener, d, plan.whitener);
+    pack_triangle(mixture.whitener, d, plan.shared);
     return;
   }
   for (std::size_t i = 0; i < k * d; ++i) plan.means[i] = static_cast<T>(mixture.means[i]);

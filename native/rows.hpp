@@ -68,45 +68,6 @@ T see(const Frame& frame, std::size_t j, From x) {
   return static_cast<T>(framed<T>(x, high, low, static_cast<From>(frame.unit[j])));
 }
 
-// Transposes as many vectors as they have lanes: at each distance, halves that stand across the
-// diagonal change places.
-template <typename T>
-class Square {
-  static constexpr int kSide = kLanes<T>;
-  using V = Vector<T>;
-  using Index = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
-
-  template <int Distance, bool Second, int... Lane>
-  [[gnu::always_inline]] static V half(V a, V b, std::integer_sequence<int, Lane...>) {
-    constexpr auto source = [](int lane) {
-      const bool own = (lane & Distance) == 0;
-      return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
-    };
-#if defined(__clang__)
-    return __builtin_shufflevector(a, b, source(Lane)...);
-#else
-    typedef typename VectorOf<Index, kSide>::type Indices;
-    return __builtin_shuffle(a, b, Indices{source(Lane)...});
-#endif
-  }
-
- public:
-  template <int Distance = kSide / 2>
-  [[gnu::always_inline]] static void transpose(V (&v)[kSide]) {
-    if constexpr (Distance > 0) {
-      constexpr auto lanes = std::make_integer_sequence<int, kSide>();
-#pragma GCC unroll 16
-      for (int i = 0; i < kSide; ++i) {
-        if ((i & Distance) != 0) continue;
-        const V a = v[i], b = v[i + Distance];
-        v[i] = half<Distance, false>(a, b, lanes);
-        v[i + Distance] = half<Distance, true>(a, b, lanes);
-      }
-      transpose<Distance / 2>(v);
-    }
-  }
-};
-
 // D columns of a group of rows that lie `step` bytes apart, each of whose values are side by side. Reads as many values
 // of each row as a vector has lanes.
 template <typename From, typename T, int D>
@@ -189,5 +150,25 @@ void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size
   else
     copy_rows<double>(rows, begin, count, groups, frame, x);
 }
+
+// The rows of the next block, fetched a few at a time while this one is worked on.
+class Ahead {
+ public:
+  Ahead(const Rows& rows, std::size_t begin, std::size_t end) {
+    const std::ptrdiff_t size = rows.single ? sizeof(float) : sizeof(double);
+    if (rows.column_stride != size || rows.row_stride <= 0 || begin >= end) return;
+    next_ = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
+    end_ = rows.data + static_cast<std::ptrdiff_t>(end) * rows.row_stride;
+    step_ = rows.row_stride;
+  }
+  void fetch(std::size_t count) {
+    const char* const until = std::min(end_, next_ + static_cast<std::ptrdiff_t>(count) * step_);
+    for (; next_ < until; next_ += kAlignment) __builtin_prefetch(next_, 0, 3);
+  }
+
+ private:
+  const char *next_ = nullptr, *end_ = nullptr;
+  std::ptrdiff_t step_ = 0;
+};
 
 }  // namespace gmix::GMIX_LEVEL

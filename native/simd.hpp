@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -17,6 +19,14 @@ inline constexpr int kVectorBytes = 32;
 #else
 inline constexpr int kVectorBytes = 16;
 #endif
+
+// Vectors that the processor holds, and how many sums of products a loop keeps in them beside their factors.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kRegisters = 32;
+#else
+inline constexpr int kRegisters = 16;
+#endif
+inline constexpr int kHeld = kRegisters * 3 / 4;
 
 template <typename T>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
@@ -116,53 +126,88 @@ inline double sum(V vector) {
   return part[0];
 }
 
-#if defined(__AVX__)
-inline __m256d fold(__m256d v) { return v; }
-inline __m256d fold(__m256 v) {
-  return _mm256_cvtps_pd(_mm256_castps256_ps128(v)) + _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
-}
-#endif
-#if defined(__AVX512F__)
-inline __m256d fold(__m512d v) { return _mm512_castpd512_pd256(v) + _mm512_extractf64x4_pd(v, 1); }
-inline __m256d fold(__m512 v) { return fold(_mm512_castps512_ps256(v)) + fold(_mm512_extractf32x8_ps(v, 1)); }
-#endif
+// Transposes as many vectors as they have lanes: at each distance, halves that stand across the
+// diagonal change places.
+template <typename T>
+class Square {
+  static constexpr int kSide = kLanes<T>;
+  using V = Vector<T>;
+  using Index = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
 
-#if defined(__AVX__)
-// The sums of the lanes of four vectors.
-template <typename V>
-inline __m256d sums_of_four(const V* vectors) {
-  const __m256d ab = _mm256_hadd_pd(fold(vectors[0]), fold(vectors[1]));
-  const __m256d cd = _mm256_hadd_pd(fold(vectors[2]), fold(vectors[3]));
-  return _mm256_permute2f128_pd(ab, cd, 0x20) + _mm256_permute2f128_pd(ab, cd, 0x31);
-}
+  template <int Distance, bool Second, int... Lane>
+  [[gnu::always_inline]] static V half(V a, V b, std::integer_sequence<int, Lane...>) {
+    constexpr auto source = [](int lane) {
+      const bool own = (lane & Distance) == 0;
+      return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
+    };
+#if defined(__clang__)
+    return __builtin_shufflevector(a, b, source(Lane)...);
+#else
+    typedef typename VectorOf<Index, kSide>::type Indices;
+    return __builtin_shuffle(a, b, Indices{source(Lane)...});
 #endif
+  }
+
+ public:
+  template <int Distance = kSide / 2>
+  [[gnu::always_inline]] static void transpose(V (&v)[kSide]) {
+    if constexpr (Distance > 0) {
+      constexpr auto lanes = std::make_integer_sequence<int, kSide>();
+#pragma GCC unroll 16
+      for (int i = 0; i < kSide; ++i) {
+        if ((i & Distance) != 0) continue;
+        const V a = v[i], b = v[i + Distance];
+        v[i] = half<Distance, false>(a, b, lanes);
+        v[i + Distance] = half<Distance, true>(a, b, lanes);
+      }
+      transpose<Distance / 2>(v);
+    }
+  }
+
+  // The sum of the lanes of each of N vectors in a lane of its own: those of a transposed square, added up on the way.
+  template <int N, int Distance = kSide / 2>
+  [[gnu::always_inline]] static V sums(V (&v)[kSide]) {
+    if constexpr (Distance == 0) {
+      return v[0];
+    } else {
+      constexpr auto lanes = std::make_integer_sequence<int, kSide>();
+#pragma GCC unroll 8
+      for (int i = 0; i < Distance && i < N; ++i) {
+        const V a = v[i], b = v[i + Distance];
+        v[i] = half<Distance, false>(a, b, lanes) + half<Distance, true>(a, b, lanes);
+      }
+      return sums<N, Distance / 2>(v);
+    }
+  }
+};
+
+// Hands the sums of the lanes of N vectors to a function of where the vector stands and the sum.
+template <typename T, int N, typename Function>
+[[gnu::always_inline]] inline void each_sum(const Vector<T> (&vectors)[N], const Function& function) {
+  constexpr int lanes = kLanes<T>;
+#pragma GCC unroll 16
+  for (int i = 0; i < N; i += lanes) {
+    Vector<T> square[lanes] = {};
+#pragma GCC unroll 16
+    for (int j = 0; j < lanes && i + j < N; ++j) square[j] = vectors[i + j];
+    const Wide<T> together = widen<T>(Square<T>::template sums<lanes>(square));
+    double sums[lanes];
+    __builtin_memcpy(sums, &together, sizeof together);
+#pragma GCC unroll 16
+    for (int j = 0; j < lanes && i + j < N; ++j) function(i + j, sums[j]);
+  }
+}
 
 // Adds the sum of the lanes of each of N vectors to a number of its own.
-template <int N, typename V>
-inline void add_sums(const V (&vectors)[N], double* const (&to)[N]) {
-  int i = 0;
-#if defined(__AVX__)
-#pragma GCC unroll 8
-  for (; i + 4 <= N; i += 4) {
-    const __m256d total = sums_of_four(vectors + i);
-#pragma GCC unroll 4
-    for (int lane = 0; lane < 4; ++lane) *to[i + lane] += total[lane];
-  }
-#endif
-#pragma GCC unroll 16
-  for (; i < N; ++i) *to[i] += sum(vectors[i]);
+template <typename T, int N>
+[[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[N], double* const (&to)[N]) {
+  each_sum<T>(vectors, [&](int i, double sum) { *to[i] += sum; });
 }
 
 // Adds the sum of the lanes of each of N vectors to N numbers that follow one another.
-template <int N, typename V>
-inline void add_sums(const V (&vectors)[N], double* to) {
-  int i = 0;
-#if defined(__AVX__)
-#pragma GCC unroll 8
-  for (; i + 4 <= N; i += 4) _mm256_storeu_pd(to + i, _mm256_loadu_pd(to + i) + sums_of_four(vectors + i));
-#endif
-#pragma GCC unroll 16
-  for (; i < N; ++i) to[i] += sum(vectors[i]);
+template <typename T, int N>
+[[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[N], double* to) {
+  each_sum<T>(vectors, [&](int i, double sum) { to[i] += sum; });
 }
 
 }  // namespace gmix::GMIX_LEVEL

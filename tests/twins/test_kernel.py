@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled ker
 
 Array = NDArray[np.float64]
 SHAPES = [(1, 1, 1), (7, 1, 3), (500, 2, 2), (2049, 3, 5), (300, 8, 4), (130, 17, 3), (90, 40, 2), (5000, 2, 1)]
+MANY = [(700, 5, 9), (2500, 8, 20), (300, 16, 16), (40, 7, 7)]  # components, which are alike
 ORDERS = {
     "rows": np.ascontiguousarray,
     "columns": np.asfortranarray,
@@ -27,10 +28,12 @@ each_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-def world(form: Form, n: int, d: int, k: int, offset: float = 0.0, scale: float = 1.0) -> tuple[Array, Components]:
+def world(
+    form: Form, n: int, d: int, k: int, offset: float = 0.0, scale: float = 1.0, unlike: float = 1.0
+) -> tuple[Array, Components]:
     """Rows, and a mixture near them whose components overlap."""
     rng = np.random.default_rng([n, d, k])
-    root = rng.standard_normal((k, d, d)) / np.sqrt(d) + np.eye(d)
+    root = unlike * rng.standard_normal((k, d, d)) / np.sqrt(d) + np.eye(d)
     compact = form.compress(root @ root.mT) * scale**2
     factor = form.factor(compact)
     means = offset + scale * rng.standard_normal((k, d))
@@ -91,6 +94,21 @@ def test_coarse_sums_are_good_to_what_float32_holds(
     rows, mixture = world(form, *shape, offset, scale)
     rows = rows.astype(dtype)
     weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
+    [coarse] = kernel.sums(rows, [mixture], weight, coarse=True)
+    assert_same([kernel.statistics(mixture, coarse)], kernel.expect_numpy(rows, [mixture], weight), 1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1.0), (1e4, 1.0), (0.0, 1e140), (0.0, 1e-140)])
+@pytest.mark.parametrize("shape", MANY, ids=lambda s: "x".join(map(str, s)))
+@each_form
+def test_many_components_that_are_alike(
+    form: Form, shape: tuple[int, int, int], offset: float, scale: float, weighted: bool
+) -> None:
+    rows, mixture = world(form, *shape, offset, scale, unlike=0.3)
+    rows[::7] += scale * np.linspace(0.0, 30.0, shape[1])  # far from all
+    weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
+    assert_twins(rows, [mixture], weight, 1e-9 if offset else 1e-11)
     [coarse] = kernel.sums(rows, [mixture], weight, coarse=True)
     assert_same([kernel.statistics(mixture, coarse)], kernel.expect_numpy(rows, [mixture], weight), 1e-5)
 
