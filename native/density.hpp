@@ -118,12 +118,7 @@ template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool tied = mixture.form == Form::kTied;
-  if (tied || (*plan.near && mixture.form == Form::kFull))
-    whiten(s.x, plan.origin, plan.shared, T(0), d, groups, s.residual, s.y, s.common);
-  if (*plan.near) {
-    expand(mixture, plan, s, groups);
-    return linear_joint(mixture, plan, s, groups);
-  }
+  if (tied) whiten(s.x, plan.origin, plan.shared, T(0), d, groups, s.residual, s.y, s.common);
   for (std::size_t c = 0; c < k; ++c) {
     const T* mean = plan.means + c * d;
     const T constant = static_cast<T>(plan.log_constants[c]);
@@ -138,47 +133,66 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
   }
 }
 
-// Turns scratch.joint into exp2(log2 p_k - largest), with the largest and the sum over components; rows of the next
-// block are fetched on the way.
+// The same of kStep rows from group g on, and their features, where log densities are linear in these.
 template <typename T>
-void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, Ahead& ahead) {
+void log_joint_of_features(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t g) {
+  const std::size_t d = mixture.n_features, at = g * kLanes<T>;
+  if (whitens_rows(mixture))
+    whiten(s.x + d * at, plan.origin, plan.shared, T(0), d, kUnroll, s.residual, s.y + d * at, s.common + at);
+  expand(mixture, plan, s, g);
+  linear_joint(mixture, plan, s, g);
+}
+
+// Turns scratch.joint of kStep rows from group g on into exp2(log2 p_k - largest), with the largest and the sum over
+// components.
+template <typename T>
+void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t g) {
   constexpr std::size_t lanes = kLanes<T>;
-  const std::size_t k = mixture.n_components;
+  const std::size_t k = mixture.n_components, at = g * lanes;
   const bool common = mixture.form == Form::kTied && *plan.near;
-  for (std::size_t at = 0; at < groups * lanes; at += kStep<T>) {
-    ahead.fetch(kStep<T>);
-    Vector<T> largest[kUnroll];
+  Vector<T> largest[kUnroll];
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < kUnroll; ++v) largest[v] = load(s.joint + at + v * lanes);
-    for (std::size_t c = 1; c < k; ++c)
+  for (std::size_t v = 0; v < kUnroll; ++v) largest[v] = load(s.joint + at + v * lanes);
+  for (std::size_t c = 1; c < k; ++c)
 #pragma GCC unroll 4
-      for (std::size_t v = 0; v < kUnroll; ++v)
-        largest[v] = larger(load(s.joint + c * plan.stride + at + v * lanes), largest[v]);
-    Vector<T> norm[kUnroll] = {};
-    for (std::size_t c = 0; c < k; ++c) {
-      T* const joint = s.joint + c * plan.stride + at;
-      Vector<T> e[kUnroll], top;
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < kUnroll; ++v) {
-        e[v] = load(joint + v * lanes) - largest[v];
-        top = v == 0 ? e[v] : larger(e[v], top);
-      }
-      if (all_below(top, T(kNothing))) {
-        std::fill_n(joint, kStep<T>, T(0));
-        continue;
-      }
-      exp2_of_negative<T>(e);
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < kUnroll; ++v) {
-        store(joint + v * lanes, e[v]);
-        norm[v] += e[v];
-      }
-    }
+    for (std::size_t v = 0; v < kUnroll; ++v)
+      largest[v] = larger(load(s.joint + c * plan.stride + at + v * lanes), largest[v]);
+  Vector<T> norm[kUnroll] = {};
+  for (std::size_t c = 0; c < k; ++c) {
+    T* const joint = s.joint + c * plan.stride + at;
+    Vector<T> e[kUnroll], top;
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kUnroll; ++v) {
-      store(s.norm + at + v * lanes, norm[v]);
-      store(s.largest + at + v * lanes, common ? largest[v] + load(s.common + at + v * lanes) : largest[v]);
+      e[v] = load(joint + v * lanes) - largest[v];
+      top = v == 0 ? e[v] : larger(e[v], top);
     }
+    if (all_below(top, T(kNothing))) {
+      std::fill_n(joint, kStep<T>, T(0));
+      continue;
+    }
+    exp2_of_negative<T>(e);
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kUnroll; ++v) {
+      store(joint + v * lanes, e[v]);
+      norm[v] += e[v];
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t v = 0; v < kUnroll; ++v) {
+    store(s.norm + at + v * lanes, norm[v]);
+    store(s.largest + at + v * lanes, common ? largest[v] + load(s.common + at + v * lanes) : largest[v]);
+  }
+}
+
+// From rows to scratch.joint, norm and largest of the block; rows of the next one are fetched on the way.
+template <typename T>
+void evaluate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, Ahead& ahead) {
+  const bool near = *plan.near;
+  if (!near) log_joint(mixture, plan, s, groups);
+  for (std::size_t g = 0; g < groups; g += kUnroll) {
+    ahead.fetch(kStep<T>);
+    if (near) log_joint_of_features(mixture, plan, s, g);
+    normalize(mixture, plan, s, g);
   }
 }
 

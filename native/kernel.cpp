@@ -82,8 +82,7 @@ void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::si
     if (is_narrow(mixture)) {
       add_narrow(mixture, plan, s, groups, weight != nullptr, ahead, sums);
     } else {
-      log_joint(mixture, plan, s, groups);
-      normalize(mixture, plan, s, groups, ahead);
+      evaluate(mixture, plan, s, groups, ahead);
       accumulate(mixture, plan, s, groups, weight != nullptr, sums);
     }
   }
@@ -109,8 +108,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
     const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
     load_rows(rows, at, count, groups, plan.frame(), s.x);
     Ahead ahead(rows, at + count, std::min(at + 2 * count, end));
-    log_joint(mixture, plan, s, groups);
-    normalize(mixture, plan, s, groups, ahead);
+    evaluate(mixture, plan, s, groups, ahead);
     for (std::size_t g = 0; g < groups; ++g) {
       const Wide<double> value = log_density(s, g);
       for (int lane = 0; lane < kLanes<double> && g * kLanes<double> + lane < count; ++lane)

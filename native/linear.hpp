@@ -126,27 +126,31 @@ void clear_linear(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s) {
   std::fill_n(s.linear, m.n_components * linear_size(m), 0.0);
 }
 
-// Fills features, but for the leading one, which is always 1.
+// Fills features of kStep rows from group g on, but for the leading one, which is always 1.
 template <typename T>
-void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
+void expand(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t g) {
   constexpr std::size_t lanes = kLanes<T>;
   const std::size_t d = m.n_features;
-  for (std::size_t j = 0; j < d; ++j) {
-    T* const y = s.features + (1 + j) * plan.stride;
-    if (whitens_rows(m)) {
-      for (std::size_t g = 0; g < groups; ++g) store(y + g * lanes, load(s.y + (g * d + j) * lanes));
-      continue;
-    }
-    T* const squares = s.features + (1 + d + (m.form == Form::kDiagonal ? j : 0)) * plan.stride;
+  T* const features = s.features + g * lanes;
+  const T* from = (whitens_rows(m) ? s.y : s.x) + g * d * lanes;
+  for (std::size_t j = 0; j < d; ++j, from += lanes) {
+    T *const y = features + (1 + j) * plan.stride, *squares = features + (1 + d) * plan.stride;
+    if (m.form == Form::kDiagonal) squares += j * plan.stride;
     const bool add = m.form == Form::kSpherical && j > 0;
     const Vector<T> origin = broadcast(plan.origin[j]);
-    for (std::size_t g = 0; g < groups; ++g) {
-      const Vector<T> here = (load(s.x + (g * d + j) * lanes) - origin) * plan.unit[j];
-      store(y + g * lanes, here);
-      store(squares + g * lanes, add ? load(squares + g * lanes) + here * here : here * here);
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kUnroll; ++v) {
+      const Vector<T> here = load(from + v * d * lanes);
+      if (whitens_rows(m)) {
+        store(y + v * lanes, here);
+        continue;
+      }
+      const Vector<T> value = (here - origin) * plan.unit[j];
+      store(y + v * lanes, value);
+      store(squares + v * lanes, add ? load(squares + v * lanes) + value * value : value * value);
     }
   }
-  if (m.form == Form::kFull) expand_products(plan, s, d, groups);
+  if (m.form == Form::kFull) expand_products(features, plan.stride, d);
 }
 
 // C log densities of V groups at once. The first feature is 1, and is not read.
@@ -178,20 +182,18 @@ template <typename T, int C, int V>
     for (int v = 0; v < V; ++v) store(joint + c * stride + v * lanes, sums[c][v]);
 }
 
-// Fills scratch.joint from the features.
+// Fills scratch.joint of kStep rows from group g on: their features are still in the L1 cache.
 template <typename T>
-void linear_joint(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
+void linear_joint(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t g) {
   constexpr std::size_t lanes = kLanes<T>;
   const Tiled<T> b = coefficients(m, plan);
-  // The features of a few groups stay in the L1 cache while all components pass by.
-  for (std::size_t from = 0; from < groups * lanes; from += kStep<T>)
-    for (std::size_t c = 0; c < m.n_components; c += b.width())
-      with_count<kMostJoint>(b.width(c), [&](auto width) {
-        constexpr std::size_t V = kUnroll * width() <= kHeld ? kUnroll : kUnroll / 2;
-        for (std::size_t at = from; at < from + kStep<T>; at += V * lanes)
-          joint_tile<T, width(), V>(s.features + at, plan.stride, linear_size(m), b.tile(c),
-                                    s.joint + c * plan.stride + at, plan.stride);
-      });
+  for (std::size_t c = 0; c < m.n_components; c += b.width())
+    with_count<kMostJoint>(b.width(c), [&](auto width) {
+      constexpr std::size_t V = kUnroll * width() <= kHeld ? kUnroll : kUnroll / 2;
+      for (std::size_t at = g * lanes; at < (g + kUnroll) * lanes; at += V * lanes)
+        joint_tile<T, width(), V>(s.features + at, plan.stride, linear_size(m), b.tile(c),
+                                  s.joint + c * plan.stride + at, plan.stride);
+    });
 }
 
 // Adds the sums of shares of C components times F features.

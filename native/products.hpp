@@ -97,17 +97,20 @@ double coefficients_of_products(const Mixture& m, const Plan<T>& plan, std::size
   return lost;
 }
 
-// Fills the products of columns of the features y.
+// Fills the products of columns of the features y, of kStep rows.
 template <typename T>
-void expand_products(const Plan<T>& plan, const Scratch<T>& s, std::size_t d, std::size_t groups) {
-  const T* const first = s.features + plan.stride;
-  T* product = s.features + (1 + d) * plan.stride;
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j <= i; ++j, product += plan.stride) {
-      const T *const a = first + i * plan.stride, *const b = first + j * plan.stride;
-      for (std::size_t at = 0; at < groups * kLanes<T>; at += kLanes<T>)
-        store(product + at, load(a + at) * load(b + at));
-    }
+void expand_products(T* features, std::size_t stride, std::size_t d) {
+  constexpr std::size_t lanes = kLanes<T>;
+  const T* const first = features + stride;
+  T* product = features + (1 + d) * stride;
+  for (std::size_t i = 0; i < d; ++i) {
+    Vector<T> y[kUnroll];
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kUnroll; ++v) y[v] = load(first + i * stride + v * lanes);
+    for (std::size_t j = 0; j <= i; ++j, product += stride)
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kUnroll; ++v) store(product + v * lanes, y[v] * load(first + j * stride + v * lanes));
+  }
 }
 
 // to = a b, where rows of b and of the product have length roomy(D). If Lower, columns of a beyond the row count as
