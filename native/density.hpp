@@ -214,7 +214,7 @@ class LogLikelihood {
       const Wide<T> share = widen<T>(weight[v]);
       largest_ += share * widen<T>(largest[v]);
       factor[v] = weight[v] / norm[v];
-      if (!weighted) product_ *= share > 0.0 ? widen<T>(norm[v]) : share + 1.0;
+      if (!weighted) product_ *= widen<T>(weight[v] > T(0) ? norm[v] : weight[v] + T(1));
     }
     if (weighted) {
 #pragma GCC unroll 8

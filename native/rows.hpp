@@ -86,6 +86,30 @@ template <typename From, typename T, int D>
   for (int i = 0; i < D; ++i) store(x + i * lanes, v[i]);
 }
 
+// The same of rows that follow one another, D of them in whole vectors.
+template <typename From, typename T, int D>
+void take_apart_groups(const char* row, std::size_t groups, const Frame& frame, T* x) {
+  constexpr int lanes = kLanes<T>;
+  double middle[lanes] = {}, unit[lanes] = {};
+  for (int lane = 0; kFramed<T> && lane < lanes; ++lane) {
+    middle[lane] = frame.middle[lane % D];
+    unit[lane] = frame.unit[lane % D];
+  }
+  const Sight<From, T> sight({middle, unit}, 0);
+  for (std::size_t g = 0; g < groups; ++g) {
+    Vector<T> v[D];
+#pragma GCC unroll 4
+    for (int i = 0; i < D; ++i, row += lanes * sizeof(From)) {
+      typename VectorOf<From, lanes>::type values;
+      __builtin_memcpy(&values, row, sizeof values);
+      v[i] = sight(values);
+    }
+    Square<T>::take_apart(v);
+#pragma GCC unroll 4
+    for (int i = 0; i < D; ++i, x += lanes) store(x, v[i]);
+  }
+}
+
 // One group of rows, a value at a time; lanes beyond the last row repeat it.
 template <typename From, typename T>
 void copy_group(const Rows& rows, const char* row, std::size_t count, const Frame& frame, T* x) {
@@ -118,8 +142,15 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
       }
     return groups;
   }
-  // Shorter rows are read together with those that follow, if there are enough.
   if (step != static_cast<std::ptrdiff_t>(d) * size) return 0;
+  if (d == 1 || d == 2 || d == 4) {
+    const auto by = d == 1   ? take_apart_groups<From, T, 1>
+                    : d == 2 ? take_apart_groups<From, T, 2>
+                             : take_apart_groups<From, T, 4>;
+    by(row, groups, frame, x);
+    return groups;
+  }
+  // Other short rows are read together with those that follow, if there are enough.
   const std::size_t within = (rows.n_rows - begin) * d;  // values up to the end of the table
   while (groups > 0 && (groups * lanes - 1) * d + lanes > within) --groups;
   const Sight<From, T> sight(frame, 0);

@@ -134,31 +134,58 @@ class Square {
   using V = Vector<T>;
   using Index = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
 
-  template <int Distance, bool Second, int... Lane>
-  [[gnu::always_inline]] static V half(V a, V b, std::integer_sequence<int, Lane...>) {
-    constexpr auto source = [](int lane) {
-      const bool own = (lane & Distance) == 0;
-      return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
-    };
+  static constexpr auto kLaneNumbers = std::make_integer_sequence<int, kSide>();
+
+  // The lanes of a, and after them those of b, that a function of each lane of the result names.
+  template <typename Source, int... Lane>
+  [[gnu::always_inline]] static V chosen(V a, V b, std::integer_sequence<int, Lane...>) {
 #if defined(__clang__)
-    return __builtin_shufflevector(a, b, source(Lane)...);
+    return __builtin_shufflevector(a, b, Source::of(Lane)...);
 #else
     typedef typename VectorOf<Index, kSide>::type Indices;
-    return __builtin_shuffle(a, b, Indices{source(Lane)...});
+    return __builtin_shuffle(a, b, Indices{Source::of(Lane)...});
 #endif
   }
 
+  template <int Distance, bool Second>
+  struct Half {
+    static constexpr int of(int lane) {
+      const bool own = (lane & Distance) == 0;
+      return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
+    }
+  };
+  template <int First>
+  struct EveryOther {
+    static constexpr int of(int lane) { return 2 * lane + First; }
+  };
+
  public:
+  // Takes apart D columns of which a value follows the other; D is 1, 2 or 4.
+  template <int D>
+  [[gnu::always_inline]] static void take_apart(V (&v)[D]) {
+    if constexpr (D > 1) {
+      V even[D / 2], odd[D / 2];
+#pragma GCC unroll 2
+      for (int i = 0; i < D / 2; ++i) {
+        even[i] = chosen<EveryOther<0>>(v[2 * i], v[2 * i + 1], kLaneNumbers);
+        odd[i] = chosen<EveryOther<1>>(v[2 * i], v[2 * i + 1], kLaneNumbers);
+      }
+      take_apart(even);
+      take_apart(odd);
+#pragma GCC unroll 2
+      for (int i = 0; i < D / 2; ++i) v[2 * i] = even[i], v[2 * i + 1] = odd[i];
+    }
+  }
+
   template <int Distance = kSide / 2>
   [[gnu::always_inline]] static void transpose(V (&v)[kSide]) {
     if constexpr (Distance > 0) {
-      constexpr auto lanes = std::make_integer_sequence<int, kSide>();
 #pragma GCC unroll 16
       for (int i = 0; i < kSide; ++i) {
         if ((i & Distance) != 0) continue;
         const V a = v[i], b = v[i + Distance];
-        v[i] = half<Distance, false>(a, b, lanes);
-        v[i + Distance] = half<Distance, true>(a, b, lanes);
+        v[i] = chosen<Half<Distance, false>>(a, b, kLaneNumbers);
+        v[i + Distance] = chosen<Half<Distance, true>>(a, b, kLaneNumbers);
       }
       transpose<Distance / 2>(v);
     }
@@ -170,11 +197,10 @@ class Square {
     if constexpr (Distance == 0) {
       return v[0];
     } else {
-      constexpr auto lanes = std::make_integer_sequence<int, kSide>();
 #pragma GCC unroll 8
       for (int i = 0; i < Distance && i < N; ++i) {
         const V a = v[i], b = v[i + Distance];
-        v[i] = half<Distance, false>(a, b, lanes) + half<Distance, true>(a, b, lanes);
+        v[i] = chosen<Half<Distance, false>>(a, b, kLaneNumbers) + chosen<Half<Distance, true>>(a, b, kLaneNumbers);
       }
       return sums<N, Distance / 2>(v);
     }
