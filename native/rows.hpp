@@ -68,9 +68,9 @@ T see(const Frame& frame, std::size_t j, From x) {
   return static_cast<T>(framed<T>(x, high, low, static_cast<From>(frame.unit[j])));
 }
 
-// D columns of a group of rows that lie `step` bytes apart, each of whose values are side by side. Reads as many values
-// of each row as a vector has lanes.
-template <typename From, typename T, int D>
+// Columns First to D of a group of rows that lie `step` bytes apart, each of whose values are side by side. Reads as
+// many values of each row as a vector has lanes.
+template <typename From, typename T, int First, int D>
 [[gnu::always_inline]] inline void transpose_group(const char* row, std::ptrdiff_t step, const Sight<From, T>& sight,
                                                    T* x) {
   constexpr int lanes = kLanes<T>;
@@ -83,7 +83,23 @@ template <typename From, typename T, int D>
   }
   Square<T>::transpose(v);
 #pragma GCC unroll 16
-  for (int i = 0; i < D; ++i) store(x + i * lanes, v[i]);
+  for (int i = First; i < D; ++i) store(x + i * lanes, v[i]);
+}
+
+// Groups of rows of as many columns as a vector has lanes, or more: a square after the other, and the columns left.
+template <typename From, typename T, int Left>
+void transpose_wide(const char* row, std::ptrdiff_t step, std::size_t d, std::size_t groups, const Frame& frame, T* x) {
+  constexpr int lanes = kLanes<T>;
+  for (std::size_t g = 0; g < groups; ++g, row += lanes * step, x += d * lanes) {
+    std::size_t j = 0;
+    for (; j + lanes <= d; j += lanes)
+      transpose_group<From, T, 0, lanes>(row + j * sizeof(From), step, Sight<From, T>(frame, j), x + j * lanes);
+    if constexpr (Left > 0) {
+      j = d - lanes;
+      transpose_group<From, T, lanes - Left, lanes>(row + j * sizeof(From), step, Sight<From, T>(frame, j),
+                                                    x + j * lanes);
+    }
+  }
 }
 
 // The same of rows that follow one another, D of them in whole vectors.
@@ -134,12 +150,11 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
   const char* row = rows.data + static_cast<std::ptrdiff_t>(begin) * step;
   std::size_t groups = count / lanes;
   if (d >= lanes) {
-    for (std::size_t g = 0; g < groups; ++g, row += static_cast<std::ptrdiff_t>(lanes) * step)
-      for (std::size_t j = 0;; j = std::min(j + lanes, d - lanes)) {
-        transpose_group<From, T, lanes>(row + static_cast<std::ptrdiff_t>(j) * size, step, Sight<From, T>(frame, j),
-                                        x + (g * d + j) * lanes);
-        if (j == d - lanes) break;
-      }
+    if (d % lanes == 0)
+      transpose_wide<From, T, 0>(row, step, d, groups, frame, x);
+    else
+      with_count<static_cast<int>(lanes) - 1>(
+          d % lanes, [&](auto left) { transpose_wide<From, T, left()>(row, step, d, groups, frame, x); });
     return groups;
   }
   if (step != static_cast<std::ptrdiff_t>(d) * size) return 0;
@@ -156,8 +171,8 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
   const Sight<From, T> sight(frame, 0);
   const auto by = [&](auto columns) {
     for (std::size_t g = 0; g < groups; ++g)
-      transpose_group<From, T, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step, sight,
-                                          x + g * columns() * lanes);
+      transpose_group<From, T, 0, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step, sight,
+                                             x + g * columns() * lanes);
   };
   with_count<static_cast<int>(lanes) - 1>(d, by);
   return groups;
