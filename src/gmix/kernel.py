@@ -19,7 +19,7 @@ from gmix.covariance import FULL, TIED, Form, Structure
 from gmix.errors import ParameterError
 from gmix.rows import is_count
 from gmix.statistics import Evidence, SufficientStatistics
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 
 _native: ModuleType | None
 try:
@@ -128,6 +128,7 @@ class Way(NamedTuple):
 class Climbed(NamedTuple):
     """Where a compiled climb ended, and how."""
 
+    place: int  # among those that began
     history: list[float]  # objectives, those given included
     reason: Reason | None  # None: a component is empty or near collapse, and the next M-step is the plain one's
     top: tuple[Array, Array, Array] | None  # weights, means and covariances; None where no E-step was finished
@@ -143,8 +144,11 @@ def climb(
     sample_weight: Array | None = None,
     threads: int | None = None,
     coarse: bool = False,
+    heats: Sequence[Heat] = (),
 ) -> list[Climbed] | None:
-    """E-steps and M-steps in turn, compiled, from one start after the other; None without the compiled kernel.
+    """E-steps and M-steps in turn, compiled, from several starts; None without the compiled kernel.
+
+    They race in `heats` first, and those that are left go on to the end: in their order, or, after a heat, best first.
 
     Rows that are not one array are given as a function that returns their sums under a mixture, coarse ones where it is
     told that they will do; the bits are the same. A `coarse` climb takes its steps in float32 for as long as they gain,
@@ -156,20 +160,29 @@ def climb(
     if _native is None:
         return None
     form = structure.form
-    rule = stop.rule(float(total.mass.sum()))
+    mass = float(total.mass.sum())
     asked = _asked(rows, form) if callable(rows) else rows
     starts = [(*way[:-1], _evidence(way.unseen)) for way in ways]
     found = _native.climb(
-        asked, structure.code, form.code, starts, total.floor, rule, coarse, sample_weight, _at_most(threads)
+        asked,
+        structure.code,
+        form.code,
+        starts,
+        total.floor,
+        [(heat.stop.rule(mass), heat.most) for heat in heats],
+        stop.rule(mass),
+        coarse,
+        sample_weight,
+        _at_most(threads),
     )
     climbed = []
-    for *arrays, history, ended in found:
-        if not arrays:
-            climbed.append(Climbed(history, _ENDED[ended], None, None))
+    for place, arrays, history, ended in found:
+        if arrays is None:
+            climbed.append(Climbed(place, history, _ENDED[ended], None, None))
             continue
-        weights, means, covariances, mass, mean, scatter, log_likelihood = arrays
-        reached = SufficientStatistics(form, mass, mean, scatter, log_likelihood).among(total)
-        climbed.append(Climbed(history, _ENDED[ended], (weights, means, covariances), reached))
+        *top, n, mean, scatter, log_likelihood = arrays
+        reached = SufficientStatistics(form, n, mean, scatter, log_likelihood).among(total)
+        climbed.append(Climbed(place, history, _ENDED[ended], tuple(top), reached))
     return climbed
 
 

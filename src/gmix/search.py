@@ -19,7 +19,7 @@ from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
 from gmix.start import KMeansPlusPlus, Start
 from gmix.statistics import RELATIVE_FLOOR, SufficientStatistics
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 from gmix.wording import count
 
 __all__ = ["Candidate", "Search", "search"]
@@ -157,26 +157,24 @@ def search(
                 began = time.perf_counter()
                 first = []
                 poorer: list[_Neighbour] = []
+                heats: Sequence[Heat] = ()
                 if isinstance(start, KMeansPlusPlus):
                     trial = _Trial.of(structure, n_components, sample)
                     poorer, split = _neighbours(best, structure, n_components)
                     if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
-                        first = [
-                            *_promising(sample, begin(structure), trial.promising),
-                            *_promising(sample, split(), trial.promising),
-                        ]
+                        first = [*begin(structure), *split()]
                     # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
-                    likeliest = sorted(poorer, key=lambda neighbour: -neighbour.log_likelihood)[: trial.promising]
-                    first = _finalists(sample, [*first, *(n.mixture for n in likeliest)], prior, alone, trial)
+                    first += [neighbour.mixture for neighbour in poorer]
+                    heats = trial.heats
                     if sample is not source:  # all rows are for the best alone
                         runs = expectation_maximization(
-                            first, sample.expect, trial.long, prior, climb=sample.climb, patient=alone
+                            first, sample.expect, trial.long, prior, climb=sample.climb, patient=alone, heats=heats
                         )
                         _heed(runs)
-                        first = [_candidate(runs, 0.0).run.mixture]
+                        first, heats = [_candidate(runs, 0.0).run.mixture], ()
                 else:
                     first = begin(structure)
-                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient)
+                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient, heats)
                 if prior is None:
                     runs += _from_ahead(source, poorer, runs, stop, watch, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
@@ -282,7 +280,7 @@ def _from_ahead(
 
 def _reached(runs: Sequence[Run]) -> float:
     """The most that runs reached which did not collapse."""
-    return max((run.objective for run in runs if not _collapsed(run)), default=-np.inf)
+    return max((run.objective for run in runs if not run.collapsed), default=-np.inf)
 
 
 def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
@@ -299,9 +297,7 @@ class _Trial(NamedTuple):
     below the top, and where steps are dear a short one a tenth, if that is more than they leave anyway.
     """
 
-    promising: int
-    finalists: int
-    short: Stop
+    heats: tuple[Heat, ...]
     long: Stop
 
     @classmethod
@@ -309,20 +305,17 @@ class _Trial(NamedTuple):
         parameters = structure.n_parameters(n_components, sample.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
         chance = parameters / (2.0 * sample.n_rows)
+        short = max(0.1 * chance, 1e-2) if climbs < 2 * _PROMISING else 1e-2
+        most = int(np.clip(climbs, 2, _PROMISING))
+        finalists = int(np.clip(climbs / 2.0, 1, _FINALISTS))
         return cls(
-            int(np.clip(climbs, 2, _PROMISING)),
-            int(np.clip(climbs / 2.0, 1, _FINALISTS)),
-            Stop(max(0.1 * chance, 1e-2) if climbs < 2 * _PROMISING else 1e-2, 30),
+            (
+                Heat(Stop(0.0, 0), 3 * most),
+                Heat(Stop(short, 30), finalists),
+                Heat(Stop(0.1 * short, 60), max(finalists // 2, 1)),
+            ),
             Stop(max(0.005 * chance, 1e-5), 300),
         )
-
-
-def _promising(sample: Source, mixtures: list[GaussianMixture], most: int) -> list[GaussianMixture]:
-    """Of starts made alike, the likeliest few."""
-    if len(mixtures) <= most:
-        return mixtures
-    reached = [statistics.log_likelihood for statistics in sample.expect(mixtures)]
-    return [mixtures[i] for i in np.argsort(reached)[::-1][:most]]
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
@@ -336,20 +329,9 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
 
 def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
     """The best of several runs; one that did not collapse is better than one that did."""
-    collapsed = [_collapsed(run) for run in runs]
-    best = min(range(len(runs)), key=lambda i: (bool(collapsed[i]), -runs[i].objective))
+    best = min(runs, key=lambda run: (bool(run.collapsed), -run.objective))
     optima = tuple(sorted((run.objective for run in runs), reverse=True))
-    return Candidate(runs[best], optima, tuple(collapsed[best]), seconds)
-
-
-def _collapsed(run: Run) -> list[int]:
-    """The components that have collapsed; of a run that was given up on the way there, the narrowest."""
-    if run.sound:
-        return []
-    if run.reason is not Reason.COLLAPSING:
-        return run.mixture.collapsed(run.statistics)
-    form = run.mixture.structure.form
-    return [int(np.argmin(form.smallest(run.mixture.compact_covariances, run.statistics.floor)))]
+    return Candidate(best, optima, best.collapsed, seconds)
 
 
 def _enough(components: Sequence[int], structures: Sequence[Structure], n_features: int) -> int:
@@ -366,24 +348,6 @@ def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
     sample = MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
     sample.coarse = True
     return sample
-
-
-def _finalists(
-    sample: Source, mixtures: list[GaussianMixture], prior: Prior | None, patient: bool, trial: _Trial
-) -> list[GaussianMixture]:
-    """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
-    if len(mixtures) == 1:
-        return mixtures
-    runs = expectation_maximization(mixtures, sample.expect, trial.short, prior, climb=sample.climb, patient=patient)
-    _heed(runs)
-    ranked = sorted(runs, key=lambda run: (bool(_collapsed(run)), -run.objective))
-    finalists: list[Run] = []
-    for run in ranked:
-        # Two climbs that are nearer than a tenth of what they may still gain are on their way to one top.
-        near = 0.1 * trial.short.tolerance * float(run.statistics.mass.sum())
-        if len(finalists) < trial.finalists and all(abs(run.objective - other.objective) > near for other in finalists):
-            finalists.append(run)
-    return [run.mixture for run in finalists]
 
 
 def _free(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
 from gmix.errors import ParameterError
 from gmix.rows import is_count, is_number
 
-__all__ = ["Pace", "Reason", "Stop"]
+__all__ = ["Heat", "Pace", "Reason", "Stop"]
 
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _FALL = 1e-11  # of the objective; a greater fall than this is no rounding
@@ -20,6 +21,7 @@ _SLOW = 0.25  # of the gain before; where a step gains more, a leap pays
 _LENGTHS = 4  # of leaps, between one and its double
 _STEPS = 3  # taken before a leap, and before it is believed that little is left to gain
 _LASTING = 0.999  # a rate that is remembered is not slower: of gains that grow, a leap is the end
+_NEAR, _FAR = 0.1, 10.0  # times the gain that is left
 _SHOWN = 8  # steps after a leap; they show at what rate gains shrink now
 
 
@@ -83,6 +85,23 @@ class Stop:
     def rule(self, mass: float) -> tuple[float, float, float, float, int, bool]:
         """The same rule as numbers, for a compiled climb on rows of this total mass."""
         return self.tolerance * mass, _ROUNDING, _FALL, REST, self.max_iterations, self.leaps
+
+
+class Heat(NamedTuple):
+    """A part of a race of climbs: they climb until `stop` says to end, and the best of them go on, at most so many.
+
+    Two that are nearer than a tenth of what each may still gain are on their way to one top, and the lower one drops
+    out; so does one that is behind by more than ten times of that.
+    """
+
+    stop: Stop
+    most: int
+
+    def drops(self, objective: float, reason: Reason | None, ahead: Sequence[float], mass: float) -> bool:
+        """Say whether a climb ends here that came to this objective, after those `ahead`, best first."""
+        gain = self.stop.tolerance * mass
+        behind = reason is not Reason.ITERATION_LIMIT and ahead[0] - objective > _FAR * gain if ahead else False
+        return len(ahead) >= self.most or behind or any(abs(objective - other) <= _NEAR * gain for other in ahead)
 
 
 class Pace:

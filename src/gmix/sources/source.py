@@ -18,7 +18,7 @@ from gmix.priors import Prior
 from gmix.progress import Meter
 from gmix.sources.journal import Journal
 from gmix.statistics import SufficientStatistics
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 
 __all__ = ["LocalSource", "Source", "alone"]
 
@@ -26,8 +26,9 @@ _FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 20_000  # numbers in a table from which on a step is worth taking in float32
 
 
-# Of climbs without Python: mixture and statistics where an E-step was finished, history, and why it ended.
-Climbed = tuple[GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]
+# Of climbs without Python: the place of the start, mixture and statistics where an E-step was finished, history, and
+# why it ended.
+Climbed = tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]
 
 
 class Source(ABC):
@@ -85,8 +86,11 @@ class Source(ABC):
         stop: Stop,
         history: Sequence[float] = (),
         prior: Prior | None = None,
+        heats: Sequence[Heat] = (),
     ) -> list[Climbed] | None:
         """Many EM steps from each of several mixtures of one structure, without Python between them.
+
+        After the `heats` of a race there are only those that came in, best first.
 
         None where there is no such way. Each climb begins with an E-step and ends with one, so statistics and mixture
         belong together; without a reason to end, its next M-step needs more care than this way takes. `history` holds
@@ -146,6 +150,7 @@ class LocalSource(Source):
         stop: Stop,
         history: Sequence[float] = (),
         prior: Prior | None = None,
+        heats: Sequence[Heat] = (),
     ) -> list[Climbed] | None:
         if type(stop) is not Stop or not (prior is None or prior.constant):  # the compiled way knows the plain ones
             return None
@@ -165,11 +170,13 @@ class LocalSource(Source):
             weight,
             self.threads,
             coarse=(self.coarse or self.dtype == np.float32) and self.n_counting * self.n_features >= _MANY,
+            heats=heats,
         )
         if found is None:
             return None
         return [
             (
+                one.place,
                 None if one.top is None else GaussianMixture.unchecked(*one.top, structure, features),
                 one.statistics,
                 one.history,
