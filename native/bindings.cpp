@@ -313,23 +313,61 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
   return answers;
 }
 
-// The M-step (weights, means, covariances) of statistics (mass, mean, scatter), or None where a component needs care.
-nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple arrays, nb::handle unseen_object,
-                               nb::handle floor_object) {
+// The M-steps (weights, means, covariances) of statistics (mass, mean, scatter), each with what a prior adds: a list,
+// with None where a component needs care.
+nb::list maximize_statistics(const std::string& code, int form_code, nb::sequence every, nb::handle unseen_object,
+                             nb::handle floor_object) {
   const auto form = static_cast<Form>(form_code);
-  const std::size_t k = nb::len(nb::object(arrays[0])), d = nb::len(floor_object);
-  Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
-  const Statistics statistics{numbers_of(arrays[0], "mass", 1, k),
-                              numbers_of(arrays[1], "mean", 2, k * d),
-                              numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
-                              0.0,
-                              {}};
-  mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
-  const std::unique_ptr<Evidence> unseen = evidence_of(unseen_object, mixture.view());
+  const Structure structure(code);
+  const std::size_t d = nb::len(floor_object);
   const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
-  if (!maximize(Structure(code), statistics, unseen.get(), floor.data(), mixture)) return nb::none();
-  return nb::make_tuple(array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
-                        array_of(mixture.covariances, Result::second_of(mixture.view())));
+  nb::list answers;
+  for (nb::handle object : every) {
+    const auto arrays = nb::cast<nb::tuple>(object);
+    const std::size_t k = nb::len(nb::object(arrays[0]));
+    Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
+    Statistics statistics{numbers_of(arrays[0], "mass", 1, k),
+                          numbers_of(arrays[1], "mean", 2, k * d),
+                          numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
+                          0.0,
+                          {}};
+    if (form == Form::kFull || form == Form::kTied)  // a product of matrices is symmetric but for rounding
+      for (std::size_t at = 0; at < statistics.scatter.size(); at += d * d)
+        for (std::size_t i = 0; i < d; ++i)
+          for (std::size_t j = 0; j < i; ++j) {
+            double &one = statistics.scatter[at + i * d + j], &other = statistics.scatter[at + j * d + i];
+            one = other = (one + other) / 2.0;
+          }
+    mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
+    const std::unique_ptr<Evidence> unseen = evidence_of(unseen_object, mixture.view());
+    if (maximize(structure, statistics, unseen.get(), floor.data(), mixture))
+      answers.append(nb::make_tuple(array_of(mixture.weights, empty_array(k)),
+                                    array_of(mixture.means, empty_array(k, d)),
+                                    array_of(mixture.covariances, Result::second_of(mixture.view()))));
+    else
+      answers.append(nb::none());
+  }
+  return answers;
+}
+
+// Statistics (mass, mean, scatter) of rows (N, D) by each of several labels (N).
+nb::list count_labels(int form_code, nb::handle rows_object, nb::sequence every, std::size_t k,
+                      nb::handle weight_object) {
+  const auto form = static_cast<Form>(form_code);
+  const Array rows(rows_object, 2, "rows");
+  const std::size_t n = rows.size(0), d = rows.size(1);
+  const double* numbers = rows.numbers(n, d);
+  const Weights weights(weight_object, n);
+  nb::list answers;
+  for (nb::handle object : every) {
+    const std::vector<double> labels = numbers_of(object, "labels", 1, n);
+    for (const double label : labels)
+      if (!(label >= 0.0 && label < static_cast<double>(k))) throw nb::value_error("labels count from zero");
+    const Statistics s = statistics_of(numbers, labels.data(), weights.data(), n, k, d, form);
+    answers.append(nb::make_tuple(array_of(s.mass, empty_array(k)), array_of(s.mean, empty_array(k, d)),
+                                  array_of(s.scatter, Result::second_of({form, k, d, nullptr, nullptr, nullptr}))));
+  }
+  return answers;
 }
 
 // Labels (N) of points (N, P), as numbers of float64.
@@ -394,6 +432,8 @@ NB_MODULE(_native, module) {
              arg("heats"), arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"),
              arg("unseen").none(), arg("floor"));
+  module.def("count", &gmix::count_labels, arg("form"), arg("rows"), arg("labels"), arg("n_components"),
+             arg("sample_weight") = nb::none());
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());

@@ -153,6 +153,35 @@ bool well_above_floor(const Parameters& mixture, const double* floor) {
   return true;
 }
 
+Statistics statistics_of(const double* rows, const double* labels, const double* weight, std::size_t n, std::size_t k,
+                         std::size_t d, Form form) {
+  const Mixture shape{form, k, d, nullptr, nullptr, nullptr};
+  Statistics s{std::vector<double>(k), std::vector<double>(k * d), std::vector<double>(second_size(shape)), 0.0, {}};
+  const double* center = nullptr;  // any row that counts keeps the digits of the means
+  const auto each = [&](const auto& add) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double mass = weight == nullptr ? 1.0 : weight[i];
+      if (!(mass > 0.0)) continue;
+      const double* row = rows + i * d;
+      if (center == nullptr) center = row;
+      add(static_cast<std::size_t>(labels[i]), mass, row);
+    }
+  };
+  each([&](std::size_t c, double mass, const double* row) {
+    s.mass[c] += mass;
+    for (std::size_t j = 0; j < d; ++j) s.mean[c * d + j] += mass * (row[j] - center[j]);
+  });
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t j = 0; center != nullptr && j < d; ++j)
+      s.mean[c * d + j] = center[j] + (s.mass[c] > 0.0 ? s.mean[c * d + j] / s.mass[c] : 0.0);
+  std::vector<double> away(d);
+  each([&](std::size_t c, double mass, const double* row) {
+    for (std::size_t j = 0; j < d; ++j) away[j] = row[j] - s.mean[c * d + j];
+    add_outer(form, c, d, mass, away.data(), s.scatter.data());
+  });
+  return s;
+}
+
 Statistics statistics_of(const Sums& sums, const Parameters& mixture) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool dense = mixture.form == Form::kFull || mixture.form == Form::kTied;

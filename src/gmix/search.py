@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.covariance import DIRECT, FULL, TIED, Structure
-from gmix.criteria import criteria
+from gmix.criteria import criteria, criterion
 from gmix.em import WELL_ABOVE, Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
@@ -61,13 +61,17 @@ class Candidate:
         """BIC, AIC, AICc and ICL; smaller is better. See `gmix.criteria`."""
         return criteria(self.run.mixture, self.run.statistics)
 
+    def score(self, name: str) -> float:
+        """One of the criteria, without the others."""
+        return criterion(name, self.run.mixture, self.run.statistics)
+
     @property
     def bic(self) -> float:
-        return self.criteria["bic"]
+        return self.score("bic")
 
     @property
     def aic(self) -> float:
-        return self.criteria["aic"]
+        return self.score("aic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +90,7 @@ class Search:
 
     @property
     def best(self) -> Candidate:
-        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.criteria[self.criterion]))
+        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.score(self.criterion)))
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -306,8 +310,8 @@ class _Trial(NamedTuple):
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
         chance = parameters / (2.0 * sample.n_rows)
         short = max(0.1 * chance, 1e-2) if climbs < 2 * _PROMISING else 1e-2
-        most = int(np.clip(climbs, 2, _PROMISING))
-        finalists = int(np.clip(climbs / 2.0, 1, _FINALISTS))
+        most = int(min(max(climbs, 2.0), _PROMISING))
+        finalists = int(min(max(climbs / 2.0, 1.0), _FINALISTS))
         return cls(
             (
                 Heat(Stop(0.0, 0), 3 * most),
@@ -380,31 +384,39 @@ def _splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMix
 
     Mean and covariance of its two halves together stay its own.
     """
-    structure, means, dense = mixture.structure, mixture.means, mixture.covariances
+    if not pieces:
+        return []
+    structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(pieces)
     away = means - mixture.weights @ means
-    unit = np.sqrt(mixture.weights @ (np.diagonal(dense, axis1=1, axis2=2) + away**2))
-    chosen = list(pieces)
+    variances = dense.diagonal(axis1=1, axis2=2)
+    unit = np.sqrt(mixture.weights @ (variances + away**2))
     values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
     steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
-    # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
-    floors = RELATIVE_FLOOR * np.diagonal(dense[chosen], axis1=1, axis2=2)
-    halves = dense[chosen]
-    if not structure.shared:
-        halves = FULL.lift(halves - FULL.outer(np.ones(len(chosen)), steps), floors)
-    split = []
-    for k, step, half, floor in zip(chosen, steps, halves, floors, strict=True):
-        order = [*range(len(means)), k]
-        moved, weights = means[order], mixture.weights[order]
-        moved[k], moved[-1] = moved[k] + step, moved[k] - step
-        weights[[k, -1]] /= 2.0
-        weights = structure.weights(weights)
-        if structure.shared:
-            compact = _repeated(mixture, order)
+    each = np.arange(len(chosen))
+    orders = np.column_stack([np.broadcast_to(np.arange(len(means)), (len(chosen), len(means))), chosen])
+    moved, weights = means[orders], mixture.weights[orders]
+    moved[each, chosen] += steps
+    moved[:, -1] -= steps
+    weights[each, chosen] /= 2.0
+    weights[:, -1] /= 2.0
+    shares = [structure.weights(one) for one in weights]
+    if structure.shared:
+        compact = [_repeated(mixture, order) for order in orders]
+    else:
+        # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
+        floors = RELATIVE_FLOOR * variances[chosen]
+        halves = FULL.lift(dense[chosen] - FULL.outer(np.ones(len(chosen)), steps), floors)
+        if structure.independent:
+            written = mixture.compact_covariances[orders]
+            written[each, chosen] = written[:, -1] = structure.form.compress(halves)
+            compact = list(written)
         else:
-            apart = dense[order]
-            apart[[k, -1]] = half
-            compact = structure.nearest(weights, apart)
-            if not structure.independent:
-                compact = structure.form.lift(compact, floor)
-        split.append(GaussianMixture.unchecked(weights, moved, compact, structure, mixture.features))
-    return split
+            compact = []
+            for order, half, floor, share in zip(orders, halves, floors, shares, strict=True):
+                apart = dense[order]
+                apart[[order[-1], -1]] = half
+                compact.append(structure.form.lift(structure.nearest(share, apart), floor))
+    return [
+        GaussianMixture.unchecked(share, mean, covariance, structure, mixture.features)
+        for share, mean, covariance in zip(shares, moved, compact, strict=True)
+    ]

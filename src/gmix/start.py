@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import FULL, Form, Structure
+from gmix import kernel
+from gmix.covariance import FULL, TIED, Form, Structure
 from gmix.errors import ParameterError, nearest
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
@@ -61,9 +62,15 @@ class KMeansPlusPlus(Start):
         total = SufficientStatistics.from_labels(FULL, rows, everything, 1, weight)
         values, vectors = _axes(total)
         standard = _standardize(rows, total)
-        spread = values > 1e-10  # else there is nothing to whiten
-        points = (standard @ vectors[:, spread] / np.sqrt(values[spread]), standard)
-        found = (cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
+        points = [standard]
+        if source.n_features > 1:  # else they are the same, and half as many runs find as much
+            spread = values > 1e-10  # else there is nothing to whiten
+            points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
+        found = (
+            cluster(coordinates, mass, n_components, self.sweeps, rng)
+            for _ in range(self.runs // 2)
+            for coordinates in points
+        )
         different = {labels.tobytes(): labels for labels in found}  # clear clusters are found often
         # To each component are added a few rows about its mean, hardly any where it has many, with the covariance of
         # all rows scaled down to its share: unlike a prior's default scale, it turns and stretches with the data
@@ -72,21 +79,16 @@ class KMeansPlusPlus(Start):
         few = 2.0 * d + 4.0
         size = np.sqrt(np.maximum(values, 0.0)) / n_components ** (1.0 / d)
         corners = (vectors * size).T * np.sqrt(total.variances)  # points whose scatter is that covariance
-        corners = np.broadcast_to(corners, (n_components, d, d))
 
         @cache
         def statistics(form: Form) -> list[SufficientStatistics]:
-            total = SufficientStatistics.from_labels(form, rows, everything, 1, weight)
-            every = (
-                SufficientStatistics.from_labels(form, rows, labels, n_components, weight)
-                for labels in different.values()
-            )
-            return [_held_up(one, few, corners).among(total) for one in every]
+            whole = total if form is FULL else SufficientStatistics.from_labels(form, rows, everything, 1, weight)
+            every = kernel.count_labels(form, rows, list(different.values()), n_components, whole, weight)
+            return _held_up(every, few, corners)
 
-        return lambda structure: [
-            GaussianMixture.from_statistics(one, structure, prior, source.features)
-            for one in statistics(structure.form)
-        ]
+        return lambda structure: GaussianMixture.from_each(
+            statistics(structure.form), structure, prior, source.features
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,12 +186,20 @@ def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     return structure.nearest(given.weights, given.covariances)
 
 
-def _held_up(statistics: SufficientStatistics, few: float, corners: Array) -> SufficientStatistics:
+def _held_up(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:
     """With so `few` rows more in each component whose scatter is that of the `corners`, or less where it has many."""
-    extra = few * np.minimum(few / np.maximum(statistics.mass, few), 1.0)
-    each = np.broadcast_to(extra[:, None] / few, corners.shape[:2])
-    scatter = statistics.scatter + statistics.form.scatter(each, corners)
-    return replace(statistics, mass=statistics.mass + extra, scatter=scatter)
+    form = every[0].form
+    mass = np.stack([one.mass for one in every])
+    extra = few * np.minimum(few / np.maximum(mass, few), 1.0)
+    share = extra / few
+    one = (FULL if form is TIED else form).scatter(np.ones((1, len(corners))), corners[None])
+    scatter = np.stack([one.scatter for one in every]) + (
+        share.sum(1)[:, None, None] * one if form is TIED else share.reshape(*share.shape, *(1,) * (one.ndim - 1)) * one
+    )
+    return [
+        SufficientStatistics(form, m, s.mean, w, np.nan).among(s.total)
+        for s, m, w in zip(every, mass + extra, scatter, strict=True)
+    ]
 
 
 def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:

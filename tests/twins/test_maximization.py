@@ -28,7 +28,7 @@ def test_both_read_the_same_mixture(
     structure: Structure, d: int, offset: float, prior: Prior | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = statistics(structure, d, offset)
-    compiled = kernel.maximize(given, structure, None if prior is None else prior.unseen(given, structure))
+    [compiled] = kernel.maximize([given], structure, None if prior is None else prior.unseen(given, structure))
     monkeypatch.setattr(kernel, "_native", None)
     plain = GaussianMixture.from_statistics(given, structure, prior)
     assert compiled is not None
@@ -41,5 +41,5 @@ def test_an_empty_or_a_collapsing_component_is_left_to_the_plain_one(structure: 
     rows, labels = np.repeat([[0.0, 1.0], [4.0, 4.0]], 5, axis=0), np.repeat([0, 1], 5)
     for share in (np.eye(2)[labels], np.eye(3)[labels]):
         collapsed = SufficientStatistics.from_responsibilities(structure.form, rows, share)
-        assert kernel.maximize(collapsed, structure) is None
+        assert kernel.maximize([collapsed], structure) == [None]
         assert np.isfinite(GaussianMixture.from_statistics(collapsed, structure).log_density(rows)).all()
