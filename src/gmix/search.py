@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ _ROWS_EACH = 25  # a parameter of the richest candidate, between the two
 _PROMISING, _FINALISTS = 8, 4  # starts of one kind that climb at all, and short climbs that are carried on to the end
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
+_MANY = 20_000  # numbers in a table from which on a climb may leave something to chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,9 @@ def search(
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
     sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
+    if many := made and source.n_counting * source.n_features >= _MANY:
+        source = copy.copy(source)
+        source.coarse = True
     # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
     alone = not made or _is_flat(sample, rng)
     patient = alone or len(components) * len(structures) == 1
@@ -162,25 +167,26 @@ def search(
                 first = []
                 poorer: list[_Neighbour] = []
                 heats: Sequence[Heat] = ()
+                rule = stop
                 if isinstance(start, KMeansPlusPlus):
-                    trial = _Trial.of(structure, n_components, sample)
+                    trial = _Trial.of(structure, n_components, sample, source, stop)
                     poorer, split = _neighbours(best, structure, n_components)
                     if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
                         first = [*begin(structure), *split()]
                     # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
                     first += [neighbour.mixture for neighbour in poorer]
-                    heats = trial.heats
+                    heats, rule = trial.heats, trial.last
                     if sample is not source:  # all rows are for the best alone
                         runs = expectation_maximization(
-                            first, sample.expect, trial.long, prior, climb=sample.climb, patient=alone, heats=heats
+                            first, sample.expect, trial.first, prior, climb=sample.climb, patient=alone, heats=heats
                         )
                         _heed(runs)
                         first, heats = [_candidate(runs, 0.0).run.mixture], ()
                 else:
                     first = begin(structure)
-                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient, heats)
+                runs = expectation_maximization(first, source.expect, rule, prior, watch, source.climb, patient, heats)
                 if prior is None:
-                    runs += _from_ahead(source, poorer, runs, stop, watch, patient)
+                    runs += _from_ahead(source, poorer, runs, rule, watch, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt as interruption:
@@ -294,31 +300,32 @@ def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
 
 
 class _Trial(NamedTuple):
-    """What is tried on a sub-sample before the climb that counts; where a step is dear, less.
+    """How starts that are made are tried: in heats, to a first top on a sub-sample, and to the last on all rows.
 
-    By chance alone a row's log-likelihood there is ``p / 2n`` higher than that of other rows, for `p` parameters and
-    `n` rows: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A long climb ends a two hundredth of that
-    below the top, and where steps are dear a short one a tenth, if that is more than they leave anyway.
+    Where a step is dear, fewer climb. On a sub-sample a climb may leave ten times of what it may on all rows, which
+    move the top anyway; and on few rows nothing is left for chance, because nothing is saved by it.
     """
 
+    most: int
     heats: tuple[Heat, ...]
-    long: Stop
+    first: Stop
+    last: Stop
 
     @classmethod
-    def of(cls, structure: Structure, n_components: int, sample: Source) -> _Trial:
+    def of(cls, structure: Structure, n_components: int, sample: Source, source: Source, stop: Stop) -> _Trial:
         parameters = structure.n_parameters(n_components, sample.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        chance = parameters / (2.0 * sample.n_rows)
-        short = max(0.1 * chance, 1e-2) if climbs < 2 * _PROMISING else 1e-2
         most = int(min(max(climbs, 2.0), _PROMISING))
         finalists = int(min(max(climbs / 2.0, 1.0), _FINALISTS))
+        dear = climbs < 2 * _PROMISING
+        short = Stop(1e-2, 30, chance=0.1 * dear).among(parameters, sample.n_rows)
+        closer = replace(short, tolerance=0.1 * short.tolerance, max_iterations=60)
+        many = source.n_counting * source.n_features >= _MANY
         return cls(
-            (
-                Heat(Stop(0.0, 0), 3 * most),
-                Heat(Stop(short, 30), finalists),
-                Heat(Stop(0.1 * short, 60), max(finalists // 2, 1)),
-            ),
-            Stop(max(0.005 * chance, 1e-5), 300),
+            most,
+            (Heat(Stop(0.0, 0), 3 * most), Heat(short, finalists), Heat(closer, max(finalists // 2, 1))),
+            Stop(1e-5, 300, chance=0.1).among(parameters, source.n_counting),
+            stop.among(parameters, source.n_counting) if many else stop,
         )
 
 

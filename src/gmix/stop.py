@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -46,11 +46,16 @@ class Stop:
     What is still to come is the limit of the geometric series that the last gains begin (`Pace`). A tolerance per row
     means the same in all units. Without `leaps` a climb takes EM's own steps alone, and so ends where they lead: what
     a given start asks for.
+
+    By chance alone the log-likelihood of n rows, at the top, is ``p / 2n`` nats a row higher than that of other rows
+    would be, for p parameters: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A climb to a top that
+    is itself uncertain by so much may end a part of it below, if that is more than the tolerance: `chance` is the part.
     """
 
     tolerance: float = 1e-6
     max_iterations: int = 1000
     leaps: bool = True
+    chance: float = 0.0
 
     def __post_init__(self) -> None:
         if not (is_number(self.tolerance) and self.tolerance >= 0):
@@ -69,6 +74,11 @@ class Stop:
             if ahead < self.tolerance * mass:
                 return Reason.CONVERGED
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
+
+    def among(self, n_parameters: int, n_rows: int) -> Stop:
+        """The rule for a mixture of so many parameters, on so many rows."""
+        left = self.chance * n_parameters / (2.0 * n_rows)
+        return self if left <= self.tolerance else replace(self, tolerance=left, chance=0.0)
 
     def pace(self) -> Pace:
         """How a climb under this rule goes on."""

@@ -43,6 +43,7 @@ class Source(ABC):
     n_features: int
     features: tuple[str, ...] | None
     threads: int | None = None  # to use at most on this machine
+    coarse = False  # climb float64 rows too in float32, as far as that sees
     meter: Meter | None = None
     journal: Journal | None = None
 
@@ -105,8 +106,6 @@ class Source(ABC):
 
 class LocalSource(Source):
     """Rows that this process adds up itself, with the kernel's own running sums: equal rows give equal bits."""
-
-    coarse = False  # climb float64 rows too in float32, as far as that sees
 
     @property
     @abstractmethod
