@@ -18,7 +18,7 @@ from gmix.em import WELL_ABOVE, Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
-from gmix.start import KMeansPlusPlus, Start
+from gmix.start import Begin, KMeansPlusPlus, Start
 from gmix.statistics import RELATIVE_FLOOR, SufficientStatistics
 from gmix.stop import Heat, Reason, Stop
 from gmix.wording import count
@@ -26,8 +26,11 @@ from gmix.wording import count
 __all__ = ["Candidate", "Search", "search"]
 
 _FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
-_ROWS_EACH = 25  # a parameter of the richest candidate, between the two
-_PROMISING, _FINALISTS = 8, 4  # starts of one kind that climb at all, and short climbs that are carried on to the end
+_ROWS_EACH = 20  # a parameter of the richest candidate, between the two
+_PROMISING = 12  # starts that go on after their first likelihood; half of them after the next heat, and so on
+# Until they are compared: after no step, a few, and where they may still gain so many nats a row.
+_RULES = (Stop(0.0, 0), Stop(0.0, 4), Stop(3e-3, 60), Stop(5e-4, 60))
+_FIRST = Stop(1e-5, 300, chance=0.1)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
 _MANY = 20_000  # numbers in a table from which on a climb may leave something to chance
@@ -90,7 +93,7 @@ class Search:
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
 
-    @property
+    @cached_property
     def best(self) -> Candidate:
         return min(self.candidates, key=lambda c: (bool(c.collapsed), c.score(self.criterion)))
 
@@ -150,43 +153,34 @@ def search(
     """
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
-    sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
-    if many := made and source.n_counting * source.n_features >= _MANY:
+    if made and _is_large(source):
         source = copy.copy(source)
         source.coarse = True
+    sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
     # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
     alone = not made or _is_flat(sample, rng)
     patient = alone or len(components) * len(structures) == 1
     interrupted = False
     first: list[GaussianMixture] = []
     try:
+        begin = _as_many_as_pay(start, sample, components, structures).mixtures(sample, prior, rng)
         for n_components in sorted(components):
-            begin = start.mixtures(sample, n_components, prior, rng)
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
-                first = []
-                poorer: list[_Neighbour] = []
-                heats: Sequence[Heat] = ()
-                rule = stop
-                if isinstance(start, KMeansPlusPlus):
-                    trial = _Trial.of(structure, n_components, sample, source, stop)
-                    poorer, split = _neighbours(best, structure, n_components)
-                    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
-                        first = [*begin(structure), *split()]
-                    # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
-                    first += [neighbour.mixture for neighbour in poorer]
-                    heats, rule = trial.heats, trial.last
-                    if sample is not source:  # all rows are for the best alone
-                        runs = expectation_maximization(
-                            first, sample.expect, trial.first, prior, climb=sample.climb, patient=alone, heats=heats
-                        )
-                        _heed(runs)
-                        first, heats = [_candidate(runs, 0.0).run.mixture], ()
-                else:
-                    first = begin(structure)
-                runs = expectation_maximization(first, source.expect, rule, prior, watch, source.climb, patient, heats)
+                trial = _Trial.of(structure, n_components, sample, source, stop) if made else _Trial((), stop, stop)
+                heats = trial.heats
+                first, poorer = _starts(best if made else {}, structure, n_components, begin)
+                if sample is not source:  # all rows are for the best alone
+                    runs = expectation_maximization(
+                        first, sample.expect, trial.first, prior, climb=sample.climb, patient=alone, heats=heats
+                    )
+                    _heed(runs)
+                    first, heats = [_candidate(runs, 0.0).run.mixture], ()
+                runs = expectation_maximization(
+                    first, source.expect, trial.last, prior, watch, source.climb, patient, heats
+                )
                 if prior is None:
-                    runs += _from_ahead(source, poorer, runs, rule, watch, patient)
+                    runs += _from_ahead(source, poorer, runs, trial.last, watch, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt as interruption:
@@ -246,6 +240,18 @@ class _Neighbour(NamedTuple):
     sound: bool
 
 
+def _starts(
+    best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int, begin: Begin
+) -> tuple[list[GaussianMixture], list[_Neighbour]]:
+    """All that a candidate starts from, and those of them that are its neighbours' own mixtures."""
+    poorer, split = _neighbours(best, structure, n_components)
+    first: list[GaussianMixture] = []
+    # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
+    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
+        first = [*begin(n_components, structure), *split()]
+    return [*first, *(neighbour.mixture for neighbour in poorer)], poorer
+
+
 def _neighbours(
     best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
 ) -> tuple[list[_Neighbour], Callable[[], list[GaussianMixture]]]:
@@ -302,31 +308,43 @@ def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
 class _Trial(NamedTuple):
     """How starts that are made are tried: in heats, to a first top on a sub-sample, and to the last on all rows.
 
-    Where a step is dear, fewer climb. On a sub-sample a climb may leave ten times of what it may on all rows, which
-    move the top anyway; and on few rows nothing is left for chance, because nothing is saved by it.
+    After each heat half of the starts go on. Where a step is dear, fewer begin. On a sub-sample the last one may leave
+    ten times of what it may on all rows, which move the top anyway; and of few rows nothing is left for chance, because
+    nothing is saved by it.
     """
 
-    most: int
     heats: tuple[Heat, ...]
     first: Stop
     last: Stop
 
     @classmethod
     def of(cls, structure: Structure, n_components: int, sample: Source, source: Source, stop: Stop) -> _Trial:
-        parameters = structure.n_parameters(n_components, sample.n_features)
-        climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        most = int(min(max(climbs, 2.0), _PROMISING))
-        finalists = int(min(max(climbs / 2.0, 1.0), _FINALISTS))
-        dear = climbs < 2 * _PROMISING
-        short = Stop(1e-2, 30, chance=0.1 * dear).among(parameters, sample.n_rows)
-        closer = replace(short, tolerance=0.1 * short.tolerance, max_iterations=60)
-        many = source.n_counting * source.n_features >= _MANY
+        parameters = structure.n_parameters(n_components, source.n_features)
+        most = _promising(sample, parameters, n_components)
         return cls(
-            most,
-            (Heat(Stop(0.0, 0), 3 * most), Heat(short, finalists), Heat(closer, max(finalists // 2, 1))),
-            Stop(1e-5, 300, chance=0.1).among(parameters, source.n_counting),
-            stop.among(parameters, source.n_counting) if many else stop,
+            tuple(Heat(rule, max(most >> halved, 1)) for halved, rule in enumerate(_RULES)),
+            _FIRST.among(parameters, source.n_counting),
+            stop.among(parameters, source.n_counting) if _is_large(source) else stop,
         )
+
+
+def _promising(sample: Source, n_parameters: int, n_components: int) -> int:
+    """How many starts go on after their first likelihood: fewer where a step is dear."""
+    climbs = _WORK / (sample.n_rows * (n_parameters + _EXPONENTIAL * n_components))
+    return int(min(max(climbs, 2.0), _PROMISING))
+
+
+def _as_many_as_pay(start: Start, sample: Source, components: Sequence[int], structures: Sequence[Structure]) -> Start:
+    """The same way to start, with no more runs than have a chance where a step is dear."""
+    if not isinstance(start, KMeansPlusPlus):
+        return start
+    most = max(components)
+    promising = _promising(sample, min(s.n_parameters(most, sample.n_features) for s in structures), most)
+    return replace(start, runs=min(start.runs, 2 * promising))
+
+
+def _is_large(source: Source) -> bool:
+    return source.n_counting * source.n_features >= _MANY
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:

@@ -168,7 +168,7 @@ class LocalSource(Source):
             stop,
             weight,
             self.threads,
-            coarse=(self.coarse or self.dtype == np.float32) and self.n_counting * self.n_features >= _MANY,
+            coarse=self.coarse or (self.dtype == np.float32 and self.n_counting * self.n_features >= _MANY),
             heats=heats,
         )
         if found is None:
