@@ -398,7 +398,7 @@ def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
     return GaussianMixture.unchecked(shares, mixture.means[order], compact, mixture.structure, mixture.features)
 
 
-def _repeated(mixture: GaussianMixture, order: Sequence[int]) -> NDArray[np.float64]:
+def _repeated(mixture: GaussianMixture, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
     """The covariances of these components, compact."""
     compact = mixture.compact_covariances
     return compact if mixture.structure.form is TIED else compact[order]
@@ -418,13 +418,14 @@ def _splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMix
     values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
     steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
     each = np.arange(len(chosen))
-    orders = np.column_stack([np.broadcast_to(np.arange(len(means)), (len(chosen), len(means))), chosen])
-    moved, weights = means[orders], mixture.weights[orders]
+    orders = np.empty((len(chosen), len(means) + 1), np.intp)
+    orders[:, :-1], orders[:, -1] = np.arange(len(means)), chosen
+    moved, shares = means[orders], mixture.weights[orders]
     moved[each, chosen] += steps
     moved[:, -1] -= steps
-    weights[each, chosen] /= 2.0
-    weights[:, -1] /= 2.0
-    shares = [structure.weights(one) for one in weights]
+    shares[each, chosen] = shares[:, -1] = mixture.weights[chosen] / 2.0
+    if structure.equal_weights:
+        shares[:] = structure.weights(shares[0])
     if structure.shared:
         compact = [_repeated(mixture, order) for order in orders]
     else:

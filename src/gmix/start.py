@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +40,12 @@ class Start(ABC):
         """What gives so many components of a structure their mixtures to climb from, one or more."""
 
 
-class _Ground(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Ground:
     """The rows among which seeds are chosen, and the coordinates in which they are near each other."""
 
     rows: NDArray[Any]
     weight: Array | None
-    total: SufficientStatistics  # of all of them
     points: list[Array]  # (N, P), once for each way of measuring distances
     sphere: Array  # (D, D) points whose scatter is the covariance of all rows
 
@@ -60,7 +60,7 @@ class _Ground(NamedTuple):
             spread = values > 1e-10  # else there is nothing to whiten
             points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
         sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(total.variances)
-        return cls(rows, weight, total, points, sphere)
+        return cls(rows, weight, points, sphere)
 
     def clusters(self, n_components: int, runs: int, sweeps: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
         """The labels of different clusters that so many runs find."""
@@ -95,6 +95,11 @@ class KMeansPlusPlus(Start):
             return _Ground.of(source, n_rows, rng)
 
         @cache
+        def total(here: _Ground, form: Form) -> SufficientStatistics:
+            everything = np.zeros(len(here.rows), np.intp)
+            return SufficientStatistics.from_labels(form, here.rows, everything, 1, here.weight)
+
+        @cache
         def clusters(n_components: int) -> tuple[_Ground, list[NDArray[np.intp]]]:
             wanted = max(_ROWS, _ROWS_EACH * n_components, min(_ROWS_FOR * d * n_components, _MOST))
             here = ground(min(wanted, source.n_counting))
@@ -102,14 +107,12 @@ class KMeansPlusPlus(Start):
 
         @cache
         def statistics(n_components: int, form: Form) -> list[SufficientStatistics]:
-            (rows, weight, total, _, sphere), labels = clusters(n_components)
-            if form is not FULL:
-                total = SufficientStatistics.from_labels(form, rows, np.zeros(len(rows), np.intp), 1, weight)
-            every = kernel.count_labels(form, rows, labels, n_components, total, weight)
+            here, labels = clusters(n_components)
+            every = kernel.count_labels(form, here.rows, labels, n_components, total(here, form), here.weight)
             # To each component are added a few rows about its mean, hardly any where it has many, with the covariance
             # of all rows scaled down to its share: unlike a prior's default scale, it turns and stretches with the data
             # whatever the structure.
-            return _held_up(every, 2.0 * d + 4.0, sphere / n_components ** (1.0 / d))
+            return _held_up(every, 2.0 * d + 4.0, here.sphere / n_components ** (1.0 / d))
 
         return lambda n_components, structure: GaussianMixture.from_each(
             statistics(n_components, structure.form), structure, prior, source.features
