@@ -27,10 +27,10 @@ __all__ = ["Candidate", "Search", "search"]
 
 _FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
 _ROWS_EACH = 20  # a parameter of the richest candidate, between the two
-_PROMISING = 12  # starts that go on after their first likelihood; half of them after the next heat, and so on
+_LEAST, _PROMISING = 2, 12  # starts that go on after their first likelihood; half after the next heat, and so on
 # Until they are compared: after no step, a few, and where they may still gain so many nats a row.
-_RULES = (Stop(0.0, 0), Stop(0.0, 4), Stop(3e-3, 60), Stop(5e-4, 60))
-_FIRST = Stop(1e-5, 300, chance=0.1)
+_RULES = [Stop(0.0, 0), Stop(0.0, 4), *(Stop(gain, 60, chance=0.02) for gain in (3e-3, 5e-4))]
+_FIRST = Stop(1e-5, 300, chance=1.0)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
 _MANY = 20_000  # numbers in a table from which on a climb may leave something to chance
@@ -163,7 +163,7 @@ def search(
     interrupted = False
     first: list[GaussianMixture] = []
     try:
-        begin = _as_many_as_pay(start, sample, components, structures).mixtures(sample, prior, rng)
+        begin = start.mixtures(sample, prior, rng)
         for n_components in sorted(components):
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
@@ -320,27 +320,14 @@ class _Trial(NamedTuple):
     @classmethod
     def of(cls, structure: Structure, n_components: int, sample: Source, source: Source, stop: Stop) -> _Trial:
         parameters = structure.n_parameters(n_components, source.n_features)
-        most = _promising(sample, parameters, n_components)
-        return cls(
-            tuple(Heat(rule, max(most >> halved, 1)) for halved, rule in enumerate(_RULES)),
-            _FIRST.among(parameters, source.n_counting),
-            stop.among(parameters, source.n_counting) if _is_large(source) else stop,
-        )
-
-
-def _promising(sample: Source, n_parameters: int, n_components: int) -> int:
-    """How many starts go on after their first likelihood: fewer where a step is dear."""
-    climbs = _WORK / (sample.n_rows * (n_parameters + _EXPONENTIAL * n_components))
-    return int(min(max(climbs, 2.0), _PROMISING))
-
-
-def _as_many_as_pay(start: Start, sample: Source, components: Sequence[int], structures: Sequence[Structure]) -> Start:
-    """The same way to start, with no more runs than have a chance where a step is dear."""
-    if not isinstance(start, KMeansPlusPlus):
-        return start
-    most = max(components)
-    promising = _promising(sample, min(s.n_parameters(most, sample.n_features) for s in structures), most)
-    return replace(start, runs=min(start.runs, 2 * promising))
+        climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
+        most = int(min(max(climbs, _LEAST), _PROMISING))
+        rules, last = _RULES, stop
+        if _is_large(source):
+            rules = [rule.among(parameters, sample.n_rows) for rule in _RULES]
+            last = stop.among(parameters, source.n_counting)
+        heats = (Heat(rule, max(most >> halved, 1)) for halved, rule in enumerate(rules))
+        return cls(tuple(heats), _FIRST.among(parameters, source.n_counting), last)
 
 
 def _is_large(source: Source) -> bool:
@@ -366,7 +353,8 @@ def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
 def _enough(components: Sequence[int], structures: Sequence[Structure], n_features: int) -> int:
     """How many rows the short climbs see."""
     richest = max(s.n_parameters(max(components), n_features) for s in structures)
-    return min(max(_ROWS_EACH * richest, _FEWEST), _MOST)
+    # On fewer rows than that a top is one of chance, from which the way to that of all rows is long.
+    return max(min(max(_ROWS_EACH * richest, _FEWEST), _MOST), 2 * richest)
 
 
 def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:

@@ -85,7 +85,7 @@ class KMeansPlusPlus(Start):
     """
 
     runs: int = 8
-    sweeps: int = 100
+    sweeps: int = 40
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
         d = source.n_features
