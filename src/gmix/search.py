@@ -33,7 +33,7 @@ _RULES = [Stop(0.0, 0), Stop(0.0, 4), *(Stop(gain, 60, chance=0.02) for gain in 
 _FIRST = Stop(1e-5, 300, chance=1.0)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
-_MANY = 20_000  # numbers in a table from which on a climb may leave something to chance
+_MANY = 20_000  # numbers in a table from which on steps are coarse, and something may be left to chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def search(
     watch: Callable[[Sequence[Any]], None] | None = None,
     criterion: str = "bic",
 ) -> Search:
-    """Climb from every start of every structure and count, and keep the best of each.
+    """Climb from the starts of every structure and count, which race for each, and keep the best.
 
     Where starts are made rather than given, a candidate also starts from its poorer neighbours: a simpler structure's
     best mixture set free, and the best with fewer components, each component split in turn. So without a prior a richer
@@ -309,8 +309,8 @@ class _Trial(NamedTuple):
     """How starts that are made are tried: in heats, to a first top on a sub-sample, and to the last on all rows.
 
     After each heat half of the starts go on. Where a step is dear, fewer begin. On a sub-sample the last one may leave
-    ten times of what it may on all rows, which move the top anyway; and of few rows nothing is left for chance, because
-    nothing is saved by it.
+    as much as chance adds on all rows, whose top is elsewhere anyway. On few rows nothing is left to chance, because
+    nothing would be saved by it.
     """
 
     heats: tuple[Heat, ...]
@@ -331,6 +331,7 @@ class _Trial(NamedTuple):
 
 
 def _is_large(source: Source) -> bool:
+    """Say whether steps on all rows are worth saving."""
     return source.n_counting * source.n_features >= _MANY
 
 
