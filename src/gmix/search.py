@@ -26,11 +26,11 @@ from gmix.wording import count
 __all__ = ["Candidate", "Search", "search"]
 
 _FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
-_ROWS_EACH = 20  # a parameter of the richest candidate, between the two
-_LEAST, _PROMISING = 2, 12  # starts that go on after their first likelihood; half after the next heat, and so on
-# Until they are compared: after no step, a few, and where they may still gain so many nats a row.
-_RULES = [Stop(0.0, 0), Stop(0.0, 4), *(Stop(gain, 60, chance=0.02) for gain in (3e-3, 5e-4))]
-_FIRST = Stop(1e-5, 300, chance=1.0)
+_ROWS_EACH = 25  # a parameter of the richest candidate, between the two
+_LEAST, _PROMISING = 2, 16  # starts that go on after their first likelihood
+# When they are compared, first before any step, and what part of these go on.
+_HEATS = ((Stop(0.0, 0), 1.0), (Stop(1e-2, 30, chance=0.02), 0.375), (Stop(1e-3, 60, chance=0.02), 0.1875))
+_FIRST = Stop(1e-5, 300, chance=0.1)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
 _MANY = 20_000  # numbers in a table from which on steps are coarse, and something may be left to chance
@@ -308,12 +308,11 @@ def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
 class _Trial(NamedTuple):
     """How starts that are made are tried: in heats, to a first top on a sub-sample, and to the last on all rows.
 
-    After each heat half of the starts go on. Where a step is dear, fewer begin. On a sub-sample the last one may leave
-    as much as chance adds on all rows, whose top is elsewhere anyway. On few rows nothing is left to chance, because
-    nothing would be saved by it.
+    Where a step is dear, fewer begin. On a sub-sample a climb may leave ten times of what it may on all rows, whose top
+    is elsewhere anyway. On few rows nothing is left to chance, because nothing would be saved by it.
     """
 
-    heats: tuple[Heat, ...]
+    heats: Sequence[Heat]
     first: Stop
     last: Stop
 
@@ -322,12 +321,12 @@ class _Trial(NamedTuple):
         parameters = structure.n_parameters(n_components, source.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
         most = int(min(max(climbs, _LEAST), _PROMISING))
-        rules, last = _RULES, stop
-        if _is_large(source):
-            rules = [rule.among(parameters, sample.n_rows) for rule in _RULES]
-            last = stop.among(parameters, source.n_counting)
-        heats = (Heat(rule, max(most >> halved, 1)) for halved, rule in enumerate(rules))
-        return cls(tuple(heats), _FIRST.among(parameters, source.n_counting), last)
+        heats = [Heat(rule, max(int(part * most), 1)) for rule, part in _HEATS]
+        first = _FIRST.among(parameters, source.n_counting)
+        if not _is_large(source):
+            return cls(heats, first, stop)
+        heats = [heat._replace(stop=heat.stop.among(parameters, sample.n_rows)) for heat in heats]
+        return cls(heats, first, stop.among(parameters, source.n_counting))
 
 
 def _is_large(source: Source) -> bool:
