@@ -4,8 +4,10 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
@@ -232,19 +234,28 @@ std::unique_ptr<Evidence> evidence_of(nb::handle object, const Mixture& m) {
                numbers_of(arrays[4], "divisor", 1, k)});
 }
 
+Rule rule_of(nb::handle object) {
+  const auto numbers = nb::cast<nb::tuple>(object);
+  return {nb::cast<double>(numbers[0]), nb::cast<double>(numbers[1]),      nb::cast<double>(numbers[2]),
+          nb::cast<double>(numbers[3]), nb::cast<std::size_t>(numbers[4]), nb::cast<bool>(numbers[5])};
+}
+
 // `rows` are an array, or a function that takes a mixture, and whether coarse sums will do, and returns the sums of
-// rows elsewhere. Each start is (weights, means, covariances, history, what a prior adds), and each answer
-// (weights, means, covariances, mass, mean, scatter, log_likelihood, history, ended), or (history, ended) where no
-// E-step was finished. After an interruption no further start is taken.
+// rows elsewhere. Each start is (weights, means, covariances, history, what a prior adds), each heat (rule, most). Each
+// answer, of a climb that comes in, is (place among the starts, arrays, history, ended): arrays are (weights, means,
+// covariances, mass, mean, scatter, log_likelihood), or None where no E-step was finished.
 nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_code, nb::sequence starts,
-                    nb::handle floor_object, nb::tuple rule_numbers, bool coarse, nb::handle weight_object,
-                    nb::handle threads_object) {
+                    nb::handle floor_object, nb::sequence heat_objects, nb::tuple rule_numbers, bool coarse,
+                    nb::handle weight_object, nb::handle threads_object) {
   const auto form = static_cast<Form>(form_code);
   const std::size_t d = nb::len(floor_object);
   const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
-  const Rule rule{nb::cast<double>(rule_numbers[0]),      nb::cast<double>(rule_numbers[1]),
-                  nb::cast<double>(rule_numbers[2]),      nb::cast<double>(rule_numbers[3]),
-                  nb::cast<std::size_t>(rule_numbers[4]), nb::cast<bool>(rule_numbers[5])};
+  const Rule rule = rule_of(rule_numbers);
+  std::vector<Heat> heats;
+  for (nb::handle object : heat_objects) {
+    const auto heat = nb::cast<nb::tuple>(object);
+    heats.push_back({rule_of(heat[0]), nb::cast<std::size_t>(heat[1])});
+  }
   const Structure structure(code);
   std::unique_ptr<Array> rows_array;
   std::unique_ptr<Weights> weights;
@@ -255,9 +266,9 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     if (rows.n_features != d) throw nb::value_error("floor needs a number for every column of rows");
     weights = std::make_unique<Weights>(weight_object, rows.n_rows);
   }
-  nb::list answers;
-  std::unique_ptr<Pass> pass;
-  std::size_t passed = 0;  // components that the pass is made for
+  std::vector<std::unique_ptr<Climb>> climbs;
+  std::vector<std::unique_ptr<Evidence>> unseen;
+  std::map<std::size_t, std::pair<Result, std::unique_ptr<Pass>>> rooms;  // by the number of components
   for (nb::handle object : starts) {
     const auto start = nb::cast<nb::tuple>(object);
     const std::size_t k = nb::len(nb::object(start[0]));
@@ -265,59 +276,98 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     mixture.weights = numbers_of(start[0], "weights", 1, k);
     mixture.means = numbers_of(start[1], "means", 2, k * d);
     mixture.covariances = numbers_of(start[2], "covariances", kDimensions[form_code], second_size(mixture.view()));
-    auto history = nb::cast<std::vector<double>>(start[3]);
-    const std::unique_ptr<Evidence> unseen = evidence_of(start[4], mixture.view());
-    const std::size_t known = history.size();
-    if (!mixture.prepare()) {
-      answers.append(nb::make_tuple(history, static_cast<int>(Ended::kNeedsCare)));
-      continue;
+    unseen.push_back(evidence_of(start[4], mixture.view()));
+    auto room = rooms.find(k);
+    if (room == rooms.end()) {
+      std::unique_ptr<Pass> pass;
+      if (rows_array)
+        pass = std::make_unique<Pass>(rows, weights->data(), std::vector<Mixture>{mixture.view()},
+                                      threads_of(threads_object));
+      room = rooms.emplace(k, std::make_pair(Result(mixture.view()), std::move(pass))).first;
     }
-    const Result room(mixture.view());
-    Sums sums = room.sums();
-    Statistics statistics;
-    if (rows_array && (!pass || passed != k)) {
-      pass = std::make_unique<Pass>(rows, weights->data(), std::vector<Mixture>{mixture.view()},
-                                    threads_of(threads_object));
-      passed = k;
-    }
-    const Expect expect = pass ? over(*pass) : asking(rows_object);
-    Ended ended;
-    {
-      nb::gil_scoped_release released;
-      ended = climb(structure, expect, coarse, unseen.get(), floor.data(), rule, mixture, sums, statistics, history);
-    }
+    const auto& [sums, pass] = room->second;
+    climbs.push_back(std::make_unique<Climb>(structure, pass ? over(*pass) : asking(rows_object), coarse,
+                                             unseen.back().get(), floor.data(), std::move(mixture), sums.sums(),
+                                             nb::cast<std::vector<double>>(start[3])));
+  }
+  std::vector<std::pair<std::size_t, Ended>> arrived;
+  {
+    nb::gil_scoped_release released;
+    arrived = race(climbs, heats, rule);
+  }
+  nb::list answers;
+  for (const auto& [place, ended] : arrived) {
+    const Climb& climb = *climbs[place];
+    const Parameters& m = climb.mixture();
+    const Statistics& s = climb.statistics();
+    const std::size_t k = m.n_components;
+    const auto second = [&] { return Result::second_of(m.view()); };
+    nb::object arrays = nb::none();
+    if (climb.arrived())
+      arrays = nb::make_tuple(array_of(m.weights, empty_array(k)), array_of(m.means, empty_array(k, d)),
+                              array_of(m.covariances, second()), array_of(s.mass, empty_array(k)),
+                              array_of(s.mean, empty_array(k, d)), array_of(s.scatter, second()), s.log_likelihood);
+    answers.append(nb::make_tuple(place, arrays, climb.history(), static_cast<int>(ended)));
     if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
-    const auto second = [&] { return Result::second_of(mixture.view()); };
-    if (history.size() == known)
-      answers.append(nb::make_tuple(history, static_cast<int>(ended)));
-    else
-      answers.append(
-          nb::make_tuple(array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
-                         array_of(mixture.covariances, second()), array_of(statistics.mass, empty_array(k)),
-                         array_of(statistics.mean, empty_array(k, d)), array_of(statistics.scatter, second()),
-                         statistics.log_likelihood, history, static_cast<int>(ended)));
-    if (ended == Ended::kInterrupted) break;
   }
   return answers;
 }
 
-// The M-step (weights, means, covariances) of statistics (mass, mean, scatter), or None where a component needs care.
-nb::object maximize_statistics(const std::string& code, int form_code, nb::tuple arrays, nb::handle unseen_object,
-                               nb::handle floor_object) {
+// The M-steps (weights, means, covariances) of statistics (mass, mean, scatter), each with what a prior adds: a list,
+// with None where a component needs care.
+nb::list maximize_statistics(const std::string& code, int form_code, nb::sequence every, nb::handle unseen_object,
+                             nb::handle floor_object) {
   const auto form = static_cast<Form>(form_code);
-  const std::size_t k = nb::len(nb::object(arrays[0])), d = nb::len(floor_object);
-  Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
-  const Statistics statistics{numbers_of(arrays[0], "mass", 1, k),
-                              numbers_of(arrays[1], "mean", 2, k * d),
-                              numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
-                              0.0,
-                              {}};
-  mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
-  const std::unique_ptr<Evidence> unseen = evidence_of(unseen_object, mixture.view());
+  const Structure structure(code);
+  const std::size_t d = nb::len(floor_object);
   const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
-  if (!maximize(Structure(code), statistics, unseen.get(), floor.data(), mixture)) return nb::none();
-  return nb::make_tuple(array_of(mixture.weights, empty_array(k)), array_of(mixture.means, empty_array(k, d)),
-                        array_of(mixture.covariances, Result::second_of(mixture.view())));
+  nb::list answers;
+  for (nb::handle object : every) {
+    const auto arrays = nb::cast<nb::tuple>(object);
+    const std::size_t k = nb::len(nb::object(arrays[0]));
+    Parameters mixture{form, k, d, std::vector<double>(k), {}, {}, {}, {}, {}};
+    Statistics statistics{numbers_of(arrays[0], "mass", 1, k),
+                          numbers_of(arrays[1], "mean", 2, k * d),
+                          numbers_of(arrays[2], "scatter", kDimensions[form_code], second_size(mixture.view())),
+                          0.0,
+                          {}};
+    if (form == Form::kFull || form == Form::kTied)  // a product of matrices is symmetric but for rounding
+      for (std::size_t at = 0; at < statistics.scatter.size(); at += d * d)
+        for (std::size_t i = 0; i < d; ++i)
+          for (std::size_t j = 0; j < i; ++j) {
+            double &one = statistics.scatter[at + i * d + j], &other = statistics.scatter[at + j * d + i];
+            one = other = (one + other) / 2.0;
+          }
+    mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
+    const std::unique_ptr<Evidence> unseen = evidence_of(unseen_object, mixture.view());
+    if (maximize(structure, statistics, unseen.get(), floor.data(), mixture))
+      answers.append(nb::make_tuple(array_of(mixture.weights, empty_array(k)),
+                                    array_of(mixture.means, empty_array(k, d)),
+                                    array_of(mixture.covariances, Result::second_of(mixture.view()))));
+    else
+      answers.append(nb::none());
+  }
+  return answers;
+}
+
+// Statistics (mass, mean, scatter) of rows (N, D) by each of several labels (N).
+nb::list count_labels(int form_code, nb::handle rows_object, nb::sequence every, std::size_t k,
+                      nb::handle weight_object) {
+  const auto form = static_cast<Form>(form_code);
+  const Array rows(rows_object, 2, "rows");
+  const std::size_t n = rows.size(0), d = rows.size(1);
+  const double* numbers = rows.numbers(n, d);
+  const Weights weights(weight_object, n);
+  nb::list answers;
+  for (nb::handle object : every) {
+    const std::vector<double> labels = numbers_of(object, "labels", 1, n);
+    for (const double label : labels)
+      if (!(label >= 0.0 && label < static_cast<double>(k))) throw nb::value_error("labels count from zero");
+    const Statistics s = statistics_of(numbers, labels.data(), weights.data(), n, k, d, form);
+    answers.append(nb::make_tuple(array_of(s.mass, empty_array(k)), array_of(s.mean, empty_array(k, d)),
+                                  array_of(s.scatter, Result::second_of({form, k, d, nullptr, nullptr, nullptr}))));
+  }
+  return answers;
 }
 
 // Labels (N) of points (N, P), as numbers of float64.
@@ -379,9 +429,11 @@ NB_MODULE(_native, module) {
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"), arg("sample_weight") = nb::none(),
              arg("threads") = nb::none(), arg("carry") = nb::none(), arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
-             arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+             arg("heats"), arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
   module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"),
              arg("unseen").none(), arg("floor"));
+  module.def("count", &gmix::count_labels, arg("form"), arg("rows"), arg("labels"), arg("n_components"),
+             arg("sample_weight") = nb::none());
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("mixture"), arg("responsibilities"),
              arg("threads") = nb::none());

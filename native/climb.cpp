@@ -13,148 +13,208 @@ namespace {
 // large ones are, beyond doubt.
 constexpr double kCoarse = 2e-8, kSeen = 25.0;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// How a climb goes on: gmix.stop.Pace.
-class Pace {
- public:
-  double step(double gain, double rounding) {
-    gains_.push_back(gain);
-    if (gains_.size() < (leapt_ ? kSteps : 2)) return kInfinity;
-    const double before = leapt_ ? ahead_ : 0.0;
-    const double rate = std::max(leapt_ ? slower() : rate_at(1), gains_.size() < kShown ? rate_ : 0.0);
-    if (std::max(gain, *(gains_.end() - 2)) <= rounding)
-      ahead_ = 0.0;
-    else
-      ahead_ = rate < 1.0 ? std::max(gain, gain * rate / (1.0 - rate)) : kInfinity;
-    return std::max(before, ahead_);
-  }
-
-  double leap() const {
-    if (gains_.size() < kSteps) return 0.0;
-    const double rate = rate_at(1);
-    if (!(rate > kSlow)) return 0.0;
-    const double root = std::sqrt(rate);
-    const double length = rate < 1.0 ? std::min(root / (1.0 - root), longest_) : longest_;
-    return std::exp2(std::floor(kLengths * std::log2(length)) / kLengths);
-  }
-
-  void landed(double length, bool well) {
-    if (well) {
-      rate_ = std::min(slower(), kLasting);
-      leapt_ = true;
-      gains_.clear();
-      if (length >= longest_) longest_ *= 2.0;
-    } else {
-      gains_.erase(gains_.begin(), gains_.end() - 1);
-      longest_ = std::max(std::min(longest_, length) / 2.0, 1.0);
-    }
-  }
-
-  // What follows cannot be compared with what was.
-  void forget() {
-    gains_.clear();
-    ahead_ = kInfinity;
-    leapt_ = false;
-  }
-
- private:
-  static constexpr std::size_t kSteps = 3, kShown = 8;
-  static constexpr double kSlow = 0.25, kLengths = 4.0, kLasting = 0.999;
-
-  double rate_at(std::size_t back) const {
-    const double gain = *(gains_.end() - static_cast<std::ptrdiff_t>(back));
-    const double before = *(gains_.end() - static_cast<std::ptrdiff_t>(back) - 1);
-    return before > 0.0 ? std::min(gain / before, 1.0) : 1.0;
-  }
-  double slower() const { return std::max(rate_at(1), rate_at(2)); }
-
-  std::vector<double> gains_;
-  double longest_ = 1.0, rate_ = 0.0, ahead_ = kInfinity;
-  bool leapt_ = false;
-};
-
-enum class Tried { kFirst, kStep, kLeap, kAgain };
+constexpr std::size_t kSteps = 3, kShown = 8;
+constexpr double kSlow = 0.25, kLengths = 4.0, kLasting = 0.999;
+constexpr double kNear = 0.1, kFar = 10.0;  // gmix.stop.Heat
 
 }  // namespace
 
-Ended climb(const Structure& structure, const Expect& expect, bool coarse, const Evidence* unseen, const double* floor,
-            const Rule& rule, Parameters& mixture, Sums& sums, Statistics& statistics, std::vector<double>& history) {
-  if (!well_above_floor(mixture, floor)) return Ended::kNeedsCare;
-  Pace pace;
-  Parameters next = mixture;
-  Statistics before, there;  // those of the step before; none before the second
-  bool arrived = false, over = false;
-  double length = 0.0;
-  Tried tried = history.empty() ? Tried::kFirst : Tried::kStep;
-  const auto grain = [&] {
-    const double rows = std::accumulate(sums.mass, sums.mass + mixture.n_components, 0.0);
-    return kCoarse * std::sqrt(static_cast<double>(mixture.n_features)) * rows;
-  };
-  const auto refine = [&] {  // the last step is taken again in float64
-    coarse = false;
-    if (!arrived) return;
-    next = mixture;
-    tried = Tried::kAgain;
-    history.pop_back();
-    pace.forget();
-  };
-  for (;;) {
-    if (!expect(next.view(), coarse, sums)) return Ended::kInterrupted;
-    const double last = history.empty() ? -kInfinity : history.back();
-    const double reached = sums.log_likelihood + (unseen == nullptr ? 0.0 : log_density(*unseen, structure, next));
-    if (!arrived && !std::isfinite(reached)) return Ended::kNeedsCare;
-    if (tried == Tried::kLeap) {
-      pace.landed(length, reached >= last);
-      if (!(reached >= last)) {
-        tried = Tried::kStep;
-        next = mixture;
-        if (!maximize(structure, statistics, unseen, floor, next)) {
-          if (!coarse) return Ended::kNeedsCare;
-          refine();
-        }
-        continue;
-      }
-    } else if (tried == Tried::kStep && !(reached >= last - (coarse ? grain() : rule.fall * std::abs(reached)))) {
-      if (!coarse) return Ended::kStationary;
-      refine();
-      continue;
-    } else if (tried == Tried::kAgain) {  // what was coarse may have been too high by its own rounding
-      for (double& value : history) value = std::min(value, reached);
-    }
-    const bool stepped = tried == Tried::kStep;
-    const double gain = reached - last, rounding = coarse ? grain() : rule.rounding * std::abs(reached);
-    const bool no_gain = stepped && gain <= rounding;
-    const bool at_rest = no_gain && arrived && change(statistics, unseen, mixture, next) < rule.rest;
-    mixture = next;
-    before = std::move(statistics);
-    statistics = statistics_of(sums, mixture);
-    arrived = true;
-    history.push_back(reached);
-    const bool near = stepped && pace.step(gain, rounding) < rule.tolerance;
-    const bool at_limit = history.size() > rule.max_steps;
-    if (over) return Ended::kConverged;
-    if (coarse && (no_gain || near || at_limit)) {
-      over = near && gain > kSeen * rounding;
-      refine();
-      continue;
-    }
-    if (at_rest) return Ended::kStationary;
-    if (near) return Ended::kConverged;
-    if (at_limit) return Ended::kLimit;
-    length = rule.leaps && stepped && !no_gain ? pace.leap() : 0.0;
-    if (length > 0.0) {
-      if (beyond(statistics, before, length, mixture.form, there) && maximize(structure, there, unseen, floor, next)) {
-        tried = Tried::kLeap;
-        continue;
-      }
-      pace.landed(length, false);
-    }
-    tried = Tried::kStep;
-    if (!maximize(structure, statistics, unseen, floor, next)) {
-      if (!coarse) return Ended::kNeedsCare;
-      refine();
-    }
+double Pace::step(double gain, double rounding) {
+  gains_.push_back(gain);
+  if (gains_.size() < (leapt_ ? kSteps : 2)) return kInfinity;
+  const double before = leapt_ ? ahead_ : 0.0;
+  const double rate = std::max(leapt_ ? slower() : rate_at(1), gains_.size() < kShown ? rate_ : 0.0);
+  if (std::max(gain, *(gains_.end() - 2)) <= rounding)
+    ahead_ = 0.0;
+  else
+    ahead_ = rate < 1.0 ? std::max(gain, gain * rate / (1.0 - rate)) : kInfinity;
+  return std::max(before, ahead_);
+}
+
+double Pace::leap() const {
+  if (gains_.size() < kSteps) return 0.0;
+  const double rate = rate_at(1);
+  if (!(rate > kSlow)) return 0.0;
+  const double root = std::sqrt(rate);
+  const double length = rate < 1.0 ? std::min(root / (1.0 - root), longest_) : longest_;
+  return std::exp2(std::floor(kLengths * std::log2(length)) / kLengths);
+}
+
+void Pace::landed(double length, bool well) {
+  if (well) {
+    rate_ = std::min(slower(), kLasting);
+    leapt_ = true;
+    gains_.clear();
+    if (length >= longest_) longest_ *= 2.0;
+  } else {
+    gains_.erase(gains_.begin(), gains_.end() - 1);
+    longest_ = std::max(std::min(longest_, length) / 2.0, 1.0);
   }
+}
+
+void Pace::forget() {
+  gains_.clear();
+  ahead_ = kInfinity;
+  leapt_ = false;
+}
+
+double Pace::rate_at(std::size_t back) const {
+  const double gain = *(gains_.end() - static_cast<std::ptrdiff_t>(back));
+  const double before = *(gains_.end() - static_cast<std::ptrdiff_t>(back) - 1);
+  return before > 0.0 ? std::min(gain / before, 1.0) : 1.0;
+}
+
+double Pace::slower() const { return std::max(rate_at(1), rate_at(2)); }
+
+Climb::Climb(const Structure& structure, Expect expect, bool coarse, const Evidence* unseen, const double* floor,
+             Parameters mixture, Sums sums, std::vector<double> history)
+    : structure_(structure),
+      expect_(std::move(expect)),
+      coarse_(coarse),
+      unseen_(unseen),
+      floor_(floor),
+      mixture_(std::move(mixture)),
+      sums_(sums),
+      history_(std::move(history)),
+      ahead_(kInfinity),
+      tried_(history_.empty() ? Tried::kFirst : Tried::kStep) {}
+
+double Climb::objective() const { return arrived_ ? history_.back() : -kInfinity; }
+
+double Climb::grain() const {
+  const double rows = std::accumulate(sums_.mass, sums_.mass + mixture_.n_components, 0.0);
+  return kCoarse * std::sqrt(static_cast<double>(mixture_.n_features)) * rows;
+}
+
+// The last step is to be taken again in float64.
+void Climb::refine() {
+  coarse_ = false;
+  if (!arrived_) return;
+  next_ = mixture_;
+  tried_ = Tried::kAgain;
+  history_.pop_back();
+  pace_.forget();
+}
+
+// What to try next; false where a component needs care.
+bool Climb::choose(const Rule& rule) {
+  length_ = rule.leaps && stepped_ && !no_gain_ ? pace_.leap() : 0.0;
+  if (length_ > 0.0) {
+    if (beyond(statistics_, before_, length_, mixture_.form, there_) &&
+        maximize(structure_, there_, unseen_, floor_, next_)) {
+      tried_ = Tried::kLeap;
+      return true;
+    }
+    pace_.landed(length_, false);
+  }
+  return step();
+}
+
+bool Climb::step() {
+  tried_ = Tried::kStep;
+  if (maximize(structure_, statistics_, unseen_, floor_, next_)) return true;
+  if (!coarse_) return false;
+  refine();
+  return true;
+}
+
+// Takes what was tried into the account.
+void Climb::arrive(double reached, double gain, double rounding, double rest) {
+  stepped_ = tried_ == Tried::kStep;
+  no_gain_ = stepped_ && gain <= rounding;
+  seen_ = gain > kSeen * rounding;
+  at_rest_ = no_gain_ && arrived_ && change(statistics_, unseen_, mixture_, next_) < rest;
+  mixture_ = next_;
+  before_ = std::move(statistics_);
+  statistics_ = statistics_of(sums_, mixture_);
+  arrived_ = true;
+  history_.push_back(reached);
+  ahead_ = stepped_ ? pace_.step(gain, rounding) : kInfinity;
+}
+
+Ended Climb::go_on(const Rule& rule, bool heat) {
+  bool judged = false;
+  if (!arrived_) {
+    if (!mixture_.prepare() || !well_above_floor(mixture_, floor_)) return Ended::kNeedsCare;
+    next_ = mixture_;
+    judged = true;
+  }
+  for (;;) {
+    if (!judged) {
+      if (over_) return Ended::kConverged;
+      const bool near = ahead_<rule.tolerance, at_limit = history_.size()> rule.max_steps;
+      if (coarse_ && (no_gain_ || near || at_limit)) {
+        if (heat) return near || no_gain_ ? Ended::kConverged : Ended::kLimit;
+        over_ = near && seen_;
+        refine();
+      } else if (at_rest_) {
+        return Ended::kStationary;
+      } else if (near) {
+        return Ended::kConverged;
+      } else if (at_limit) {
+        return Ended::kLimit;
+      } else if (!choose(rule)) {
+        return Ended::kNeedsCare;
+      }
+    }
+    judged = true;
+    if (!expect_(next_.view(), coarse_, sums_)) return Ended::kInterrupted;
+    const double last = history_.empty() ? -kInfinity : history_.back();
+    const double reached = sums_.log_likelihood + (unseen_ == nullptr ? 0.0 : log_density(*unseen_, structure_, next_));
+    if (!arrived_ && !std::isfinite(reached)) return Ended::kNeedsCare;
+    if (tried_ == Tried::kLeap) {
+      pace_.landed(length_, reached >= last);
+      if (!(reached >= last)) {
+        next_ = mixture_;
+        if (!step()) return Ended::kNeedsCare;
+        continue;
+      }
+    } else if (tried_ == Tried::kStep && !(reached >= last - (coarse_ ? grain() : rule.fall * std::abs(reached)))) {
+      if (!coarse_) return Ended::kStationary;
+      refine();
+      continue;
+    } else if (tried_ == Tried::kAgain) {  // what was coarse may have been too high by its own rounding
+      for (double& value : history_) value = std::min(value, reached);
+    }
+    arrive(reached, reached - last, coarse_ ? grain() : rule.rounding * std::abs(reached), rule.rest);
+    judged = false;
+  }
+}
+
+std::vector<std::pair<std::size_t, Ended>> race(std::vector<std::unique_ptr<Climb>>& climbs,
+                                                const std::vector<Heat>& heats, const Rule& rule) {
+  std::vector<std::size_t> left(climbs.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  std::vector<Ended> ended(climbs.size());
+  const auto reached = [&](std::size_t i) { return climbs[i]->objective(); };
+  for (const Heat& heat : heats) {
+    if (left.size() == 1) break;
+    bool interrupted = false;
+    for (std::size_t at = 0; at < left.size() && !interrupted; ++at)
+      interrupted = (ended[left[at]] = climbs[left[at]]->go_on(heat.rule, true)) == Ended::kInterrupted;
+    std::stable_sort(left.begin(), left.end(), [&](std::size_t a, std::size_t b) {
+      const bool care_a = ended[a] == Ended::kNeedsCare, care_b = ended[b] == Ended::kNeedsCare;
+      return care_a != care_b ? care_b : reached(a) > reached(b);
+    });
+    if (interrupted) return {{left[0], Ended::kInterrupted}};
+    std::vector<std::size_t> ahead;
+    for (const std::size_t i : left) {
+      const bool behind = ended[i] != Ended::kLimit && reached(left[0]) - reached(i) > kFar * heat.rule.tolerance;
+      const bool same = std::any_of(ahead.begin(), ahead.end(), [&](std::size_t other) {
+        return std::abs(reached(i) - reached(other)) <= kNear * heat.rule.tolerance;
+      });
+      if (ahead.size() < heat.most && !behind && !same) ahead.push_back(i);
+    }
+    for (const std::size_t i : left)
+      if (std::find(ahead.begin(), ahead.end(), i) == ahead.end()) climbs[i].reset();
+    left = std::move(ahead);
+  }
+  std::vector<std::pair<std::size_t, Ended>> arrived;
+  for (const std::size_t i : left) {
+    arrived.emplace_back(i, climbs[i]->go_on(rule, false));
+    if (arrived.back().second == Ended::kInterrupted) break;
+  }
+  return arrived;
 }
 
 }  // namespace gmix

@@ -14,6 +14,9 @@ constexpr double kSmallestMass = 1e-250;
 // the plain version does all.
 constexpr double kWellAbove = 1e6;
 
+// Are covariances matrices? In one column they are numbers, whatever the form.
+bool is_dense(Form form, std::size_t d) { return d > 1 && (form == Form::kFull || form == Form::kTied); }
+
 // Factors a covariance through its correlation, which keeps columns of very different scales apart.
 bool factor_covariance(const double* covariance, double* factor, double* deviation, std::size_t d) {
   for (std::size_t i = 0; i < d; ++i) {
@@ -118,13 +121,12 @@ bool Parameters::prepare() {
   whitener.resize(covariances.size());
   log_constants.resize(k);
   std::vector<double> log_determinant(k, 0.0), deviation(d);
-  if (form == Form::kFull || form == Form::kTied) {
+  if (is_dense(form, d)) {
     for (std::size_t at = 0; at < covariances.size(); at += d * d) {
       if (!factor_covariance(&covariances[at], &factor[at], deviation.data(), d)) return false;
       kernel().invert_lower(&factor[at], &whitener[at], d);
       for (std::size_t i = 0; i < d; ++i) log_determinant[at / (d * d)] += std::log(factor[at + i * d + i]);
     }
-    if (form == Form::kTied) std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
   } else {
     const bool round = form == Form::kSpherical;
     for (std::size_t at = 0; at < covariances.size(); ++at) {
@@ -134,6 +136,7 @@ bool Parameters::prepare() {
       log_determinant[round ? at : at / d] += std::log(factor[at]) * (round ? static_cast<double>(d) : 1.0);
     }
   }
+  if (form == Form::kTied) std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
   for (std::size_t c = 0; c < k; ++c)
     log_constants[c] = std::log(weights[c]) - log_determinant[c] - static_cast<double>(d) * kLogTwoPi / 2.0;
   return true;
@@ -142,7 +145,7 @@ bool Parameters::prepare() {
 bool well_above_floor(const Parameters& mixture, const double* floor) {
   const std::size_t d = mixture.n_features;
   const std::vector<double>& covariances = mixture.covariances;
-  if (mixture.form == Form::kFull || mixture.form == Form::kTied) {
+  if (is_dense(mixture.form, d)) {
     std::vector<double> work(d * d);
     for (std::size_t at = 0; at < covariances.size(); at += d * d)
       if (!well_above(&covariances[at], floor, work.data(), d)) return false;
@@ -153,9 +156,38 @@ bool well_above_floor(const Parameters& mixture, const double* floor) {
   return true;
 }
 
+Statistics statistics_of(const double* rows, const double* labels, const double* weight, std::size_t n, std::size_t k,
+                         std::size_t d, Form form) {
+  const Mixture shape{form, k, d, nullptr, nullptr, nullptr};
+  Statistics s{std::vector<double>(k), std::vector<double>(k * d), std::vector<double>(second_size(shape)), 0.0, {}};
+  const double* center = nullptr;  // any row that counts keeps the digits of the means
+  const auto each = [&](const auto& add) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double mass = weight == nullptr ? 1.0 : weight[i];
+      if (!(mass > 0.0)) continue;
+      const double* row = rows + i * d;
+      if (center == nullptr) center = row;
+      add(static_cast<std::size_t>(labels[i]), mass, row);
+    }
+  };
+  each([&](std::size_t c, double mass, const double* row) {
+    s.mass[c] += mass;
+    for (std::size_t j = 0; j < d; ++j) s.mean[c * d + j] += mass * (row[j] - center[j]);
+  });
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t j = 0; center != nullptr && j < d; ++j)
+      s.mean[c * d + j] = center[j] + (s.mass[c] > 0.0 ? s.mean[c * d + j] / s.mass[c] : 0.0);
+  std::vector<double> away(d);
+  each([&](std::size_t c, double mass, const double* row) {
+    for (std::size_t j = 0; j < d; ++j) away[j] = row[j] - s.mean[c * d + j];
+    add_outer(form, c, d, mass, away.data(), s.scatter.data());
+  });
+  return s;
+}
+
 Statistics statistics_of(const Sums& sums, const Parameters& mixture) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
-  const bool dense = mixture.form == Form::kFull || mixture.form == Form::kTied;
+  const bool dense = is_dense(mixture.form, d);
   Statistics s{{sums.mass, sums.mass + k},
                mixture.means,
                {sums.second, sums.second + mixture.covariances.size()},
@@ -169,7 +201,10 @@ Statistics statistics_of(const Sums& sums, const Parameters& mixture) {
     double* mean = &s.mean[c * d];
     for (std::size_t i = 0; i < d; ++i) {
       if (!dense) {
-        mean[i] += mixture.factor[mixture.form == Form::kDiagonal ? c * d + i : c] * step[i];
+        mean[i] += mixture.factor[mixture.form == Form::kTied       ? 0
+                                  : mixture.form == Form::kDiagonal ? c * d + i
+                                                                    : c] *
+                   step[i];
         continue;
       }
       const double* row = &mixture.factor[(mixture.form == Form::kFull ? c * d : 0) * d + i * d];

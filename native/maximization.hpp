@@ -43,6 +43,10 @@ struct Evidence {
   std::vector<double> divisor;
 };
 
+// Those of rows (N, D) that each belong to the one component that its label says.
+Statistics statistics_of(const double* rows, const double* labels, const double* weight, std::size_t n, std::size_t k,
+                         std::size_t d, Form form);
+
 // The statistics of the rows whose sums under this mixture are given.
 Statistics statistics_of(const Sums& sums, const Parameters& mixture);
 

@@ -9,7 +9,7 @@ import numpy as np
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "entropy", "second"]
+__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "criterion", "entropy", "second"]
 
 CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # and how they are written
 
@@ -57,16 +57,24 @@ def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float
     return float(np.maximum(statistics.log_likelihood - complete, 0.0))
 
 
+def criterion(name: str, mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
+    """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
+    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, float(statistics.mass.sum())
+    if name == "aic":
+        return aic(reached, p)
+    if name == "aicc":
+        return aicc(reached, p, mass)
+    by_bic = bic(reached, p, mass)
+    return by_bic if name == "bic" else by_bic + 2.0 * entropy(mixture, statistics)
+
+
 def criteria(mixture: GaussianMixture, statistics: SufficientStatistics) -> dict[str, float]:
     """Every criterion of `CRITERIA`, for a mixture and the statistics of the rows under it.
 
     ICL is BIC plus twice the `entropy`: McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10. mclust adds the
     entropy of the hard classification instead, ``-sum_i log max_k r_ik``, which is no greater.
     """
-    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, float(statistics.mass.sum())
-    by_bic = bic(reached, p, mass)
-    values = (by_bic, aic(reached, p), aicc(reached, p, mass), by_bic + 2.0 * entropy(mixture, statistics))
-    return dict(zip(CRITERIA, values, strict=True))
+    return {name: criterion(name, mixture, statistics) for name in CRITERIA}
 
 
 def second(criterion: str) -> str:

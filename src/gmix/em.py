@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from gmix.errors import ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.statistics import SufficientStatistics
-from gmix.stop import REST, Pace, Reason, Stop
+from gmix.stop import REST, Heat, Pace, Reason, Stop
 
 __all__ = ["WELL_ABOVE", "Climb", "Expect", "Run", "expectation_maximization"]
 
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
 Climb = Callable[
-    [Sequence[GaussianMixture], Stop, Sequence[float], Prior | None],
-    Sequence[tuple[GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]] | None,
+    [Sequence[GaussianMixture], Stop, Sequence[float], Prior | None, Sequence[Heat]],
+    Sequence[tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]] | None,
 ]
 WELL_ABOVE = 1e6  # times the floor: where nothing is near a collapse
 
@@ -41,6 +42,16 @@ class Run:
         """What EM climbs: the log-likelihood, plus the log density of the prior."""
         return self.statistics.log_likelihood + self.log_prior
 
+    @cached_property
+    def collapsed(self) -> tuple[int, ...]:
+        """The components that have collapsed; of a run that was given up on the way there, the narrowest."""
+        if self.sound:
+            return ()
+        if self.reason is not Reason.COLLAPSING:
+            return tuple(self.mixture.collapsed(self.statistics))
+        form = self.mixture.structure.form
+        return (int(np.argmin(form.smallest(self.mixture.compact_covariances, self.statistics.floor))),)
+
 
 @dataclass(eq=False)
 class _Climb:
@@ -55,6 +66,8 @@ class _Climb:
     history: list[float] = field(default_factory=list)
     reason: Reason | None = None
     sound: bool = False
+    ahead: float = np.inf  # what is still to gain
+    still: bool = False
 
     def next(self, prior: Prior | None) -> GaussianMixture:
         """The mixture to try."""
@@ -97,13 +110,21 @@ class _Climb:
         self.before, self.statistics, self.log_prior = self.statistics, statistics, log_prior
         self.history.append(objective)
         self.sound = False
-        ahead, still = np.inf, False
+        self.ahead, self.still = np.inf, False
         if len(self.history) > 1 and not leap:
             gain, rounding = objective - self.history[-2], stop.rounding(objective)
-            ahead = self.pace.step(gain, rounding)
-            still = gain <= rounding and _still(last, mixture)
+            self.ahead = self.pace.step(gain, rounding)
+            self.still = gain <= rounding and _still(last, mixture)
             self.leap = self.pace.leap() if gain > rounding else 0.0
-        self.reason = stop.reason(self.history, float(statistics.mass.sum()), lambda: still, ahead)
+        self.judge(stop)
+
+    def judge(self, stop: Stop) -> None:
+        """Say whether it ends under this rule; one that ended under a looser one may not."""
+        assert self.statistics is not None
+        if self.reason not in (None, Reason.CONVERGED, Reason.ITERATION_LIMIT):
+            return
+        mass = float(self.statistics.mass.sum())
+        self.reason = stop.reason(self.history, mass, lambda: self.still, self.ahead)
 
     def stride(
         self,
@@ -117,7 +138,7 @@ class _Climb:
         if mixture is not None and statistics is not None and len(history) > len(self.history):
             self.mixture, self.statistics, self.before, self.history = mixture, statistics, None, history
             self.log_prior = history[-1] - statistics.log_likelihood
-            self.leap, self.pace = 0.0, Pace()
+            self.leap, self.pace, self.ahead, self.still = 0.0, Pace(), np.inf, False
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
         self.reason, self.sound = reason, reason is not None
@@ -130,8 +151,9 @@ class _Climb:
         # In all but the simplest structures the M-step is the compiled one's, with the E-step before it.
         simple = self.mixture.structure.with_free_weights in DIRECT
         there = self.read(self.statistics, prior) if simple else self.mixture
-        for climbed in climb([there], stop, self.history if simple else self.history[:-1], prior) or ():
-            self.stride(*climbed, patient)
+        before = self.history if simple else self.history[:-1]
+        for _, mixture, statistics, history, reason in climb([there], stop, before, prior, ()) or ():
+            self.stride(mixture, statistics, history, reason, patient)
 
     def finish(self) -> Run:
         assert self.statistics is not None
@@ -153,34 +175,79 @@ def expectation_maximization(
     watch: Callable[[Sequence[Any]], None] | None = None,
     climb: Climb | None = None,
     patient: bool = True,
+    heats: Sequence[Heat] = (),
 ) -> list[Run]:
     """Climb from several mixtures at once, every pass over the rows shared by all that still climb.
+
+    They may race: after each of the `heats` only the best go on, so only those that are left at the end are returned.
 
     Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
     the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass. `climb`
     takes many steps at once; where it stops for want of care, because a component is empty or about to collapse, this
     loop takes the next, or gives the run up if it is not `patient`.
     """
-    underway = [_Climb(mixture, stop.pace()) for mixture in mixtures]
+    race = _Race([_Climb(mixture, stop.pace()) for mixture in mixtures], expect, prior, watch, climb, patient)
     try:
-        ways = climb(mixtures, stop, (), prior) if climb is not None and mixtures else None
-        for run, climbed in zip(underway, ways or (), strict=False):
-            run.stride(*climbed, patient)
-        while active := [run for run in underway if run.reason is None]:
-            tried = [run.next(prior) for run in active]
-            for run, mixture, statistics in zip(active, tried, expect(tried), strict=True):
-                run.arrive(mixture, statistics, prior, stop)
-                if climb is not None and ways is not None and run.reason is None:
-                    run.go_on(climb, stop, prior, patient)
-            if watch is not None:
-                watch(underway)
+        if not race.at_once(stop, heats):
+            race.in_heats(heats, stop)
+        race.to_the_end(stop)
     except KeyboardInterrupt:
-        underway = [run for run in underway if run.statistics is not None]
-        if not underway:
+        race.underway = [run for run in race.underway if run.statistics is not None]
+        if not race.underway:
             raise
-        for run in underway:
+        for run in race.underway:
             run.reason = run.reason or Reason.INTERRUPTED
-    return [run.finish() for run in underway]
+    return [run.finish() for run in race.underway]
+
+
+@dataclass(eq=False)
+class _Race:
+    """Climbs under way together."""
+
+    underway: list[_Climb]
+    expect: Expect
+    prior: Prior | None
+    watch: Callable[[Sequence[Any]], None] | None
+    climb: Climb | None
+    patient: bool
+
+    def at_once(self, stop: Stop, heats: Sequence[Heat]) -> bool:
+        """Take all the steps that can be taken elsewhere; false where none of the heats could be run so."""
+        starts = [run.mixture for run in self.underway]
+        ways = self.climb(starts, stop, (), self.prior, heats) if self.climb is not None and starts else None
+        if ways is None:
+            self.climb = None
+            return False
+        if self.patient and heats and all(mixture is None for _, mixture, *_ in ways):
+            return False
+        self.underway = [self.underway[place] for place, *_ in ways]
+        for run, (_, mixture, statistics, history, reason) in zip(self.underway, ways, strict=True):
+            run.stride(mixture, statistics, history, reason, self.patient)
+        return True
+
+    def in_heats(self, heats: Sequence[Heat], stop: Stop) -> None:
+        """Keep those that are ahead after each heat, best first; one that collapsed comes after all others."""
+        rules = [*(heat.stop for heat in heats), stop]
+        for heat, rule in zip(heats, rules[1:], strict=True):
+            self.to_the_end(heat.stop)
+            runs = [(run, run.finish()) for run in self.underway]
+            self.underway, reached = [], list[float]()
+            for run, done in sorted(runs, key=lambda pair: (bool(pair[1].collapsed), -pair[1].objective)):
+                if not heat.drops(done.objective, done.reason, reached, float(done.statistics.mass.sum())):
+                    self.underway.append(run)
+                    reached.append(done.objective)
+                    run.judge(rule)
+
+    def to_the_end(self, stop: Stop) -> None:
+        """Climb until the rule has ended all, every pass over the rows shared by those that still climb."""
+        while active := [run for run in self.underway if run.reason is None]:
+            tried = [run.next(self.prior) for run in active]
+            for run, mixture, statistics in zip(active, tried, self.expect(tried), strict=True):
+                run.arrive(mixture, statistics, self.prior, stop)
+                if self.climb is not None and run.reason is None:
+                    run.go_on(self.climb, stop, self.prior, self.patient)
+            if self.watch is not None:
+                self.watch(self.underway)
 
 
 def _is_well_above(mixture: GaussianMixture, statistics: SufficientStatistics) -> bool:

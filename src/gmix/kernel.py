@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import FULL, TIED, Form, Structure
+from gmix.covariance import Form, Structure
 from gmix.errors import ParameterError
 from gmix.rows import is_count
 from gmix.statistics import Evidence, SufficientStatistics
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 
 _native: ModuleType | None
 try:
@@ -35,6 +35,7 @@ __all__ = [
     "Way",
     "climb",
     "cluster",
+    "count_labels",
     "expect",
     "expect_numpy",
     "posterior",
@@ -48,6 +49,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[Any]
 _ENDED = (Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, None)  # as the kernel counts
 CHUNK = 2048  # rows whose sums are added to the rest at once; part of the result's bits, so never a setting
+_FEW = 24  # columns up to which scatter is added up row by row; of more, products of matrices are quicker
 _NOTHING = 2.0**-100  # a share of a row below it counts as none: far below rounding, and what has none costs nothing
 
 
@@ -128,6 +130,7 @@ class Way(NamedTuple):
 class Climbed(NamedTuple):
     """Where a compiled climb ended, and how."""
 
+    place: int  # among those that began
     history: list[float]  # objectives, those given included
     reason: Reason | None  # None: a component is empty or near collapse, and the next M-step is the plain one's
     top: tuple[Array, Array, Array] | None  # weights, means and covariances; None where no E-step was finished
@@ -143,8 +146,11 @@ def climb(
     sample_weight: Array | None = None,
     threads: int | None = None,
     coarse: bool = False,
+    heats: Sequence[Heat] = (),
 ) -> list[Climbed] | None:
-    """E-steps and M-steps in turn, compiled, from one start after the other; None without the compiled kernel.
+    """E-steps and M-steps in turn, compiled, from several starts; None without the compiled kernel.
+
+    They race in `heats` first, and those that are left go on to the end: in their order, or, after a heat, best first.
 
     Rows that are not one array are given as a function that returns their sums under a mixture, coarse ones where it is
     told that they will do; the bits are the same. A `coarse` climb takes its steps in float32 for as long as they gain,
@@ -156,20 +162,29 @@ def climb(
     if _native is None:
         return None
     form = structure.form
-    rule = stop.rule(float(total.mass.sum()))
+    mass = float(total.mass.sum())
     asked = _asked(rows, form) if callable(rows) else rows
     starts = [(*way[:-1], _evidence(way.unseen)) for way in ways]
     found = _native.climb(
-        asked, structure.code, form.code, starts, total.floor, rule, coarse, sample_weight, _at_most(threads)
+        asked,
+        structure.code,
+        form.code,
+        starts,
+        total.floor,
+        [(heat.stop.rule(mass), heat.most) for heat in heats],
+        stop.rule(mass),
+        coarse,
+        sample_weight,
+        _at_most(threads),
     )
     climbed = []
-    for *arrays, history, ended in found:
-        if not arrays:
-            climbed.append(Climbed(history, _ENDED[ended], None, None))
+    for place, arrays, history, ended in found:
+        if arrays is None:
+            climbed.append(Climbed(place, history, _ENDED[ended], None, None))
             continue
-        weights, means, covariances, mass, mean, scatter, log_likelihood = arrays
-        reached = SufficientStatistics(form, mass, mean, scatter, log_likelihood).among(total)
-        climbed.append(Climbed(history, _ENDED[ended], (weights, means, covariances), reached))
+        *top, n, mean, scatter, log_likelihood = arrays
+        reached = SufficientStatistics(form, n, mean, scatter, log_likelihood).among(total)
+        climbed.append(Climbed(place, history, _ENDED[ended], tuple(top), reached))
     return climbed
 
 
@@ -194,23 +209,38 @@ def _evidence(rows: Evidence | None) -> tuple[Array, ...] | None:
 
 
 def maximize(
-    statistics: SufficientStatistics, structure: Structure, unseen: Evidence | None = None
-) -> tuple[Array, Array, Array] | None:
-    """The compiled M-step of one of the `DIRECT` structures: weights, means and compact covariances.
+    every: Sequence[SufficientStatistics], structure: Structure, unseen: Evidence | None = None
+) -> list[tuple[Array, Array, Array] | None]:
+    """The compiled M-steps of one of the `DIRECT` structures: weights, means and compact covariances of each.
 
-    `unseen` is what a prior adds to the rows. None where a component is empty or near a collapse, and without the
-    compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
+    The statistics are of the same rows, and `unseen` is what a prior adds to them. None where a component is empty or
+    near a collapse, and without the compiled kernel: the twin, which takes care of all, is
+    `GaussianMixture.from_statistics`.
     """
-    if _native is None:
-        return None
-    scatter = statistics.scatter
-    if structure.form in (FULL, TIED):
-        scatter = (scatter + scatter.mT) / 2.0  # a product of matrices is symmetric but for rounding
-    arrays = tuple(np.ascontiguousarray(array) for array in (statistics.mass, statistics.mean, scatter))
-    found: tuple[Array, Array, Array] | None = _native.maximize(
-        structure.code, structure.form.code, arrays, _evidence(unseen), statistics.floor
+    if _native is None or not every:
+        return [None] * len(every)
+    arrays = [tuple(np.ascontiguousarray(array) for array in (s.mass, s.mean, s.scatter)) for s in every]
+    found: list[tuple[Array, Array, Array] | None] = _native.maximize(
+        structure.code, structure.form.code, arrays, _evidence(unseen), every[0].floor
     )
     return found
+
+
+def count_labels(
+    form: Form,
+    rows: Array,
+    labels: Sequence[NDArray[np.intp]],
+    n_components: int,
+    total: SufficientStatistics,
+    sample_weight: Array | None = None,
+) -> list[SufficientStatistics]:
+    """`SufficientStatistics.from_labels` of ``rows (N, D)``, of which `total` are all, by each of several labels."""
+    if _native is None or rows.shape[1] > _FEW:
+        from_labels = SufficientStatistics.from_labels
+        return [from_labels(form, rows, one, n_components, sample_weight).among(total) for one in labels]
+    written = [one.astype(np.float64) for one in labels]
+    found = _native.count(form.code, np.ascontiguousarray(rows, np.float64), written, n_components, sample_weight)
+    return [SufficientStatistics(form, n, mean, scatter, np.nan).among(total) for n, mean, scatter in found]
 
 
 def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp] | None:

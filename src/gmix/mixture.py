@@ -124,11 +124,38 @@ class GaussianMixture:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
             raise ParameterError("these statistics are of no rows at all; add some that have rows")
-        unseen = None if prior is None else prior.unseen(statistics, structure)
-        if structure.with_free_weights in DIRECT:
-            compiled = kernel.maximize(statistics, structure, unseen)
-            if compiled is not None:
-                return cls.unchecked(*compiled, structure, features)
+        return cls.from_each([statistics], structure, prior, features)[0]
+
+    @classmethod
+    def from_each(
+        cls,
+        every: Sequence[SufficientStatistics],
+        structure: Structure,
+        prior: Prior | None,
+        features: tuple[str, ...] | None,
+    ) -> list[GaussianMixture]:
+        """`from_statistics` of each of several statistics of the same rows, of the structure's form and not empty."""
+        if prior is not None and not prior.constant and len(every) > 1:
+            return [cls.from_statistics(statistics, structure, prior, features) for statistics in every]
+        unseen = prior.unseen(every[0], structure) if prior is not None and every else None
+        direct = structure.with_free_weights in DIRECT
+        compiled = kernel.maximize(every, structure, unseen) if direct else [None] * len(every)
+        return [
+            cls._read(statistics, structure, unseen, features)
+            if found is None
+            else cls.unchecked(*found, structure, features)
+            for statistics, found in zip(every, compiled, strict=True)
+        ]
+
+    @classmethod
+    def _read(
+        cls,
+        statistics: SufficientStatistics,
+        structure: Structure,
+        unseen: Evidence | None,
+        features: tuple[str, ...] | None,
+    ) -> GaussianMixture:
+        """The plain M-step, with what a prior adds."""
         evidence = Evidence.of(statistics)
         if unseen is not None:
             evidence += unseen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,23 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.covariance import DIRECT, FULL, TIED, Structure
-from gmix.criteria import criteria
+from gmix.criteria import criteria, criterion
 from gmix.em import WELL_ABOVE, Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
-from gmix.start import KMeansPlusPlus, Start
+from gmix.start import Begin, KMeansPlusPlus, Start
 from gmix.statistics import RELATIVE_FLOOR, SufficientStatistics
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 from gmix.wording import count
 
 __all__ = ["Candidate", "Search", "search"]
 
 _FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
 _ROWS_EACH = 25  # a parameter of the richest candidate, between the two
-_PROMISING, _FINALISTS = 8, 4  # starts of one kind that climb at all, and short climbs that are carried on to the end
+_LEAST, _PROMISING = 2, 16  # starts that go on after their first likelihood
+# When they are compared, first before any step, and what part of these go on.
+_HEATS = ((Stop(0.0, 0), 1.0), (Stop(1e-2, 30, chance=0.02), 0.375), (Stop(1e-3, 60, chance=0.02), 0.1875))
+_FIRST = Stop(1e-5, 300, chance=0.1)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
+_MANY = 20_000  # numbers in a table from which on steps are coarse, and something may be left to chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +66,17 @@ class Candidate:
         """BIC, AIC, AICc and ICL; smaller is better. See `gmix.criteria`."""
         return criteria(self.run.mixture, self.run.statistics)
 
+    def score(self, name: str) -> float:
+        """One of the criteria, without the others."""
+        return criterion(name, self.run.mixture, self.run.statistics)
+
     @property
     def bic(self) -> float:
-        return self.criteria["bic"]
+        return self.score("bic")
 
     @property
     def aic(self) -> float:
-        return self.criteria["aic"]
+        return self.score("aic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +93,9 @@ class Search:
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
 
-    @property
+    @cached_property
     def best(self) -> Candidate:
-        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.criteria[self.criterion]))
+        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.score(self.criterion)))
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -136,7 +145,7 @@ def search(
     watch: Callable[[Sequence[Any]], None] | None = None,
     criterion: str = "bic",
 ) -> Search:
-    """Climb from every start of every structure and count, and keep the best of each.
+    """Climb from the starts of every structure and count, which race for each, and keep the best.
 
     Where starts are made rather than given, a candidate also starts from its poorer neighbours: a simpler structure's
     best mixture set free, and the best with fewer components, each component split in turn. So without a prior a richer
@@ -144,6 +153,9 @@ def search(
     """
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
+    if made and _is_large(source):
+        source = copy.copy(source)
+        source.coarse = True
     sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
     # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
     alone = not made or _is_flat(sample, rng)
@@ -151,34 +163,24 @@ def search(
     interrupted = False
     first: list[GaussianMixture] = []
     try:
+        begin = start.mixtures(sample, prior, rng)
         for n_components in sorted(components):
-            begin = start.mixtures(sample, n_components, prior, rng)
             for structure in _poorest_first(structures, n_components, source.n_features):
                 began = time.perf_counter()
-                first = []
-                poorer: list[_Neighbour] = []
-                if isinstance(start, KMeansPlusPlus):
-                    trial = _Trial.of(structure, n_components, sample)
-                    poorer, split = _neighbours(best, structure, n_components)
-                    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
-                        first = [
-                            *_promising(sample, begin(structure), trial.promising),
-                            *_promising(sample, split(), trial.promising),
-                        ]
-                    # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
-                    likeliest = sorted(poorer, key=lambda neighbour: -neighbour.log_likelihood)[: trial.promising]
-                    first = _finalists(sample, [*first, *(n.mixture for n in likeliest)], prior, alone, trial)
-                    if sample is not source:  # all rows are for the best alone
-                        runs = expectation_maximization(
-                            first, sample.expect, trial.long, prior, climb=sample.climb, patient=alone
-                        )
-                        _heed(runs)
-                        first = [_candidate(runs, 0.0).run.mixture]
-                else:
-                    first = begin(structure)
-                runs = expectation_maximization(first, source.expect, stop, prior, watch, source.climb, patient)
+                trial = _Trial.of(structure, n_components, sample, source, stop) if made else _Trial((), stop, stop)
+                heats = trial.heats
+                first, poorer = _starts(best if made else {}, structure, n_components, begin)
+                if sample is not source:  # all rows are for the best alone
+                    runs = expectation_maximization(
+                        first, sample.expect, trial.first, prior, climb=sample.climb, patient=alone, heats=heats
+                    )
+                    _heed(runs)
+                    first, heats = [_candidate(runs, 0.0).run.mixture], ()
+                runs = expectation_maximization(
+                    first, source.expect, trial.last, prior, watch, source.climb, patient, heats
+                )
                 if prior is None:
-                    runs += _from_ahead(source, poorer, runs, stop, watch, patient)
+                    runs += _from_ahead(source, poorer, runs, trial.last, watch, patient)
                 best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt as interruption:
@@ -238,6 +240,18 @@ class _Neighbour(NamedTuple):
     sound: bool
 
 
+def _starts(
+    best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int, begin: Begin
+) -> tuple[list[GaussianMixture], list[_Neighbour]]:
+    """All that a candidate starts from, and those of them that are its neighbours' own mixtures."""
+    poorer, split = _neighbours(best, structure, n_components)
+    first: list[GaussianMixture] = []
+    # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
+    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
+        first = [*begin(n_components, structure), *split()]
+    return [*first, *(neighbour.mixture for neighbour in poorer)], poorer
+
+
 def _neighbours(
     best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
 ) -> tuple[list[_Neighbour], Callable[[], list[GaussianMixture]]]:
@@ -282,7 +296,7 @@ def _from_ahead(
 
 def _reached(runs: Sequence[Run]) -> float:
     """The most that runs reached which did not collapse."""
-    return max((run.objective for run in runs if not _collapsed(run)), default=-np.inf)
+    return max((run.objective for run in runs if not run.collapsed), default=-np.inf)
 
 
 def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
@@ -292,37 +306,32 @@ def _at_rest(source: Source, mixture: GaussianMixture) -> Run:
 
 
 class _Trial(NamedTuple):
-    """What is tried on a sub-sample before the climb that counts; where a step is dear, less.
+    """How starts that are made are tried: in heats, to a first top on a sub-sample, and to the last on all rows.
 
-    By chance alone a row's log-likelihood there is ``p / 2n`` higher than that of other rows, for `p` parameters and
-    `n` rows: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A long climb ends a two hundredth of that
-    below the top, and where steps are dear a short one a tenth, if that is more than they leave anyway.
+    Where a step is dear, fewer begin. On a sub-sample a climb may leave ten times of what it may on all rows, whose top
+    is elsewhere anyway. On few rows nothing is left to chance, because nothing would be saved by it.
     """
 
-    promising: int
-    finalists: int
-    short: Stop
-    long: Stop
+    heats: Sequence[Heat]
+    first: Stop
+    last: Stop
 
     @classmethod
-    def of(cls, structure: Structure, n_components: int, sample: Source) -> _Trial:
-        parameters = structure.n_parameters(n_components, sample.n_features)
+    def of(cls, structure: Structure, n_components: int, sample: Source, source: Source, stop: Stop) -> _Trial:
+        parameters = structure.n_parameters(n_components, source.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        chance = parameters / (2.0 * sample.n_rows)
-        return cls(
-            int(np.clip(climbs, 2, _PROMISING)),
-            int(np.clip(climbs / 2.0, 1, _FINALISTS)),
-            Stop(max(0.1 * chance, 1e-2) if climbs < 2 * _PROMISING else 1e-2, 30),
-            Stop(max(0.005 * chance, 1e-5), 300),
-        )
+        most = int(min(max(climbs, _LEAST), _PROMISING))
+        heats = [Heat(rule, max(int(part * most), 1)) for rule, part in _HEATS]
+        first = _FIRST.among(parameters, source.n_counting)
+        if not _is_large(source):
+            return cls(heats, first, stop)
+        heats = [heat._replace(stop=heat.stop.among(parameters, sample.n_rows)) for heat in heats]
+        return cls(heats, first, stop.among(parameters, source.n_counting))
 
 
-def _promising(sample: Source, mixtures: list[GaussianMixture], most: int) -> list[GaussianMixture]:
-    """Of starts made alike, the likeliest few."""
-    if len(mixtures) <= most:
-        return mixtures
-    reached = [statistics.log_likelihood for statistics in sample.expect(mixtures)]
-    return [mixtures[i] for i in np.argsort(reached)[::-1][:most]]
+def _is_large(source: Source) -> bool:
+    """Say whether steps on all rows are worth saving."""
+    return source.n_counting * source.n_features >= _MANY
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
@@ -336,26 +345,16 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
 
 def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
     """The best of several runs; one that did not collapse is better than one that did."""
-    collapsed = [_collapsed(run) for run in runs]
-    best = min(range(len(runs)), key=lambda i: (bool(collapsed[i]), -runs[i].objective))
+    best = min(runs, key=lambda run: (bool(run.collapsed), -run.objective))
     optima = tuple(sorted((run.objective for run in runs), reverse=True))
-    return Candidate(runs[best], optima, tuple(collapsed[best]), seconds)
-
-
-def _collapsed(run: Run) -> list[int]:
-    """The components that have collapsed; of a run that was given up on the way there, the narrowest."""
-    if run.sound:
-        return []
-    if run.reason is not Reason.COLLAPSING:
-        return run.mixture.collapsed(run.statistics)
-    form = run.mixture.structure.form
-    return [int(np.argmin(form.smallest(run.mixture.compact_covariances, run.statistics.floor)))]
+    return Candidate(best, optima, best.collapsed, seconds)
 
 
 def _enough(components: Sequence[int], structures: Sequence[Structure], n_features: int) -> int:
     """How many rows the short climbs see."""
     richest = max(s.n_parameters(max(components), n_features) for s in structures)
-    return min(max(_ROWS_EACH * richest, _FEWEST), _MOST)
+    # On fewer rows than that a top is one of chance, from which the way to that of all rows is long.
+    return max(min(max(_ROWS_EACH * richest, _FEWEST), _MOST), 2 * richest)
 
 
 def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
@@ -366,24 +365,6 @@ def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
     sample = MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
     sample.coarse = True
     return sample
-
-
-def _finalists(
-    sample: Source, mixtures: list[GaussianMixture], prior: Prior | None, patient: bool, trial: _Trial
-) -> list[GaussianMixture]:
-    """The best of several starts, judged by short climbs on a sub-sample (emEM: Biernacki, Celeux & Govaert 2003)."""
-    if len(mixtures) == 1:
-        return mixtures
-    runs = expectation_maximization(mixtures, sample.expect, trial.short, prior, climb=sample.climb, patient=patient)
-    _heed(runs)
-    ranked = sorted(runs, key=lambda run: (bool(_collapsed(run)), -run.objective))
-    finalists: list[Run] = []
-    for run in ranked:
-        # Two climbs that are nearer than a tenth of what they may still gain are on their way to one top.
-        near = 0.1 * trial.short.tolerance * float(run.statistics.mass.sum())
-        if len(finalists) < trial.finalists and all(abs(run.objective - other.objective) > near for other in finalists):
-            finalists.append(run)
-    return [run.mixture for run in finalists]
 
 
 def _free(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
@@ -405,7 +386,7 @@ def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
     return GaussianMixture.unchecked(shares, mixture.means[order], compact, mixture.structure, mixture.features)
 
 
-def _repeated(mixture: GaussianMixture, order: Sequence[int]) -> NDArray[np.float64]:
+def _repeated(mixture: GaussianMixture, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
     """The covariances of these components, compact."""
     compact = mixture.compact_covariances
     return compact if mixture.structure.form is TIED else compact[order]
@@ -416,31 +397,40 @@ def _splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMix
 
     Mean and covariance of its two halves together stay its own.
     """
-    structure, means, dense = mixture.structure, mixture.means, mixture.covariances
+    if not pieces:
+        return []
+    structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(pieces)
     away = means - mixture.weights @ means
-    unit = np.sqrt(mixture.weights @ (np.diagonal(dense, axis1=1, axis2=2) + away**2))
-    chosen = list(pieces)
+    variances = dense.diagonal(axis1=1, axis2=2)
+    unit = np.sqrt(mixture.weights @ (variances + away**2))
     values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
     steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
-    # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
-    floors = RELATIVE_FLOOR * np.diagonal(dense[chosen], axis1=1, axis2=2)
-    halves = dense[chosen]
-    if not structure.shared:
-        halves = FULL.lift(halves - FULL.outer(np.ones(len(chosen)), steps), floors)
-    split = []
-    for k, step, half, floor in zip(chosen, steps, halves, floors, strict=True):
-        order = [*range(len(means)), k]
-        moved, weights = means[order], mixture.weights[order]
-        moved[k], moved[-1] = moved[k] + step, moved[k] - step
-        weights[[k, -1]] /= 2.0
-        weights = structure.weights(weights)
-        if structure.shared:
-            compact = _repeated(mixture, order)
+    each = np.arange(len(chosen))
+    orders = np.empty((len(chosen), len(means) + 1), np.intp)
+    orders[:, :-1], orders[:, -1] = np.arange(len(means)), chosen
+    moved, shares = means[orders], mixture.weights[orders]
+    moved[each, chosen] += steps
+    moved[:, -1] -= steps
+    shares[each, chosen] = shares[:, -1] = mixture.weights[chosen] / 2.0
+    if structure.equal_weights:
+        shares[:] = structure.weights(shares[0])
+    if structure.shared:
+        compact = [_repeated(mixture, order) for order in orders]
+    else:
+        # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
+        floors = RELATIVE_FLOOR * variances[chosen]
+        halves = FULL.lift(dense[chosen] - FULL.outer(np.ones(len(chosen)), steps), floors)
+        if structure.independent:
+            written = mixture.compact_covariances[orders]
+            written[each, chosen] = written[:, -1] = structure.form.compress(halves)
+            compact = list(written)
         else:
-            apart = dense[order]
-            apart[[k, -1]] = half
-            compact = structure.nearest(weights, apart)
-            if not structure.independent:
-                compact = structure.form.lift(compact, floor)
-        split.append(GaussianMixture.unchecked(weights, moved, compact, structure, mixture.features))
-    return split
+            compact = []
+            for order, half, floor, share in zip(orders, halves, floors, shares, strict=True):
+                apart = dense[order]
+                apart[[order[-1], -1]] = half
+                compact.append(structure.form.lift(structure.nearest(share, apart), floor))
+    return [
+        GaussianMixture.unchecked(share, mean, covariance, structure, mixture.features)
+        for share, mean, covariance in zip(shares, moved, compact, strict=True)
+    ]

@@ -30,7 +30,7 @@ from gmix.priors import Prior
 from gmix.rows import as_numbers
 from gmix.search import Search, search
 from gmix.sources import MemorySource, Source, expect
-from gmix.start import GivenMixture, Start
+from gmix.start import Begin, GivenMixture, Start
 from gmix.statistics import Evidence, SufficientStatistics
 from gmix.stepwise import Stepwise
 from gmix.stop import Pace, Reason, Stop
@@ -339,14 +339,12 @@ class _Start(Start):
     model: GaussianMixture
     state: np.random.RandomState
 
-    def mixtures(
-        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
-    ) -> Callable[[Structure], list[Mixture]]:
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
         assert isinstance(source, MemorySource)
-        return partial(self._begin, source, n_components, prior)
+        return partial(self._begin, source, prior)
 
     def _begin(
-        self, source: MemorySource, n_components: int, prior: Prior | None, structure: Structure
+        self, source: MemorySource, prior: Prior | None, n_components: int, structure: Structure
     ) -> list[Mixture]:
         form, shape = structure.form, (n_components, source.n_features)
         weights, means = self._given("weights_init", shape[:1]), self._given("means_init", shape)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import FULL, Form, Structure
+from gmix import kernel
+from gmix.covariance import FULL, TIED, Form, Structure
 from gmix.errors import ParameterError, nearest
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
@@ -19,7 +20,7 @@ from gmix.seeding import cluster
 from gmix.sources import MemorySource, Source
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start"]
+__all__ = ["Begin", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start"]
 
 Array = NDArray[np.float64]
 _FAR = 1e60  # standard deviations; farther points count as this far
@@ -28,14 +29,48 @@ _ROWS, _ROWS_EACH, _ROWS_FOR = 2_000, 100, 10
 _MOST = 20_000  # rows, however many columns there are
 
 
+Begin = Callable[[int, Structure], list[GaussianMixture]]
+
+
 class Start(ABC):
     """A way to the first mixtures."""
 
     @abstractmethod
-    def mixtures(
-        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
-    ) -> Callable[[Structure], list[GaussianMixture]]:
-        """What gives a structure its mixtures to climb from, one or more, all with so many components."""
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
+        """What gives so many components of a structure their mixtures to climb from, one or more."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """The rows among which seeds are chosen, and the coordinates in which they are near each other."""
+
+    rows: NDArray[Any]
+    weight: Array | None
+    points: list[Array]  # (N, P), once for each way of measuring distances
+    sphere: Array  # (D, D) points whose scatter is the covariance of all rows
+
+    @classmethod
+    def of(cls, source: Source, n_rows: int, rng: np.random.Generator) -> _Ground:
+        rows, weight = source.rows(n_rows, rng)
+        total = SufficientStatistics.from_labels(FULL, rows, np.zeros(len(rows), np.intp), 1, weight)
+        values, vectors = _axes(total)
+        standard = _standardize(rows, total)
+        points = [standard]
+        if source.n_features > 1:  # else they are the same, and half as many runs find as much
+            spread = values > 1e-10  # else there is nothing to whiten
+            points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
+        sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(total.variances)
+        return cls(rows, weight, points, sphere)
+
+    def clusters(self, n_components: int, runs: int, sweeps: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+        """The labels of different clusters that so many runs find."""
+        mass = np.ones(len(self.rows)) if self.weight is None else self.weight
+        found = (
+            cluster(coordinates, mass, n_components, sweeps, rng)
+            for _ in range(runs // 2)
+            for coordinates in self.points
+        )
+        return list({labels.tobytes(): labels for labels in found}.values())  # clear clusters are found often
 
 
 @dataclass(frozen=True)
@@ -44,49 +79,44 @@ class KMeansPlusPlus(Start):
 
     Distances are measured in turn after whitening by the covariance of all rows, so that neither the units of the
     columns nor the directions of the axes matter, and in standard deviations of the columns, because whitening many
-    columns drowns the few in which clusters differ. The first covariances are held up by a few rows' worth of all rows'
-    covariance, so that a seed with few rows is not a collapse.
+    columns drowns the few in which clusters differ. In one column these are the same, and half of the runs are enough.
+    The first covariances are held up by a few rows' worth of all rows' covariance, so that a seed with few rows is not
+    a collapse.
     """
 
     runs: int = 8
-    sweeps: int = 100
+    sweeps: int = 40
 
-    def mixtures(
-        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
-    ) -> Callable[[Structure], list[GaussianMixture]]:
-        wanted = min(_ROWS_FOR * source.n_features * n_components, _MOST)
-        rows, weight = source.rows(max(_ROWS, _ROWS_EACH * n_components, wanted), rng)
-        mass = np.ones(len(rows)) if weight is None else weight
-        everything = np.zeros(len(rows), np.intp)
-        total = SufficientStatistics.from_labels(FULL, rows, everything, 1, weight)
-        values, vectors = _axes(total)
-        standard = _standardize(rows, total)
-        spread = values > 1e-10  # else there is nothing to whiten
-        points = (standard @ vectors[:, spread] / np.sqrt(values[spread]), standard)
-        found = (cluster(points[run % 2], mass, n_components, self.sweeps, rng) for run in range(self.runs))
-        different = {labels.tobytes(): labels for labels in found}  # clear clusters are found often
-        # To each component are added a few rows about its mean, hardly any where it has many, with the covariance of
-        # all rows scaled down to its share: unlike a prior's default scale, it turns and stretches with the data
-        # whatever the structure.
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
         d = source.n_features
-        few = 2.0 * d + 4.0
-        size = np.sqrt(np.maximum(values, 0.0)) / n_components ** (1.0 / d)
-        corners = (vectors * size).T * np.sqrt(total.variances)  # points whose scatter is that covariance
-        corners = np.broadcast_to(corners, (n_components, d, d))
 
         @cache
-        def statistics(form: Form) -> list[SufficientStatistics]:
-            total = SufficientStatistics.from_labels(form, rows, everything, 1, weight)
-            every = (
-                SufficientStatistics.from_labels(form, rows, labels, n_components, weight)
-                for labels in different.values()
-            )
-            return [_held_up(one, few, corners).among(total) for one in every]
+        def ground(n_rows: int) -> _Ground:
+            return _Ground.of(source, n_rows, rng)
 
-        return lambda structure: [
-            GaussianMixture.from_statistics(one, structure, prior, source.features)
-            for one in statistics(structure.form)
-        ]
+        @cache
+        def total(here: _Ground, form: Form) -> SufficientStatistics:
+            everything = np.zeros(len(here.rows), np.intp)
+            return SufficientStatistics.from_labels(form, here.rows, everything, 1, here.weight)
+
+        @cache
+        def clusters(n_components: int) -> tuple[_Ground, list[NDArray[np.intp]]]:
+            wanted = max(_ROWS, _ROWS_EACH * n_components, min(_ROWS_FOR * d * n_components, _MOST))
+            here = ground(min(wanted, source.n_counting))
+            return here, here.clusters(n_components, self.runs, self.sweeps, rng)
+
+        @cache
+        def statistics(n_components: int, form: Form) -> list[SufficientStatistics]:
+            here, labels = clusters(n_components)
+            every = kernel.count_labels(form, here.rows, labels, n_components, total(here, form), here.weight)
+            # To each component are added a few rows about its mean, hardly any where it has many, with the covariance
+            # of all rows scaled down to its share: unlike a prior's default scale, it turns and stretches with the data
+            # whatever the structure.
+            return _held_up(every, 2.0 * d + 4.0, here.sphere / n_components ** (1.0 / d))
+
+        return lambda n_components, structure: GaussianMixture.from_each(
+            statistics(n_components, structure.form), structure, prior, source.features
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,23 +125,19 @@ class GivenMixture(Start):
 
     mixture: GaussianMixture
 
-    def mixtures(
-        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
-    ) -> Callable[[Structure], list[GaussianMixture]]:
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
         given = self.mixture
-        if (given.n_components, given.n_features) != (n_components, source.n_features):
-            raise ParameterError(
-                f"start is a {given}; the fit wants {n_components} components in {source.n_features} columns"
-            )
-        return lambda structure: [
-            GaussianMixture(
-                structure.weights(given.weights),
-                given.means,
-                given.compact_covariances if given.structure is structure else _in_form(given, structure),
-                structure,
-                source.features,
-            )
-        ]
+
+        def begin(n_components: int, structure: Structure) -> list[GaussianMixture]:
+            if (given.n_components, given.n_features) != (n_components, source.n_features):
+                raise ParameterError(
+                    f"start is a {given}; the fit wants {n_components} components in {source.n_features} columns"
+                )
+            compact = given.compact_covariances if given.structure is structure else _in_form(given, structure)
+            weights = structure.weights(given.weights)
+            return [GaussianMixture(weights, given.means, compact, structure, source.features)]
+
+        return begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,20 +146,18 @@ class GivenResponsibilities(Start):
 
     responsibilities: Array
 
-    def mixtures(
-        self, source: Source, n_components: int, prior: Prior | None, rng: np.random.Generator
-    ) -> Callable[[Structure], list[GaussianMixture]]:
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
         if not isinstance(source, MemorySource):
             raise ParameterError(
                 "a start by labels or responsibilities needs a table in memory; give a mixture instead"
             )
-        if self.responsibilities.shape != (source.n_rows, n_components):
-            raise ParameterError(
-                f"start speaks of {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} "
-                f"components; the fit has {source.n_rows} and {n_components}"
-            )
 
-        def begin(structure: Structure) -> list[GaussianMixture]:
+        def begin(n_components: int, structure: Structure) -> list[GaussianMixture]:
+            if self.responsibilities.shape != (source.n_rows, n_components):
+                raise ParameterError(
+                    f"start speaks of {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} "
+                    f"components; the fit has {source.n_rows} and {n_components}"
+                )
             statistics = SufficientStatistics.from_responsibilities(
                 structure.form, source.array, self.responsibilities, source.weight
             )
@@ -184,12 +208,20 @@ def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     return structure.nearest(given.weights, given.covariances)
 
 
-def _held_up(statistics: SufficientStatistics, few: float, corners: Array) -> SufficientStatistics:
+def _held_up(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:
     """With so `few` rows more in each component whose scatter is that of the `corners`, or less where it has many."""
-    extra = few * np.minimum(few / np.maximum(statistics.mass, few), 1.0)
-    each = np.broadcast_to(extra[:, None] / few, corners.shape[:2])
-    scatter = statistics.scatter + statistics.form.scatter(each, corners)
-    return replace(statistics, mass=statistics.mass + extra, scatter=scatter)
+    form = every[0].form
+    mass = np.stack([one.mass for one in every])
+    extra = few * np.minimum(few / np.maximum(mass, few), 1.0)
+    share = extra / few
+    one = (FULL if form is TIED else form).scatter(np.ones((1, len(corners))), corners[None])
+    scatter = np.stack([one.scatter for one in every]) + (
+        share.sum(1)[:, None, None] * one if form is TIED else share.reshape(*share.shape, *(1,) * (one.ndim - 1)) * one
+    )
+    return [
+        SufficientStatistics(form, m, s.mean, w, np.nan).among(s.total)
+        for s, m, w in zip(every, mass + extra, scatter, strict=True)
+    ]
 
 
 def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
@@ -195,7 +195,7 @@ class SufficientStatistics:
         So what is read from the data as a whole, a floor or a default prior, does not move with the rounding of every
         E-step, which may be large where a component has collapsed.
         """
-        same = replace(self)
+        same = SufficientStatistics(self.form, self.mass, self.mean, self.scatter, self.log_likelihood)
         same.__dict__["total"] = total
         return same
 

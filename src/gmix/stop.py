@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
 from gmix.errors import ParameterError
 from gmix.rows import is_count, is_number
 
-__all__ = ["Pace", "Reason", "Stop"]
+__all__ = ["Heat", "Pace", "Reason", "Stop"]
 
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _FALL = 1e-11  # of the objective; a greater fall than this is no rounding
@@ -20,6 +21,7 @@ _SLOW = 0.25  # of the gain before; where a step gains more, a leap pays
 _LENGTHS = 4  # of leaps, between one and its double
 _STEPS = 3  # taken before a leap, and before it is believed that little is left to gain
 _LASTING = 0.999  # a rate that is remembered is not slower: of gains that grow, a leap is the end
+_NEAR, _FAR = 0.1, 10.0  # times the gain that is left
 _SHOWN = 8  # steps after a leap; they show at what rate gains shrink now
 
 
@@ -44,11 +46,16 @@ class Stop:
     What is still to come is the limit of the geometric series that the last gains begin (`Pace`). A tolerance per row
     means the same in all units. Without `leaps` a climb takes EM's own steps alone, and so ends where they lead: what
     a given start asks for.
+
+    By chance alone the log-likelihood of n rows, at the top, is ``p / 2n`` nats a row higher than that of other rows
+    would be, for p parameters: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A climb to a top that
+    is itself uncertain by so much may end a part of it below, if that is more than the tolerance: `chance` is the part.
     """
 
     tolerance: float = 1e-6
     max_iterations: int = 1000
     leaps: bool = True
+    chance: float = 0.0
 
     def __post_init__(self) -> None:
         if not (is_number(self.tolerance) and self.tolerance >= 0):
@@ -68,6 +75,11 @@ class Stop:
                 return Reason.CONVERGED
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
+    def among(self, n_parameters: int, n_rows: int) -> Stop:
+        """The rule for a mixture of so many parameters, on so many rows."""
+        left = self.chance * n_parameters / (2.0 * n_rows)
+        return self if left <= self.tolerance else replace(self, tolerance=left, chance=0.0)
+
     def pace(self) -> Pace:
         """How a climb under this rule goes on."""
         return Pace(self.leaps)
@@ -83,6 +95,23 @@ class Stop:
     def rule(self, mass: float) -> tuple[float, float, float, float, int, bool]:
         """The same rule as numbers, for a compiled climb on rows of this total mass."""
         return self.tolerance * mass, _ROUNDING, _FALL, REST, self.max_iterations, self.leaps
+
+
+class Heat(NamedTuple):
+    """A part of a race of climbs: they climb until `stop` says to end, and the best of them go on, at most so many.
+
+    Two that are nearer than a tenth of what each may still gain are on their way to one top, and the lower one drops
+    out; so does one that is behind by more than ten times of that.
+    """
+
+    stop: Stop
+    most: int
+
+    def drops(self, objective: float, reason: Reason | None, ahead: Sequence[float], mass: float) -> bool:
+        """Say whether a climb ends here that came to this objective, after those `ahead`, best first."""
+        gain = self.stop.tolerance * mass
+        behind = reason is not Reason.ITERATION_LIMIT and ahead[0] - objective > _FAR * gain if ahead else False
+        return len(ahead) >= self.most or behind or any(abs(objective - other) <= _NEAR * gain for other in ahead)
 
 
 class Pace:

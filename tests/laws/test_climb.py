@@ -15,7 +15,7 @@ from gmix.em import expectation_maximization
 from gmix.priors import Prior
 from gmix.sources import MemorySource
 from gmix.statistics import Evidence
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 
 Array = NDArray[np.float64]
 
@@ -295,3 +295,47 @@ def test_the_compiled_climb_takes_the_steps_of_the_plain_one(
         for part in ("weights", "means", "covariances"):
             a, b = getattr(compiled.mixture, part), getattr(plain.mixture, part)
             np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+HEATS = (Heat(Stop(0.0, 0), 5), Heat(Stop(0.0, 3), 4), Heat(Stop(1e-2, 30), 2))
+
+
+@each_prior
+@pytest.mark.parametrize("structure", DIRECT, ids=repr)
+def test_a_race_has_the_same_winners_compiled_or_not(
+    points: Array, labels: Array, structure: Structure, prior: Prior | None
+) -> None:
+    source, rng = MemorySource(points), np.random.default_rng(5)
+    starts = [first(points, rng.integers(0, 3, len(points)), structure) for _ in range(5)]
+    starts += [first(points, np.roll(labels, 40 * turn), structure) for turn in (1, 2)]
+    plain = expectation_maximization(starts, source.expect, Stop(), prior, heats=HEATS)
+    compiled = expectation_maximization(starts, source.expect, Stop(), prior, climb=source.climb, heats=HEATS)
+    assert 1 <= len(plain) <= HEATS[-1].most
+    assert [run.objective for run in compiled] == pytest.approx([run.objective for run in plain], rel=1e-9)
+    assert all(run.reason.converged for run in compiled)
+    [alone] = expectation_maximization([compiled[0].mixture], source.expect, Stop(), prior, climb=source.climb)
+    assert alone.objective == pytest.approx(compiled[0].objective, abs=2e-6 * len(points))
+
+
+def test_a_climb_that_is_behind_or_on_the_way_of_another_drops_out() -> None:
+    heat = Heat(Stop(1e-2), 3)
+    assert not heat.drops(-200.0, Reason.CONVERGED, [], 100.0)
+    assert heat.drops(-200.05, Reason.CONVERGED, [-200.0], 100.0)
+    assert not heat.drops(-200.5, Reason.CONVERGED, [-200.0], 100.0)
+    assert heat.drops(-211.0, Reason.CONVERGED, [-200.0], 100.0)
+    assert not heat.drops(-211.0, Reason.ITERATION_LIMIT, [-200.0], 100.0)
+    assert heat.drops(-203.0, Reason.CONVERGED, [-200.0, -201.0, -202.0], 100.0)
+
+
+def test_only_a_climb_from_its_own_start_on_many_rows_leaves_something_to_chance() -> None:
+    rng = np.random.default_rng(3)
+    rows = np.vstack([rng.normal(size=(6000, 2)) * scale + scale for scale in (1.0, 2.0)])
+    usual, long = (gmix.fit(rows, 2, covariance="full", rng=0, **asked) for asked in ({}, {"tolerance": 1e-9}))
+    assert len(usual.history) < len(long.history)
+    assert 0.0 <= long.log_likelihood - usual.log_likelihood < 0.1 * usual.n_parameters / 2.0
+    given = gmix.fit(rows, start=usual.mixture)
+    assert long.log_likelihood - given.log_likelihood < 1e-5 * len(rows)
+    rule = Stop(chance=0.01)
+    assert rule.among(50, 10_000).tolerance == pytest.approx(2.5e-5)
+    assert rule.among(50, 10_000_000) is rule
+    assert Stop().among(50, 10) == Stop()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics, kernel
-from gmix.covariance import DIRECT, Structure
+from gmix.covariance import DIRECT, FORMS, Form, Structure
 from gmix.priors import Prior
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
@@ -28,7 +28,7 @@ def test_both_read_the_same_mixture(
     structure: Structure, d: int, offset: float, prior: Prior | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = statistics(structure, d, offset)
-    compiled = kernel.maximize(given, structure, None if prior is None else prior.unseen(given, structure))
+    [compiled] = kernel.maximize([given], structure, None if prior is None else prior.unseen(given, structure))
     monkeypatch.setattr(kernel, "_native", None)
     plain = GaussianMixture.from_statistics(given, structure, prior)
     assert compiled is not None
@@ -41,5 +41,22 @@ def test_an_empty_or_a_collapsing_component_is_left_to_the_plain_one(structure: 
     rows, labels = np.repeat([[0.0, 1.0], [4.0, 4.0]], 5, axis=0), np.repeat([0, 1], 5)
     for share in (np.eye(2)[labels], np.eye(3)[labels]):
         collapsed = SufficientStatistics.from_responsibilities(structure.form, rows, share)
-        assert kernel.maximize(collapsed, structure) is None
+        assert kernel.maximize([collapsed], structure) == [None]
         assert np.isfinite(GaussianMixture.from_statistics(collapsed, structure).log_density(rows)).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("form", FORMS, ids=repr)
+@pytest.mark.parametrize("d", [1, 3])
+def test_both_count_the_same_clusters(form: Form, d: int, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(d)
+    rows, every = 1e6 + rng.normal(size=(90, d)), [rng.integers(0, 4, 90), np.repeat([0, 2, 3], 30)]
+    weight = np.where(rng.random(90) < 0.2, 0.0, rng.random(90)) if weighted else None
+    total = SufficientStatistics.from_labels(form, rows, np.zeros(90, np.intp), 1, weight)
+    compiled = kernel.count_labels(form, rows, every, 4, total, weight)
+    monkeypatch.setattr(kernel, "_native", None)
+    for mine, yours in zip(compiled, kernel.count_labels(form, rows, every, 4, total, weight), strict=True):
+        np.testing.assert_allclose(mine.mass, yours.mass, rtol=1e-13)
+        np.testing.assert_allclose(mine.mean[mine.mass > 0], yours.mean[mine.mass > 0], rtol=1e-14)
+        np.testing.assert_allclose(mine.scatter, yours.scatter, rtol=1e-7, atol=1e-7)
+        assert mine.total is total

@@ -18,7 +18,7 @@ from gmix.priors import Prior
 from gmix.progress import Meter
 from gmix.sources.journal import Journal
 from gmix.statistics import SufficientStatistics
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 
 __all__ = ["LocalSource", "Source", "alone"]
 
@@ -26,8 +26,9 @@ _FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 20_000  # numbers in a table from which on a step is worth taking in float32
 
 
-# Of climbs without Python: mixture and statistics where an E-step was finished, history, and why it ended.
-Climbed = tuple[GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]
+# Of climbs without Python: the place of the start, mixture and statistics where an E-step was finished, history, and
+# why it ended.
+Climbed = tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]
 
 
 class Source(ABC):
@@ -42,6 +43,7 @@ class Source(ABC):
     n_features: int
     features: tuple[str, ...] | None
     threads: int | None = None  # to use at most on this machine
+    coarse = False  # climb float64 rows too in float32, as far as that sees
     meter: Meter | None = None
     journal: Journal | None = None
 
@@ -85,8 +87,11 @@ class Source(ABC):
         stop: Stop,
         history: Sequence[float] = (),
         prior: Prior | None = None,
+        heats: Sequence[Heat] = (),
     ) -> list[Climbed] | None:
         """Many EM steps from each of several mixtures of one structure, without Python between them.
+
+        After the `heats` of a race there are only those that came in, best first.
 
         None where there is no such way. Each climb begins with an E-step and ends with one, so statistics and mixture
         belong together; without a reason to end, its next M-step needs more care than this way takes. `history` holds
@@ -101,8 +106,6 @@ class Source(ABC):
 
 class LocalSource(Source):
     """Rows that this process adds up itself, with the kernel's own running sums: equal rows give equal bits."""
-
-    coarse = False  # climb float64 rows too in float32, as far as that sees
 
     @property
     @abstractmethod
@@ -146,6 +149,7 @@ class LocalSource(Source):
         stop: Stop,
         history: Sequence[float] = (),
         prior: Prior | None = None,
+        heats: Sequence[Heat] = (),
     ) -> list[Climbed] | None:
         if type(stop) is not Stop or not (prior is None or prior.constant):  # the compiled way knows the plain ones
             return None
@@ -164,12 +168,14 @@ class LocalSource(Source):
             stop,
             weight,
             self.threads,
-            coarse=(self.coarse or self.dtype == np.float32) and self.n_counting * self.n_features >= _MANY,
+            coarse=self.coarse or (self.dtype == np.float32 and self.n_counting * self.n_features >= _MANY),
+            heats=heats,
         )
         if found is None:
             return None
         return [
             (
+                one.place,
                 None if one.top is None else GaussianMixture.unchecked(*one.top, structure, features),
                 one.statistics,
                 one.history,
