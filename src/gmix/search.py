@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +32,6 @@ _HEATS = ((Stop(0.0, 0), 1.0), (Stop(1e-2, 30, chance=0.02), 0.375), (Stop(1e-3,
 _FIRST = Stop(1e-5, 300, chance=0.1)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
-_MANY = 20_000  # numbers in a table from which on steps are coarse, and something may be left to chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,9 +151,6 @@ def search(
     """
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
-    if made and _is_large(source):
-        source = copy.copy(source)
-        source.coarse = True
     sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
     # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
     alone = not made or _is_flat(sample, rng)
@@ -323,15 +318,10 @@ class _Trial(NamedTuple):
         most = int(min(max(climbs, _LEAST), _PROMISING))
         heats = [Heat(rule, max(int(part * most), 1)) for rule, part in _HEATS]
         first = _FIRST.among(parameters, source.n_counting)
-        if not _is_large(source):
+        if not source.is_large:
             return cls(heats, first, stop)
         heats = [heat._replace(stop=heat.stop.among(parameters, sample.n_rows)) for heat in heats]
         return cls(heats, first, stop.among(parameters, source.n_counting))
-
-
-def _is_large(source: Source) -> bool:
-    """Say whether steps on all rows are worth saving."""
-    return source.n_counting * source.n_features >= _MANY
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
@@ -358,13 +348,11 @@ def _enough(components: Sequence[int], structures: Sequence[Structure], n_featur
 
 
 def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
-    """So many rows, for short climbs, whose last digits nobody will see."""
+    """So many rows, on which starts race."""
     if source.n_rows <= count:
         return source
     rows, weight = source.rows(count, rng)
-    sample = MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
-    sample.coarse = True
-    return sample
+    return MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
 
 
 def _free(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:

@@ -87,6 +87,16 @@ def test_the_whole_search_moves_with_the_table(points: Array, move: Move) -> Non
     assert_moved(moved, plain, move.matrix, move.offset, 1e-5)
 
 
+@pytest.mark.parametrize("move", [m for m in MOVES if m.name != "turned"], ids=lambda move: move.name)
+def test_a_large_table_of_overlapping_components_moves_to_the_last_digits(move: Move) -> None:
+    # Starts are tried on a sub-sample and EM is slow, so that whatever depends on units would show.
+    rng = np.random.default_rng(8)
+    shapes, means = rng.normal(scale=0.5, size=(4, 3, 3)), rng.normal(scale=0.5, size=(4, 1, 3))
+    table = (rng.standard_normal((4, 2500, 3)) @ shapes + means).reshape(-1, 3)
+    plain, moved = (gmix.fit(x, 4, covariance="full", rng=1) for x in (table, table @ move.matrix.T + move.offset))
+    assert_moved(moved, plain, move.matrix, move.offset, 1e-5)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 def test_the_order_of_the_rows_does_not_matter(points: Array, labels: Array, structure: Structure) -> None:
     order = np.random.default_rng(0).permutation(len(points))

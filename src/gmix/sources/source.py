@@ -23,7 +23,7 @@ from gmix.stop import Heat, Reason, Stop
 __all__ = ["LocalSource", "Source", "alone"]
 
 _FEW = 24  # features up to which the compiled rotations beat LAPACK's
-_MANY = 20_000  # numbers in a table from which on a step is worth taking in float32
+_MANY = 20_000  # numbers in a table from which on steps are worth saving
 
 
 # Of climbs without Python: the place of the start, mixture and statistics where an E-step was finished, history, and
@@ -43,9 +43,13 @@ class Source(ABC):
     n_features: int
     features: tuple[str, ...] | None
     threads: int | None = None  # to use at most on this machine
-    coarse = False  # climb float64 rows too in float32, as far as that sees
     meter: Meter | None = None
     journal: Journal | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Does a step on all rows take so long that some are worth saving, or taking in float32?"""
+        return self.n_counting * self.n_features >= _MANY
 
     def watched(self, meter: Meter | None, journal: Journal | None) -> Self:
         """The same source, whose passes are counted and written down."""
@@ -168,7 +172,7 @@ class LocalSource(Source):
             stop,
             weight,
             self.threads,
-            coarse=self.coarse or (self.dtype == np.float32 and self.n_counting * self.n_features >= _MANY),
+            coarse=self.dtype == np.float32 and self.is_large,
             heats=heats,
         )
         if found is None:
