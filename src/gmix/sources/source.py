@@ -48,7 +48,7 @@ class Source(ABC):
 
     @property
     def is_large(self) -> bool:
-        """Does a step on all rows take so long that some are worth saving, or taking in float32?"""
+        """Say whether a step on all rows takes so long that some are worth saving, or taking in float32."""
         return self.n_counting * self.n_features >= _MANY
 
     def watched(self, meter: Meter | None, journal: Journal | None) -> Self:
