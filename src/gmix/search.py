@@ -26,9 +26,11 @@ __all__ = ["Candidate", "Search", "search"]
 
 _FEWEST, _MOST = 2_000, 10_000  # rows that a short climb sees, of tables that have them
 _ROWS_EACH = 25  # a parameter of the richest candidate, between the two
-_LEAST, _PROMISING = 2, 16  # starts that go on after their first likelihood
-# When they are compared, first before any step, and what part of these go on.
-_HEATS = ((Stop(0.0, 0), 1.0), (Stop(1e-2, 30, chance=0.02), 0.375), (Stop(1e-3, 60, chance=0.02), 0.1875))
+_PROMISING = 16  # starts that race, at most
+# When they are compared, and what part of so many go on. Of many rows, where the race is on a sub-sample, it pays to
+# follow more of them; of few, to see them nearer to their tops.
+_MANY_ROWS = ((Stop(0.0, 0), 1.0), (Stop(1e-2, 30, chance=0.02), 0.375), (Stop(1e-3, 60, chance=0.02), 0.1875))
+_FEW_ROWS = ((Stop(0.0, 4), 0.5), (Stop(3e-3, 60), 0.25), (Stop(5e-4, 60), 0.125))
 _FIRST = Stop(1e-5, 300, chance=0.1)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
@@ -315,13 +317,16 @@ class _Trial(NamedTuple):
     def of(cls, structure: Structure, n_components: int, sample: Source, source: Source, stop: Stop) -> _Trial:
         parameters = structure.n_parameters(n_components, source.n_features)
         climbs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        most = int(min(max(climbs, _LEAST), _PROMISING))
-        heats = [Heat(rule, max(int(part * most), 1)) for rule, part in _HEATS]
-        first = _FIRST.among(parameters, source.n_counting)
-        if not source.is_large:
-            return cls(heats, first, stop)
-        heats = [heat._replace(stop=heat.stop.among(parameters, sample.n_rows)) for heat in heats]
-        return cls(heats, first, stop.among(parameters, source.n_counting))
+        most = min(max(int(climbs), 1), _PROMISING)
+        many = source.is_large
+        return cls(
+            [
+                Heat(rule.among(parameters, sample.n_rows), max(int(part * most), 1))
+                for rule, part in (_MANY_ROWS if many else _FEW_ROWS)
+            ],
+            _FIRST.among(parameters, source.n_counting),
+            stop.among(parameters, source.n_counting) if many else stop,
+        )
 
 
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:

@@ -195,8 +195,8 @@ class SufficientStatistics:
         So what is read from the data as a whole, a floor or a default prior, does not move with the rounding of every
         E-step, which may be large where a component has collapsed.
         """
-        same = SufficientStatistics(self.form, self.mass, self.mean, self.scatter, self.log_likelihood)
-        same.__dict__["total"] = total
+        same = object.__new__(type(self))  # frozen as these are, and made for every climb
+        same.__dict__.update(self.__dict__, total=total)
         return same
 
     def none(self, n_components: int) -> SufficientStatistics:
