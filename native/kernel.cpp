@@ -78,7 +78,7 @@ void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::si
     for (std::size_t i = 0; i < count; ++i) s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
     std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
     load_rows(rows, at, count, groups, plan.frame(), s.x);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, end));
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows));
     if (is_narrow(mixture)) {
       add_narrow(mixture, plan, s, groups, weight != nullptr, ahead, sums);
     } else {
@@ -107,7 +107,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
     const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
     load_rows(rows, at, count, groups, plan.frame(), s.x);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, end));
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows));
     evaluate(mixture, plan, s, groups, ahead);
     for (std::size_t g = 0; g < groups; ++g) {
       const Wide<double> value = log_density(s, g);

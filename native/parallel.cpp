@@ -37,35 +37,35 @@ double quota() {
 
 class Run {
  public:
-  Run(std::size_t n_chunks, std::size_t n_slots, const std::function<void(const Turn&, const Stop&)>& work,
-      const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted)
-      : n_chunks_(n_chunks), work_(work), fold_(fold), interrupted_(interrupted), done_(n_slots) {}
+  Run(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
+      const std::function<void(const Turn&, const Stop&)>& work, const std::function<void(std::size_t)>& fold,
+      const std::function<bool()>& interrupted)
+      : n_chunks_(n_chunks),
+        work_(work),
+        fold_(fold),
+        interrupted_(interrupted),
+        run_(std::clamp<std::size_t>(std::min(n_slots / (2 * n_workers), n_chunks / (16 * n_workers)), 1, kRun)),
+        done_(n_slots) {}
 
   void worker(std::size_t id) {
     const Stop stop{id == 0 ? &Run::asked_by_caller : &Run::asked_by_helper, this};
-    for (std::size_t chunk; !stopped_ && (chunk = next_++) < n_chunks_;) {
-      const std::size_t slot = chunk % done_.size();
-      if (chunk >= folded_ + done_.size()) {
-        std::unique_lock lock(mutex_);
-        while (chunk >= folded_ + done_.size() && !stop()) changed_.wait_for(lock, kPatience);
-        if (stopped_) break;
+    for (std::size_t begin; !stopped_ && (begin = next_.fetch_add(run_)) < n_chunks_;)
+      for (std::size_t chunk = begin; chunk < std::min(begin + run_, n_chunks_); ++chunk) {
+        if (!is_free(chunk)) wait_for(chunk, stop);
+        if (stopped_) return;
+        const std::size_t slot = chunk % done_.size();
+        work_({chunk, id, slot}, stop);
+        if (stopped_) return;
+        done_[slot] = true;
+        fold_in_order();
       }
-      work_({chunk, id, slot}, stop);
-      if (stopped_) break;
-      const std::lock_guard lock(mutex_);
-      done_[slot] = true;
-      for (std::size_t first; done_[first = folded_ % done_.size()]; ++folded_) {
-        fold_(first);
-        done_[first] = false;
-      }
-      changed_.notify_all();
-    }
   }
 
   bool finished() const { return !stopped_; }
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t kRun = 4;
   static constexpr auto kPatience = std::chrono::milliseconds(50);
 
   static bool asked_by_helper(void* run) { return static_cast<Run*>(run)->stopped_; }
@@ -79,13 +79,40 @@ class Run {
     return run->stopped_;
   }
 
+  // Whether the chunk that had the slot before is folded.
+  bool is_free(std::size_t chunk) const { return chunk < folded_ + done_.size(); }
+
+  void wait_for(std::size_t chunk, const Stop& stop) {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    while (!is_free(chunk) && !stop()) changed_.wait_for(lock, kPatience);
+    --waiting_;
+  }
+
+  // Folds what comes next, unless another thread is at it. That one looks again when it is through, so nobody has to
+  // wait for it: all of these are atomic, and each thread writes before it looks.
+  void fold_in_order() {
+    while (done_[folded_ % done_.size()] && !folding_.exchange(true)) {
+      for (std::size_t first; done_[first = folded_ % done_.size()]; ++folded_) {
+        fold_(first);
+        done_[first] = false;
+      }
+      folding_ = false;
+      if (waiting_ > 0) {
+        const std::lock_guard lock(mutex_);
+        changed_.notify_all();
+      }
+    }
+  }
+
   const std::size_t n_chunks_;
   const std::function<void(const Turn&, const Stop&)>& work_;
   const std::function<void(std::size_t)>& fold_;
   const std::function<bool()>& interrupted_;
-  std::atomic<std::size_t> next_ = 0, folded_ = 0;  // chunks begun, and chunks folded
-  std::atomic<bool> stopped_ = false;
-  std::vector<bool> done_;  // by slot: worked on, to be folded
+  const std::size_t run_;  // chunks that follow one another, which a thread takes together: it reads them faster
+  std::atomic<std::size_t> next_ = 0, folded_ = 0, waiting_ = 0;  // chunks begun, and chunks folded; threads
+  std::atomic<bool> stopped_ = false, folding_ = false;
+  std::vector<std::atomic<bool>> done_;  // by slot: worked on, to be folded
   std::mutex mutex_;
   std::condition_variable changed_;
   Clock::time_point asked_ = Clock::now();  // of the calling thread only
@@ -109,7 +136,7 @@ std::size_t available_threads() {
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
                   const std::function<void(const Turn&, const Stop&)>& work,
                   const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted) {
-  Run run(n_chunks, n_slots, work, fold, interrupted);
+  Run run(n_chunks, n_workers, n_slots, work, fold, interrupted);
   std::vector<std::thread> helpers;
   helpers.reserve(n_workers);
   try {
