@@ -280,13 +280,15 @@ def _from_ahead(
 
     Where EM leads from all of them to a collapse, the likeliest stays as it is.
     """
-    more: list[Run] = []
     sound = sorted((n for n in poorer if n.sound), key=lambda n: -n.log_likelihood)
+    if not sound or sound[0].log_likelihood <= _reached(runs):
+        return []
+    more: list[Run] = []
     for neighbour in sound:
         if neighbour.log_likelihood > _reached([*runs, *more]):
             start = [neighbour.mixture]
             more += expectation_maximization(start, source.expect, stop, None, watch, source.climb, patient)
-    if sound and sound[0].log_likelihood > _reached([*runs, *more]):
+    if sound[0].log_likelihood > _reached([*runs, *more]):
         more.append(_at_rest(source, sound[0].mixture))
     return more
 
