@@ -3,9 +3,9 @@
 // With features f = (1, y, squares or products of y) of a row, y = (x - origin) unit, the log density of every
 // component is linear: log2 p_k(x) = b_k . f, and its moments are sums of share f. Where
 // covariances are tied, y is whitened, and its squares, common to all components, are left out of
-// f. No residual is formed per row and component. The price is digits: terms as large as the square
-// of what lies between a component and the origin, in the component's own units, cancel. plan.near
-// tells whether that costs too many.
+// f; where they are full, y is whitened by their mean (products.hpp). No residual is formed per row and component. The
+// price is digits: terms as large as the square of what lies between a component and the origin, in the component's own
+// units, cancel. plan.near tells whether that costs too many.
 #pragma once
 
 #include <cmath>

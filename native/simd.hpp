@@ -191,18 +191,18 @@ class Square {
     }
   }
 
-  // The sum of the lanes of each of N vectors in a lane of its own: those of a transposed square, added up on the way.
-  template <int N, int Distance = kSide / 2>
+  // The sum of the lanes of each vector in a lane of its own: those of a transposed square, added up on the way.
+  template <int Distance = kSide / 2>
   [[gnu::always_inline]] static V sums(V (&v)[kSide]) {
     if constexpr (Distance == 0) {
       return v[0];
     } else {
 #pragma GCC unroll 8
-      for (int i = 0; i < Distance && i < N; ++i) {
+      for (int i = 0; i < Distance; ++i) {
         const V a = v[i], b = v[i + Distance];
         v[i] = chosen<Half<Distance, false>>(a, b, kLaneNumbers) + chosen<Half<Distance, true>>(a, b, kLaneNumbers);
       }
-      return sums<N, Distance / 2>(v);
+      return sums<Distance / 2>(v);
     }
   }
 };
@@ -216,7 +216,7 @@ template <typename T, int N, typename Function>
     Vector<T> square[lanes] = {};
 #pragma GCC unroll 16
     for (int j = 0; j < lanes && i + j < N; ++j) square[j] = vectors[i + j];
-    const Wide<T> together = widen<T>(Square<T>::template sums<lanes>(square));
+    const Wide<T> together = widen<T>(Square<T>::sums(square));
     double sums[lanes];
     __builtin_memcpy(sums, &together, sizeof together);
 #pragma GCC unroll 16
