@@ -64,80 +64,76 @@ void diagonal_moments(const Scratch<T>& s, const T* x, const T* centre, const T*
     });
 }
 
-// The R x R triangle of second moments at the diagonal and R first moments, from feature i on.
-// Leaves share * z for the tiles beside it, if there are some.
+// The R x R triangle of second moments at the diagonal, and R first moments. Leaves t = share * z for the tiles below,
+// if there are some.
 template <typename T, int R, bool Leave>
-[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t i, std::size_t d,
-                                                 std::size_t groups, double* first, double* second) {
+[[gnu::always_inline]] inline void triangle_tile(const T* share, const T* z, T* t, std::size_t d, std::size_t groups,
+                                                 double* first, double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> firsts[R] = {}, seconds[R * (R + 1) / 2] = {};
-  const T* from = z + i * lanes;
-  for (std::size_t g = 0; g < groups; ++g, from += d * lanes, t += R * lanes) {
+  for (std::size_t g = 0; g < groups; ++g, z += d * lanes, t += kStrip * lanes) {
     const Vector<T> weight = load(share + g * lanes);
 #pragma GCC unroll 8
     for (int a = 0; a < R; ++a) {
-      const Vector<T> left = weight * load(from + a * lanes);
+      const Vector<T> left = weight * load(z + a * lanes);
       if constexpr (Leave) store(t + a * lanes, left);
       firsts[a] += left;
 #pragma GCC unroll 8
-      for (int b = 0; b <= a; ++b) seconds[a * (a + 1) / 2 + b] += left * load(from + b * lanes);
+      for (int b = 0; b <= a; ++b) seconds[a * (a + 1) / 2 + b] += left * load(z + b * lanes);
     }
   }
-  double* to_first[R];
-  double* to_second[R * (R + 1) / 2];
+  add_sums<T, 1, R>(firsts, first, 0);
+  double* to[R * (R + 1) / 2];
 #pragma GCC unroll 8
-  for (int a = 0; a < R; ++a) {
-    to_first[a] = first + i + a;
+  for (int a = 0; a < R; ++a)
 #pragma GCC unroll 8
-    for (int b = 0; b <= a; ++b) to_second[a * (a + 1) / 2 + b] = second + (i + a) * d + i + b;
-  }
-  add_sums<T>(firsts, to_first);
-  add_sums<T>(seconds, to_second);
+    for (int b = 0; b <= a; ++b) to[a * (a + 1) / 2 + b] = second + a * d + b;
+  add_sums<T>(seconds, to);
 }
 
-// 4 x C second moments below the diagonal.
-template <typename T, int C>
-[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t i, std::size_t j, std::size_t d,
-                                               std::size_t groups, double* second) {
+// R x C second moments below the diagonal.
+template <typename T, int R, int C>
+[[gnu::always_inline]] inline void square_tile(const T* z, const T* t, std::size_t d, std::size_t groups,
+                                               double* second) {
   constexpr int lanes = kLanes<T>;
-  Vector<T> sums[4 * C] = {};
-  const T* from = z + j * lanes;
-  for (std::size_t g = 0; g < groups; ++g, from += d * lanes, t += 4 * lanes) {
-    Vector<T> right[C];
+  Vector<T> sums[R * C] = {};
+  for (std::size_t g = 0; g < groups; ++g, z += d * lanes, t += kStrip * lanes) {
+    Vector<T> left[R];
 #pragma GCC unroll 8
-    for (int b = 0; b < C; ++b) right[b] = keep(load(from + b * lanes));
+    for (int a = 0; a < R; ++a) left[a] = keep(load(z + a * lanes));
 #pragma GCC unroll 8
-    for (int a = 0; a < 4; ++a) {
-      const Vector<T> left = keep(load(t + a * lanes));
+    for (int b = 0; b < C; ++b) {
+      const Vector<T> right = keep(load(t + b * lanes));
 #pragma GCC unroll 8
-      for (int b = 0; b < C; ++b) sums[a * C + b] += left * right[b];
+      for (int a = 0; a < R; ++a) sums[a * C + b] += left[a] * right;
     }
   }
-  double* to[4 * C];
-#pragma GCC unroll 8
-  for (int a = 0; a < 4; ++a)
-#pragma GCC unroll 8
-    for (int b = 0; b < C; ++b) to[a * C + b] = second + (i + a) * d + j + b;
-  add_sums<T>(sums, to);
+  add_sums<T, R, C>(sums, second, d);
 }
 
-// Adds sum share z to first and the lower triangle of sum share z z' to second, in bands of four
-// rows. Beside the triangle at its end, a band is cut into pieces three columns wide, which keep
-// all registers busy, and one or two that are narrower.
+// Adds sum share z to first and the lower triangle of sum share z z' to second, strip by strip of columns: triangles at
+// the diagonal, and what is below them.
 template <typename T>
 void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size_t groups, double* first,
                       double* second) {
-  std::size_t i = (d - 1) % 4 + 1;
-  with_count<4>(i, [&](auto height) { triangle_tile<T, height(), false>(share, z, t, 0, d, groups, first, second); });
-  for (; i < d; i += 4) {
-    triangle_tile<T, 4, true>(share, z, t, i, d, groups, first, second);
-    if (i == 1) {
-      square_tile<T, 1>(z, t, i, 0, d, groups, second);
-      continue;
+  constexpr std::size_t lanes = kLanes<T>;
+  const auto squares = [&](std::size_t i, std::size_t end, std::size_t j, const T* strip, auto columns, auto most) {
+    for (; i < end; i += most())
+      with_count<most()>(std::min<std::size_t>(most(), end - i), [&](auto rows) {
+        square_tile<T, rows(), columns()>(z + i * lanes, strip, d, groups, second + i * d + j);
+      });
+  };
+  for (std::size_t strip = 0; strip < d; strip += kStrip) {
+    const std::size_t end = std::min(strip + kStrip, d);
+    for (std::size_t j = strip; j < end; j += kSide) {
+      T* const to = t + (j - strip) * lanes;
+      with_count<kSide>(std::min(kSide, d - j), [&](auto side) {
+        const auto by = j + kSide < d ? triangle_tile<T, side(), true> : triangle_tile<T, side(), false>;
+        by(share, z + j * lanes, to, d, groups, first + j, second + j * d + j);
+      });
+      if (j + kSide < end) squares(j + kSide, end, j, to, Constant<kSide>(), Constant<kSide>());
     }
-    std::size_t j = 0;
-    for (; (i - j) % 3 != 0; j += 2) square_tile<T, 2>(z, t, i, j, d, groups, second);
-    for (; j < i; j += 3) square_tile<T, 3>(z, t, i, j, d, groups, second);
+    if (end < d) squares(end, d, strip, t, Constant<kStrip>(), Constant<kRows>());
   }
 }
 

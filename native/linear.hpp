@@ -214,7 +214,7 @@ template <typename T, int C, int F>
       for (int i = 0; i < F; ++i) sums[i * C + c] += r * f[i];
     }
   }
-  add_sums<T>(sums, totals);
+  add_sums<T, 1, F * C>(sums, totals, 0);
 }
 
 // Adds a block's sums of share * features; norms hold the factors of shares.

@@ -18,6 +18,10 @@ inline constexpr std::size_t kTile = 4, kWideTile = 6, kWide = 20;
 inline std::size_t tile_rows(std::size_t d) { return d <= kWide ? kTile : kWideTile; }
 inline std::size_t first_tile(std::size_t d) { return d <= kWideTile ? d : (d - 1) % tile_rows(d) + 1; }
 
+// Second moments are added up in strips of columns, as many as stay in registers beside three rows; at the diagonal, in
+// triangles.
+inline constexpr std::size_t kStrip = kRegisters / 4, kRows = 3, kSide = 4;
+
 // Inside, log densities are to base 2 and residuals are whitened to squares in its units: with
 // z = kScale W (x - mu), log2 p_k(x) = log_constants[k] / log 2 - |z|^2.
 inline constexpr double kLog2 = 0.6931471805599453;
@@ -163,7 +167,7 @@ struct Scratch {
   T* share;              // (kMostSummed, groups): weighted responsibilities of components, of their rows only
   T* residual;           // (D, kStep)
   T* active_z;           // (D, groups): of one component, of its rows only
-  T* active_t;           // (4, groups): share * z
+  T* active_t;           // (kStrip, groups): share * z
   T* totals;             // (K, moments): narrow: running sums
   double* linear;        // (K, linear_size): sums of share * features
   std::size_t* active;   // (groups): those with a share in one component; narrow: (K) the reverse
@@ -189,7 +193,7 @@ struct Scratch {
     share = arena.take<T>(kMostSummed * block);
     residual = arena.take<T>(d * kStep<T>);
     active_z = arena.take<T>(d * block);
-    active_t = arena.take<T>(4 * block);
+    active_t = arena.take<T>(kStrip * block);
     totals = arena.take<T>(narrow ? k * narrow_moments(mixture) * kLanes<T> : 0);
     active = arena.take<std::size_t>(std::max(block / kLanes<T>, narrow ? k : 0));
     linear = arena.take<double>(k * linear_size(mixture));

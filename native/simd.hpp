@@ -147,12 +147,23 @@ class Square {
 #endif
   }
 
+  // Lanes of a where the bit of this distance is clear, else of b.
+  template <int Distance, int... Lane>
+  [[gnu::always_inline]] static V blended(V a, V b, std::integer_sequence<int, Lane...>) {
+    typedef typename VectorOf<Index, kSide>::type Indices;
+    return (Indices{Lane...} & Distance) == 0 ? a : b;
+  }
+
   template <int Distance, bool Second>
   struct Half {
     static constexpr int of(int lane) {
       const bool own = (lane & Distance) == 0;
       return Second ? (own ? lane + Distance : kSide + lane) : (own ? lane : kSide + lane - Distance);
     }
+  };
+  template <int Distance>
+  struct Across {
+    static constexpr int of(int lane) { return ((lane & Distance) == 0 ? 0 : kSide) + (lane ^ Distance); }
   };
   template <int First>
   struct EveryOther {
@@ -200,16 +211,16 @@ class Square {
 #pragma GCC unroll 8
       for (int i = 0; i < Distance; ++i) {
         const V a = v[i], b = v[i + Distance];
-        v[i] = chosen<Half<Distance, false>>(a, b, kLaneNumbers) + chosen<Half<Distance, true>>(a, b, kLaneNumbers);
+        v[i] = blended<Distance>(a, b, kLaneNumbers) + chosen<Across<Distance>>(a, b, kLaneNumbers);
       }
       return sums<Distance / 2>(v);
     }
   }
 };
 
-// Hands the sums of the lanes of N vectors to a function of where the vector stands and the sum.
-template <typename T, int N, typename Function>
-[[gnu::always_inline]] inline void each_sum(const Vector<T> (&vectors)[N], const Function& function) {
+// The sums of the lanes of each of N vectors.
+template <typename T, int N>
+[[gnu::always_inline]] inline void sum_lanes(const Vector<T> (&vectors)[N], double (&sums)[N]) {
   constexpr int lanes = kLanes<T>;
 #pragma GCC unroll 16
   for (int i = 0; i < N; i += lanes) {
@@ -217,23 +228,32 @@ template <typename T, int N, typename Function>
 #pragma GCC unroll 16
     for (int j = 0; j < lanes && i + j < N; ++j) square[j] = vectors[i + j];
     const Wide<T> together = widen<T>(Square<T>::sums(square));
-    double sums[lanes];
-    __builtin_memcpy(sums, &together, sizeof together);
-#pragma GCC unroll 16
-    for (int j = 0; j < lanes && i + j < N; ++j) function(i + j, sums[j]);
+    __builtin_memcpy(sums + i, &together, sizeof(double) * (N - i < lanes ? N - i : lanes));
   }
 }
 
 // Adds the sum of the lanes of each of N vectors to a number of its own.
 template <typename T, int N>
 [[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[N], double* const (&to)[N]) {
-  each_sum<T>(vectors, [&](int i, double sum) { *to[i] += sum; });
+  double sums[N];
+  sum_lanes<T>(vectors, sums);
+#pragma GCC unroll 16
+  for (int i = 0; i < N; ++i) *to[i] += sums[i];
 }
 
-// Adds the sum of the lanes of each of N vectors to N numbers that follow one another.
-template <typename T, int N>
-[[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[N], double* to) {
-  each_sum<T>(vectors, [&](int i, double sum) { to[i] += sum; });
+// The same of R rows of C numbers that follow one another.
+template <typename T, int R, int C>
+[[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[R * C], double* to, std::size_t step) {
+  double sums[R * C];
+  sum_lanes<T>(vectors, sums);
+  constexpr int whole = C / kLanes<double> * kLanes<double>;
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i, to += step) {
+#pragma GCC unroll 16
+    for (int j = 0; j < whole; j += kLanes<double>) store(to + j, load(to + j) + load(sums + i * C + j));
+#pragma GCC unroll 16
+    for (int j = whole; j < C; ++j) to[j] += sums[i * C + j];
+  }
 }
 
 }  // namespace gmix::GMIX_LEVEL
