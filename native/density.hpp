@@ -58,38 +58,62 @@ template <typename T, int R, int V, bool Leave>
   }
 }
 
-// z = W (x - centre) and constant - |z|^2 for an even number of groups; D is R plus a multiple
-// of Tile.
-template <typename T, int R, int Tile>
-void whiten_by(const T* x, const T* centre, const T* whitener, T constant, std::size_t d, std::size_t groups,
-               T* residuals, T* z, T* joint) {
-  const std::size_t group = d * kLanes<T>;
-  for (std::size_t g = 0; g < groups; g += 2, x += 2 * group, z += 2 * group, joint += 2 * kLanes<T>) {
-    const T* const from[2] = {x, x + group};
-    T* const to[2] = {z, z + group};
-    Vector<T> squares[2] = {};
+// Where groups of rows are, and how far from one to the next.
+template <typename Number>
+struct Groups {
+  Number* first;
+  std::size_t step;
+};
+
+// z = W (x - centre) and constant - |z|^2 of the first d columns, R plus a multiple of Tile, of V groups at once.
+template <typename T, int R, int Tile, int V>
+void whiten_by(Groups<const T> x, const T* centre, const T* whitener, T constant, std::size_t d, std::size_t groups,
+               T* residuals, Groups<T> z, T* joint) {
+  for (std::size_t g = 0; g < groups; g += V, joint += V * kLanes<T>) {
+    const T* from[V];
+    T* to[V];
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < V; ++v) from[v] = x.first + (g + v) * x.step, to[v] = z.first + (g + v) * z.step;
+    Vector<T> squares[V] = {};
     const T* w = whitener;
     if (d == R) {
-      whiten_tile<T, R, 2, false>(from, centre, residuals, 0, w, to, squares);
+      whiten_tile<T, R, V, false>(from, centre, residuals, 0, w, to, squares);
     } else {
-      whiten_tile<T, R, 2, true>(from, centre, residuals, 0, w, to, squares);
+      whiten_tile<T, R, V, true>(from, centre, residuals, 0, w, to, squares);
       std::size_t before = R;
       for (; before + Tile < d; before += Tile)
-        whiten_tile<T, Tile, 2, true>(from, centre, residuals, before, w, to, squares);
-      whiten_tile<T, Tile, 2, false>(from, centre, residuals, before, w, to, squares);
+        whiten_tile<T, Tile, V, true>(from, centre, residuals, before, w, to, squares);
+      whiten_tile<T, Tile, V, false>(from, centre, residuals, before, w, to, squares);
     }
-    store(joint, constant - squares[0]);
-    store(joint + kLanes<T>, constant - squares[1]);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(joint + v * kLanes<T>, constant - squares[v]);
   }
 }
 
+// The same of `columns` of them all, for a multiple of kUnroll groups.
 template <typename T>
-void whiten(const T* x, const T* centre, const T* w, T constant, std::size_t d, std::size_t groups, T* residuals, T* z,
-            T* joint) {
+void whiten(const T* x, const T* centre, const T* w, T constant, std::size_t d, std::size_t columns, std::size_t groups,
+            T* residuals, Groups<T> z, T* joint) {
   with_count<kWideTile>(first_tile(d), [&](auto first) {
-    const auto by = d <= kWide ? whiten_by<T, first(), kTile> : whiten_by<T, first(), kWideTile>;
-    by(x, centre, w, constant, d, groups, residuals, z, joint);
+    const auto by = d <= kWide ? whiten_by<T, first(), kTile, 2> : whiten_by<T, first(), kWideTile, kHeld / kWideTile>;
+    by({x, d * kLanes<T>}, centre, w, constant, columns, groups, residuals, z, joint);
   });
+}
+
+// Whitens rows for all components.
+template <typename T>
+void whiten_rows(const Plan<T>& plan, const Scratch<T>& s, std::size_t d, std::size_t g, std::size_t groups) {
+  const std::size_t at = g * kLanes<T>;
+  whiten<T>(s.x + d * at, plan.origin, plan.shared, T(0), d, d, groups, s.residual, {s.y + d * at, d * kLanes<T>},
+            s.common + at);
+}
+
+// Whitens rows by component c of a full mixture.
+template <typename T>
+void whiten_by_component(const Plan<T>& plan, const T* x, std::size_t c, std::size_t d, std::size_t columns,
+                         std::size_t groups, T* residuals, Groups<T> z, T* joint) {
+  whiten<T>(x, plan.means + c * d, plan.whitener + c * (d * (d + 1) / 2), static_cast<T>(plan.log_constants[c]), d,
+            columns, groups, residuals, z, joint);
 }
 
 // constant - |z|^2 with z_j = (x_j - centre_j) scale_j, or without a scale.
@@ -118,14 +142,13 @@ template <typename T>
 void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;
   const bool tied = mixture.form == Form::kTied;
-  if (tied) whiten(s.x, plan.origin, plan.shared, T(0), d, groups, s.residual, s.y, s.common);
+  if (tied) whiten_rows(plan, s, d, 0, groups);
   for (std::size_t c = 0; c < k; ++c) {
     const T* mean = plan.means + c * d;
     const T constant = static_cast<T>(plan.log_constants[c]);
     T* joint = s.joint + c * plan.stride;
     if (mixture.form == Form::kFull)
-      whiten(s.x, mean, plan.whitener + c * (d * (d + 1) / 2), constant, d, groups, s.residual,
-             s.z + c * d * plan.block, joint);
+      whiten_by_component<T>(plan, s.x, c, d, d, groups, s.residual, {s.z + c * d * plan.block, d * kLanes<T>}, joint);
     else if (tied)
       diagonal_joint<T, false>(s.y, mean, nullptr, constant, d, groups, joint);
     else
@@ -136,17 +159,15 @@ void log_joint(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
 // The same of kStep rows from group g on, and their features, where log densities are linear in these.
 template <typename T>
 void log_joint_of_features(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t g) {
-  const std::size_t d = mixture.n_features, at = g * kLanes<T>;
-  if (whitens_rows(mixture))
-    whiten(s.x + d * at, plan.origin, plan.shared, T(0), d, kUnroll, s.residual, s.y + d * at, s.common + at);
+  if (whitens_rows(mixture)) whiten_rows(plan, s, mixture.n_features, g, kUnroll);
   expand(mixture, plan, s, g);
   linear_joint(mixture, plan, s, g);
 }
 
 // Turns scratch.joint of kStep rows from group g on into exp2(log2 p_k - largest), with the largest and the sum over
-// components.
+// components. Rows of the next block are fetched on the way.
 template <typename T>
-void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t g) {
+void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t g, Ahead& ahead) {
   constexpr std::size_t lanes = kLanes<T>;
   const std::size_t k = mixture.n_components, at = g * lanes;
   const bool common = mixture.form == Form::kTied && *plan.near;
@@ -159,6 +180,7 @@ void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
       largest[v] = larger(load(s.joint + c * plan.stride + at + v * lanes), largest[v]);
   Vector<T> norm[kUnroll] = {};
   for (std::size_t c = 0; c < k; ++c) {
+    ahead.fetch();
     T* const joint = s.joint + c * plan.stride + at;
     Vector<T> e[kUnroll], top;
 #pragma GCC unroll 4
@@ -184,15 +206,14 @@ void normalize(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s,
   }
 }
 
-// From rows to scratch.joint, norm and largest of the block; rows of the next one are fetched on the way.
+// From rows to scratch.joint, norm and largest of the block.
 template <typename T>
 void evaluate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, Ahead& ahead) {
   const bool near = *plan.near;
   if (!near) log_joint(mixture, plan, s, groups);
   for (std::size_t g = 0; g < groups; g += kUnroll) {
-    ahead.fetch(kStep<T>);
     if (near) log_joint_of_features(mixture, plan, s, g);
-    normalize(mixture, plan, s, g);
+    normalize(mixture, plan, s, g, ahead);
   }
 }
 

@@ -5,23 +5,29 @@
 
 namespace gmix::GMIX_LEVEL {
 
+// What has a share in a component.
+struct Active {
+  std::size_t groups, rows;
+};
+
 // Collects the groups of rows that have a share in component c: s.active, s.share. Adds its mass.
 template <typename T>
-std::size_t find_active(const Scratch<T>& s, const T* joint, std::size_t groups, double& mass) {
+Active find_active(const Scratch<T>& s, const T* joint, std::size_t groups, double& mass) {
   const T* const factor = s.norm;
   T* const shares = s.share;
   std::size_t* const active = s.active;
   std::size_t count = 0;
-  Vector<T> total = {};
+  Vector<T> total = {}, rows = {};
   for (std::size_t g = 0; g < groups; ++g) {
     const Vector<T> share = load(joint + g * kLanes<T>) * load(factor + g * kLanes<T>);
     total += share;
     store(shares + count * kLanes<T>, share);
     active[count] = g;
     count += !all_zero(share);
+    rows += share > T(0) ? Vector<T>{} + T(1) : Vector<T>{};
   }
   mass += sum(total);
-  return count;
+  return {count, static_cast<std::size_t>(sum(rows))};
 }
 
 // R diagonal moments from feature j on.
@@ -97,6 +103,11 @@ template <typename T, int R, int C>
                                                double* second) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[R * C] = {};
+#pragma GCC unroll 8
+  for (int a = 0; a < R; ++a) {  // of wide tables these are far away, and take as long to come as the sums
+    __builtin_prefetch(second + a * d, 1);
+    __builtin_prefetch(second + a * d + C - 1, 1);
+  }
   for (std::size_t g = 0; g < groups; ++g, z += d * lanes, t += kStrip * lanes) {
     Vector<T> left[R];
 #pragma GCC unroll 8
@@ -139,7 +150,7 @@ void triangle_moments(const T* share, const T* z, T* t, std::size_t d, std::size
 
 // Gathers the active groups of z, less a centre if there is one.
 template <typename T>
-void gather_active(const Scratch<T>& s, const T* z, const T* centre, std::size_t d, std::size_t count) {
+void gather_groups(const Scratch<T>& s, const T* z, const T* centre, std::size_t d, std::size_t count) {
   T* to = s.active_z;
   for (std::size_t a = 0; a < count; ++a) {
     const T* from = z + s.active[a] * d * kLanes<T>;
@@ -148,6 +159,39 @@ void gather_active(const Scratch<T>& s, const T* z, const T* centre, std::size_t
       store(to, centre == nullptr ? here : here - broadcast(centre[j]));
     }
   }
+}
+
+// Gathers the active rows of these groups, and their shares, in groups of their own; returns how many.
+template <typename T>
+std::size_t gather_rows(const Scratch<T>& s, const T* z, const T* centre, std::size_t d, std::size_t count) {
+  constexpr std::size_t lanes = kLanes<T>;
+  std::size_t rows = 0;
+  const auto put = [&](T share, const T* from) {
+    s.share[rows] = share;
+    T* const to = s.active_z + rows / lanes * d * lanes + rows % lanes;
+    for (std::size_t j = 0; j < d; ++j) to[j * lanes] = from[j * lanes] - (centre == nullptr ? T(0) : centre[j]);
+    ++rows;
+  };
+  for (std::size_t i = 0; i < count * lanes; ++i)
+    if (s.share[i] > T(0)) put(s.share[i], z + s.active[i / lanes] * d * lanes + i % lanes);
+  while (rows % lanes != 0) put(T(0), z + s.active[0] * d * lanes);
+  return rows / lanes;
+}
+
+// Adds the moments of the active rows. Where they are few among those of their groups, they are moved together, which
+// costs as much as the moments of four vectors for each column.
+template <typename T>
+void active_moments(const Scratch<T>& s, const T* z, const T* centre, std::size_t d, std::size_t groups, Active active,
+                    double* first, double* second) {
+  constexpr std::size_t lanes = kLanes<T>;
+  std::size_t count = active.groups;
+  if (active.rows * (d + 4 * lanes) < count * lanes * d)
+    count = gather_rows(s, z, centre, d, count);
+  else if (count < groups || centre != nullptr)
+    gather_groups(s, z, centre, d, count);
+  else
+    return triangle_moments(s.share, z, s.active_t, d, count, first, second);
+  triangle_moments(s.share, s.active_z, s.active_t, d, count, first, second);
 }
 
 // The log-likelihood of a block. Turns norms into the factors that make shares of exponentials.
@@ -173,22 +217,19 @@ void accumulate(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s
     return linear_moments(mixture, plan, s, groups);
   }
   for (std::size_t c = 0; c < k; ++c) {
-    const std::size_t count = find_active(s, s.joint + c * plan.stride, groups, sums.mass[c]);
-    if (count == 0) continue;
+    const Active active = find_active(s, s.joint + c * plan.stride, groups, sums.mass[c]);
+    if (active.groups == 0) continue;
     const T* mean = plan.means + c * d;
     double* first = sums.first + c * d;
     if (mixture.form == Form::kFull) {
-      const T* z = s.z + c * d * plan.block;
-      const bool all = count == groups;
-      if (!all) gather_active<T>(s, z, nullptr, d, count);
-      triangle_moments(s.share, all ? z : s.active_z, s.active_t, d, count, first, sums.second + c * d * d);
+      const T* const z = s.z + c * d * plan.block;
+      active_moments<T>(s, z, nullptr, d, groups, active, first, sums.second + c * d * d);
     } else if (mixture.form == Form::kTied) {
-      gather_active(s, s.y, mean, d, count);
-      triangle_moments(s.share, s.active_z, s.active_t, d, count, first, sums.second);
+      active_moments<T>(s, s.y, mean, d, groups, active, first, sums.second);
     } else {
       const bool spherical = mixture.form == Form::kSpherical;
-      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, count, first, sums.second + (spherical ? c : c * d),
-                       spherical);
+      diagonal_moments(s, s.x, mean, plan.whitener + c * d, d, active.groups, first,
+                       sums.second + (spherical ? c : c * d), spherical);
     }
   }
 }

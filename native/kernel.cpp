@@ -5,6 +5,7 @@
 #include "kernel.hpp"
 
 #include "algebra.hpp"
+#include "apart.hpp"
 #include "careful.hpp"
 #include "density.hpp"
 #include "expectation.hpp"
@@ -43,12 +44,6 @@ void clear(const Mixture& m, Sums& sums) {
   sums.log_likelihood = 0.0;
 }
 
-// The groups that hold so many rows; the kernel wants a multiple of kUnroll.
-template <typename T>
-std::size_t padded(std::size_t count) {
-  return (count + kStep<T> - 1) / kStep<T> * kUnroll;
-}
-
 // Brings sums to the units of the mixture's own whitener.
 void rescale(const Mixture& m, Sums& sums) {
   for (std::size_t i = 0; i < m.n_components * m.n_features; ++i) sums.first[i] /= kScale;
@@ -75,15 +70,20 @@ void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::si
   if (*plan.near) clear_linear(mixture, plan, s);
   for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
     const std::size_t count = std::min(plan.rows(), end - at), groups = padded<T>(count);
-    for (std::size_t i = 0; i < count; ++i) s.weight[i] = weight == nullptr ? T(1) : static_cast<T>(weight[at + i]);
-    std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
+    set_weights(s, weight, at, count, groups);
     load_rows(rows, at, count, groups, plan.frame(), s.x);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows));
+    const std::size_t steps = groups / kUnroll * (is_narrow(mixture) ? 1 : mixture.n_components);
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows), steps);
     if (is_narrow(mixture)) {
       add_narrow(mixture, plan, s, groups, weight != nullptr, ahead, sums);
     } else {
       evaluate(mixture, plan, s, groups, ahead);
+      const std::size_t columns = at == begin ? bounding_columns(mixture, plan, s, groups) : 0;
       accumulate(mixture, plan, s, groups, weight != nullptr, sums);
+      if (columns == 0) continue;
+      for (at += count; at < end && !stop(); at += plan.span)
+        Apart<T>(mixture, plan, s, rows, at, std::min(plan.span, end - at), columns).add(weight, sums);
+      break;
     }
   }
   if (*plan.near) finish_linear(mixture, plan, s, sums);
@@ -107,7 +107,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
     const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
     load_rows(rows, at, count, groups, plan.frame(), s.x);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows));
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows), groups / kUnroll * k);
     evaluate(mixture, plan, s, groups, ahead);
     for (std::size_t g = 0; g < groups; ++g) {
       const Wide<double> value = log_density(s, g);

@@ -132,7 +132,7 @@ class Narrow {
     std::fill_n(totals, k * moments, T(0));
     LogLikelihood<T, kTileGroups> log_likelihood;
     for (std::size_t g = 0; g < groups; g += kTileGroups) {
-      ahead.fetch(kTileStep);
+      ahead.fetch();
       V largest[kTileGroups], norm[kTileGroups], weight[kTileGroups], factor[kTileGroups];
 #pragma GCC unroll 4
       for (int v = 0; v < kTileGroups; ++v) {

@@ -22,6 +22,9 @@ inline std::size_t first_tile(std::size_t d) { return d <= kWideTile ? d : (d - 
 // triangles.
 inline constexpr std::size_t kStrip = kRegisters / 4, kRows = 3, kSide = 4;
 
+// Columns of full mixtures from which on rows are looked at one by one where components lie apart (apart.hpp).
+inline constexpr std::size_t kApart = 24;
+
 // Inside, log densities are to base 2 and residuals are whitened to squares in its units: with
 // z = kScale W (x - mu), log2 p_k(x) = log_constants[k] / log 2 - |z|^2.
 inline constexpr double kLog2 = 0.6931471805599453;
@@ -30,8 +33,17 @@ inline constexpr double kScale = 0.8493218002880191;  // sqrt(1 / (2 log 2))
 template <typename T>
 inline constexpr std::size_t kStep = kUnroll * kLanes<T>;  // rows: blocks are padded to multiples
 
+// The groups that hold so many rows; loops over groups want a multiple of kUnroll.
+template <typename T>
+std::size_t padded(std::size_t count) {
+  return (count + kStep<T> - 1) / kStep<T> * kUnroll;
+}
+
 // Bytes of the L2 cache that what a block leaves behind may take.
 inline constexpr std::size_t kCache = std::size_t{256} << 10;
+
+// Bytes of log densities of rows that are looked at together where components lie apart.
+inline constexpr std::size_t kSpanCache = std::size_t{1} << 20;
 
 inline constexpr std::size_t kNarrow = 4;  // features of rows that narrow.hpp takes care of
 
@@ -89,6 +101,8 @@ struct Plan {
   std::size_t block;       // rows that are worked on together
   std::size_t wide;        // the same, linear
   std::size_t stride;      // from an array of numbers of a block's rows to the next
+  std::size_t span;        // rows that are looked at together where components lie apart; zero where they are not
+  std::size_t piece;       // of these, rows of a component that are moved together
   double* log_constants;   // (K), to base 2
   T* means;                // (K, D); tied: whitened about the origin
   T* origin;               // (D): tied, linear
@@ -119,6 +133,9 @@ struct Plan {
     wide = linear > 0 ? rows(k + linear) : block;
     // No power of two, so that arrays do not contend for the same sets of the cache.
     stride = most() + kAlignment / sizeof(T);
+    const bool apart = full && d >= kApart && k > 2;
+    span = apart ? std::clamp<std::size_t>(kSpanCache / (k * sizeof(T)) / 64 * 64, 512, 2048) : 0;
+    piece = apart ? std::clamp<std::size_t>(4 * kCache / (d * sizeof(T)) / 64 * 64, 16 * kLanes<T>, 512) : 0;
     log_constants = arena.take<double>(k);
     means = arena.take<T>(k * d);
     origin = arena.take<T>(d);
@@ -169,6 +186,19 @@ struct Scratch {
   T* active_z;           // (D, groups): of one component, of its rows only
   T* active_t;           // (kStrip, groups): share * z
   T* totals;             // (K, moments): narrow: running sums
+  T* apart_joint;        // (K, span), and so on: as above, of the rows that are looked at together in apart.hpp
+  T* apart_largest;      // (span)
+  T* apart_norm;         // (span)
+  T* apart_weight;       // (span)
+  T* apart_share;        // (span): of the listed rows
+  T* leader;             // (span): the component of the largest bound
+  std::size_t* led;      // (K + 1): where those that a component leads end in the list
+  T* apart_x;            // (D, groups of a piece)
+  T* apart_z;            // (D, groups of a piece)
+  T* piece_joint;        // (piece)
+  T* piece_share;        // (piece)
+  char* gathered;        // (piece, D), of the precision of rows
+  std::size_t* listed;   // (span)
   double* linear;        // (K, linear_size): sums of share * features
   std::size_t* active;   // (groups): those with a share in one component; narrow: (K) the reverse
   double* square;        // (D, D) and (2, D, roomy(D)): full, linear
@@ -193,9 +223,22 @@ struct Scratch {
     share = arena.take<T>(kMostSummed * block);
     residual = arena.take<T>(d * kStep<T>);
     active_z = arena.take<T>(d * block);
-    active_t = arena.take<T>(kStrip * block);
+    active_t = arena.take<T>(kStrip * std::max(block, plan.piece));
     totals = arena.take<T>(narrow ? k * narrow_moments(mixture) * kLanes<T> : 0);
     active = arena.take<std::size_t>(std::max(block / kLanes<T>, narrow ? k : 0));
+    apart_joint = arena.take<T>(k * plan.span);
+    apart_largest = arena.take<T>(plan.span);
+    apart_norm = arena.take<T>(plan.span);
+    apart_weight = arena.take<T>(plan.span);
+    apart_share = arena.take<T>(plan.span + (plan.span > 0 ? 1 : 0));
+    leader = arena.take<T>(plan.span);
+    led = arena.take<std::size_t>(plan.span > 0 ? k + 1 : 0);
+    apart_x = arena.take<T>(d * plan.piece);
+    apart_z = arena.take<T>(d * plan.piece);
+    piece_joint = arena.take<T>(plan.piece);
+    piece_share = arena.take<T>(plan.piece);
+    gathered = arena.take<char>(plan.piece * d * sizeof(double));
+    listed = arena.take<std::size_t>(plan.span + (plan.span > 0 ? 1 : 0));
     linear = arena.take<double>(k * linear_size(mixture));
     square = arena.take<double>(full && linear_size(mixture) > 0 ? d * (d + 2 * roomy(d)) : 0);
     row = arena.take<double>(d);
@@ -204,6 +247,16 @@ struct Scratch {
     row_distance = arena.take<double>(k);
   }
 };
+
+// Sets the weights of a block's rows, and none for those that fill its last groups.
+template <typename T>
+void set_weights(const Scratch<T>& s, const double* weight, std::size_t begin, std::size_t count, std::size_t groups) {
+  if (weight == nullptr)
+    std::fill_n(s.weight, count, T(1));
+  else
+    for (std::size_t i = 0; i < count; ++i) s.weight[i] = static_cast<T>(weight[begin + i]);
+  std::fill(s.weight + count, s.weight + groups * kLanes<T>, T(0));
+}
 
 // Stores a lower triangle in the order in which whiten() reads it; returns the end.
 template <typename T>

@@ -197,24 +197,25 @@ void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size
     copy_rows<double>(rows, begin, count, groups, frame, x);
 }
 
-// The rows of the next block, fetched a few at a time while this one is worked on.
+// The rows of the next block, fetched while this one is worked on, a few at a time: many at once would keep others from
+// reading.
 class Ahead {
  public:
-  Ahead(const Rows& rows, std::size_t begin, std::size_t end) {
+  // From row `begin` to `end`, in so many calls.
+  Ahead(const Rows& rows, std::size_t begin, std::size_t end, std::size_t calls) {
     const std::ptrdiff_t size = rows.single ? sizeof(float) : sizeof(double);
     if (rows.column_stride != size || rows.row_stride <= 0 || begin >= end) return;
     next_ = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
     end_ = rows.data + static_cast<std::ptrdiff_t>(end) * rows.row_stride;
-    step_ = rows.row_stride;
+    lines_ = static_cast<std::size_t>(end_ - next_) / kAlignment / calls + 1;
   }
-  void fetch(std::size_t count) {
-    const char* const until = std::min(end_, next_ + static_cast<std::ptrdiff_t>(count) * step_);
-    for (; next_ < until; next_ += kAlignment) __builtin_prefetch(next_, 0, 3);
+  void fetch() {
+    for (std::size_t i = 0; i < lines_ && next_ < end_; ++i, next_ += kAlignment) __builtin_prefetch(next_, 0, 3);
   }
 
  private:
   const char *next_ = nullptr, *end_ = nullptr;
-  std::ptrdiff_t step_ = 0;
+  std::size_t lines_ = 0;
 };
 
 }  // namespace gmix::GMIX_LEVEL

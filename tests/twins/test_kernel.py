@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gmix import kernel
 from gmix.covariance import FORMS, Form
-from gmix.covariance.form import TIED
+from gmix.covariance.form import FULL, TIED
 from gmix.kernel import Components
 from gmix.statistics import SufficientStatistics
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled ker
 Array = NDArray[np.float64]
 SHAPES = [(1, 1, 1), (7, 1, 3), (500, 2, 2), (2049, 3, 5), (300, 8, 4), (130, 17, 3), (90, 40, 2), (5000, 2, 1)]
 MANY = [(700, 5, 9), (2500, 8, 20), (300, 16, 16), (40, 7, 7)]  # components, which are alike
+APART = [(1100, 24, 9), (900, 33, 12), (1000, 65, 4)]  # of more rows than are looked at before they are
 ORDERS = {
     "rows": np.ascontiguousarray,
     "columns": np.asfortranarray,
@@ -109,6 +110,28 @@ def test_many_components_that_are_alike(
     rows[::7] += scale * np.linspace(0.0, 30.0, shape[1])  # far from all
     weight = np.random.default_rng(1).integers(0, 4, shape[0]) / 2 if weighted else None
     assert_twins(rows, [mixture], weight, 1e-9 if offset else 1e-11)
+    [coarse] = kernel.sums(rows, [mixture], weight, coarse=True)
+    assert_same([kernel.statistics(mixture, coarse)], kernel.expect_numpy(rows, [mixture], weight), 1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("apart", [1.0, 2.5, 4.0, 8.0, 40.0])
+@pytest.mark.parametrize("shape", APART, ids=lambda s: "x".join(map(str, s)))
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@each_dtype
+def test_components_that_lie_apart(
+    dtype: type, order: object, shape: tuple[int, int, int], apart: float, weighted: bool
+) -> None:
+    n, d, k = shape
+    _, mixture = world(FULL, n, d, k, offset=3.0)
+    mixture = mixture._replace(means=3.0 + apart * (mixture.means - 3.0))
+    rng = np.random.default_rng(2)
+    own = rng.integers(0, k, n)
+    rows = mixture.means[own] + np.einsum("nij,nj->ni", mixture.factor[own], rng.standard_normal((n, d)))
+    rows[::50] = rng.standard_normal((len(rows[::50]), 1)) + mixture.means[:2].mean(0)  # of two components, or none
+    weight = rng.integers(0, 4, n) / 2 if weighted else None
+    rows = order(rows.astype(dtype))
+    assert_twins(rows, [mixture], weight, 1e-11)
     [coarse] = kernel.sums(rows, [mixture], weight, coarse=True)
     assert_same([kernel.statistics(mixture, coarse)], kernel.expect_numpy(rows, [mixture], weight), 1e-5)
 
