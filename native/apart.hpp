@@ -156,18 +156,27 @@ class Apart {
         groups_(padded<T>(count)),
         columns_(columns) {}
 
-  // Adds the rows to the sums.
-  void add(const double* weight, Sums& sums) {
+  // The rows' exponentials, norms and largest log densities, laid out like those of a block.
+  struct Block {
+    Plan<T> plan;
+    Scratch<T> scratch;
+  };
+  Block exponentials(const double* weight) const {
     bound();
     if (columns_ < d_) evaluate();
-    Plan<T> plan = plan_;
-    Scratch<T> s = s_;
-    plan.stride = plan_.span;
+    Block block{plan_, s_};
+    Scratch<T>& s = block.scratch;
+    block.plan.stride = plan_.span;
     s.joint = s_.apart_joint, s.largest = s_.apart_largest, s.norm = s_.apart_norm, s.weight = s_.apart_weight;
     set_weights(s, weight, begin_, count_, groups_);
     Ahead nothing(rows_, 0, 0, 1);
-    for (std::size_t g = 0; g < groups_; g += kUnroll) normalize(mixture_, plan, s, g, nothing);
-    sums.log_likelihood += weigh(s, groups_, weight != nullptr);
+    for (std::size_t g = 0; g < groups_; g += kUnroll) normalize(mixture_, block.plan, s, g, nothing);
+    return block;
+  }
+
+  // Adds the rows to the sums.
+  void add(const double* weight, Sums& sums) const {
+    sums.log_likelihood += weigh(exponentials(weight).scratch, groups_, weight != nullptr);
     for (std::size_t c = 0; c < k_; ++c) {
       whiten_listed(c, 0, list_sharing(c, sums.mass[c]), [&](std::size_t first, std::size_t count) {
         const std::size_t groups = (count + kLane - 1) / kLane;
@@ -183,10 +192,11 @@ class Apart {
 // How many columns had best bound the densities of rows like those of the first block, or none where it is better to
 // look at all components of all rows. Scratch holds the block's exponentials and whitened residuals.
 //
-// Counted in whitenings of a row by a component, of which moments cost as many as densities; moving a row costs that of
-// as many columns as eight vectors have lanes.
+// Counted in whitenings of a row by a component; moments, if they are wanted too, cost as much, and moving a row that
+// of as many columns as eight vectors have lanes.
 template <typename T>
-std::size_t bounding_columns(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups) {
+std::size_t bounding_columns(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups,
+                             bool moments) {
   constexpr std::size_t lanes = kLanes<T>, choices = 5;
   if (plan.span == 0 || *plan.near) return 0;
   const std::size_t d = m.n_features, tile = tile_rows(d), first = first_tile(d);
@@ -208,13 +218,13 @@ std::size_t bounding_columns(const Mixture& m, const Plan<T>& plan, const Scratc
     }
   const double rows = static_cast<double>(groups * lanes),
                moved = 1.0 + static_cast<double>(8 * lanes) / static_cast<double>(d);
-  double least = 1.8 * static_cast<double>(m.n_components) * rows;
+  double least = (moments ? 1.8 : 0.9) * static_cast<double>(m.n_components) * rows;
   std::size_t best = 0;
   for (std::size_t i = 0; i < choices; ++i) {
     const double part = static_cast<double>(columns[i]) / static_cast<double>(d);
     const double looked_at = columns[i] < d ? left[i] : 0.0;
-    const double cost =
-        part * part * static_cast<double>(m.n_components) * rows + (looked_at + sharing) * moved + sharing;
+    double cost = part * part * static_cast<double>(m.n_components) * rows + looked_at * moved;
+    if (moments) cost += sharing * (moved + 1.0);
     if (cost < least) least = cost, best = columns[i];
   }
   return best;

@@ -78,7 +78,7 @@ void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::si
       add_narrow(mixture, plan, s, groups, weight != nullptr, ahead, sums);
     } else {
       evaluate(mixture, plan, s, groups, ahead);
-      const std::size_t columns = at == begin ? bounding_columns(mixture, plan, s, groups) : 0;
+      const std::size_t columns = at == begin ? bounding_columns(mixture, plan, s, groups, true) : 0;
       accumulate(mixture, plan, s, groups, weight != nullptr, sums);
       if (columns == 0) continue;
       for (at += count; at < end && !stop(); at += plan.span)
@@ -104,26 +104,36 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
   const Plan<double> plan(mixture, planned_arena);
   const Scratch<double> s(mixture, plan, arena);
   const std::size_t k = mixture.n_components;
-  for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
-    const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
-    load_rows(rows, at, count, groups, plan.frame(), s.x);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows), groups / kUnroll * k);
-    evaluate(mixture, plan, s, groups, ahead);
-    for (std::size_t g = 0; g < groups; ++g) {
-      const Wide<double> value = log_density(s, g);
-      for (int lane = 0; lane < kLanes<double> && g * kLanes<double> + lane < count; ++lane)
-        log_densities[at + g * kLanes<double> + lane] = value[lane];
+  const auto write = [&](const Plan<double>& block, const Scratch<double>& from, std::size_t at, std::size_t count) {
+    for (std::size_t i = 0; i < count; i += kLanes<double>) {
+      const Wide<double> value = log_density(from, i / kLanes<double>);
+      for (std::size_t lane = 0; lane < kLanes<double> && i + lane < count; ++lane)
+        log_densities[at + i + lane] = value[lane];
     }
     if (responsibilities != nullptr)
       for (std::size_t i = 0; i < count; ++i)
         for (std::size_t c = 0; c < k; ++c)
-          responsibilities[(at + i) * k + c] =
-              static_cast<double>(s.joint[c * plan.stride + i]) / static_cast<double>(s.norm[i]);
+          responsibilities[(at + i) * k + c] = from.joint[c * block.stride + i] / from.norm[i];
     for (std::size_t i = at; i < at + count; ++i) {
       if (std::isfinite(log_densities[i])) continue;
       log_densities[i] = careful_row(mixture, rows, i, s);
       if (responsibilities != nullptr) std::copy_n(s.row_joint, k, responsibilities + i * k);
     }
+  };
+  for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
+    const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
+    load_rows(rows, at, count, groups, plan.frame(), s.x);
+    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows), groups / kUnroll * k);
+    evaluate(mixture, plan, s, groups, ahead);
+    const std::size_t columns = at == begin ? bounding_columns(mixture, plan, s, groups, false) : 0;
+    write(plan, s, at, count);
+    if (columns == 0) continue;
+    for (at += count; at < end && !stop(); at += plan.span) {
+      const std::size_t left = std::min(plan.span, end - at);
+      const auto block = Apart<double>(mixture, plan, s, rows, at, left, columns).exponentials(nullptr);
+      write(block.plan, block.scratch, at, left);
+    }
+    break;
   }
 }
 
