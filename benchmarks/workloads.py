@@ -14,13 +14,14 @@ EXPONENTIAL = 20  # multiply-adds that an exponential is taken to cost: range re
 
 @dataclass(frozen=True)
 class Workload:
-    """N rows, D columns, K components of a structure (by scikit-learn's name), with rows of a dtype."""
+    """N rows, D columns, K components of a structure (by scikit-learn's name), apart or not, with rows of a dtype."""
 
     n: int
     d: int
     k: int
     structure: str = "full"
     dtype: str = "float64"
+    apart: bool = False
 
     @property
     def name(self) -> str:
@@ -29,17 +30,18 @@ class Workload:
         parts = [f"{float(digits):g}e{int(zeros)}x{self.d}x{self.k}"]
         parts += [self.structure] if self.structure != "full" else []
         parts += [self.dtype] if self.dtype != "float64" else []
+        parts += ["apart"] if self.apart else []
         return "-".join(parts)
 
     def table(self) -> tuple[NDArray[np.floating], tuple[Array, Array, Array]]:
         """The rows ``(N, D)``, and a start: weights ``(K,)``, means ``(K, D)`` and covariances ``(K, D, D)``.
 
         Centers lie about three standard deviations apart, whatever D, so that components share rows and EM is far from
-        rest for many steps. The start has equal weights, the centers moved by about one standard deviation, and one
-        round covariance of half of the data's size.
+        rest for many steps; or about seventeen, so that hardly a row is shared. The start has equal weights, the
+        centers moved by about one standard deviation, and one round covariance of half of the data's size.
         """
         rng = np.random.default_rng([self.n, self.d, self.k, 2])
-        centers = rng.normal(scale=2.0 / np.sqrt(self.d), size=(self.k, self.d))
+        centers = rng.normal(scale=(12.0 if self.apart else 2.0) / np.sqrt(self.d), size=(self.k, self.d))
         shapes = rng.normal(scale=0.4 / np.sqrt(self.d), size=(self.k, self.d, self.d)) + np.eye(self.d)
         bounds = np.linspace(0, self.n, self.k + 1).astype(int)
         rows = rng.normal(size=(self.n, self.d))
@@ -101,6 +103,7 @@ GROUPS = {
         Workload(100_000, 10, 10, "tied"),
     ],
     "large": [Workload(10_000_000, 2, 5)],
+    "apart": [Workload(100_000, 32, 20, apart=True), Workload(60_000, 100, 10, apart=True)],
     "rows": [Workload(n, 8, 8) for n in (1_000, 10_000, 100_000, 1_000_000)],
     "columns": [Workload(20_000, d, 5) for d in (2, 4, 8, 16, 32, 64, 128, 256)],
     "components": [Workload(20_000, 8, k) for k in (2, 8, 32, 128, 512)],

@@ -11,28 +11,31 @@
 
 namespace gmix::GMIX_LEVEL {
 
-inline constexpr int kTall = 2, kBroad = 4;  // rows of the one matrix and of the other
+// Rows of the one matrix and of the other; where there are no divisions between, as many as registers allow.
+inline constexpr int kTall = 2, kBroad = 4, kTallest = kRegisters / 8;
 
-typedef double Products[kTall][kBroad];
+typedef double Products[kTallest][kBroad];
 
 template <int M, int N>
 inline void multiply_rows(const double* a, const double* b, std::size_t d, std::size_t count, Products& products) {
   constexpr std::size_t lanes = kLanes<double>;
-  Vector<double> sums[M][N] = {};
+  Vector<double> sums[M * N] = {};
   std::size_t p = 0;
   for (; p + lanes <= count; p += lanes) {
     Vector<double> row[N];
 #pragma GCC unroll 4
     for (int j = 0; j < N; ++j) row[j] = load(b + j * d + p);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int i = 0; i < M; ++i) {
       const Vector<double> factor = load(a + i * d + p);
 #pragma GCC unroll 4
-      for (int j = 0; j < N; ++j) sums[i][j] += factor * row[j];
+      for (int j = 0; j < N; ++j) sums[i * N + j] += factor * row[j];
     }
   }
+  double totals[M * N] = {};
+  if (p > 0) sum_lanes<double>(sums, totals);
   for (int i = 0; i < M; ++i)
-    for (int j = 0; j < N; ++j) products[i][j] = p > 0 ? sum(sums[i][j]) : 0.0;
+    for (int j = 0; j < N; ++j) products[i][j] = totals[i * N + j];
   for (; p < count; ++p)
     for (int i = 0; i < M; ++i)
       for (int j = 0; j < N; ++j) products[i][j] += a[i * d + p] * b[j * d + p];
@@ -42,7 +45,7 @@ inline void multiply_rows(const double* a, const double* b, std::size_t d, std::
 // other.
 inline void multiply(const double* a, std::size_t m, const double* b, std::size_t n, std::size_t d, std::size_t count,
                      Products& products) {
-  with_count<kTall>(m, [&](auto tall) {
+  with_count<kTallest>(m, [&](auto tall) {
     with_count<kBroad>(n, [&](auto broad) { multiply_rows<tall(), broad()>(a, b, d, count, products); });
   });
 }
@@ -103,8 +106,8 @@ inline void invert_lower(const double* factor, double* inverse, std::size_t d) {
 inline void congruence(const double* factor, const double* centred, double* work, double* scatter, std::size_t d) {
   Products products;
   const auto product = [&](const double* a, const double* b, bool half, double* target) {
-    for (std::size_t i = 0; i < d; i += kTall) {
-      const std::size_t m = std::min<std::size_t>(kTall, d - i);
+    for (std::size_t i = 0; i < d; i += kTallest) {
+      const std::size_t m = std::min<std::size_t>(kTallest, d - i);
       const std::size_t columns = half ? i + m : d;
       for (std::size_t j = 0; j < columns; j += kBroad) {
         const std::size_t n = std::min<std::size_t>(kBroad, columns - j);
