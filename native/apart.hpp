@@ -20,12 +20,13 @@ class Apart {
   const std::size_t begin_, count_, k_, d_;  // count_ rows from begin_ on
   const std::size_t groups_;                 // that they fill, a multiple of kUnroll
   const std::size_t columns_;                // that bound densities
+  const Stop& stop_;
 
   T* joint(std::size_t c) const { return s_.apart_joint + c * plan_.span; }
 
   // Upper bounds of all log densities, or, of all columns, themselves.
   void bound() const {
-    for (std::size_t at = 0; at < count_; at += plan_.piece) {
+    for (std::size_t at = 0; at < count_ && !stop_(); at += plan_.piece) {
       const std::size_t count = std::min(plan_.piece, count_ - at), groups = padded<T>(count);
       load_rows(rows_, begin_ + at, count, groups, plan_.frame(), s_.apart_x);
       for (std::size_t c = 0; c < k_; ++c)
@@ -114,7 +115,7 @@ class Apart {
   // Whitens listed rows by component c, some at a time, and hands over which these are.
   template <typename Function>
   void whiten_listed(std::size_t c, std::size_t begin, std::size_t end, const Function& function) const {
-    for (std::size_t first = begin; first < end; first += plan_.piece) {
+    for (std::size_t first = begin; first < end && !stop_(); first += plan_.piece) {
       const std::size_t count = std::min(plan_.piece, end - first), groups = padded<T>(count);
       load_rows(gather(first, count), 0, count, groups, plan_.frame(), s_.apart_x);
       whiten_by_component<T>(plan_, s_.apart_x, c, d_, d_, groups, s_.residual, {s_.apart_z, d_ * kLane},
@@ -144,7 +145,7 @@ class Apart {
 
  public:
   Apart(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, const Rows& rows, std::size_t begin,
-        std::size_t count, std::size_t columns)
+        std::size_t count, std::size_t columns, const Stop& stop)
       : mixture_(mixture),
         plan_(plan),
         s_(s),
@@ -154,7 +155,8 @@ class Apart {
         k_(mixture.n_components),
         d_(mixture.n_features),
         groups_(padded<T>(count)),
-        columns_(columns) {}
+        columns_(columns),
+        stop_(stop) {}
 
   // The rows' exponentials, norms and largest log densities, laid out like those of a block.
   struct Block {

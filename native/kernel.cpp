@@ -32,8 +32,12 @@ std::size_t measure_scratch(const Mixture& mixture) {
 }
 
 bool all_finite(const double* values, std::size_t count) {
-  double zero = 0.0;
-  for (std::size_t i = 0; i < count; ++i) zero += values[i] * 0.0;
+  constexpr std::size_t lanes = kLanes<double>;
+  Vector<double> zeros = {};
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) zeros += load(values + i) * 0.0;
+  double zero = sum(zeros);
+  for (; i < count; ++i) zero += values[i] * 0.0;
   return zero == 0.0;
 }
 
@@ -82,7 +86,7 @@ void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::si
       accumulate(mixture, plan, s, groups, weight != nullptr, sums);
       if (columns == 0) continue;
       for (at += count; at < end && !stop(); at += plan.span)
-        Apart<T>(mixture, plan, s, rows, at, std::min(plan.span, end - at), columns).add(weight, sums);
+        Apart<T>(mixture, plan, s, rows, at, std::min(plan.span, end - at), columns, stop).add(weight, sums);
       break;
     }
   }
@@ -130,7 +134,7 @@ void posterior(const Mixture& mixture, const void* planned, const Rows& rows, st
     if (columns == 0) continue;
     for (at += count; at < end && !stop(); at += plan.span) {
       const std::size_t left = std::min(plan.span, end - at);
-      const auto block = Apart<double>(mixture, plan, s, rows, at, left, columns).exponentials(nullptr);
+      const auto block = Apart<double>(mixture, plan, s, rows, at, left, columns, stop).exponentials(nullptr);
       write(block.plan, block.scratch, at, left);
     }
     break;
