@@ -147,9 +147,15 @@ class Square {
 #endif
   }
 
-  // Lanes of a where the bit of this distance is clear, else of b.
+  template <int Distance>
+  struct Own {
+    static constexpr int of(int lane) { return ((lane & Distance) == 0 ? 0 : kSide) + lane; }
+  };
+  // Lanes of a where the bit of this distance is clear, else of b. For AVX-512 compilers spell that as a shuffle, of
+  // which there is but one at a time; for AVX they spell a choice by a mask as two steps.
   template <int Distance, int... Lane>
-  [[gnu::always_inline]] static V blended(V a, V b, std::integer_sequence<int, Lane...>) {
+  [[gnu::always_inline]] static V blended(V a, V b, std::integer_sequence<int, Lane...> lane_numbers) {
+    if constexpr (kVectorBytes < 64) return chosen<Own<Distance>>(a, b, lane_numbers);
     typedef typename VectorOf<Index, kSide>::type Indices;
     return (Indices{Lane...} & Distance) == 0 ? a : b;
   }
