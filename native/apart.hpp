@@ -180,12 +180,11 @@ class Apart {
   void add(const double* weight, Sums& sums) const {
     sums.log_likelihood += weigh(exponentials(weight).scratch, groups_, weight != nullptr);
     for (std::size_t c = 0; c < k_; ++c) {
-      whiten_listed(c, 0, list_sharing(c, sums.mass[c]), [&](std::size_t first, std::size_t count) {
-        const std::size_t groups = (count + kLane - 1) / kLane;
-        std::copy_n(s_.apart_share + first, count, s_.piece_share);
-        std::fill(s_.piece_share + count, s_.piece_share + groups * kLane, T(0));
-        triangle_moments(s_.piece_share, s_.apart_z, s_.active_t, d_, groups, sums.first + c * d_,
-                         sums.second + c * d_ * d_);
+      const std::size_t sharing = list_sharing(c, sums.mass[c]);
+      std::fill(s_.apart_share + sharing, s_.apart_share + (sharing + kLane - 1) / kLane * kLane, T(0));
+      whiten_listed(c, 0, sharing, [&](std::size_t first, std::size_t count) {
+        triangle_moments(s_.apart_share + first, s_.apart_z, s_.active_t, d_, (count + kLane - 1) / kLane,
+                         sums.first + c * d_, sums.second + c * d_ * d_);
       });
     }
   }

@@ -196,7 +196,6 @@ struct Scratch {
   T* apart_x;            // (D, groups of a piece)
   T* apart_z;            // (D, groups of a piece)
   T* piece_joint;        // (piece)
-  T* piece_share;        // (piece)
   char* gathered;        // (piece, D), of the precision of rows
   std::size_t* listed;   // (span)
   double* linear;        // (K, linear_size): sums of share * features
@@ -236,7 +235,6 @@ struct Scratch {
     apart_x = arena.take<T>(d * plan.piece);
     apart_z = arena.take<T>(d * plan.piece);
     piece_joint = arena.take<T>(plan.piece);
-    piece_share = arena.take<T>(plan.piece);
     gathered = arena.take<char>(plan.piece * d * sizeof(double));
     listed = arena.take<std::size_t>(plan.span + (plan.span > 0 ? 1 : 0));
     linear = arena.take<double>(k * linear_size(mixture));

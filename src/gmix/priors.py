@@ -94,7 +94,7 @@ class _Told(Prior):
 
     def __repr__(self) -> str:
         given = []
-        for field in fields(self):  # type: ignore[arg-type]
+        for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass, this one is not
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
                 value = value.tolist() if value.size <= _SHOWN else ...
