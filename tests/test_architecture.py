@@ -18,7 +18,7 @@ FLOORS = {
     for floor, rooms in enumerate(
         [
             ["errors", "wording"],
-            ["rows", "whole"],
+            ["rows", "whole", "findings"],
             ["covariance", "tables"],
             ["statistics", "stop", "progress"],
             ["_native"],

@@ -3,7 +3,8 @@
 from gmix.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
 from gmix.files import load
-from gmix.fit import Finding, Fit, StandardErrors, fit
+from gmix.findings import Finding
+from gmix.fit import Fit, StandardErrors, fit
 from gmix.information import standard_errors
 from gmix.merging import Merging, merge
 from gmix.metropolis import Chains, metropolis

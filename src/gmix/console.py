@@ -40,7 +40,7 @@ def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
         **({"standard_errors": {part: values.tolist() for part, values in vars(errors).items()}} if errors else {}),
-        "findings": [{"name": finding.name, "message": finding.message} for finding in found.findings],
+        "findings": [vars(finding) for finding in found.findings],
         "candidates": found.search.table() if found.search else [],
     }
     return dict(nulled(said))
@@ -90,7 +90,7 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
     if found.search is not None:
         console.print(_ranking(found.search, _SHOWN))
     for finding in found.findings:
-        console.print(f"note: {finding}")
+        console.print(f"{finding.level}: {finding}")
     for what, path in files.items():
         if path is not None:
             console.print(f"{what} written to {path}")
@@ -102,7 +102,7 @@ def print_candidates(found: Fit, files: dict[str, Path | None]) -> None:
     console = _console()
     console.print(_ranking(found.search, len(found.search.candidates)))
     for finding in found.findings:
-        console.print(f"note: {finding}")
+        console.print(f"{finding.level}: {finding}")
     for what, path in files.items():
         if path is not None:
             console.print(f"{what} written to {path}")

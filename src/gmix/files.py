@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gmix.covariance import structure
 from gmix.errors import GmixError, ModelFileError
-from gmix.fit import Finding, Fit
+from gmix.findings import Finding
+from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
 from gmix.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.rows import is_number
@@ -22,7 +23,7 @@ from gmix.whole import as_path, written_whole
 
 __all__ = ["load", "save"]
 
-_VERSION = 2  # the first did not say the prior
+_VERSION = 3  # version 1 has no prior, version 2 no levels of findings
 _PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory as text is larger
 
@@ -55,7 +56,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
         "history": fit.history,
         "reason": fit.reason.name,
         "n_rows": fit.n_rows,
-        "findings": [[finding.name, finding.message] for finding in fit.findings],
+        "findings": [[finding.name, finding.message, finding.level] for finding in fit.findings],
     }
     with written_whole(path, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(document, file, indent=1)
@@ -117,7 +118,7 @@ def _fit(document: dict[str, Any]) -> Fit:
     _expect(len(history) > 0, "the history is empty")
     n_rows = document["n_rows"]
     _expect(type(n_rows) is int and n_rows > 0, "n_rows is not a count")
-    findings = tuple(Finding(name, message) for name, message in document["findings"])
+    findings = tuple(Finding(*texts) for texts in document["findings"])
     _expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
     prior = _prior(document["prior"]) if document["version"] > 1 else None
     if prior is not None:  # or it is not one of such a mixture

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.errors import DataError, ParameterError, of_kind, one_of
+from gmix.findings import Finding, by_importance
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.progress import Progress, meter
@@ -27,7 +28,7 @@ from gmix.stop import Reason, Stop
 from gmix.whole import as_path
 from gmix.wording import count
 
-__all__ = ["Finding", "Fit", "StandardErrors", "fit"]
+__all__ = ["Fit", "StandardErrors", "fit"]
 
 _AUTO = range(1, 10)
 _FEW = 24  # columns up to which "auto" tries the structures that turn axes
@@ -35,17 +36,6 @@ _LARGE = 1_000_000  # rows; with more, candidates are compared on a sub-sample
 _SAMPLE = 100_000  # rows of that
 _CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
 _LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about the fit that a person should know: what, where, and what to do."""
-
-    name: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.message}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +94,7 @@ class Fit:
             run.history,
             run.reason,
             n_rows,
-            (*findings, *_findings(found)),
+            by_importance((*findings, *_findings(found))),
             found if len(found.candidates) > 1 else None,
             prior,
         )
@@ -309,15 +299,18 @@ def fit(
     structures = _structures(covariance, way, source.n_features, prior is not None)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
-    findings: list[Finding] = []
+    findings = list(source.findings)
     rows = "rows" if source.n_counting == source.n_rows else "rows with weight"
     if source.n_features == 1:
-        structures, findings = _of_one_column(structures)
+        structures, told = _of_one_column(structures)
+        findings += told
     if isinstance(components, str) or len(counts) > 1:
         kept = [k for k in counts if k <= source.n_counting] or counts[:1]
         if len(kept) < len(counts):
             findings.append(
-                Finding("range cut", f"the table has {source.n_counting} {rows}, so at most that many components")
+                Finding(
+                    "range cut", f"the table has {source.n_counting} {rows}, so at most that many components", "note"
+                )
             )
         counts = kept
     if max(counts) > source.n_counting:
@@ -368,7 +361,7 @@ def _chosen_on_a_sample(
         [candidate] = found.candidates
         found = Search((replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED)),), interrupted=True)
     compared = f"the candidates were compared on {len(rows)} of {source.n_rows} rows, drawn at random"
-    findings = [*findings, Finding("sub-sample", f"{compared}; the best was then fitted to all of them")]
+    findings = [*findings, Finding("sub-sample", f"{compared}; the best was then fitted to all of them", "note")]
     return replace(Fit.from_search(found, source.n_rows, findings, prior), search=chosen)
 
 
@@ -413,7 +406,9 @@ def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[F
     left = {s: VVV if s.volume == "V" else EEE for s in structures if {"E", "V"} <= set(s.with_free_weights.code)}
     findings = [
         Finding(
-            "one column", f"{s} speaks of shapes or axes, and one column has neither; give '{instead.volume}', as here"
+            "one column",
+            f"{s} speaks of shapes or axes, and one column has neither; give '{instead.volume}', as here",
+            "note",
         )
         for s, instead in left.items()
     ]

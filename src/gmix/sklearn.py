@@ -23,7 +23,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
 from gmix.criteria import aic, bic, criteria
 from gmix.errors import DataError, ParameterError, nearest
-from gmix.fit import Finding, Fit, fit
+from gmix.findings import Finding
+from gmix.fit import Fit, fit
 from gmix.kernel import Components
 from gmix.mixture import GaussianMixture as Mixture
 from gmix.priors import Prior

@@ -204,8 +204,8 @@ def test_a_damaged_document_is_refused(document: dict[str, Any], tmp_path: Path)
 
 def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    path.write_text(json.dumps(document | {"version": 3}))
-    with pytest.raises(ModelFileError, match=r"version 3 .* reads 2; install a newer gmix"):
+    path.write_text(json.dumps(document | {"version": 4}))
+    with pytest.raises(ModelFileError, match=r"version 4 .* reads 3; install a newer gmix"):
         gmix.load(path)
     path.write_text('{"name": "something else"}')
     with pytest.raises(ModelFileError, match="not a gmix model"):
@@ -214,6 +214,19 @@ def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp
         gmix.load(tmp_path / "nowhere.json")
     with pytest.raises(ModelFileError, match="not a gmix model"):
         gmix.load(tmp_path)
+
+
+def test_findings_keep_their_level_and_those_of_version_2_were_warnings(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    path, told = tmp_path / "model.json", [["range cut", "at most 4", "note"], ["collapsed component", "component 0"]]
+    path.write_text(json.dumps({**document, "findings": told[:1]}))
+    assert gmix.load(path).findings == (gmix.Finding("range cut", "at most 4", "note"),)
+    path.write_text(json.dumps({**document, "version": 2, "findings": told[1:]}))
+    assert gmix.load(path).findings[0].level == "warning"
+    path.write_text(json.dumps({**document, "findings": [["a", "b", "c"]]}))
+    with pytest.raises(ModelFileError, match="damaged"):
+        gmix.load(path)
 
 
 def test_the_first_version_did_not_say_the_prior(document: dict[str, Any], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gmix import kernel
 from gmix.covariance import DIAGONAL, Form
+from gmix.findings import Finding
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.progress import Meter
@@ -43,6 +44,7 @@ class Source(ABC):
     n_features: int
     features: tuple[str, ...] | None
     threads: int | None = None  # to use at most on this machine
+    findings: tuple[Finding, ...] = ()  # about the table: columns left out and the like
     meter: Meter | None = None
     journal: Journal | None = None
 
