@@ -234,6 +234,16 @@ std::unique_ptr<Evidence> evidence_of(nb::handle object, const Mixture& m) {
                numbers_of(arrays[4], "divisor", 1, k)});
 }
 
+// What all rows say as one component, as (floor, scatter, mass).
+Reference reference_of(nb::handle object, Form form) {
+  const auto parts = nb::cast<nb::tuple>(object);
+  const std::size_t d = nb::len(nb::object(parts[0]));
+  const Mixture one{form, 1, d, nullptr, nullptr, nullptr};
+  return {numbers_of(parts[0], "floor", 1, d),
+          numbers_of(parts[1], "scatter", kDimensions[static_cast<int>(form)], second_size(one)),
+          nb::cast<double>(parts[2])};
+}
+
 Rule rule_of(nb::handle object) {
   const auto numbers = nb::cast<nb::tuple>(object);
   return {nb::cast<double>(numbers[0]), nb::cast<double>(numbers[1]),      nb::cast<double>(numbers[2]),
@@ -245,11 +255,11 @@ Rule rule_of(nb::handle object) {
 // answer, of a climb that comes in, is (place among the starts, arrays, history, ended): arrays are (weights, means,
 // covariances, mass, mean, scatter, log_likelihood), or None where no E-step was finished.
 nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_code, nb::sequence starts,
-                    nb::handle floor_object, nb::sequence heat_objects, nb::tuple rule_numbers, bool coarse,
-                    nb::handle weight_object, nb::handle threads_object) {
+                    nb::handle reference_object, nb::sequence heat_objects, nb::tuple rule_numbers, bool patient,
+                    bool coarse, nb::handle weight_object, nb::handle threads_object) {
   const auto form = static_cast<Form>(form_code);
-  const std::size_t d = nb::len(floor_object);
-  const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
+  const Reference reference = reference_of(reference_object, form);
+  const std::size_t d = reference.floor.size();
   const Rule rule = rule_of(rule_numbers);
   std::vector<Heat> heats;
   for (nb::handle object : heat_objects) {
@@ -263,7 +273,7 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
   if (!PyCallable_Check(rows_object.ptr())) {
     rows_array = std::make_unique<Array>(rows_object, 2, "rows");
     rows = rows_of(*rows_array);
-    if (rows.n_features != d) throw nb::value_error("floor needs a number for every column of rows");
+    if (rows.n_features != d) throw nb::value_error("the floor needs a number for every column of rows");
     weights = std::make_unique<Weights>(weight_object, rows.n_rows);
   }
   std::vector<std::unique_ptr<Climb>> climbs;
@@ -287,7 +297,7 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
     }
     const auto& [sums, pass] = room->second;
     climbs.push_back(std::make_unique<Climb>(structure, pass ? over(*pass) : asking(rows_object), coarse,
-                                             unseen.back().get(), floor.data(), std::move(mixture), sums.sums(),
+                                             unseen.back().get(), reference, patient, std::move(mixture), sums.sums(),
                                              nb::cast<std::vector<double>>(start[3])));
   }
   std::vector<std::pair<std::size_t, Ended>> arrived;
@@ -314,13 +324,13 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
 }
 
 // The M-steps (weights, means, covariances) of statistics (mass, mean, scatter), each with what a prior adds: a list,
-// with None where a component needs care.
+// with None where the plain version has to take care.
 nb::list maximize_statistics(const std::string& code, int form_code, nb::sequence every, nb::handle unseen_object,
-                             nb::handle floor_object) {
+                             nb::handle reference_object) {
   const auto form = static_cast<Form>(form_code);
   const Structure structure(code);
-  const std::size_t d = nb::len(floor_object);
-  const std::vector<double> floor = numbers_of(floor_object, "floor", 1, d);
+  const Reference reference = reference_of(reference_object, form);
+  const std::size_t d = reference.floor.size();
   nb::list answers;
   for (nb::handle object : every) {
     const auto arrays = nb::cast<nb::tuple>(object);
@@ -340,7 +350,7 @@ nb::list maximize_statistics(const std::string& code, int form_code, nb::sequenc
           }
     mixture.covariances = statistics.scatter;  // where structures whose M-step iterates begin
     const std::unique_ptr<Evidence> unseen = evidence_of(unseen_object, mixture.view());
-    if (maximize(structure, statistics, unseen.get(), floor.data(), mixture))
+    if (maximize(structure, statistics, unseen.get(), reference, mixture) != Read::kNeedsCare)
       answers.append(nb::make_tuple(array_of(mixture.weights, empty_array(k)),
                                     array_of(mixture.means, empty_array(k, d)),
                                     array_of(mixture.covariances, Result::second_of(mixture.view()))));
@@ -348,6 +358,20 @@ nb::list maximize_statistics(const std::string& code, int form_code, nb::sequenc
       answers.append(nb::none());
   }
   return answers;
+}
+
+// What the kernel needs of a mixture, (log_constants, factor, whitener); None where a covariance is not definite.
+nb::object prepare_mixture(int form_code, nb::handle weights, nb::handle means, nb::handle covariances) {
+  const auto form = static_cast<Form>(form_code);
+  const Array places(means, 2, "means");
+  const std::size_t k = places.size(0), d = places.size(1);
+  Parameters mixture{form, k, d, numbers_of(weights, "weights", 1, k), {}, {}, {}, {}, {}};
+  const Mixture shape = mixture.view();
+  mixture.covariances = numbers_of(covariances, "covariances", kDimensions[form_code], second_size(shape));
+  if (!mixture.prepare()) return nb::none();
+  return nb::make_tuple(array_of(mixture.log_constants, empty_array(k)),
+                        array_of(mixture.factor, Result::second_of(shape)),
+                        array_of(mixture.whitener, Result::second_of(shape)));
 }
 
 // Statistics (mass, mean, scatter) of rows (N, D) by each of several labels (N).
@@ -428,10 +452,12 @@ NB_MODULE(_native, module) {
   module.doc() = "The compiled kernel; gmix.kernel is its door.";
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"), arg("sample_weight") = nb::none(),
              arg("threads") = nb::none(), arg("carry") = nb::none(), arg("coarse") = false);
-  module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("floor"),
-             arg("heats"), arg("rule"), arg("coarse"), arg("sample_weight") = nb::none(), arg("threads") = nb::none());
+  module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("reference"),
+             arg("heats"), arg("rule"), arg("patient"), arg("coarse"), arg("sample_weight") = nb::none(),
+             arg("threads") = nb::none());
   module.def("maximize", &gmix::maximize_statistics, arg("structure"), arg("form"), arg("statistics"),
-             arg("unseen").none(), arg("floor"));
+             arg("unseen").none(), arg("reference"));
+  module.def("prepare", &gmix::prepare_mixture, arg("form"), arg("weights"), arg("means"), arg("covariances"));
   module.def("count", &gmix::count_labels, arg("form"), arg("rows"), arg("labels"), arg("n_components"),
              arg("sample_weight") = nb::none());
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"));

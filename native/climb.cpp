@@ -66,13 +66,14 @@ double Pace::rate_at(std::size_t back) const {
 
 double Pace::slower() const { return std::max(rate_at(1), rate_at(2)); }
 
-Climb::Climb(const Structure& structure, Expect expect, bool coarse, const Evidence* unseen, const double* floor,
-             Parameters mixture, Sums sums, std::vector<double> history)
+Climb::Climb(const Structure& structure, Expect expect, bool coarse, const Evidence* unseen, const Reference& reference,
+             bool patient, Parameters mixture, Sums sums, std::vector<double> history)
     : structure_(structure),
       expect_(std::move(expect)),
       coarse_(coarse),
       unseen_(unseen),
-      floor_(floor),
+      reference_(reference),
+      patient_(patient),
       mixture_(std::move(mixture)),
       sums_(sums),
       history_(std::move(history)),
@@ -96,26 +97,27 @@ void Climb::refine() {
   pace_.forget();
 }
 
-// What to try next; false where a component needs care.
-bool Climb::choose(const Rule& rule) {
+// What to try next.
+Read Climb::choose(const Rule& rule) {
   length_ = rule.leaps && stepped_ && !no_gain_ ? pace_.leap() : 0.0;
   if (length_ > 0.0) {
     if (beyond(statistics_, before_, length_, mixture_.form, there_) &&
-        maximize(structure_, there_, unseen_, floor_, next_)) {
+        maximize(structure_, there_, unseen_, reference_, next_) == Read::kSound) {
       tried_ = Tried::kLeap;
-      return true;
+      return Read::kSound;
     }
+    next_ = mixture_;
     pace_.landed(length_, false);
   }
   return step();
 }
 
-bool Climb::step() {
+Read Climb::step() {
   tried_ = Tried::kStep;
-  if (maximize(structure_, statistics_, unseen_, floor_, next_)) return true;
-  if (!coarse_) return false;
+  const Read read = maximize(structure_, statistics_, unseen_, reference_, next_);
+  if (read == Read::kSound || !coarse_) return read;
   refine();
-  return true;
+  return Read::kSound;
 }
 
 // Takes what was tried into the account.
@@ -134,8 +136,10 @@ void Climb::arrive(double reached, double gain, double rounding, double rest) {
 
 Ended Climb::go_on(const Rule& rule, bool heat) {
   bool judged = false;
+  const auto may_go_on = [this](Read read) { return read == Read::kSound || (patient_ && read == Read::kCollapsed); };
+  const auto end_of = [](Read read) { return read == Read::kCollapsed ? Ended::kCollapsing : Ended::kNeedsCare; };
   if (!arrived_) {
-    if (!mixture_.prepare() || !well_above_floor(mixture_, floor_)) return Ended::kNeedsCare;
+    if (!mixture_.prepare()) return Ended::kNeedsCare;
     next_ = mixture_;
     judged = true;
   }
@@ -153,20 +157,22 @@ Ended Climb::go_on(const Rule& rule, bool heat) {
         return Ended::kConverged;
       } else if (at_limit) {
         return Ended::kLimit;
-      } else if (!choose(rule)) {
-        return Ended::kNeedsCare;
+      } else if (const Read read = choose(rule); !may_go_on(read)) {
+        return end_of(read);
       }
     }
     judged = true;
     if (!expect_(next_.view(), coarse_, sums_)) return Ended::kInterrupted;
     const double last = history_.empty() ? -kInfinity : history_.back();
+    if (!std::isfinite(std::accumulate(sums_.second, sums_.second + second_size(next_.view()), 0.0)))
+      return arrived_ ? Ended::kStationary : Ended::kNeedsCare;  // squares beyond float64
     const double reached = sums_.log_likelihood + (unseen_ == nullptr ? 0.0 : log_density(*unseen_, structure_, next_));
     if (!arrived_ && !std::isfinite(reached)) return Ended::kNeedsCare;
     if (tried_ == Tried::kLeap) {
       pace_.landed(length_, reached >= last);
       if (!(reached >= last)) {
         next_ = mixture_;
-        if (!step()) return Ended::kNeedsCare;
+        if (const Read read = step(); !may_go_on(read)) return end_of(read);
         continue;
       }
     } else if (tried_ == Tried::kStep && !(reached >= last - (coarse_ ? grain() : rule.fall * std::abs(reached)))) {
@@ -186,6 +192,7 @@ std::vector<std::pair<std::size_t, Ended>> race(std::vector<std::unique_ptr<Clim
   std::vector<std::size_t> left(climbs.size());
   std::iota(left.begin(), left.end(), std::size_t{0});
   std::vector<Ended> ended(climbs.size());
+  const auto gave_up = [](Ended end) { return end == Ended::kNeedsCare || end == Ended::kCollapsing; };
   const auto reached = [&](std::size_t i) { return climbs[i]->objective(); };
   for (const Heat& heat : heats) {
     if (left.size() == 1) break;
@@ -193,8 +200,8 @@ std::vector<std::pair<std::size_t, Ended>> race(std::vector<std::unique_ptr<Clim
     for (std::size_t at = 0; at < left.size() && !interrupted; ++at)
       interrupted = (ended[left[at]] = climbs[left[at]]->go_on(heat.rule, true)) == Ended::kInterrupted;
     std::stable_sort(left.begin(), left.end(), [&](std::size_t a, std::size_t b) {
-      const bool care_a = ended[a] == Ended::kNeedsCare, care_b = ended[b] == Ended::kNeedsCare;
-      return care_a != care_b ? care_b : reached(a) > reached(b);
+      const bool lost_a = gave_up(ended[a]), lost_b = gave_up(ended[b]);
+      return lost_a != lost_b ? lost_b : reached(a) > reached(b);
     });
     if (interrupted) return {{left[0], Ended::kInterrupted}};
     std::vector<std::size_t> ahead;

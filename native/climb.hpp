@@ -10,7 +10,7 @@
 
 namespace gmix {
 
-enum class Ended { kConverged, kStationary, kLimit, kInterrupted, kNeedsCare };
+enum class Ended { kConverged, kStationary, kLimit, kInterrupted, kNeedsCare, kCollapsing };
 
 // The rule of gmix.em.Stop, on totals.
 struct Rule {
@@ -56,9 +56,9 @@ class Pace {
 class Climb {
  public:
   // `history` holds the objectives reached before. Unless null, `unseen` is what a prior adds. `sums` is room for an
-  // E-step, and may be shared with others.
-  Climb(const Structure& structure, Expect expect, bool coarse, const Evidence* unseen, const double* floor,
-        Parameters mixture, Sums sums, std::vector<double> history);
+  // E-step, and may be shared with others. A run that is not `patient` ends where a component collapses.
+  Climb(const Structure& structure, Expect expect, bool coarse, const Evidence* unseen, const Reference& reference,
+        bool patient, Parameters mixture, Sums sums, std::vector<double> history);
 
   // Climbs until the rule says to end; under a stricter one it goes on from there. Where a component needs care, the
   // plain M-step should go on from the statistics. What ends a `heat` is as coarse as it is.
@@ -73,8 +73,8 @@ class Climb {
  private:
   enum class Tried { kFirst, kStep, kLeap, kAgain };
 
-  bool choose(const Rule& rule);
-  bool step();
+  Read choose(const Rule& rule);
+  Read step();
   void refine();
   void arrive(double reached, double gain, double rounding, double rest);
   double grain() const;
@@ -83,7 +83,8 @@ class Climb {
   const Expect expect_;
   bool coarse_;
   const Evidence* const unseen_;
-  const double* const floor_;
+  const Reference& reference_;
+  const bool patient_;
   Parameters mixture_, next_;
   Sums sums_;
   Statistics statistics_, before_, there_;  // `before`: of the step before; none before the second

@@ -9,10 +9,12 @@ namespace gmix {
 namespace {
 
 constexpr double kLogTwoPi = 1.8378770664093454836;
-constexpr double kSmallestMass = 1e-250;
-// Times the floor. Nearer to it two factorings of one covariance differ in digits that the likelihood shows, so there
-// the plain version does all.
-constexpr double kWellAbove = 1e6;
+// An empty component has no mass; of one with less than the smallest the plain version takes care.
+constexpr double kTiny = 2.2250738585072014e-308, kSmallestMass = 1e-250;
+constexpr double kDefinite = 1e-14;   // of a variance; less than that in some direction is rounding
+constexpr double kOnFloor = 1.5;      // times the floor; a smaller variance has been raised, or is about to be
+constexpr double kShadow = 1e-12;     // rows; a component of no weight counts as this many
+constexpr std::size_t kLargest = 64;  // features up to which Jacobi's rotations are quick enough
 
 // Are covariances matrices? In one column they are numbers, whatever the form.
 bool is_dense(Form form, std::size_t d) { return d > 1 && (form == Form::kFull || form == Form::kTied); }
@@ -31,13 +33,80 @@ bool factor_covariance(const double* covariance, double* factor, double* deviati
   return true;
 }
 
-// Is every eigenvalue of the covariance, in units of the floor, well above one?
-bool well_above(const double* covariance, const double* floor, double* work, std::size_t d) {
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j)
-      work[i * d + j] = covariance[i * d + j] / std::sqrt(floor[i]) / std::sqrt(floor[j]);
-  for (std::size_t i = 0; i < d; ++i) work[i * d + i] -= kWellAbove;
-  return kernel().cholesky(work, d);
+// gmix.covariance.form.Form.lift of one covariance matrix.
+class Lifting {
+ public:
+  explicit Lifting(std::size_t d) : d_(d), scale_(d), relative_(d * d), work_(d * d) {}
+
+  // Raises eigenvalues that are below the floor to it.
+  Read lift(const double* floor, double* covariance) {
+    if (!measure(floor, covariance)) return Read::kNeedsCare;
+    if (exceeds(kOnFloor)) return Read::kSound;
+    if (exceeds(0.5)) return Read::kCollapsed;
+    if (d_ > kLargest) return Read::kNeedsCare;
+    std::vector<double> values(d_), axes(d_ * d_);
+    work_ = relative_;
+    eigen(work_.data(), d_, values.data(), axes.data());
+    for (std::size_t i = 0; i < d_; ++i)
+      for (std::size_t j = 0; j <= i; ++j) {
+        double sum = relative_[i * d_ + j];
+        for (std::size_t p = 0; p < d_; ++p)
+          sum += axes[i * d_ + p] * std::max(1.0 - values[p], 0.0) * axes[j * d_ + p];
+        covariance[i * d_ + j] = covariance[j * d_ + i] = sum * scale_[i] * scale_[j];
+      }
+    return Read::kCollapsed;
+  }
+
+ private:
+  // The covariance in units of the floor, or of what float64 can tell from nothing beside its variances.
+  bool measure(const double* floor, const double* covariance) {
+    for (std::size_t i = 0; i < d_; ++i) {
+      scale_[i] = std::sqrt(std::max(floor[i], kDefinite * covariance[i * d_ + i]));
+      if (!(scale_[i] > 0.0) || !std::isfinite(scale_[i])) return false;
+    }
+    for (std::size_t i = 0; i < d_; ++i)
+      for (std::size_t j = 0; j < d_; ++j) relative_[i * d_ + j] = covariance[i * d_ + j] / scale_[i] / scale_[j];
+    for (std::size_t i = 0; i < d_; ++i) work_[i] = std::sqrt(std::max(relative_[i * d_ + i], 1.0));
+    for (std::size_t i = 0; i < d_; ++i)
+      for (std::size_t j = 0; j < d_; ++j) {
+        const double limit = work_[i] * work_[j];
+        double& value = relative_[i * d_ + j];
+        if (!std::isfinite(value)) return false;
+        value = std::min(std::max(value, -limit), limit);
+      }
+    return true;
+  }
+
+  // Is every eigenvalue greater?
+  bool exceeds(double least) {
+    work_ = relative_;
+    for (std::size_t i = 0; i < d_; ++i) work_[i * d_ + i] -= least;
+    return kernel().cholesky(work_.data(), d_);
+  }
+
+  const std::size_t d_;
+  std::vector<double> scale_, relative_, work_;
+};
+
+// Raises to the floor what is below it.
+Read lift(Form form, std::size_t d, const double* floor, std::vector<double>& covariances) {
+  Read worst = Read::kSound;
+  if (is_dense(form, d)) {
+    Lifting lifting(d);
+    for (std::size_t at = 0; at < covariances.size(); at += d * d) {
+      const Read read = lifting.lift(floor, &covariances[at]);
+      if (read == Read::kNeedsCare) return read;
+      if (read == Read::kCollapsed) worst = read;
+    }
+    return worst;
+  }
+  for (std::size_t at = 0; at < covariances.size(); ++at) {
+    const double least = floor[form == Form::kDiagonal ? at % d : 0];
+    if (!std::isfinite(covariances[at])) return Read::kNeedsCare;
+    if (!(covariances[at] > kOnFloor * least)) worst = Read::kCollapsed;
+    covariances[at] = std::max(covariances[at], least);
+  }
+  return worst;
 }
 
 // Adds mass v v' of component c to scatter.
@@ -83,30 +152,64 @@ Evidence together(const Statistics& s, const Evidence& unseen, Form form) {
   return all;
 }
 
+// The scatter of each component over its divisor; of components that no row speaks for, the covariance of all rows,
+// and a divisor of next to nothing. False where a divisor is too small to divide by.
+bool divide(const Structure& structure, Form form, std::size_t d, const Reference& reference, Read& read,
+            std::vector<double>& divisor, std::vector<double>& scatter) {
+  const std::size_t k = divisor.size();
+  if (form == Form::kTied) {
+    double whole = 0.0;
+    for (const double each : divisor) whole += each;
+    if (!(whole > kSmallestMass)) return false;
+    for (double& value : scatter) value /= whole;
+    return true;
+  }
+  const std::size_t each = scatter.size() / k;
+  const double columns = form == Form::kSpherical ? static_cast<double>(d) : 1.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    double* const own = &scatter[c * each];
+    if (divisor[c] > kSmallestMass) {
+      for (std::size_t i = 0; i < each; ++i) own[i] /= divisor[c] * columns;
+      continue;
+    }
+    if (divisor[c] > kTiny) return false;
+    read = Read::kCollapsed;
+    const bool shared = structure.shared();
+    divisor[c] = shared ? 0.0 : kShadow * reference.mass;
+    for (std::size_t i = 0; i < each; ++i) own[i] = shared ? 0.0 : reference.scatter[i] / (reference.mass * columns);
+  }
+  return true;
+}
+
 // The mixture of greatest posterior density, given the parts of evidence that it is read from.
-bool likeliest(const Structure& structure, const std::vector<double>& counts, const std::vector<double>& mean,
-               const std::vector<double>& scatter, const std::vector<double>& divisor, const double* floor,
+Read likeliest(const Structure& structure, const std::vector<double>& counts, const std::vector<double>& mean,
+               const std::vector<double>& scatter, const std::vector<double>& divisor, const Reference& reference,
                Parameters& mixture) {
   const Form form = mixture.form;
   const std::size_t k = mixture.n_components, d = mixture.n_features;
-  double total = 0.0, whole = 0.0;
-  for (std::size_t c = 0; c < k; ++c) {
-    if (!(counts[c] > kSmallestMass && divisor[c] > kSmallestMass)) return false;
-    total += counts[c];
-    whole += divisor[c];
-  }
+  const double* const floor = reference.floor.data();
+  double total = 0.0;
+  for (const double count : counts) total += count;
+  if (!(total > kSmallestMass)) return Read::kNeedsCare;
   Parameters next{form, k, d, std::vector<double>(k), mean, scatter, {}, {}, {}};
   for (std::size_t c = 0; c < k; ++c)
     next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : counts[c] / total;
-  const std::size_t each = form == Form::kTied ? scatter.size() : scatter.size() / k;
-  for (std::size_t i = 0; i < scatter.size(); ++i)
-    next.covariances[i] /= form == Form::kTied        ? whole
-                           : form == Form::kSpherical ? divisor[i] * static_cast<double>(d)
-                                                      : divisor[i / each];
-  if (!constrain(structure, k, d, divisor, mixture.covariances, next.covariances)) return false;
-  if (!well_above_floor(next, floor) || !next.prepare()) return false;
+  Read read = Read::kSound;
+  std::vector<double> divisors = divisor;
+  if (!divide(structure, form, d, reference, read, divisors, next.covariances)) return Read::kNeedsCare;
+  if (!structure.direct()) {
+    // A component without width would make its shape infinite, or the volumes that depend on it zero.
+    if (!structure.shared()) {
+      const Read lifted = lift(form, d, floor, next.covariances);
+      if (lifted == Read::kNeedsCare) return lifted;
+      if (lifted == Read::kCollapsed) read = lifted;
+    }
+    if (!constrain(structure, k, d, divisors, mixture.covariances, next.covariances)) return Read::kNeedsCare;
+  }
+  const Read lifted = lift(form, d, floor, next.covariances);
+  if (lifted == Read::kNeedsCare || !next.prepare()) return Read::kNeedsCare;
   mixture = std::move(next);
-  return true;
+  return lifted == Read::kCollapsed ? lifted : read;
 }
 
 }  // namespace
@@ -139,20 +242,6 @@ bool Parameters::prepare() {
   if (form == Form::kTied) std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
   for (std::size_t c = 0; c < k; ++c)
     log_constants[c] = std::log(weights[c]) - log_determinant[c] - static_cast<double>(d) * kLogTwoPi / 2.0;
-  return true;
-}
-
-bool well_above_floor(const Parameters& mixture, const double* floor) {
-  const std::size_t d = mixture.n_features;
-  const std::vector<double>& covariances = mixture.covariances;
-  if (is_dense(mixture.form, d)) {
-    std::vector<double> work(d * d);
-    for (std::size_t at = 0; at < covariances.size(); at += d * d)
-      if (!well_above(&covariances[at], floor, work.data(), d)) return false;
-    return true;
-  }
-  for (std::size_t at = 0; at < covariances.size(); ++at)
-    if (!(covariances[at] > kWellAbove * floor[mixture.form == Form::kDiagonal ? at % d : 0])) return false;
   return true;
 }
 
@@ -241,11 +330,11 @@ bool beyond(const Statistics& here, const Statistics& before, double length, For
   return true;
 }
 
-bool maximize(const Structure& structure, const Statistics& s, const Evidence* unseen, const double* floor,
+Read maximize(const Structure& structure, const Statistics& s, const Evidence* unseen, const Reference& reference,
               Parameters& mixture) {
-  if (unseen == nullptr) return likeliest(structure, s.mass, s.mean, s.scatter, s.mass, floor, mixture);
+  if (unseen == nullptr) return likeliest(structure, s.mass, s.mean, s.scatter, s.mass, reference, mixture);
   const Evidence all = together(s, *unseen, mixture.form);
-  return likeliest(structure, all.counts, all.mean, all.scatter, all.divisor, floor, mixture);
+  return likeliest(structure, all.counts, all.mean, all.scatter, all.divisor, reference, mixture);
 }
 
 double change(const Statistics& s, const Evidence* unseen, const Parameters& before, const Parameters& after) {
@@ -288,10 +377,19 @@ double log_density(const Evidence& unseen, const Structure& structure, const Par
   return density - quadratic / 2.0;
 }
 
-bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
-  std::vector<double> factor(d * d), whitener(d * d), deviation(d);
+bool whitener_of(const double* matrix, std::size_t d, double* whitener, double& log_determinant) {
+  std::vector<double> factor(d * d), deviation(d);
   if (!factor_covariance(matrix, factor.data(), deviation.data(), d)) return false;
-  kernel().invert_lower(factor.data(), whitener.data(), d);
+  kernel().invert_lower(factor.data(), whitener, d);
+  log_determinant = 0.0;
+  for (std::size_t i = 0; i < d; ++i) log_determinant += 2.0 * std::log(factor[i * d + i]);
+  return true;
+}
+
+bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
+  std::vector<double> whitener(d * d);
+  double ignored;
+  if (!whitener_of(matrix, d, whitener.data(), ignored)) return false;
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = 0.0;
@@ -302,11 +400,8 @@ bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
 }
 
 bool log_determinant_of(const double* matrix, std::size_t d, double& log_determinant) {
-  std::vector<double> factor(d * d), deviation(d);
-  if (!factor_covariance(matrix, factor.data(), deviation.data(), d)) return false;
-  log_determinant = 0.0;
-  for (std::size_t i = 0; i < d; ++i) log_determinant += 2.0 * std::log(factor[i * d + i]);
-  return true;
+  std::vector<double> whitener(d * d);
+  return whitener_of(matrix, d, whitener.data(), log_determinant);
 }
 
 }  // namespace gmix

@@ -53,13 +53,22 @@ Statistics statistics_of(const Sums& sums, const Parameters& mixture);
 // SufficientStatistics.beyond; false if they cannot be those of rows.
 bool beyond(const Statistics& here, const Statistics& before, double length, Form form, Statistics& there);
 
-// Are all variances, in units of `floor` (one per feature), far above one?
-bool well_above_floor(const Parameters& mixture, const double* floor);
+// What all rows together say: the variances (D) below which none is let fall, and their scatter and mass as one
+// component.
+struct Reference {
+  std::vector<double> floor;
+  std::vector<double> scatter;
+  double mass;
+};
 
-// Replaces the mixture by the likeliest one, given the statistics and, unless null, what a prior adds. Returns false,
-// and changes nothing, where an empty or collapsing component needs the care of the plain version.
-bool maximize(const Structure& structure, const Statistics& statistics, const Evidence* unseen, const double* floor,
-              Parameters& mixture);
+// How an M-step ended: with every component above the floor; with one that is empty or stands on it; or, changing
+// nothing, where float64 does not reach or a large eigenproblem is better left to LAPACK.
+enum class Read { kSound, kCollapsed, kNeedsCare };
+
+// Replaces the mixture by the likeliest one whose variances are nowhere below the floor, given the statistics and,
+// unless null, what a prior adds.
+Read maximize(const Structure& structure, const Statistics& statistics, const Evidence* unseen,
+              const Reference& reference, Parameters& mixture);
 
 // The greatest change of a mean, in standard deviations, or weight, by the M-step that led from one to the other.
 double change(const Statistics& statistics, const Evidence* unseen, const Parameters& before, const Parameters& after);
@@ -70,5 +79,7 @@ double log_density(const Evidence& unseen, const Structure& structure, const Par
 // Of a symmetric (D, D) matrix; false if it is not positive definite.
 bool invert_definite(const double* matrix, double* inverse, std::size_t d);
 bool log_determinant_of(const double* matrix, std::size_t d, double& log_determinant);
+// The inverse of the lower Cholesky factor, and the log-determinant of the matrix.
+bool whitener_of(const double* matrix, std::size_t d, double* whitener, double& log_determinant);
 
 }  // namespace gmix

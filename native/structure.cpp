@@ -10,10 +10,15 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr double kEqual = 1e-13;   // relative; volumes that change by less have converged
-constexpr double kTurned = 1e-13;  // radians; axes that turn by less have converged
-constexpr double kNoise = 1e-9;    // radians; below it, turns that no longer shrink are rounding
-constexpr int kSteps = 500;        // of an inner iteration: each goes down, so the last is good enough
+constexpr double kEqual = 1e-13;     // relative; volumes that change by less have converged
+constexpr double kTurned = 1e-13;    // radians; axes that turn by less have converged
+constexpr double kNoise = 1e-9;      // radians; below it, turns that no longer shrink are rounding
+constexpr int kSteps = 500;          // of an inner iteration: each goes down, so the last is good enough
+constexpr int kShort = 20;           // steps of an inner iteration that converges quadratically
+constexpr double kDefinite = 1e-14;  // of the largest eigenvalue; smaller ones are rounding, and raised to it
+constexpr double kFlat = 1e-14;      // nats a row; what is minimized is known no better
+constexpr double kLongest = 4.0;     // natural logarithms of a volume; a longer Newton step is cut
+constexpr double kTiny = 2.2250738585072014e-308;
 
 double sum_of(const Numbers& values) {
   double sum = 0.0;
@@ -37,9 +42,11 @@ void equal_volumes(std::size_t k, std::size_t d, const Numbers& mass, Numbers& v
 }
 
 // The likeliest variances (K, D) of one shape: Celeux & Govaert (1995), VEI. The shape begins from
-// any component of `before`.
+// any component of `before`, which may have no width.
 void equal_shapes(std::size_t k, std::size_t d, const Numbers& mass, const double* before, Numbers& variances) {
   Numbers shape(before, before + d), volume(k, 0.0);
+  for (std::size_t j = 0; j < d; ++j)
+    if (!(shape[j] > 0.0)) shape[j] = variances[j];
   for (int step = 0; step < kSteps; ++step) {
     double change = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
@@ -94,37 +101,6 @@ void turn_rows(double* m, std::size_t d, std::size_t p, std::size_t q, double co
   }
 }
 
-// Eigenvalues of a symmetric matrix, rising, and the axes in its columns: Jacobi's rotations.
-void eigen(double* m, std::size_t d, double* values, double* axes) {
-  std::fill_n(axes, d * d, 0.0);
-  for (std::size_t i = 0; i < d; ++i) axes[i * d + i] = 1.0;
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    bool turned = false;
-    for (std::size_t p = 0; p < d; ++p)
-      for (std::size_t q = p + 1; q < d; ++q) {
-        const double across = m[p * d + q];
-        if (!(std::abs(across) > 1e-17 * std::sqrt(std::abs(m[p * d + p])) * std::sqrt(std::abs(m[q * d + q]))))
-          continue;
-        turned = true;
-        const double half = (m[p * d + p] - m[q * d + q]) / (2.0 * across);
-        const double tangent = std::copysign(1.0, half) / (std::abs(half) + std::hypot(1.0, half));
-        const double cosine = 1.0 / std::hypot(1.0, tangent), sine = tangent * cosine;
-        turn_columns(m, d, p, q, cosine, sine);
-        turn_rows(m, d, p, q, cosine, sine);
-        turn_columns(axes, d, p, q, cosine, sine);
-      }
-    if (!turned) break;
-  }
-  std::vector<std::size_t> order(d);
-  for (std::size_t i = 0; i < d; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return m[a * d + a] < m[b * d + b]; });
-  const Numbers unordered(axes, axes + d * d);
-  for (std::size_t j = 0; j < d; ++j) {
-    values[j] = m[order[j] * d + order[j]];
-    for (std::size_t i = 0; i < d; ++i) axes[i * d + j] = unordered[i * d + order[j]];
-  }
-}
-
 // The matrix that has these values along these axes.
 void compose(const double* values, const double* axes, std::size_t d, double* matrix) {
   for (std::size_t i = 0; i < d; ++i)
@@ -141,7 +117,11 @@ void turned(const Structure& structure, std::size_t k, std::size_t d, const Numb
   Numbers values(k * d), axes(k * d * d), scratch(before.begin(), before.begin() + d * d);
   Numbers first(d), first_axes(d * d);
   eigen(scratch.data(), d, first.data(), first_axes.data());
-  for (std::size_t c = 0; c < k; ++c) eigen(&own[c * d * d], d, &values[c * d], &axes[c * d * d]);
+  for (std::size_t c = 0; c < k; ++c) {
+    double* const each = &values[c * d];
+    eigen(&own[c * d * d], d, each, &axes[c * d * d]);
+    for (std::size_t j = 0; j < d; ++j) each[j] = std::max(each[j], kDefinite * each[d - 1]);
+  }
   along_axes(structure, k, d, mass, first.data(), values);
   for (std::size_t c = 0; c < k; ++c) compose(&values[c * d], &axes[c * d * d], d, &own[c * d * d]);
 }
@@ -202,28 +182,110 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
   for (std::size_t c = 0; c < k; ++c) compose(&variances[c * d], axes.data(), d, &own[c * d * d]);
 }
 
-// One ellipsoid in several sizes: Celeux & Govaert (1995), VEE.
-bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before, Numbers& own) {
-  Numbers shape(before.begin(), before.begin() + d * d), volume(k, 0.0), inverse(d * d);
-  for (int step = 0; step < kSteps; ++step) {
-    if (!invert_definite(shape.data(), inverse.data(), d)) return false;
-    double change = 0.0;
-    for (std::size_t c = 0; c < k; ++c) {
-      double trace = 0.0;
-      for (std::size_t i = 0; i < d * d; ++i) trace += own[c * d * d + i] * inverse[i];
-      trace /= static_cast<double>(d);
-      change = std::max(change, std::abs(trace - volume[c]) / trace);
-      volume[c] = trace;
-    }
-    if (change < kEqual) break;
-    for (std::size_t i = 0; i < d * d; ++i) {
-      shape[i] = 0.0;
-      for (std::size_t c = 0; c < k; ++c) shape[i] += mass[c] * own[c * d * d + i] / volume[c];
-      shape[i] /= sum_of(mass);
-    }
+// What the logarithms of the volumes of proportional ellipsoids minimize, looked at in one place.
+class Volumes {
+ public:
+  Volumes(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& own)
+      : k_(k), d_(d), own_(&own), share_(k), parts_(own.size()), sum_(d * d), whitener_(d * d), work_(d * d) {
+    for (std::size_t c = 0; c < k; ++c) share_[c] = mass[c] / sum_of(mass);
   }
+
+  double value = 0.0;         // per row
+  Numbers factor, curvature;  // what the step of Celeux & Govaert multiplies volumes by (K); the Hessian (K, K)
+
+  // False where the sum of the parts is not definite.
+  bool look(const Numbers& log_volume) {
+    std::fill(sum_.begin(), sum_.end(), 0.0);
+    value = 0.0;
+    for (std::size_t c = 0; c < k_; ++c) {
+      const double part = share_[c] * std::exp(-log_volume[c]);
+      for (std::size_t i = 0; i < d_ * d_; ++i) sum_[i] += parts_[c * d_ * d_ + i] = part * (*own_)[c * d_ * d_ + i];
+      value += static_cast<double>(d_) * share_[c] * log_volume[c];
+    }
+    double log_determinant;
+    if (!whitener_of(sum_.data(), d_, whitener_.data(), log_determinant)) return false;
+    value += log_determinant;
+    for (std::size_t c = 0; c < k_; ++c) {
+      double* part = &parts_[c * d_ * d_];
+      const Numbers centred(part, part + d_ * d_);
+      kernel().congruence(whitener_.data(), centred.data(), work_.data(), part, d_);
+    }
+    factor.assign(k_, 0.0);
+    curvature.assign(k_ * k_, 0.0);
+    for (std::size_t a = 0; a < k_; ++a) {
+      double trace = 0.0;
+      for (std::size_t i = 0; i < d_; ++i) trace += parts_[(a * d_ + i) * d_ + i];
+      trace = std::max(trace, kTiny);
+      factor[a] = trace / (static_cast<double>(d_) * share_[a]);
+      for (std::size_t b = 0; b <= a; ++b) {
+        double product = 0.0;
+        for (std::size_t i = 0; i < d_ * d_; ++i) product += parts_[a * d_ * d_ + i] * parts_[b * d_ * d_ + i];
+        curvature[a * k_ + b] = curvature[b * k_ + a] = (a == b ? trace : 0.0) - product;
+      }
+    }
+    return true;
+  }
+
+  // Newton's step; false where there is none.
+  bool newton(Numbers& step) const {
+    // All volumes may grow together, and nothing changes: that direction is taken out. In units in which the classic
+    // step is the gradient, so that components of little weight keep their digits.
+    Numbers matrix(k_ * k_), inverse(k_ * k_);
+    for (std::size_t a = 0; a < k_; ++a)
+      for (std::size_t b = 0; b < k_; ++b) {
+        const double root = std::sqrt(share_[a] * share_[b]);
+        matrix[a * k_ + b] = curvature[a * k_ + b] / root + root;
+      }
+    if (!invert_definite(matrix.data(), inverse.data(), k_)) return false;
+    step.assign(k_, 0.0);
+    for (std::size_t a = 0; a < k_; ++a) {
+      for (std::size_t b = 0; b < k_; ++b)
+        step[a] += inverse[a * k_ + b] * static_cast<double>(d_) * std::sqrt(share_[b]) * (factor[b] - 1.0);
+      step[a] /= std::sqrt(share_[a]);
+      if (!std::isfinite(step[a])) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::size_t k_, d_;
+  const Numbers* own_;
+  Numbers share_, parts_, sum_, whitener_, work_;
+};
+
+// One ellipsoid in several sizes: VEE. gmix.covariance.axes.log_volumes, begun from the sizes of the step before.
+bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before, Numbers& own) {
+  Numbers here(k), step(k), there(k);
+  for (std::size_t c = 0; c < k; ++c) here[c] = std::log(before[c * d * d] / before[0]);
+  const auto greatest = [](const Numbers& values, double less) {
+    double most = 0.0;
+    for (const double value : values) most = std::max(most, std::abs(value - less));
+    return most;
+  };
+  Volumes now(k, d, mass, own), next = now;
+  if (!std::isfinite(greatest(here, 0.0)) || !now.look(here)) {
+    std::fill(here.begin(), here.end(), 0.0);
+    if (!now.look(here)) return false;
+  }
+  for (int count = 0; count < kSteps && greatest(now.factor, 1.0) >= kEqual; ++count) {
+    const bool newton = now.newton(step);
+    const double length = newton ? std::min(1.0, kLongest / greatest(step, 0.0)) : 0.0;
+    for (std::size_t c = 0; c < k; ++c) there[c] = here[c] + length * step[c];
+    if (!newton || !next.look(there) || !(next.value <= now.value + kFlat * static_cast<double>(d))) {
+      for (std::size_t c = 0; c < k; ++c) there[c] = here[c] + std::log(now.factor[c]);
+      if (!next.look(there)) return false;
+      // Where neither goes down there is nothing left but rounding.
+      if (count > kShort && !(next.value < now.value)) break;
+    }
+    std::swap(now, next);
+    here = there;
+  }
+  Numbers shape(d * d, 0.0);
   for (std::size_t c = 0; c < k; ++c)
-    for (std::size_t i = 0; i < d * d; ++i) own[c * d * d + i] = volume[c] * shape[i];
+    for (std::size_t i = 0; i < d * d; ++i)
+      shape[i] += mass[c] / sum_of(mass) * std::exp(-here[c]) * own[c * d * d + i];
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t i = 0; i < d * d; ++i) own[c * d * d + i] = std::exp(here[c]) * shape[i];
   return true;
 }
 
@@ -245,6 +307,37 @@ bool sized(std::size_t k, std::size_t d, const Numbers& mass, Numbers& own) {
 
 }  // namespace
 
+// Jacobi's rotations.
+void eigen(double* m, std::size_t d, double* values, double* axes) {
+  std::fill_n(axes, d * d, 0.0);
+  for (std::size_t i = 0; i < d; ++i) axes[i * d + i] = 1.0;
+  for (int sweep = 0; sweep < 60; ++sweep) {
+    bool turned = false;
+    for (std::size_t p = 0; p < d; ++p)
+      for (std::size_t q = p + 1; q < d; ++q) {
+        const double across = m[p * d + q];
+        if (!(std::abs(across) > 1e-17 * std::sqrt(std::abs(m[p * d + p])) * std::sqrt(std::abs(m[q * d + q]))))
+          continue;
+        turned = true;
+        const double half = (m[p * d + p] - m[q * d + q]) / (2.0 * across);
+        const double tangent = std::copysign(1.0, half) / (std::abs(half) + std::hypot(1.0, half));
+        const double cosine = 1.0 / std::hypot(1.0, tangent), sine = tangent * cosine;
+        turn_columns(m, d, p, q, cosine, sine);
+        turn_rows(m, d, p, q, cosine, sine);
+        turn_columns(axes, d, p, q, cosine, sine);
+      }
+    if (!turned) break;
+  }
+  std::vector<std::size_t> order(d);
+  for (std::size_t i = 0; i < d; ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return m[a * d + a] < m[b * d + b]; });
+  const Numbers unordered(axes, axes + d * d);
+  for (std::size_t j = 0; j < d; ++j) {
+    values[j] = m[order[j] * d + order[j]];
+    for (std::size_t i = 0; i < d; ++i) axes[i * d + j] = unordered[i * d + order[j]];
+  }
+}
+
 Structure::Structure(const std::string& code) : equal_weights(code.size() == 4) {
   const std::size_t at = equal_weights ? 1 : 0;
   volume = code[at];
@@ -252,11 +345,15 @@ Structure::Structure(const std::string& code) : equal_weights(code.size() == 4) 
   orientation = code[at + 2];
 }
 
+bool Structure::direct() const {
+  const bool free = volume == 'V' && shape != 'E' && orientation != 'E';
+  const bool tied = volume == 'E' && shape == 'E' && orientation == 'E';
+  return free || tied;
+}
+
 bool constrain(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
                Numbers& own) {
-  const bool free = structure.volume == 'V' && structure.shape != 'E' && structure.orientation != 'E';
-  const bool tied = structure.volume == 'E' && structure.shape == 'E' && structure.orientation == 'E';
-  if (free || tied) return true;  // the covariances are their own already, or written once
+  if (structure.direct()) return true;
   if (structure.shape == 'I') {
     equal(k, 1, mass, own);
   } else if (structure.orientation == 'I') {

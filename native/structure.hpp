@@ -16,7 +16,15 @@ struct Structure {
 
   // "VEI", or "EVEI" with equal weights.
   explicit Structure(const std::string& code);
+
+  // One covariance for all components, whether or not its form writes it K times.
+  bool shared() const { return volume == 'E' && shape != 'V' && orientation != 'V'; }
+  // Covariances that are the scatter over its divisor: each component's own, or written once for all.
+  bool direct() const;
 };
+
+// Eigenvalues of a symmetric matrix, rising, and the axes in its columns. The matrix is overwritten.
+void eigen(double* m, std::size_t d, double* values, double* axes);
 
 // Turns each component's own covariance, compact as gmix.covariance.form has it (scatter over
 // mass), into the likeliest ones that the structure allows. Covariances of this structure near them

@@ -16,14 +16,14 @@ from gmix.priors import Prior
 from gmix.statistics import SufficientStatistics
 from gmix.stop import REST, Heat, Pace, Reason, Stop
 
-__all__ = ["WELL_ABOVE", "Climb", "Expect", "Run", "expectation_maximization"]
+__all__ = ["Climb", "Expect", "Run", "expectation_maximization"]
 
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
 Climb = Callable[
-    [Sequence[GaussianMixture], Stop, Sequence[float], Prior | None, Sequence[Heat]],
+    [Sequence[GaussianMixture], Stop, Sequence[float], Prior | None, Sequence[Heat], bool],
     Sequence[tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]] | None,
 ]
-WELL_ABOVE = 1e6  # times the floor: where nothing is near a collapse
+_ON_FLOOR = 1.5  # times the floor
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Run:
     log_prior: float
     history: tuple[float, ...]  # objective of every E-step: log-likelihood plus log prior, in nats
     reason: Reason
-    sound: bool = False  # nothing is near a collapse; where this is not said, the mixture tells
+    sound: bool = False  # it has not collapsed, whatever the reason for its end
 
     @property
     def objective(self) -> float:
@@ -65,7 +65,6 @@ class _Climb:
     log_prior: float = 0.0
     history: list[float] = field(default_factory=list)
     reason: Reason | None = None
-    sound: bool = False
     ahead: float = np.inf  # what is still to gain
     still: bool = False
 
@@ -75,7 +74,7 @@ class _Climb:
             return self.mixture
         if self.leap and self.before is not None:
             there = self.statistics.beyond(self.before, self.leap)
-            if there is not None and _is_well_above(mixture := self.read(there, prior), self.statistics):
+            if there is not None and _is_above_floor(mixture := self.read(there, prior), self.statistics):
                 return mixture
             self.pace.landed(self.leap, False)
             self.leap = 0.0
@@ -109,7 +108,6 @@ class _Climb:
         last, self.mixture = self.mixture, mixture
         self.before, self.statistics, self.log_prior = self.statistics, statistics, log_prior
         self.history.append(objective)
-        self.sound = False
         self.ahead, self.still = np.inf, False
         if len(self.history) > 1 and not leap:
             gain, rounding = objective - self.history[-2], stop.rounding(objective)
@@ -132,16 +130,17 @@ class _Climb:
         statistics: SufficientStatistics | None,
         history: list[float],
         reason: Reason | None,
+        stop: Stop,
         patient: bool,
     ) -> None:
         """Take many steps into the account that were taken elsewhere."""
         if mixture is not None and statistics is not None and len(history) > len(self.history):
             self.mixture, self.statistics, self.before, self.history = mixture, statistics, None, history
             self.log_prior = history[-1] - statistics.log_likelihood
-            self.leap, self.pace, self.ahead, self.still = 0.0, Pace(), np.inf, False
+            self.leap, self.pace, self.ahead, self.still = 0.0, stop.pace(), np.inf, False
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        self.reason, self.sound = reason, reason is not None
+        self.reason = reason
         if reason is None and not patient and self.statistics is not None:
             self.reason = Reason.COLLAPSING
 
@@ -152,13 +151,13 @@ class _Climb:
         simple = self.mixture.structure.with_free_weights in DIRECT
         there = self.read(self.statistics, prior) if simple else self.mixture
         before = self.history if simple else self.history[:-1]
-        for _, mixture, statistics, history, reason in climb([there], stop, before, prior, ()) or ():
-            self.stride(mixture, statistics, history, reason, patient)
+        for _, mixture, statistics, history, reason in climb([there], stop, before, prior, (), patient) or ():
+            self.stride(mixture, statistics, history, reason, stop, patient)
 
     def finish(self) -> Run:
         assert self.statistics is not None
         assert self.reason is not None
-        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason, self.sound)
+        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason)
 
 
 def _still(before: GaussianMixture, after: GaussianMixture) -> bool:
@@ -214,7 +213,7 @@ class _Race:
     def at_once(self, stop: Stop, heats: Sequence[Heat]) -> bool:
         """Take all the steps that can be taken elsewhere; false where none of the heats could be run so."""
         starts = [run.mixture for run in self.underway]
-        ways = self.climb(starts, stop, (), self.prior, heats) if self.climb is not None and starts else None
+        ways = self.climb(starts, stop, (), self.prior, heats, self.patient) if self.climb is not None and starts else None
         if ways is None:
             self.climb = None
             return False
@@ -222,7 +221,7 @@ class _Race:
             return False
         self.underway = [self.underway[place] for place, *_ in ways]
         for run, (_, mixture, statistics, history, reason) in zip(self.underway, ways, strict=True):
-            run.stride(mixture, statistics, history, reason, self.patient)
+            run.stride(mixture, statistics, history, reason, stop, self.patient)
         return True
 
     def in_heats(self, heats: Sequence[Heat], stop: Stop) -> None:
@@ -250,6 +249,6 @@ class _Race:
                 self.watch(self.underway)
 
 
-def _is_well_above(mixture: GaussianMixture, statistics: SufficientStatistics) -> bool:
-    """Say whether every covariance is far above the floor of these statistics."""
-    return bool(mixture.structure.form.smallest(mixture.compact_covariances, statistics.floor).min() > WELL_ABOVE)
+def _is_above_floor(mixture: GaussianMixture, statistics: SufficientStatistics) -> bool:
+    """Say whether every covariance is above the floor of these statistics."""
+    return bool(mixture.structure.form.smallest(mixture.compact_covariances, statistics.floor).min() > _ON_FLOOR)

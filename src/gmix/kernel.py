@@ -40,6 +40,7 @@ __all__ = [
     "expect_numpy",
     "posterior",
     "posterior_numpy",
+    "prepare",
     "statistics",
     "sums",
     "sums_numpy",
@@ -47,7 +48,14 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Rows = NDArray[Any]
-_ENDED = (Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, None)  # as the kernel counts
+_ENDED = (  # as the kernel counts
+    Reason.CONVERGED,
+    Reason.STATIONARY,
+    Reason.ITERATION_LIMIT,
+    Reason.INTERRUPTED,
+    None,
+    Reason.COLLAPSING,
+)
 CHUNK = 2048  # rows whose sums are added to the rest at once; part of the result's bits, so never a setting
 _FEW = 24  # columns up to which scatter is added up row by row; of more, products of matrices are quicker
 _NOTHING = 2.0**-100  # a share of a row below it counts as none: far below rounding, and what has none costs nothing
@@ -132,7 +140,7 @@ class Climbed(NamedTuple):
 
     place: int  # among those that began
     history: list[float]  # objectives, those given included
-    reason: Reason | None  # None: a component is empty or near collapse, and the next M-step is the plain one's
+    reason: Reason | None  # None: the next M-step is the plain one's
     top: tuple[Array, Array, Array] | None  # weights, means and covariances; None where no E-step was finished
     statistics: SufficientStatistics | None  # of the rows under them
 
@@ -147,6 +155,7 @@ def climb(
     threads: int | None = None,
     coarse: bool = False,
     heats: Sequence[Heat] = (),
+    patient: bool = True,
 ) -> list[Climbed] | None:
     """E-steps and M-steps in turn, compiled, from several starts; None without the compiled kernel.
 
@@ -156,7 +165,8 @@ def climb(
     told that they will do; the bits are the same. A `coarse` climb takes its steps in float32 for as long as they gain,
     and the last ones in float64: what it hands back is known to the last digit.
 
-    `total` are the statistics of the rows as one component. An interruption ends the list with the climb that it met.
+    `total` are the statistics of the rows as one component. A run that is not `patient` ends where a component becomes
+    empty or comes to stand on the floor. An interruption ends the list with the climb that it met.
     The twin is the loop in `gmix.em` itself.
     """
     if _native is None:
@@ -170,9 +180,10 @@ def climb(
         structure.code,
         form.code,
         starts,
-        total.floor,
+        _reference(total),
         [(heat.stop.rule(mass), heat.most) for heat in heats],
         stop.rule(mass),
+        patient,
         coarse,
         sample_weight,
         _at_most(threads),
@@ -208,20 +219,48 @@ def _evidence(rows: Evidence | None) -> tuple[Array, ...] | None:
     return tuple(np.ascontiguousarray(part, np.float64) for part in parts)
 
 
+def _reference(total: SufficientStatistics) -> tuple[Array, Array, float]:
+    """What all rows say as one component, as the compiled kernel reads it."""
+    scatter = total.scatter if total.scatter.ndim else total.scatter[None]
+    return np.ascontiguousarray(total.floor), np.ascontiguousarray(scatter), float(total.mass[0])
+
+
+def prepare(form: Form, weights: Array, means: Array, compact: Array) -> Components:
+    """A mixture as the kernel sees it; ``LinAlgError`` if a covariance is not definite.
+
+    Factors come from one place, whoever asks: those of nearly singular covariances differ in digits that show in the
+    likelihood.
+    """
+    if _native is not None:
+        found = _native.prepare(form.code, weights, means, compact)
+        if found is None:
+            raise np.linalg.LinAlgError("a covariance is not positive definite")
+        constants, factor, whitener = found
+    else:
+        n_components, n_features = means.shape
+        factor = form.factor(compact)
+        whitener = form.whitener(factor)
+        with np.errstate(divide="ignore"):
+            constants = np.log(weights) - form.log_determinant(factor, n_components, n_features)
+        constants = constants - n_features * np.log(2.0 * np.pi) / 2.0
+    for array in (constants, factor, whitener):
+        array.flags.writeable = False
+    return Components(form, constants, means, factor, whitener)
+
+
 def maximize(
     every: Sequence[SufficientStatistics], structure: Structure, unseen: Evidence | None = None
 ) -> list[tuple[Array, Array, Array] | None]:
     """The compiled M-steps of one of the `DIRECT` structures: weights, means and compact covariances of each.
 
-    The statistics are of the same rows, and `unseen` is what a prior adds to them. None where a component is empty or
-    near a collapse, and without the compiled kernel: the twin, which takes care of all, is
-    `GaussianMixture.from_statistics`.
+    The statistics are of the same rows, and `unseen` is what a prior adds to them. None where float64 does not reach, and
+    without the compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
     """
     if _native is None or not every:
         return [None] * len(every)
     arrays = [tuple(np.ascontiguousarray(array) for array in (s.mass, s.mean, s.scatter)) for s in every]
     found: list[tuple[Array, Array, Array] | None] = _native.maximize(
-        structure.code, structure.form.code, arrays, _evidence(unseen), every[0].floor
+        structure.code, structure.form.code, arrays, _evidence(unseen), _reference(every[0].total)
     )
     return found
 

@@ -90,7 +90,7 @@ class GaussianMixture:
         compact = _compact(sigma, structure, n_components, n_features)
         _freeze(self, structure.weights(w), mu, compact, structure, None if names is None else tuple(names))
         try:
-            self._factor  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
+            self.components  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
         except np.linalg.LinAlgError:
             raise ParameterError("covariances holds a matrix that is not positive definite") from None
 
@@ -220,20 +220,9 @@ class GaussianMixture:
         return self._compact
 
     @cached_property
-    def _factor(self) -> Array:
-        return self.structure.form.factor(self._compact)
-
-    @cached_property
     def components(self) -> kernel.Components:
         """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
-        form = self.structure.form
-        whitener = form.whitener(self._factor)
-        log_determinant = form.log_determinant(self._factor, self.n_components, self.n_features)
-        with np.errstate(divide="ignore"):
-            constants = np.log(self.weights) - log_determinant - self.n_features * np.log(2.0 * np.pi) / 2.0
-        for array in (constants, self._factor, whitener):
-            array.flags.writeable = False
-        return kernel.Components(form, constants, self.means, self._factor, whitener)
+        return kernel.prepare(self.structure.form, self.weights, self.means, self._compact)
 
     def _rows(self, x: Any) -> NDArray[Any]:
         rows, names = as_points(x, self.features)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmix.covariance import DIRECT, FULL, TIED, Structure
 from gmix.criteria import criteria, criterion
-from gmix.em import WELL_ABOVE, Run, expectation_maximization
+from gmix.em import Run, expectation_maximization
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
@@ -201,7 +201,7 @@ def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
     """Say whether the covariance of all rows is so near to a collapse that the compiled climb leaves it alone."""
     rows, weight = sample.rows(_MOST, rng)
     total = SufficientStatistics.from_labels(FULL, rows, np.zeros(len(rows), np.intp), 1, weight)
-    return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < WELL_ABOVE)
+    return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < 2.0)
 
 
 class _Interrupted(KeyboardInterrupt):

@@ -21,7 +21,7 @@ __all__ = ["RELATIVE_FLOOR", "Evidence", "SufficientStatistics"]
 Array = NDArray[np.float64]
 
 _NUMBERS = 2**19  # of rows, each written once a component, that are looked at together
-RELATIVE_FLOOR = 1e-12  # no variance falls below this part of its column's: a deviation of a millionth
+RELATIVE_FLOOR = 1e-24  # of a column's variance: beside deviations a million million times as large, rows coincide
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,8 +228,13 @@ class SufficientStatistics:
 
     @property
     def floor(self) -> Array:
-        """The variances ``(D,)`` below which no covariance is let fall."""
-        return RELATIVE_FLOOR * self.variances
+        """The variances ``(D,)`` below which no covariance is let fall: what float64 cannot tell from zero.
+
+        Rows that differ by less than this, beside the spread or the mean of their column, coincide. How narrow a
+        component is beside the whole table does not matter otherwise.
+        """
+        rounding = (np.finfo(np.float64).eps * np.abs(self.total.mean[0])) ** 2
+        return np.maximum(RELATIVE_FLOOR * self.variances, rounding)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import gmix
 from gmix.covariance import DIRECT, EII, STRUCTURES, Structure, structure as structure_named
 from gmix.priors import Prior
+from gmix.statistics import RELATIVE_FLOOR
 
 Array = NDArray[np.float64]
 
@@ -174,7 +175,7 @@ def test_the_floor_stays_where_it_is_when_everything_collapses() -> None:
     labels = np.arange(300) * 5 // 300
     fit = gmix.fit(digits, covariance="full", start=labels, max_iterations=20)
     spread = digits.var(0)
-    floor = 1e-12 * np.where(spread > 0, spread, spread[spread > 0].min())
+    floor = RELATIVE_FLOOR * np.where(spread > 0, spread, spread[spread > 0].min())
     np.testing.assert_allclose(fit.statistics.floor, floor, rtol=1e-12)
     assert (np.diagonal(fit.mixture.covariances, axis1=1, axis2=2) > 0.99 * floor).all()
 

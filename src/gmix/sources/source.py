@@ -94,6 +94,7 @@ class Source(ABC):
         history: Sequence[float] = (),
         prior: Prior | None = None,
         heats: Sequence[Heat] = (),
+        patient: bool = True,
     ) -> list[Climbed] | None:
         """Many EM steps from each of several mixtures of one structure, without Python between them.
 
@@ -156,6 +157,7 @@ class LocalSource(Source):
         history: Sequence[float] = (),
         prior: Prior | None = None,
         heats: Sequence[Heat] = (),
+        patient: bool = True,
     ) -> list[Climbed] | None:
         if type(stop) is not Stop or not (prior is None or prior.constant):  # the compiled way knows the plain ones
             return None
@@ -176,6 +178,7 @@ class LocalSource(Source):
             self.threads,
             coarse=self.dtype == np.float32 and self.is_large,
             heats=heats,
+            patient=patient,
         )
         if found is None:
             return None
