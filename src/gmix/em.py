@@ -213,7 +213,9 @@ class _Race:
     def at_once(self, stop: Stop, heats: Sequence[Heat]) -> bool:
         """Take all the steps that can be taken elsewhere; false where none of the heats could be run so."""
         starts = [run.mixture for run in self.underway]
-        ways = self.climb(starts, stop, (), self.prior, heats, self.patient) if self.climb is not None and starts else None
+        ways = (
+            self.climb(starts, stop, (), self.prior, heats, self.patient) if self.climb is not None and starts else None
+        )
         if ways is None:
             self.climb = None
             return False

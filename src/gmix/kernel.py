@@ -253,8 +253,8 @@ def maximize(
 ) -> list[tuple[Array, Array, Array] | None]:
     """The compiled M-steps of one of the `DIRECT` structures: weights, means and compact covariances of each.
 
-    The statistics are of the same rows, and `unseen` is what a prior adds to them. None where float64 does not reach, and
-    without the compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
+    The statistics are of the same rows, and `unseen` is what a prior adds to them. None where float64 does not reach,
+    and without the compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
     """
     if _native is None or not every:
         return [None] * len(every)

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.covariance import DIRECT, FULL, TIED, Structure
+from gmix import kernel
+from gmix.covariance import DIRECT, Structure
 from gmix.criteria import criteria, criterion
+from gmix.distinct import DistinctRows
 from gmix.em import Run, expectation_maximization
 from gmix.mixture import GaussianMixture
+from gmix.neighbors import grow, release, splits
 from gmix.priors import Prior
 from gmix.sources import MemorySource, Source
 from gmix.start import Begin, KMeansPlusPlus, Start
-from gmix.statistics import RELATIVE_FLOOR, SufficientStatistics
 from gmix.stop import Heat, Reason, Stop
 from gmix.wording import count
 
@@ -34,16 +36,35 @@ _FEW_ROWS = ((Stop(0.0, 4), 0.5), (Stop(3e-3, 60), 0.25), (Stop(5e-4, 60), 0.125
 _FIRST = Stop(1e-5, 300, chance=0.1)
 _WORK = 2e8  # multiply-adds that a step of all short climbs together may cost
 _EXPONENTIAL = 20  # multiply-adds
+_HALF = 0.5  # of a row, by which a component may rest on fewer than it needs
+_NEAR = 1e-6  # standard deviations of a column; a component nearer to a repeated row stands for it
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """The best run of one structure with one number of components."""
+    """The best run of one structure with one number of components.
+
+    Attributes
+    ----------
+    run : its `gmix.em.Run`.
+    optima : the objectives that all its runs reached, best first.
+    collapsed : the components that have no width in some direction, but for those that stand for a repeated row.
+    seconds : how long it took.
+    unsupported : the components that rest on fewer distinct rows than `Structure.rows_needed`.
+    repeated : the components that stand for one repeated row alone.
+    """
 
     run: Run
-    optima: tuple[float, ...]  # the objectives that all climbs of this candidate reached, best first
+    optima: tuple[float, ...]
     collapsed: tuple[int, ...]
     seconds: float
+    unsupported: tuple[int, ...] = ()
+    repeated: tuple[int, ...] = ()
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Say whether it is chosen only if there is no other: its likelihood may be an accident of a few rows."""
+        return bool(self.collapsed or self.unsupported)
 
     @property
     def structure(self) -> Structure:
@@ -83,28 +104,45 @@ class Candidate:
 class Search:
     """Every candidate that was tried, and the one that the criterion chose.
 
-    A candidate with a collapsed component is chosen only if there is no other: its likelihood is an accident.
+    A candidate with a component that collapsed, or that rests on too few rows, is chosen only if there is no other.
+
+    Attributes
+    ----------
+    candidates : every one that was fitted.
+    interrupted : whether Ctrl-C ended the search with candidates still to fit.
+    criterion : what chose, ``"bic"`` for instance.
+    untried : the candidates that were not fitted because the table has too few different rows for them.
+    distinct : the different rows of the table, or of a sub-sample of it; None where there was nothing to choose.
+    lenient : whether candidates that collapsed are as good as others, because the table has few different rows.
     """
 
     candidates: tuple[Candidate, ...]
-    interrupted: bool = False  # by Ctrl-C, with candidates still to try
+    interrupted: bool = False
     criterion: str = "bic"
+    untried: tuple[tuple[Structure, int], ...] = ()
+    distinct: DistinctRows | None = None
+    lenient: bool = False
 
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
 
     @cached_property
     def best(self) -> Candidate:
-        return min(self.candidates, key=lambda c: (bool(c.collapsed), c.score(self.criterion)))
+        return min(self.candidates, key=self.order)
+
+    def order(self, candidate: Candidate) -> tuple[bool, bool, float]:
+        """What candidates are sorted by, the best first."""
+        score = candidate.score(self.criterion)
+        return (False, False, score) if self.lenient else (bool(candidate.collapsed), candidate.is_set_aside, score)
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """How probable each candidate is beside the others, by BIC: ``exp(-BIC / 2)``, normalized; if collapsed, not.
+        """How probable each candidate is beside the others, by BIC: ``exp(-BIC / 2)``, normalized; not if set aside.
 
         With equal prior probabilities they approximate the posterior: Kass & Raftery (1995), *Journal of the American
         Statistical Association* 90:773. Two that are nearly alike say that the data does not choose between them.
         """
-        values = np.array([np.inf if c.collapsed else c.bic for c in self.candidates])
+        values = np.array([np.inf if c.is_set_aside and not self.lenient else c.bic for c in self.candidates])
         if np.isinf(values).all():
             values = np.array([c.bic for c in self.candidates])
         share = np.exp((values.min() - values) / 2.0)
@@ -121,6 +159,7 @@ class Search:
                 **c.criteria,
                 "weight": float(weight),
                 "collapsed": bool(c.collapsed),
+                "unsupported": bool(c.unsupported),
                 "seconds": c.seconds,
                 "reason": c.run.reason.name.lower(),
             }
@@ -154,15 +193,19 @@ def search(
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
     sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
-    # Where all rows lie in a plane every candidate collapses, and each has to be followed there.
-    alone = not made or _is_flat(sample, rng)
-    patient = alone or len(components) * len(structures) == 1
+    every = [(s, k) for s in structures for k in sorted(components)]
+    judge = _Judge.of(source, sample, max(components), prior) if len(every) > 1 else _Judge(None, source.n_counting)
+    order = judge.supportable(every, source.n_features)
+    # Where rows repeat, components may come to stand for one of them; else a run that collapses is given up.
+    alone = not made or judge.lenient or judge.has_repeated_rows
+    patient = alone or len(order) == 1
     interrupted = False
     first: list[GaussianMixture] = []
     try:
         begin = start.mixtures(sample, prior, rng)
         for n_components in sorted(components):
-            for structure in _poorest_first(structures, n_components, source.n_features):
+            among = [s for s, k in order if k == n_components]
+            for structure in _poorest_first(among, n_components, source.n_features):
                 began = time.perf_counter()
                 trial = _Trial.of(structure, n_components, sample, source, stop) if made else _Trial((), stop, stop)
                 heats = trial.heats
@@ -172,36 +215,107 @@ def search(
                         first, sample.expect, trial.first, prior, climb=sample.climb, patient=alone, heats=heats
                     )
                     _heed(runs)
-                    first, heats = [_candidate(runs, 0.0).run.mixture], ()
+                    first, heats = [judge.candidate(runs, 0.0).run.mixture], ()
                 runs = expectation_maximization(
                     first, source.expect, trial.last, prior, watch, source.climb, patient, heats
                 )
                 if prior is None:
                     runs += _from_ahead(source, poorer, runs, trial.last, watch, patient)
-                best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
+                best[structure, n_components] = judge.candidate(runs, time.perf_counter() - began)
                 _heed(runs)
     except KeyboardInterrupt as interruption:
         source = source.watched(source.meter, None)  # a fit that resumes takes no step of those that follow
         if not best:
             runs = _so_far(interruption, first, source, stop, prior)
-            best[structure, n_components] = _candidate(runs, time.perf_counter() - began)
+            best[structure, n_components] = judge.candidate(runs, time.perf_counter() - began)
         interrupted = True
-    order = [(s, k) for s in structures for k in sorted(components)]
-    found = Search(tuple(best[key] for key in order if key in best), interrupted, criterion)
+
+    def found_so_far() -> Search:
+        candidates, untried = (
+            tuple(best[key] for key in order if key in best),
+            tuple(key for key in every if key not in order),
+        )
+        return Search(candidates, interrupted, criterion, untried, judge.distinct, judge.lenient)
+
+    found = found_so_far()
     if found.best.run.reason is not Reason.COLLAPSING:
         return found
     chosen = found.best  # nothing better: so it is followed to its end
     began = time.perf_counter()
     runs = expectation_maximization([chosen.run.mixture], source.expect, stop, prior, watch, source.climb)
-    best[chosen.structure, chosen.n_components] = _candidate(runs, chosen.seconds + time.perf_counter() - began)
-    return Search(tuple(best[key] for key in order if key in best), interrupted, criterion)
+    seconds = chosen.seconds + time.perf_counter() - began
+    best[chosen.structure, chosen.n_components] = judge.candidate(runs, seconds)
+    return found_so_far()
 
 
-def _is_flat(sample: Source, rng: np.random.Generator) -> bool:
-    """Say whether the covariance of all rows is so near to a collapse that the compiled climb leaves it alone."""
-    rows, weight = sample.rows(_MOST, rng)
-    total = SufficientStatistics.from_labels(FULL, rows, np.zeros(len(rows), np.intp), 1, weight)
-    return bool(FULL.smallest(total.scatter / total.mass[:, None, None], total.floor).min() < 2.0)
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """What may be preferred on these rows: no components of too few rows, unless the table has no more to offer."""
+
+    distinct: DistinctRows | None
+    n_rows: int
+    rows: NDArray[Any] | None = (
+        None  # among which the distinct ones are; None where nobody counts on how many a component rests
+    )
+    lenient: bool = False
+
+    @classmethod
+    def of(cls, source: Source, sample: Source, most: int, prior: Prior | None) -> _Judge:
+        """That of a source, from a sample of it, for at most so many components."""
+        rows, weight = sample.rows(_MOST, np.random.default_rng(0))  # draws nothing from the fit's own generator
+        distinct = DistinctRows.of(rows, weight)
+        return cls(distinct, source.n_counting, None if prior is not None else rows, distinct.are_few(most))
+
+    @property
+    def has_repeated_rows(self) -> bool:
+        return self.distinct is not None and len(self.distinct.repeated) > 0
+
+    def supportable(self, candidates: list[tuple[Structure, int]], n_features: int) -> list[tuple[Structure, int]]:
+        """The candidates that this many rows can support; where there are none, those of the fewest components."""
+        if self.rows is None or self.distinct is None or self.lenient:
+            return candidates
+        seen_all = self.distinct.n_rows == self.n_rows
+        distinct = len(self.distinct.values) if seen_all else self.n_rows
+        least = min(k for _, k in candidates)
+        supported = [(s, k) for s, k in candidates if s.rows_needed_by_all(k, n_features) <= distinct]
+        return supported or [(s, k) for s, k in candidates if k == least]
+
+    def candidate(self, runs: Sequence[Run], seconds: float) -> Candidate:
+        """The best of several runs, of which those are better whose components do not collapse and rest on rows."""
+        optima = tuple(sorted((run.objective for run in runs), reverse=True))
+        repeated = {id(run): self._standing_for_a_row(run) for run in runs}
+        collapsed = {id(run): tuple(k for k in run.collapsed if k not in repeated[id(run)]) for run in runs}
+        judged: list[Candidate] = []
+        for run in sorted(runs, key=lambda run: (bool(collapsed[id(run)]), -run.objective)):
+            unsupported = tuple(k for k in self._unsupported(run) if k not in repeated[id(run)])
+            judged.append(Candidate(run, optima, collapsed[id(run)], seconds, unsupported, repeated[id(run)]))
+            if not judged[-1].is_set_aside:
+                return judged[-1]
+        return judged[0]
+
+    def _standing_for_a_row(self, run: Run) -> tuple[int, ...]:
+        """The components that collapsed to a row that is repeated very often."""
+        if self.distinct is None or not self.has_repeated_rows:
+            return ()
+        values, reach = self.distinct.values[self.distinct.repeated], _NEAR * np.sqrt(run.statistics.variances)
+        near = (np.abs(run.mixture.means[:, None] - values) <= reach).all(2).any(1)
+        return tuple(k for k in run.collapsed if near[k])
+
+    def _unsupported(self, run: Run) -> tuple[int, ...]:
+        """The components that rest on too few distinct rows."""
+        if self.rows is None or self.distinct is None:
+            return ()
+        needed = run.mixture.structure.rows_needed(run.mixture.n_features) - _HALF
+        share = run.statistics.mass / run.statistics.mass.sum()
+        if (share >= needed * self.distinct.heaviest).all():  # which no distribution of the shares can spoil
+            return ()
+        responsibilities = kernel.posterior(self.rows, run.mixture.components, True)[1]
+        assert responsibilities is not None
+        rests_on = self.distinct.effective(responsibilities)
+        if self.distinct.n_rows < self.n_rows:  # of rows that do not repeat there are more than the sample shows
+            repeats = rests_on < responsibilities.sum(0) / 2.0
+            rests_on = np.where(repeats, rests_on, np.maximum(rests_on, share * self.n_rows))
+        return tuple(int(k) for k in np.flatnonzero(rests_on < needed))
 
 
 class _Interrupted(KeyboardInterrupt):
@@ -254,7 +368,7 @@ def _neighbours(
 ) -> tuple[list[_Neighbour], Callable[[], list[GaussianMixture]]]:
     """Starts from poorer candidates: those of exactly their likelihood, and what splits the next smaller one."""
     poorer = [
-        _Neighbour(_free(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.collapsed)
+        _Neighbour(release(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.is_set_aside)
         for (s, k), candidate in best.items()
         if k == n_components and s is not structure and s.within(structure)
     ]
@@ -264,8 +378,8 @@ def _neighbours(
     candidate = best[structure, fewer]
     smaller = candidate.run.mixture
     pieces = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
-    grown = _Neighbour(_grow(smaller, n_components), candidate.log_likelihood, not candidate.collapsed)
-    return [*poorer, grown], lambda: _splits(smaller, pieces)
+    grown = _Neighbour(grow(smaller, n_components), candidate.log_likelihood, not candidate.is_set_aside)
+    return [*poorer, grown], lambda: splits(smaller, pieces)
 
 
 def _from_ahead(
@@ -340,13 +454,6 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
     return sorted(structures, key=richness)
 
 
-def _candidate(runs: Sequence[Run], seconds: float) -> Candidate:
-    """The best of several runs; one that did not collapse is better than one that did."""
-    best = min(runs, key=lambda run: (bool(run.collapsed), -run.objective))
-    optima = tuple(sorted((run.objective for run in runs), reverse=True))
-    return Candidate(best, optima, best.collapsed, seconds)
-
-
 def _enough(components: Sequence[int], structures: Sequence[Structure], n_features: int) -> int:
     """How many rows the short climbs see."""
     richest = max(s.n_parameters(max(components), n_features) for s in structures)
@@ -360,72 +467,3 @@ def _sample(source: Source, count: int, rng: np.random.Generator) -> Source:
         return source
     rows, weight = source.rows(count, rng)
     return MemorySource(rows, sample_weight=weight, columns=list(source.features) if source.features else None)
-
-
-def _free(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
-    """The same distribution, under a structure that allows more."""
-    compact = structure.form.compress(mixture.covariances)
-    return GaussianMixture.unchecked(mixture.weights, mixture.means, compact, structure, mixture.features)
-
-
-def _grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
-    """The same distribution, its heaviest components written twice with half the weight."""
-    order = list(range(mixture.n_components))
-    weights = list(mixture.weights)
-    while len(order) < n_components:
-        heaviest = int(np.argmax(weights))
-        weights[heaviest] /= 2.0
-        weights.append(weights[heaviest])
-        order.append(order[heaviest])
-    shares, compact = mixture.structure.weights(np.array(weights)), _repeated(mixture, order)
-    return GaussianMixture.unchecked(shares, mixture.means[order], compact, mixture.structure, mixture.features)
-
-
-def _repeated(mixture: GaussianMixture, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
-    """The covariances of these components, compact."""
-    compact = mixture.compact_covariances
-    return compact if mixture.structure.form is TIED else compact[order]
-
-
-def _splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixture]:
-    """With one more component each: a piece cut across its longest axis, in deviations of the columns.
-
-    Mean and covariance of its two halves together stay its own.
-    """
-    if not pieces:
-        return []
-    structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(pieces)
-    away = means - mixture.weights @ means
-    variances = dense.diagonal(axis1=1, axis2=2)
-    unit = np.sqrt(mixture.weights @ (variances + away**2))
-    values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
-    steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
-    each = np.arange(len(chosen))
-    orders = np.empty((len(chosen), len(means) + 1), np.intp)
-    orders[:, :-1], orders[:, -1] = np.arange(len(means)), chosen
-    moved, shares = means[orders], mixture.weights[orders]
-    moved[each, chosen] += steps
-    moved[:, -1] -= steps
-    shares[each, chosen] = shares[:, -1] = mixture.weights[chosen] / 2.0
-    if structure.equal_weights:
-        shares[:] = structure.weights(shares[0])
-    if structure.shared:
-        compact = [_repeated(mixture, order) for order in orders]
-    else:
-        # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
-        floors = RELATIVE_FLOOR * variances[chosen]
-        halves = FULL.lift(dense[chosen] - FULL.outer(np.ones(len(chosen)), steps), floors)
-        if structure.independent:
-            written = mixture.compact_covariances[orders]
-            written[each, chosen] = written[:, -1] = structure.form.compress(halves)
-            compact = list(written)
-        else:
-            compact = []
-            for order, half, floor, share in zip(orders, halves, floors, shares, strict=True):
-                apart = dense[order]
-                apart[[order[-1], -1]] = half
-                compact.append(structure.form.lift(structure.nearest(share, apart), floor))
-    return [
-        GaussianMixture.unchecked(share, mean, covariance, structure, mixture.features)
-        for share, mean, covariance in zip(shares, moved, compact, strict=True)
-    ]

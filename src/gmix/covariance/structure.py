@@ -12,6 +12,7 @@ from gmix.covariance.form import FULL, Form
 __all__ = ["Structure"]
 
 Array = NDArray[np.float64]
+_ENOUGH = 5  # rows for a center and a size
 _SHADOW = 1e-12  # rows; a component of no weight counts as this many
 
 
@@ -81,6 +82,19 @@ class Structure(ABC):
         times = {"I": 0, "E": 1, "V": n_components}
         turns = n_features * (n_features - 1) // 2
         return times[self.volume] + times[self.shape] * (n_features - 1) + times[self.orientation] * turns
+
+    def rows_needed(self, n_features: int) -> int:
+        """On how many distinct rows a component must rest before its likelihood means anything.
+
+        D + 1 rows span a covariance with axes of its own, and one more tells it from an accident. Where the axes are
+        given, or common to all components, few rows tell a center and a size, however many columns there are.
+        """
+        return n_features + 2 if self.orientation == "V" else min(n_features + 2, _ENOUGH)
+
+    def rows_needed_by_all(self, n_components: int, n_features: int) -> int:
+        """On how many distinct rows so many components must rest together."""
+        each = n_components * self.rows_needed(n_features)
+        return each if self.orientation == "I" else max(each, n_components + n_features + 1)
 
     @abstractmethod
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:

@@ -1,0 +1,98 @@
+"""Repeated rows: how many different rows a table has, and on how many of them a component rests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DistinctRows"]
+
+Array = NDArray[np.float64]
+_SHARE = 0.1  # of all weight; a row that has it, and
+_TIMES = 10.0  # times the weight of the median row, is no coincidence of rounded values
+
+
+@dataclass(frozen=True, eq=False)
+class DistinctRows:
+    """The different rows of a table.
+
+    Attributes
+    ----------
+    values : ``(M, D)``, each once.
+    which : ``(N,)`` the distinct row that each row of the table is.
+    row_weight : ``(N,)`` the weight of each row of the table.
+
+    >>> table = DistinctRows.of(np.array([[1.0], [2.0], [1.0], [1.0]]))
+    >>> table.values.ravel(), table.weight
+    (array([1., 2.]), array([3., 1.]))
+    """
+
+    values: NDArray[Any]
+    which: NDArray[np.intp]
+    row_weight: Array
+
+    @classmethod
+    def of(cls, rows: NDArray[Any], weight: Array | None = None) -> DistinctRows:
+        """The different ones among ``rows (N, D)`` that have weight ``(N,)``; without weights, each has one."""
+        n_rows = len(rows)
+        weight = np.ones(n_rows) if weight is None else weight
+        first = np.sort(rows[:, 0])
+        if n_rows and (first[1:] != first[:-1]).all():  # usual, and quickly seen
+            return cls(rows, np.arange(n_rows), weight)
+        order = np.lexsort(np.asarray(rows).T)
+        ordered = rows[order]
+        begins = np.ones(n_rows, bool)
+        begins[1:] = (ordered[1:] != ordered[:-1]).any(1)
+        which = np.empty(n_rows, np.intp)
+        which[order] = np.cumsum(begins) - 1
+        return cls(ordered[begins], which, weight)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the table has."""
+        return len(self.which)
+
+    @cached_property
+    def weight(self) -> Array:
+        """The weight ``(M,)`` of each distinct row."""
+        return np.asarray(np.bincount(self.which, self.row_weight, len(self.values)), np.float64)
+
+    @property
+    def heaviest(self) -> float:
+        """The part of all weight that the heaviest distinct row has."""
+        return float(self.weight.max() / self.weight.sum())
+
+    @cached_property
+    def repeated(self) -> NDArray[np.intp]:
+        """The distinct rows that are repeated so often that a component may rest on one of them alone.
+
+        Each has a tenth of all weight, and ten times as much as the median row: values that are merely rounded, or few,
+        repeat alike.
+        """
+        weight = self.weight
+        often = (weight >= _SHARE * weight.sum()) & (weight >= _TIMES * np.median(weight))
+        return np.flatnonzero(often)
+
+    def are_few(self, most: int) -> bool:
+        """Say whether there are at most so many distinct rows, each of them there at least twice on average."""
+        return len(self.values) <= most and 2 * len(self.values) <= self.n_rows
+
+    def effective(self, responsibilities: Array) -> Array:
+        r"""How many distinct rows each component rests on, effectively, ``(K,)``.
+
+        With :math:`s_{gk}` the weight of distinct row g times its responsibility, that is
+        :math:`(\sum_g s_{gk})^2 / \sum_g s_{gk}^2` (Kish 1965, *Survey Sampling*, section 11.7): the number of rows for
+        rows of equal weight that a component has to itself.
+        """
+        if len(self.values) == self.n_rows:
+            shares = responsibilities * self.row_weight[:, None]
+        else:
+            first = np.unique(self.which, return_index=True)[1]  # equal rows have equal responsibilities
+            shares = responsibilities[first] * self.weight[:, None]
+        shares = shares / np.maximum(shares.max(0), np.finfo(np.float64).tiny)
+        squares = (shares**2).sum(0)
+        return np.asarray(np.divide(shares.sum(0) ** 2, squares, out=np.zeros_like(squares), where=squares > 0))
