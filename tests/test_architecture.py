@@ -18,7 +18,7 @@ FLOORS = {
     for floor, rooms in enumerate(
         [
             ["errors", "wording"],
-            ["rows", "whole", "findings"],
+            ["rows", "whole", "findings", "dependence", "distinct"],
             ["covariance", "tables"],
             ["statistics", "stop", "progress"],
             ["_native"],
@@ -27,7 +27,9 @@ FLOORS = {
             ["mixture"],
             ["sources", "regions"],
             ["start", "em", "criteria", "predict", "stepwise"],
+            ["neighbors"],
             ["search"],
+            ["search_findings"],
             ["fit"],
             ["information"],
             ["bootstrap", "merging", "validation"],

@@ -103,6 +103,7 @@ def bootstrap(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
+    whole, fit = fit.mixture, fit.independent_part
     rows_of(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
@@ -110,7 +111,9 @@ def bootstrap(
         if run.mixture.collapsed(run.statistics):
             collapsed += 1
         else:
-            kept.append((run.mixture, _matched(run.mixture, fit.mixture)))
+            order = _matched(run.mixture, fit.mixture)
+            found = run.mixture if whole.dependence is None else run.mixture.carrying(whole.dependence, whole.features)
+            kept.append((found, order))
     if len(kept) < 2:
         raise DataError(f"{collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")
     weights, means, covariances = (

@@ -50,7 +50,7 @@ def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float
     together, and that is a function of the statistics.
     """
     form, components = mixture.structure.form, mixture.components
-    about = statistics.scatter + form.outer(statistics.mass, statistics.mean - mixture.means)
+    about = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
     alive = statistics.mass > 0
     complete = float(statistics.mass[alive] @ components.log_constants[alive])
     complete -= form.trace(form.congruence(components.whitener, about)) / 2.0

@@ -66,6 +66,16 @@ class DistinctRows:
         """The part of all weight that the heaviest distinct row has."""
         return float(self.weight.max() / self.weight.sum())
 
+    @property
+    def heaviest_count(self) -> int:
+        """How many rows of the table are the heaviest distinct row."""
+        return int(np.count_nonzero(self.which == self.weight.argmax()))
+
+    @property
+    def commonest(self) -> NDArray[Any]:
+        """The values of the heaviest distinct row ``(D,)``."""
+        return np.asarray(self.values[self.weight.argmax()])
+
     @cached_property
     def repeated(self) -> NDArray[np.intp]:
         """The distinct rows that are repeated so often that a component may rest on one of them alone.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.covariance import structure
+from gmix.dependence import Dependence
 from gmix.errors import GmixError, ModelFileError
 from gmix.findings import Finding
 from gmix.fit import Fit
@@ -42,8 +43,9 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
             "structure": mixture.structure.code,
             "features": mixture.features,
             "weights": mixture.weights.tolist(),
-            "means": mixture.means.tolist(),
+            "means": mixture.independent_part.means.tolist(),
             "covariances": mixture.compact_covariances.tolist(),
+            **({} if mixture.dependence is None else {"dependence": _written(mixture.dependence)}),
         },
         "statistics": {
             "mass": statistics.mass.tolist(),
@@ -99,12 +101,22 @@ def _fit(document: dict[str, Any]) -> Fit:
     stated, counted = document["mixture"], document["statistics"]
     code, features = structure(stated["structure"]), stated["features"]
     _expect(features is None or isinstance(features, list), "the features are not a list of names")
-    checked = GaussianMixture(stated["weights"], stated["means"], stated["covariances"], code, features)
+    dependence = _read_dependence(stated["dependence"]) if "dependence" in stated else None
+    if dependence is not None:
+        _expect(features is None or len(features) == len(dependence.offset), "the features do not fit the dependence")
+    names = None if dependence is None else [f"x{j + 1}" for j in dependence.independent]
+    own = (
+        features if dependence is None else names if features is None else [features[j] for j in dependence.independent]
+    )
+    checked = GaussianMixture(stated["weights"], stated["means"], stated["covariances"], code, own)
     n_components, n_features = checked.means.shape
     # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
     weights = _array(stated["weights"], (n_components,))
     _expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
     mixture = GaussianMixture.unchecked(weights, checked.means, checked.compact_covariances, code, checked.features)
+    if dependence is not None:
+        _expect(len(dependence.independent) == n_features, "the dependence does not fit the means")
+        mixture = mixture.carrying(dependence, None if features is None else tuple(features))
     mass = _array(counted["mass"], (n_components,))
     _expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
     statistics = SufficientStatistics(
@@ -125,6 +137,24 @@ def _fit(document: dict[str, Any]) -> Fit:
         prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
     log_prior, reason = _number(document["log_prior"]), Reason[document["reason"]]
     return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)
+
+
+def _written(dependence: Dependence) -> dict[str, Any]:
+    return {
+        "independent": list(dependence.independent),
+        "matrix": dependence.matrix.tolist(),
+        "offset": dependence.offset.tolist(),
+    }
+
+
+def _read_dependence(stated: dict[str, Any]) -> Dependence:
+    independent = stated["independent"]
+    n_features = len(stated["offset"])
+    sound = isinstance(independent, list) and all(type(j) is int and 0 <= j < n_features for j in independent)
+    _expect(sound and 0 < len(set(independent)) == len(independent) < n_features, "the dependence names no columns")
+    matrix = _array(stated["matrix"], (n_features, len(independent)))
+    _expect(bool((matrix[independent] == np.eye(len(independent))).all()), "the dependence contradicts itself")
+    return Dependence(tuple(independent), matrix, _array(stated["offset"], (n_features,)))
 
 
 def _terms(prior: Prior | None) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
+from gmix.dependence import Dependence, find_dependence
 from gmix.errors import DataError, ParameterError, of_kind, one_of
 from gmix.findings import Finding, by_importance
 from gmix.mixture import GaussianMixture
@@ -21,6 +22,7 @@ from gmix.priors import Prior, as_prior
 from gmix.progress import Progress, meter
 from gmix.rows import Rng, as_generator, as_list, is_count
 from gmix.search import Search, search
+from gmix.search_findings import dependence_finding, search_findings
 from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 from gmix.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, as_start
 from gmix.statistics import SufficientStatistics
@@ -35,6 +37,8 @@ _FEW = 24  # columns up to which "auto" tries the structures that turn axes
 _LARGE = 1_000_000  # rows; with more, candidates are compared on a sub-sample
 _SAMPLE = 100_000  # rows of that
 _CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
+_LOOKED_AT = 2_000  # rows that show whether columns follow from others
+_SHOWN = 6  # values of a row that a finding shows
 _LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
 
 
@@ -94,10 +98,15 @@ class Fit:
             run.history,
             run.reason,
             n_rows,
-            by_importance((*findings, *_findings(found))),
+            by_importance((*findings, *search_findings(found))),
             found if len(found.candidates) > 1 else None,
             prior,
         )
+
+    @property
+    def independent_part(self) -> Fit:
+        """The fit of the columns that the others follow from; itself, where none do (`GaussianMixture.dependence`)."""
+        return self if self.mixture.dependence is None else replace(self, mixture=self.mixture.independent_part)
 
     @property
     def log_likelihood(self) -> float:
@@ -331,10 +340,28 @@ def fit(
         if counter is not None:
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
+        dependence, features = None, source.features
+        if len(counts) * len(structures) > 1 and isinstance(way, KMeansPlusPlus):
+            dependence = _dependence(source)
+        if dependence is not None:
+            source = source.select(dependence.independent)
+            names = features or [f"x{j + 1}" for j in range(len(dependence.offset))]
+            findings.append(dependence_finding(dependence, names))
+            if source.n_features == 1:
+                structures = list(dict.fromkeys(_of_one_column(structures)[0]))
         if len(counts) * len(structures) > 1 and source.n_counting > _LARGE and isinstance(way, KMeansPlusPlus):
-            return _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings, criterion)
-        found = search(source, counts, structures, way, stop, prior, generator, criterion=criterion)
-    return Fit.from_search(found, source.n_rows, findings, prior)
+            fit = _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings, criterion)
+        else:
+            found = search(source, counts, structures, way, stop, prior, generator, criterion=criterion)
+            fit = Fit.from_search(found, source.n_rows, findings, prior)
+    return fit if dependence is None else replace(fit, mixture=fit.mixture.carrying(dependence, features))
+
+
+def _dependence(source: Source) -> Dependence | None:
+    """How columns follow from others in all rows: those of a sub-sample tell how, and all others whether."""
+    rows, _ = source.rows(max(_LOOKED_AT, 4 * source.n_features), np.random.default_rng(0))
+    dependence = find_dependence(rows)
+    return dependence if dependence is not None and source.obeys(dependence) else None
 
 
 def _chosen_on_a_sample(
@@ -414,24 +441,3 @@ def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[F
     ]
     left = {s: instead.with_equal_weights if s.equal_weights else instead for s, instead in left.items()}
     return list(dict.fromkeys(left.get(s, s) for s in structures)), findings
-
-
-def _findings(found: Search) -> list[Finding]:
-    run, mass = found.best.run, found.best.run.statistics.mass
-    findings = [
-        Finding("empty component", f"component {k} has no rows; ask for fewer components")
-        for k in np.flatnonzero(mass <= 0)
-    ]
-    findings += [
-        Finding(
-            "collapsed component",
-            f"component {k} ({mass[k]:.4g} rows) has no width in some direction: repeated rows or a column that "
-            "follows from others; ask for fewer components, a simpler covariance, or give a prior",
-        )
-        for k in found.best.collapsed
-    ]
-    if run.reason is Reason.ITERATION_LIMIT:
-        findings.append(Finding("not converged", run.reason.value))
-    if found.interrupted:
-        findings.append(Finding("interrupted", "this is the best so far; fit again for what was left to try"))
-    return findings

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.covariance import FULL, SPHERICAL, TIED, Structure
+from gmix.dependence import Dependence
 from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit, StandardErrors
 from gmix.mixture import GaussianMixture
@@ -45,7 +46,8 @@ def standard_errors(
 
     All are NaN where the information is not positive definite: where a component is empty or has collapsed, or where
     the fit did not reach a top; and where axes that are not the columns' own mix columns of such different units that
-    float64 loses the smaller. They hold for many rows in every component; where components overlap and rows are few,
+    float64 loses the smaller. A column that follows from several others (`GaussianMixture.dependence`) has none either.
+    They hold for many rows in every component; where components overlap and rows are few,
     `gmix.bootstrap` is safer.
 
     Parameters
@@ -63,6 +65,12 @@ def standard_errors(
     (array([[0.0963]]), array([0.09634605]))
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    dependence, fit = fit.mixture.dependence, fit.independent_part
+    errors = _errors(fit, source)
+    return errors if dependence is None else _carried(errors, dependence)
+
+
+def _errors(fit: Fit, source: Source) -> StandardErrors:
     statistics, mixture = rows_of(fit, source), fit.mixture
     unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
@@ -77,6 +85,13 @@ def standard_errors(
     with np.errstate(invalid="ignore"):
         information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
     return here.errors((information + information.T) / 2.0)
+
+
+def _carried(errors: StandardErrors, dependence: Dependence) -> StandardErrors:
+    """Those of all columns; NaN for columns that follow from several, whose errors need the correlations of errors."""
+    several = np.count_nonzero(dependence.matrix, axis=1) > 1
+    matrix = np.where(several[:, None], np.nan, np.abs(dependence.matrix))
+    return StandardErrors(errors.weights, errors.means @ matrix.T, matrix @ errors.covariances @ matrix.T)
 
 
 def source_of(

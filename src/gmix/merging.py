@@ -128,7 +128,7 @@ def merge(
     group = np.arange(mixture.n_components)
     groups, entropy, mass = [], [], 0.0
     while True:
-        gain, left, mass = _gains(mixture, source, group)
+        gain, left, mass = _gains(mixture.independent_part, source, group)
         groups.append(group)
         entropy.append(left)
         if len(gain) == 1:

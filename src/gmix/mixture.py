@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
 from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
+from gmix.dependence import Dependence, independent_columns
 from gmix.errors import DataError, ParameterError, of_kind
 from gmix.priors import Prior, as_prior
 from gmix.rows import Rng, as_generator, as_list, as_numbers, as_points, check_finite, choose_columns, is_count
@@ -22,6 +23,7 @@ __all__ = ["GaussianMixture"]
 Array = NDArray[np.float64]
 _SHADOW = 1e-12  # of all rows; the weight with which an empty component speaks
 _HALVES = 128  # of an interval: more than float64 has digits
+_NOTHING = 1e-12  # of the largest coefficient; a smaller one is rounding
 _BLOCK = 65_536  # rows classified together, so that the posterior of all rows is never held at once
 
 
@@ -38,6 +40,10 @@ class GaussianMixture:
     structure : what the covariances have in common; a `Structure`, its code or its name.
     features : the names of the D columns.
 
+    Where columns of a table follow from others, as a constant does or the same temperature in another unit, a search
+    fits the independent columns alone, and the mixture that it returns carries the others along (`dependence`): means,
+    covariances, samples, marginals and conditionals have all columns, and densities are those of the independent ones.
+
     Raises `ParameterError` for parameters that are not those of a mixture.
 
     >>> import gmix
@@ -52,6 +58,7 @@ class GaussianMixture:
     means: Array
     structure: Structure
     features: tuple[str, ...] | None
+    dependence: Dependence | None
     _compact: Array
 
     def __init__(
@@ -186,8 +193,25 @@ class GaussianMixture:
         return f"GaussianMixture({self.structure}, {components}, {features})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.dependence is not None:
+            return GaussianMixture.carrying, (self.independent_part, self.dependence, self.features)
         arrays = (self.weights.copy(), self.means.copy(), self._compact.copy())
         return GaussianMixture.unchecked, (*arrays, self.structure, self.features)
+
+    def carrying(self, dependence: Dependence, features: tuple[str, ...] | None) -> GaussianMixture:
+        """The distribution of all columns ``(D,)`` that follow from the features of this mixture."""
+        mixture = self.unchecked(self.weights, dependence.expand(self.means), self._compact, self.structure, features)
+        mixture.__dict__.update(dependence=dependence)
+        return mixture
+
+    @cached_property
+    def independent_part(self) -> GaussianMixture:
+        """The distribution of the columns that the others follow from; the mixture itself, where none do."""
+        if self.dependence is None:
+            return self
+        chosen = list(self.dependence.independent)
+        names = tuple(self.names[j] for j in chosen)
+        return self.unchecked(self.weights, self.means[:, chosen], self._compact, self.structure, names)
 
     @property
     def n_components(self) -> int:
@@ -205,12 +229,14 @@ class GaussianMixture:
     @property
     def n_parameters(self) -> int:
         """Free parameters: weights, means and those that the structure leaves to the covariances."""
-        return self.structure.n_parameters(self.n_components, self.n_features)
+        return self.structure.n_parameters(self.n_components, self.independent_part.n_features)
 
     @property
     def covariances(self) -> Array:
-        """The covariance matrices ``(K, D, D)``, in squared units of the data."""
-        dense = self.structure.form.dense(self._compact, self.n_components, self.n_features)
+        """The covariance matrices ``(K, D, D)``, in squared units of the data; singular where columns follow."""
+        dense = self.structure.form.dense(self._compact, self.n_components, self.independent_part.n_features)
+        if self.dependence is not None:
+            dense = self.dependence.matrix @ dense @ self.dependence.matrix.T
         dense.flags.writeable = False
         return dense
 
@@ -222,7 +248,7 @@ class GaussianMixture:
     @cached_property
     def components(self) -> kernel.Components:
         """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
-        return kernel.prepare(self.structure.form, self.weights, self.means, self._compact)
+        return kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
 
     def _rows(self, x: Any) -> NDArray[Any]:
         rows, names = as_points(x, self.features)
@@ -233,7 +259,7 @@ class GaussianMixture:
                 + "; one point is written [[...]]"
             )
         check_finite(rows, names)
-        return rows
+        return rows if self.dependence is None else rows[:, list(self.dependence.independent)]
 
     def log_density(self, x: Any, *, threads: int | None = None) -> Array:
         """``log p(x)`` of each point ``(N, D)``, in nats: ``(N,)``. Raises `DataError` for NaN or a wrong width."""
@@ -273,6 +299,9 @@ class GaussianMixture:
         """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from."""
         if not is_count(n, 0):
             raise ParameterError(f"n is {n!r}; give the number of points to draw")
+        if self.dependence is not None:
+            points, labels = self.independent_part.sample_labelled(n, rng=rng)
+            return self.dependence.expand(points), labels
         generator = as_generator(rng)
         labels = generator.choice(self.n_components, size=n, p=self.weights)
         order = np.argsort(labels.astype(np.min_scalar_type(self.n_components)), kind="stable")
@@ -358,6 +387,9 @@ class GaussianMixture:
         """
         chosen = self._positions(features)
         names = tuple(self.features[i] for i in chosen) if self.features else None
+        if self.dependence is not None:
+            matrix, offset = self.dependence.matrix[chosen], self.dependence.offset[chosen]
+            return self.independent_part._image(matrix, offset, names)  # noqa: SLF001  (of its own kind)
         dense = self.covariances[:, chosen][:, :, chosen]
         structure = self.structure if len(chosen) == self.n_features else of_parts(self.structure)
         compact = structure.form.compress(dense)
@@ -389,6 +421,8 @@ class GaussianMixture:
         point = as_numbers(list(values.values()), "the given values")
         if point.ndim > 1:
             raise ParameterError(f"the given values {list(values.values())} must be one number each")
+        if self.dependence is not None:
+            return self._conditioned(self.dependence, given, point, rest)
         weights = self.marginal(given).responsibilities(point[None])[0]
         dense = self.covariances
         whitener = FULL.whitener(FULL.factor(dense[:, given][:, :, given]))
@@ -403,6 +437,8 @@ class GaussianMixture:
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""
         a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
+        if self.dependence is not None and a.shape[-1:] == (self.n_features,):
+            return self.independent_part.affine(a @ self.dependence.matrix, a @ self.dependence.offset + b)
         if a.ndim != 2 or a.shape[1] != self.n_features:
             raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {self.n_features} features")
         if b.shape not in ((), a.shape[:1]):
@@ -415,6 +451,44 @@ class GaussianMixture:
             raise ParameterError(
                 f"matrix @ x + offset has no density ({error}); give finite numbers, and rows that are independent"
             ) from None
+
+    def _image(self, matrix: Array, offset: Array, names: tuple[str, ...] | None) -> GaussianMixture:
+        """The distribution of ``matrix @ x + offset``, whose features may follow from one another."""
+        root = np.linalg.cholesky(self.covariance)
+        chosen = independent_columns((matrix @ root).T)
+        if not chosen:
+            raise ParameterError("these features are constant, so they have no distribution; name others")
+        plain = [int(np.flatnonzero(row)[0]) for row in matrix[chosen] if np.count_nonzero(row) == 1 and row.max() == 1]
+        part = (
+            self.marginal(plain)
+            if len(plain) == len(chosen) and not offset[chosen].any()
+            else self.affine(matrix[chosen], offset[chosen])
+        )
+        if len(chosen) == len(matrix):
+            return self.unchecked(part.weights, part.means, part.compact_covariances, part.structure, names)
+        share = np.linalg.lstsq((matrix[chosen] @ root).T, (matrix @ root).T, rcond=None)[0].T
+        share[np.abs(share) < _NOTHING * np.abs(share).max(1, keepdims=True)] = 0.0
+        share[chosen] = np.eye(len(chosen))
+        dependence = Dependence(tuple(chosen), share, offset - share @ offset[chosen])
+        return part.carrying(dependence, names)
+
+    def _conditioned(self, dependence: Dependence, given: list[int], point: Array, rest: list[int]) -> GaussianMixture:
+        """The distribution of the `rest` of the features, given values of some, where features follow from others."""
+        part = self.independent_part
+        root, free = np.linalg.cholesky(part.covariance), len(part.means[0])
+        # New coordinates: what is given, as far as it is independent, and then as many features as it takes.
+        candidates = np.vstack([dependence.matrix[given], np.eye(free)])
+        chosen = independent_columns((candidates @ root).T)
+        known = [j for j in chosen if j < len(given)]
+        if len(known) == free:
+            raise ParameterError("the other features follow from the given values; give fewer")
+        turned = part.affine(candidates[chosen])
+        values: dict[str | int, float] = {i: point[j] - dependence.offset[given[j]] for i, j in enumerate(known)}
+        left = turned.condition(values) if known else turned
+        back = dependence.matrix[rest] @ np.linalg.inv(candidates[chosen])
+        offset = dependence.offset[rest] + back[:, : len(known)] @ np.array(list(values.values()))
+        names = tuple(self.features[i] for i in rest) if self.features else None
+        return left._image(back[:, len(known) :], offset, names)  # noqa: SLF001  (of its own kind)
 
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
         """The components whose covariance stands on the floor of these statistics."""
@@ -478,4 +552,6 @@ def _freeze(
     weights, means, compact = (np.ascontiguousarray(array) for array in (weights, means, compact))  # as the kernel asks
     for array in (weights, means, compact):
         array.flags.writeable = False
-    mixture.__dict__.update(weights=weights, means=means, _compact=compact, structure=structure, features=features)
+    mixture.__dict__.update(
+        weights=weights, means=means, _compact=compact, structure=structure, features=features, dependence=None
+    )

@@ -61,6 +61,8 @@ def predictions(
     """The columns that `predict_to` writes, some rows at a time."""
     if not isinstance(source, LocalSource):
         raise ParameterError("predictions are written for rows that this machine reads; predict where the rows are")
+    if mixture.dependence is not None and source.n_features == mixture.n_features:
+        source = source.select(mixture.dependence.independent)
     for rows, _ in source.blocks():
         density, posterior = kernel.posterior(rows, mixture.components, responsibilities=True, threads=threads)
         assert posterior is not None

@@ -166,6 +166,13 @@ class Search:
             for c, weight in zip(self.candidates, self.weights, strict=True)
         ]
 
+    @property
+    def set_aside(self) -> tuple[Candidate, ...]:
+        """The candidates that could not be chosen beside sound ones, the best first."""
+        if self.lenient:
+            return ()
+        return tuple(sorted((c for c in self.candidates if c.is_set_aside), key=self.order))
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the criterion that chose, over components and structures; see `gmix.plot.criteria`."""
         from gmix import plot

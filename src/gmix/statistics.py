@@ -234,7 +234,7 @@ class SufficientStatistics:
         component is beside the whole table does not matter otherwise.
         """
         rounding = (np.finfo(np.float64).eps * np.abs(self.total.mean[0])) ** 2
-        return np.maximum(RELATIVE_FLOOR * self.variances, rounding)
+        return np.asarray(np.maximum(RELATIVE_FLOOR * self.variances, rounding))
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,7 @@ def cross_validate(
     [1448, 1246]
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    fit = fit.independent_part
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
     weight = np.ones(source.n_rows) if source.weight is None else source.weight

@@ -15,7 +15,7 @@ from gmix.plot.choice import criteria, entropy
 from gmix.plot.climb import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.line import histogram
-from gmix.plot.model import Model, mixture_of
+from gmix.plot.model import Model, in_independent_columns, mixture_of
 from gmix.plot.plane import clusters, contours, ellipses, regions, scatter, surface, uncertainty
 from gmix.plot.rows import responsibilities, unusual
 from gmix.plot.style import color, figure_of, marker
@@ -33,8 +33,11 @@ __all__ = [
 def plot(model: Model, points: Any = None, *, ax: Axes | None = None, figure: Figure | None = None) -> Axes | Figure:
     """Draw a model, over points if there are some, in the way that its number of features asks for.
 
-    One feature: `histogram`. Two: `clusters`. More: `pairs`, which fills a figure and takes no ``ax``.
+    One feature: `histogram`. Two: `clusters`. More: `pairs`, which fills a figure and takes no ``ax``. Features that
+    follow from others are not drawn.
     """
+    if mixture_of(model).dependence is not None:
+        model, points = in_independent_columns(model, points)
     d = mixture_of(model).n_features
     if d > 2:
         if ax is not None:

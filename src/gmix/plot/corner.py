@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmix.errors import ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.plot.line import histogram
-from gmix.plot.model import Model, extent, mixture_of, names_of, points_of
+from gmix.plot.model import Model, extent, in_independent_columns, names_of, points_of
 from gmix.plot.plane import contours, ellipses, scatter
 from gmix.plot.style import INK, SOFT, color, figure_of, marker
 
@@ -28,7 +28,7 @@ def pairs(
     model: Model, points: Any = None, figure: Figure | None = None, *, levels: Sequence[float] = (0.5, 0.95)
 ) -> Figure:
     """Draw every variable on the diagonal and every two of them below it: points, components and marginal densities."""
-    mixture = mixture_of(model)
+    mixture, points = in_independent_columns(model, points)
     d = mixture.n_features
     if d < 2:
         raise ParameterError("pairs needs at least two features; draw one with histogram")

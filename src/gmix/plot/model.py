@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Density", "Model", "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "labels_of",
-    "mixture_of", "name_axes", "names_of", "points_of",
+    "Density", "Model", "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of",
+    "in_independent_columns", "labels_of", "mixture_of", "name_axes", "names_of", "points_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -32,6 +32,14 @@ def mixture_of(model: Any) -> GaussianMixture:
     if isinstance(model, Fit):
         return model.mixture
     return of_kind(model, GaussianMixture, "model", "a GaussianMixture or a Fit")
+
+
+def in_independent_columns(model: Any, points: Any) -> tuple[GaussianMixture, Any]:
+    """The mixture of the columns that the others follow from, and the points without those others."""
+    mixture = mixture_of(model)
+    if mixture.dependence is None or points is None:
+        return mixture.independent_part, points
+    return mixture.independent_part, points_of(points, mixture, mixture.n_features)[:, mixture.dependence.independent]
 
 
 def fit_of(fit: Any) -> Fit:

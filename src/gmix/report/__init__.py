@@ -59,6 +59,7 @@ def report(
     if errors is not None:
         of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, memory=memory)
+    fit = fit.independent_part
     statistics_of(fit, source)  # or they are refused
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)

@@ -79,6 +79,8 @@ def source_for(
 ) -> Source:
     """Turn what a person holds into a `Source` of the features of a mixture, found by their names where both have some.
 
+    Of a mixture with a `dependence`, they are those of its `independent_part`.
+
     Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
     """
     if columns is None and mixture.features is not None and _has_names(data):
@@ -94,7 +96,7 @@ def source_for(
             f"the columns are {list(source.features)} and the mixture's features {list(mixture.features)}; "
             "choose these, in this order"
         )
-    return source
+    return source if mixture.dependence is None else source.select(mixture.dependence.independent)
 
 
 def _has_names(data: Any) -> bool:

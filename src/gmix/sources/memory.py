@@ -12,7 +12,7 @@ from gmix import kernel
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_list, as_points, as_rows, as_weights, check_finite, largest_value
-from gmix.sources.source import LocalSource
+from gmix.sources.source import LocalSource, selected
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["MemorySource", "expect"]
@@ -55,6 +55,16 @@ class MemorySource(LocalSource):
     def dtype(self) -> np.dtype[Any]:
         dtype: np.dtype[Any] = self.array.dtype
         return dtype
+
+    def select(self, columns: Sequence[int]) -> MemorySource:
+        chosen = MemorySource(
+            self.array[:, list(columns)],
+            sample_weight=self.weight,
+            columns=list(selected(self.features, columns)),
+            threads=self.threads,
+        )
+        chosen.findings = self.findings
+        return chosen
 
     def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
         return kernel.sums(self.array, mixtures, self.weight, self.threads, coarse=coarse)

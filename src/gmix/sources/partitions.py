@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from gmix import kernel
 from gmix.covariance import FORMS, Form
+from gmix.dependence import Dependence
 from gmix.errors import ClusterError, DataError, ParameterError
 from gmix.kernel import Components, Sums
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_rows, as_weights, check_finite, largest_value
-from gmix.sources.source import Source, alone
+from gmix.sources.source import Source, alone, selected
 from gmix.statistics import SufficientStatistics
 
 __all__ = ["Block", "Join", "PartitionedSource", "Read", "Task", "reaching"]
@@ -89,6 +90,14 @@ class PartitionedSource(Source):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
         return rows.reshape(-1, self.n_features).astype(self._dtype), weight if self._weighted else None
 
+    def select(self, columns: Sequence[int]) -> PartitionedSource:
+        return _Selected(self, list(columns))
+
+    def obeys(self, dependence: Dependence) -> bool:
+        columns = np.array(dependence.independent, np.float64)
+        stated = _packed([columns, dependence.matrix, dependence.offset])
+        return not any(_unpacked(answer)[0][0].any() for answer in self.ask(partial(_departing, stated)))
+
     def _total(self, form: Form) -> SufficientStatistics:
         """The statistics of all rows as one component, counted once."""
         if form not in self._totals:
@@ -134,6 +143,19 @@ class PartitionedSource(Source):
                 f"{most[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
             )
         self._center = sum(sums) / self._mass
+
+
+class _Selected(PartitionedSource):
+    """Some of the columns of a table on a cluster."""
+
+    def __init__(self, table: PartitionedSource, columns: list[int]) -> None:
+        self.__dict__.update(vars(table))
+        self._table, self._columns = table, columns
+        self.features, self.n_features = selected(table.features, columns), len(columns)
+        self._center, self._totals = table._center[columns], {}  # noqa: SLF001  (of its own kind)
+
+    def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
+        return self._table.ask(partial(_of_columns, self._columns, task), join)
 
 
 @contextmanager
@@ -189,6 +211,20 @@ def _expected(question: bytes, threads: int, number: int, blocks: Iterable[Block
     nothing = np.empty((0, mixtures[0].means.shape[1]))
     every = [kernel.expect(rows, mixtures, own, threads) for rows, own in blocks if len(rows)]
     return _sent(reduce(_sum, every or [kernel.expect(nothing, mixtures)]))
+
+
+def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Block]) -> bytes:
+    """The answer to a task about some of the columns."""
+    return task(number, ((rows[:, columns], weight) for rows, weight in blocks))
+
+
+def _departing(stated: bytes, number: int, blocks: Iterable[Block]) -> bytes:  # noqa: ARG001
+    """Whether any row of a partition that has weight departs from how its columns should follow from one another."""
+    columns, matrix, offset = _unpacked(stated)[0]
+    independent = tuple(int(column) for column in columns)
+    dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset)
+    off = [dependence.departs(rows if own is None else rows[own > 0]).any() for rows, own in blocks]
+    return _packed([np.array([any(off)])])
 
 
 def _picked(each: bytes, number: int, blocks: Iterable[Block]) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gmix import kernel
 from gmix.covariance import DIAGONAL, Form
+from gmix.dependence import Dependence
 from gmix.findings import Finding
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior
@@ -21,7 +22,7 @@ from gmix.sources.journal import Journal
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Heat, Reason, Stop
 
-__all__ = ["LocalSource", "Source", "alone"]
+__all__ = ["LocalSource", "Source", "alone", "selected"]
 
 _FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 20_000  # numbers in a table from which on steps are worth saving
@@ -110,6 +111,14 @@ class Source(ABC):
     def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         """A sub-sample of at most ``n`` rows that have weight, in their order, and their weights."""
 
+    def obeys(self, dependence: Dependence) -> bool:
+        """Say whether the columns of all rows that have weight are known to follow from one another as stated."""
+        return False
+
+    def select(self, columns: Sequence[int]) -> Source:
+        """The same rows with some of the columns, by position. A source that may say yes to `obeys` can do this."""
+        raise NotImplementedError
+
 
 class LocalSource(Source):
     """Rows that this process adds up itself, with the kernel's own running sums: equal rows give equal bits."""
@@ -129,6 +138,15 @@ class LocalSource(Source):
 
     def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
         return [s.among(self.total(s.form)) for s in self._counted([m.components for m in mixtures])]
+
+    @abstractmethod
+    def select(self, columns: Sequence[int]) -> LocalSource: ...
+
+    def obeys(self, dependence: Dependence) -> bool:
+        for rows, weight in self.blocks():
+            if dependence.departs(rows if weight is None else rows[weight > 0]).any():
+                return False
+        return True
 
     def total(self, form: Form) -> SufficientStatistics:
         """The statistics of all rows as one component, counted once."""
@@ -199,6 +217,11 @@ class LocalSource(Source):
 
     def _asked(self, mixture: kernel.Components, coarse: bool) -> kernel.Sums:
         return self.recalled([mixture], lambda: self.sums([mixture], coarse), coarse)[0]
+
+
+def selected(names: tuple[str, ...] | None, columns: Sequence[int]) -> tuple[str, ...]:
+    """What some of the columns are called, also where they have no names of their own."""
+    return tuple(names[j] if names else f"x{j + 1}" for j in columns)
 
 
 def alone(form: Form, mean: NDArray[np.float64]) -> kernel.Components:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from gmix import kernel
 from gmix.covariance import DIAGONAL
 from gmix.errors import DataError
 from gmix.rows import as_rows, as_weights, check_finite, largest_value
-from gmix.sources.source import LocalSource, alone
+from gmix.sources.source import LocalSource, alone, selected
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
 
@@ -102,6 +103,23 @@ class GivenBlocks(Blocks):
         return f"row {row}"
 
 
+class _Selected(Blocks):
+    """Some of the columns of a table that is read in pieces."""
+
+    def __init__(self, table: Blocks, columns: Sequence[int]) -> None:
+        self._table, self._columns = table, columns
+        self.names, self.n_features = selected(table.names, columns), len(columns)
+        self.dtype, self.weighted = table.dtype, table.weighted
+        self.n_bytes = table.n_bytes * len(columns) / table.n_features
+
+    def pieces(self) -> Iterator[Piece]:
+        for columns, weight in self._table.pieces():
+            yield Piece([columns[j] for j in self._columns], weight)
+
+    def where(self, row: int) -> str:
+        return self._table.where(row)
+
+
 class StreamSource(LocalSource):
     """A table that is read again in every pass, one block while the one before is worked on.
 
@@ -133,6 +151,14 @@ class StreamSource(LocalSource):
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.table.dtype
+
+    def select(self, columns: Sequence[int]) -> StreamSource:
+        chosen = copy.copy(self)
+        chosen.table = _Selected(self.table, columns)
+        chosen.features, chosen.n_features = chosen.table.names, len(columns)
+        chosen.center = self.center[:, list(columns)]
+        chosen.__dict__.pop("_totals", None)
+        return chosen
 
     def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
         carry: list[kernel.Sums] | None = None

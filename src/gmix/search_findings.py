@@ -1,0 +1,124 @@
+"""What a person should know about a search: what could not be chosen or tried, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmix.covariance import Structure
+from gmix.criteria import CRITERIA
+from gmix.dependence import Dependence
+from gmix.distinct import DistinctRows
+from gmix.findings import Finding
+from gmix.search import Search
+from gmix.stop import Reason
+from gmix.wording import count
+
+__all__ = ["dependence_finding", "search_findings"]
+
+_SHOWN = 6  # values of a row that a finding shows
+
+
+def dependence_finding(dependence: Dependence, names: Sequence[str]) -> Finding:
+    """What a search does about columns that follow from others."""
+    them = "the column" if len(dependence.dependent) == 1 else "the columns"
+    return Finding(
+        "dependent columns",
+        f"{dependence.described(names)} in all rows, so the mixture is fitted to the other columns and carries {them} "
+        "along; densities and criteria are those of the other columns",
+        "note",
+    )
+
+
+def search_findings(found: Search) -> list[Finding]:
+    """What a person should know about the best candidate of a search, and about those that it was not compared with."""
+    run, mass = found.best.run, found.best.run.statistics.mass
+    findings = [
+        Finding("empty component", f"component {k} has no rows; ask for fewer components")
+        for k in np.flatnonzero(mass <= 0)
+    ]
+    findings += [
+        Finding(
+            "collapsed component",
+            f"component {k} ({mass[k]:.4g} rows) has no width in some direction: repeated rows or a column that "
+            "follows from others; ask for fewer components, a simpler covariance, or give a prior",
+        )
+        for k in found.best.collapsed
+    ]
+    findings += [*_set_aside(found), *_untried(found), *_repeated(found)]
+    if run.reason is Reason.ITERATION_LIMIT:
+        findings.append(Finding("not converged", run.reason.value))
+    if found.interrupted:
+        findings.append(Finding("interrupted", "this is the best so far; fit again for what was left to try"))
+    return findings
+
+
+def _set_aside(found: Search) -> list[Finding]:
+    """That candidates could not be chosen beside others, and why."""
+    if not found.set_aside or found.distinct is None:
+        return []
+    best, every = found.set_aside[0], len(found.candidates) == len(found.set_aside)
+    needed = best.structure.rows_needed(best.run.mixture.n_features)
+    why = "a component has no width" if best.collapsed else f"a component rests on fewer than {needed} different rows"
+    repeats = f"; rows repeat: {_repeats(found.distinct)}" if found.distinct.heaviest_count > 1 else ""
+    return [
+        Finding(
+            "candidates set aside",
+            f"{len(found.set_aside)} of {count(len(found.candidates), 'candidate')} were set aside because a component "
+            f"has no width or rests on too few different rows; the best of them was {best.structure} with "
+            f"{count(best.n_components, 'component')} ({CRITERIA[found.criterion]} "
+            f"{best.score(found.criterion):.6g}; {why}){repeats}"
+            + ("; it is returned because there is no other" if every else ""),
+            "warning" if every else "note",
+        )
+    ]
+
+
+def _untried(found: Search) -> list[Finding]:
+    """That candidates were not fitted because the table has too few different rows for them."""
+    if not found.untried:
+        return []
+    least: dict[Structure, int] = {}
+    for structure, k in found.untried:
+        least[structure] = min(k, least.get(structure, k))
+    codes: dict[int, list[str]] = {}
+    for structure, k in least.items():
+        codes.setdefault(k, []).append(structure.code)
+    parts = [f"{', '.join(names)} from {count(k, 'component')} on" for k, names in sorted(codes.items())]
+    message = f"the table has too few different rows for some candidates, which were not tried: {'; '.join(parts)}"
+    return [Finding("range cut", message, "note")]
+
+
+def _repeated(found: Search) -> list[Finding]:
+    """That rows are repeated so often that components stand for one of them."""
+    if found.distinct is None:
+        return []
+    if found.lenient:
+        rows = count(len(found.distinct.values), "different row")
+        return [
+            Finding(
+                "few different rows",
+                f"the table has only {rows}, each repeated, so a component may stand for one of them alone; its density "
+                "then means nothing, and a table of counts says as much",
+            )
+        ]
+    standing = found.best.repeated
+    if not standing:
+        return []
+    which = f"component {standing[0]}" if len(standing) == 1 else f"components {', '.join(map(str, standing))}"
+    return [
+        Finding(
+            "repeated rows",
+            f"{_repeats(found.distinct)}; {which} of the fit {'stands' if len(standing) == 1 else 'stand'} for repeated "
+            "rows alone, without width, so densities there mean nothing and criteria compare only candidates with such "
+            "a component",
+        )
+    ]
+
+
+def _repeats(distinct: DistinctRows) -> str:
+    """Which row is repeated most often, in words."""
+    values, share = distinct.commonest, f"{distinct.heaviest_count:,} of {distinct.n_rows:,} rows are"
+    shown = [f"{value:.6g}" for value in values[:_SHOWN]] + ["..."] * (len(values) > _SHOWN)
+    return f"{share} {shown[0]}" if len(values) == 1 else f"{share} ({', '.join(shown)})"
