@@ -29,7 +29,7 @@ FLOORS = {
             ["start", "em", "criteria", "predict", "stepwise"],
             ["neighbors"],
             ["search"],
-            ["search_findings"],
+            ["search_findings", "narrowing"],
             ["fit"],
             ["information"],
             ["bootstrap", "merging", "validation"],

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix import narrowing
 from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.dependence import Dependence, find_dependence
@@ -23,7 +24,7 @@ from gmix.progress import Progress, meter
 from gmix.rows import Rng, as_generator, as_list, is_count
 from gmix.search import Search, search
 from gmix.search_findings import dependence_finding, search_findings
-from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
+from gmix.sources import MEMORY, Journal, Source, as_source
 from gmix.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, as_start
 from gmix.statistics import SufficientStatistics
 from gmix.stop import Reason, Stop
@@ -34,8 +35,6 @@ __all__ = ["Fit", "StandardErrors", "fit"]
 
 _AUTO = range(1, 10)
 _FEW = 24  # columns up to which "auto" tries the structures that turn axes
-_LARGE = 1_000_000  # rows; with more, candidates are compared on a sub-sample
-_SAMPLE = 100_000  # rows of that
 _CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
 _LOOKED_AT = 2_000  # rows that show whether columns follow from others
 _SHOWN = 6  # values of a row that a finding shows
@@ -71,7 +70,7 @@ class Fit:
     reason : why the climb ended; `gmix.Reason`.
     n_rows : rows of the table.
     findings : collapsed or empty components and the like; empty when all is well.
-    search : every candidate that was compared, if there was more than one.
+    search : every candidate that was compared on all rows, if there was a choice.
     prior : the prior of a MAP fit; None for maximum likelihood.
     """
 
@@ -99,7 +98,7 @@ class Fit:
             run.reason,
             n_rows,
             by_importance((*findings, *search_findings(found))),
-            found if len(found.candidates) > 1 else None,
+            found if len(found.candidates) + len(found.untried) + found.left_out > 1 else None,
             prior,
         )
 
@@ -251,8 +250,8 @@ def fit(
         ``pyarrow.dataset.Dataset``; blocks, as a list or any object that can be iterated again and again; a
         Dask array or DataFrame, or a Spark DataFrame; or a `gmix.sources.Source`. A sequence of N numbers is one
         column.
-    components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than a
-        million rows, on a sub-sample of 100,000, from which the best goes on to all rows.
+    components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than 50,000
+        rows, among the candidates that sub-samples do not show to be worse (`gmix.narrowing.narrowed`).
     covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`,
         without the four that turn axes beyond 24 columns, and with a prior without VEE, EVE, VVE and EVV. One column
         has two, ``"E"`` and ``"V"``: one variance for all components, or one for each. BIC chooses.
@@ -309,24 +308,11 @@ def fit(
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     findings = list(source.findings)
-    rows = "rows" if source.n_counting == source.n_rows else "rows with weight"
     if source.n_features == 1:
         structures, told = _of_one_column(structures)
         findings += told
-    if isinstance(components, str) or len(counts) > 1:
-        kept = [k for k in counts if k <= source.n_counting] or counts[:1]
-        if len(kept) < len(counts):
-            findings.append(
-                Finding(
-                    "range cut", f"the table has {source.n_counting} {rows}, so at most that many components", "note"
-                )
-            )
-        counts = kept
-    if max(counts) > source.n_counting:
-        raise DataError(
-            f"{max(counts)} components are more than the table has {rows} ({source.n_counting}); "
-            "ask for fewer components"
-        )
+    counts, told = _within(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
+    findings += told
     with ExitStack() as open_files:
         journal = None
         if checkpoint is not None:
@@ -340,21 +326,28 @@ def fit(
         if counter is not None:
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
-        dependence, features = None, source.features
-        if len(counts) * len(structures) > 1 and isinstance(way, KMeansPlusPlus):
-            dependence = _dependence(source)
+        several = len(counts) * len(structures) > 1 and made
+        dependence, features = _dependence(source) if several else None, source.features
         if dependence is not None:
             source = source.select(dependence.independent)
-            names = features or [f"x{j + 1}" for j in range(len(dependence.offset))]
-            findings.append(dependence_finding(dependence, names))
-            if source.n_features == 1:
-                structures = list(dict.fromkeys(_of_one_column(structures)[0]))
-        if len(counts) * len(structures) > 1 and source.n_counting > _LARGE and isinstance(way, KMeansPlusPlus):
-            fit = _chosen_on_a_sample(source, counts, structures, way, stop, prior, generator, findings, criterion)
-        else:
-            found = search(source, counts, structures, way, stop, prior, generator, criterion=criterion)
-            fit = Fit.from_search(found, source.n_rows, findings, prior)
+            findings.append(dependence_finding(dependence, features))
+            structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
+        found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion)
+    fit = Fit.from_search(found, source.n_rows, [*findings, *told], prior)
     return fit if dependence is None else replace(fit, mixture=fit.mixture.carrying(dependence, features))
+
+
+def _within(counts: list[int], source: Source, *, chosen: bool) -> tuple[list[int], list[Finding]]:
+    """The counts of components that the table has rows for; it is an error if there are none, or one was asked for."""
+    most = source.n_counting
+    rows = "rows" if most == source.n_rows else "rows with weight"
+    kept = [k for k in counts if k <= most]
+    if not kept or not (chosen or len(kept) == len(counts)):
+        raise DataError(
+            f"{max(counts)} components are more than the table has {rows} ({most}); ask for fewer components"
+        )
+    cut = Finding("range cut", f"the table has {most} {rows}, so at most that many components", "note")
+    return kept, [cut] if len(kept) < len(counts) else []
 
 
 def _dependence(source: Source) -> Dependence | None:
@@ -364,7 +357,7 @@ def _dependence(source: Source) -> Dependence | None:
     return dependence if dependence is not None and source.obeys(dependence) else None
 
 
-def _chosen_on_a_sample(
+def _on_all_rows(
     source: Source,
     counts: list[int],
     structures: list[Structure],
@@ -372,24 +365,21 @@ def _chosen_on_a_sample(
     stop: Stop,
     prior: Prior | None,
     rng: np.random.Generator,
-    findings: list[Finding],
     criterion: str,
-) -> Fit:
-    """Compare the candidates on a sub-sample, and climb on all rows from the best alone."""
-    rows, weight = source.rows(_SAMPLE, rng)
-    names = None if source.features is None else list(source.features)
-    sample = MemorySource(rows, sample_weight=weight, columns=names, threads=source.threads)
-    chosen = search(sample, counts, structures, start, stop, prior, rng, criterion=criterion)
-    best, rest = chosen.best.run.mixture, stop
-    if chosen.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take
-        source, rest = source.watched(source.meter, None), Stop(stop.tolerance, 0)
-    found = search(source, [best.n_components], [best.structure], GivenMixture(best), rest, prior, rng)
-    if chosen.interrupted:
+) -> tuple[Search, list[Finding]]:
+    """Compare the candidates, of a large table only those that sub-samples do not leave out."""
+    several, made = len(counts) * len(structures) > 1, isinstance(start, KMeansPlusPlus)
+    if not (several and made and source.n_counting > narrowing.LARGE):
+        return search(source, counts, structures, start, stop, prior, rng, criterion=criterion), []
+    able = narrowing.narrowed(source, counts, structures, start, stop, prior, rng, criterion)
+    if able.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take
+        source, stop = source.watched(source.meter, None), Stop(stop.tolerance, 0)
+    found = search(source, counts, structures, able.start, stop, prior, rng, criterion=criterion, only=able.candidates)
+    if able.interrupted:
         [candidate] = found.candidates
-        found = Search((replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED)),), interrupted=True)
-    compared = f"the candidates were compared on {len(rows)} of {source.n_rows} rows, drawn at random"
-    findings = [*findings, Finding("sub-sample", f"{compared}; the best was then fitted to all of them", "note")]
-    return replace(Fit.from_search(found, source.n_rows, findings, prior), search=chosen)
+        stopped = replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED))
+        found = replace(found, candidates=(stopped,), interrupted=True)
+    return replace(found, left_out=able.left_out), [able.finding]
 
 
 def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:

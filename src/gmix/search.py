@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -113,6 +113,7 @@ class Search:
     criterion : what chose, ``"bic"`` for instance.
     untried : the candidates that were not fitted because the table has too few different rows for them.
     distinct : the different rows of the table, or of a sub-sample of it; None where there was nothing to choose.
+    left_out : how many candidates sub-samples of a large table left out.
     lenient : whether candidates that collapsed are as good as others, because the table has few different rows.
     """
 
@@ -122,6 +123,7 @@ class Search:
     untried: tuple[tuple[Structure, int], ...] = ()
     distinct: DistinctRows | None = None
     lenient: bool = False
+    left_out: int = 0
 
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
@@ -190,17 +192,19 @@ def search(
     rng: np.random.Generator,
     watch: Callable[[Sequence[Any]], None] | None = None,
     criterion: str = "bic",
+    only: Collection[tuple[Structure, int]] | None = None,
 ) -> Search:
     """Climb from the starts of every structure and count, which race for each, and keep the best.
 
     Where starts are made rather than given, a candidate also starts from its poorer neighbours: a simpler structure's
     best mixture set free, and the best with fewer components, each component split in turn. So without a prior a richer
-    candidate never ends below a poorer one.
+    candidate never ends below a poorer one. `only` names the candidates, where not every structure is wanted with every
+    count.
     """
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
     sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
-    every = [(s, k) for s in structures for k in sorted(components)]
+    every = [(s, k) for s in structures for k in sorted(components) if only is None or (s, k) in only]
     judge = _Judge.of(source, sample, max(components), prior) if len(every) > 1 else _Judge(None, source.n_counting)
     order = judge.supportable(every, source.n_features)
     # Where rows repeat, components may come to stand for one of them; else a run that collapses is given up.

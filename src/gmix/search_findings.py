@@ -20,13 +20,14 @@ __all__ = ["dependence_finding", "search_findings"]
 _SHOWN = 6  # values of a row that a finding shows
 
 
-def dependence_finding(dependence: Dependence, names: Sequence[str]) -> Finding:
+def dependence_finding(dependence: Dependence, features: Sequence[str] | None) -> Finding:
     """What a search does about columns that follow from others."""
     them = "the column" if len(dependence.dependent) == 1 else "the columns"
+    equations = dependence.described(features) if features else dependence
     return Finding(
         "dependent columns",
-        f"{dependence.described(names)} in all rows, so the mixture is fitted to the other columns and carries {them} "
-        "along; densities and criteria are those of the other columns",
+        f"{equations} in all rows, so the mixture is fitted to the other columns and carries {them} along; densities "
+        "and criteria are those of the other columns",
         "note",
     )
 
@@ -99,20 +100,20 @@ def _repeated(found: Search) -> list[Finding]:
         return [
             Finding(
                 "few different rows",
-                f"the table has only {rows}, each repeated, so a component may stand for one of them alone; its density "
-                "then means nothing, and a table of counts says as much",
+                f"the table has only {rows}, each repeated, so a component may stand for one of them alone; then its "
+                "density means nothing, and a table of counts says as much",
             )
         ]
     standing = found.best.repeated
     if not standing:
         return []
-    which = f"component {standing[0]}" if len(standing) == 1 else f"components {', '.join(map(str, standing))}"
+    numbers = ", ".join(map(str, standing))
+    which = f"component {numbers} stands" if len(standing) == 1 else f"components {numbers} stand"
     return [
         Finding(
             "repeated rows",
-            f"{_repeats(found.distinct)}; {which} of the fit {'stands' if len(standing) == 1 else 'stand'} for repeated "
-            "rows alone, without width, so densities there mean nothing and criteria compare only candidates with such "
-            "a component",
+            f"{_repeats(found.distinct)}; {which} for repeated rows alone, without width, so densities there mean "
+            "nothing and criteria compare only candidates with such a component",
         )
     ]
 

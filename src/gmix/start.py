@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +20,9 @@ from gmix.seeding import cluster
 from gmix.sources import MemorySource, Source
 from gmix.statistics import SufficientStatistics
 
-__all__ = ["Begin", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start"]
+__all__ = [
+    "Begin", "GivenMixture", "GivenMixtures", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 _FAR = 1e60  # standard deviations; farther points count as this far
@@ -138,6 +140,16 @@ class GivenMixture(Start):
             return [GaussianMixture(weights, given.means, compact, structure, source.features)]
 
         return begin
+
+
+@dataclass(frozen=True, eq=False)
+class GivenMixtures(Start):
+    """A mixture of each structure and count to go on from."""
+
+    reached: Mapping[tuple[Structure, int], GaussianMixture]
+
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
+        return lambda n_components, structure: [self.reached[structure, n_components]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import gmix
 from gmix import GaussianMixture, SufficientStatistics
 from gmix.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VVV, Structure
 from gmix.criteria import CRITERIA, aic, aicc, bic
-from gmix.search import _splits
+from gmix.neighbors import splits
 
 Array = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ def test_a_component_is_split_where_it_is_longest_whatever_the_units(structure: 
 
     def halves(rows: Array) -> list[GaussianMixture]:
         statistics = SufficientStatistics.from_labels(structure.form, rows, labels, 3)
-        return _splits(GaussianMixture.from_statistics(statistics, structure), [0, 2])
+        return splits(GaussianMixture.from_statistics(statistics, structure), [0, 2])
 
     for here, there in zip(halves(points), halves(points * unit), strict=True):
         np.testing.assert_allclose(there.means, here.means * unit, rtol=1e-6)
