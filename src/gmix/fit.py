@@ -326,7 +326,7 @@ def fit(
         if counter is not None:
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
-        several = len(counts) * len(structures) > 1 and made
+        several = len(counts) * len(structures) > 1 and made and (prior is None or prior.suits_any_columns)
         dependence, features = _dependence(source) if several else None, source.features
         if dependence is not None:
             source = source.select(dependence.independent)

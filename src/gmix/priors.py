@@ -38,6 +38,11 @@ class Prior(ABC):
         """Whether it says the same all the way up: it reads no more than `statistics.total`, and counts."""
         return True
 
+    @property
+    def suits_any_columns(self) -> bool:
+        """Whether it can be asked about fewer columns than the table has, because it states nothing of any of them."""
+        return False
+
     @abstractmethod
     def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         """What the rows say that were not seen; what it is not told it reads from the `statistics` of the others."""
@@ -76,6 +81,10 @@ class _Sum(Prior):
     @property
     def constant(self) -> bool:
         return all(term.constant for term in self.terms)
+
+    @property
+    def suits_any_columns(self) -> bool:
+        return all(term.suits_any_columns for term in self.terms)
 
     @property
     def terms(self) -> tuple[Prior, ...]:
@@ -210,6 +219,10 @@ class NormalInverseWishart(_Told):
                     raise ParameterError(f"the prior's {name} holds a value that is not finite")
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
+
+    @property
+    def suits_any_columns(self) -> bool:
+        return self.mean is None and self.scale is None
 
     def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
         (k, d), form = statistics.mean.shape, statistics.form

@@ -44,7 +44,7 @@ TABLES = {
 def test_a_richer_candidate_is_never_below_a_poorer_one(seed: int, table: Callable[[int], Array]) -> None:
     fit = gmix.fit(table(seed), range(1, 4), rng=seed)
     assert fit.search is not None
-    sound = [c for c in fit.search.candidates if not c.collapsed]
+    sound = [c for c in fit.search.candidates if not c.is_set_aside]
     pairs = [
         (poorer, richer)
         for poorer, richer in permutations(sound, 2)

@@ -267,8 +267,8 @@ def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
 
     settings: dict[str, Any] = {"components": 2, "prior": gmix.NormalInverseWishart(), "rng": 1, "max_iterations": 5}
     if many:  # candidates are compared on a sub-sample
-        monkeypatch.setattr(sys.modules["gmix.fit"], "_LARGE", 8000)
-        monkeypatch.setattr(sys.modules["gmix.fit"], "_SAMPLE", 2500)
+        monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
+        monkeypatch.setattr(gmix.narrowing, "_STAGES", (2500,))
         settings["covariance"] = ["diag", "full"]
     else:
         settings["covariance"] = "full"
@@ -287,9 +287,8 @@ def test_ctrl_c_before_there_is_any_mixture_is_passed_on(rows: Array, monkeypatc
 
 
 def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = sys.modules["gmix.fit"]  # the package's own `fit` is the function
-    monkeypatch.setattr(room, "_LARGE", 8000)
-    monkeypatch.setattr(room, "_SAMPLE", 2000)
+    monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
+    monkeypatch.setattr(gmix.narrowing, "_STAGES", (2000, 4000))
     settings: dict[str, Any] = {"covariance": "full", "rng": 0, "tolerance": 1e-4}
     fit = gmix.fit(rows, [1, 2, 3], **settings)
     assert_same_bits(gmix.fit([rows[:5000], rows[5000:]], [1, 2, 3], **settings), fit)
@@ -297,8 +296,8 @@ def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monke
     assert statistics.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-13)
     assert fit.n_rows == len(rows)
     assert fit.mass == pytest.approx(len(rows))
-    assert "sub-sample: the candidates were compared on 2000 of 9000 rows" in str(fit.findings[0])
+    assert "sub-sample: the 3 candidates were compared on sub-samples of 2,000 and 4,000 of 9,000" in str(fit.findings)
     assert fit.search is not None
-    assert len(fit.search.candidates) == 3
+    assert len(fit.search.candidates) + fit.search.left_out == 3
     assert fit.search.best.run.mixture.n_components == fit.mixture.n_components
-    assert fit.search.best.run.statistics.mass.sum() == pytest.approx(2000)
+    assert fit.search.best.run.statistics.mass.sum() == pytest.approx(9000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable
 from functools import reduce
 
@@ -124,8 +123,8 @@ def test_no_more_threads_are_used_than_were_asked_for(points: Array, monkeypatch
     asked, at_most = set(), kernel._at_most
     monkeypatch.setattr(kernel, "_at_most", lambda threads: asked.add(threads) or at_most(threads))
     gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
-    monkeypatch.setattr(sys.modules["gmix.fit"], "_LARGE", 100)
-    monkeypatch.setattr(sys.modules["gmix.fit"], "_SAMPLE", 90)
+    monkeypatch.setattr(gmix.narrowing, "LARGE", 100)
+    monkeypatch.setattr(gmix.narrowing, "_STAGES", (90,))
     fit = gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
     gmix.standard_errors(fit, points, threads=1)
     gmix.bootstrap(fit, points, replicates=2, threads=1, rng=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +191,8 @@ def test_optima_are_counted() -> None:
 
 
 def test_optima_on_a_sub_sample_are_per_row_of_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["gmix.fit"], "_LARGE", 500)
-    monkeypatch.setattr(sys.modules["gmix.fit"], "_SAMPLE", 300)
+    monkeypatch.setattr(gmix.narrowing, "LARGE", 500)
+    monkeypatch.setattr(gmix.narrowing, "_STAGES", (300,))
     fit = gmix.fit(POINTS, [1, 2], covariance="full", rng=1)
     drawn = plot.optima(fit, axes()).lines[0].get_ydata()
     assert drawn[1] == pytest.approx(fit.log_likelihood / fit.mass, abs=0.2)

@@ -92,9 +92,11 @@ class Structure(ABC):
         return n_features + 2 if self.orientation == "V" else min(n_features + 2, _ENOUGH)
 
     def rows_needed_by_all(self, n_components: int, n_features: int) -> int:
-        """On how many distinct rows so many components must rest together."""
-        each = n_components * self.rows_needed(n_features)
-        return each if self.orientation == "I" else max(each, n_components + n_features + 1)
+        """On fewer distinct rows than this, so many components lie in a plane, and a fit need not be tried."""
+        if self.orientation == "I":
+            return 1
+        own = n_components * (n_features + 1) if self.orientation == "V" and self.shape == "V" else 0
+        return max(own, n_components + n_features)
 
     @abstractmethod
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
