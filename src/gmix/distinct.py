@@ -92,17 +92,11 @@ class DistinctRows:
         return len(self.values) <= most and 2 * len(self.values) <= self.n_rows
 
     def effective(self, responsibilities: Array) -> Array:
-        r"""How many distinct rows each component rests on, effectively, ``(K,)``.
+        r"""How many distinct rows each component rests on, effectively, ``(K,)``, by responsibilities ``(N, K)``.
 
-        With :math:`s_{gk}` the weight of distinct row g times its responsibility, that is
-        :math:`(\sum_g s_{gk})^2 / \sum_g s_{gk}^2` (Kish 1965, *Survey Sampling*, section 11.7): the number of rows for
-        rows of equal weight that a component has to itself.
+        Of distinct rows g of weight :math:`w_g`, that is :math:`\sum_g r_{gk} \min(1, w_g / \tilde w)` with the median
+        weight :math:`\tilde w`: a repeated row counts once, and a row of hardly any weight hardly.
         """
-        if len(self.values) == self.n_rows:
-            shares = responsibilities * self.row_weight[:, None]
-        else:
-            first = np.unique(self.which, return_index=True)[1]  # equal rows have equal responsibilities
-            shares = responsibilities[first] * self.weight[:, None]
-        shares = shares / np.maximum(shares.max(0), np.finfo(np.float64).tiny)
-        squares = (shares**2).sum(0)
-        return np.asarray(np.divide(shares.sum(0) ** 2, squares, out=np.zeros_like(squares), where=squares > 0))
+        if len(self.values) < self.n_rows:  # equal rows have equal responsibilities
+            responsibilities = responsibilities[np.unique(self.which, return_index=True)[1]]
+        return np.asarray(np.minimum(self.weight / np.median(self.weight), 1.0) @ responsibilities)

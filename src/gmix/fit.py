@@ -332,7 +332,8 @@ def fit(
             source = source.select(dependence.independent)
             findings.append(dependence_finding(dependence, features))
             structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
-        found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion)
+        named = not isinstance(components, str) and covariance != "auto"
+        found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion, named)
     fit = Fit.from_search(found, source.n_rows, [*findings, *told], prior)
     return fit if dependence is None else replace(fit, mixture=fit.mixture.carrying(dependence, features))
 
@@ -366,15 +367,19 @@ def _on_all_rows(
     prior: Prior | None,
     rng: np.random.Generator,
     criterion: str,
+    named: bool,
 ) -> tuple[Search, list[Finding]]:
     """Compare the candidates, of a large table only those that sub-samples do not leave out."""
     several, made = len(counts) * len(structures) > 1, isinstance(start, KMeansPlusPlus)
     if not (several and made and source.n_counting > narrowing.LARGE):
-        return search(source, counts, structures, start, stop, prior, rng, criterion=criterion), []
+        return search(source, counts, structures, start, stop, prior, rng, criterion=criterion, named=named), []
     able = narrowing.narrowed(source, counts, structures, start, stop, prior, rng, criterion)
+    start = able.start
     if able.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take
         source, stop = source.watched(source.meter, None), Stop(stop.tolerance, 0)
-    found = search(source, counts, structures, able.start, stop, prior, rng, criterion=criterion, only=able.candidates)
+        [best] = able.start.mixture_of.values()
+        start = GivenMixture(best)
+    found = search(source, counts, structures, start, stop, prior, rng, criterion=criterion, only=able.candidates)
     if able.interrupted:
         [candidate] = found.candidates
         stopped = replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED))

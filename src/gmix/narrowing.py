@@ -16,7 +16,7 @@ from gmix.findings import Finding
 from gmix.priors import Prior
 from gmix.search import Candidate, Search, search
 from gmix.sources import MemorySource, Source
-from gmix.start import GivenMixtures, Start
+from gmix.start import Reached, Start
 from gmix.stop import Stop
 from gmix.wording import count, listed
 
@@ -43,7 +43,7 @@ class Narrowed:
     """
 
     candidates: list[tuple[Structure, int]]
-    start: GivenMixtures
+    start: Reached
     left_out: int
     finding: Finding
     interrupted: bool
@@ -82,10 +82,10 @@ def narrowed(
         sizes.append(stage.fitted.n_rows)
         able = [found.best] if found.interrupted else _able(found, stage, source, criterion)
         left = [(c.structure, c.n_components) for c in able]
-        way = GivenMixtures({(c.structure, c.n_components): c.run.mixture for c in able})
+        way = Reached(mixture_of={(c.structure, c.n_components): c.run.mixture for c in able})
         if found.interrupted:
             break
-    assert isinstance(way, GivenMixtures)
+    assert isinstance(way, Reached)
     return Narrowed(left, way, tried - len(left), _finding(tried, left, sizes, source), found.interrupted)
 
 

@@ -193,20 +193,21 @@ def search(
     watch: Callable[[Sequence[Any]], None] | None = None,
     criterion: str = "bic",
     only: Collection[tuple[Structure, int]] | None = None,
+    named: bool = False,
 ) -> Search:
     """Climb from the starts of every structure and count, which race for each, and keep the best.
 
     Where starts are made rather than given, a candidate also starts from its poorer neighbours: a simpler structure's
     best mixture set free, and the best with fewer components, each component split in turn. So without a prior a richer
     candidate never ends below a poorer one. `only` names the candidates, where not every structure is wanted with every
-    count.
+    count. Candidates that the table has too few rows for are not tried, unless a person `named` them.
     """
     best: dict[tuple[Structure, int], Candidate] = {}
     made = isinstance(start, KMeansPlusPlus)
     sample = _sample(source, _enough(components, structures, source.n_features), rng) if made else source
     every = [(s, k) for s in structures for k in sorted(components) if only is None or (s, k) in only]
     judge = _Judge.of(source, sample, max(components), prior) if len(every) > 1 else _Judge(None, source.n_counting)
-    order = judge.supportable(every, source.n_features)
+    order = every if named else judge.supportable(every, source.n_features)
     # Where rows repeat, components may come to stand for one of them; else a run that collapses is given up.
     alone = not made or judge.lenient or judge.has_repeated_rows
     patient = alone or len(order) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ from gmix.sources import MemorySource, Source
 from gmix.statistics import SufficientStatistics
 
 __all__ = [
-    "Begin", "GivenMixture", "GivenMixtures", "GivenResponsibilities", "KMeansPlusPlus", "Start", "as_start",
+    "Begin", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Reached", "Start", "as_start",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -143,13 +143,17 @@ class GivenMixture(Start):
 
 
 @dataclass(frozen=True, eq=False)
-class GivenMixtures(Start):
-    """A mixture of each structure and count to go on from."""
+class Reached(KMeansPlusPlus):
+    """Starts of `KMeansPlusPlus`, and besides a mixture of each structure and count that a sub-sample has led to."""
 
-    reached: Mapping[tuple[Structure, int], GaussianMixture]
+    mixture_of: Mapping[tuple[Structure, int], GaussianMixture] = field(default_factory=dict)
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
-        return lambda n_components, structure: [self.reached[structure, n_components]]
+        begin = super().mixtures(source, prior, rng)
+        return lambda n_components, structure: [
+            *begin(n_components, structure),
+            self.mixture_of[structure, n_components],
+        ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -296,7 +296,9 @@ def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monke
     assert statistics.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-13)
     assert fit.n_rows == len(rows)
     assert fit.mass == pytest.approx(len(rows))
-    assert "sub-sample: the 3 candidates were compared on sub-samples of 2,000 and 4,000 of 9,000" in str(fit.findings)
+    assert "sub-sample: the 3 candidates were compared on sub-samples of 2,000 and 4,000 of 9,000 " in str(
+        fit.findings[0]
+    )
     assert fit.search is not None
     assert len(fit.search.candidates) + fit.search.left_out == 3
     assert fit.search.best.run.mixture.n_components == fit.mixture.n_components
