@@ -101,11 +101,13 @@ void Climb::refine() {
 Read Climb::choose(const Rule& rule) {
   length_ = rule.leaps && stepped_ && !no_gain_ ? pace_.leap() : 0.0;
   if (length_ > 0.0) {
-    if (beyond(statistics_, before_, length_, mixture_.form, there_) &&
-        maximize(structure_, there_, unseen_, reference_, next_) == Read::kSound) {
-      tried_ = Tried::kLeap;
-      return Read::kSound;
-    }
+    // A leap may go along the floor, but not down to it.
+    if (beyond(statistics_, before_, length_, mixture_.form, there_))
+      if (const Read read = maximize(structure_, there_, unseen_, reference_, next_);
+          read == Read::kSound || (read == Read::kCollapsed && last_read_ == Read::kCollapsed)) {
+        tried_ = Tried::kLeap;
+        return read;
+      }
     next_ = mixture_;
     pace_.landed(length_, false);
   }
@@ -115,6 +117,7 @@ Read Climb::choose(const Rule& rule) {
 Read Climb::step() {
   tried_ = Tried::kStep;
   const Read read = maximize(structure_, statistics_, unseen_, reference_, next_);
+  last_read_ = read;
   if (read == Read::kSound || !coarse_) return read;
   refine();
   return Read::kSound;

@@ -93,7 +93,8 @@ class Climb {
   // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.
   bool stepped_ = false, no_gain_ = false, seen_ = false, at_rest_ = false;
   bool arrived_ = false, over_ = false;
-  double length_ = 0.0, ahead_;  // of the leap that is tried; what is still to gain
+  Read last_read_ = Read::kSound;  // how the last M-step but for leaps ended
+  double length_ = 0.0, ahead_;    // of the leap that is tried; what is still to gain
   Tried tried_;
 };
 

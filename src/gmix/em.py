@@ -74,7 +74,11 @@ class _Climb:
             return self.mixture
         if self.leap and self.before is not None:
             there = self.statistics.beyond(self.before, self.leap)
-            if there is not None and _is_above_floor(mixture := self.read(there, prior), self.statistics):
+            # An extrapolation may go along the floor, but not down to it.
+            if there is not None and (
+                _is_above_floor(mixture := self.read(there, prior), self.statistics)
+                or not _is_above_floor(self.mixture, self.statistics)
+            ):
                 return mixture
             self.pace.landed(self.leap, False)
             self.leap = 0.0
