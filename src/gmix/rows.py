@@ -74,6 +74,8 @@ def as_names(columns: Iterable[Any] | None) -> list[str] | None:
         return None
     if (names := as_list(columns)) is None:
         raise ParameterError(f"columns is {columns!r}; give a list of names")
+    if not names:
+        raise ParameterError("columns is an empty list; name at least one column, or leave it out")
     return [str(name) if isinstance(name, str) else name for name in names]
 
 

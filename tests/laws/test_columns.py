@@ -297,7 +297,27 @@ def test_what_pandas_says_of_a_column_counts_where_a_file_holds_plain_integers(t
         assert source.findings == (Finding("columns left out", "'case' (categories), 'id' (index)", "note"),)
 
 
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[1]", b"{}", b'{"index_columns": 3}', b'{"columns": [{}, 1]}'])
+def test_damaged_metadata_of_pandas_is_no_crash(damaged: bytes, tmp_path: Path) -> None:
+    table = pa.Table.from_pandas(table_of(HALVES)).replace_schema_metadata({b"pandas": damaged})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    for data in (table, tmp_path / "t.parquet"):
+        assert as_source(data).features == ("x", "case", "y")
+
+
+def test_run_lengths_are_numbers() -> None:
+    array = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array([1.5, 2.0]))
+    table = pa.table({"x": [1.0, 2.0, 3.0], "case": array})
+    for data in (table, dataset.dataset(table)):
+        np.testing.assert_array_equal(numbers(as_source(data))[:, 1], [1.5, 1.5, 2.0])
+
+
 # Messages -------------------------------------------------------------------------------------------------------------
+
+
+def test_columns_must_name_one(holder: Any) -> None:
+    with pytest.raises(gmix.ParameterError, match="columns is an empty list; name at least one"):
+        as_source(holder(table_of(HALVES)), columns=[])
 
 
 def test_many_columns_are_counted() -> None:
@@ -336,7 +356,7 @@ def test_polars_gives_what_arrow_gives() -> None:
                  "one cell of text", "categories of text", "dates and times", "dates", "times", "durations", "bytes",
                  "lists", "NaN", "None", "missing integers", "missing text", "missing dates"):  # fmt: skip
         case, arrow = CASES[name], pa.Table.from_pandas(table_of(CASES[name].make()), preserve_index=False)
-        for frame in (pl.from_arrow(arrow),):
+        for frame in (pl.from_arrow(arrow), pl.from_arrow(arrow).lazy()):
             source = as_source(frame)
             assert source.findings == left_out(case), name
             assert source.features == (("x", "y") if case.reason else ("x", "case", "y"))

@@ -50,9 +50,7 @@ def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> lis
     """
     from pyarrow import types
 
-    pandas = schema.pandas_metadata or {}
-    index = {entry for entry in pandas.get("index_columns", ()) if isinstance(entry, str)}
-    kinds = {entry.get("field_name") or entry["name"]: entry["pandas_type"] for entry in pandas.get("columns", ())}
+    index, kinds = _of_pandas(schema)
     columns = []
     for name, theirs in (original or {name: name for name in schema.names}).items():
         field = schema.field(theirs)
@@ -73,6 +71,18 @@ def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> lis
             )
         )
     return columns
+
+
+def _of_pandas(schema: Any) -> tuple[set[str], dict[str, str]]:
+    """The fields that are an index of pandas, and the types of the others; nothing where the metadata is damaged."""
+    try:
+        stored = schema.pandas_metadata or {}
+        index = {entry for entry in stored.get("index_columns", ()) if isinstance(entry, str)}
+        kinds = {str(entry.get("field_name") or entry["name"]): str(entry["pandas_type"])
+                 for entry in stored.get("columns", ())}  # fmt: skip
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return set(), {}
+    return index, kinds
 
 
 def looked_at(column: Column, cells: Any) -> Column:
@@ -97,9 +107,10 @@ def has_value(cells: Any) -> bool:
 def arrow_numbers(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """An Arrow array or chunked array as NumPy's, what is null as NaN."""
     import pyarrow as pa
+    from pyarrow import compute
 
     if pa.types.is_run_end_encoded(array.type):
-        array = pa.compute.run_end_decode(array)
+        array = compute.run_end_decode(array)
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if pa.types.is_boolean(array.type):

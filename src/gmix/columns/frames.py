@@ -55,12 +55,12 @@ def read_frame(
 
     Raises `DataError` for a column that is not there or holds no numbers, and where there is no numeric column.
     """
-    series = _series(data, wanted)
+    frame, series = _read(data, wanted)
     if wanted is None:
-        chosen, findings = choose(_columns(data, series, look=True), weight, rest)
+        chosen, findings = choose(_columns(frame, series, look=True), weight, rest)
     else:
         choose_columns(list(series), list(wanted))
-        columns = {column.name: column for column in _columns(data, {name: series[name] for name in wanted})}
+        columns = {column.name: column for column in _columns(frame, {name: series[name] for name in wanted})}
         chosen, findings = [columns[name] for name in wanted], ()
     dtype = np.dtype(np.float32 if all(column.single for column in chosen) else np.float64)
     array = np.column_stack([_numbers(series[column.name], column, dtype) for column in chosen])
@@ -69,16 +69,16 @@ def read_frame(
 
 def frame_columns(data: Any) -> list[Column]:
     """All columns of a DataFrame and its index, by their types and cells."""
-    return _columns(data, _series(data, None), look=True)
+    return _columns(*_read(data), look=True)
 
 
 def frame_names(data: Any) -> list[str]:
     """The names of the columns of a DataFrame."""
-    return list(_series(data, None))
+    return list(_read(data)[1])
 
 
-def _series(data: Any, wanted: Sequence[str] | None) -> dict[str, Any]:
-    """The columns of a DataFrame by their names, and an index of pandas where it is wanted."""
+def _read(data: Any, wanted: Sequence[str] | None = None) -> tuple[Any, dict[str, Any]]:
+    """A table of any library and its columns by their names, an index of pandas among them where it is wanted."""
     with needing("tables", "a DataFrame"):
         import narwhals.stable.v2 as nw
         from narwhals.exceptions import DuplicateError
@@ -91,11 +91,12 @@ def _series(data: Any, wanted: Sequence[str] | None) -> dict[str, Any]:
         frame = nw.from_native(data.reset_index(level=index) if index else data)
         if isinstance(frame, nw.LazyFrame):
             frame = frame.collect()
-        return {str(values.name): values for values in frame.iter_columns()}  # a name may be a number
+        series = {str(values.name): values for values in frame.iter_columns()}  # a name may be a number
     except TypeError:
         raise DataError(f"gmix cannot read a {type(data).__name__}; give an array or a DataFrame") from None
     except DuplicateError:
         raise DataError("two columns of the table have the same name; rename one of them") from None
+    return frame.to_native(), series
 
 
 def _index(data: Any) -> list[str]:
@@ -106,14 +107,14 @@ def _index(data: Any) -> list[str]:
     return [name for name in getattr(index, "names", ()) if isinstance(name, str)]
 
 
-def _columns(data: Any, series: dict[str, Any], *, look: bool = False) -> list[Column]:
+def _columns(frame: Any, series: dict[str, Any], *, look: bool = False) -> list[Column]:
     """What is known of columns, and with a look at whether they have values also of the index."""
-    if hasattr(data, "schema") and hasattr(data.schema, "pandas_metadata"):  # Arrow
-        columns = [column for column in arrow_columns(data.schema) if column.name in series]
-        columns = [looked_at(column, data.column(column.name)) for column in columns] if look else columns
+    if any(values.implementation.is_pyarrow() for values in series.values()):
+        columns = [column for column in arrow_columns(frame.schema) if column.name in series]
+        columns = [looked_at(column, frame.column(column.name)) for column in columns] if look else columns
         return [column._replace(type=str(series[column.name].dtype)) for column in columns]
     columns = [_column(name, values, look) for name, values in series.items()]
-    index = [name for name in _index(data) if look and name not in series]
+    index = [name for name in _index(frame) if look and name not in series]
     return columns + [Column(name, Kind.INDEX, "index", labels_rows=True) for name in index]
 
 

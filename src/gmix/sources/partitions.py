@@ -1,7 +1,8 @@
 """Rows in the partitions of a cluster: tasks go to the rows, and only statistics come back.
 
 An engine needs one method, `PartitionedSource.ask`: run a task on every partition and hand back the answers. What
-travels are names of functions in this file and Arrow buffers; gmix pickles nothing.
+travels in a pass are names of functions in this file and Arrow buffers; gmix pickles nothing. Before the first pass an
+engine hands over the first rows, which decide what columns are used.
 """
 
 from __future__ import annotations

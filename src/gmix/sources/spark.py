@@ -39,10 +39,9 @@ class SparkSource(PartitionedSource):
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
             from pyspark import StorageLevel
-            from pyspark.sql.pandas.types import to_arrow_schema
         with reaching("Spark"):
-            head = to_arrow_schema(data.schema).empty_table() if columns else data.limit(LOOK).toArrow()
-        super().__init__(head, columns, sample_weight, threads, partial(_filled, data))
+            head = data.limit(0 if columns else LOOK).toArrow()
+        super().__init__(head, columns, sample_weight, threads, partial(_filled, data, head.schema))
         with reaching("Spark"):
             table = data.select(*(f"`{name}`" for name in self.names))
             packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary")
@@ -62,19 +61,17 @@ class SparkSource(PartitionedSource):
             return self._ask(task, join)
 
 
-def _filled(table: Any, names: list[str]) -> list[Column]:
+def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
     """Those of the columns that have a value in any row."""
     from pyspark.sql import functions
-    from pyspark.sql.pandas.types import to_arrow_schema
 
     floats = {name for name, kind in table.dtypes if kind in ("float", "double")}
     cells = {name: functions.col(f"`{name}`") for name in names}
     given = [functions.nanvl(cell, functions.lit(None)) if name in floats else cell for name, cell in cells.items()]
     with reaching("Spark"):
         [counts] = table.agg(*map(functions.count, given)).collect()
-        columns = arrow_columns(to_arrow_schema(table.schema))
     filled = {name for name, count in zip(names, counts, strict=True) if count}
-    return [column for column in columns if column.name in filled]
+    return [column for column in arrow_columns(schema) if column.name in filled]
 
 
 # Over blocks that Spark keeps -----------------------------------------------------------------------------------------
