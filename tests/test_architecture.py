@@ -18,7 +18,9 @@ FLOORS = {
     for floor, rooms in enumerate(
         [
             ["errors", "wording"],
-            ["rows", "whole", "findings", "dependence", "distinct"],
+            ["findings"],
+            ["columns"],
+            ["rows", "whole", "dependence", "distinct"],
             ["covariance", "tables"],
             ["statistics", "stop", "progress"],
             ["_native"],
@@ -38,7 +40,7 @@ FLOORS = {
         ]
     )
     for room in rooms
-} | {"metropolis": 2}  # it stands beside, and needs only the first two floors
+} | {"metropolis": 4}  # it stands beside, and needs only the floors up to rows
 # Methods that open a door upwards, inside the function, where the other room is used.
 DOORS = {
     ("mixture", "plot"),

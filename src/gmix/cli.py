@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,6 @@ from gmix.criteria import CRITERIA
 from gmix.errors import DataError, GmixError, ParameterError, nearest
 from gmix.options import as_bytes, as_counts, as_names, as_structures, check_page, check_picture, check_writable
 from gmix.predict import predictions
-from gmix.rows import is_index
 from gmix.sources import LocalSource, as_source
 from gmix.sources.files import open_files
 from gmix.tables import FORMATS, Columns, format_of, write_table
@@ -239,7 +239,7 @@ def fit(
     if as_json:
         typer.echo(json.dumps(document(found, known), indent=1))
     elif not (quiet or printed):
-        print_fit(found, {"model": out, "labels": labels, "picture": plot}, known)
+        print_fit(_unprinted(found, source), {"model": out, "labels": labels, "picture": plot}, known)
 
 
 @app.command(
@@ -283,7 +283,7 @@ def select(
     if as_json:
         typer.echo(json.dumps(nulled(found.search.table()), indent=1))
     elif not quiet:
-        print_candidates(found, {"picture": plot})
+        print_candidates(_unprinted(found, source), {"picture": plot})
 
 
 @app.command(
@@ -448,7 +448,7 @@ def convert(
         write_table([_parameters(gmix.load(given).mixture)], to, form)
         return
     table = open_files(given, as_names(columns))
-    _note_left_out(table.left_out)
+    _print_findings(table.findings)
     names = table.names or ()
     write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
 
@@ -468,23 +468,21 @@ def demo(
 def _source(
     points: Path, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
 ) -> LocalSource:
-    budget = as_bytes(memory)
-    left_out = open_files(points, columns, weights).left_out
-    if not quiet:
-        _note_left_out(left_out)
-    source = as_source(points, columns=columns, sample_weight=weights, memory=budget)
+    source = as_source(points, columns=columns, sample_weight=weights, memory=as_bytes(memory))
     assert isinstance(source, LocalSource)
+    if not quiet:
+        _print_findings(source.findings)
     return source
 
 
-def _note_left_out(names: tuple[str, ...]) -> None:
-    index = [name or "a column without a name" for name in names if is_index(name)]
-    for what, those in (
-        ("not numbers", [name for name in names if not is_index(name)]),
-        ("an index of the rows", index),
-    ):
-        if those:
-            print(f"gmix: left out, {what}: {', '.join(those)}", file=sys.stderr)
+def _print_findings(findings: tuple[gmix.Finding, ...]) -> None:
+    for finding in findings:
+        print(f"gmix: {finding.level}: {finding}", file=sys.stderr)
+
+
+def _unprinted(found: gmix.Fit, source: LocalSource) -> gmix.Fit:
+    """A fit without the findings about its table, which were printed before it began."""
+    return replace(found, findings=tuple(finding for finding in found.findings if finding not in source.findings))
 
 
 def _rows_for(mixture: gmix.GaussianMixture, points: Path, memory: str, weights: str | None = None) -> LocalSource:

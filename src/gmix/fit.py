@@ -261,7 +261,8 @@ def fit(
     start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``. From one that
         is given, EM takes its own steps alone; from its own starts it leaps where steps shrink (`gmix.stop.Pace`).
     sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
-    columns : which columns of a DataFrame or a file; names for those of an array.
+    columns : which columns of a DataFrame or a file; names for those of an array. None: all columns of numbers but an
+        index; a finding of the fit names the others and says why they are left out.
     tolerance : the climb ends when what is still to gain is below this many nats a row. None: 1e-6; from starts of its
         own on tables of 20,000 numbers or more, a hundredth of ``p / 2n`` if that is more, for p parameters and n rows:
         by so much, by chance alone, a row's log-likelihood is higher at the top than that of other rows would be.

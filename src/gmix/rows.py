@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 import numbers
-import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import DataError, ParameterError, nearest, needing
+from gmix.columns import Rest, choose_columns, is_index
+from gmix.errors import DataError, ParameterError
+from gmix.findings import Finding
 
 __all__ = [
-    "Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_points", "as_rows", "as_weights", "check_finite",
-    "choose_columns", "is_count", "is_frame", "is_index", "is_number", "largest_value", "without_index",
+    "Rng", "Table", "as_generator", "as_list", "as_names", "as_numbers", "as_points", "as_rows", "as_weights",
+    "check_finite", "choose_columns", "is_count", "is_frame", "is_index", "is_number", "largest_value", "read_rows",
 ]  # fmt: skip
 
 Rng = int | np.random.Generator | None
 _BLOCK = 65_536  # rows looked at together, so that checking needs no memory
-_INDEX = re.compile(r"(Unnamed: 0|__index_level_\d+__)?")
 _ENDLESS = 1 << 62  # no count of anything
 
 
@@ -74,6 +74,8 @@ def as_names(columns: Iterable[Any] | None) -> list[str] | None:
         return None
     if (names := as_list(columns)) is None:
         raise ParameterError(f"columns is {columns!r}; give a list of names")
+    if not names:
+        raise ParameterError("columns is an empty list; name at least one column, or leave it out")
     return [str(name) if isinstance(name, str) else name for name in names]
 
 
@@ -82,29 +84,19 @@ def is_frame(data: Any) -> bool:
     return not isinstance(data, np.ndarray) and hasattr(type(data), "columns")
 
 
-def is_index(name: str) -> bool:
-    """Say whether a column only numbers the rows, by a name that nobody gave it.
+class Table(NamedTuple):
+    """The numbers of a table.
 
-    It has none in CSV that pandas or R wrote, and is called ``Unnamed: 0`` where pandas has read such a file, and
-    ``__index_level_0__`` in Parquet that pandas wrote.
+    Attributes
+    ----------
+    array : ``(N, D)`` of float32 or float64.
+    names : of the columns, if they have some.
+    findings : about the columns that were left out.
     """
-    return _INDEX.fullmatch(name) is not None
 
-
-def without_index(names: list[str]) -> list[str]:
-    """The names but for an index, where there are others."""
-    return [name for name in names if not is_index(name)] or names
-
-
-def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
-    """The positions of the wanted columns; a name that is not there is an error that names the nearest one."""
-    for name in wanted:
-        if name not in names:
-            meant = nearest(str(name), names)
-            raise DataError(f"there is no column {name!r}{meant}{' The' if meant else '; the'} columns are {names}")
-        if wanted.count(name) > 1:
-            raise DataError(f"columns {wanted} names {name!r} more than once; name each once")
-    return [names.index(name) for name in wanted]
+    array: NDArray[Any]
+    names: tuple[str, ...] | None
+    findings: tuple[Finding, ...] = ()
 
 
 def as_rows(
@@ -118,9 +110,22 @@ def as_rows(
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
+    array, names, _ = read_rows(data, columns, weight)
+    return array, names
+
+
+def read_rows(
+    data: Any, columns: list[str] | None = None, weight: str | None = None, rest: Rest | None = None
+) -> Table:
+    """A table as `as_rows` reads it, with a finding about the columns of a DataFrame that are left out.
+
+    `rest` looks at the other rows of a larger table that begins with these; see `gmix.columns.choose`.
+    """
     columns = as_names(columns)
     if is_frame(data):
-        return _frame(data, columns, weight)
+        from gmix.columns.frames import read_frame
+
+        return Table(*read_frame(data, columns, weight, rest))
     if weight is not None:
         raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
     array = _real(data)
@@ -131,12 +136,12 @@ def as_rows(
     if array.shape[1] == 0:
         raise DataError("the table has no column; gmix needs at least one")
     if columns is None:
-        return array, None
+        return Table(array, None)
     if not all(isinstance(name, str) for name in columns) or not len(columns) == len(set(columns)) == array.shape[1]:
         raise DataError(
             f"columns is {columns!r}; the array has {array.shape[1]} columns, so give as many different names"
         )
-    return array, tuple(columns)
+    return Table(array, tuple(columns))
 
 
 def as_points(data: Any, features: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
@@ -150,6 +155,8 @@ def _real(data: Any) -> NDArray[Any]:
     try:
         if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
             data = np.ma.filled(data.astype(np.float64), np.nan)
+        elif hasattr(data, "to_numpy") and hasattr(data, "isna"):  # pandas has a missing value that NumPy cannot read
+            data = data.to_numpy(na_value=np.nan) if data.isna().any() else data
         array = np.asarray(data)
         if array.dtype.kind in "OUS":
             array = array.astype(np.float64)
@@ -163,39 +170,6 @@ def _real(data: Any) -> NDArray[Any]:
     if array.dtype in (np.float32, np.float64) and array.dtype.isnative and array.flags.aligned:
         return array  # what has come over a network may lie anywhere in memory
     return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-
-
-def _frame(data: Any, columns: list[str] | None, weight: str | None) -> tuple[NDArray[Any], tuple[str, ...]]:
-    with needing("tables", "a DataFrame"):
-        import narwhals.stable.v2 as nw
-        from narwhals.exceptions import DuplicateError
-    if hasattr(data, "__arrow_c_array__"):  # an Arrow record batch
-        import pyarrow as pa
-
-        data = pa.table(data)
-    try:
-        frame = nw.from_native(data)
-        if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        series = {str(values.name): values for values in frame.iter_columns()}  # a name may be a number
-    except TypeError:
-        raise DataError(f"gmix cannot read a {type(data).__name__}; give an array or a DataFrame") from None
-    except DuplicateError:
-        raise DataError("two columns of the table have the same name; rename one of them") from None
-    if columns is None:
-        numeric = [name for name, values in series.items() if values.dtype.is_numeric() and name != weight]
-        columns = without_index(numeric)
-        if not columns:
-            raise DataError(f"the table has no numeric column; its columns are {list(series)}")
-    else:
-        choose_columns(list(series), columns)
-    single = all(series[name].dtype == nw.Float32 for name in columns)
-    values = []
-    for name in columns:
-        if not (series[name].dtype.is_numeric() or series[name].dtype == nw.Boolean):
-            raise DataError(f"column {name!r} holds {series[name].dtype}, not numbers; leave it out or convert it")
-        values.append(series[name].cast(nw.Float32 if single else nw.Float64).to_numpy())
-    return np.column_stack(values).astype(np.float32 if single else np.float64, copy=False), tuple(columns)
 
 
 def check_finite(

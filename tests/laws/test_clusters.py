@@ -8,6 +8,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,54 @@ def test_the_sub_sample_is_bounded_and_weighs(frame: Any) -> None:
     assert rows.shape == (100, 3)
     assert weight is not None
     assert (weight > 0).all()
+
+
+@pytest.mark.parametrize("text", [True, False], ids=["Decimal as text", "Decimal"])
+def test_the_same_columns_are_used_as_in_memory(cluster: Any, table: Frame, text: bool) -> None:
+    dask = pytest.importorskip("dask")
+    if text and not isinstance(cluster, Dask):
+        pytest.skip("of Dask alone")
+    other = table[["a", "b", "text"]].assign(
+        money=[Decimal(i % 7) / 4 for i in range(N)],
+        yes=table["c"] > 0,
+        day=table["w"].astype("datetime64[s]"),
+        number=(table["w"] / 2).astype(str),
+        never=np.nan,
+        nothing="" if isinstance(cluster, Spark) else None,  # Spark cannot tell what a column of None is
+    )
+    with dask.config.set({"dataframe.convert-string": text}):  # Dask makes text of all objects unless told
+        frame = cluster.frame(other)
+    if isinstance(cluster, Spark):
+        from pyspark.sql import functions
+
+        frame = frame.withColumn("nothing", functions.lit(None).cast("string"))
+        other["nothing"] = None
+    here, there = as_source(other), as_source(frame)
+    [left_out] = here.findings
+    assert left_out.level == "warning"
+    assert left_out.message == (
+        "'text' (text), 'yes' (booleans), 'day' (dates), 'number' (numbers written as text), "
+        "'never', 'nothing' (no values)"
+    )
+    if text:
+        [left_out] = there.findings
+        assert "'money', 'number' (numbers written as text)" in left_out.message
+        assert there.features == ("a", "b")
+        return
+    assert there.findings == here.findings
+    assert there.features == here.features == ("a", "b", "money")
+    here_rows, there_rows = (source.rows(N, np.random.default_rng(0))[0] for source in (here, there))
+    np.testing.assert_array_equal(*(rows[np.lexsort(rows.T)] for rows in (here_rows, there_rows)))
+    named = as_source(frame, columns=["money", "yes"])
+    assert named.findings == ()
+    assert named.features == ("money", "yes")
+
+
+def test_a_value_in_the_last_partition_counts(cluster: Any, table: Frame) -> None:
+    late = table.sort_values("a")[["a", "b"]]
+    late["late"] = np.where(np.arange(N) == N - 1, 1.0, np.nan)
+    with pytest.raises(DataError, match=r"partition \d: row \d+, column 'late' is NaN"):
+        as_source(cluster.frame(late))
 
 
 def test_partitions_without_rows_add_nothing(cluster: Any, table: Frame) -> None:

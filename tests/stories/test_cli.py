@@ -135,7 +135,14 @@ def test_text_columns_are_left_out_with_a_note_unless_named(tmp_path: Path) -> N
     path.write_text("length,species,width\n" + "".join(f"{i % 7},kind {i % 2},{i * i % 11}\n" for i in range(40)))
     result = run("fit", path, "-k", 1, "--json")
     assert json.loads(result.stdout)["features"] == ["length", "width"]
-    assert result.stderr == "gmix: left out, not numbers: species\n"
+    assert result.stderr == "gmix: note: columns left out: 'species' (text)\n"
+    assert {"name": "columns left out", "message": "'species' (text)", "level": "note"} in json.loads(result.stdout)[
+        "findings"
+    ]
+    for command in ("fit", "select"):
+        result = run(command, path, "-k", "1-2", "-c", "full")
+        assert result.stderr == "gmix: note: columns left out: 'species' (text)\n"
+        assert "left out" not in result.stdout  # it has been printed
     result = run("fit", path, "--columns", "length,species")
     assert result.exit_code == 2
     assert "'species', row 0" in result.stderr
@@ -392,7 +399,8 @@ def test_an_index_of_the_rows_is_no_feature(tmp_path: Path) -> None:
         for path in ("points.parquet", "points.csv"):
             result = run("fit", tmp_path / path, "-k", 1, "--json")
             assert json.loads(result.stdout)["features"] == ["a", "b"]
-            assert result.stderr == f"gmix: left out, an index of the rows: {name or 'a column without a name'}\n"
+            called = repr(name) if name else "a column without a name"
+            assert result.stderr == f"gmix: note: columns left out: {called} (index)\n"
         assert gmix.fit(values, 1).mixture.features == ("a", "b")
         assert gmix.fit(values, 1, columns=[name, "a"]).mixture.features == (name, "a")
         assert gmix.fit(values.select([name]), 1).mixture.features == (name,)  # it is all there is
@@ -434,7 +442,7 @@ def test_interrupted_in_a_fit_it_says_so_and_writes_nothing(tmp_path: Path) -> N
     command = [sys.executable, "-m", "gmix", "fit", str(points), "--out", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "gmix: left out, not numbers: name\n"  # now the fit begins
+        assert process.stderr.readline() == "gmix: note: columns left out: 'name' (text)\n"  # now the fit begins
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -132,7 +132,7 @@ def check(what: str, arguments: list[str], *, wrong: bool = False) -> None:
         *notes, message = result.stderr.splitlines()
         assert message.startswith("gmix: "), said
         assert len(message) > 20, said
-        assert all(note.startswith("gmix: left out") for note in notes), said
+        assert all(note.startswith("gmix: note: columns left out") for note in notes), said
         assert "Error:" not in message, said
 
 

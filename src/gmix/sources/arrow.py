@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gmix.columns import Column, Kind, check_usable, choose, choose_columns
+from gmix.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, looked_at
+from gmix.columns.rule import LOOK
 from gmix.errors import DataError
-from gmix.rows import choose_columns, without_index
 from gmix.sources.stream import Blocks, Piece
 
 __all__ = ["ArrowTable", "is_numeric", "reason_of"]
@@ -22,10 +23,6 @@ class ArrowTable(Blocks):
     """The numeric columns of a ``pyarrow.dataset.Dataset``, or those that are named; only these are read.
 
     A filter is the dataset's own: give ``dataset.filter(...)``, and row groups that it excludes are never read.
-
-    Attributes
-    ----------
-    left_out : the names of the columns that hold no numbers or an index, and were not asked for.
 
     Parameters
     ----------
@@ -46,39 +43,36 @@ class ArrowTable(Blocks):
         renamed: Mapping[str, str] | None = None,
         n_bytes: float | None = None,
     ) -> None:
-        original = {name: name for name in dataset.schema.names} if renamed is None else renamed
-        kinds = {name: dataset.schema.field(theirs).type for name, theirs in original.items()}
-        names = list(kinds)
-        if columns is None:
-            chosen = without_index([name for name in names if is_numeric(kinds[name]) and name != weight])
-        else:
-            choose_columns(names, list(columns))
-            chosen = list(columns)
-        for name in (*chosen, *choose_weight(names, weight)):
-            if not is_numeric(kinds[name], boolean=True):
-                raise DataError(f"{called}, column {name!r} holds {kinds[name]}, not numbers; name other columns")
-        if not chosen:
-            raise DataError(f"{called} has no column of numbers; its columns are {names}")
-        self.left_out = tuple(n for n in names if columns is None and n not in chosen and n != weight)
-        self.names, self.n_features = tuple(chosen), len(chosen)
-        self.weighted = weight is not None
-        single = all(str(kinds[name]) in ("float", "halffloat") for name in chosen)
-        self.dtype = np.dtype(np.float32 if single else np.float64)
         self._dataset, self._called = dataset, called
+        self._original = {name: name for name in dataset.schema.names} if renamed is None else renamed
         self._stamps = self._stamped()
+        known = {column.name: column for column in arrow_columns(dataset.schema, self._original)}
+        own = choose_weight(list(known), weight)
+        if columns is None:
+            looked = self._looked(list(known.values()))
+            none = f"{called} has no column of numbers"
+            chosen, self.findings = choose(looked, weight, self._filled, none=none)
+        else:
+            choose_columns(list(known), list(columns))
+            chosen = [known[name] for name in columns]
+        for column in (*chosen, *(known[name] for name in own)):
+            check_usable(column, f"{called}, ")
+        self.names, self.n_features = tuple(column.name for column in chosen), len(chosen)
+        self.weighted = weight is not None
+        self.dtype = np.dtype(np.float32 if all(column.single for column in chosen) else np.float64)
         row_bytes = self.n_features * self.dtype.itemsize + 8 * self.weighted
         self.n_bytes = dataset.count_rows() * row_bytes if n_bytes is None else n_bytes
-        self._scanned = [original[name] for name in (*chosen, *choose_weight(names, weight))]
+        self._scanned = [self._original[name] for name in (*self.names, *own)]
 
     def pieces(self) -> Iterator[Piece]:
-        for batch, _ in self._scan():
-            arrays = [_numbers(array, self.dtype) for array in batch.columns[: self.n_features]]
-            yield Piece(arrays, _numbers(batch.columns[-1], np.dtype(np.float64)) if self.weighted else None)
+        for batch, _ in self._scan(self._scanned):
+            arrays = [arrow_numbers(array, self.dtype) for array in batch.columns[: self.n_features]]
+            yield Piece(arrays, arrow_numbers(batch.columns[-1], np.dtype(np.float64)) if self.weighted else None)
 
     def where(self, row: int) -> str:
         path, begin, found = None, 0, None  # of the file under way, and the file's fragment where the row is in it
         at = 0
-        for batch, fragment in self._scan():
+        for batch, fragment in self._scan(self._scanned):
             if fragment is None or fragment.path != path:
                 if found is not None:
                     break
@@ -95,19 +89,37 @@ class ArrowTable(Blocks):
         group = int(np.searchsorted(np.cumsum(groups), row - begin, "right")) if sum(groups) == at - begin else None
         return f"{path}, {'' if group is None or len(groups) < 2 else f'row group {group}, '}row {row - begin}"
 
-    def _scan(self) -> Iterator[tuple[Any, Any]]:
-        """Record batches in order, each with the file that it came from, or None."""
+    def _looked(self, columns: list[Column]) -> list[Column]:
+        """The columns, after a look at the first rows."""
+        for batch, _ in self._scan([self._original[column.name] for column in columns], LOOK):
+            if batch.num_rows:
+                return [looked_at(*pair) for pair in zip(columns, batch.columns, strict=True)]
+        return columns
+
+    def _filled(self, names: list[str]) -> list[Column]:
+        """Those of the columns that have a value in any row."""
+        columns = arrow_columns(self._dataset.schema, self._original)
+        empty = {self._original[c.name]: c for c in columns if c.name in names and c.kind is not Kind.EMPTY}
+        filled: dict[str, Column] = {}
+        for batch, _ in self._scan(list(empty)) if empty else ():
+            filled |= {name: empty[name] for name in empty if name not in filled and has_value(batch[name])}
+            if len(filled) == len(empty):
+                break
+        return list(filled.values())
+
+    def _scan(self, names: list[str], size: int = _BATCH) -> Iterator[tuple[Any, Any]]:
+        """Record batches of some columns in order, each with the file that it came from, or None."""
         import pyarrow as pa
 
         try:
             scanner = self._dataset.scanner(
-                columns=self._scanned, batch_size=_BATCH, batch_readahead=1, fragment_readahead=1, **self._options()
+                columns=names, batch_size=size, batch_readahead=1, fragment_readahead=1, **self._options()
             )
             for tagged in scanner.scan_batches():
                 yield tagged.record_batch, tagged.fragment if hasattr(tagged.fragment, "path") else None
         except (pa.ArrowException, OSError) as error:
             self._check_unchanged()
-            raise self._explained(error) from None
+            raise self._explained(error, names) from None
         self._check_unchanged()
 
     def _options(self) -> dict[str, Any]:
@@ -137,7 +149,7 @@ class ArrowTable(Blocks):
                     "they are fitted"
                 )
 
-    def _explained(self, error: Exception) -> DataError:
+    def _explained(self, error: Exception, names: list[str]) -> DataError:
         """Find the first file, row group and column that cannot be read, and say so."""
         import pyarrow as pa
 
@@ -152,12 +164,12 @@ class ArrowTable(Blocks):
         for fragment in self._dataset.get_fragments():
             groups = fragment.split_by_row_group() if hasattr(fragment, "split_by_row_group") else [fragment]
             for number, part in enumerate(groups):
-                if (failure := fails(part, self._scanned)) is None:
+                if (failure := fails(part, names)) is None:
                     continue
                 where = str(getattr(fragment, "path", self._called))
                 if part is not fragment:
                     where += f", row group {number}"
-                guilty = [name for name in self._scanned if fails(part, [name]) is not None]
+                guilty = [name for name in names if fails(part, [name]) is not None]
                 if len(guilty) == 1:
                     where += f", column {guilty[0].strip()!r}"
                     if "CSV conversion error" in str(failure):
@@ -173,26 +185,9 @@ def choose_weight(names: list[str], weight: str | None) -> list[str]:
     return [] if weight is None else [weight]
 
 
-def is_numeric(kind: Any, *, boolean: bool = False) -> bool:
-    """Say whether an Arrow type holds numbers, or truth values where these are welcome."""
-    from pyarrow import types
-
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    numeric = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
-    return bool(numeric or (boolean and types.is_boolean(kind)))
-
-
-def _numbers(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An Arrow array as NumPy's, what is null as NaN."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(array.type.value_type)
-    if pa.types.is_boolean(array.type):
-        array = array.cast(pa.uint8())
-    kind = pa.from_numpy_dtype(dtype)
-    return np.asarray((array if array.type == kind else array.cast(kind, safe=False)).to_numpy(zero_copy_only=False))
+def is_numeric(kind: Any) -> bool:
+    """Say whether an Arrow type holds numbers."""
+    return arrow_kind(kind) is Kind.NUMBERS
 
 
 def _where_no_number(part: Any, column: str) -> str:

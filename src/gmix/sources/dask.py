@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from gmix.columns import Column
+from gmix.columns.frames import frame_columns
+from gmix.columns.rule import LOOK
 from gmix.errors import DataError, needing
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 
@@ -26,7 +29,9 @@ class DaskSource(PartitionedSource):
             import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
             import pyarrow as pa  # noqa: F401  (as narwhals)
         if hasattr(data, "columns"):
-            super().__init__(data._meta, columns, sample_weight, threads)  # noqa: SLF001  (Dask's own name for it)
+            pieces = data.to_delayed()
+            head = data._meta if columns else _first_rows(pieces)  # noqa: SLF001  (Dask's own name for it)
+            super().__init__(head, columns, sample_weight, threads, partial(_filled, pieces))
             wanted = [name for name in data.columns if str(name) in self.names]
             self._pieces = data[wanted].to_delayed()
         else:
@@ -46,6 +51,33 @@ class DaskSource(PartitionedSource):
             answers = [dask.delayed(join)(answers[at : at + self.fan]) for at in range(0, len(answers), self.fan)]
         with reaching("Dask"):
             return list(dask.compute(*answers))
+
+
+def _first_rows(pieces: list[Any]) -> Any:
+    """The first rows of the first partition that has some."""
+    import dask
+
+    head = partial(_head, LOOK)
+    with reaching("Dask"):
+        [first] = dask.compute(dask.delayed(head)(pieces[0]))
+        return first if len(first) else next(filter(len, dask.compute(*map(dask.delayed(head), pieces))), first)
+
+
+def _head(n: int, piece: Any) -> Any:
+    return piece.head(n)
+
+
+def _filled(pieces: list[Any], names: list[str]) -> list[Column]:
+    """Those of the columns that have a value in any partition."""
+    import dask
+
+    with reaching("Dask"):
+        found = dask.compute(*(dask.delayed(partial(_with_values, names))(piece) for piece in pieces))
+    return [column for columns in found for column in columns]
+
+
+def _with_values(names: list[str], piece: Any) -> list[Column]:
+    return [column for column in frame_columns(piece) if column.name in names and not column.empty]
 
 
 def _answer(read: Read, task: Task, number: int, piece: Any) -> bytes:

@@ -65,7 +65,9 @@ def as_source(
     rows, read = table.read()
     names = None if table.names is None else list(table.names)
     weight = weight if read is None else read
-    return MemorySource(rows, sample_weight=weight, columns=names, threads=threads, place=table.where)
+    source = MemorySource(rows, sample_weight=weight, columns=names, threads=threads, place=table.where)
+    source.findings = table.findings
+    return source
 
 
 def source_for(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from gmix.errors import DataError, needing
+from gmix.findings import Finding
 from gmix.rows import choose_columns, is_index
 from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
 
@@ -47,12 +48,12 @@ class Table(NamedTuple):
     ----------
     names : of the columns that were read.
     rows : ``(N, D)``; an empty cell is NaN.
-    left_out : the names of the columns that hold no numbers or an index, and were not asked for.
+    findings : about the columns that were left out.
     """
 
     names: tuple[str, ...]
     rows: NDArray[Any]
-    left_out: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def open_table(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Table:
@@ -61,7 +62,7 @@ def open_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     rows, _ = table.read()
     if len(rows) == 0:
         raise DataError(f"{path} has no rows; gmix needs at least one")
-    return Table(table.names or (), rows, table.left_out)
+    return Table(table.names or (), rows, table.findings)
 
 
 def open_files(
@@ -181,8 +182,13 @@ def _columnar(
         for place, field in enumerate(fields):
             if is_numeric(field.type) and schema.field(field.name).type != field.type:
                 fields[place] = pa.field(field.name, pa.float64())  # holds them all
+            elif pa.types.is_null(field.type) and field.name in schema.names:
+                fields[place] = schema.field(field.name)
     return ArrowTable(
-        ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields)), columns, weight, called=called
+        ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields, first.metadata)),
+        columns,
+        weight,
+        called=called,
     )
 
 

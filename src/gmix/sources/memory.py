@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import kernel
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_list, as_points, as_rows, as_weights, check_finite, largest_value
+from gmix.rows import as_list, as_points, as_rows, as_weights, check_finite, largest_value, read_rows
 from gmix.sources.source import LocalSource, selected
 from gmix.statistics import SufficientStatistics
 
@@ -36,10 +36,10 @@ class MemorySource(LocalSource):
         place: Callable[[int], str] = "row {}".format,
     ) -> None:
         if isinstance(sample_weight, str):
-            self.array, self.features = as_rows(data, columns, sample_weight)
+            self.array, self.features, self.findings = read_rows(data, columns, sample_weight)
             sample_weight = as_rows(data, [sample_weight])[0][:, 0]
         else:
-            self.array, self.features = as_rows(data, columns)
+            self.array, self.features, self.findings = read_rows(data, columns)
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")

@@ -1,7 +1,8 @@
 """Rows in the partitions of a cluster: tasks go to the rows, and only statistics come back.
 
 An engine needs one method, `PartitionedSource.ask`: run a task on every partition and hand back the answers. What
-travels are names of functions in this file and Arrow buffers; gmix pickles nothing.
+travels in a pass are names of functions in this file and Arrow buffers; gmix pickles nothing. Before the first pass an
+engine hands over the first rows, which decide what columns are used.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix import kernel
+from gmix.columns import Rest
 from gmix.covariance import FORMS, Form
 from gmix.dependence import Dependence
 from gmix.errors import ClusterError, DataError, ParameterError
 from gmix.kernel import Components, Sums
 from gmix.mixture import GaussianMixture
-from gmix.rows import as_rows, as_weights, check_finite, largest_value
+from gmix.rows import as_rows, as_weights, check_finite, largest_value, read_rows
 from gmix.sources.source import Source, alone, selected
 from gmix.statistics import SufficientStatistics
 
@@ -45,9 +47,10 @@ class PartitionedSource(Source):
 
     Parameters
     ----------
-    empty : a table of no rows, with the columns of every partition.
+    head : a table with the columns of every partition, of no rows or, where no columns are named, the first ones.
     columns, sample_weight : names, as `gmix.fit` takes them.
     threads : of the kernel in each task; None for one, since the cluster gives every core a task of its own.
+    filled : says which of some columns that are empty in `head` have a value in any partition.
 
     # Implementation
     A constructor ends with `look`, which raises `DataError` for an empty table and for values that cannot be used,
@@ -56,12 +59,19 @@ class PartitionedSource(Source):
 
     fan = 16  # answers that are joined at once; part of the result's bits, so never a setting
 
-    def __init__(self, empty: Any, columns: list[str] | None, sample_weight: Any, threads: int | None) -> None:
+    def __init__(
+        self,
+        head: Any,
+        columns: list[str] | None,
+        sample_weight: Any,
+        threads: int | None,
+        filled: Rest | None = None,
+    ) -> None:
         if not (sample_weight is None or isinstance(sample_weight, str)):
             raise ParameterError("the rows are on a cluster, so sample_weight must be there too; name its column")
-        rows, self.features = as_rows(empty, columns, sample_weight)
+        rows, self.features, self.findings = read_rows(head, columns, sample_weight, filled)
         if sample_weight is not None:
-            as_rows(empty, [sample_weight])
+            as_rows(head, [sample_weight])
         self.names = [*(self.features or ()), *([] if sample_weight is None else [sample_weight])]
         self.n_features, self._dtype = rows.shape[1], rows.dtype
         self._weighted = sample_weight is not None

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from gmix.columns import Column
+from gmix.columns.arrow import arrow_columns
+from gmix.columns.rule import LOOK
 from gmix.errors import needing
 from gmix.sources.partitions import Block, Join, PartitionedSource, Read, Task, reaching
 
@@ -36,10 +39,9 @@ class SparkSource(PartitionedSource):
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
             from pyspark import StorageLevel
-            from pyspark.sql.pandas.types import to_arrow_schema
         with reaching("Spark"):
-            empty = to_arrow_schema(data.schema).empty_table()
-        super().__init__(empty, columns, sample_weight, threads)
+            head = data.limit(0 if columns else LOOK).toArrow()
+        super().__init__(head, columns, sample_weight, threads, partial(_filled, data, head.schema))
         with reaching("Spark"):
             table = data.select(*(f"`{name}`" for name in self.names))
             packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary")
@@ -57,6 +59,19 @@ class SparkSource(PartitionedSource):
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         with reaching("Spark"):
             return self._ask(task, join)
+
+
+def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
+    """Those of the columns that have a value in any row."""
+    from pyspark.sql import functions
+
+    floats = {name for name, kind in table.dtypes if kind in ("float", "double")}
+    cells = {name: functions.col(f"`{name}`") for name in names}
+    given = [functions.nanvl(cell, functions.lit(None)) if name in floats else cell for name, cell in cells.items()]
+    with reaching("Spark"):
+        [counts] = table.agg(*map(functions.count, given)).collect()
+    filled = {name for name, count in zip(names, counts, strict=True) if count}
+    return [column for column in arrow_columns(schema) if column.name in filled]
 
 
 # Over blocks that Spark keeps -----------------------------------------------------------------------------------------

@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
+from gmix.columns import Column
+from gmix.columns.frames import frame_columns, frame_names
 from gmix.covariance import DIAGONAL
 from gmix.errors import DataError
-from gmix.rows import as_rows, as_weights, check_finite, largest_value
+from gmix.findings import Finding
+from gmix.rows import as_rows, as_weights, check_finite, is_frame, largest_value, read_rows
 from gmix.sources.source import LocalSource, alone, selected
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
@@ -42,6 +45,7 @@ class Blocks(ABC):
     dtype : float32 or float64, of the rows.
     weighted : whether every piece has weights.
     n_bytes : what the rows would take in memory, or more; infinite where nobody knows.
+    findings : about the table: columns that are left out.
     """
 
     names: tuple[str, ...] | None
@@ -49,6 +53,7 @@ class Blocks(ABC):
     dtype: np.dtype[Any]
     weighted: bool
     n_bytes: float
+    findings: tuple[Finding, ...] = ()
 
     @abstractmethod
     def pieces(self) -> Iterator[Piece]:
@@ -75,17 +80,20 @@ class GivenBlocks(Blocks):
 
     def __init__(self, blocks: Iterable[Any], columns: list[str] | None = None, weight: str | None = None) -> None:
         self._blocks, self._columns, self._weight = blocks, columns, weight
-        first, self.names = as_rows(next(iter(blocks)), columns, weight)
-        self.n_features, self.dtype = first.shape[1], first.dtype
+        first = next(iter(blocks))
+        array, self.names, self.findings = read_rows(first, columns, weight, self._filled)
+        self._known = frame_names(first) if is_frame(first) else None
+        self.n_features, self.dtype = array.shape[1], array.dtype
         self.weighted = weight is not None
 
     def pieces(self) -> Iterator[Piece]:
         for number, block in enumerate(self._blocks):
-            rows, names = as_rows(block, self._columns, self._weight)
-            if rows.shape[1] != self.n_features or names != self.names:
+            self._check_columns(number, block)
+            rows, _ = as_rows(block, None if self.names is None else list(self.names), self._weight)
+            if rows.shape[1] != self.n_features:
                 raise DataError(
-                    f"block {number} has {rows.shape[1]} columns{f' {list(names)}' if names else ''} and the first has "
-                    f"{self.n_features}{f' {list(self.names)}' if self.names else ''}; give every block the same"
+                    f"block {number} has {rows.shape[1]} columns and the first has {self.n_features}; "
+                    "give every block the same"
                 )
             if rows.dtype != self.dtype:
                 raise DataError(
@@ -93,6 +101,23 @@ class GivenBlocks(Blocks):
                 )
             weight = None if self._weight is None else as_rows(block, [self._weight])[0][:, 0].astype(np.float64)
             yield Piece(list(rows.T), weight)
+
+    def _check_columns(self, number: int, block: Any) -> None:
+        """Say where a block has other names than the first; columns that are not used may be missing."""
+        theirs = frame_names(block) if is_frame(block) else None
+        if theirs == self._known:
+            return
+        used, known = {*(self.names or ()), *([self._weight] if self._weight else [])}, set(self._known or ())
+        if theirs is None or not used <= set(theirs) or (self._columns is None and not set(theirs) <= known):
+            raise DataError(
+                f"block {number} has the columns {theirs} and the first {self._known}; give every block the same"
+            )
+
+    def _filled(self, names: list[str]) -> Iterator[Column]:
+        """Those of the columns that have a value in any block."""
+        for block in self._blocks:
+            if is_frame(block):
+                yield from (c for c in frame_columns(block) if c.name in names and not c.empty)
 
     def where(self, row: int) -> str:
         at = 0
@@ -139,7 +164,7 @@ class StreamSource(LocalSource):
         memory: float = 2 * _BYTES,
     ) -> None:
         self.table, self.threads = table, threads
-        self.features, self.n_features = table.names, table.n_features
+        self.features, self.n_features, self.findings = table.names, table.n_features, table.findings
         self._weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
         self._weighted = table.weighted or self._weight is not None
         row_bytes = table.n_features * table.dtype.itemsize + 8 * self._weighted
