@@ -87,8 +87,11 @@ class Structure(ABC):
         """On how many distinct rows a component must rest before its likelihood means anything.
 
         D + 1 rows span a covariance with axes of its own, and one more tells it from an accident. Where the axes are
-        given, or common to all components, few rows tell a center and a size, however many columns there are.
+        given, or common to all components, few rows tell a center and a size, however many columns there are. A
+        component that shares its whole covariance with the others has nothing to shrink to: one row may be one.
         """
+        if self.shared:
+            return 1
         return n_features + 2 if self.orientation == "V" else min(n_features + 2, _ENOUGH)
 
     def rows_needed_by_all(self, n_components: int, n_features: int) -> int:
