@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
 
 Array = NDArray[np.float64]
-_DEFINITE = 1e-14  # of a variance; less than that in some direction is rounding
+_RIDGES = 64  # powers of two that are tried
+_DEFINITE = 1e-13  # of a variance; less than that in some direction is rounding
 
 
 class Form(ABC):
@@ -174,7 +175,28 @@ class _Full(Form):
             values, vectors = np.linalg.eigh(relative)
             missing = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
             compact = (relative + missing) * scale[..., :, None] * scale[..., None, :]
-        return np.asarray((compact + compact.mT) / 2.0)
+        lifted = np.asarray((compact + compact.mT) / 2.0)
+        return lifted if self._can_be_factored(lifted) else self._ridged(lifted, scale)
+
+    def _can_be_factored(self, compact: Array) -> bool:
+        try:
+            self.factor(compact)
+        except np.linalg.LinAlgError:
+            return False
+        return True
+
+    def _ridged(self, compact: Array, scale: Array) -> Array:
+        """With so much added to the diagonal, in squares of the scale, that every covariance can be factored.
+
+        Between variances that differ by more than the digits of float64, rounding makes negative eigenvalues that
+        raising them does not cure.
+        """
+        ridge = np.eye(compact.shape[-1]) * (scale**2)[..., None, :]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for power in range(_RIDGES):
+                if self._can_be_factored(ridged := compact + 2.0**power * ridge):
+                    return np.asarray(ridged)
+        return compact
 
     def _relative(self, compact: Array, floor: Array) -> tuple[Array, Array]:
         """The covariances in units of the floor, or of what float64 can tell from nothing beside the variances.
