@@ -82,7 +82,7 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
         cells = (f"{beside(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True))
         grid.add_row(str(k), f"{weight:.4f}", *cells)
         if errors is not None:
-            spreads = np.diagonal(errors.covariances[k]) / (2.0 * deviation)
+            spreads = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
             cells = (f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True))
             grid.add_row("error", f"{errors.weights[k]:.2g}", *cells, style="dim")
     console.print()

@@ -80,9 +80,15 @@ def independent_columns(vectors: Array, tolerance: Array | float = _SUSPECTED) -
     some = np.flatnonzero(norms > 0)
     if not len(some):
         return []
-    triangle = np.linalg.qr(vectors[:, some] / norms[some], mode="r")
-    remaining = np.abs(np.diagonal(triangle)) > np.broadcast_to(tolerance, len(norms))[some][: len(triangle)]
-    return [int(j) for j in some[: len(remaining)][remaining]]
+    columns = np.linalg.qr(vectors[:, some] / norms[some]).R
+    basis, chosen = np.zeros((len(columns), 0)), []
+    for j, column, least in zip(some, columns.T, np.broadcast_to(tolerance, len(norms))[some], strict=True):
+        off = column
+        for _ in range(2):  # once more, because the first time leaves rounding
+            off = off - basis @ (basis.T @ off)
+        if (size := float(np.linalg.norm(off))) > least:
+            basis, chosen = np.column_stack([basis, off / size]), [*chosen, int(j)]
+    return chosen
 
 
 def find_dependence(rows: NDArray[Any]) -> Dependence | None:

@@ -199,7 +199,7 @@ class Fit:
                 lines.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
             lines.append(f"  {'':<20}  sd  " + written(deviation, 5))
             if errors is not None:
-                spread = np.diagonal(errors.covariances[k]) / (2.0 * deviation)
+                spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
                 lines.append(f"  {'':<20}  ±   " + written(spread, 2))
         lines += [f"  {finding}" for finding in self.findings]
         return "\n".join(lines)

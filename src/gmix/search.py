@@ -298,10 +298,10 @@ class _Judge:
         repeated = {id(run): self._standing_for_a_row(run) for run in runs}
         collapsed = {id(run): tuple(k for k in run.collapsed if k not in repeated[id(run)]) for run in runs}
         judged: list[Candidate] = []
-        for run in sorted(runs, key=lambda run: (bool(collapsed[id(run)]), -run.objective)):
+        for run in sorted(runs, key=lambda run: (not self.lenient and bool(collapsed[id(run)]), -run.objective)):
             unsupported = tuple(k for k in self._unsupported(run) if k not in repeated[id(run)])
             judged.append(Candidate(run, optima, collapsed[id(run)], seconds, unsupported, repeated[id(run)]))
-            if not judged[-1].is_set_aside:
+            if self.lenient or not judged[-1].is_set_aside:
                 return judged[-1]
         return judged[0]
 
