@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-sweeps bench-limits clean
+.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-sweeps bench-degenerate bench-limits clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -41,6 +41,9 @@ bench-fits: .venv/built  ## time whole fits of gmix and scikit-learn with defaul
 
 bench-sweeps: .venv/built  ## time sweeps over structures and components beside mclust and scikit-learn
 	$(bin)/python benchmarks/sweeps.py
+
+bench-degenerate: .venv/built  ## time default fits of degenerate tables beside sound ones of the same shape
+	$(bin)/python benchmarks/degenerate.py
 
 bench-limits: .venv/built  ## how near gmix comes to what the processor can do; threads, float32
 	$(bin)/python benchmarks/limits.py

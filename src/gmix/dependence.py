@@ -80,8 +80,9 @@ def independent_columns(vectors: Array, tolerance: Array | float = _SUSPECTED) -
     some = np.flatnonzero(norms > 0)
     if not len(some):
         return []
-    columns = np.linalg.qr(vectors[:, some] / norms[some]).R
-    basis, chosen = np.zeros((len(columns), 0)), []
+    columns = np.linalg.qr(vectors[:, some] / norms[some])[1]
+    chosen: list[int] = []
+    basis = np.zeros((len(columns), 0))
     for j, column, least in zip(some, columns.T, np.broadcast_to(tolerance, len(norms))[some], strict=True):
         off = column
         for _ in range(2):  # once more, because the first time leaves rounding
