@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 _SUSPECTED = 1e-6  # of a column; what departs less from a plane may do so by rounding
 _ROUNDING = 8.0  # units in the last place of the terms of a sum, and as many more for each term
 _NOTHING = 1e-9  # of a column's range; a column that contributes less to another does not contribute
+_SLACK = 1e-6  # of the width of a tenth of the rows
 _SPARE = 3  # rows more than columns, before it means something that they lie in a plane
 
 
@@ -29,11 +30,13 @@ class Dependence:
     independent : the positions I of the d columns that the others follow from.
     matrix : A, ``(D, d)``; its independent rows are those of the identity.
     offset : b, ``(D,)``.
+    slack : ``(D,)`` by how much a row may depart from this, besides rounding.
     """
 
     independent: tuple[int, ...]
     matrix: Array
     offset: Array
+    slack: Array | float = 0.0
 
     @property
     def dependent(self) -> tuple[int, ...]:
@@ -50,11 +53,11 @@ class Dependence:
         """Say for each of ``rows (N, D)`` whether it lies off the plane by more than rounding."""
         known = np.asarray(rows[:, list(self.independent)], np.float64)
         eps = float(np.finfo(rows.dtype if rows.dtype == np.float32 else np.float64).eps)
-        off = np.zeros(len(rows), bool)
+        off, slack = np.zeros(len(rows), bool), np.broadcast_to(self.slack, len(self.offset))
         for j in self.dependent:
             terms = np.abs(known) @ np.abs(self.matrix[j]) + np.abs(self.offset[j]) + np.abs(rows[:, j])
             units = _ROUNDING + np.count_nonzero(self.matrix[j])
-            off |= np.abs(rows[:, j] - known @ self.matrix[j] - self.offset[j]) > units * eps * terms
+            off |= np.abs(rows[:, j] - known @ self.matrix[j] - self.offset[j]) > units * eps * terms + slack[j]
         return off
 
     def __str__(self) -> str:
@@ -93,9 +96,11 @@ def independent_columns(vectors: Array, tolerance: Array | float = _SUSPECTED) -
 
 
 def find_dependence(rows: NDArray[Any]) -> Dependence | None:
-    """How columns of ``rows (N, D)`` follow from those before them, by rounding errors exactly; None if none do.
+    """How columns of ``rows (N, D)`` follow from those before them; None if none do.
 
-    The answer does not depend on the units of the columns. Of fewer rows than columns it says nothing.
+    They do if no row departs by more than rounding, or than a millionth of the width that a tenth of the rows have in
+    that column: a covariance of such rows is singular to float64. The answer does not depend on the units of the
+    columns. Of fewer rows than columns it says nothing.
     """
     x = np.asarray(rows, np.float64)
     n_rows, n_features = x.shape
@@ -113,7 +118,10 @@ def find_dependence(rows: NDArray[Any]) -> Dependence | None:
         independent = independent_columns(centred, np.maximum(_SUSPECTED, n_features * rounding / scale))
     if not independent or len(independent) == n_features or n_rows < len(independent) + 1 + _SPARE:
         return None
-    dependence = _equations(x, centred, unit, independent, max(_NOTHING, _ROUNDING * eps))
+    near = max(n_rows // 10, 2)
+    ordered = np.sort(x, axis=0)
+    slack = _SLACK * np.median(ordered[near:] - ordered[:-near], axis=0)
+    dependence = replace(_equations(x, centred, unit, independent, max(_NOTHING, _ROUNDING * eps)), slack=slack)
     return None if dependence.departs(rows).any() else dependence
 
 

@@ -72,6 +72,11 @@ class DistinctRows:
         return int(np.count_nonzero(self.which == self.weight.argmax()))
 
     @property
+    def rarest_count(self) -> int:
+        """How many rows of the table are the rarest distinct row."""
+        return int(np.bincount(self.which).min())
+
+    @property
     def commonest(self) -> NDArray[Any]:
         """The values of the heaviest distinct row ``(D,)``."""
         return np.asarray(self.values[self.weight.argmax()])

@@ -105,6 +105,13 @@ def _repeated(found: Search) -> list[Finding]:
             )
         ]
     standing = found.best.repeated
+    if not standing and found.distinct.rarest_count > 1:
+        different = f"only {len(found.distinct.values):,} of {found.distinct.n_rows:,} rows are different"
+        message = (
+            f"every row is repeated, {different}; if the copies are no observations of their own, leave them out: each "
+            "counts, and the criteria ask for too many components"
+        )
+        return [Finding("copied rows", message, "note")]
     if not standing:
         return []
     numbers = ", ".join(map(str, standing))

@@ -160,6 +160,12 @@ def test_a_column_that_follows_but_for_noise_is_kept() -> None:
     x, _ = two()
     noisy = np.column_stack([x, x[:, 0] + 1e-5 * np.random.default_rng(1).normal(size=len(x))])
     assert find_dependence(noisy) is None
+    nearly = np.column_stack([x, x[:, 0] + 1e-9 * np.random.default_rng(1).normal(size=len(x))])
+    found = find_dependence(nearly)  # to float64 a covariance of these is singular
+    assert found is not None
+    assert found.independent == (0, 1)
+    narrow = np.repeat([0.0, 1e7, 3e7], 80)[:, None] + np.random.default_rng(2).normal(size=(240, 2))
+    assert find_dependence(narrow) is None  # within the clusters the columns are independent
     late = beside(x, "a sum")
     late[200, 2] += 1.0  # one row departs
     fit = gmix.fit(late, [1, 2], covariance=FEW, rng=0)
@@ -218,6 +224,13 @@ def test_values_that_are_merely_rounded_are_no_repeated_rows() -> None:
     fit = gmix.fit(x, rng=0)
     assert fit.mixture.n_components == 1
     assert not {"repeated rows", "few different rows"} & {finding.name for finding in fit.findings}
+
+
+def test_rows_that_are_all_copied_are_a_note() -> None:
+    x, _ = two()
+    once, twice = (gmix.fit(table, [1, 2], covariance="VVV", rng=0) for table in (x, np.repeat(x, 2, axis=0)))
+    assert "copied rows" not in str(once.findings)
+    assert "only 240 of 480 rows are different" in str(twice.findings)
 
 
 def test_where_everything_is_set_aside_the_answer_says_so() -> None:

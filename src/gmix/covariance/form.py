@@ -28,7 +28,7 @@ __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
 
 Array = NDArray[np.float64]
 _RIDGES = 64  # powers of two that are tried
-_DEFINITE = 1e-13  # of a variance; less than that in some direction is rounding
+_DEFINITE = 1e-14  # of a variance; less than that in some direction is rounding
 
 
 class Form(ABC):

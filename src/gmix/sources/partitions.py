@@ -105,7 +105,8 @@ class PartitionedSource(Source):
 
     def obeys(self, dependence: Dependence) -> bool:
         columns = np.array(dependence.independent, np.float64)
-        stated = _packed([columns, dependence.matrix, dependence.offset])
+        slack = np.broadcast_to(dependence.slack, self.n_features)
+        stated = _packed([columns, dependence.matrix, dependence.offset, slack])
         return not any(_unpacked(answer)[0][0].any() for answer in self.ask(partial(_departing, stated)))
 
     def _total(self, form: Form) -> SufficientStatistics:
@@ -230,9 +231,9 @@ def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Bl
 
 def _departing(stated: bytes, number: int, blocks: Iterable[Block]) -> bytes:  # noqa: ARG001
     """Whether any row of a partition that has weight departs from how its columns should follow from one another."""
-    columns, matrix, offset = _unpacked(stated)[0]
+    columns, matrix, offset, slack = _unpacked(stated)[0]
     independent = tuple(int(column) for column in columns)
-    dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset)
+    dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset, slack)
     off = [dependence.departs(rows if own is None else rows[own > 0]).any() for rows, own in blocks]
     return _packed([np.array([any(off)])])
 
