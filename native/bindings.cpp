@@ -252,7 +252,8 @@ Rule rule_of(nb::handle object) {
 
 // `rows` are an array, or a function that takes a mixture, and whether coarse sums will do, and returns the sums of
 // rows elsewhere. Each start is (weights, means, covariances, history, what a prior adds), each heat (rule, most). Each
-// answer, of a climb that comes in, is (place among the starts, arrays, history, ended): arrays are (weights, means,
+// answer, of a climb that comes in, is (place among the starts, arrays, history, ended, whether no
+// component is on the floor): arrays are (weights, means,
 // covariances, mass, mean, scatter, log_likelihood), or None where no E-step was finished.
 nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_code, nb::sequence starts,
                     nb::handle reference_object, nb::sequence heat_objects, nb::tuple rule_numbers, bool patient,
@@ -317,7 +318,7 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
       arrays = nb::make_tuple(array_of(m.weights, empty_array(k)), array_of(m.means, empty_array(k, d)),
                               array_of(m.covariances, second()), array_of(s.mass, empty_array(k)),
                               array_of(s.mean, empty_array(k, d)), array_of(s.scatter, second()), s.log_likelihood);
-    answers.append(nb::make_tuple(place, arrays, climb.history(), static_cast<int>(ended)));
+    answers.append(nb::make_tuple(place, arrays, climb.history(), static_cast<int>(ended), climb.sound()));
     if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
   }
   return answers;

@@ -118,6 +118,7 @@ Read Climb::step() {
   tried_ = Tried::kStep;
   const Read read = maximize(structure_, statistics_, unseen_, reference_, next_);
   last_read_ = read;
+  moved_ = true;
   if (read == Read::kSound || !coarse_) return read;
   refine();
   return Read::kSound;

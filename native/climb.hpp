@@ -65,6 +65,8 @@ class Climb {
   Ended go_on(const Rule& rule, bool heat);
 
   bool arrived() const { return arrived_; }
+  // Whether the last M-step is known to have left every component above the floor.
+  bool sound() const { return moved_ && last_read_ == Read::kSound; }
   double objective() const;
   const Parameters& mixture() const { return mixture_; }
   const Statistics& statistics() const { return statistics_; }
@@ -93,6 +95,7 @@ class Climb {
   // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.
   bool stepped_ = false, no_gain_ = false, seen_ = false, at_rest_ = false;
   bool arrived_ = false, over_ = false;
+  bool moved_ = false;             // by an M-step of this run
   Read last_read_ = Read::kSound;  // how the last M-step but for leaps ended
   double length_ = 0.0, ahead_;    // of the leap that is tried; what is still to gain
   Tried tried_;

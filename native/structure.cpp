@@ -10,11 +10,13 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr double kEqual = 1e-13;     // relative; volumes that change by less have converged
-constexpr double kTurned = 1e-13;    // radians; axes that turn by less have converged
-constexpr double kNoise = 1e-9;      // radians; below it, turns that no longer shrink are rounding
-constexpr int kSteps = 500;          // of an inner iteration: each goes down, so the last is good enough
-constexpr int kShort = 20;           // steps of an inner iteration that converges quadratically
+constexpr double kEqual = 1e-13;   // relative; volumes that change by less have converged
+constexpr double kTurned = 1e-13;  // radians; axes that turn by less have converged
+constexpr double kNoise = 1e-9;    // radians; below it, turns that no longer shrink are rounding
+constexpr int kSteps = 500;        // of an inner iteration: each goes down, so the last is good enough
+constexpr int kShort = 40;         // steps of an inner iteration that converges quadratically in the end
+constexpr int kPlain = 12;         // of them that are plain
+constexpr std::size_t kManyColumns = 12;
 constexpr double kDefinite = 1e-14;  // of the largest eigenvalue; smaller ones are rounding, and raised to it
 constexpr double kFlat = 1e-14;      // nats a row; what is minimized is known no better
 constexpr double kLongest = 4.0;     // natural logarithms of a volume; a longer Newton step is cut
@@ -186,61 +188,67 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
 class Volumes {
  public:
   Volumes(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& own)
-      : k_(k), d_(d), own_(&own), share_(k), parts_(own.size()), sum_(d * d), whitener_(d * d), work_(d * d) {
+      : k_(k), d_(d), own_(&own), share_(k), part_(k), sum_(d * d), whitener_(d * d), inverse_(d * d) {
     for (std::size_t c = 0; c < k; ++c) share_[c] = mass[c] / sum_of(mass);
+    factor.resize(k);
   }
 
-  double value = 0.0;         // per row
-  Numbers factor, curvature;  // what the step of Celeux & Govaert multiplies volumes by (K); the Hessian (K, K)
+  double value = 0.0;  // per row
+  Numbers factor;      // (K) what the step of Celeux & Govaert multiplies the volumes by
 
   // False where the sum of the parts is not definite.
   bool look(const Numbers& log_volume) {
+    const std::size_t size = d_ * d_;
+    const auto columns = static_cast<double>(d_);
     std::fill(sum_.begin(), sum_.end(), 0.0);
     value = 0.0;
     for (std::size_t c = 0; c < k_; ++c) {
-      const double part = share_[c] * std::exp(-log_volume[c]);
-      for (std::size_t i = 0; i < d_ * d_; ++i) sum_[i] += parts_[c * d_ * d_ + i] = part * (*own_)[c * d_ * d_ + i];
-      value += static_cast<double>(d_) * share_[c] * log_volume[c];
+      part_[c] = share_[c] * std::exp(-log_volume[c]);
+      for (std::size_t i = 0; i < size; ++i) sum_[i] += part_[c] * (*own_)[c * size + i];
+      value += columns * share_[c] * log_volume[c];
     }
     double log_determinant;
     if (!whitener_of(sum_.data(), d_, whitener_.data(), log_determinant)) return false;
     value += log_determinant;
-    for (std::size_t c = 0; c < k_; ++c) {
-      double* part = &parts_[c * d_ * d_];
-      const Numbers centred(part, part + d_ * d_);
-      kernel().congruence(whitener_.data(), centred.data(), work_.data(), part, d_);
-    }
-    factor.assign(k_, 0.0);
-    curvature.assign(k_ * k_, 0.0);
-    for (std::size_t a = 0; a < k_; ++a) {
-      double trace = 0.0;
-      for (std::size_t i = 0; i < d_; ++i) trace += parts_[(a * d_ + i) * d_ + i];
-      trace = std::max(trace, kTiny);
-      factor[a] = trace / (static_cast<double>(d_) * share_[a]);
-      for (std::size_t b = 0; b <= a; ++b) {
-        double product = 0.0;
-        for (std::size_t i = 0; i < d_ * d_; ++i) product += parts_[a * d_ * d_ + i] * parts_[b * d_ * d_ + i];
-        curvature[a * k_ + b] = curvature[b * k_ + a] = (a == b ? trace : 0.0) - product;
+    for (std::size_t i = 0; i < d_; ++i)
+      for (std::size_t j = 0; j <= i; ++j) {
+        double entry = 0.0;
+        for (std::size_t p = i; p < d_; ++p) entry += whitener_[p * d_ + i] * whitener_[p * d_ + j];
+        inverse_[i * d_ + j] = inverse_[j * d_ + i] = entry;
       }
+    for (std::size_t c = 0; c < k_; ++c) {
+      double trace = 0.0;
+      for (std::size_t i = 0; i < size; ++i) trace += inverse_[i] * (*own_)[c * size + i];
+      factor[c] = std::max(part_[c] * trace, kTiny) / (columns * share_[c]);
     }
     return true;
   }
 
-  // Newton's step; false where there is none.
+  // Newton's step from where it looked last; false where there is none.
   bool newton(Numbers& step) const {
+    const std::size_t size = d_ * d_;
+    const auto columns = static_cast<double>(d_);
+    Numbers parts(k_ * size), work(size), matrix(k_ * k_), inverse(k_ * k_);
+    for (std::size_t c = 0; c < k_; ++c) {
+      double* const turned = &parts[c * size];
+      kernel().congruence(whitener_.data(), own_->data() + c * size, work.data(), turned, d_);
+      for (std::size_t i = 0; i < size; ++i) turned[i] *= part_[c];
+    }
     // All volumes may grow together, and nothing changes: that direction is taken out. In units in which the classic
     // step is the gradient, so that components of little weight keep their digits.
-    Numbers matrix(k_ * k_), inverse(k_ * k_);
     for (std::size_t a = 0; a < k_; ++a)
-      for (std::size_t b = 0; b < k_; ++b) {
+      for (std::size_t b = 0; b <= a; ++b) {
+        double product = 0.0;
+        for (std::size_t i = 0; i < size; ++i) product += parts[a * size + i] * parts[b * size + i];
+        const double curvature = (a == b ? factor[a] * columns * share_[a] : 0.0) - product;
         const double root = std::sqrt(share_[a] * share_[b]);
-        matrix[a * k_ + b] = curvature[a * k_ + b] / root + root;
+        matrix[a * k_ + b] = matrix[b * k_ + a] = curvature / root + root;
       }
     if (!invert_definite(matrix.data(), inverse.data(), k_)) return false;
-    step.assign(k_, 0.0);
     for (std::size_t a = 0; a < k_; ++a) {
+      step[a] = 0.0;
       for (std::size_t b = 0; b < k_; ++b)
-        step[a] += inverse[a * k_ + b] * static_cast<double>(d_) * std::sqrt(share_[b]) * (factor[b] - 1.0);
+        step[a] += inverse[a * k_ + b] * columns * std::sqrt(share_[b]) * (factor[b] - 1.0);
       step[a] /= std::sqrt(share_[a]);
       if (!std::isfinite(step[a])) return false;
     }
@@ -250,7 +258,7 @@ class Volumes {
  private:
   std::size_t k_, d_;
   const Numbers* own_;
-  Numbers share_, parts_, sum_, whitener_, work_;
+  Numbers share_, part_, sum_, whitener_, inverse_;
 };
 
 // One ellipsoid in several sizes: VEE. gmix.covariance.axes.log_volumes, begun from the sizes of the step before.
@@ -268,7 +276,8 @@ bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbe
     if (!now.look(here)) return false;
   }
   for (int count = 0; count < kSteps && greatest(now.factor, 1.0) >= kEqual; ++count) {
-    const bool newton = now.newton(step);
+    // From the sizes of the step before, plain steps are often few, and in few columns they cost less.
+    const bool newton = count >= (d < kManyColumns ? kPlain : 0) && now.newton(step);
     const double length = newton ? std::min(1.0, kLongest / greatest(step, 0.0)) : 0.0;
     for (std::size_t c = 0; c < k; ++c) there[c] = here[c] + length * step[c];
     if (!newton || !next.look(there) || !(next.value <= now.value + kFlat * static_cast<double>(d))) {

@@ -62,11 +62,6 @@ class DistinctRows:
         return np.asarray(np.bincount(self.which, self.row_weight, len(self.values)), np.float64)
 
     @property
-    def heaviest(self) -> float:
-        """The part of all weight that the heaviest distinct row has."""
-        return float(self.weight.max() / self.weight.sum())
-
-    @property
     def heaviest_count(self) -> int:
         """How many rows of the table are the heaviest distinct row."""
         return int(np.count_nonzero(self.which == self.weight.argmax()))
@@ -95,6 +90,17 @@ class DistinctRows:
     def are_few(self, most: int) -> bool:
         """Say whether there are at most so many distinct rows, each of them there at least twice on average."""
         return len(self.values) <= most and 2 * len(self.values) <= self.n_rows
+
+    def at_least(self, share: Array) -> Array:
+        """What `effective` is at least for components of a share ``(K,)`` of all weight, whichever rows are theirs."""
+        total, most, excess = self._bounds
+        return np.asarray(np.maximum(share * total / most, share * total - excess))
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float, float]:
+        """All weight, that of the heaviest distinct row, and all beyond the median's, in units of the median's."""
+        relative = self.weight / np.median(self.weight)
+        return float(relative.sum()), float(max(relative.max(), 1.0)), float(np.maximum(relative - 1.0, 0.0).sum())
 
     def effective(self, responsibilities: Array) -> Array:
         r"""How many distinct rows each component rests on, effectively, ``(K,)``, by responsibilities ``(N, K)``.

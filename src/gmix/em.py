@@ -21,7 +21,7 @@ __all__ = ["Climb", "Expect", "Run", "expectation_maximization"]
 Expect = Callable[[Sequence[GaussianMixture]], list[SufficientStatistics]]
 Climb = Callable[
     [Sequence[GaussianMixture], Stop, Sequence[float], Prior | None, Sequence[Heat], bool],
-    Sequence[tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]] | None,
+    Sequence[tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None, bool]] | None,
 ]
 _ON_FLOOR = 1.5  # times the floor
 
@@ -35,7 +35,7 @@ class Run:
     log_prior: float
     history: tuple[float, ...]  # objective of every E-step: log-likelihood plus log prior, in nats
     reason: Reason
-    sound: bool = False  # it has not collapsed, whatever the reason for its end
+    sound: bool = False  # it is known not to have collapsed, whatever the reason for its end
 
     @property
     def objective(self) -> float:
@@ -65,6 +65,7 @@ class _Climb:
     log_prior: float = 0.0
     history: list[float] = field(default_factory=list)
     reason: Reason | None = None
+    sound: bool = False
     ahead: float = np.inf  # what is still to gain
     still: bool = False
 
@@ -112,6 +113,7 @@ class _Climb:
         last, self.mixture = self.mixture, mixture
         self.before, self.statistics, self.log_prior = self.statistics, statistics, log_prior
         self.history.append(objective)
+        self.sound = False
         self.ahead, self.still = np.inf, False
         if len(self.history) > 1 and not leap:
             gain, rounding = objective - self.history[-2], stop.rounding(objective)
@@ -134,6 +136,7 @@ class _Climb:
         statistics: SufficientStatistics | None,
         history: list[float],
         reason: Reason | None,
+        sound: bool,
         stop: Stop,
         patient: bool,
     ) -> None:
@@ -142,6 +145,7 @@ class _Climb:
             self.mixture, self.statistics, self.before, self.history = mixture, statistics, None, history
             self.log_prior = history[-1] - statistics.log_likelihood
             self.leap, self.pace, self.ahead, self.still = 0.0, stop.pace(), np.inf, False
+            self.sound = sound
         if reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
         self.reason = reason
@@ -155,13 +159,13 @@ class _Climb:
         simple = self.mixture.structure.with_free_weights in DIRECT
         there = self.read(self.statistics, prior) if simple else self.mixture
         before = self.history if simple else self.history[:-1]
-        for _, mixture, statistics, history, reason in climb([there], stop, before, prior, (), patient) or ():
-            self.stride(mixture, statistics, history, reason, stop, patient)
+        for _, mixture, statistics, history, reason, sound in climb([there], stop, before, prior, (), patient) or ():
+            self.stride(mixture, statistics, history, reason, sound, stop, patient)
 
     def finish(self) -> Run:
         assert self.statistics is not None
         assert self.reason is not None
-        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason)
+        return Run(self.mixture, self.statistics, self.log_prior, tuple(self.history), self.reason, self.sound)
 
 
 def _still(before: GaussianMixture, after: GaussianMixture) -> bool:
@@ -226,8 +230,8 @@ class _Race:
         if self.patient and heats and all(mixture is None for _, mixture, *_ in ways):
             return False
         self.underway = [self.underway[place] for place, *_ in ways]
-        for run, (_, mixture, statistics, history, reason) in zip(self.underway, ways, strict=True):
-            run.stride(mixture, statistics, history, reason, stop, self.patient)
+        for run, (_, mixture, statistics, history, reason, sound) in zip(self.underway, ways, strict=True):
+            run.stride(mixture, statistics, history, reason, sound, stop, self.patient)
         return True
 
     def in_heats(self, heats: Sequence[Heat], stop: Stop) -> None:

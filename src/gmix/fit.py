@@ -354,6 +354,8 @@ def _within(counts: list[int], source: Source, *, chosen: bool) -> tuple[list[in
 
 def _dependence(source: Source) -> Dependence | None:
     """How columns follow from others in all rows: those of a sub-sample tell how, and all others whether."""
+    if source.n_features == 1:
+        return None
     rows, _ = source.rows(max(_LOOKED_AT, 4 * source.n_features), np.random.default_rng(0))
     dependence = find_dependence(rows)
     return dependence if dependence is not None and source.obeys(dependence) else None

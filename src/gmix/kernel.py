@@ -143,6 +143,7 @@ class Climbed(NamedTuple):
     reason: Reason | None  # None: the next M-step is the plain one's
     top: tuple[Array, Array, Array] | None  # weights, means and covariances; None where no E-step was finished
     statistics: SufficientStatistics | None  # of the rows under them
+    sound: bool = False  # no component is empty or on the floor, as the last M-step saw it
 
 
 def climb(
@@ -189,13 +190,13 @@ def climb(
         _at_most(threads),
     )
     climbed = []
-    for place, arrays, history, ended in found:
+    for place, arrays, history, ended, sound in found:
         if arrays is None:
             climbed.append(Climbed(place, history, _ENDED[ended], None, None))
             continue
         *top, n, mean, scatter, log_likelihood = arrays
         reached = SufficientStatistics(form, n, mean, scatter, log_likelihood).among(total)
-        climbed.append(Climbed(place, history, _ENDED[ended], tuple(top), reached))
+        climbed.append(Climbed(place, history, _ENDED[ended], tuple(top), reached, sound))
     return climbed
 
 

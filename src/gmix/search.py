@@ -319,7 +319,7 @@ class _Judge:
             return ()
         needed = run.mixture.structure.rows_needed(run.mixture.n_features) - _HALF
         share = run.statistics.mass / run.statistics.mass.sum()
-        if (share >= needed * self.distinct.heaviest).all():  # which no distribution of the shares can spoil
+        if (self.distinct.at_least(share) >= needed).all():
             return ()
         responsibilities = kernel.posterior(self.rows, run.mixture.components, True)[1]
         assert responsibilities is not None

@@ -233,8 +233,13 @@ class SufficientStatistics:
         Rows that differ by less than this, beside the spread or the mean of their column, coincide. How narrow a
         component is beside the whole table does not matter otherwise.
         """
-        rounding = (np.finfo(np.float64).eps * np.abs(self.total.mean[0])) ** 2
-        return np.asarray(np.maximum(RELATIVE_FLOOR * self.variances, rounding))
+        return self.total._floor  # noqa: SLF001  (of its own kind)
+
+    @cached_property
+    def _floor(self) -> Array:
+        """The `floor` of statistics that are a total."""
+        rounding = (np.finfo(np.float64).eps * np.abs(self.mean[0])) ** 2
+        return np.asarray(np.maximum(RELATIVE_FLOOR * self._spread, rounding))
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,8 +175,9 @@ class _Full(Form):
             values, vectors = np.linalg.eigh(relative)
             missing = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
             compact = (relative + missing) * scale[..., :, None] * scale[..., None, :]
-        lifted = np.asarray((compact + compact.mT) / 2.0)
-        return lifted if self._can_be_factored(lifted) else self._ridged(lifted, scale)
+            lifted = np.asarray((compact + compact.mT) / 2.0)
+            return lifted if self._can_be_factored(lifted) else self._ridged(lifted, scale)
+        return np.asarray((compact + compact.mT) / 2.0)
 
     def _can_be_factored(self, compact: Array) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,10 +129,14 @@ class Structure(ABC):
 
     def within(self, other: Structure) -> bool:
         """Is every mixture of this structure also one of the other's? Identity < equal < variable, letter by letter."""
-        letters = zip(self._letters, other._letters, strict=True)
-        return all("IEV".index(mine) <= "IEV".index(theirs) for mine, theirs in letters)
+        return _is_within(self._letters, other._letters)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the mixture: ``K - 1`` weights unless equal, ``K * D`` means, and the covariances'."""
         n_weights = 0 if self.equal_weights else n_components - 1
         return n_weights + n_components * n_features + self.n_covariance_parameters(n_components, n_features)
+
+
+@cache
+def _is_within(mine: str, theirs: str) -> bool:
+    return all("IEV".index(one) <= "IEV".index(other) for one, other in zip(mine, theirs, strict=True))

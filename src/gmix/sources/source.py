@@ -28,9 +28,9 @@ _FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 20_000  # numbers in a table from which on steps are worth saving
 
 
-# Of climbs without Python: the place of the start, mixture and statistics where an E-step was finished, history, and
-# why it ended.
-Climbed = tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None]
+# Of climbs without Python: the place of the start, mixture and statistics where an E-step was finished, history, why it
+# ended, and whether no component is known to be on the floor.
+Climbed = tuple[int, GaussianMixture | None, SufficientStatistics | None, list[float], Reason | None, bool]
 
 
 class Source(ABC):
@@ -207,6 +207,7 @@ class LocalSource(Source):
                 one.statistics,
                 one.history,
                 one.reason,
+                one.sound,
             )
             for one in found
         ]
