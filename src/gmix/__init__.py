@@ -11,7 +11,7 @@ from gmix.metropolis import Chains, metropolis
 from gmix.mixture import GaussianMixture
 from gmix.predict import predict_to
 from gmix.priors import Dirichlet, NormalInverseWishart
-from gmix.sources import expect
+from gmix.sources import CSV, expect
 from gmix.statistics import SufficientStatistics
 from gmix.stepwise import Stepwise
 from gmix.stop import Reason
@@ -20,6 +20,7 @@ from gmix.validation import cross_validate
 __version__ = "0.1.0"
 
 __all__ = [
+    "CSV",
     "Bootstrap",
     "Chains",
     "ClusterError",

@@ -19,7 +19,7 @@ from gmix.criteria import CRITERIA
 from gmix.errors import DataError, GmixError, ParameterError, nearest
 from gmix.options import as_bytes, as_counts, as_names, as_structures, check_page, check_picture, check_writable
 from gmix.predict import predictions
-from gmix.sources import LocalSource, as_source
+from gmix.sources import CSV, LocalSource, as_source
 from gmix.sources.files import open_files
 from gmix.tables import FORMATS, Columns, format_of, write_table
 from gmix.whole import passing_folder
@@ -29,6 +29,7 @@ try:
     from typer.core import TyperGroup
 
     from gmix.console import document, nulled, print_candidates, print_fit
+    from gmix.csv_options import states_csv
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
@@ -146,7 +147,11 @@ Prior = Annotated[
     bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
 ]
 ColumnNames = Annotated[
-    str | None, typer.Option(help="Names of the columns to use, a,b,c; all numeric ones without it.")
+    list[str] | None,
+    typer.Option(
+        help="Names of the columns to use, a,b,c; all numeric ones without it. Can be repeated; a name that holds a "
+        "comma is quoted, '\"a, b\",c'."
+    ),
 ]
 Weights = Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")]
 Out = Annotated[
@@ -178,6 +183,7 @@ def _options(
     "  gmix fit 'year=*/points.parquet' --columns length,width --weights count --memory 2G --json\n\n"
     "  zcat points.csv.gz | gmix fit - --out - | gmix sample - 1000"
 )
+@states_csv
 def fit(
     points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
     components: Components = "auto",
@@ -246,6 +252,7 @@ def fit(
     epilog="Examples:\n\n  gmix select points.csv\n\n"
     "  gmix select points.csv --components 1-6 --covariance VVV,VEV --criterion icl --plot criteria.png"
 )
+@states_csv
 def select(
     points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
     components: Components = "auto",
@@ -290,6 +297,7 @@ def select(
     epilog="Examples:\n\n  gmix predict model.json points.csv\n\n"
     "  gmix predict model.json points.parquet -p --out probabilities.parquet"
 )
+@states_csv
 def predict(
     model: Model,
     points: Points,
@@ -313,6 +321,7 @@ def predict(
     epilog="Examples:\n\n  gmix score model.json held_out.csv\n\n"
     "  gmix score model.json points.csv --rows | sort -g | head   # the most unusual rows"
 )
+@states_csv
 def score(
     model: Model,
     points: Points,
@@ -364,6 +373,7 @@ def sample(
 
 
 @app.command(epilog="Example:\n\n  gmix plot model.json points.csv --out picture.png")
+@states_csv
 def plot(
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],
@@ -381,6 +391,7 @@ def plot(
     epilog="Examples:\n\n  gmix report points.csv\n\n  gmix report points.csv --components 1-5 --out page.html\n\n"
     "  gmix report points.csv --model model.json"
 )
+@states_csv
 def report(
     points: Annotated[Path, _points("A table, a row a point; or - for standard input.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The page, HTML.")] = Path("report.html"),
@@ -431,6 +442,7 @@ def report(
     epilog="Examples:\n\n  gmix convert points.csv points.parquet\n\n"
     "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component"
 )
+@states_csv
 def convert(
     given: Annotated[
         Path,
@@ -438,7 +450,7 @@ def convert(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet or Arrow, or -.", show_default=False)],
     form: Format = None,
-    columns: Annotated[str | None, typer.Option(help="Names of the columns to keep, a,b,c.")] = None,
+    columns: ColumnNames = None,
 ) -> None:
     """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow."""
     to, form = _target(out, form)
@@ -448,9 +460,9 @@ def convert(
         write_table([_parameters(gmix.load(given).mixture)], to, form)
         return
     table = open_files(given, as_names(columns))
-    _print_findings(table.findings)
     names = table.names or ()
     write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
+    _print_findings(table.findings)
 
 
 @app.command()
@@ -466,7 +478,7 @@ def demo(
 
 
 def _source(
-    points: Path, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
+    points: Path | CSV, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
 ) -> LocalSource:
     source = as_source(points, columns=columns, sample_weight=weights, memory=as_bytes(memory))
     assert isinstance(source, LocalSource)
@@ -485,7 +497,9 @@ def _unprinted(found: gmix.Fit, source: LocalSource) -> gmix.Fit:
     return replace(found, findings=tuple(finding for finding in found.findings if finding not in source.findings))
 
 
-def _rows_for(mixture: gmix.GaussianMixture, points: Path, memory: str, weights: str | None = None) -> LocalSource:
+def _rows_for(
+    mixture: gmix.GaussianMixture, points: Path | CSV, memory: str, weights: str | None = None
+) -> LocalSource:
     names = None if mixture.features is None else list(mixture.features)
     source = _source(points, names, weights, memory)
     if source.n_features != mixture.n_features:
@@ -521,8 +535,8 @@ def _parameters(mixture: gmix.GaussianMixture) -> Columns:
     return table
 
 
-def _is_model(path: Path) -> bool:
-    if not path.is_file():
+def _is_model(path: Path | CSV) -> bool:
+    if isinstance(path, CSV) or not path.is_file():
         return False
     with path.open("rb") as file:
         return file.read(1) == b"{"

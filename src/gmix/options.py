@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from pathlib import Path
@@ -27,13 +28,20 @@ def as_counts(text: str) -> str | list[int]:
     return counts
 
 
-def as_names(text: str | None) -> list[str] | None:
-    """Names of columns, ``a,b,c``."""
-    if text is None:
+def as_names(texts: list[str] | None) -> list[str] | None:
+    """Names of columns, ``a,b,c``, quoted as in CSV where they hold commas: ``"a, b",c``."""
+    if not texts:
         return None
-    names = [name.strip() for name in text.split(",")]
+    given = " --columns ".join(map(repr, texts))
+    try:
+        names = [name.strip() for row in csv.reader(texts, skipinitialspace=True, strict=True) for name in row or [""]]
+    except csv.Error:
+        raise ParameterError(f"--columns {given} has a quotation mark that is not closed; close it") from None
     if not all(names) or len(set(names)) < len(names):
-        raise ParameterError(f"--columns {text!r} must be different names with commas between them, as in a,b,c")
+        raise ParameterError(
+            f"--columns {given} must be different names with commas between them, as in a,b,c; quote a name that holds "
+            "a comma, as in '\"a, b\",c'"
+        )
     return names
 
 

@@ -20,7 +20,7 @@ from gmix.information import source_of, standard_errors, statistics_of
 from gmix.report.rows import Rows
 from gmix.report.show import charts, shown_columns
 from gmix.report.words import page_facts
-from gmix.sources import MEMORY, Source
+from gmix.sources import CSV, MEMORY, Source
 from gmix.whole import as_path, written_whole
 
 __all__ = ["report"]
@@ -64,7 +64,8 @@ def report(
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)
     rows = Rows.of(source, fit.mixture, shown)
-    called = Path(data).name if isinstance(data, (str, PathLike)) and str(data) != "-" else None
+    place = data.path if isinstance(data, CSV) else data
+    called = Path(place).name if isinstance(place, (str, PathLike)) and str(place) != "-" else None
     here = resources.files("gmix.report")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gmix.sources.dialect import CSV
 from gmix.sources.door import MEMORY, as_source, source_for
 from gmix.sources.journal import Journal
 from gmix.sources.memory import MemorySource, expect
@@ -9,5 +10,6 @@ from gmix.sources.source import LocalSource, Source
 from gmix.sources.stream import StreamSource
 
 __all__ = [
-    "MEMORY", "Journal", "LocalSource", "MemorySource", "Source", "StreamSource", "as_source", "expect", "source_for",
+    "CSV", "MEMORY", "Journal", "LocalSource", "MemorySource", "Source", "StreamSource", "as_source", "expect",
+    "source_for",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from gmix.errors import DataError, ParameterError
 from gmix.mixture import GaussianMixture
 from gmix.rows import as_names, is_frame, is_number
+from gmix.sources.dialect import CSV
 from gmix.sources.memory import MemorySource
 from gmix.sources.source import Source
 from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
@@ -103,7 +104,7 @@ def source_for(
 
 def _has_names(data: Any) -> bool:
     """Say whether the columns of a table that is no `Source` have names of their own."""
-    if isinstance(data, (str, PathLike)) or is_frame(data) or _is_dataset(data):
+    if isinstance(data, (str, PathLike, CSV)) or is_frame(data) or _is_dataset(data):
         return True
     blocks = isinstance(data, Iterable) and not (isinstance(data, Iterator) or hasattr(data, "ndim"))
     return blocks and is_frame(next(iter(data), None))
@@ -116,7 +117,7 @@ def _is_dataset(data: Any) -> bool:
 
 def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks | None:
     """A table that is read in blocks; None for one in memory."""
-    if isinstance(data, (str, PathLike)):
+    if isinstance(data, (str, PathLike, CSV)):
         from gmix.sources.files import open_files
 
         return open_files(data, columns, weight)
