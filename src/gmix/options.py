@@ -32,12 +32,10 @@ def as_names(texts: list[str] | None) -> list[str] | None:
     """Names of columns, ``a,b,c``, quoted as in CSV where they hold commas: ``"a, b",c``."""
     if not texts:
         return None
-    given = " --columns ".join(map(repr, texts))
-    try:
-        names = [name.strip() for row in csv.reader(texts, skipinitialspace=True, strict=True) for name in row or [""]]
-    except csv.Error:
-        raise ParameterError(f"--columns {given} has a quotation mark that is not closed; close it") from None
+    rows = [next(csv.reader([text], skipinitialspace=True), [""]) for text in texts]
+    names = [name.strip() for row in rows for name in row]
     if not all(names) or len(set(names)) < len(names):
+        given = " --columns ".join(map(repr, texts))
         raise ParameterError(
             f"--columns {given} must be different names with commas between them, as in a,b,c; quote a name that holds "
             "a comma, as in '\"a, b\",c'"

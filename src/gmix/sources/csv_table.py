@@ -96,7 +96,7 @@ class CsvTable(ArrowTable):
     def _batches(self, path: str, dialect: Dialect) -> Iterator[Any]:
         """The rows of one file as record batches of the columns that are scanned."""
         import pyarrow as pa
-        from pyarrow import csv
+        from pyarrow import compute, csv
 
         places = [str(i) for i in range(len(dialect.names) + dialect.trailing)]
         wanted = [str(dialect.names.index(name)) for name in self._scanned]
@@ -118,11 +118,10 @@ class CsvTable(ArrowTable):
             with csv.open_csv(lines, *options) as reader:
                 for texts in reader:
                     columns = [self._converted(texts.column(i), name, path, at) for i, name in enumerate(self._scanned)]
-                    if dialect.trailing and texts.columns[-1].null_count < texts.num_rows:
-                        raise DataError(
-                            f"{path} has a row with more cells than names, in rows {at} to {at + texts.num_rows - 1}; "
-                            "correct it"
-                        )
+                    for column in texts.columns[len(columns) :]:
+                        if column.null_count < len(column):
+                            row = at + compute.index(column.is_valid(), value=True).as_py()
+                            raise DataError(f"{path}, row {row} has more cells than there are names; correct it")
                     yield pa.record_batch(columns, names=self._scanned)
                     at += texts.num_rows
 
@@ -137,9 +136,10 @@ class CsvTable(ArrowTable):
         try:
             values = as_doubles(texts, self._readings[name])
         except NotANumberError as wrong:
+            row, hint = at + wrong.row, _hint(wrong.text, at + wrong.row, self._readings[name])
             raise DataError(
-                f"{path}, column {name!r}, row {at + wrong.row} cannot be read (it holds {wrong.text[:40]!r}, which "
-                f"is not a number{_hint(wrong.text, self._readings[name])}); correct it, or name other columns"
+                f"{path}, column {name!r}, row {row} cannot be read (it holds {wrong.text[:40]!r}, which is not a "
+                f"number{hint}); correct it, or name other columns"
             ) from None
         codes = [float(code) for code in self._stated.missing_values if _is_float(code)]
         return compute.if_else(compute.is_in(values, pa.array(codes)), None, values) if codes else values
@@ -284,12 +284,10 @@ def _is_float(code: float | str) -> bool:
     return True
 
 
-def _hint(text: str, reading: Reading) -> str:
+def _hint(text: str, row: int, reading: Reading) -> str:
     """What a person may state to make a number of it."""
     if is_number_text(text):
         return f" with {reading.decimal!r} as the decimal mark; state --decimal or gmix.CSV(decimal=...)"
-    return (
-        "; state a code for missing values with --missing-value or gmix.CSV(missing_values=[...])"
-        if is_missing(text)
-        else ""
-    )
+    if is_missing(text):
+        return "; if it means that a value is missing, state --missing-value or gmix.CSV(missing_values=[...])"
+    return "; if the header is not the first line, state --skip-rows or gmix.CSV(skip_rows=...)" if row == 0 else ""

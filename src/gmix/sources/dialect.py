@@ -89,7 +89,7 @@ class Dialect:
     headless : whether the file has no names, and these are x1, x2 and so on.
     offset : where the first row begins, in bytes.
     row_bytes : the mean length of a row.
-    trailing : whether every row ends in a delimiter.
+    trailing : how many columns at the end of every row are empty and have no name.
     comments : whether lines that begin with ``#`` stand between the rows.
     untidy : whether the lines have to be `cleaned` before Arrow can read them.
     spanning : whether a cell may hold line ends.
@@ -103,7 +103,7 @@ class Dialect:
     headless: bool
     offset: int
     row_bytes: float
-    trailing: bool
+    trailing: int
     comments: bool
     untidy: bool
     spanning: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import lzma
 import os
 from collections.abc import Sequence
 from os import PathLike
@@ -85,11 +86,12 @@ def open_files(
         raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} cannot be read as {kind} (a name is not written in UTF-8); check the file") from None
+    except (EOFError, lzma.LZMAError) as error:
+        raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except OSError as error:
         where = error.filename or path
-        raise DataError(
-            f"{where} cannot be read ({error.strerror or error}); check the path and its permissions"
-        ) from None
+        remedy = "check the file" if error.errno is None else "check the path and its permissions"
+        raise DataError(f"{where} cannot be read ({error.strerror or error}); {remedy}") from None
 
 
 def _files(path: str | PathLike[str]) -> list[Path]:

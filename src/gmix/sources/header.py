@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gmix.findings import Finding
 from gmix.sources.numerals import Numerals, is_missing, is_number_text
+from gmix.wording import count
 
 __all__ = ["Header", "header_of"]
 
@@ -22,7 +23,7 @@ class Header(NamedTuple):
     names : of all columns, of which row names have the name ``""``; None where the file has none.
     first : the record with which the rows begin.
     regular : how many records above the rows have as many cells as they.
-    trailing : whether every row ends in a delimiter.
+    trailing : how many columns at the end of every row are empty and have no name.
     fault : why the records above do not fit the rows; None where they do.
     findings : what was decided where the file could have been read otherwise.
     """
@@ -30,7 +31,7 @@ class Header(NamedTuple):
     names: Cells | None
     first: int
     regular: int
-    trailing: bool
+    trailing: int
     fault: str | None
     findings: tuple[Finding, ...]
 
@@ -41,31 +42,31 @@ def header_of(records: Sequence[Cells], width: int, stated: bool | None, codes: 
     first, above = records[start], records[:start]
     body = [cells for cells in records[start + 1 :] if len(cells) == width]
     columns = list(zip(*body, strict=True)) if body else [()] * width
-    trailing = width > 1 and not any(cell.strip() for cell in columns[-1])
     if len(first) > width:  # only the header ends in a delimiter
-        return Header(first[:-1], start + 1, 0, False, None, _title(above))
-    trailing_first = trailing and not first[-1].strip()
+        return Header(first[:-1], start + 1, 0, 0, None, _title(above))
+    empty = [not any(cell.strip() for cell in (first[j], *columns[j])) for j in range(width)]
+    trailing = 0 if all(empty) else empty[::-1].index(False)
     held, doubt = _holds_names(first, columns, codes)
     if stated or (stated is None and held):
         found = _title(above)
         if doubt and stated is None:
             found += (_doubtful(first, "names of columns", "--no-header or gmix.CSV(header=False)"),)
-        return Header(first, start + 1, 1, trailing_first, None, found)
-    if stated is None and above and len(above[-1]) == width - 1 and not any(map(is_number_text, above[-1])):
-        if trailing_first:
-            return Header([*above[-1], ""], start, 0, True, None, _title(above[:-1]))
-        if _are_row_names([first[0], *columns[0]]):
-            found = (*_title(above[:-1]), _ROW_NAMES)
-            return Header(["", *above[-1]], start, 0, False, None, found)
+        return Header(first, start + 1, 1, trailing, None, found)
+    if stated is None and above and not any(map(is_number_text, above[-1])):
+        short = width - len(above[-1])
+        if 0 < short <= trailing:
+            return Header(above[-1], start, 0, short, None, _title(above[:-1]))
+        if short == 1 and _are_row_names([first[0], *columns[0]]):
+            return Header(["", *above[-1]], start, 0, 0, None, (*_title(above[:-1]), _ROW_NAMES))
     fault = None
     if above and (len(above[-1]) > 1 or any(is_number_text(cell) for cells in above for cell in cells)):
-        fault = f"has {len(above[-1])} cells ({_shown(above[-1])}) and the rows below have {width}"
+        fault = f"has {count(len(above[-1]), 'cell')} ({_shown(above[-1])}), and the rows below have {width}"
     found = _title(above)
     if doubt and stated is None:
         found += (
             _doubtful(first, "a row, and the columns are called x1, x2, ...", "--header or gmix.CSV(header=True)"),
         )
-    return Header(None, start, 0, trailing_first, fault, found)
+    return Header(None, start, 0, trailing, fault, found)
 
 
 _ROW_NAMES = Finding(
@@ -82,9 +83,8 @@ def _title(above: Sequence[Cells]) -> tuple[Finding, ...]:
     if not above:
         return ()
     numbers = any(is_number_text(cell) for cells in above for cell in cells)
-    lines = "a line" if len(above) == 1 else f"{len(above)} lines"
-    begin = "" if len(above) == 1 else ", which begin with"
-    message = f"{lines} above the header ({begin}{_shown(above[0])}) was not read"
+    what = "a line above the table was" if len(above) == 1 else f"{len(above)} lines above the table were"
+    message = f"{what} not read: {_shown(above[0])}{'' if len(above) == 1 else ' and so on'}"
     return (Finding("lines above the table", message, "warning" if numbers else "note"),)
 
 

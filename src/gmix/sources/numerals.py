@@ -23,6 +23,7 @@ MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
     "NaN", "n/a", "nan", "null",
 )  # fmt: skip
+_MISSING = frozenset(MISSING)
 _LIKELY_MISSING = {"?", "-", "--", "*", ".", "..", "none", "missing"}  # not read as missing unless a person says so
 _SPACES = " \u00a0\u2009\u202f'\u2019"  # between thousands; the last two are the Swiss ones
 _OTHER = {".": ",", ",": "."}
@@ -45,7 +46,7 @@ _NUMBER = {decimal: re.compile(_GROUPED[decimal]) for decimal in ".,"}
 def is_missing(text: str, codes: Iterable[str] = ()) -> bool:
     """Say whether a cell holds no value, or most probably none."""
     text = text.strip()
-    return text in MISSING or text in codes or text.lower() in _LIKELY_MISSING
+    return text in _MISSING or text in codes or text.lower() in _LIKELY_MISSING
 
 
 def is_number_text(text: str) -> bool:

@@ -21,6 +21,7 @@ __all__ = ["recognize"]
 
 _DELIMITERS = (",", ";", "\t", "|", " ")
 _CALLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space"}
+_BRACKETED = re.compile(r"\([^)]*\)|\[[^]]*\]")
 _SEPARATOR = re.compile(r'"?sep=([^0-9A-Za-z"])"?\s*', re.IGNORECASE)  # the first line of a file for Excel
 
 
@@ -45,7 +46,10 @@ def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
     texts, comments = _without_comments([""] * skipped + texts[skipped:])
     if not any(text.strip() for text in texts):
         raise DataError(f"{path} is empty; gmix needs a header and at least one row")
-    tables = [_divided(texts, delimiter, stated) for delimiter in (_DELIMITERS if mark is None else [mark])]
+    marks = list(_DELIMITERS) if mark is None else [mark]
+    if mark is None and stated.decimal == "," and '"' not in "".join(texts):
+        marks.remove(",")  # it would divide numbers
+    tables = [_divided(texts, delimiter, stated) for delimiter in marks]
     table = max(tables, key=lambda table: table.score)
     table.check(texts, whole, path)
     findings = [*table.header.findings, *_of_comments(table, comments)]
@@ -105,7 +109,7 @@ class _Table:
         cells = sum(n.n_cells for n in self.numerals)
         numbers = sum(n.n_numbers for n in self.numerals) / max(cells, 1)
         regular = (len(self.body) + self.header.regular) / len(self.records)
-        return numbers * regular * (0.1 if self._leaves_names_whole else 1.0)
+        return numbers * regular * self._plausibility
 
     @property
     def score(self) -> tuple[float, int, int]:
@@ -113,10 +117,13 @@ class _Table:
         return self.fit, self.width, -_DELIMITERS.index(self.delimiter) if self.delimiter in _DELIMITERS else 0
 
     @property
-    def _leaves_names_whole(self) -> bool:
-        """Say whether the one column's name holds another delimiter."""
-        names = self.header.names
-        return self.width == 1 and names is not None and any(mark in names[0] for mark in _DELIMITERS[:4])
+    def _plausibility(self) -> float:
+        """Less where a name is cut within brackets, or the only name holds another delimiter."""
+        names = self.header.names or []
+        if any(name.count("(") != name.count(")") or name.count("[") != name.count("]") for name in names):
+            return 0.5
+        plain = _BRACKETED.sub("", names[0]) if names and self.width == 1 else ""
+        return 0.1 if any(mark in plain for mark in _DELIMITERS[:4]) else 1.0
 
     def check(self, texts: Sequence[str], whole: bool, path: object) -> None:
         """Refuse what would lose rows or columns."""
@@ -172,8 +179,9 @@ class _Table:
 def _without_comments(texts: list[str]) -> tuple[list[str], dict[int, str]]:
     """The lines with comments blanked, and the comments by the numbers of their lines."""
     comments = {i: text.strip() for i, text in enumerate(texts) if text.lstrip(" ").startswith("#")}
-    if all(i in comments or not text.strip() for i, text in enumerate(texts)):
-        return texts, {}  # these are the rows
+    others = [i for i, text in enumerate(texts) if i not in comments and text.strip()]
+    if len(others) < 2:  # then the lines below are the rows: colors, for instance
+        comments = {i: text for i, text in comments.items() if others and i < others[0]}
     return ["" if i in comments else text for i, text in enumerate(texts)], comments
 
 
