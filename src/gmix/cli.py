@@ -74,7 +74,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Find the sum of Gaussians that describes a table, and use it as a distribution.",
     epilog="A table is CSV, Parquet or Arrow: a file, a folder of files, a pattern such as 'points-*.csv', or - for "
-    "standard input. Tables larger than memory are read in blocks.\n\n"
+    "standard input. Tables larger than memory are read in blocks. How CSV is written is recognized or stated.\n\n"
     "Exit status: 0 when done, 2 for a mistake in what was typed or in a file, 130 when interrupted.\n\n"
     "Examples:\n\n  gmix fit points.csv --out model.json\n\n  gmix predict model.json more.csv --out labels.csv\n\n"
     "  gmix sample model.json 1000 | gmix fit -",
@@ -181,6 +181,7 @@ def _options(
     epilog="Examples:\n\n  gmix fit points.csv\n\n"
     "  gmix fit points.csv --components 1-8 --covariance full,tied --out model.json --plot points.png\n\n"
     "  gmix fit 'year=*/points.parquet' --columns length,width --weights count --memory 2G --json\n\n"
+    "  gmix fit measured.csv --decimal , --missing-value -999 --columns '\"length, mm\",width'\n\n"
     "  zcat points.csv.gz | gmix fit - --out - | gmix sample - 1000"
 )
 @states_csv

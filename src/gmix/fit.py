@@ -247,6 +247,7 @@ def fit(
     ----------
     data : array or memory map ``(N, D)`` of float32 or float64 in any memory order; a DataFrame or Arrow table; the
         path of a CSV, Parquet or Arrow file, of a folder of them, or a pattern such as ``"points-*.parquet"``; a
+        `gmix.CSV`, which states how CSV files are written; a
         ``pyarrow.dataset.Dataset``; blocks, as a list or any object that can be iterated again and again; a
         Dask array or DataFrame, or a Spark DataFrame; or a `gmix.sources.Source`. A sequence of N numbers is one
         column.

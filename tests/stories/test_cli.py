@@ -253,9 +253,12 @@ def test_what_fits_takes_the_same_options() -> None:
             "--components", "--covariance", "--criterion", "--equal-weights", "--prior", "--columns", "--weights",
             "--memory", "--quiet", "--seed",
         }  # fmt: skip
+    stating = {"--delimiter", "--decimal", "--skip-rows", "--header", "--missing-value"}
     for name, command in commands.items():
         if name != "demo" and any(p.name == "points" for p in command.params):
             assert "--memory" in options[name], name
+            assert options[name] >= stating, name
+    assert options["convert"] >= stating
 
 
 def test_a_device_is_written_to_and_stays_a_device(faithful: Path) -> None:

@@ -109,6 +109,7 @@ VALUES = {
     "--covariance": ("", "ful", "full,,tied", "VVVV", "auto,full", "0"),
     "--columns": ("", ",", "a,a", "c", "A", "a b"),
     "--weights": ("", "c", "a"),
+    "--delimiter": ("", ";;", "a", ".", '"'), "--decimal": ("", ";", ".,", "x"), "--skip-rows": ("", "-1", "1.5", "99"),
     "--memory": ("", "0", "-1", "2X", "G", "1e9"),
     "--seed": ("", "-1", "x", "1.5"),
     "--out": ("", ".", "/", "no/model.json", "model.json/x", "a" * 300),

@@ -123,6 +123,8 @@ def cleaned(lines: bytes, delimiter: str, comments: bool = False) -> bytes:
     if comments:
         lines = _COMMENT.sub(b"", lines)
     lines = _BLANK.sub(b"", lines)
+    if delimiter == " " and b'"' not in lines:  # the quick way
+        return b"\n".join([b" ".join(line.split()) for line in lines.split(b"\n")])
     if delimiter == " ":
         lines = _SPACES.sub(lambda found: found[0] if found[0].startswith(b'"') else b" ", lines)
         return _AT_ENDS.sub(b"", lines)

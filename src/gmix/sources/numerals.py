@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,11 +175,13 @@ def as_doubles(texts: Any, reading: Reading) -> Any:
     import pyarrow as pa
     from pyarrow import compute
 
-    if reading.decimal == ".":
-        try:
-            return texts.cast(pa.float64())
-        except pa.ArrowInvalid:
-            pass  # spaces, thousands, or no number
+    plain = texts
+    if reading.decimal == ",":
+        has_points = compute.any(compute.match_substring(texts, ".")).as_py()  # between thousands
+        plain = None if has_points else compute.replace_substring(texts, ",", ".")
+    if plain is not None:
+        with suppress(pa.ArrowInvalid):  # spaces, thousands marks, or no number
+            return plain.cast(pa.float64())
     texts = compute.utf8_trim_whitespace(texts)
     known = (_GROUPED if reading.grouped else _PLAIN)[reading.decimal]
     good = compute.match_substring_regex(texts, f"^(?:{known})$").fill_null(fill_value=True)
