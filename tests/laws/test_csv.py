@@ -107,6 +107,8 @@ CASES = {
     "comments": Case("# made by us\n# on Monday, 2020\na,b\n1.5,2\n3.5,4\n", AB, FOUR),
     "comments between the rows": Case("a,b\n1.5,2\n# half\n3.5,4\n", AB, FOUR, findings="comments"),
     "a row that is a comment": Case("a,b\n1.5,2\n#7,8\n3.5,4\n", AB, FOUR, findings="comments!"),
+    "many comments": Case("# one of many comments\n" * 9000 + "a;b\n1,5;2\n3,5;4\n", AB, FOUR),
+    "many whole numbers without a header": Case("1,5\n" * 3000, X, [[1, 5]] * 3000, findings="delimiter"),
     "a comment that is the header": Case("# a b\n1.5 2\n3.5 4\n", AB, FOUR, findings="header"),
     "a comment above a header": Case("# two of them\na b\n1.5 2\n3.5 4\n", AB, FOUR),
     "colors": Case("color,x\n#ff0000,1\n#00ff00,2\n", ["x"], [[1], [2]]),
@@ -137,6 +139,14 @@ CASES = {
         "ann,1,2\nbob,2,3\ncat,5,1\n", ["x2", "x3"], [[1, 2], [2, 3], [5, 1]], findings="header"
     ),
     "years as names": Case("country,2019,2020\nA,1.5,2\nB,3.5,4\n", ["2019", "2020"], FOUR, findings="header"),
+    "wavelengths as names": Case(
+        "450,460,470\n0.1,0.2,0.3\n0.4,0.5,0.6\n",
+        ["450", "460", "470"],
+        [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]],
+        findings="header",
+    ),
+    "R's write.table of some rows": Case('"a" "b"\n"7" 1.5 2\n"3" 3.5 4\n', AB, FOUR, findings="row names"),
+    "R's write.table without quotation marks": Case("a b\n1 1.5 2\n2 3.5 4\n", AB, FOUR, findings="row names"),
     "years that may be names": Case("2019,2020\n1.5,2\n3.5,4\n", X, [[2019, 2020], *FOUR], findings="header"),
     "a trailing delimiter": Case("a,b,\n1.5,2,\n3.5,4,\n", AB, FOUR),
     "a trailing delimiter in the rows alone": Case("a;b\n1,5;2;\n3,5;4;\n", AB, FOUR),
@@ -146,7 +156,7 @@ CASES = {
     # What is stated.
     "a stated decimal comma": Case("a;b\n1,234;5\n", AB, [[1.234, 5]], {"decimal": ","}),
     "a stated decimal point": Case("a;b\n1,234;5\n", AB, [[1234, 5]], {"decimal": "."}),
-    "a stated decimal comma of one column": Case("1,5\n2,5\n", ["x1"], [[1.5], [2.5]], {"decimal": ","}, "delimiter"),
+    "a stated decimal comma of one column": Case("1,5\n2,5\n", ["x1"], [[1.5], [2.5]], {"decimal": ","}),
     "a stated delimiter": Case("1,5\n2,5\n", ["x1"], [[1.5], [2.5]], {"delimiter": ";"}),
     "an unusual delimiter": Case("a^b\n1.5^2\n3.5^4\n", AB, FOUR, {"delimiter": "^"}),
     "stated spaces": Case("a b\n1.5    2\n3.5 4\n", AB, FOUR, {"delimiter": " "}),
@@ -370,6 +380,16 @@ def test_several_files_are_read_each_as_it_is_written(tmp_path: Path) -> None:
     assert table.read()[0].tolist() == [*FOUR, [5.0, 6.0]]
     [finding] = table.findings
     assert finding.message == "in 1.csv, a line above the table was not read: 'Rome' (and in 1 other file)"
+
+
+def test_lines_may_be_longer_than_what_is_looked_at(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(20, 6000)).round(2)
+    text = ",".join(f"a column called {j}" for j in range(6000)) + "\n"
+    path = tmp_path / "points.csv"
+    path.write_text(text + "".join(",".join(map(repr, row)) + "\n" for row in rows.tolist()))
+    read = open_table(path)
+    assert read.names[-1] == "a column called 5999"
+    np.testing.assert_array_equal(read.rows, rows)
 
 
 DIALECTS = st.fixed_dictionaries(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from gmix.wording import count
 __all__ = ["CsvTable", "check_names"]
 
 _HEAD = 1 << 17  # bytes that show how a file is written
+_LINES = 16  # or this many lines that are not comments, if that is more
 _BLOCK = 1 << 20  # bytes that are read at once
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 _SHRUNK = 8.0  # how much smaller compression may have made a file
@@ -99,10 +101,11 @@ class CsvTable(ArrowTable):
         from pyarrow import compute, csv
 
         places = [str(i) for i in range(len(dialect.names) + dialect.trailing)]
-        wanted = [str(dialect.names.index(name)) for name in self._scanned]
+        place = dict(zip(dialect.names, places, strict=False))
+        wanted = [place[name] for name in self._scanned]
         read = [*wanted, *places[len(dialect.names) :]]
         options = (
-            csv.ReadOptions(column_names=places, block_size=_BLOCK),
+            csv.ReadOptions(column_names=places, block_size=max(_BLOCK, int(8 * dialect.row_bytes))),
             csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.spanning),
             csv.ConvertOptions(
                 include_columns=read,
@@ -182,8 +185,8 @@ class _Cleaned(io.RawIOBase):
 
 def check_names(path: Path, names: Sequence[str]) -> None:
     """Raise `DataError` where two columns have the same name."""
-    for name in names:
-        if (n := list(names).count(name)) > 1:
+    for name, n in Counter(names).items():
+        if n > 1:
             called = f"called {name!r}; rename one of them" if name else "without a name; name them"
             raise DataError(f"{path} has {n} columns {called}")
 
@@ -208,8 +211,7 @@ def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
     found: list[Dialect] = []
     for path in files:
         with _opened(path) as file:
-            head = file.read(_HEAD)
-            whole = len(head) < _HEAD or not file.read(1)
+            head, whole = _head(file, _HEAD // 4 if found else _HEAD)
         for beginning, what in _FOREIGN.items():
             if head.startswith(beginning):
                 raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
@@ -218,6 +220,14 @@ def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
         if found[-1].names != found[0].names or found[-1].headless != found[0].headless:
             raise _different(path, found[-1].names, files[0], found[0].names)
     return found
+
+
+def _head(file: Any, size: int) -> tuple[bytes, bool]:
+    """The first lines of a file, and whether they are all."""
+    head = file.read(size)
+    while sum(not line.startswith(b"#") for line in head.splitlines()) < _LINES and (more := file.read(len(head))):
+        head += more
+    return head, not file.read(1)
 
 
 def _together(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Numerals]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from gmix.wording import count
 __all__ = ["Header", "header_of"]
 
 Cells = list[str]
+_LOOK = 1000  # cells of a column that tell whether the first line holds names
+_PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 
 
 class Header(NamedTuple):
@@ -36,17 +39,21 @@ class Header(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def header_of(records: Sequence[Cells], width: int, stated: bool | None, codes: Sequence[str]) -> Header:
-    """Find the header above rows of `width` cells; `stated` is whether there is one, if a person has said so."""
+def header_of(records: Sequence[Cells], width: int, stated: bool | None, codes: Sequence[str], quoted: bool) -> Header:
+    """Find the header above rows of `width` cells.
+
+    `stated` is whether there is one, if a person has stated it, and `quoted` whether every row begins with a quotation
+    mark, as R writes the names of rows.
+    """
     start = next(i for i, cells in enumerate(records) if len(cells) == width or _ends_empty(cells, width + 1))
     first, above = records[start], records[:start]
     body = [cells for cells in records[start + 1 :] if len(cells) == width]
-    columns = list(zip(*body, strict=True)) if body else [()] * width
+    columns = list(zip(*body, strict=True)) or [()] * width
     if len(first) > width:  # only the header ends in a delimiter
         return Header(first[:-1], start + 1, 0, 0, None, _title(above))
     empty = [not any(cell.strip() for cell in (first[j], *columns[j])) for j in range(width)]
     trailing = 0 if all(empty) else empty[::-1].index(False)
-    held, doubt = _holds_names(first, columns, codes)
+    held, doubt = _holds_names(first, [column[:_LOOK] for column in columns], codes)
     if stated or (stated is None and held):
         found = _title(above)
         if doubt and stated is None:
@@ -56,7 +63,7 @@ def header_of(records: Sequence[Cells], width: int, stated: bool | None, codes: 
         short = width - len(above[-1])
         if 0 < short <= trailing:
             return Header(above[-1], start, 0, short, None, _title(above[:-1]))
-        if short == 1 and _are_row_names([first[0], *columns[0]]):
+        if short == 1 and (quoted or _are_row_names([first[0], *columns[0]])):
             return Header(["", *above[-1]], start, 0, 0, None, (*_title(above[:-1]), _ROW_NAMES))
     fault = None
     if above and (len(above[-1]) > 1 or any(is_number_text(cell) for cells in above for cell in cells)):
@@ -117,12 +124,10 @@ def _holds_names(first: Cells, columns: Sequence[Sequence[str]], codes: Sequence
     if texts:
         return whole, True
     beside = [i for i, kind in enumerate(kinds) if kind == "text" and not numeric[i]]
-    if not beside:
-        different = len(numbers) > 1 and whole and not all(_is_whole(c) for i in numbers for c in columns[i])
-        return False, different and len({first[i] for i in numbers}) == len(numbers)
     if any(first[i] in columns[i] for i in beside):
         return False, False
-    return whole and _are_years([int(first[i]) for i in numbers], [columns[i] for i in numbers]), True
+    scale = whole and _is_scale([int(first[i]) for i in numbers], [columns[i] for i in numbers])
+    return scale and len(numbers) > 2 - bool(beside), scale or bool(beside)
 
 
 def _is_whole(text: str) -> bool:
@@ -137,11 +142,16 @@ def _is_range(cells: Cells, columns: Sequence[Sequence[str]]) -> bool:
     return len(counted) < len(cells) or len(cells) > 2 or not all(_is_whole(c) for column in columns for c in column)
 
 
-def _are_years(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
-    """Say whether whole numbers count on, outside of what stands below them."""
-    if len(names) < 2 or any(b - a != 1 for a, b in pairwise(names)):
+def _is_scale(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
+    """Say whether whole numbers rise in equal steps and lie outside of what stands below them: years, wavelengths."""
+    steps = {b - a for a, b in pairwise(names)}
+    if len(steps) != 1 or min(steps) <= 0:
         return False
-    return all(str(name) not in column for name in names for column in columns) and min(names) > 99
+    for name, column in zip(names, columns, strict=True):
+        values = [float(cell) for text in column if _PLAIN.fullmatch(cell := text.strip().replace(",", "."))]
+        if not values or min(values) <= name <= max(values):
+            return False
+    return True
 
 
 def _are_row_names(cells: Sequence[str]) -> bool:

@@ -20,9 +20,10 @@ from gmix.wording import count
 __all__ = ["recognize"]
 
 _DELIMITERS = (",", ";", "\t", "|", " ")
+_COMPARED = 1000  # lines that are divided by each delimiter
 _CALLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space"}
 _BRACKETED = re.compile(r"\([^)]*\)|\[[^]]*\]")
-_SEPARATOR = re.compile(r'"?sep=([^0-9A-Za-z"])"?\s*', re.IGNORECASE)  # the first line of a file for Excel
+_SEPARATOR = re.compile(r'"?sep=(?!")([\t -/:-@\[-`{-~])"?\s*', re.IGNORECASE)  # the first line of a file for Excel
 
 
 def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
@@ -36,25 +37,24 @@ def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
     lines = head.splitlines(keepends=True)
     if not whole and len(lines) > 1:
         lines.pop()  # it may be cut
-    skipped, mark = stated.skip_rows, stated.delimiter
-    if lines and len(lines) <= skipped:
-        raise DataError(f"{path} begins with {count(len(lines), 'line')}, and {skipped} are to be skipped; skip fewer")
-    texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
-    texts[:1] = [text.removeprefix("\ufeff") for text in texts[:1]]
-    if texts and (separator := _SEPARATOR.fullmatch(texts[skipped])) is not None:
-        skipped, mark = skipped + 1, mark or separator[1]
-    texts, comments = _without_comments([""] * skipped + texts[skipped:])
-    if not any(text.strip() for text in texts):
+    if lines and len(lines) <= stated.skip_rows:
+        raise DataError(
+            f"{path} begins with {count(len(lines), 'line')}, and {stated.skip_rows} are to be skipped; skip fewer"
+        )
+    texts, comments, mark = _texts(lines, stated)
+    full = [i for i, text in enumerate(texts) if text.strip()]
+    if not full:
         raise DataError(f"{path} is empty; gmix needs a header and at least one row")
     marks = list(_DELIMITERS) if mark is None else [mark]
     if mark is None and stated.decimal == "," and '"' not in "".join(texts):
         marks.remove(",")  # it would divide numbers
-    tables = [_divided(texts, delimiter, stated) for delimiter in marks]
-    table = max(tables, key=lambda table: table.score)
+    tables = [_divided(texts[: full[:_COMPARED][-1] + 1], delimiter, stated) for delimiter in marks]
+    best = max(tables, key=lambda table: table.score)
+    table = _divided(texts, best.delimiter, stated) if len(full) > _COMPARED else best
     table.check(texts, whole, path)
     findings = [*table.header.findings, *_of_comments(table, comments)]
-    if mark is None:
-        findings += _of_delimiters(table, tables)
+    if stated.decimal is None:
+        findings += _of_delimiters(best, tables)
     names = table.header.names
     if names is None and stated.header is None and (line := table.commented_header(comments)) is not None:
         names = _cells(line.strip("# "), table.delimiter)
@@ -138,9 +138,11 @@ class _Table:
             raise DataError(f"{path} has no rows under its header; gmix needs at least one")
         for record in self.records:
             lines = texts[record.begin : record.end]
+            if len(lines) == 1:
+                continue
             plain = [_cells(line.replace('"', ""), self.delimiter) for line in lines]
             opened = whole and record is self.records[-1] and _is_open(lines, self.delimiter)
-            if len(lines) > 1 and (opened or (self.width > 1 and all(len(cells) == self.width for cells in plain))):
+            if opened or (self.width > 1 and all(len(cells) == self.width for cells in plain)):
                 raise DataError(
                     f"{path}, line {record.begin + 1} has a quotation mark that is not closed in this line; "
                     "close it, or double it where it belongs to a text"
@@ -176,13 +178,19 @@ class _Table:
         )
 
 
-def _without_comments(texts: list[str]) -> tuple[list[str], dict[int, str]]:
-    """The lines with comments blanked, and the comments by the numbers of their lines."""
+def _texts(lines: Sequence[bytes], stated: CSV) -> tuple[list[str], dict[int, str], str | None]:
+    """The lines, blank where they are no part of the table; the comments by their lines; a delimiter that is stated."""
+    texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
+    texts[:1] = [text.removeprefix("\ufeff") for text in texts[:1]]
+    skipped, mark = stated.skip_rows, stated.delimiter
+    if texts and (separator := _SEPARATOR.fullmatch(texts[skipped])) is not None:
+        skipped, mark = skipped + 1, mark or separator[1]
+    texts[:skipped] = [""] * skipped
     comments = {i: text.strip() for i, text in enumerate(texts) if text.lstrip(" ").startswith("#")}
     others = [i for i, text in enumerate(texts) if i not in comments and text.strip()]
     if len(others) < 2:  # then the lines below are the rows: colors, for instance
         comments = {i: text for i, text in comments.items() if others and i < others[0]}
-    return ["" if i in comments else text for i, text in enumerate(texts)], comments
+    return ["" if i in comments else text for i, text in enumerate(texts)], comments, mark
 
 
 def _divided(texts: Sequence[str], delimiter: str, stated: CSV) -> _Table:
@@ -200,7 +208,8 @@ def _divided(texts: Sequence[str], delimiter: str, stated: CSV) -> _Table:
     widths = [len(record.cells) for record in records]
     counts, last = Counter(widths), {width: i for i, width in enumerate(widths)}
     width = max(counts, key=lambda width: (counts[width], last[width]))
-    header = header_of([record.cells for record in records], width, stated.header, stated.codes)
+    quoted = all(lines[record.begin].startswith('"') for record in records[1:])
+    header = header_of([record.cells for record in records], width, stated.header, stated.codes, quoted)
     return _Table(delimiter, records, width, header, stated.codes)
 
 
@@ -234,9 +243,10 @@ def _of_comments(table: _Table, comments: dict[int, str]) -> list[Finding]:
 
 def _of_delimiters(table: _Table, tables: Sequence[_Table]) -> list[Finding]:
     """A delimiter may also be a decimal mark, and a decimal mark a delimiter."""
-    mark = table.delimiter
+    if len(tables) == 1:
+        return []
     if any(other.fit == table.fit > 0 and other.width != table.width for other in tables):
-        message = f"{_CALLED[mark]} was read as the delimiter, which makes {count(table.width, 'column')}"
+        message = f"{_CALLED[table.delimiter]} was read as the delimiter, which makes {count(table.width, 'column')}"
         return [Finding("delimiter", f"{message}; if it belongs to the numbers, state {_stating(';')}", "note")]
     if table.width == 1 and table.numerals[0].commas:
         message = "a comma was read as the decimal mark of one column"
