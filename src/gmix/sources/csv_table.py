@@ -12,7 +12,6 @@ from typing import Any
 
 from gmix.errors import DataError
 from gmix.findings import Finding
-from gmix.rows import choose_columns
 from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
 from gmix.sources.dialect import CSV, Dialect, cleaned
 from gmix.sources.numerals import (
@@ -62,8 +61,7 @@ class CsvTable(ArrowTable):
         dialects = _dialects(files, stated)
         first = dialects[0]
         check_names(files[0], first.names)
-        asked = [*(columns or []), *([] if weight is None else [weight])]
-        choose_columns(list(first.names), list(dict.fromkeys(asked)))
+        asked = {*(columns or []), *([] if weight is None else [weight])}
         numerals = _together(files, dialects)
         kinds = [
             pa.float64() if found.are_numbers else _kind(cells, name in asked, stated.codes)
@@ -73,20 +71,20 @@ class CsvTable(ArrowTable):
         dataset = ds.dataset([str(file) for file in files], format=ds.CsvFileFormat(), schema=schema)
         size = sum(file.stat().st_size * (_SHRUNK if _compression(file) else 1.0) for file in files)
         n_bytes = 8.0 * sum(map(is_numeric, kinds)) * size / first.row_bytes
-        super().__init__(dataset, columns, weight, called=str(stated), n_bytes=n_bytes)
         chosen = readings(numerals, first.delimiter, stated.decimal)
         self._readings = dict(zip(first.names, chosen, strict=True))
         self._dialects, self._stated = dialects, stated
-        self.findings = (*_findings(files, dialects), *self._doubts())
+        super().__init__(dataset, columns, weight, called=str(stated), n_bytes=n_bytes)
+        self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
 
-    def _scan(self) -> Iterator[tuple[Any, Any]]:
+    def _scan(self, names: list[str], size: int = 0) -> Iterator[tuple[Any, Any]]:
         import pyarrow as pa
 
         path = self._called
         try:
             for fragment, dialect in zip(self._dataset.get_fragments(), self._dialects, strict=True):
                 path = fragment.path
-                for batch in self._batches(path, dialect):
+                for batch in self._batches(names, path, dialect):
                     yield batch, fragment
         except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, DataError) as error:
             self._check_unchanged()
@@ -95,14 +93,14 @@ class CsvTable(ArrowTable):
             raise DataError(f"{path} cannot be read as CSV ({reason_of(error)}); check the file") from None
         self._check_unchanged()
 
-    def _batches(self, path: str, dialect: Dialect) -> Iterator[Any]:
-        """The rows of one file as record batches of the columns that are scanned."""
+    def _batches(self, names: list[str], path: str, dialect: Dialect) -> Iterator[Any]:
+        """The rows of one file as record batches of some columns."""
         import pyarrow as pa
         from pyarrow import compute, csv
 
         places = [str(i) for i in range(len(dialect.names) + dialect.trailing)]
         place = dict(zip(dialect.names, places, strict=False))
-        wanted = [place[name] for name in self._scanned]
+        wanted = [place[name] for name in names]
         read = [*wanted, *places[len(dialect.names) :]]
         options = (
             csv.ReadOptions(column_names=places, block_size=max(_BLOCK, int(8 * dialect.row_bytes))),
@@ -120,22 +118,22 @@ class CsvTable(ArrowTable):
             lines = pa.PythonFile(_Cleaned(file, dialect), mode="r") if dialect.untidy else file
             with csv.open_csv(lines, *options) as reader:
                 for texts in reader:
-                    columns = [self._converted(texts.column(i), name, path, at) for i, name in enumerate(self._scanned)]
+                    columns = [self._converted(texts.column(i), name, path, at) for i, name in enumerate(names)]
                     for column in texts.columns[len(columns) :]:
                         if column.null_count < len(column):
                             row = at + compute.index(column.is_valid(), value=True).as_py()
                             raise DataError(f"{path}, row {row} has more cells than there are names; correct it")
-                    yield pa.record_batch(columns, names=self._scanned)
+                    yield pa.record_batch(columns, names=names)
                     at += texts.num_rows
 
     def _converted(self, texts: Any, name: str, path: str, at: int) -> Any:
-        """The numbers of a column, of which the first stands in row `at`; what is missing is null."""
+        """The cells of a column, of which the first stands in row `at`; what is missing is null."""
         import pyarrow as pa
         from pyarrow import compute
 
-        if pa.types.is_boolean(self._dataset.schema.field(name).type):
-            texts = compute.replace_substring_regex(texts, "^ *(?i:(true)|false) *$", r"\1")
-            return compute.equal(texts, "true")
+        kind = self._dataset.schema.field(name).type
+        if not is_numeric(kind):
+            return texts.cast(kind) if pa.types.is_boolean(kind) else texts
         try:
             values = as_doubles(texts, self._readings[name])
         except NotANumberError as wrong:
