@@ -84,6 +84,13 @@ CASES = {
         "len (a, b)\n1,5\n2,5\n", ["len (a, b)"], [[1.5], [2.5]], findings="delimiter"
     ),
     "whole numbers without a header": Case("1,5\n2,5\n", X, [[1, 5], [2, 5]], findings="delimiter"),
+    "some numbers in a text": Case("x,code\n1,12\n2,A\n3,B\n4,13\n5,C\n", ["x"], [[1], [2], [3], [4], [5]]),
+    "decimal commas after many whole numbers": Case(
+        "a;b\n" + "12;5\n" * 2000 + "1,5;2\n", AB, [[12, 5]] * 2000 + [[1.5, 2]]
+    ),
+    "decimal commas after as many beside others": Case(
+        "a;b\n" + "12;5,5\n" * 30_000 + "1,5;2\n", AB, [[12, 5.5]] * 30_000 + [[1.5, 2]]
+    ),
     # Thousands.
     "thousands with decimal commas": Case("a;b\n2,06;4.780,50\n2,07;980,25\n", AB, [[2.06, 4780.5], [2.07, 980.25]]),
     "one row with thousands": Case("2,06;4.780,50\n", X, [[2.06, 4780.5]]),
@@ -121,6 +128,9 @@ CASES = {
         [[1, 2.5, 3], [2, 3.5, 4]],
         findings="lines above the table!",
     ),
+    "titles wider than the table": Case(
+        "Rome, Italy, 2020\nby me, with care, twice\na,b\n1.5,2\n", AB, [[1.5, 2]], findings="lines above the table!"
+    ),
     "Excel's separator": Case("sep=;\na;b\n1,5;2\n3,5;4\n", AB, FOUR),
     "Excel's separator in quotation marks": Case('\ufeff"sep=|"\r\na|b\r\n1,5|2\r\n3,5|4\r\n', AB, FOUR),
     "blank lines": Case("\n\na,b\n\n1.5,2\n   \n3.5,4\n\n\n", AB, FOUR),
@@ -152,6 +162,7 @@ CASES = {
     "a trailing delimiter in the rows alone": Case("a;b\n1,5;2;\n3,5;4;\n", AB, FOUR),
     "a trailing delimiter in the header alone": Case("a;b;\n1,5;2\n3,5;4\n", AB, FOUR),
     "a trailing delimiter without a header": Case("1.5,2,\n3.5,4,\n", X, FOUR),
+    "several trailing delimiters in the rows alone": Case("a,b\n1.5,2,,\n3.5,4,,\n", AB, FOUR),
     "several trailing delimiters": Case("a,b,,,\n1.5,2,,,\n3.5,4,,,\n", AB, FOUR),
     # What is stated.
     "a stated decimal comma": Case("a;b\n1,234;5\n", AB, [[1.234, 5]], {"decimal": ","}),
@@ -240,6 +251,7 @@ WRONG = {
     "a bad first row": ("1.5,oops\n2,3\n4,5\n", r"column 'x2', row 0 .*'oops'"),
     "an open quotation mark": ('x,text\n1,"5 inch\n2,ok\n3,ok\n', r"line 2 has a quotation mark that is not closed"),
     "two open quotation marks": ('x,text\n1,"5 inch\n2,"6 inch\n3,ok\n', r"line 2 has a quotation mark that is not"),
+    "a quotation mark that is open at the end": ('x,text\n1,ok\n2,"5 inch\nand more', "line 3 has a quotation mark"),
     "comments after many rows": ("a,b\n" + "1,2\n" * 40_000 + "#3,4\n", r"column 'a', row 40000 .*'#3'"),
     "nothing but a header": ("a;b\n", "has no rows under its header"),
     "nothing but comments above a header": ("# one\na;b\n", "has no rows under its header"),
@@ -380,6 +392,20 @@ def test_several_files_are_read_each_as_it_is_written(tmp_path: Path) -> None:
     assert table.read()[0].tolist() == [*FOUR, [5.0, 6.0]]
     [finding] = table.findings
     assert finding.message == "in 1.csv, a line above the table was not read: 'Rome' (and in 1 other file)"
+    for i, text in enumerate(("a;b\n1;2\n", "a;b\n1,234;2\n", "a;b\n1,5;2\n")):
+        (tmp_path / f"{i}.txt").write_text(text)
+    assert names_of(open_files(tmp_path / "[01].txt").findings) == "decimal mark"
+    table = open_files(tmp_path / "?.txt")
+    assert (table.findings, table.read()[0][:, 0].tolist()) == ((), [1.0, 1.234, 1.5])
+
+
+def test_texts_may_be_long_and_of_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("x,text\n" + '1,"one\ntwo"\n' * 200_000)  # several blocks
+    assert len(open_table(path).rows) == 200_000
+    long = ("," + "t" * 100_000) * 12
+    path.write_text("x" + "".join(f",text {j}" for j in range(12)) + "\n" + "".join(f"{i}{long}\n" for i in range(20)))
+    assert open_table(CSV(path), ["x"]).rows[:, 0].tolist() == list(range(20))
 
 
 def test_lines_may_be_longer_than_what_is_looked_at(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
                 raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
         known = replace(stated, delimiter=found[0].delimiter) if found else stated
         found.append(recognize(head, whole, path, known))
-        if found[-1].names != found[0].names or found[-1].headless != found[0].headless:
+        if found[-1].names != found[0].names:
             raise _different(path, found[-1].names, files[0], found[0].names)
     return found
 

@@ -85,8 +85,7 @@ class Dialect:
     Attributes
     ----------
     delimiter : the character between cells; a space stands for any number of spaces and tabs.
-    names : of the columns; a column without a name has ``""``.
-    headless : whether the file has no names, and these are x1, x2 and so on.
+    names : of the columns; a column without a name has ``""``, and without a header they are x1, x2 and so on.
     offset : where the first row begins, in bytes.
     row_bytes : the mean length of a row.
     trailing : how many columns at the end of every row are empty and have no name.
@@ -100,7 +99,6 @@ class Dialect:
 
     delimiter: str
     names: tuple[str, ...]
-    headless: bool
     offset: int
     row_bytes: float
     trailing: int

@@ -165,7 +165,6 @@ class _Table:
         return Dialect(
             self.delimiter,
             tuple(called),
-            headless=names is None,
             offset=sum(map(len, lines[: self.begin])),
             row_bytes=len(rows) / len(self.body),
             trailing=self.header.trailing,
