@@ -157,6 +157,13 @@ CASES = {
     ),
     "R's write.table of some rows": Case('"a" "b"\n"7" 1.5 2\n"3" 3.5 4\n', AB, FOUR, findings="row names"),
     "R's write.table without quotation marks": Case("a b\n1 1.5 2\n2 3.5 4\n", AB, FOUR, findings="row names"),
+    "counts of years": Case(
+        "country,2019,2020\nA,15,3\nB,25,4\n", ["2019", "2020"], [[15, 3], [25, 4]], findings="header"
+    ),
+    "whole numbers that count on": Case("1,2,3\n4,5,6\n7,8,9\n", ["x1", "x2", "x3"], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
+    "large numbers that count on": Case(
+        "100,200,300\n4,5,6\n7,8,9\n", ["x1", "x2", "x3"], [[100, 200, 300], [4, 5, 6], [7, 8, 9]], findings="header"
+    ),
     "years that may be names": Case("2019,2020\n1.5,2\n3.5,4\n", X, [[2019, 2020], *FOUR], findings="header"),
     "a trailing delimiter": Case("a,b,\n1.5,2,\n3.5,4,\n", AB, FOUR),
     "a trailing delimiter in the rows alone": Case("a;b\n1,5;2;\n3,5;4;\n", AB, FOUR),
@@ -231,6 +238,7 @@ WRONG = {
         r"line 1 has 3 cells \('a, b, c'\), and the rows below have 2.*--skip-rows 1",
     ),
     "a header too short": ("a,b\n9,2,3\n4,5,6\n", r"line 1 has 2 cells \('a, b'\), and the rows below have 3"),
+    "a header too short for whole numbers": ("a,b\n1,2,3\n4,5,6\n", r"line 1 has 2 cells \('a, b'\)"),
     "a count of rows": (
         "2\n1 2\n3 4\n",
         r"line 1 has 1 cell \('2'\), and the rows below have 2.*gmix.CSV\(skip_rows=1\)",
@@ -397,6 +405,15 @@ def test_several_files_are_read_each_as_it_is_written(tmp_path: Path) -> None:
     assert names_of(open_files(tmp_path / "[01].txt").findings) == "decimal mark"
     table = open_files(tmp_path / "?.txt")
     assert (table.findings, table.read()[0][:, 0].tolist()) == ((), [1.0, 1.234, 1.5])
+
+
+def test_texts_that_are_left_out_may_be_in_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_bytes("name,x\nMüller,1\nMeier,2\n".encode("latin-1"))
+    assert open_table(path).rows.tolist() == [[1.0], [2.0]]
+    path.write_bytes("x,y\n1,2\n3,4\n5,ü\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"column 'y', row 2 cannot be read \(it holds '\ufffd', which is not a number"):
+        open_table(path)
 
 
 def test_texts_may_be_long_and_of_several_lines(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class CsvTable(ArrowTable):
             csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.spanning),
             csv.ConvertOptions(
                 include_columns=read,
-                column_types=dict.fromkeys(read, pa.string()),
+                column_types=dict.fromkeys(read, pa.binary()),  # texts need not be UTF-8 where they are left out
                 null_values=[*MISSING, *self._stated.codes],
                 strings_can_be_null=True,
             ),
@@ -132,6 +132,7 @@ class CsvTable(ArrowTable):
         from pyarrow import compute
 
         kind = self._dataset.schema.field(name).type
+        texts = _decoded(texts)
         if not is_numeric(kind):
             return texts.cast(kind) if pa.types.is_boolean(kind) else texts
         try:
@@ -278,7 +279,17 @@ def _kind(cells: Sequence[str], asked: bool, codes: Sequence[str]) -> Any:
     return pa.timestamp("s") if held else pa.string()
 
 
-def _strings(texts: Sequence[str]) -> Any:
+def _decoded(cells: Any) -> Any:
+    """An Arrow array of bytes as one of strings; bytes that are not UTF-8 are replaced, so no number has them."""
+    import pyarrow as pa
+
+    try:
+        return cells.cast(pa.string())
+    except pa.ArrowInvalid:
+        return _strings([None if cell is None else cell.decode("utf-8", "replace") for cell in cells.to_pylist()])
+
+
+def _strings(texts: Sequence[str | None]) -> Any:
     import pyarrow as pa
 
     return pa.array(list(texts), pa.string())

@@ -15,6 +15,7 @@ __all__ = ["Header", "header_of"]
 
 Cells = list[str]
 _LOOK = 1000  # cells of a column that tell whether the first line holds names
+_LEAST = 100  # of whole numbers that may be names
 _PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 
 
@@ -127,7 +128,8 @@ def _holds_names(first: Cells, columns: Sequence[Sequence[str]], codes: Sequence
     if any(first[i] in columns[i] for i in beside):
         return False, False
     scale = whole and _is_scale([int(first[i]) for i in numbers], [columns[i] for i in numbers])
-    return scale and len(numbers) > 2 - bool(beside), scale or bool(beside)
+    decimals = any(not _is_whole(cell) for i in numbers for cell in columns[i])
+    return scale and (bool(beside) or (decimals and len(numbers) > 2)), scale or bool(beside)
 
 
 def _is_whole(text: str) -> bool:
@@ -143,9 +145,9 @@ def _is_range(cells: Cells, columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_scale(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
-    """Say whether whole numbers rise in equal steps and lie outside of what stands below them: years, wavelengths."""
+    """Say whether large whole numbers rise in equal steps, and none lies among those below it: years, wavelengths."""
     steps = {b - a for a, b in pairwise(names)}
-    if len(steps) != 1 or min(steps) <= 0:
+    if len(steps) != 1 or min(steps) <= 0 or names[0] < _LEAST:
         return False
     for name, column in zip(names, columns, strict=True):
         values = [float(cell) for text in column if _PLAIN.fullmatch(cell := text.strip().replace(",", "."))]
