@@ -275,7 +275,8 @@ bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbe
     std::fill(here.begin(), here.end(), 0.0);
     if (!now.look(here)) return false;
   }
-  for (int count = 0; count < kSteps && greatest(now.factor, 1.0) >= kEqual; ++count) {
+  const int most = d < kManyColumns ? kSteps : kShort;
+  for (int count = 0; count < most && greatest(now.factor, 1.0) >= kEqual; ++count) {
     // From the sizes of the step before, plain steps are often few, and in few columns they cost less.
     const bool newton = count >= (d < kManyColumns ? kPlain : 0) && now.newton(step);
     const double length = newton ? std::min(1.0, kLongest / greatest(step, 0.0)) : 0.0;
@@ -283,9 +284,9 @@ bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbe
     if (!newton || !next.look(there) || !(next.value <= now.value + kFlat * static_cast<double>(d))) {
       for (std::size_t c = 0; c < k; ++c) there[c] = here[c] + std::log(now.factor[c]);
       if (!next.look(there)) return false;
-      // Where neither goes down there is nothing left but rounding.
-      if (count > kShort && !(next.value < now.value)) break;
     }
+    // Where neither goes down nothing but rounding remains.
+    if (count > kShort && !(next.value < now.value - kFlat * static_cast<double>(d))) break;
     std::swap(now, next);
     here = there;
   }

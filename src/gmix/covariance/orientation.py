@@ -10,6 +10,7 @@ __all__ = ["common_axes"]
 Array = NDArray[np.float64]
 
 _STEPS = 300
+_WORK, _LEAST = 3e8, 10  # multiply-adds that all steps may cost in many columns, and steps that are taken anyway
 _GAIN = 1e-24  # nats a row; a step that promised no more was the last, or where all curvature is used, the root of it
 _EASY = 12  # steps down the majorizing function before all curvature is used
 _NOISE = 1e-14  # nats a row; what is minimized is known no better, or worse where an ellipsoid is flat
@@ -44,7 +45,7 @@ def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
     axes = np.linalg.eigh(np.concatenate([scatter.sum(0, keepdims=True), scatter]))[1]
     value = problem.value(problem.turned(axes))
     going = np.arange(len(axes))  # which still climb
-    for count in range(_STEPS):
+    for count in range(min(_STEPS, _LEAST + int(_WORK / (axes.size * len(scatter) * scatter.shape[-1])))):
         here, before = axes[going], value[going]
         curved = count >= _EASY and len(problem.pairs[0]) <= _PAIRS
         step, promised, noise = problem.step(here, curved)
