@@ -26,7 +26,8 @@ Array = NDArray[np.float64]
 LARGE = 50_000  # rows; of more, candidates are left out before all rows are read for them
 _STAGES = (10_000, 100_000)  # rows that candidates are fitted to, and as many again that judge them
 _NUMBERS = 4_000_000  # that a sub-sample may hold
-_ERRORS = 3.0  # standard errors by which a candidate must be behind to be left out
+_ERRORS = 3.0  # standard errors by which a candidate must be worse to be left out, and besides
+_SLACK = 2e-3  # twice nats a row, by which the optima that a search finds for equal candidates differ
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,9 @@ def _able(found: Search, stage: _Stage, source: Source, criterion: str) -> list[
     for candidate in sorted(sound, key=estimated):
         parts = zip(values[id(candidate)], values[id(best)], strict=True)
         error = np.sqrt(sum(mine.error_beside(other) ** 2 for mine, other in parts)) / 2.0
-        if estimated(candidate) - estimated(best) <= _ERRORS * error:
+        near = estimated(candidate) - estimated(best) <= _ERRORS * error + _SLACK
+        beside = candidate.structure is best.structure and abs(candidate.n_components - best.n_components) == 1
+        if near or beside:
             able.append(candidate)
     return able
 
