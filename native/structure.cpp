@@ -11,8 +11,8 @@ namespace {
 using Numbers = std::vector<double>;
 
 constexpr double kEqual = 1e-13;   // relative; volumes that change by less have converged
-constexpr double kTurned = 1e-13;  // radians; axes that turn by less have converged
-constexpr double kNoise = 1e-9;    // radians; below it, turns that no longer shrink are rounding
+constexpr double kTurned = 1e-9;  // radians; axes that turn by less change no digit of the likelihood
+constexpr double kNoise = 1e-7;    // radians; below it, turns that no longer shrink are rounding
 constexpr int kSteps = 500;        // of an inner iteration: each goes down, so the last is good enough
 constexpr int kShort = 40;         // steps of an inner iteration that converges quadratically in the end
 constexpr int kPlain = 12;         // of them that are plain
