@@ -10,12 +10,11 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr double kEqual = 1e-13;   // relative; volumes that change by less have converged
+constexpr double kEqual = 1e-13;  // relative; volumes that change by less have converged
 constexpr double kTurned = 1e-9;  // radians; axes that turn by less change no digit of the likelihood
-constexpr double kNoise = 1e-7;    // radians; below it, turns that no longer shrink are rounding
-constexpr int kSteps = 500;        // of an inner iteration: each goes down, so the last is good enough
-constexpr int kShort = 40;         // steps of an inner iteration that converges quadratically in the end
-constexpr int kPlain = 12;         // of them that are plain
+constexpr int kSteps = 500;       // of an inner iteration: each goes down, so the last is good enough
+constexpr int kShort = 40;        // steps of an inner iteration that converges quadratically in the end
+constexpr int kPlain = 12;        // of them that are plain
 constexpr std::size_t kManyColumns = 12;
 constexpr double kDefinite = 1e-14;  // of the largest eigenvalue; smaller ones are rounding, and raised to it
 constexpr double kFlat = 1e-14;      // nats a row; what is minimized is known no better
@@ -151,7 +150,6 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
       for (std::size_t j = 0; j < d; ++j) variances[c * d + j] = turned[(c * d + j) * d + j];
     along_axes(structure, k, d, mass, variances.data(), variances);
   };
-  double before_last = 1.0;
   for (int sweep = 0; sweep < kSteps; ++sweep) {
     look();
     double greatest = 0.0;
@@ -177,8 +175,7 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
         }
         turn_columns(axes.data(), d, p, q, cosine, sine);
       }
-    if (greatest < kTurned || (greatest < kNoise && greatest > 0.9 * before_last)) break;
-    before_last = greatest;
+    if (greatest < kTurned) break;
   }
   look();
   for (std::size_t c = 0; c < k; ++c) compose(&variances[c * d], axes.data(), d, &own[c * d * d]);
