@@ -17,7 +17,7 @@ FLOORS = {
     room: floor
     for floor, rooms in enumerate(
         [
-            ["errors", "wording"],
+            ["errors", "wording", "blas"],
             ["findings"],
             ["columns"],
             ["rows", "whole", "dependence", "distinct"],

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
+from gmix.blas import one_blas_thread
 from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
 from gmix.dependence import Dependence, independent_columns
 from gmix.errors import DataError, ParameterError, of_kind
@@ -61,6 +62,7 @@ class GaussianMixture:
     dependence: Dependence | None
     _compact: Array
 
+    @one_blas_thread()
     def __init__(
         self,
         weights: ArrayLike,
@@ -111,6 +113,7 @@ class GaussianMixture:
         return mixture
 
     @classmethod
+    @one_blas_thread()
     def from_statistics(
         cls,
         statistics: SufficientStatistics,
@@ -246,6 +249,7 @@ class GaussianMixture:
         return self._compact
 
     @cached_property
+    @one_blas_thread()
     def components(self) -> kernel.Components:
         """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
         return kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
@@ -295,6 +299,7 @@ class GaussianMixture:
         """
         return self.sample_labelled(n, rng=rng)[0]
 
+    @one_blas_thread()
     def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
         """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from."""
         if not is_count(n, 0):
@@ -368,11 +373,13 @@ class GaussianMixture:
             )
 
     @property
+    @one_blas_thread()
     def mean(self) -> Array:
         """The mean ``(D,)`` of the whole distribution."""
         return np.asarray(self.weights @ self.means)
 
     @property
+    @one_blas_thread()
     def covariance(self) -> Array:
         """The covariance ``(D, D)`` of the whole distribution: within the components and between their means."""
         between = self.means - self.mean
@@ -395,6 +402,7 @@ class GaussianMixture:
         compact = structure.form.compress(dense)
         return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
+    @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
         r"""The distribution of the other features, given the values of some.
 
@@ -434,6 +442,7 @@ class GaussianMixture:
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
 
+    @one_blas_thread()
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""
         a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
