@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import ModelFileError
-from gmix.covariance import STRUCTURES, Structure
+from gmix.covariance import FULL, STRUCTURES, TIED, Structure
 from gmix.priors import Prior
 
 Array = NDArray[np.float64]
@@ -311,3 +311,32 @@ def test_flipped_bytes_are_harmless(
     (folder / "flipped.json").write_bytes(bytes(content))
     with np.errstate(all="ignore"):
         load_is_harmless(folder / "flipped.json")
+
+
+PRIORS = [
+    None,
+    gmix.NormalInverseWishart(),
+    gmix.NormalInverseWishart(mean_strength=3.7, degrees_of_freedom=9.3, strength=0.3) + gmix.Dirichlet(1.7),
+    "told",  # with a mean and a scale, the latter symmetric to within rounding
+]
+
+
+@given(seed=st.integers(0, 2**32 - 1), columns=st.integers(2, 5), prior=st.sampled_from(PRIORS))
+def test_covariances_are_symmetric_and_read_back_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, columns: int, prior: Any
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((int(rng.integers(20, 60)), columns)) @ rng.standard_normal((columns, columns))
+    labels = rng.integers(0, 3, len(rows))
+    if prior == "told":
+        scale = np.cov(rows.T) * (1.0 + 1e-12 * rng.standard_normal((columns, columns)))
+        prior = gmix.NormalInverseWishart(rng.standard_normal(columns), 0.7, scale=scale)
+    path = tmp_path_factory.mktemp("bits", numbered=True) / "fit.json"
+    for structure in STRUCTURES:
+        fit = gmix.fit(rows, covariance=structure, start=labels, prior=prior, max_iterations=3)
+        covariances, scatter = fit.mixture.covariances, fit.statistics.scatter
+        np.testing.assert_array_equal(covariances, covariances.mT)
+        if structure.form in (FULL, TIED):
+            np.testing.assert_array_equal(scatter, scatter.mT)
+        fit.save(path)
+        assert_same_bits(gmix.load(path), fit)
