@@ -21,7 +21,7 @@ FLOORS = {
             ["findings"],
             ["columns"],
             ["rows", "whole", "dependence", "distinct"],
-            ["covariance", "tables"],
+            ["covariance", "tables", "univariate"],
             ["statistics", "stop", "progress"],
             ["_native"],
             ["kernel"],

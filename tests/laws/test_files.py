@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import pickle
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import ModelFileError
-from gmix.covariance import FULL, STRUCTURES, TIED, Structure
+from gmix.covariance import FULL, STRUCTURES, TIED, Structure, structure as structure_named
 from gmix.priors import Prior
 
 Array = NDArray[np.float64]
@@ -86,7 +87,7 @@ def test_saving_replaces_the_file_whole_or_not_at_all(tmp_path: Path, monkeypatc
     before = path.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(ModelFileError, match="disk full"):
             gmix.load(path).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["model.json"]
@@ -270,6 +271,33 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(whole) - 2, 29):
         path.write_bytes(whole[:length])
         assert not load_is_harmless(path)
+
+
+@pytest.mark.parametrize("structure", ["EII", "VII", "EEI", "VVI", "EEE"])
+def test_a_load_takes_a_small_multiple_of_the_file(tmp_path: Path, structure: str) -> None:
+    rng, (k, d) = np.random.default_rng(0), (400, 60) if structure == "EEE" else (40, 600)  # dense: 11 or 115 MB
+    form = structure_named(structure).form
+    compact = np.eye(d) if form is TIED else np.ones(form.shape(k, d))
+    mixture = gmix.GaussianMixture(np.full(k, 1.0 / k), rng.standard_normal((k, d)), compact, structure)
+    statistics = gmix.SufficientStatistics(form, np.ones(k), mixture.means, compact, -1.0)
+    path = tmp_path / "model.json"
+    gmix.Fit(mixture, statistics, 0.0, (-1.0,), gmix.Reason.CONVERGED, k).save(path)
+    tracemalloc.start()
+    try:
+        loaded = gmix.load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * path.stat().st_size
+    np.testing.assert_array_equal(loaded.mixture.compact_covariances, compact)
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for path in ("/dev/zero", "/dev/null", tmp_path / "link", tmp_path / "pipe", tmp_path):
+        with pytest.raises(ModelFileError, match="is a folder, a device or a pipe, not a gmix model; give a file"):
+            gmix.load(path)
 
 
 class Bomb:

@@ -73,6 +73,32 @@ def test_quantiles_invert_the_probability_of_at_most(m: GaussianMixture) -> None
     np.testing.assert_allclose(turned[1], -one.quantile(share)[1], rtol=1e-12)
 
 
+def test_the_probabilities_of_one_component_are_those_of_a_normal() -> None:
+    one, x = GaussianMixture([1.0], [[3.0]], [[[4.0]]]), 3.0 + 2.0 * np.linspace(-37.5, 37.5, 61)
+    for name in ("cdf", "sf", "logcdf", "logsf"):
+        found = getattr(one, name.replace("log", "log_"))(x)
+        np.testing.assert_allclose(found, getattr(norm(3.0, 2.0), name)(x), rtol=1e-12)
+
+
+def test_the_probabilities_of_a_tail_are_not_lost() -> None:
+    m = GaussianMixture([0.25, 0.75, 0.0], [[0.0], [1.0], [50.0]], [[[1.0]], [[1.0]], [[1.0]]])
+    tail = np.exp(norm.logcdf(-38.0))  # of the standard normal; the smallest float64 is 5e-324
+    assert 2.8e-316 < tail < 2.9e-316
+    assert m.cdf([-38.0])[0] == pytest.approx(0.25 * tail, rel=1e-6)
+    assert m.sf([39.0])[0] == pytest.approx(0.75 * tail, rel=1e-6)
+    lower = np.log(0.25) + norm.logcdf([-38.0, -50.0, -1e150])
+    np.testing.assert_allclose(m.log_cdf([-38.0, -50.0, -1e150]), lower, rtol=1e-14)
+    np.testing.assert_allclose(m.log_sf([39.0, 51.0]), np.log(0.75) + norm.logsf([38.0, 50.0]), rtol=1e-14)
+    for log, other, points in ((m.log_cdf, m.sf, [0.5, 1.5, 9.0]), (m.log_sf, m.cdf, [1.5, 0.5, -8.0])):
+        np.testing.assert_allclose(log(points), np.log1p(-other(points)), rtol=1e-14)
+    assert m.log_cdf([60.0])[0] == 0.0
+
+
+def test_a_density_too_large_for_float64_is_infinite_without_a_warning() -> None:
+    narrow = GaussianMixture([1.0], np.zeros((1, 200)), [1e-20], "EII")
+    assert narrow.density(np.zeros((1, 200))).tolist() == [np.inf]
+
+
 def test_a_quantile_of_one_component_is_that_of_a_normal() -> None:
     share = [1e-300, 1e-12, 0.1, 0.5, 0.9, 1.0 - 2.0**-53]
     one = GaussianMixture([0.0, 1.0], [[1e150], [3.0]], [[[1.0]], [[4.0]]])
@@ -292,6 +318,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
         (lambda m: m.cdf([0.0]), ParameterError, "a cdf is of one feature and the mixture has 2; take its marginal"),
         (lambda m: m.quantile(0.5), ParameterError, "a quantile is of one feature"),
+        (lambda m: m.log_sf([0.0]), ParameterError, "a log_sf is of one feature"),
         (lambda m: m.marginal(0).quantile([0.5, 1.5]), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.marginal(0).quantile(np.nan), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.affine(np.eye(3)), ParameterError, r"matrix has shape \(3, 3\)"),
