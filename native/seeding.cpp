@@ -53,15 +53,16 @@ std::size_t drawn(const Numbers& share, double limit) {
   return share.size() - 1;
 }
 
-// Each centre the best of a few points, drawn with probability proportional to the squared distance to those chosen.
-// Fewer than k centres if interrupted.
-Numbers seeds(const Points& points, const Table& table, std::size_t k, std::size_t trials, const double* draws,
-              const std::function<bool()>& interrupted) {
+// Sets centres (K, P): each the best of a few points, drawn with probability proportional to the squared distance to
+// those chosen. False if interrupted.
+bool seed(const Points& points, const Table& table, std::size_t k, std::size_t trials, const double* draws,
+          const std::function<bool()>& interrupted, Numbers& centres) {
   const std::size_t n = points.n, width = points.width, padded = table.blocks().count;
   const Numbers mass(points.mass, points.mass + n);
-  Numbers centres, potential(n), closer(n), best(n), tried, work(trials * (1 + width)), squared(trials * padded);
+  Numbers potential(n), closer(n), best(n), tried, work(trials * (1 + width)), squared(trials * padded);
   Numbers closest(n, std::numeric_limits<double>::infinity());
-  for (std::size_t c = 0; c < k && !interrupted(); ++c) {
+  for (std::size_t c = 0; c < k; ++c) {
+    if (interrupted()) return false;
     bool spread = false;  // else there are fewer distinct points than centres
     if (c > 0)
       for (std::size_t i = 0; i < n; ++i) spread |= (potential[i] = closest[i] * mass[i]) > 0.0;
@@ -90,9 +91,10 @@ Numbers seeds(const Points& points, const Table& table, std::size_t k, std::size
       }
     }
     std::swap(closest, best);
-    centres.insert(centres.end(), &tried[chosen * width], &tried[chosen * width] + width);
+    const double* const best_point = tried.data() + chosen * width;
+    centres.insert(centres.end(), best_point, best_point + width);
   }
-  return centres;
+  return true;
 }
 
 }  // namespace
@@ -102,8 +104,8 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
   const std::size_t n = points.n, width = points.width, k = n_components;
   const Table table(points);
   const Blocks all = table.blocks();
-  Numbers centres = seeds(points, table, k, trials, draws, interrupted), work(k * (1 + width));
-  if (centres.size() < k * width) return false;
+  Numbers centres, work(k * (1 + width));
+  if (!seed(points, table, k, trials, draws, interrupted, centres)) return false;
   std::vector<std::int64_t> before;
   labels.assign(all.count, 0);
   const auto assign = [&] {
@@ -123,7 +125,7 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
   for (std::size_t sweep = 0; sweep < sweeps && kAtRest * moved() > n; ++sweep) {
     Numbers size(k, 0.0), sum(k * width, 0.0);
     for (std::size_t i = 0; i < n; ++i) {
-      double* const to = &sum[static_cast<std::size_t>(labels[i]) * width];
+      double* const to = sum.data() + static_cast<std::size_t>(labels[i]) * width;
       size[static_cast<std::size_t>(labels[i])] += points.mass[i];
       for (std::size_t j = 0; j < width; ++j) to[j] += points.mass[i] * points.coordinates[i * width + j];
     }

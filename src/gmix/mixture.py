@@ -235,11 +235,13 @@ class GaussianMixture:
         return self.structure.n_parameters(self.n_components, self.independent_part.n_features)
 
     @property
+    @one_blas_thread()
     def covariances(self) -> Array:
         """The covariance matrices ``(K, D, D)``, in squared units of the data; singular where columns follow."""
         dense = self.structure.form.dense(self._compact, self.n_components, self.independent_part.n_features)
         if self.dependence is not None:
             dense = self.dependence.matrix @ dense @ self.dependence.matrix.T
+            dense = (dense + dense.mT) / 2.0
         dense.flags.writeable = False
         return dense
 
@@ -406,6 +408,7 @@ class GaussianMixture:
             np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between
         )
 
+    @one_blas_thread()
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 

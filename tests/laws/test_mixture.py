@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
@@ -344,3 +344,31 @@ def test_the_kernel_sees_what_it_needs(m: GaussianMixture) -> None:
     factor, whitener = (components.form.dense(a, 3, 4) for a in (components.factor, components.whitener))
     np.testing.assert_allclose(factor @ factor.transpose(0, 2, 1), m.covariances, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(whitener @ factor, [np.eye(4)] * 3, atol=1e-12)
+
+
+@pytest.mark.parametrize("slack", [0.9, 1.1, -0.9, -1.1])
+def test_stated_parameters_may_be_off_by_rounding_and_no_more(slack: float) -> None:
+    within = abs(slack) < 1.0
+
+    def stated(
+        weights: ArrayLike, covariances: ArrayLike, structure: str | Structure = "VVV", refusal: str = ""
+    ) -> None:
+        means = np.zeros((len(np.atleast_1d(weights)), 2))
+        if within:
+            GaussianMixture(weights, means, covariances, structure)
+        else:
+            with pytest.raises(ParameterError, match=refusal):
+                GaussianMixture(weights, means, covariances, structure)
+
+    # Weights sum to one within a thousandth; equal ones are so within a millionth.
+    stated([0.4, 0.6 + 1e-3 * slack], [np.eye(2)] * 2, refusal="sum to one")
+    stated([0.5, 0.5 + 1e-6 * slack], [np.eye(2)] * 2, structure_named("VVV").with_equal_weights, "are not equal")
+    # Entries that mirror each other, and those that a structure makes zero or equal, differ by no more than a millionth
+    # of the columns' own units.
+    for a, b in ((1.0, 1.0), (1e-8, 1e4), (1e50, 1e-50)):
+        units = np.outer([a, b], [a, b])
+        off = np.array([[0.0, 1e-6 * slack], [0.0, 0.0]])
+        stated([1.0], [units * (np.eye(2) + off)], refusal="not symmetric")
+        stated([1.0], units * (np.eye(2) + off), "EEE", "not symmetric")
+        stated([1.0], [units * (np.eye(2) + off + off.T)], "VVI", "are not diag; leave structure out")
+    stated([1.0], [np.diag([1.0, 1.0 + 2e-6 * slack])], "VII", "are not spherical; leave structure out")
