@@ -68,8 +68,8 @@ class _Draft:
         _clear(place)
         while True:
             self.path = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
-            private = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-            self._file = os.open(self.path, private, 0o666 if self._mode is None else 0o600)
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+            self._file = os.open(self.path, flags, 0o666 if self._mode is None else 0o600)
             with suppress(OSError):  # some file systems know no locks; there nothing is taken for left behind
                 fcntl.flock(self._file, fcntl.LOCK_EX)
             if self.path.exists():

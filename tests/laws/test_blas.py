@@ -49,14 +49,14 @@ show("stepwise", gmix.Stepwise(mixture).update(tall).mixture.covariances)
 
 def test_the_number_of_blas_threads_changes_no_bit() -> None:
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
-    told = []
+    printed = []
     for threads in (1, 2, 4):
         environment = os.environ | dict.fromkeys(names, str(threads))
         command = [sys.executable, "-c", STORY]
-        told.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
-    assert told[0].count("\n") == 15
-    assert told[1].splitlines() == told[0].splitlines()
-    assert told[2].splitlines() == told[0].splitlines()
+        printed.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert printed[0].count("\n") == 15
+    assert printed[1].splitlines() == printed[0].splitlines()
+    assert printed[2].splitlines() == printed[0].splitlines()
 
 
 class Library:

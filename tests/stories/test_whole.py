@@ -60,6 +60,33 @@ def test_on_a_full_disk_what_was_there_stays_and_the_error_is_gmixs_own(tmp_path
     assert all((tmp_path / name).read_text() == "before" for name in NAMES)
 
 
+CHECKPOINT = """
+import resource, sys
+import numpy as np
+import gmix
+
+rows = np.random.default_rng(0).standard_normal((300, 2))
+if sys.argv[2] == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    print(gmix.fit(rows, 2, rng=0, checkpoint=sys.argv[1], resume=True).history[-1])
+except gmix.ModelFileError as error:
+    print(error)
+"""
+
+
+def test_a_checkpoint_that_found_no_room_is_resumed(tmp_path: Path) -> None:
+    def run(path: Path, disk: str) -> str:
+        command = [sys.executable, "-c", CHECKPOINT, str(path), disk]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    path = tmp_path / "checkpoint"
+    assert run(path, "full") == (
+        f"the checkpoint {path} cannot be written (File too large); make room there, and resume the fit\n"
+    )
+    assert run(path, "free") == run(tmp_path / "other", "free")
+
+
 def test_a_full_device_says_so(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no device that is always full")
