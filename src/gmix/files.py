@@ -76,7 +76,7 @@ def load(path: str | PathLike[str]) -> Fit:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ModelFileError(
-                f"{path} is a folder, a device or a pipe, not a gmix model; give a file that fit.save wrote"
+                f"{path} is not a gmix model but a folder, a device or a pipe; give a file that fit.save wrote"
             )
         if status.st_size > _LARGEST:
             raise ModelFileError(f"{path} is larger than any gmix model; is it the right file?")

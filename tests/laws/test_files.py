@@ -296,7 +296,7 @@ def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in ("/dev/zero", "/dev/null", tmp_path / "link", tmp_path / "pipe", tmp_path):
-        with pytest.raises(ModelFileError, match="is a folder, a device or a pipe, not a gmix model; give a file"):
+        with pytest.raises(ModelFileError, match="is not a gmix model but a folder, a device or a pipe; give a file"):
             gmix.load(path)
 
 
