@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -115,18 +116,25 @@ std::size_t threads_of(nb::handle asked) {
   return static_cast<std::size_t>(number);
 }
 
+// Whether a signal, such as Ctrl-C, raised an exception in Python, which is then pending. The clock of each thread
+// lives for as long as the thread, so that passes of microseconds ask as often as one long pass.
 bool interrupted() {
+  using Clock = std::chrono::steady_clock;
+  static thread_local Clock::time_point asked{};
+  const auto now = Clock::now();
+  if (now - asked < kPatience) return false;
+  asked = now;
   nb::gil_scoped_acquire held;
   return PyErr_CheckSignals() != 0;
 }
 
-// Runs without the GIL; a Ctrl-C comes out as its exception.
-template <typename Work, typename Fold>
-void run(std::size_t n_chunks, std::size_t threads, const Work& work, const Fold& fold) {
+// Calls work() without the GIL. An interruption, by which work() returns false, raises the exception that is pending.
+template <typename Work>
+void without_gil(const Work& work) {
   bool finished;
   {
     nb::gil_scoped_release released;
-    finished = run_in_order(n_chunks, threads, threads, work, fold, interrupted);
+    finished = work();
   }
   if (!finished) throw nb::python_error();
 }
@@ -164,12 +172,7 @@ nb::list expect(nb::handle rows_object, nb::sequence mixture_objects, nb::handle
       Result::read(nb::cast<nb::tuple>(carry_object[sums.size() - 1]), mixtures.back(), sums.back());
   }
   Pass pass(rows, weights.data(), mixtures, threads_of(threads_object));
-  bool finished;
-  {
-    nb::gil_scoped_release released;
-    finished = pass.run(mixtures, sums, interrupted, coarse, !carry_object.is_none());
-  }
-  if (!finished) throw nb::python_error();
+  without_gil([&] { return pass.run(mixtures, sums, interrupted, coarse, !carry_object.is_none()); });
   nb::list answer;
   for (std::size_t i = 0; i < mixtures.size(); ++i) answer.append(results[i].arrays(sums[i]));
   return answer;
@@ -189,12 +192,21 @@ nb::object array_of(const std::vector<double>& numbers, nb::object array) {
   return array;
 }
 
+// Returns from a Ctrl-C, after which Python has no exception pending and the best so far is kept. Others are raised.
+void end_by_keyboard(const nb::python_error& error) {
+  if (!error.matches(PyExc_KeyboardInterrupt)) throw error;
+}
+
 // An E-step over rows in memory.
 Expect over(Pass& pass) {
   return [&pass](const Mixture& mixture, bool coarse, Sums& sums) {
     std::vector<Sums> totals{sums};
     const bool finished = pass.run({mixture}, totals, interrupted, coarse);
     sums = totals[0];
+    if (!finished) {
+      nb::gil_scoped_acquire held;
+      end_by_keyboard(nb::python_error());
+    }
     return finished;
   };
 }
@@ -215,8 +227,8 @@ Expect asking(nb::handle function) {
           array(m.means, empty_array(m.n_components, m.n_features)), array(m.whitener, Result::second_of(m)));
       Result::read(nb::cast<nb::tuple>(function(asked, coarse)), m, sums);
       return true;
-    } catch (nb::python_error& error) {
-      if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+    } catch (const nb::python_error& error) {
+      end_by_keyboard(error);
       return false;
     }
   };
@@ -319,7 +331,6 @@ nb::list climb_rows(nb::handle rows_object, const std::string& code, int form_co
                               array_of(m.covariances, second()), array_of(s.mass, empty_array(k)),
                               array_of(s.mean, empty_array(k, d)), array_of(s.scatter, second()), s.log_likelihood);
     answers.append(nb::make_tuple(place, arrays, climb.history(), static_cast<int>(ended), climb.sound()));
-    if (ended == Ended::kInterrupted) PyErr_Clear();  // told by `ended`, so that what was reached is kept
   }
   return answers;
 }
@@ -405,10 +416,7 @@ nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std:
   const Points rows{points.numbers(n, width), mass.numbers(n), n, width};
   const double* numbers = draws.numbers(k, draws.size(1));
   std::vector<std::int64_t> labels;
-  {
-    nb::gil_scoped_release released;
-    labels = cluster(rows, k, draws.size(1), sweeps, numbers);
-  }
+  without_gil([&] { return cluster(rows, k, draws.size(1), sweeps, numbers, interrupted, labels); });
   return array_of({labels.begin(), labels.end()}, empty_array(n));
 }
 
@@ -433,14 +441,12 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
   const std::size_t scratch_size = aligned(kernel.scratch_size(mixture));
   const Memory plan(kernel.plan_size(mixture)), memory(threads * scratch_size);
   kernel.plan(mixture, false, plan.data());
-  run(
-      n_chunks, threads,
-      [&](const Turn& turn, const Stop& stop) {
-        const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
-        kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
-                         shares, stop);
-      },
-      [](std::size_t) {});
+  const auto work = [&](const Turn& turn, const Stop& stop) {
+    const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
+    kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
+                     shares, stop);
+  };
+  without_gil([&] { return run_in_order(n_chunks, threads, threads, work, [](std::size_t) {}, interrupted); });
   return nb::make_tuple(density_object, shares_object);
 }
 

@@ -17,7 +17,7 @@ struct ExpConstants;
 
 template <>
 struct ExpConstants<double> {
-  using Bits = std::int64_t;
+  using Bits = std::uint64_t;
   static constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer in the low bits
   static constexpr int kMantissaBits = 52;
   static constexpr double kPolynomial[] = {// 2^x
@@ -37,7 +37,7 @@ struct ExpConstants<double> {
 
 template <>
 struct ExpConstants<float> {
-  using Bits = std::int32_t;
+  using Bits = std::uint32_t;
   static constexpr float kRound = 0x1.8p23f;
   static constexpr int kMantissaBits = 23;
   static constexpr float kPolynomial[] = {1.0f,
@@ -89,16 +89,17 @@ template <typename T, int N>
 template <typename V>
 inline V log_of_normal(V x) {
   constexpr int lanes = sizeof(V) / sizeof(double);
-  typedef typename VectorOf<std::int64_t, lanes>::type Bits;
+  typedef typename VectorOf<std::uint64_t, lanes>::type Bits;
+  typedef typename VectorOf<std::int64_t, lanes>::type Exponent;
   static constexpr double kPolynomial[] = {// (2 atanh(sqrt(z)) / sqrt(z) - 2) / z
                                            0.666666666666667,   0.3999999999989889, 0.28571428626253836,
                                            0.22222211089379496, 0.1818289243253687, 0.15331611722055008,
                                            0.14617807153417325};
   constexpr double kLog2High = 0.6931471803691238;  // few enough bits for exact multiples
   constexpr double kLog2Low = 1.9082149292705877e-10;
-  constexpr std::int64_t kRootHalf = 0x3fe6a09e667f3bcd;  // the bits of sqrt(1/2)
+  constexpr std::uint64_t kRootHalf = 0x3fe6a09e667f3bcd;  // the bits of sqrt(1/2)
   const Bits bits = reinterpret_cast<Bits>(x);
-  const Bits exponent = (bits - kRootHalf) >> 52;
+  const Bits exponent = reinterpret_cast<Bits>(reinterpret_cast<Exponent>(bits - kRootHalf) >> 52);  // may be negative
   const V mantissa = reinterpret_cast<V>(bits - (exponent << 52));  // in [sqrt(1/2), sqrt(2))
   // The exponent, small, is turned into a double by the rounding trick backwards.
   const Bits magic = exponent + 0x4338000000000000;

@@ -114,7 +114,7 @@ void add_outer(Form form, std::size_t c, std::size_t d, double mass, const doubl
   if (form == Form::kFull || form == Form::kTied) {
     double* matrix = scatter + (form == Form::kFull ? c * d * d : 0);
     for (std::size_t i = 0; i < d; ++i)
-      for (std::size_t j = 0; j < d; ++j) matrix[i * d + j] += mass * v[i] * v[j];
+      for (std::size_t j = 0; j < d; ++j) matrix[i * d + j] += mass * (v[i] * v[j]);  // symmetric to the bit
   } else {
     for (std::size_t i = 0; i < d; ++i) scatter[form == Form::kDiagonal ? c * d + i : c] += mass * v[i] * v[i];
   }

@@ -51,7 +51,7 @@ class Run {
     const Stop stop{id == 0 ? &Run::asked_by_caller : &Run::asked_by_helper, this};
     for (std::size_t begin; !stopped_ && (begin = next_.fetch_add(run_)) < n_chunks_;)
       for (std::size_t chunk = begin; chunk < std::min(begin + run_, n_chunks_); ++chunk) {
-        if (!is_free(chunk)) wait_for(chunk, stop);
+        if (!is_free(chunk)) wait_until([&] { return is_free(chunk); }, stop);
         if (stopped_) return;
         const std::size_t slot = chunk % done_.size();
         work_({chunk, id, slot}, stop);
@@ -61,31 +61,33 @@ class Run {
       }
   }
 
-  bool finished() const { return !stopped_; }
+  // The calling thread's share, and then it waits for the others; false if interrupted.
+  bool caller() {
+    const Stop stop{&Run::asked_by_caller, this};
+    worker(0);
+    if (!stopped_) wait_until([this] { return folded_ == n_chunks_; }, stop);
+    return !stopped_;
+  }
 
  private:
-  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kRun = 4;
-  static constexpr auto kPatience = std::chrono::milliseconds(50);
 
   static bool asked_by_helper(void* run) { return static_cast<Run*>(run)->stopped_; }
 
   static bool asked_by_caller(void* context) {
     Run* run = static_cast<Run*>(context);
-    if (const auto now = Clock::now(); now - run->asked_ > kPatience) {
-      run->asked_ = now;
-      if (run->interrupted_()) run->stopped_ = true;
-    }
+    if (!run->stopped_ && run->interrupted_()) run->stopped_ = true;
     return run->stopped_;
   }
 
   // Whether the chunk that had the slot before is folded.
   bool is_free(std::size_t chunk) const { return chunk < folded_ + done_.size(); }
 
-  void wait_for(std::size_t chunk, const Stop& stop) {
+  template <typename Condition>
+  void wait_until(const Condition& condition, const Stop& stop) {
     std::unique_lock lock(mutex_);
     ++waiting_;
-    while (!is_free(chunk) && !stop()) changed_.wait_for(lock, kPatience);
+    while (!condition() && !stop()) changed_.wait_for(lock, kPatience);
     --waiting_;
   }
 
@@ -115,7 +117,6 @@ class Run {
   std::vector<std::atomic<bool>> done_;  // by slot: worked on, to be folded
   std::mutex mutex_;
   std::condition_variable changed_;
-  Clock::time_point asked_ = Clock::now();  // of the calling thread only
 };
 
 }  // namespace
@@ -144,9 +145,9 @@ bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slo
   } catch (const std::system_error&) {
     // The system grants no more threads: those that are there do all the work.
   }
-  run.worker(0);
+  const bool finished = run.caller();
   for (std::thread& helper : helpers) helper.join();
-  return run.finished();
+  return finished;
 }
 
 }  // namespace gmix

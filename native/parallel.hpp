@@ -1,6 +1,7 @@
 // Threads that work on chunks of rows, and whose results are taken in the order of the chunks.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 
@@ -8,7 +9,8 @@
 
 namespace gmix {
 
-inline constexpr std::size_t kChunk = 2048;  // rows; part of the result's bits, so never a setting
+inline constexpr std::size_t kChunk = 2048;                // rows; part of the result's bits, so never a setting
+inline constexpr std::chrono::milliseconds kPatience{50};  // from one question about interruptions to the next
 
 // How many threads this process may keep busy: its processor affinity, its cgroup's quota, and
 // OMP_NUM_THREADS, by which joblib and others share out the processors among processes.
@@ -23,8 +25,8 @@ struct Turn {
 
 // Calls work(turn, stop) for every chunk, on as many workers as asked, and fold(slot) after it,
 // strictly in the order of the chunks. The slots are as many results as may wait for those before
-// them, at least one a worker. The calling thread is one of the workers, and asks interrupted() a few
-// times a second. Returns false if that said yes.
+// them, at least one a worker. The calling thread is one of the workers, and asks interrupted() at least once, for each
+// block of rows, and every kPatience while it waits. Returns false if that said yes.
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
                   const std::function<void(const Turn&, const Stop&)>& work,
                   const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted);

@@ -10,7 +10,8 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr std::size_t kAtRest = 1000;  // of so many points at most one has moved
+constexpr std::size_t kAtRest = 1000;         // of so many points at most one has moved
+constexpr std::size_t kBlock = 16 * kPoints;  // points that are labelled between two questions about interruptions
 
 // Points in blocks, padded with zeros, and the squared norm of each.
 class Table {
@@ -52,13 +53,16 @@ std::size_t drawn(const Numbers& share, double limit) {
   return share.size() - 1;
 }
 
-// Each centre the best of a few points, drawn with probability proportional to the squared distance to those chosen.
-Numbers seeds(const Points& points, const Table& table, std::size_t k, std::size_t trials, const double* draws) {
+// Sets centres (K, P): each the best of a few points, drawn with probability proportional to the squared distance to
+// those chosen. False if interrupted.
+bool seed(const Points& points, const Table& table, std::size_t k, std::size_t trials, const double* draws,
+          const std::function<bool()>& interrupted, Numbers& centres) {
   const std::size_t n = points.n, width = points.width, padded = table.blocks().count;
   const Numbers mass(points.mass, points.mass + n);
-  Numbers centres, potential(n), closer(n), best(n), tried, work(trials * (1 + width)), squared(trials * padded);
+  Numbers potential(n), closer(n), best(n), tried, work(trials * (1 + width)), squared(trials * padded);
   Numbers closest(n, std::numeric_limits<double>::infinity());
   for (std::size_t c = 0; c < k; ++c) {
+    if (interrupted()) return false;
     bool spread = false;  // else there are fewer distinct points than centres
     if (c > 0)
       for (std::size_t i = 0; i < n; ++i) spread |= (potential[i] = closest[i] * mass[i]) > 0.0;
@@ -87,37 +91,48 @@ Numbers seeds(const Points& points, const Table& table, std::size_t k, std::size
       }
     }
     std::swap(closest, best);
-    centres.insert(centres.end(), &tried[chosen * width], &tried[chosen * width] + width);
+    const double* const best_point = tried.data() + chosen * width;
+    centres.insert(centres.end(), best_point, best_point + width);
   }
-  return centres;
+  return true;
 }
 
 }  // namespace
 
-std::vector<std::int64_t> cluster(const Points& points, std::size_t n_components, std::size_t trials,
-                                  std::size_t sweeps, const double* draws) {
+bool cluster(const Points& points, std::size_t n_components, std::size_t trials, std::size_t sweeps,
+             const double* draws, const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels) {
   const std::size_t n = points.n, width = points.width, k = n_components;
   const Table table(points);
-  Numbers centres = seeds(points, table, k, trials, draws), work(k * (1 + width));
-  std::vector<std::int64_t> labels(table.blocks().count), before;
-  const auto assign = [&] { kernel().nearest(table.blocks(), centres.data(), k, work.data(), labels.data()); };
+  const Blocks all = table.blocks();
+  Numbers centres, work(k * (1 + width));
+  if (!seed(points, table, k, trials, draws, interrupted, centres)) return false;
+  std::vector<std::int64_t> before;
+  labels.assign(all.count, 0);
+  const auto assign = [&] {
+    for (std::size_t at = 0; at < all.count; at += kBlock) {
+      if (interrupted()) return false;
+      const Blocks block{all.data + at * (1 + width), width, std::min(kBlock, all.count - at)};
+      kernel().nearest(block, centres.data(), k, work.data(), labels.data() + at);
+    }
+    return true;
+  };
   const auto moved = [&] {  // points whose label is another than before
     std::size_t count = 0;
     for (std::size_t i = 0; i < n; ++i) count += before.empty() || labels[i] != before[i];
     return count;
   };
-  assign();
+  if (!assign()) return false;
   for (std::size_t sweep = 0; sweep < sweeps && kAtRest * moved() > n; ++sweep) {
     Numbers size(k, 0.0), sum(k * width, 0.0);
     for (std::size_t i = 0; i < n; ++i) {
-      double* const to = &sum[static_cast<std::size_t>(labels[i]) * width];
+      double* const to = sum.data() + static_cast<std::size_t>(labels[i]) * width;
       size[static_cast<std::size_t>(labels[i])] += points.mass[i];
       for (std::size_t j = 0; j < width; ++j) to[j] += points.mass[i] * points.coordinates[i * width + j];
     }
     for (std::size_t c = 0; c < k; ++c)
       for (std::size_t j = 0; size[c] > 0.0 && j < width; ++j) centres[c * width + j] = sum[c * width + j] / size[c];
     before = labels;
-    assign();
+    if (!assign()) return false;
   }
   labels.resize(n);
   std::vector<std::int64_t> name(k, -1);
@@ -127,7 +142,7 @@ std::vector<std::int64_t> cluster(const Points& points, std::size_t n_components
     if (called < 0) called = known++;
     label = called;
   }
-  return labels;
+  return true;
 }
 
 }  // namespace gmix

@@ -17,11 +17,11 @@ FLOORS = {
     room: floor
     for floor, rooms in enumerate(
         [
-            ["errors", "wording"],
+            ["errors", "wording", "blas"],
             ["findings"],
             ["columns"],
             ["rows", "whole", "dependence", "distinct"],
-            ["covariance", "tables"],
+            ["covariance", "tables", "univariate"],
             ["statistics", "stop", "progress"],
             ["_native"],
             ["kernel"],

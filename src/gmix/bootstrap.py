@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix.blas import one_blas_thread
 from gmix.covariance import Structure, structure as as_structure
 from gmix.em import Run, expectation_maximization
 from gmix.errors import DataError, ParameterError, one_of
@@ -61,6 +62,7 @@ class Bootstrap:
         return StandardErrors(*(_deviation(part) for part in (self.weights, self.means, self.covariances)))
 
 
+@one_blas_thread()
 def bootstrap(
     fit: Fit,
     data: Any,
@@ -203,6 +205,7 @@ class LikelihoodRatioTest:
         )
 
 
+@one_blas_thread()
 def likelihood_ratio_test(
     data: Any,
     components: int,

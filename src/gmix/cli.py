@@ -287,7 +287,9 @@ def select(
     if found.search is None:
         raise ParameterError("there is one candidate only; give several --components or --covariance to compare")
     if plot is not None:
-        found.search.plot().figure.savefig(plot, dpi=200, bbox_inches="tight")
+        from gmix.plot.file import save_figure
+
+        save_figure(found.search.plot().figure, plot, bbox_inches="tight")
     if as_json:
         typer.echo(json.dumps(nulled(found.search.table()), indent=1))
     elif not quiet:
@@ -556,10 +558,11 @@ def _draw(found: gmix.Fit, rows: Any, path: Path) -> None:
     from matplotlib.figure import Figure
 
     from gmix import plot as pictures
+    from gmix.plot.file import save_figure
 
     d = found.mixture.n_features
     sizes = {1: (5.6, 3.6), 2: (5.4, 4.8)}
     side = min(2.4 * d, 24.0)
     figure = Figure(figsize=sizes.get(d, (side, side)), layout="constrained")
     pictures.plot(found, rows, figure=figure)
-    figure.savefig(path, dpi=200)
+    save_figure(figure, path)

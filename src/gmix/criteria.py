@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gmix.blas import one_blas_thread
 from gmix.mixture import GaussianMixture
 from gmix.statistics import SufficientStatistics
 
@@ -43,6 +44,7 @@ def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
     return -2.0 * log_likelihood + n_parameters * math.log(mass)
 
 
+@one_blas_thread()
 def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
     r"""``-sum_i sum_k r_ik log r_ik``: how undecided the rows are between the components, in nats.
 

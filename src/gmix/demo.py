@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import plot
+from gmix.plot.file import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +78,7 @@ def demo(out: str | PathLike[str]) -> None:
 def _draw_density(folder: Path) -> str:
     figure = _sheet(6.4, 4.4)
     plot.surface(density, (-5.0, 5.0), figure.add_subplot(projection="3d"), label="$q(x, y)$")
-    _save(figure, folder / "density.png")
+    save_figure(figure, folder / "density.png")
     weights = tutorial_mixture().weights
     return (
         "The tutorial's line 0.6*g1 + 28.4*g2/(0.6+28.4) divides the second term only, so what it draws is the\n"
@@ -93,7 +94,7 @@ def _draw_samples(folder: Path) -> tuple[gmix.Chains, str]:
     plot.contours(density, (-5.0, 5.0), ax)
     plot.scatter(chains.points, None, ax, size=7.0)
     ax.set(xlabel="$x$", ylabel="$y$")
-    _save(figure, folder / "samples.png")
+    save_figure(figure, folder / "samples.png")
     size = ", ".join(f"{value:.0f} in {name}" for value, name in zip(chains.effective_sample_size, "xy", strict=True))
     return chains, (
         f"10,000 steps from (0, 0), every 10th kept: {chains.n_draws} draws.\n"
@@ -109,7 +110,7 @@ def _find_components(chains: gmix.Chains, folder: Path) -> tuple[gmix.Fit, str]:
     ax = figure.add_subplot(aspect="equal")
     plot.clusters(fit, points, ax)
     ax.set(xlabel="$x$", ylabel="$y$")
-    _save(figure, folder / "clusters.png")
+    save_figure(figure, folder / "clusters.png")
     weight, size = fit.mixture.weights[0], chains.effective_sample_size.min()
     return fit, (
         f"{fit!r}\n\n{_side_by_side({'true': tutorial_mixture(), 'found': fit.mixture})}\n\n"
@@ -123,7 +124,7 @@ def _compare(points: Array, likeliest: gmix.Fit, folder: Path) -> str:
     several = gmix.fit(points, components=range(1, 9), covariance="full", columns=["x", "y"], rng=_SEED)
     figure = _sheet(5.8, 4.0)
     plot.criteria(several, figure.add_subplot())
-    _save(figure, folder / "criteria.png")
+    save_figure(figure, folder / "criteria.png")
     lines = [
         "Maximum likelihood (ML) beside the maximum of the posterior (MAP) under a weak conjugate prior:",
         "",
@@ -150,7 +151,7 @@ def _real_table(folder: Path) -> str:
     plot.clusters(fit, points, left)
     left.set(xlabel="eruption (minutes)", ylabel="waiting for it (minutes)")
     plot.criteria(fit, right)
-    _save(figure, folder / "faithful.png")
+    save_figure(figure, folder / "faithful.png")
     fit.save(folder / "faithful.json")
     again = gmix.load(folder / "faithful.json")
     same = np.array_equal(again.mixture.log_density(points), fit.mixture.log_density(points))
@@ -184,7 +185,3 @@ def _sheet(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import fields
 from os import PathLike
 from typing import Any
@@ -33,7 +34,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
     """Write a fit to a JSON file that says everything but the search.
 
     Numbers are written so that they read back to the last bit. The file appears whole or not at all. Raises
-    `ModelFileError` where no file can be made, and for a prior that is not gmix's own.
+    `ModelFileError` where no file can be made, on a full disk, and for a prior that is not gmix's own.
     """
     mixture, statistics = fit.mixture, fit.statistics
     document = {
@@ -67,14 +68,20 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> Fit:
     """Read a fit that `Fit.save` wrote.
 
-    Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version; never runs what it
-    finds.
+    Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version, and for a folder, a
+    device or a pipe. It never runs what it finds, and takes no more than a small multiple of the file's size.
     """
     path = as_path(path, ModelFileError)
     try:
-        if path.stat().st_size > _LARGEST:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelFileError(
+                f"{path} is not a gmix model but a folder, a device or a pipe; give a file that fit.save wrote"
+            )
+        if status.st_size > _LARGEST:
             raise ModelFileError(f"{path} is larger than any gmix model; is it the right file?")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            document = json.loads(file.read(status.st_size).decode("utf-8"))
     except FileNotFoundError:
         raise ModelFileError(f"there is no file {path}; check the path") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import narrowing
+from gmix.blas import one_blas_thread
 from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.dependence import Dependence, find_dependence
@@ -221,6 +222,7 @@ class Fit:
         save(self, path)
 
 
+@one_blas_thread()
 def fit(
     data: Any,
     components: int | Iterable[int] | str = "auto",

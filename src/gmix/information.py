@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix.blas import one_blas_thread
 from gmix.covariance import FULL, SPHERICAL, TIED, Structure
 from gmix.dependence import Dependence
 from gmix.errors import DataError, ParameterError, of_kind
@@ -25,6 +26,7 @@ _ROUND = 1e-6  # relative; axes whose variances differ by less are those of a ci
 _SAME = 1e-6  # relative; log-likelihoods that differ by more are of different rows
 
 
+@one_blas_thread()
 def standard_errors(
     fit: Fit,
     data: Any,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.blas import one_blas_thread
 from gmix.covariance import Form, Structure
 from gmix.errors import ParameterError
 from gmix.rows import is_count
@@ -306,6 +307,7 @@ def expect_numpy(
     return [statistics(*pair) for pair in zip(mixtures, sums_numpy(rows, mixtures, sample_weight), strict=True)]
 
 
+@one_blas_thread()
 def sums_numpy(
     rows: Rows,
     mixtures: Sequence[Components],
@@ -317,6 +319,7 @@ def sums_numpy(
     return [_sums_one(rows, m, sample_weight, b) for m, b in zip(mixtures, before, strict=True)]
 
 
+@one_blas_thread()
 def posterior_numpy(rows: Rows, mixture: Components, responsibilities: bool) -> tuple[Array, Array | None]:
     """The plain twin of `posterior`."""
     log_density = np.empty(len(rows))
@@ -373,6 +376,7 @@ def _sums_one(rows: Rows, mixture: Components, sample_weight: Array | None, carr
 
 
 @np.errstate(over="ignore", invalid="ignore")
+@one_blas_thread()
 def statistics(mixture: Components, total: Sums) -> SufficientStatistics:
     """Centre the sums on the new means and carry them back to the coordinates of the data."""
     form, mass = mixture.form, total.mass

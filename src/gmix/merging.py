@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix.blas import one_blas_thread
 from gmix.errors import DataError, ParameterError, of_kind
 from gmix.fit import Fit
 from gmix.mixture import GaussianMixture
@@ -89,6 +90,7 @@ class Merging:
         return np.asarray(self.groups[count - 1])
 
 
+@one_blas_thread()
 def merge(
     model: Fit | GaussianMixture,
     data: Any,

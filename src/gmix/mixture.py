@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
+from gmix.blas import one_blas_thread
 from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
 from gmix.dependence import Dependence, independent_columns
 from gmix.errors import DataError, ParameterError, of_kind
 from gmix.priors import Prior, as_prior
 from gmix.rows import Rng, as_generator, as_list, as_numbers, as_points, check_finite, choose_columns, is_count
 from gmix.statistics import Evidence, SufficientStatistics
+from gmix.univariate import Univariate
 from gmix.wording import count
 
 __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
 _SHADOW = 1e-12  # of all rows; the weight with which an empty component speaks
-_HALVES = 128  # of an interval: more than float64 has digits
 _NOTHING = 1e-12  # of the largest coefficient; a smaller one is rounding
 _BLOCK = 65_536  # rows classified together, so that the posterior of all rows is never held at once
 
@@ -61,6 +62,7 @@ class GaussianMixture:
     dependence: Dependence | None
     _compact: Array
 
+    @one_blas_thread()
     def __init__(
         self,
         weights: ArrayLike,
@@ -111,6 +113,7 @@ class GaussianMixture:
         return mixture
 
     @classmethod
+    @one_blas_thread()
     def from_statistics(
         cls,
         statistics: SufficientStatistics,
@@ -232,11 +235,13 @@ class GaussianMixture:
         return self.structure.n_parameters(self.n_components, self.independent_part.n_features)
 
     @property
+    @one_blas_thread()
     def covariances(self) -> Array:
         """The covariance matrices ``(K, D, D)``, in squared units of the data; singular where columns follow."""
         dense = self.structure.form.dense(self._compact, self.n_components, self.independent_part.n_features)
         if self.dependence is not None:
             dense = self.dependence.matrix @ dense @ self.dependence.matrix.T
+            dense = (dense + dense.mT) / 2.0
         dense.flags.writeable = False
         return dense
 
@@ -246,6 +251,7 @@ class GaussianMixture:
         return self._compact
 
     @cached_property
+    @one_blas_thread()
     def components(self) -> kernel.Components:
         """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
         return kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
@@ -266,8 +272,9 @@ class GaussianMixture:
         return kernel.posterior(self._rows(x), self.components, False, threads)[0]
 
     def density(self, x: Any, *, threads: int | None = None) -> Array:
-        """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``."""
-        return np.exp(self.log_density(x, threads=threads))
+        """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``; infinite where float64 cannot hold it."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.log_density(x, threads=threads))
 
     def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
         """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``."""
@@ -295,6 +302,7 @@ class GaussianMixture:
         """
         return self.sample_labelled(n, rng=rng)[0]
 
+    @one_blas_thread()
     def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
         """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from."""
         if not is_count(n, 0):
@@ -321,11 +329,48 @@ class GaussianMixture:
 
         .. math:: P(X \le x) = \sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
 
+        Raises `ParameterError` for a mixture of several features, and `DataError` for NaN.
+
         >>> GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).cdf([2.0, 4.0]).round(3)
         array([0.5 , 0.75])
         """
-        self._expect_one("cdf")
-        return self._tail(self._rows(x)[:, 0], 1.0)
+        return self._univariate("cdf").tail(self._rows(x)[:, 0], 1.0)
+
+    def sf(self, x: Any) -> Array:
+        r"""The probability of more than ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: P(X > x) = \sum_k w_k \, \Phi\Bigl(\frac{\mu_k - x}{\sigma_k}\Bigr)
+
+        It keeps its digits where ``1 - cdf(x)`` has none left. Raises as `cdf`.
+
+        >>> GaussianMixture([1.0], [[0.0]], [[[1.0]]]).sf([0.0, 10.0])
+        array([5.00000000e-01, 7.61985302e-24])
+        """
+        return self._univariate("sf").tail(self._rows(x)[:, 0], -1.0)
+
+    def log_cdf(self, x: Any) -> Array:
+        r"""The logarithm of `cdf`, in nats, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: \log P(X \le x) = \log \sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        It is accurate also where the probability is too small for float64. Raises as `cdf`.
+
+        >>> GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_cdf([0.0, -50.0])
+        array([-6.93147181e-01, -1.25483136e+03])
+        """
+        return self._univariate("log_cdf").log_tail(self._rows(x)[:, 0], 1.0)
+
+    def log_sf(self, x: Any) -> Array:
+        r"""The logarithm of `sf`, in nats, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: \log P(X > x) = \log \sum_k w_k \, \Phi\Bigl(\frac{\mu_k - x}{\sigma_k}\Bigr)
+
+        It is accurate also where the probability is too small for float64. Raises as `cdf`.
+
+        >>> GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_sf([-10.0, 50.0])
+        array([-7.61985302e-24, -1.25483136e+03])
+        """
+        return self._univariate("log_sf").log_tail(self._rows(x)[:, 0], -1.0)
 
     def quantile(self, probability: ArrayLike) -> Array:
         """Where the `cdf` of a mixture of one feature reaches a probability, in the units of the data.
@@ -335,44 +380,27 @@ class GaussianMixture:
         >>> GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).quantile([0.5, 0.75]).round(3)
         array([2., 4.])
         """
-        from scipy.special import ndtri
-
-        self._expect_one("quantile")
+        line = self._univariate("quantile")
         wanted = as_numbers(probability, "probability")
         if not ((wanted >= 0) & (wanted <= 1)).all():
             raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
-        upper = wanted > 0.5
-        side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - wanted, wanted)
-        alive = self.weights > 0
-        deviations = np.sqrt(self.covariances[alive, 0, 0])
-        each = self.means[alive, 0] + deviations * ndtri(wanted)[..., None]  # theirs lie about that of the mixture
-        low, high = each.min(-1), each.max(-1)
-        for _ in range(_HALVES):
-            middle = low / 2.0 + high / 2.0
-            below = side * (self._tail(middle, side) - tail) < 0
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray(high)
+        return line.quantile(wanted)
 
-    def _tail(self, x: Array, side: Array | float) -> Array:
-        """The probability of at most ``x``, or of at least where `side` is -1, of a mixture of one feature."""
-        from scipy.special import ndtr
-
-        with np.errstate(over="ignore"):
-            z = (x[..., None] - self.means[:, 0]) / np.sqrt(self.covariances[:, 0, 0])
-        return np.asarray(ndtr(np.asarray(side)[..., None] * z) @ self.weights)
-
-    def _expect_one(self, what: str) -> None:
+    def _univariate(self, what: str) -> Univariate:
         if self.n_features > 1:
             raise ParameterError(
                 f"a {what} is of one feature and the mixture has {self.n_features}; take its marginal or condition it"
             )
+        return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]))
 
     @property
+    @one_blas_thread()
     def mean(self) -> Array:
         """The mean ``(D,)`` of the whole distribution."""
         return np.asarray(self.weights @ self.means)
 
     @property
+    @one_blas_thread()
     def covariance(self) -> Array:
         """The covariance ``(D, D)`` of the whole distribution: within the components and between their means."""
         between = self.means - self.mean
@@ -380,6 +408,7 @@ class GaussianMixture:
             np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between
         )
 
+    @one_blas_thread()
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 
@@ -395,6 +424,7 @@ class GaussianMixture:
         compact = structure.form.compress(dense)
         return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
+    @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
         r"""The distribution of the other features, given the values of some.
 
@@ -434,6 +464,7 @@ class GaussianMixture:
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
 
+    @one_blas_thread()
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""
         a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
@@ -527,14 +558,16 @@ def _compact(sigma: Array, structure: Structure, n_components: int, n_features: 
         )
     if not np.isfinite(sigma).all():
         raise ParameterError("covariances holds a value that is not finite")
-    dense = sigma if sigma.shape == square else form.dense(sigma, n_components, n_features)
-    deviation = np.sqrt(np.abs(np.diagonal(dense, axis1=1, axis2=2)))
-    rounding = 1e-6 * deviation[:, :, None] * deviation[:, None, :]  # each entry in its own units
-    if (np.abs(dense - dense.mT) > rounding).any():
+    if sigma.shape != square and form is not TIED:
+        return sigma  # it holds no matrices, and is not written out: that may take thousands of times the memory
+    deviation = np.sqrt(np.abs(np.diagonal(sigma, axis1=-2, axis2=-1)))
+    rounding = 1e-6 * deviation[..., :, None] * deviation[..., None, :]  # each entry in its own units
+    if (np.abs(sigma - sigma.mT) > rounding).any():
         raise ParameterError("covariances holds a matrix that is not symmetric")
+    symmetric = sigma + (sigma.mT - sigma) / 2.0
     if sigma.shape != square:
-        return sigma
-    compact = form.compress(sigma + (sigma.mT - sigma) / 2.0)
+        return symmetric
+    compact = form.compress(symmetric)
     if (np.abs(form.dense(compact, n_components, n_features) - sigma) > rounding).any():
         raise ParameterError(f"covariances are not {structure.name}; leave structure out, or give them so")
     return compact

@@ -266,7 +266,7 @@ class NormalInverseWishart(_Told):
             raise ParameterError(
                 f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues"
             )
-        return structure.form.compress(scale[None]) / times
+        return structure.form.compress((scale + scale.T)[None] / 2.0) / times
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> float:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""

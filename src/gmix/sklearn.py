@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gmix.blas import one_blas_thread
 from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
 from gmix.criteria import aic, bic, criteria
 from gmix.errors import DataError, ParameterError, nearest
@@ -310,6 +311,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             near = nearest(str(self.init_params), _INIT_PARAMS)
             raise ParameterError(f"init_params is {self.init_params!r}; known are {', '.join(_INIT_PARAMS)}{near}")
 
+    @one_blas_thread()
     def _search(self, source: MemorySource, ridge: Array) -> Search:
         blur = _Blur(ridge) if ridge.any() else None
         past: tuple[float, ...] = ()

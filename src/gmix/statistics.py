@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.blas import one_blas_thread
 from gmix.covariance import TIED, Form
 from gmix.errors import ParameterError
 from gmix.rows import is_number
@@ -61,6 +62,7 @@ class SufficientStatistics:
             array.flags.writeable = False
 
     @classmethod
+    @one_blas_thread()
     def from_responsibilities(
         cls, form: Form, rows: NDArray[Any], responsibilities: Array, sample_weight: Array | None = None
     ) -> SufficientStatistics:
@@ -94,6 +96,7 @@ class SufficientStatistics:
         return cls(form, mass, mean, scatter, np.nan)
 
     @classmethod
+    @one_blas_thread()
     def from_labels(
         cls,
         form: Form,
@@ -137,6 +140,7 @@ class SufficientStatistics:
             f"{self.mass.sum():.6g} rows, log-likelihood {self.log_likelihood:.6g})"
         )
 
+    @one_blas_thread()
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         if not isinstance(other, SufficientStatistics):
             return NotImplemented
@@ -181,6 +185,7 @@ class SufficientStatistics:
         return SufficientStatistics(self.form, mass, mean, scatter, np.nan).among(self.total)
 
     @cached_property
+    @one_blas_thread()
     def total(self) -> SufficientStatistics:
         """The statistics of all rows as one component; they do not depend on the responsibilities."""
         mass = self.mass.sum(keepdims=True)

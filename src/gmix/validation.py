@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gmix.blas import one_blas_thread
 from gmix.em import expectation_maximization
 from gmix.errors import DataError, ParameterError
 from gmix.fit import Fit
@@ -18,6 +19,7 @@ from gmix.stop import Reason, Stop
 __all__ = ["cross_validate"]
 
 
+@one_blas_thread()
 def cross_validate(
     fit: Fit,
     data: Any,

@@ -190,7 +190,9 @@ def test_sources_of_every_kind_find_the_same_dependence(tmp_path: Path) -> None:
     for data in ([wide[:100], wide[100:]], dask.from_array(wide, chunks=(70, 3))):
         fit = gmix.fit(data, **settings)
         assert fit.mixture.dependence is not None
-        np.testing.assert_allclose(fit.mixture.means, plain.mixture.means, rtol=1e-9)
+        # Starts that differ in the order of components alone reach likelihoods that differ in their last bit.
+        found, wanted = (m.means[m.means[:, 0].argsort()] for m in (fit.mixture, plain.mixture))
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
         assert fit.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
 
 

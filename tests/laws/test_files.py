@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import pickle
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import ModelFileError
-from gmix.covariance import STRUCTURES, Structure
+from gmix.covariance import FULL, STRUCTURES, TIED, Structure, structure as structure_named
 from gmix.priors import Prior
 
 Array = NDArray[np.float64]
@@ -86,7 +87,7 @@ def test_saving_replaces_the_file_whole_or_not_at_all(tmp_path: Path, monkeypatc
     before = path.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(ModelFileError, match="disk full"):
             gmix.load(path).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["model.json"]
@@ -272,6 +273,33 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         assert not load_is_harmless(path)
 
 
+@pytest.mark.parametrize("structure", ["EII", "VII", "EEI", "VVI", "EEE"])
+def test_a_load_takes_a_small_multiple_of_the_file(tmp_path: Path, structure: str) -> None:
+    rng, (k, d) = np.random.default_rng(0), (400, 60) if structure == "EEE" else (40, 600)  # dense: 11 or 115 MB
+    form = structure_named(structure).form
+    compact = np.eye(d) if form is TIED else np.ones(form.shape(k, d))
+    mixture = gmix.GaussianMixture(np.full(k, 1.0 / k), rng.standard_normal((k, d)), compact, structure)
+    statistics = gmix.SufficientStatistics(form, np.ones(k), mixture.means, compact, -1.0)
+    path = tmp_path / "model.json"
+    gmix.Fit(mixture, statistics, 0.0, (-1.0,), gmix.Reason.CONVERGED, k).save(path)
+    tracemalloc.start()
+    try:
+        loaded = gmix.load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * path.stat().st_size
+    np.testing.assert_array_equal(loaded.mixture.compact_covariances, compact)
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for path in ("/dev/zero", "/dev/null", tmp_path / "link", tmp_path / "pipe", tmp_path):
+        with pytest.raises(ModelFileError, match="is not a gmix model but a folder, a device or a pipe; give a file"):
+            gmix.load(path)
+
+
 class Bomb:
     def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, ("exploded",)
@@ -311,3 +339,32 @@ def test_flipped_bytes_are_harmless(
     (folder / "flipped.json").write_bytes(bytes(content))
     with np.errstate(all="ignore"):
         load_is_harmless(folder / "flipped.json")
+
+
+PRIORS = [
+    None,
+    gmix.NormalInverseWishart(),
+    gmix.NormalInverseWishart(mean_strength=3.7, degrees_of_freedom=9.3, strength=0.3) + gmix.Dirichlet(1.7),
+    "told",  # with a mean and a scale, the latter symmetric to within rounding
+]
+
+
+@given(seed=st.integers(0, 2**32 - 1), columns=st.integers(2, 5), prior=st.sampled_from(PRIORS))
+def test_covariances_are_symmetric_and_read_back_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, columns: int, prior: Any
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((int(rng.integers(20, 60)), columns)) @ rng.standard_normal((columns, columns))
+    labels = rng.integers(0, 3, len(rows))
+    if prior == "told":
+        scale = np.cov(rows.T) * (1.0 + 1e-12 * rng.standard_normal((columns, columns)))
+        prior = gmix.NormalInverseWishart(rng.standard_normal(columns), 0.7, scale=scale)
+    path = tmp_path_factory.mktemp("bits", numbered=True) / "fit.json"
+    for structure in STRUCTURES:
+        fit = gmix.fit(rows, covariance=structure, start=labels, prior=prior, max_iterations=3)
+        covariances, scatter = fit.mixture.covariances, fit.statistics.scatter
+        np.testing.assert_array_equal(covariances, covariances.mT)
+        if structure.form in (FULL, TIED):
+            np.testing.assert_array_equal(scatter, scatter.mT)
+        fit.save(path)
+        assert_same_bits(gmix.load(path), fit)

@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
@@ -71,6 +71,32 @@ def test_quantiles_invert_the_probability_of_at_most(m: GaussianMixture) -> None
     turned = one.affine([[-1.0]]).quantile(1.0 - share)
     np.testing.assert_allclose(turned[0, 2:], -one.quantile(share)[0, 2:], rtol=1e-12)
     np.testing.assert_allclose(turned[1], -one.quantile(share)[1], rtol=1e-12)
+
+
+def test_the_probabilities_of_one_component_are_those_of_a_normal() -> None:
+    one, x = GaussianMixture([1.0], [[3.0]], [[[4.0]]]), 3.0 + 2.0 * np.linspace(-37.5, 37.5, 61)
+    for name in ("cdf", "sf", "logcdf", "logsf"):
+        found = getattr(one, name.replace("log", "log_"))(x)
+        np.testing.assert_allclose(found, getattr(norm(3.0, 2.0), name)(x), rtol=1e-12)
+
+
+def test_the_probabilities_of_a_tail_are_not_lost() -> None:
+    m = GaussianMixture([0.25, 0.75, 0.0], [[0.0], [1.0], [50.0]], [[[1.0]], [[1.0]], [[1.0]]])
+    tail = np.exp(norm.logcdf(-38.0))  # of the standard normal; the smallest float64 is 5e-324
+    assert 2.8e-316 < tail < 2.9e-316
+    assert m.cdf([-38.0])[0] == pytest.approx(0.25 * tail, rel=1e-6)
+    assert m.sf([39.0])[0] == pytest.approx(0.75 * tail, rel=1e-6)
+    lower = np.log(0.25) + norm.logcdf([-38.0, -50.0, -1e150])
+    np.testing.assert_allclose(m.log_cdf([-38.0, -50.0, -1e150]), lower, rtol=1e-14)
+    np.testing.assert_allclose(m.log_sf([39.0, 51.0]), np.log(0.75) + norm.logsf([38.0, 50.0]), rtol=1e-14)
+    for log, other, points in ((m.log_cdf, m.sf, [0.5, 1.5, 9.0]), (m.log_sf, m.cdf, [1.5, 0.5, -8.0])):
+        np.testing.assert_allclose(log(points), np.log1p(-other(points)), rtol=1e-14)
+    assert m.log_cdf([60.0])[0] == 0.0
+
+
+def test_a_density_too_large_for_float64_is_infinite_without_a_warning() -> None:
+    narrow = GaussianMixture([1.0], np.zeros((1, 200)), [1e-20], "EII")
+    assert narrow.density(np.zeros((1, 200))).tolist() == [np.inf]
 
 
 def test_a_quantile_of_one_component_is_that_of_a_normal() -> None:
@@ -292,6 +318,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
         (lambda m: m.cdf([0.0]), ParameterError, "a cdf is of one feature and the mixture has 2; take its marginal"),
         (lambda m: m.quantile(0.5), ParameterError, "a quantile is of one feature"),
+        (lambda m: m.log_sf([0.0]), ParameterError, "a log_sf is of one feature"),
         (lambda m: m.marginal(0).quantile([0.5, 1.5]), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.marginal(0).quantile(np.nan), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.affine(np.eye(3)), ParameterError, r"matrix has shape \(3, 3\)"),
@@ -317,3 +344,31 @@ def test_the_kernel_sees_what_it_needs(m: GaussianMixture) -> None:
     factor, whitener = (components.form.dense(a, 3, 4) for a in (components.factor, components.whitener))
     np.testing.assert_allclose(factor @ factor.transpose(0, 2, 1), m.covariances, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(whitener @ factor, [np.eye(4)] * 3, atol=1e-12)
+
+
+@pytest.mark.parametrize("slack", [0.9, 1.1, -0.9, -1.1])
+def test_stated_parameters_may_be_off_by_rounding_and_no_more(slack: float) -> None:
+    within = abs(slack) < 1.0
+
+    def stated(
+        weights: ArrayLike, covariances: ArrayLike, structure: str | Structure = "VVV", refusal: str = ""
+    ) -> None:
+        means = np.zeros((len(np.atleast_1d(weights)), 2))
+        if within:
+            GaussianMixture(weights, means, covariances, structure)
+        else:
+            with pytest.raises(ParameterError, match=refusal):
+                GaussianMixture(weights, means, covariances, structure)
+
+    # Weights sum to one within a thousandth; equal ones are so within a millionth.
+    stated([0.4, 0.6 + 1e-3 * slack], [np.eye(2)] * 2, refusal="sum to one")
+    stated([0.5, 0.5 + 1e-6 * slack], [np.eye(2)] * 2, structure_named("VVV").with_equal_weights, "are not equal")
+    # Entries that mirror each other, and those that a structure makes zero or equal, differ by no more than a millionth
+    # of the columns' own units.
+    for a, b in ((1.0, 1.0), (1e-8, 1e4), (1e50, 1e-50)):
+        units = np.outer([a, b], [a, b])
+        off = np.array([[0.0, 1e-6 * slack], [0.0, 0.0]])
+        stated([1.0], [units * (np.eye(2) + off)], refusal="not symmetric")
+        stated([1.0], units * (np.eye(2) + off), "EEE", "not symmetric")
+        stated([1.0], [units * (np.eye(2) + off + off.T)], "VVI", "are not diag; leave structure out")
+    stated([1.0], [np.diag([1.0, 1.0 + 2e-6 * slack])], "VII", "are not spherical; leave structure out")

@@ -32,7 +32,8 @@ FOUND = {
 }  # fmt: skip
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     gmix.fit: {"components": 1, "covariance": "full"},
-    gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"}, LINE.cdf: {"x": [1.0]},
+    gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
+    **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
     FIT.report: {"path": "out.html"},
 }  # fmt: skip
@@ -44,7 +45,8 @@ FUNCTIONS = [
     *(getattr(FIT, name) for name in ("save", "summary", "plot")),
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
       "sample_labelled", "marginal", "condition", "affine", "collapsed", "plot")),
-    LINE.cdf, LINE.quantile, MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
+    *(getattr(LINE, name) for name in ("cdf", "sf", "log_cdf", "log_sf", "quantile")),
+    MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
     *(getattr(gmix.plot, name) for name in gmix.plot.__all__),
 ]  # fmt: skip
 

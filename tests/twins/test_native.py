@@ -242,6 +242,58 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
     assert log_likelihood == -np.inf
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
+    whitener = {FULL: np.stack([np.eye(2)] * 3), TIED: np.eye(2), DIAGONAL: np.ones((3, 2)), SPHERICAL: np.ones(3)}
+    means = np.array([[0.0, 0.0], [1e200, 1e200], [1e190, 1e190]])  # the nearest weighs nothing
+    mixture = (form, np.array([np.log(0.5), -np.inf, np.log(0.5)]), means, whitener[form])
+    rows = np.vstack([np.zeros((5, 2)), [[1e200, 1e200]]])
+    log_density, responsibilities = native.posterior(rows, mixture, True)
+    assert log_density[5] == -np.inf
+    assert responsibilities[5].tolist() == [0.0, 0.0, 1.0]
+    mass, *_ = native.expect(rows, [mixture])[0]
+    assert mass.tolist() == [5.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_residuals_are_cut_where_their_squares_would_overflow(form):
+    """A row far beyond the others has the kernel look at rows one by one; residuals up to 1e150 lose nothing."""
+    whitener = {FULL: np.eye(2)[None], TIED: np.eye(2), DIAGONAL: np.ones((1, 2)), SPHERICAL: np.ones(1)}[form]
+    mixture = (form, np.zeros(1), np.zeros((1, 2)), whitener)
+    for far, seen in ((0.99e150, 0.99e150), (1.01e150, 1e150), (1e300, 1e150), (-1e308, -1e150)):
+        rows = np.array([[far, 0.0], [0.0, np.nan]])
+        _, first, second, _ = native.expect(rows, [mixture], np.array([1.0, 0.0]))[0]
+        assert first[0, 0] == pytest.approx(seen, rel=1e-12)
+        assert np.max(second) == pytest.approx(seen**2, rel=1e-12)
+
+
+def far_from_the_origin(form, apart):
+    """Twelve components of unit covariance, so many deviations from the origin, and the log densities of rows."""
+    rng = np.random.default_rng(37)
+    k, d, own = 12, 8, np.arange(600) % 12
+    means = rng.choice([-1.0, 1.0], (k, d)) * np.round(apart * rng.uniform(1.0, 1.2, (k, d)))
+    rows = means[own] + rng.integers(-512, 512, (600, d)) / 256  # of few digits, also in float32
+    one = {FULL: np.stack([np.eye(d)] * k), TIED: np.eye(d), DIAGONAL: np.ones((k, d)), SPHERICAL: np.ones(k)}[form]
+    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one)
+    return rows, mixture, mixture[1][0] - np.square(rows - means[own]).sum(1) / 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("apart", [35.0, 150.0, 1e3, 1e4])
+def test_products_about_one_origin_are_not_used_where_squares_of_the_distance_would_cancel(form, apart):
+    rows, mixture, wanted = far_from_the_origin(form, apart)
+    log_density, _ = native.posterior(rows, mixture, False)
+    assert np.abs(log_density - wanted).max() < 1e-13 + 2e-15 * apart
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("apart", [20.0, 100.0])
+def test_nor_are_they_in_float32(form, apart):
+    rows, mixture, wanted = far_from_the_origin(form, apart)
+    *_, log_likelihood = native.expect(rows.astype(np.float32), [mixture], None, 1, None, True)[0]
+    assert abs(log_likelihood - wanted.sum()) < 2e-3
+
+
 def test_rows_that_are_not_numbers_spoil_only_themselves():
     rng = np.random.default_rng(29)
     rows = rng.normal(size=(600, 2))

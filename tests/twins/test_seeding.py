@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled ker
 
 @pytest.mark.parametrize("sweeps", [0, 1, 10])
 @pytest.mark.parametrize(
-    ("n", "width", "k"), [(1, 1, 1), (7, 1, 7), (150, 4, 3), (500, 2, 9), (400, 12, 5), (1000, 3, 20)]
+    ("n", "width", "k"), [(1, 1, 1), (7, 1, 7), (150, 4, 3), (500, 2, 9), (400, 12, 5), (1000, 3, 20), (5000, 3, 6)]
 )
 def test_both_find_the_same_clusters(n: int, width: int, k: int, sweeps: int) -> None:
     rng = np.random.default_rng([n, width, k])
@@ -29,6 +29,12 @@ def test_fewer_distinct_points_than_clusters_are_no_trouble() -> None:
     labels = cluster_numpy(points, np.ones(10), 5, draws)
     np.testing.assert_array_equal(labels, np.repeat([0, 1], 5))
     np.testing.assert_array_equal(kernel.cluster(points, np.ones(10), 5, draws), labels)
+
+
+def test_points_without_coordinates_are_one_cluster() -> None:
+    draws = np.random.default_rng(0).random((3, 3))
+    for function in (cluster_numpy, kernel.cluster):
+        np.testing.assert_array_equal(function(np.empty((9, 0)), np.ones(9), 5, draws), np.zeros(9))
 
 
 def test_clear_clusters_are_found_and_counted_as_they_appear() -> None:

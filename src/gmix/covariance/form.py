@@ -32,7 +32,11 @@ _DEFINITE = 1e-14  # of a variance; less than that in some direction is rounding
 
 
 class Form(ABC):
-    """How covariances are stored, factored and applied."""
+    """How covariances are stored, factored and applied.
+
+    # Implementation
+    Whatever makes a scatter or a covariance makes it symmetric to the last bit.
+    """
 
     name: ClassVar[str]
     code: ClassVar[int]  # what the compiled kernel calls it
@@ -107,6 +111,11 @@ class Form(ABC):
         """
 
 
+def _symmetric(matrices: Array) -> Array:
+    """Matrices ``(..., D, D)`` that are symmetric but for rounding, symmetric to the last bit."""
+    return np.asarray((matrices + matrices.mT) / 2.0)
+
+
 class _Full(Form):
     name, code = "full", 0
 
@@ -146,13 +155,13 @@ class _Full(Form):
         return np.asarray((matrices @ vectors[..., None])[..., 0] if vectors.ndim == 2 else vectors @ matrices.mT)
 
     def outer(self, mass: Array, vectors: Array) -> Array:
-        return np.asarray((mass[:, None] * vectors)[:, :, None] * vectors[:, None, :])
+        return np.asarray(mass[:, None, None] * (vectors[:, :, None] * vectors[:, None, :]))
 
     def scatter(self, mass: Array, vectors: Array) -> Array:
-        return np.asarray((mass[..., None] * vectors).mT @ vectors)
+        return _symmetric((mass[..., None] * vectors).mT @ vectors)
 
     def congruence(self, factor: Array, scatter: Array) -> Array:
-        return np.asarray(factor @ scatter @ factor.mT)
+        return _symmetric(factor @ scatter @ factor.mT)
 
     def trace(self, scatter: Array) -> float:
         return float(np.trace(scatter, axis1=-2, axis2=-1).sum())
@@ -175,9 +184,9 @@ class _Full(Form):
             values, vectors = np.linalg.eigh(relative)
             missing = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
             compact = (relative + missing) * scale[..., :, None] * scale[..., None, :]
-            lifted = np.asarray((compact + compact.mT) / 2.0)
+            lifted = _symmetric(compact)
             return lifted if self._can_be_factored(lifted) else self._ridged(lifted, scale)
-        return np.asarray((compact + compact.mT) / 2.0)
+        return _symmetric(compact)
 
     def _can_be_factored(self, compact: Array) -> bool:
         try:
@@ -228,7 +237,7 @@ class _Tied(_Full):
         return np.asarray(vectors @ matrices.T)
 
     def outer(self, mass: Array, vectors: Array) -> Array:
-        return np.asarray((mass[:, None] * vectors).T @ vectors)
+        return _symmetric((mass[:, None] * vectors).T @ vectors)
 
     def scatter(self, mass: Array, vectors: Array) -> Array:
         return np.asarray(super().scatter(mass, vectors).sum(0))

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ class Journal:
 
     def close(self) -> None:
         """Give the file back."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written has been reported
+            self._file.close()
 
     def recall(self, mixtures: Sequence[Components], coarse: bool, ask: Callable[[], list[Sums]]) -> list[Sums]:
         """What a pass under these mixtures found: as the next line says, or, where there is none, as `ask` does."""
@@ -107,8 +109,13 @@ class Journal:
         return said
 
     def _write(self, said: dict[str, Any]) -> None:
-        self._file.write(json.dumps(said).encode() + b"\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(said).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise ModelFileError(
+                f"the checkpoint {self._path} cannot be written ({error.strerror}); make room there, and resume the fit"
+            ) from error
 
     def _wrong(self, what: str) -> ModelFileError:
         return ModelFileError(f"{self._path} {what}; delete it to begin anew, or give another checkpoint")

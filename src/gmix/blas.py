@@ -1,0 +1,94 @@
+"""One thread for BLAS and LAPACK while gmix computes: their last bits depend on how many threads they use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np  # noqa: F401  (loads the library whose threads are limited)
+
+__all__ = ["one_blas_thread"]
+
+_Limits = list[tuple[Any, int]]  # libraries, and how many threads each used before
+
+
+class _Shared:
+    """The limits of libraries that have one pool of threads for the whole process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0  # threads of Python
+        self._before: _Limits = []
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = _limited(_libraries()[0])
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                _restore(self._before)
+
+
+_shared, _here = _Shared(), threading.local()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS and LAPACK to one thread, as a context or as a decorator, so that results have the same bits anywhere.
+
+    What they used before is restored when the last thread of Python leaves. Contexts may be nested.
+
+    >>> with one_blas_thread():
+    ...     factor = np.linalg.cholesky(np.eye(3))
+    """
+    if getattr(_here, "inside", False):
+        yield
+        return
+    _here.inside = True
+    try:
+        _shared.enter()
+        try:
+            before = _limited(_libraries()[1])
+            try:
+                yield
+            finally:
+                _restore(before)
+        finally:
+            _shared.leave()
+    finally:
+        _here.inside = False
+
+
+@cache
+def _libraries() -> tuple[list[Any], list[Any]]:
+    """The BLAS libraries whose limit is the process's, and those whose limit is each thread's own.
+
+    They are looked for once: NumPy's is loaded with NumPy, and gmix calls no other.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    every = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+    own = [library for library in every if getattr(library, "threading_layer", None) == "openmp"]
+    return [library for library in every if library not in own], own
+
+
+def _limited(libraries: list[Any]) -> _Limits:
+    before = [(library, library.num_threads) for library in libraries]
+    _restore([(library, 1) for library, _ in before])
+    return before
+
+
+def _restore(limits: _Limits) -> None:
+    for library, number in limits:
+        # From 3.8 on threadpoolctl ignores every thread of Python but the first that set a limit, until it is cleared.
+        clear = getattr(library, "clear_controlling_thread", lambda **_: None)
+        clear(force=True)
+        library.set_num_threads(number)
+        clear(force=True)

@@ -1,0 +1,28 @@
+"""Pictures in files, written whole or not at all."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gmix.errors import ParameterError
+from gmix.whole import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["save_figure"]
+
+_DOTS = 200  # per inch
+
+
+def save_figure(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure to a file of the kind that its name ends in, with options of Matplotlib's ``savefig``.
+
+    Raises `ParameterError` where no file can be made, and on a full disk.
+    """
+    drawn = BytesIO()  # Matplotlib's writers hide what went wrong with a file behind errors of their own
+    figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=_DOTS, **options)
+    with written_whole(path, ParameterError) as temporary:
+        temporary.write_bytes(drawn.getbuffer())
