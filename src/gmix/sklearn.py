@@ -258,17 +258,29 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     @property
     def covariances_(self) -> Array:
-        return self.mixture_.compact_covariances
+        """In scikit-learn's shapes; ``(K, D, D)`` and singular where columns follow from others."""
+        mixture = self.mixture_
+        return mixture.compact_covariances if mixture.dependence is None else mixture.covariances
 
     @property
     def precisions_(self) -> Array:
+        """The inverses of `covariances_`; an `AttributeError` where columns follow from others, and there are none."""
+        self._expect_independent("precisions_")
         return _inverse(self.mixture_.structure.form, self.mixture_.components.whitener)
 
     @property
     def precisions_cholesky_(self) -> Array:
-        """Upper triangular ``U`` with ``U U' = precision``, or square roots."""
+        """Upper triangular ``U`` with ``U U' = precision``, or square roots; as `precisions_`."""
+        self._expect_independent("precisions_cholesky_")
         whitener = self.mixture_.components.whitener
         return whitener.mT if self.mixture_.structure.form in (FULL, TIED) else whitener
+
+    def _expect_independent(self, what: str) -> None:
+        if self.mixture_.dependence is not None:
+            raise AttributeError(
+                f"there is no {what}: columns follow from others ({self.mixture_.dependence}), so the covariances are "
+                "singular; take those of mixture_.independent_part, or leave these columns out"
+            )
 
     @property
     def converged_(self) -> bool:

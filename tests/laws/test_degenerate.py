@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 import gmix
+import gmix.sklearn
 from gmix.dependence import find_dependence
 
 Array = NDArray[np.float64]
@@ -125,6 +126,18 @@ def test_marginals_and_conditionals_of_a_mixture_that_carries_columns() -> None:
     with pytest.raises(gmix.ParameterError, match="constant"):
         constant.marginal([2])
     np.testing.assert_allclose(constant.condition({2: 7.0}).means, plain.means)
+
+
+def test_the_estimator_keeps_the_shapes_of_its_columns() -> None:
+    x, labels = two()
+    wide = beside(x, "a constant")
+    model = gmix.sklearn.GaussianMixture(n_components=range(1, 4)).fit(wide)
+    assert (model.means_.shape, model.covariances_.shape) == ((2, 3), (2, 3, 3))
+    assert adjusted_rand_score(labels, model.predict(wide)) > 0.95
+    assert model.bic(wide) == pytest.approx(model.fit_.bic)
+    assert not hasattr(model, "precisions_")
+    with pytest.raises(AttributeError, match="x3 = 7"):
+        _ = model.precisions_cholesky_
 
 
 def test_the_equations_are_told_by_name_and_do_not_depend_on_units() -> None:
