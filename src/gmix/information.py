@@ -147,13 +147,15 @@ class _Place:
         frames: Array,
         structure: Structure,
         moving: NDArray[np.bool_] | None = None,
+        lone: list[int] | None = None,
     ) -> None:
         self.weights, self.means, self.frames, self.structure = weights, means, frames, structure
         self.motions = _Motions(structure, frames)
         self.moving = self.motions.moving if moving is None else moving  # which of the motions are any
-        # The weight of the heaviest component takes up what the others leave.
+        # The weight of the heaviest component takes up what the others leave, also where a move makes another heavier.
         heaviest = int(weights.argmax())
-        self.lone = [] if structure.equal_weights else [k for k in range(len(weights)) if k != heaviest]
+        others = [] if structure.equal_weights else [k for k in range(len(weights)) if k != heaviest]
+        self.lone = others if lone is None else lone
 
     @classmethod
     def of(cls, mixture: GaussianMixture) -> _Place:
@@ -177,6 +179,7 @@ class _Place:
             self.frames + self.frames @ self.turned(motions),
             self.structure,
             self.moving,
+            self.lone,
         )
 
     def turned(self, motions: Array) -> Array:

@@ -148,6 +148,18 @@ def test_one_gaussian_has_the_standard_errors_of_the_textbook(cloud: Array) -> N
     )
 
 
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_components_of_the_same_weight_have_errors_too(structure: Structure) -> None:
+    """Far apart, each has those of its own rows; and a tie of weights is no direction in which nothing is known."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0.0, 1.0, (100, 2)) * [1.0, 2.0], rng.normal(30.0, 1.0, (100, 2))])
+    fit = gmix.fit(x, covariance=structure, start=np.repeat([0, 1], 100))
+    errors = gmix.standard_errors(fit, x)
+    deviations = np.sqrt(np.diagonal(fit.mixture.covariances, axis1=1, axis2=2))
+    np.testing.assert_allclose(errors.weights, np.sqrt(0.25 / 200), rtol=1e-4)
+    np.testing.assert_allclose(errors.means, deviations / np.sqrt(100), rtol=1e-4)
+
+
 def test_where_nothing_is_known_it_is_nan(cloud: Array) -> None:
     table = np.vstack([cloud, np.repeat([[50.0, 50.0]], 10, 0)])
     collapsed = gmix.fit(table, covariance="full", start=np.repeat([0, 1], [len(cloud), 10]))
