@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix import narrowing
 from gmix.blas import one_blas_thread
-from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
+from gmix.covariance import EVE, EVV, STRUCTURES, VEE, VVE, E, Structure, V, in_columns, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.dependence import Dependence, find_dependence
 from gmix.errors import DataError, ParameterError, of_kind, one_of
@@ -308,13 +308,10 @@ def fit(
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to tell, False for silence, or None")
     counts = _counts(components, way)
-    structures = _structures(covariance, way, source.n_features, prior is not None)
+    structures, findings = _structures(covariance, way, source.n_features, prior is not None)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
-    findings = list(source.findings)
-    if source.n_features == 1:
-        structures, told = _of_one_column(structures)
-        findings += told
+    findings = [*source.findings, *findings]
     counts, told = _within(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += told
     with ExitStack() as open_files:
@@ -412,33 +409,38 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
 
 def _structures(
     covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, with_prior: bool
-) -> list[Structure]:
-    if isinstance(covariance, str) and covariance == "auto":
-        if isinstance(start, GivenMixture):
-            return [start.mixture.structure]
-        if n_features == 1:
-            return [EEE, VVV]  # one variance is all that one column can have
-        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
-        return [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
+) -> tuple[list[Structure], list[Finding]]:
+    """The structures to try, and what a person should know about their choice."""
     several = None if isinstance(covariance, str) else as_list(covariance)
-    if several is None:
-        return [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
-    chosen = list(dict.fromkeys(as_structure(c) for c in several))
+    if several is not None:
+        chosen = [as_structure(c) for c in several]
+    elif covariance != "auto":
+        chosen = [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
+    elif isinstance(start, GivenMixture):
+        chosen = [start.mixture.structure]
+    elif n_features == 1:
+        chosen = [E, V]
+    else:
+        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
+        chosen = [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
-    return chosen
+    if n_features == 1:
+        return _of_one_column(chosen)
+    return list(dict.fromkeys(in_columns(s, n_features) for s in chosen)), []
 
 
 def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
-    """Those that tell shapes or axes from volumes as what is left of them in one column, and that this was done."""
-    left = {s: VVV if s.volume == "V" else EEE for s in structures if {"E", "V"} <= set(s.with_free_weights.code)}
+    """``E`` or ``V`` for each structure, and a finding for those that a person may have meant otherwise."""
+    in_one = {s: V if s.volume == "V" else E for s in structures}
     findings = [
         Finding(
             "one column",
-            f"{s} speaks of shapes or axes, and one column has neither; give '{instead.volume}', as here",
+            f"{s} speaks of shapes or axes, and one column has neither; give '{one}', as here",
             "note",
         )
-        for s, instead in left.items()
+        for s, one in in_one.items()
+        if {"E", "V"} <= set(s.with_free_weights.letters)
     ]
-    left = {s: instead.with_equal_weights if s.equal_weights else instead for s, instead in left.items()}
-    return list(dict.fromkeys(left.get(s, s) for s in structures)), findings
+    named = [one.with_equal_weights if s.equal_weights else one for s, one in in_one.items()]
+    return list(dict.fromkeys(named)), findings

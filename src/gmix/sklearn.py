@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gmix.blas import one_blas_thread
-from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
+from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
 from gmix.criteria import aic, bic, criteria
 from gmix.errors import DataError, ParameterError, nearest
 from gmix.findings import Finding
@@ -323,7 +323,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
         if self.tol is not None or blur is not None or past or self.verbose:
             stop = _Rule(max_iterations=self.max_iter, leaps=False, change=self.tol, monotone=blur is None, past=past)
-        structure, unused = as_structure(self.covariance_type), np.random.default_rng()
+        structure = in_columns(as_structure(self.covariance_type), source.n_features)
+        unused = np.random.default_rng()
         watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
         return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)
 
