@@ -264,5 +264,7 @@ def _both(source: Source, components: int, structure: Structure, rng: np.random.
     found = search(source, [components, components + 1], [structure], KMeansPlusPlus(), Stop(), None, rng)
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):
         raise KeyboardInterrupt
-    null, alternative = (Fit.from_search(Search((candidate,)), source.n_rows) for candidate in found.candidates)
+    null, alternative = (
+        Fit.from_search(Search((candidate,)), source.n_rows) for candidate in found.in_order.candidates
+    )
     return null, alternative

@@ -64,7 +64,8 @@ class Fit:
 
     Attributes
     ----------
-    mixture : the `GaussianMixture` that was found.
+    mixture : the `GaussianMixture` that was found. Its components are in the order of the first column of their means,
+        ties in the order of the next column; from a given start they are in the order of the start.
     statistics : the sufficient statistics of the rows under it.
     log_prior : what the prior contributed to the log posterior, in nats; zero without one.
     history : the objective (log-likelihood plus log prior) of every E-step, in nats.
@@ -335,7 +336,7 @@ def fit(
             structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion, named)
-    fit = Fit.from_search(found, source.n_rows, [*findings, *told], prior)
+    fit = Fit.from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
     return fit if dependence is None else replace(fit, mixture=fit.mixture.carrying(dependence, features))
 
 

@@ -468,6 +468,22 @@ class GaussianMixture:
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
 
+    def reordered(self, order: ArrayLike) -> GaussianMixture:
+        """The same distribution, its components in another order: component k is the one that was ``order[k]``.
+
+        Raises `ParameterError` for an order ``(K,)`` that does not hold each component once.
+
+        >>> GaussianMixture([0.4, 0.6], [[5.0], [1.0]], [[[1.0]], [[1.0]]]).reordered([1, 0]).means[:, 0]
+        array([1., 5.])
+        """
+        chosen = np.asarray(order)
+        if chosen.dtype.kind not in "iu" or not np.array_equal(np.sort(chosen), np.arange(self.n_components)):
+            raise ParameterError(f"order is {order!r}; give each of the components 0 to {self.n_components - 1} once")
+        if self.dependence is not None:
+            return self.independent_part.reordered(chosen).carrying(self.dependence, self.features)
+        compact = self._compact if self.structure.form is TIED else self._compact[chosen]
+        return self.unchecked(self.weights[chosen], self.means[chosen], compact, self.structure, self.features)
+
     @one_blas_thread()
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""

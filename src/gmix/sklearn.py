@@ -53,6 +53,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     An argument that you give means what it means there, and from the same start every step is the same; only the
     defaults of `tol`, `reg_covar` and `max_iter` are others. On top come `sample_weight`, `fit_` and `mixture_`.
+    Components are in the order that scikit-learn gives them for the same start and `random_state`; where there is a
+    choice of counts or structures, they are in the order of the first column of their means.
     Parameters are float64, even for float32 rows. A component that collapses is no error but one of ``fit_.findings``.
 
     Parameters

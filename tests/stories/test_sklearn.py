@@ -316,6 +316,7 @@ def test_it_chooses_where_count_or_structure_is_left_open() -> None:
     rows = np.concatenate([rng.standard_normal((80, 2)), rng.standard_normal((80, 2)) * [1.0, 3.0] + [7.0, 0.0]])
     model = GaussianMixture("auto", covariance_type=["full", "tied", "VEI"], random_state=0).fit(rows)
     assert model.mixture_.n_components == 2
+    assert (np.diff(model.means_[:, 0]) > 0).all()
     table = model.candidates_
     assert len(table["bic"]) == 27
     assert min(table["bic"]) == pytest.approx(model.bic(rows))
