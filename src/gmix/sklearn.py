@@ -26,6 +26,7 @@ from gmix.criteria import aic, bic, criteria
 from gmix.errors import DataError, ParameterError, nearest
 from gmix.findings import Finding
 from gmix.fit import Fit, fit
+from gmix.inspection import Sample
 from gmix.kernel import Components
 from gmix.mixture import GaussianMixture as Mixture
 from gmix.priors import Prior
@@ -170,7 +171,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
             found = self._search(source, _RIDGE * every.variances)
-        return self._settle(Fit.from_search(found, source.n_rows, findings))
+        return self._settle(Fit.from_search(found, source.n_rows, findings).inspected(Sample.of(source)))
 
     def _settle(self, found: Fit) -> Self:
         self._learner = None
