@@ -31,7 +31,7 @@ FLOORS = {
             ["start", "em", "criteria", "predict", "stepwise"],
             ["neighbors"],
             ["search"],
-            ["search_findings", "narrowing"],
+            ["search_findings", "narrowing", "inspection"],
             ["fit"],
             ["information"],
             ["bootstrap", "merging", "validation"],

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.blas import one_blas_thread
-from gmix.covariance import Structure, structure as as_structure
+from gmix.covariance import Structure, in_columns, structure as as_structure
 from gmix.em import Run, expectation_maximization
 from gmix.errors import DataError, ParameterError, one_of
 from gmix.fit import Fit, StandardErrors
@@ -247,7 +247,7 @@ def likelihood_ratio_test(
         raise DataError(
             f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
         )
-    structure, generator = as_structure(covariance), as_generator(rng)
+    structure, generator = in_columns(as_structure(covariance), source.n_features), as_generator(rng)
     null, alternative = _both(source, components, structure, generator)
     if round(null.mass) <= components:
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
@@ -264,5 +264,7 @@ def _both(source: Source, components: int, structure: Structure, rng: np.random.
     found = search(source, [components, components + 1], [structure], KMeansPlusPlus(), Stop(), None, rng)
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):
         raise KeyboardInterrupt
-    null, alternative = (Fit.from_search(Search((candidate,)), source.n_rows) for candidate in found.candidates)
+    null, alternative = (
+        Fit.from_search(Search((candidate,)), source.n_rows) for candidate in found.in_order.candidates
+    )
     return null, alternative

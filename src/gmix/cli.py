@@ -17,6 +17,7 @@ import numpy as np
 import gmix
 from gmix.criteria import CRITERIA
 from gmix.errors import DataError, GmixError, ParameterError, nearest
+from gmix.findings import lines
 from gmix.options import as_bytes, as_counts, as_names, as_structures, check_page, check_picture, check_writable
 from gmix.predict import predictions
 from gmix.sources import CSV, LocalSource, as_source
@@ -28,7 +29,7 @@ try:
     import typer
     from typer.core import TyperGroup
 
-    from gmix.console import document, nulled, print_candidates, print_fit
+    from gmix.console import document, nulled, print_candidates, print_fit, print_warnings
     from gmix.csv_options import states_csv
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
@@ -245,8 +246,9 @@ def fit(
     known = gmix.standard_errors(found, source) if errors else None
     if as_json:
         typer.echo(json.dumps(document(found, known), indent=1))
-    elif not (quiet or printed):
-        print_fit(_unprinted(found, source), {"model": out, "labels": labels, "picture": plot}, known)
+    elif not quiet:
+        shown, files = _unprinted(found, source), {"model": out, "labels": labels, "picture": plot}
+        print_warnings(shown) if printed else print_fit(shown, files, known)
 
 
 @app.command(
@@ -292,6 +294,8 @@ def select(
         save_figure(found.search.plot().figure, plot, bbox_inches="tight")
     if as_json:
         typer.echo(json.dumps(nulled(found.search.table()), indent=1))
+        if not quiet:
+            print_warnings(_unprinted(found, source))
     elif not quiet:
         print_candidates(_unprinted(found, source), {"picture": plot})
 
@@ -438,6 +442,8 @@ def report(
         found = gmix.load(model)
     found.report(out, points, columns=names, sample_weight=weights, memory=budget)
     if not quiet:
+        for line in lines(found.findings):
+            typer.echo(line)
         typer.echo(f"report written to {out}")
 
 

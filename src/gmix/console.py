@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gmix.criteria import CRITERIA
+from gmix.findings import lines
 from gmix.fit import Fit, StandardErrors
 from gmix.search import Search
 from gmix.wording import beside, count, number
 
-__all__ = ["document", "nulled", "print_candidates", "print_fit"]
+__all__ = ["document", "nulled", "print_candidates", "print_fit", "print_warnings"]
 
 _SHOWN = 5  # candidates of a search that are printed
 
@@ -89,8 +91,8 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
     console.print(grid)
     if found.search is not None:
         console.print(_ranking(found.search, _SHOWN))
-    for finding in found.findings:
-        console.print(f"{finding.level}: {finding}")
+    for line in lines(found.findings):
+        console.print(line)
     for what, path in files.items():
         if path is not None:
             console.print(f"{what} written to {path}")
@@ -101,11 +103,17 @@ def print_candidates(found: Fit, files: dict[str, Path | None]) -> None:
     assert found.search is not None
     console = _console()
     console.print(_ranking(found.search, len(found.search.candidates)))
-    for finding in found.findings:
-        console.print(f"{finding.level}: {finding}")
+    for line in lines(found.findings):
+        console.print(line)
     for what, path in files.items():
         if path is not None:
             console.print(f"{what} written to {path}")
+
+
+def print_warnings(found: Fit) -> None:
+    """Print the warnings on standard error, where standard output is for a machine."""
+    for line in lines(finding for finding in found.findings if finding.level == "warning"):
+        print(f"gmix: {line}", file=sys.stderr)
 
 
 def _console() -> Console:

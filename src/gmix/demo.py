@@ -176,7 +176,7 @@ def _side_by_side(mixtures: dict[str, gmix.GaussianMixture]) -> str:
             j = order[name][k]
             covariance = mixture.covariances[j]
             values = (*mixture.means[j], covariance[0, 0], covariance[0, 1], covariance[1, 1])
-            label = f"{'' if name != names[0] else k + 1!s:<4}{name}"
+            label = f"{'' if name != names[0] else k!s:<4}{name}"
             lines.append(f"  {label:<18}{mixture.weights[j]:>8.4f}" + "".join(f"{value:>9.3f}" for value in values))
     return "\n".join(lines)
 

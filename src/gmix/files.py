@@ -106,7 +106,7 @@ def load(path: str | PathLike[str]) -> Fit:
 
 def _fit(document: dict[str, Any]) -> Fit:
     stated, counted = document["mixture"], document["statistics"]
-    code, features = structure(stated["structure"]), stated["features"]
+    named, features = structure(stated["structure"]), stated["features"]
     _expect(features is None or isinstance(features, list), "the features are not a list of names")
     dependence = _read_dependence(stated["dependence"]) if "dependence" in stated else None
     if dependence is not None:
@@ -115,22 +115,23 @@ def _fit(document: dict[str, Any]) -> Fit:
     own = (
         features if dependence is None else names if features is None else [features[j] for j in dependence.independent]
     )
-    checked = GaussianMixture(stated["weights"], stated["means"], stated["covariances"], code, own)
+    checked = GaussianMixture(stated["weights"], stated["means"], stated["covariances"], named, own)
+    kind = checked.structure
     n_components, n_features = checked.means.shape
     # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
     weights = _array(stated["weights"], (n_components,))
     _expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
-    mixture = GaussianMixture.unchecked(weights, checked.means, checked.compact_covariances, code, checked.features)
+    mixture = GaussianMixture.unchecked(weights, checked.means, checked.compact_covariances, kind, checked.features)
     if dependence is not None:
         _expect(len(dependence.independent) == n_features, "the dependence does not fit the means")
         mixture = mixture.carrying(dependence, None if features is None else tuple(features))
     mass = _array(counted["mass"], (n_components,))
     _expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
     statistics = SufficientStatistics(
-        code.form,
+        kind.form,
         mass,
         _array(counted["mean"], (n_components, n_features)),
-        _array(counted["scatter"], code.form.shape(n_components, n_features)),
+        _array(counted["scatter"], kind.form.shape(n_components, n_features)),
         _number(counted["log_likelihood"]),
     )
     history = tuple(_number(value) for value in document["history"])

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gmix.errors import ParameterError
 
-__all__ = ["Finding", "by_importance"]
+__all__ = ["Finding", "by_importance", "lines"]
 
 Level = Literal["note", "warning"]
 
@@ -42,3 +42,12 @@ class Finding:
 def by_importance(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The warnings, then the notes, each kind in the order given and without repetitions."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: finding.level != "warning"))
+
+
+def lines(findings: Iterable[Finding]) -> list[str]:
+    """A line for each finding, as every text shows it.
+
+    >>> lines([Finding("end of range", "no more than 9 components were tried", "note")])
+    ['note: end of range: no more than 9 components were tried']
+    """
+    return [f"{finding.level}: {finding}" for finding in findings]

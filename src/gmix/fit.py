@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix import narrowing
 from gmix.blas import one_blas_thread
-from gmix.covariance import EEE, EVE, EVV, STRUCTURES, VEE, VVE, VVV, Structure, structure as as_structure
+from gmix.covariance import EVE, EVV, STRUCTURES, VEE, VVE, E, Structure, V, in_columns, structure as as_structure
 from gmix.criteria import CRITERIA, criteria
 from gmix.dependence import Dependence, find_dependence
 from gmix.errors import DataError, ParameterError, of_kind, one_of
-from gmix.findings import Finding, by_importance
+from gmix.findings import Finding, by_importance, lines
+from gmix.inspection import Sample, inspect
 from gmix.mixture import GaussianMixture
 from gmix.priors import Prior, as_prior
 from gmix.progress import Progress, meter
@@ -64,13 +65,15 @@ class Fit:
 
     Attributes
     ----------
-    mixture : the `GaussianMixture` that was found.
+    mixture : the `GaussianMixture` that was found. Its components are in the order of the first column of their means,
+        ties in the order of the next column; from a given start they are in the order of the start.
     statistics : the sufficient statistics of the rows under it.
     log_prior : what the prior contributed to the log posterior, in nats; zero without one.
     history : the objective (log-likelihood plus log prior) of every E-step, in nats.
     reason : why the climb ended; `gmix.Reason`.
     n_rows : rows of the table.
-    findings : collapsed or empty components and the like; empty when all is well.
+    findings : what a person should know, the warnings first, then the notes; see `gmix.Finding`. ``print(fit)``,
+        `summary`, the command line and the report all show this one list.
     search : every candidate that was compared on all rows, if there was a choice.
     prior : the prior of a MAP fit; None for maximum likelihood.
     """
@@ -102,6 +105,11 @@ class Fit:
             found if len(found.candidates) + len(found.untried) + found.left_out > 1 else None,
             prior,
         )
+
+    def inspected(self, sample: Sample, most: int | None = None) -> Fit:
+        """The same fit, with the findings that `gmix.inspection.inspect` adds to its own."""
+        found = inspect(sample, self.mixture, self.statistics, self.search, most, self.prior)
+        return replace(self, findings=by_importance((*self.findings, *found)))
 
     @property
     def independent_part(self) -> Fit:
@@ -154,11 +162,16 @@ class Fit:
     def __repr__(self) -> str:
         mixture, per_row = self.mixture, self.log_likelihood / self.mass
         ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
+        n_warnings = sum(finding.level == "warning" for finding in self.findings)
         return (
             f"Fit({mixture.structure}, {count(mixture.n_components, 'component')}, "
             f"{count(mixture.n_features, 'feature')}, log-likelihood {per_row:.6g} per row, "
-            f"{ended} {count(len(self.history) - 1, 'step')})"
+            f"{ended} {count(len(self.history) - 1, 'step')}"
+            + (f", {count(n_warnings, 'warning')})" if n_warnings else ")")
         )
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *(f"  {line}" for line in lines(self.findings))])
 
     def summary(self, errors: StandardErrors | None = None) -> str:
         """The fit as text: what was found, how good it is, and every component's parameters.
@@ -170,7 +183,7 @@ class Fit:
             of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
         mixture = self.mixture
         names = mixture.names
-        lines = [
+        text = [
             f"Gaussian mixture {mixture.structure.called}: "
             f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
             f"{count(self.n_rows, 'row')}",
@@ -178,32 +191,33 @@ class Fit:
             f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
         ]
         if self.log_prior:
-            lines.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
+            text.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
         if self.prior is not None:
-            lines.append(f"  prior           {self.prior}")
-        lines += [
+            text.append(f"  prior           {self.prior}")
+        text += [
             f"  parameters      {self.n_parameters}",
             f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
             f"  {self.reason.value} ({len(self.history) - 1} steps)",
             "",
         ]
         width = max(10, *(len(name) for name in names)) + 2
-        lines.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
+        text.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
 
         def written(values: Iterable[float], digits: int) -> str:
             return "".join(f"{value:>{width}.{digits}g}" for value in values)
 
         deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
         for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-            lines.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
+            text.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
             if errors is not None:
-                lines.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
-            lines.append(f"  {'':<20}  sd  " + written(deviation, 5))
+                text.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
+            text.append(f"  {'':<20}  sd  " + written(deviation, 5))
             if errors is not None:
                 spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-                lines.append(f"  {'':<20}  ±   " + written(spread, 2))
-        lines += [f"  {finding}" for finding in self.findings]
-        return "\n".join(lines)
+                text.append(f"  {'':<20}  ±   " + written(spread, 2))
+        if self.findings:
+            text += ["", *(f"  {line}" for line in lines(self.findings))]
+        return "\n".join(text)
 
     def plot(self, points: Any = None, **options: Any) -> Any:
         """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
@@ -308,15 +322,13 @@ def fit(
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to tell, False for silence, or None")
     counts = _counts(components, way)
-    structures = _structures(covariance, way, source.n_features, prior is not None)
+    structures, findings = _structures(covariance, way, source.n_features, prior is not None)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
-    findings = list(source.findings)
-    if source.n_features == 1:
-        structures, told = _of_one_column(structures)
-        findings += told
+    findings = [*source.findings, *findings]
     counts, told = _within(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += told
+    sample = Sample.of(source)  # read first: a source that fails when the fit is done would take it along
     with ExitStack() as open_files:
         journal = None
         if checkpoint is not None:
@@ -338,8 +350,10 @@ def fit(
             structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion, named)
-    fit = Fit.from_search(found, source.n_rows, [*findings, *told], prior)
-    return fit if dependence is None else replace(fit, mixture=fit.mixture.carrying(dependence, features))
+    fit = Fit.from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
+    if dependence is not None:
+        fit = replace(fit, mixture=fit.mixture.carrying(dependence, features))
+    return fit.inspected(sample, max(counts) if len(counts) > 1 else None)
 
 
 def _within(counts: list[int], source: Source, *, chosen: bool) -> tuple[list[int], list[Finding]]:
@@ -412,33 +426,38 @@ def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
 
 def _structures(
     covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, with_prior: bool
-) -> list[Structure]:
-    if isinstance(covariance, str) and covariance == "auto":
-        if isinstance(start, GivenMixture):
-            return [start.mixture.structure]
-        if n_features == 1:
-            return [EEE, VVV]  # one variance is all that one column can have
-        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
-        return [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
+) -> tuple[list[Structure], list[Finding]]:
+    """The structures to try, and what a person should know about their choice."""
     several = None if isinstance(covariance, str) else as_list(covariance)
-    if several is None:
-        return [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
-    chosen = list(dict.fromkeys(as_structure(c) for c in several))
+    if several is not None:
+        chosen = [as_structure(c) for c in several]
+    elif covariance != "auto":
+        chosen = [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
+    elif isinstance(start, GivenMixture):
+        chosen = [start.mixture.structure]
+    elif n_features == 1:
+        chosen = [E, V]
+    else:
+        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
+        chosen = [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
-    return chosen
+    if n_features == 1:
+        return _of_one_column(chosen)
+    return list(dict.fromkeys(in_columns(s, n_features) for s in chosen)), []
 
 
 def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
-    """Those that tell shapes or axes from volumes as what is left of them in one column, and that this was done."""
-    left = {s: VVV if s.volume == "V" else EEE for s in structures if {"E", "V"} <= set(s.with_free_weights.code)}
+    """``E`` or ``V`` for each structure, and a finding for those that a person may have meant otherwise."""
+    in_one = {s: V if s.volume == "V" else E for s in structures}
     findings = [
         Finding(
             "one column",
-            f"{s} speaks of shapes or axes, and one column has neither; give '{instead.volume}', as here",
+            f"{s} speaks of shapes or axes, and one column has neither; give '{one}', as here",
             "note",
         )
-        for s, instead in left.items()
+        for s, one in in_one.items()
+        if {"E", "V"} <= set(s.with_free_weights.letters)
     ]
-    left = {s: instead.with_equal_weights if s.equal_weights else instead for s, instead in left.items()}
-    return list(dict.fromkeys(left.get(s, s) for s in structures)), findings
+    named = [one.with_equal_weights if s.equal_weights else one for s, one in in_one.items()]
+    return list(dict.fromkeys(named)), findings

@@ -179,7 +179,7 @@ def climb(
     starts = [(*way[:-1], _evidence(way.unseen)) for way in ways]
     found = _native.climb(
         asked,
-        structure.code,
+        structure.letters,
         form.code,
         starts,
         _reference(total),
@@ -262,7 +262,7 @@ def maximize(
         return [None] * len(every)
     arrays = [tuple(np.ascontiguousarray(array) for array in (s.mass, s.mean, s.scatter)) for s in every]
     found: list[tuple[Array, Array, Array] | None] = _native.maximize(
-        structure.code, structure.form.code, arrays, _evidence(unseen), _reference(every[0].total)
+        structure.letters, structure.form.code, arrays, _evidence(unseen), _reference(every[0].total)
     )
     return found
 

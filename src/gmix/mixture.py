@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix import kernel
 from gmix.blas import one_blas_thread
-from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, of_parts, structure as as_structure
+from gmix.covariance import DIRECT, FULL, TIED, VVV, Structure, in_columns, of_parts, structure as as_structure
 from gmix.dependence import Dependence, independent_columns
 from gmix.errors import DataError, ParameterError, of_kind
 from gmix.priors import Prior, as_prior
@@ -96,6 +96,7 @@ class GaussianMixture:
             names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
         ):
             raise ParameterError(f"features {features!r} must be {n_features} different names")
+        structure = in_columns(structure, n_features)
         compact = _compact(sigma, structure, n_components, n_features)
         _freeze(self, structure.weights(w), mu, compact, structure, None if names is None else tuple(names))
         try:
@@ -130,6 +131,7 @@ class GaussianMixture:
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
+        structure = in_columns(structure, statistics.n_features)
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
@@ -420,7 +422,9 @@ class GaussianMixture:
             matrix, offset = self.dependence.matrix[chosen], self.dependence.offset[chosen]
             return self.independent_part._image(matrix, offset, names)  # noqa: SLF001  (of its own kind)
         dense = self.covariances[:, chosen][:, :, chosen]
-        structure = self.structure if len(chosen) == self.n_features else of_parts(self.structure)
+        structure = self.structure
+        if len(chosen) < self.n_features:
+            structure = in_columns(of_parts(structure), len(chosen))
         compact = structure.form.compress(dense)
         return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
@@ -460,9 +464,25 @@ class GaussianMixture:
         means = self.means[:, rest] + (cross @ whitener @ (point - self.means[:, given])[..., None])[..., 0]
         remaining = dense[:, rest][:, :, rest] - cross @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
-        structure = of_parts(self.structure)
+        structure = in_columns(of_parts(self.structure), len(rest))
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
+
+    def reordered(self, order: ArrayLike) -> GaussianMixture:
+        """The same distribution, its components in another order: component k is the one that was ``order[k]``.
+
+        Raises `ParameterError` for an order ``(K,)`` that does not hold each component once.
+
+        >>> GaussianMixture([0.4, 0.6], [[5.0], [1.0]], [[[1.0]], [[1.0]]]).reordered([1, 0]).means[:, 0]
+        array([1., 5.])
+        """
+        chosen = np.asarray(order)
+        if chosen.dtype.kind not in "iu" or not np.array_equal(np.sort(chosen), np.arange(self.n_components)):
+            raise ParameterError(f"order is {order!r}; give each of the components 0 to {self.n_components - 1} once")
+        if self.dependence is not None:
+            return self.independent_part.reordered(chosen).carrying(self.dependence, self.features)
+        compact = self._compact if self.structure.form is TIED else self._compact[chosen]
+        return self.unchecked(self.weights[chosen], self.means[chosen], compact, self.structure, self.features)
 
     @one_blas_thread()
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:

@@ -78,6 +78,25 @@ class Candidate:
     def log_likelihood(self) -> float:
         return self.run.statistics.log_likelihood
 
+    @property
+    def in_order(self) -> Candidate:
+        """The same candidate with its components in their stated order; see `SufficientStatistics.order`."""
+        run = self.run
+        order = run.statistics.order(run.mixture.means)
+        if (np.diff(order) > 0).all():
+            return self
+        mixture, statistics = run.mixture.reordered(order), run.statistics.reordered(order)
+        places = np.argsort(order)
+        marked = (self.collapsed, self.unsupported, self.repeated)
+        collapsed, unsupported, repeated = (tuple(sorted(int(places[k]) for k in those)) for those in marked)
+        return replace(
+            self,
+            run=replace(run, mixture=mixture, statistics=statistics),
+            collapsed=collapsed,
+            unsupported=unsupported,
+            repeated=repeated,
+        )
+
     def __repr__(self) -> str:
         collapsed = ", collapsed" * bool(self.collapsed)
         return f"Candidate({self.structure}, {count(self.n_components, 'component')}, BIC {self.bic:.6g}{collapsed})"
@@ -124,6 +143,11 @@ class Search:
     distinct: DistinctRows | None = None
     lenient: bool = False
     left_out: int = 0
+
+    @property
+    def in_order(self) -> Search:
+        """The same search with the components of every candidate in their stated order."""
+        return replace(self, candidates=tuple(candidate.in_order for candidate in self.candidates))
 
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"

@@ -49,7 +49,7 @@ def search_findings(found: Search) -> list[Finding]:
     ]
     findings += [*_set_aside(found), *_untried(found), *_repeated(found)]
     if run.reason is Reason.ITERATION_LIMIT:
-        findings.append(Finding("not converged", run.reason.value))
+        findings.append(Finding("not converged", f"EM ended before it converged: {run.reason.value}"))
     if found.interrupted:
         findings.append(Finding("interrupted", "this is the best so far; fit again for what was left to try"))
     return findings

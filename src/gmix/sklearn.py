@@ -21,11 +21,12 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gmix.blas import one_blas_thread
-from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
+from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
 from gmix.criteria import aic, bic, criteria
 from gmix.errors import DataError, ParameterError, nearest
 from gmix.findings import Finding
 from gmix.fit import Fit, fit
+from gmix.inspection import Sample
 from gmix.kernel import Components
 from gmix.mixture import GaussianMixture as Mixture
 from gmix.priors import Prior
@@ -53,6 +54,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     An argument that you give means what it means there, and from the same start every step is the same; only the
     defaults of `tol`, `reg_covar` and `max_iter` are others. On top come `sample_weight`, `fit_` and `mixture_`.
+    Components are in the order that scikit-learn gives them for the same start and `random_state`; where there is a
+    choice of counts or structures, they are in the order of the first column of their means.
     Parameters are float64, even for float32 rows. A component that collapses is no error but one of ``fit_.findings``.
 
     Parameters
@@ -168,7 +171,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
             found = self._search(source, _RIDGE * every.variances)
-        return self._settle(Fit.from_search(found, source.n_rows, findings))
+        return self._settle(Fit.from_search(found, source.n_rows, findings).inspected(Sample.of(source)))
 
     def _settle(self, found: Fit) -> Self:
         self._learner = None
@@ -335,7 +338,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
         if self.tol is not None or blur is not None or past or self.verbose:
             stop = _Rule(max_iterations=self.max_iter, leaps=False, change=self.tol, monotone=blur is None, past=past)
-        structure, unused = as_structure(self.covariance_type), np.random.default_rng()
+        structure = in_columns(as_structure(self.covariance_type), source.n_features)
+        unused = np.random.default_rng()
         watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
         return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)
 

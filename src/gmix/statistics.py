@@ -22,6 +22,8 @@ __all__ = ["RELATIVE_FLOOR", "Evidence", "SufficientStatistics"]
 Array = NDArray[np.float64]
 
 _NUMBERS = 2**19  # of rows, each written once a component, that are looked at together
+_TIE = 1e-9  # of a column's standard deviation; means that differ by less tie
+_DIGITS = 8.0 * np.finfo(np.float64).eps  # relative; likewise
 RELATIVE_FLOOR = 1e-24  # of a column's variance: beside deviations a million million times as large, rows coincide
 
 
@@ -203,6 +205,23 @@ class SufficientStatistics:
         same = object.__new__(type(self))  # frozen as these are, and made for every climb
         same.__dict__.update(self.__dict__, total=total)
         return same
+
+    def order(self, means: Array) -> NDArray[np.intp]:
+        """The order ``(K,)`` of components with these means ``(K, D)``: by the first column, ties by the next.
+
+        Means tie that differ by rounding alone: by less than a billionth of the column's standard deviation over all
+        rows, or than the last digits of its mean. Components that tie in all columns are ordered by these digits.
+        """
+        middle = self.total.mean[0]
+        rounding = np.maximum(_TIE * np.sqrt(self.variances), _DIGITS * np.abs(middle))
+        steps = np.rint((means - middle) / rounding)
+        return np.lexsort((*means.T[::-1], *steps.T[::-1]))
+
+    def reordered(self, order: NDArray[np.intp]) -> SufficientStatistics:
+        """The statistics of the same rows, where component k is the one that was ``order[k]``."""
+        scatter = self.scatter if self.form is TIED else self.scatter[order]
+        moved = SufficientStatistics(self.form, self.mass[order], self.mean[order], scatter, self.log_likelihood)
+        return moved.among(self.total)
 
     def none(self, n_components: int) -> SufficientStatistics:
         """The statistics of no rows at all, where these are the `total`."""

@@ -47,8 +47,14 @@ def beside(value: float, deviation: float) -> str:
     return f"{value:,.{decimals}f}".replace("-", _MINUS)
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence: ``a, b and c``."""
+def listed(parts: Sequence[str], most: int | None = None) -> str:
+    """Parts of a sentence: ``a, b and c``; with more than `most`, those and the number of the others.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c", "d"], 2)
+    ('a, b and c', 'a, b and 2 more')
+    """
+    if most is not None and len(parts) > most:
+        parts = [*parts[:most], f"{len(parts) - most} more"]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 

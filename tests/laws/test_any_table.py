@@ -183,11 +183,11 @@ def test_the_floor_stays_where_it_is_when_everything_collapses() -> None:
 def test_a_collapse_names_the_component_and_its_rows() -> None:
     table = np.vstack([CLOUD[:15], np.repeat([[50.0, 50.0, 50.0]], 10, 0)])
     fit = gmix.fit(table, 2, covariance="full", start=np.repeat([0, 1], [15, 10]))
-    [finding] = fit.findings
-    assert finding.name == "collapsed component"
+    [finding] = [finding for finding in fit.findings if finding.name == "collapsed component"]
     assert "component 1 (10 rows)" in finding.message
     np.testing.assert_allclose(fit.mixture.means[1], 50.0)  # and the fit went on
-    assert gmix.fit(table, 2, covariance="full", prior=gmix.NormalInverseWishart(), rng=0).findings == ()
+    held = gmix.fit(table, 2, covariance="full", prior=gmix.NormalInverseWishart(), rng=0)
+    assert "collapsed component" not in {finding.name for finding in held.findings}
 
 
 def test_a_clean_fit_has_no_findings_and_an_empty_component_is_one(points: Array, labels: Array) -> None:

@@ -217,6 +217,24 @@ def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp
         gmix.load(tmp_path)
 
 
+@pytest.mark.parametrize(("old", "code"), [("EEE", "E"), ("VVV", "V"), ("EVVV", "EV"), ("V", "V"), ("VVI", "VVI")])
+def test_one_column_of_an_older_file_is_called_as_today(tmp_path: Path, old: str, code: str) -> None:
+    path, again = tmp_path / "old.json", tmp_path / "again.json"
+    rows = [0.0, 0.3, 0.1, 5.0, 5.9, 5.1, 5.5]
+    kind = structure_named(code)
+    gmix.fit(rows, 2, covariance=kind, equal_weights=kind.equal_weights, rng=0).save(path)
+    document = json.loads(path.read_text())
+    if old == "VVI":  # a version that fitted "diag" to one column wrote such a file
+        document["mixture"]["covariances"] = [c[0] for c in document["mixture"]["covariances"]]
+        document["statistics"]["scatter"] = [c[0] for c in document["statistics"]["scatter"]]
+    document["mixture"]["structure"] = old
+    path.write_text(json.dumps(document))
+    loaded = gmix.load(path)
+    assert loaded.mixture.structure is kind
+    loaded.save(again)
+    assert json.loads(again.read_text())["mixture"]["structure"] == code
+
+
 def test_findings_keep_their_level_and_those_of_version_2_were_warnings(
     document: dict[str, Any], tmp_path: Path
 ) -> None:

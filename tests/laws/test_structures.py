@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import STRUCTURES, Structure, of_parts, orientation, structure
+from gmix.covariance import EEE, STRUCTURES, VVI, VVV, E, Structure, V, in_columns, of_parts, orientation, structure
 
 Array = NDArray[np.float64]
 each_structure = pytest.mark.parametrize("s", STRUCTURES, ids=repr)
@@ -92,6 +92,28 @@ def test_they_spend_as_many_parameters_as_in_mclust(row: str) -> None:
 
 def test_in_one_dimension_there_are_two() -> None:
     assert [structure(code).n_parameters(4, 1) for code in ("E", "V")] == [3 + 4 + 1, 3 + 4 + 4]
+    every = [E, V, E.with_equal_weights, V.with_equal_weights]
+    assert [s.code for s in every] == ["E", "V", "EE", "EV"]
+    assert all(structure(s.code) is structure(s.code.lower()) is s for s in every)
+    assert all(copy.deepcopy(s) is s and pickle.loads(pickle.dumps(s)) is s for s in every)  # noqa: S301
+    assert [E.shared, V.shared, E.independent, V.independent] == [True, False, False, True]
+    within = [(a.code, b.code) for a in every for b in every if a is not b and a.within(b)]
+    assert within == [("E", "V"), ("EE", "E"), ("EE", "V"), ("EE", "EV"), ("EV", "V")]
+
+
+def test_a_structure_is_called_as_its_columns_are_many() -> None:
+    for one, several in ((E, EEE), (V, VVV)):
+        assert (in_columns(several, 1), in_columns(one, 2)) == (one, several)
+        assert in_columns(several.with_equal_weights, 1) is one.with_equal_weights
+        assert in_columns(one.with_equal_weights, 2) is several.with_equal_weights
+        assert in_columns(one, 1) is one
+    assert in_columns(VVI, 1) is VVI  # its covariances have another shape
+    one = GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1.0]], [[2.0]]])
+    assert one.structure is V
+    assert GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1.0]], [[1.0]]], "tied").structure is E
+    assert GaussianMixture([1.0], [[0.0, 1.0]], [np.eye(2)], "V").structure is VVV
+    two = GaussianMixture([0.5, 0.5], [[0.0, 1.0], [3.0, 4.0]], [np.eye(2), 2 * np.eye(2)])
+    assert [m.structure for m in (two.marginal(0), two.condition({0: 1.0}), two.affine([[1.0, 1.0]]))] == [V, V, V]
 
 
 def test_the_familiar_names_are_the_same_objects() -> None:

@@ -77,6 +77,55 @@ def test_fit_prints_a_table_and_writes_model_labels_and_picture(faithful: Path, 
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.fixture
+def counts(tmp_path: Path) -> Path:
+    """A table on whose single values components settle."""
+    path = tmp_path / "counts.csv"
+    path.write_text("\n".join(["visits", *map(str, np.random.default_rng(0).poisson(2.0, 500))]) + "\n")
+    return path
+
+
+def test_every_command_shows_the_findings_of_the_fit(counts: Path, tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    fit = gmix.fit(counts, rng=0)
+    shown = [f"{finding.level}: {finding}" for finding in fit.findings]
+    warnings = [f"gmix: {line}" for line in shown if line.startswith("warning")]
+    assert 0 < len(warnings) < len(shown)
+    for command in (["fit"], ["select"], ["report", "-o", tmp_path / "page.html"]):
+        assert set(shown) <= set(run(command[0], counts, *command[1:]).stdout.splitlines())
+    assert [
+        f"{f['level']}: {f['name']}: {f['message']}"
+        for f in json.loads(run("fit", counts, "--json").stdout)["findings"]
+    ] == shown
+    for command in (["fit", counts, "--out", "-"], ["select", counts, "--json"]):
+        result = run(*command)
+        json.loads(result.stdout)
+        assert result.stderr.splitlines() == warnings
+        assert run(*command, "--quiet").stderr == ""
+
+
+def test_fits_of_one_column_are_called_e_and_v_everywhere(faithful: Path, tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    from gmix.plot import criteria
+
+    rows = np.loadtxt(faithful, delimiter=",", skiprows=1)[:, :1]
+    page, out = tmp_path / "page.html", tmp_path / "model.json"
+    options = ("--columns", "eruptions", "-k", "1-3")
+    printed = run("fit", faithful, *options, "--out", out).stdout
+    printed += run("select", faithful, *options).stdout
+    printed += run("fit", faithful, *options, "--json").stdout
+    assert run("report", faithful, *options, "-o", page).exit_code == 0
+    printed += page.read_text(encoding="utf-8").partition('<script type="application/gzip"')[0] + out.read_text()
+    fit = gmix.fit(rows, range(1, 4), rng=0)
+    assert fit.search is not None
+    printed += f"{fit} {fit.search} {fit.mixture} {fit.summary()} {fit.search.table()} {fit.search.candidates}"
+    printed += " ".join(str(line.get_label()) for line in criteria(fit).lines)
+    assert "EEE" not in printed
+    assert "VVV" not in printed
+    assert {row["structure"] for row in fit.search.table()} == {"E", "V"}
+    assert json.loads(out.read_text())["mixture"]["structure"] == fit.mixture.structure.code == "V"
+
+
 def test_fit_for_machines(faithful: Path) -> None:
     result = run("fit", faithful, "-k", "2", "--covariance", "full", "--prior", "--json", "--seed", "3")
     document = json.loads(result.stdout)

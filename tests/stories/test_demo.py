@@ -46,6 +46,7 @@ def test_the_demonstration_prints_and_writes_everything(tmp_path: Path) -> None:
     ):
         assert words in ran.stdout
     assert re.search(r"^ +2 .*<- chosen by BIC$", ran.stdout, re.MULTILINE)
+    assert re.findall(r"^  (\d)   true", ran.stdout, re.MULTILINE) == ["0", "1", "0", "1"]
     pictures = ["clusters.png", "criteria.png", "density.png", "faithful.png", "samples.png"]
     assert sorted(p.name for p in out.iterdir()) == sorted([*pictures, "faithful.html", "faithful.json"])
     for name in pictures:

@@ -12,7 +12,7 @@ from gmix.covariance.form import FULL, TIED
 from gmix.covariance.orientation import common_axes
 from gmix.covariance.structure import Structure
 
-__all__ = ["EEE", "EEV", "EVE", "EVV", "VEE", "VEV", "VVE", "VVV"]
+__all__ = ["EEE", "EEV", "EVE", "EVV", "VEE", "VEV", "VVE", "VVV", "E", "V"]
 
 Array = NDArray[np.float64]
 _DEFINITE = 1e-14  # of the largest eigenvalue; smaller ones are rounding, and raised to it
@@ -105,3 +105,6 @@ EEV: Final[Structure] = _Turned("EEV", FULL)
 VEV: Final[Structure] = _Turned("VEV", FULL)
 EVV: Final[Structure] = _Sized("EVV", FULL)
 VVV: Final[Structure] = _Free("VVV", FULL, "full")
+# Of one column: the variance is the same for all components, or each component has its own.
+E: Final[Structure] = _Tied("E", TIED, letters="EEE")
+V: Final[Structure] = _Free("V", FULL, letters="VVV")

@@ -25,20 +25,24 @@ class Structure(ABC):
     with a volume :math:`\lambda_k`, a shape :math:`A_k` (diagonal) and an orientation :math:`D_k` (orthogonal). A
     structure is stateless and named by mclust's three letters for these three, each equal (``E``) over the components,
     variable (``V``) or that of the identity (``I``); see Celeux & Govaert (1995), *Pattern Recognition* 28:781,
-    table 1. Their weights may be equal too, which a fourth letter ``E`` before the three says.
+    table 1. Their weights may be equal too, which a fourth letter ``E`` before the three says. In one column there is
+    only a variance, and one letter: ``E`` or ``V``.
 
     # Implementation
     Write `covariances`; all else follows from the letters.
     """
 
-    def __init__(self, code: str, form: Form, name: str | None = None) -> None:
+    def __init__(self, code: str, form: Form, name: str | None = None, letters: str | None = None) -> None:
         self.code = code
         self.form = form
         self.name = name or code  # scikit-learn's word, where it has one
-        self.volume, self.shape, self.orientation = code[0], code[1], code[2]
+        self.letters = letters or code  # of volume, shape and orientation, which the compiled kernel reads too
+        self.volume, self.shape, self.orientation = tuple(self.letters)
         self.with_free_weights = self
         self.with_equal_weights: Structure = object.__new__(type(self))  # its twin, in all else the same
-        self.with_equal_weights.__dict__.update(self.__dict__, code=f"E{code}", name=f"{self.name}, equal weights")
+        self.with_equal_weights.__dict__.update(
+            self.__dict__, code=f"E{code}", name=f"{self.name}, equal weights", letters=f"E{self.letters}"
+        )
 
     def __repr__(self) -> str:
         return self.code
@@ -65,18 +69,14 @@ class Structure(ABC):
         return np.full(len(mass), 1.0 / len(mass)) if self.equal_weights else mass / mass.sum()
 
     @property
-    def _letters(self) -> str:
-        return f"{'E' if self.equal_weights else 'V'}{self.volume}{self.shape}{self.orientation}"
-
-    @property
     def shared(self) -> bool:
         """One covariance for all components, whether or not its form writes it K times."""
-        return "V" not in self.code
+        return "V" not in self.letters
 
     @property
     def independent(self) -> bool:
         """Each covariance its component's own, whatever the others are."""
-        return "E" not in self.with_free_weights.code
+        return "E" not in self.with_free_weights.letters
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         """How many free parameters the K covariances spend."""
@@ -129,7 +129,7 @@ class Structure(ABC):
 
     def within(self, other: Structure) -> bool:
         """Is every mixture of this structure also one of the other's? Identity < equal < variable, letter by letter."""
-        return _is_within(self._letters, other._letters)
+        return _is_within(self.letters.rjust(4, "V"), other.letters.rjust(4, "V"))  # free weights may be equal ones
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the mixture: ``K - 1`` weights unless equal, ``K * D`` means, and the covariances'."""

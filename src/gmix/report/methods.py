@@ -10,6 +10,7 @@ import gmix
 from gmix.covariance import EEE, VVV
 from gmix.criteria import CRITERIA
 from gmix.fit import Fit
+from gmix.inspection import runner_up
 from gmix.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.search import Candidate
 from gmix.wording import count, listed, nats
@@ -78,8 +79,8 @@ def rivals(fit: Fit) -> list[Candidate]:
     """The candidates that could have been chosen, the chosen one first, then from the least criterion on."""
     if fit.search is None:
         return []
-    best = fit.search.best
-    others = [c for c in fit.search.candidates if c is not best and not c.collapsed]
+    best, set_aside = fit.search.best, set(fit.search.set_aside)
+    others = [c for c in fit.search.candidates if c is not best and c not in set_aside]
     return [best, *sorted(others, key=lambda c: c.criteria[criterion_of(fit)])]
 
 
@@ -111,7 +112,7 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
     name = criterion_of(fit)
     if fit.search is not None:
         sentences.append(_choice(fit))
-        cited += [name, "evidence"] if name == "bic" and len(rivals(fit)) > 1 else [name]
+        cited += [name, "evidence"] if name == "bic" and runner_up(fit.search) is not None else [name]
     sentences.append(
         f"The log-likelihood is {nats(fit.log_likelihood)} with {count(fit.n_parameters, 'free parameter')} "
         f"({CRITERIA[name]} {nats(fit.criteria[name])})."
@@ -136,10 +137,11 @@ def _choice(fit: Fit) -> str:
     chosen = listed(what or ["the model"])
     text = f"{chosen[:1].upper()}{chosen[1:]} {'were' if len(what) > 1 else 'was'} chosen by "
     text += _CRITERIA[criterion_of(fit)]
-    ranked = rivals(fit)
-    if len(ranked) > 1:
+    assert fit.search is not None
+    second = runner_up(fit.search)
+    if second is not None:
         name = criterion_of(fit)
-        behind = ranked[1].criteria[name] - ranked[0].criteria[name]
+        behind = second.criteria[name] - fit.search.best.criteria[name]
         text += f"; the {CRITERIA[name]} of the next best model is larger by {nats(behind)}"
         text += " (for such differences see Kass & Raftery 1995)" if name == "bic" else ""
     return f"{text}."

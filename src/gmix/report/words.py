@@ -131,7 +131,7 @@ def _drawn_sentence(fit: Fit, rows: Rows) -> str:
 def _candidates(fit: Fit) -> list[list[str]]:
     ranked, name, other = rivals(fit), criterion_of(fit), second(criterion_of(fit))
     least = ranked[0].criteria[name] if ranked else 0.0
-    collapsed = [c for c in fit.search.candidates if c.collapsed and c not in ranked] if fit.search else []
+    set_aside = [c for c in fit.search.set_aside if c not in ranked] if fit.search else []
     return [
         [
             c.structure.code,
@@ -139,10 +139,10 @@ def _candidates(fit: Fit) -> list[list[str]]:
             nats(c.log_likelihood),
             str(c.run.mixture.n_parameters),
             nats(c.criteria[name]),
-            "chosen" if c is ranked[0] else "collapsed" if c.collapsed else f"+{nats(c.criteria[name] - least)}",
+            "chosen" if c is ranked[0] else "set aside" if c in set_aside else f"+{nats(c.criteria[name] - least)}",
             nats(c.criteria[other]),
         ]
-        for c in [*ranked, *collapsed][:_CANDIDATES]
+        for c in [*ranked, *set_aside][:_CANDIDATES]
     ]
 
 
