@@ -99,8 +99,18 @@ class DistinctRows:
     @cached_property
     def _bounds(self) -> tuple[float, float, float]:
         """All weight, that of the heaviest distinct row, and all beyond the median's, in units of the median's."""
-        relative = self.weight / np.median(self.weight)
+        relative = self._relative
         return float(relative.sum()), float(max(relative.max(), 1.0)), float(np.maximum(relative - 1.0, 0.0).sum())
+
+    @cached_property
+    def _relative(self) -> Array:
+        """The weight ``(M,)`` of each distinct row in units of the median's."""
+        return np.asarray(self.weight / np.median(self.weight))
+
+    @cached_property
+    def _first(self) -> NDArray[np.intp]:
+        """The first row of the table ``(M,)`` that is each distinct row."""
+        return np.asarray(np.unique(self.which, return_index=True)[1])
 
     def effective(self, responsibilities: Array) -> Array:
         r"""How many distinct rows each component rests on, effectively, ``(K,)``, by responsibilities ``(N, K)``.
@@ -109,5 +119,5 @@ class DistinctRows:
         weight :math:`\tilde w`: a repeated row counts once, and a row of hardly any weight hardly.
         """
         if len(self.values) < self.n_rows:  # equal rows have equal responsibilities
-            responsibilities = responsibilities[np.unique(self.which, return_index=True)[1]]
-        return np.asarray(np.minimum(self.weight / np.median(self.weight), 1.0) @ responsibilities)
+            responsibilities = responsibilities[self._first]
+        return np.asarray(np.minimum(self._relative, 1.0) @ responsibilities)

@@ -16,7 +16,8 @@ __all__ = ["grow", "release", "splits"]
 
 def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     """The same distribution, under a structure that allows more."""
-    compact = structure.form.compress(mixture.covariances)
+    same = structure.form is mixture.structure.form
+    compact = mixture.compact_covariances if same else structure.form.compress(mixture.covariances)
     return GaussianMixture.unchecked(mixture.weights, mixture.means, compact, structure, mixture.features)
 
 

@@ -17,6 +17,7 @@ from gmix.wording import count
 
 __all__ = ["dependence_finding", "search_findings"]
 
+_OFTEN = 0.02  # of the rows; a row that is repeated more often attracts components
 _SHOWN = 6  # values of a row that a finding shows
 
 
@@ -45,7 +46,7 @@ def search_findings(found: Search) -> list[Finding]:
             f"component {k} ({mass[k]:.4g} rows) has no width in some direction: repeated rows or a column that "
             "follows from others; ask for fewer components, a simpler covariance, or give a prior",
         )
-        for k in found.best.collapsed
+        for k in (() if found.lenient else found.best.collapsed)  # which few different rows explain
     ]
     findings += [*_set_aside(found), *_untried(found), *_repeated(found)]
     if run.reason is Reason.ITERATION_LIMIT:
@@ -62,7 +63,8 @@ def _set_aside(found: Search) -> list[Finding]:
     best, every = found.set_aside[0], len(found.candidates) == len(found.set_aside)
     needed = best.structure.rows_needed(best.run.mixture.n_features)
     why = "a component has no width" if best.collapsed else f"a component rests on fewer than {needed} different rows"
-    repeats = f"; rows repeat: {_repeats(found.distinct)}" if found.distinct.heaviest_count > 1 else ""
+    often = found.distinct.heaviest_count > max(needed, _OFTEN * found.distinct.n_rows)
+    repeats = f"; rows repeat: {_repeats(found.distinct)}" if often else ""
     return [
         Finding(
             "candidates set aside",

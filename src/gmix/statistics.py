@@ -212,10 +212,14 @@ class SufficientStatistics:
         Means tie that differ by rounding alone: by less than a billionth of the column's standard deviation over all
         rows, or than the last digits of its mean. Components that tie in all columns are ordered by these digits.
         """
-        middle = self.total.mean[0]
-        rounding = np.maximum(_TIE * np.sqrt(self.variances), _DIGITS * np.abs(middle))
+        middle, rounding = self.total.mean[0], self.total._tie  # noqa: SLF001  (of its own kind)
         steps = np.rint((means - middle) / rounding)
         return np.lexsort((*means.T[::-1], *steps.T[::-1]))
+
+    @cached_property
+    def _tie(self) -> Array:
+        """By how much means may differ that tie, of statistics that are a total."""
+        return np.asarray(np.maximum(_TIE * np.sqrt(self._spread), _DIGITS * np.abs(self.mean[0])))
 
     def reordered(self, order: NDArray[np.intp]) -> SufficientStatistics:
         """The statistics of the same rows, where component k is the one that was ``order[k]``."""

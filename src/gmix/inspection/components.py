@@ -65,7 +65,10 @@ def _few_rows(sample: Sample, statistics: SufficientStatistics, prior: Prior | N
     d = statistics.n_features
 
     def named(small: NDArray[np.bool_]) -> str:
-        each = [f"component {k} ({rows[k]:.3g} rows)" for k in np.flatnonzero(small)]
+        each = [
+            f"component {k} ({rows[k]:.3g} {'row' if round(rows[k], 2) == 1 else 'rows'})"
+            for k in np.flatnonzero(small)
+        ]
         return f"{listed(each, NAMED)} {'has' if len(each) == 1 else 'have'}"
 
     if (small := (rows > 0) & (rows < d + 1 - _HALF_A_ROW)).any():
