@@ -27,7 +27,7 @@ def dependence_finding(dependence: Dependence, features: Sequence[str] | None) -
     equations = dependence.described(features) if features else dependence
     return Finding(
         "dependent columns",
-        f"{equations} in all rows, so the mixture is fitted to the other columns and carries {them} along; densities "
+        f"in all rows {equations}, so the mixture is fitted to the other columns and carries {them} along; densities "
         "and criteria are those of the other columns",
         "note",
     )

@@ -146,7 +146,7 @@ def test_the_equations_are_told_by_name_and_do_not_depend_on_units() -> None:
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({"c": c, "p": p, "f": 1.8 * c + 32.0, "one": 1.0})
     fit = gmix.fit(table, [1, 2], covariance="VVV", rng=0)
-    assert "f = 1.8 c + 32 and one = 1 in all rows" in str(fit.findings)
+    assert "in all rows f = 1.8 c + 32 and one = 1, so" in str(fit.findings)
     assert fit.mixture.features == ("c", "p", "f", "one")
     for scale in (1e-150, 1.0, 1e150):
         found = find_dependence(np.column_stack([scale * c, p / scale, 1.8 * c + 32.0]))
