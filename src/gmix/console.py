@@ -127,9 +127,10 @@ def _ranking(search: Search, shown: int) -> Grid:
     grid = Grid(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="")
     for name in ("structure", "components", "log-likelihood", "parameters", *CRITERIA.values(), "weight"):
         grid.add_column(name, justify="left" if name == "structure" else "right")
-    for c in sorted(search.table(), key=lambda c: (c["collapsed"], c[search.criterion]))[:shown]:
+    ranked = sorted(zip(search.candidates, search.table(), strict=True), key=lambda pair: search.order(pair[0]))
+    for candidate, c in ranked[:shown]:
         values = [f"{c[name]:.2f}" for name in ("log_likelihood", *CRITERIA)]
         values.insert(1, str(c["parameters"]))
-        note = " (a component collapsed)" if c["collapsed"] else ""
+        note = " (set aside)" if candidate in search.set_aside else ""
         grid.add_row(c["structure"], str(c["components"]), *values, f"{c['weight']:.3f}{note}")
     return grid

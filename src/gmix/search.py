@@ -192,7 +192,7 @@ class Search:
             for c, weight in zip(self.candidates, self.weights, strict=True)
         ]
 
-    @property
+    @cached_property
     def set_aside(self) -> tuple[Candidate, ...]:
         """The candidates that could not be chosen beside sound ones, the best first."""
         if self.lenient:

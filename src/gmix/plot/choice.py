@@ -172,17 +172,17 @@ def _table(ax: Axes, every: list[Any], chosen: Any, criterion: str) -> Axes:
     shades = colormaps[DENSITY]
     least = chosen.criteria[criterion]
     above = {id(c): c.criteria[criterion] - least for c in every}
-    known = [v for c in every if not _collapsed(c) and math.isfinite(v := above[id(c)])]
+    known = [v for c in every if not _is_set_aside(c) and math.isfinite(v := above[id(c)])]
     far = math.log1p(max(known, default=0.0) or 1.0)
     for candidate in every:
         mixture = mixture_of_candidate(candidate)
         x, y = counts.index(mixture.n_components), codes.index(mixture.structure.code)
         behind = above[id(candidate)]
-        shade = 0.0 if _collapsed(candidate) else 0.9 * max(1.0 - math.log1p(max(behind, 0.0)) / far, 0.0)
-        face = "white" if _collapsed(candidate) else shades(shade)
+        shade = 0.0 if _is_set_aside(candidate) else 0.9 * max(1.0 - math.log1p(max(behind, 0.0)) / far, 0.0)
+        face = "white" if _is_set_aside(candidate) else shades(shade)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.0))
-        text = "\N{EN DASH}" if _collapsed(candidate) else _short(behind)
-        ink = SOFT if _collapsed(candidate) else "white" if shade > 0.6 else INK
+        text = "\N{EN DASH}" if _is_set_aside(candidate) else _short(behind)
+        ink = SOFT if _is_set_aside(candidate) else "white" if shade > 0.6 else INK
         ax.text(x, y, text, ha="center", va="center", fontsize=7.5, color=ink)
     best = mixture_of_candidate(chosen)
     place = (counts.index(best.n_components) - 0.5, codes.index(best.structure.code) - 0.5)
@@ -191,7 +191,7 @@ def _table(ax: Axes, every: list[Any], chosen: Any, criterion: str) -> Axes:
     ax.set_xticks(range(len(counts)), [str(n) for n in counts])
     ax.set_yticks(range(len(codes)), codes)
     title = f"{CRITERIA[criterion]} above the least, {least:,.1f}".replace("-", "\N{MINUS SIGN}")
-    ending = " (\N{EN DASH}: a component collapsed)" if any(map(_collapsed, every)) else ""
+    ending = " (\N{EN DASH}: set aside)" if any(map(_is_set_aside, every)) else ""
     ax.set_title(title + ending, fontsize=9, color=SOFT, loc="left")
     dress(ax)
     ax.grid(visible=False)
@@ -200,8 +200,8 @@ def _table(ax: Axes, every: list[Any], chosen: Any, criterion: str) -> Axes:
     return ax
 
 
-def _collapsed(candidate: Any) -> bool:
-    return bool(getattr(candidate, "collapsed", ()))
+def _is_set_aside(candidate: Any) -> bool:
+    return bool(getattr(candidate, "is_set_aside", False))
 
 
 def _short(value: float) -> str:

@@ -153,8 +153,8 @@ function drawCriteria() {
     return {
       type: "scatter", mode: "lines+markers", name: code, x: mine.map(c => c.components), y: mine.map(c => c.value),
       line: { color: hue, width: code === best.structure ? 3 : 1.5, dash: dashes[Math.floor(i / palette.length) % 3] },
-      marker: { size: 7, color: hue, symbol: mine.map(c => c.collapsed ? "circle-open" : "circle") },
-      text: mine.map(c => `<b>${code}, ${c.components}</b><br>${data.criterion} ${number(c.value ?? Infinity)}<br>${data.other} ${number(c.other ?? Infinity)}${c.collapsed ? "<br>collapsed" : ""}`),
+      marker: { size: 7, color: hue, symbol: mine.map(c => c.aside ? "circle-open" : "circle") },
+      text: mine.map(c => `<b>${code}, ${c.components}</b><br>${data.criterion} ${number(c.value ?? Infinity)}<br>${data.other} ${number(c.other ?? Infinity)}${c.aside ? "<br>set aside" : ""}`),
       hovertemplate: "%{text}<extra></extra>",
     };
   });

@@ -80,7 +80,7 @@ def _criteria(fit: Fit) -> list[dict[str, Any]]:
             "components": c.n_components,
             "value": _finite(c.criteria[name]),
             "other": _finite(c.criteria[second(name)]),
-            "collapsed": bool(c.collapsed),
+            "aside": c.is_set_aside,
             "best": c is fit.search.best,
         }
         for c in fit.search.candidates
