@@ -267,7 +267,7 @@ class SufficientStatistics:
     def _floor(self) -> Array:
         """The `floor` of statistics that are a total."""
         rounding = (np.finfo(np.float64).eps * np.abs(self.mean[0])) ** 2
-        return np.asarray(np.maximum(RELATIVE_FLOOR * self._spread, rounding))
+        return np.maximum(RELATIVE_FLOOR * self._spread, np.maximum(rounding, np.finfo(np.float64).tiny))
 
 
 @dataclass(frozen=True, eq=False)

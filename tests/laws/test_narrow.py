@@ -62,6 +62,16 @@ def test_every_structure_takes_narrow_components_as_they_are(code: str) -> None:
     np.testing.assert_allclose(fits[1].mixture.covariances, fits[0].mixture.covariances, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150])
+def test_units_do_not_change_the_choice(scale: float) -> None:
+    x, labels = clusters(30.0, 2)
+    fit = gmix.fit(scale * x, range(1, 5), covariance=["EII", "VVI", "VVV"], rng=0)
+    assert chosen(fit) == chosen(gmix.fit(x, range(1, 5), covariance=["EII", "VVI", "VVV"], rng=0))
+    assert adjusted_rand_score(labels, fit.mixture.predict(scale * x)) == 1.0
+    assert (fit.statistics.floor > 0).all()
+    assert sound(fit)
+
+
 def test_peaks_of_a_spectrum_are_found() -> None:
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(m, 0.0004, 50) for m in (500.25, 524.28, 733.3)])
