@@ -267,7 +267,8 @@ class SufficientStatistics:
     def _floor(self) -> Array:
         """The `floor` of statistics that are a total."""
         rounding = (np.finfo(np.float64).eps * np.abs(self.mean[0])) ** 2
-        return np.maximum(RELATIVE_FLOOR * self._spread, np.maximum(rounding, np.finfo(np.float64).tiny))
+        least = np.maximum(rounding, np.finfo(np.float64).tiny)
+        return np.asarray(np.maximum(RELATIVE_FLOOR * self._spread, least))
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, ...]
         {"data": np.r_[normal(60), 40.0], "components": 2, "covariance": "E"},
         {"data": np.r_[normal(60), 40.0 + normal(9)], "components": 2, "covariance": "E"},
         "warning",
-        ("component 1 (1 rows) has fewer than 2 rows",),
+        ("component 1 (1 row) has fewer than 2 rows",),
     ),
     "a component of few rows for its columns": (
         "few rows",

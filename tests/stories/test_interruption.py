@@ -68,7 +68,7 @@ def test_a_fit_returns_the_best_so_far(rows: int, columns: int, threads: int) ->
         fit = gmix.fit(x, covariance="full", start=rng.integers(0, 2, len(x)), threads={threads}, progress=False)
         answered()
         assert fit.reason is gmix.Reason.INTERRUPTED
-        assert [finding.name for finding in fit.findings] == ["interrupted"]
+        assert "interrupted" in [finding.name for finding in fit.findings]
         assert len(fit.history) > 2
         [statistics] = gmix.expect(x, [fit.mixture])
         assert abs(statistics.log_likelihood - fit.log_likelihood) < 1e-9 * abs(fit.log_likelihood)
