@@ -117,7 +117,9 @@ def test_the_page_shows_the_floors() -> None:
     assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
     shown = [{name for name, _ in re.findall(r"`(\w+)(\.py|/)`", files)} - {"native"} for _, files in rows]
     not_files = {"_native", "__init__", "__main__", "metropolis"}
-    floors = [{room for room, at in FLOORS.items() if at == floor} - not_files for floor in sorted(set(FLOORS.values()))]
+    floors = [
+        {room for room, at in FLOORS.items() if at == floor} - not_files for floor in sorted(set(FLOORS.values()))
+    ]
     assert shown == [rooms for rooms in floors if rooms]
 
 

@@ -43,8 +43,8 @@ def search_findings(found: Search) -> list[Finding]:
     findings += [
         Finding(
             "collapsed component",
-            f"component {k} ({mass[k]:.4g} rows) has no width in some direction, because rows repeat or a column follows "
-            "from others; ask for fewer components or a simpler covariance, or give a prior",
+            f"component {k} ({mass[k]:.4g} rows) has no width in some direction, because rows repeat or a column "
+            "follows from others; ask for fewer components or a simpler covariance, or give a prior",
         )
         for k in (() if found.lenient else found.best.collapsed)  # which few different rows explain
     ]
@@ -102,8 +102,8 @@ def _repeated(found: Search) -> list[Finding]:
         return [
             Finding(
                 "few different rows",
-                f"the table has only {rows}, which repeat, so a component may stand for one of them alone, and then its "
-                "density means nothing; count the rows instead",
+                f"the table has only {rows}, which repeat, so a component may stand for one of them alone, and then "
+                "its density means nothing; count the rows instead",
             )
         ]
     standing = found.best.repeated

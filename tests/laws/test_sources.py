@@ -221,18 +221,11 @@ def test_a_fit_reads_a_stream_three_times_besides_its_steps(rows: Array) -> None
     assert read == 3 + len(fit.history)  # to look, to draw what is inspected, and to count all rows as one component
 
 
-@pytest.mark.parametrize(
-    ("settings", "besides"),
-    [
-        ({"components": 2, "covariance": "full"}, 3),
-        ({"components": [1, 2], "covariance": "full"}, 4),
-        ({"components": [1, 2], "covariance": ["full", "diag"]}, 5),
-    ],
-    ids=["one candidate", "several", "several, in two forms"],
-)
+@pytest.mark.parametrize(("components", "besides"), [([2], 2), ([1, 2], 3)], ids=["one candidate", "several"])
 def test_a_search_reads_a_stream_as_often_as_the_page_says(
-    rows: Array, settings: dict[str, Any], besides: int, monkeypatch: pytest.MonkeyPatch
+    rows: Array, components: list[int], besides: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings: dict[str, Any] = {"components": components, "covariance": "full", "rng": 0}
     read = 0
 
     def count_passes(x: Array) -> Iterator[Any]:
@@ -243,13 +236,13 @@ def test_a_search_reads_a_stream_as_often_as_the_page_says(
     def reads(x: Array) -> int:
         nonlocal read
         read = 0
-        passes = []
-        gmix.fit(Blocks(lambda: count_passes(x)), rng=0, **settings, progress=lambda told: passes.append(told.passes))
+        passes = []  # the iterations, and the one that finds the scatter of all rows
+        gmix.fit(Blocks(lambda: count_passes(x)), **settings, progress=lambda told: passes.append(told.passes))
         return read - passes[-1]
 
     x = rows.astype(float)
     assert reads(x) == besides
-    if besides > 3:
+    if len(components) > 1:
         assert reads(np.column_stack([x, x.sum(1)])) == besides + 1
         monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
         monkeypatch.setattr(gmix.narrowing, "_STAGES", (1000, 2000))
