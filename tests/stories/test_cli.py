@@ -513,6 +513,12 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(model: Path) -> None:
         assert process.wait(timeout=20) == 0
 
 
+def test_the_seed_is_zero_by_default(faithful: Path) -> None:
+    options = ("fit", faithful, "-k", "3", "-c", "VVV", "--json")
+    assert run(*options).stdout == run(*options, "--seed", 0).stdout
+    assert json.loads(run(*options).stdout)["bic"] == gmix.fit(faithful, 3, covariance="VVV", rng=0).bic
+
+
 def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:
     picture = tmp_path / "criteria.png"
     result = run("select", faithful, "-k", "1-3", "-c", "EEE,VVV", "--criterion", "icl", "--plot", picture)

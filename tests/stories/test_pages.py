@@ -175,9 +175,9 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pyt
     where = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "agg"}
     for command in commands:
         if "|" in command:
-            done = subprocess.run(  # noqa: S603
-                ["/bin/bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, env=os.environ | where, capture_output=True,
-                text=True, check=False,
+            done = subprocess.run(
+                ["/bin/bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, env=os.environ | where,
+                capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
         else:
