@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import narrowing
-from gmix.covariance import EII, VVI, VVV, Structure
-from gmix.search import Candidate, _enough, _Trial, search
+from gmix.covariance import EII, STRUCTURES, VVI, VVV, Structure
+from gmix.search import Candidate, _enough, _starts, _Trial, search
 from gmix.sources import MemorySource, as_source
 from gmix.start import KMeansPlusPlus
 from gmix.stop import Stop
@@ -80,6 +80,21 @@ def test_a_candidate_is_left_out_if_it_is_worse_beyond_doubt(criterion: str, mon
     assert set(kept.candidates) == expected
     assert 1 < len(expected) < 12
     assert kept.left_out == 12 - len(expected)
+
+
+def test_structures_that_iterate_start_from_their_neighbors_alone() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 2)) + np.repeat([[0.0, 0.0], [5.0, 1.0]], 100, axis=0)
+    found = gmix.fit(x, [1, 2], rng=0).search
+    assert found is not None
+    best = {(c.structure, c.n_components): c for c in found.candidates}
+    seed = found.best.run.mixture
+    for structure in STRUCTURES:
+        own = structure.code in ("VII", "VVI", "EEE", "VVV")
+        starts, neighbors = _starts(best, structure, 2, lambda *_: [seed])
+        simpler = [s for s in STRUCTURES if s is not structure and s.within(structure)]
+        assert len(neighbors) == len(simpler) + 1  # and the best single component, twice
+        splits = 1
+        assert len(starts) == len(neighbors) + (1 + splits if own or not simpler else 0)
 
 
 def test_starts_race_as_the_page_says() -> None:

@@ -158,6 +158,10 @@ def test_the_memory_of_a_stream_does_not_depend_on_how_long_it_is() -> None:
         assert isinstance(source, StreamSource)
         assert source.n_rows == 5000 * count
         assert 2 * source.block_rows * 20 * 8 <= 1_500_000
+        assert source.block_rows * 20 * 8 <= 8 << 20
+        ample = as_source(Blocks(lambda count=count: iter([block] * count)), memory=gmix.sources.MEMORY)
+        assert isinstance(ample, StreamSource)
+        assert ample.block_rows * 20 * 8 <= 8 << 20
 
 
 def test_a_filter_is_pushed_down(table: Any, rows: Array, tmp_path: Path) -> None:
