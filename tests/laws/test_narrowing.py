@@ -44,11 +44,16 @@ def test_only_tables_of_more_than_50000_rows_are_sub_sampled() -> None:
     assert names == [["sub-sample"], []]
 
 
-@pytest.mark.parametrize("criterion", ["bic", "aic", "aicc", "icl"])
-def test_a_candidate_is_left_out_if_it_is_worse_beyond_doubt(criterion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("criterion", "n_rows", "gap", "seed"),  # tables on which every part of the rule decides about some candidate
+    [("bic", 1500, 1.0, 0), ("bic", 700, 1.0, 1), ("aic", 1500, 1.0, 1), ("aicc", 700, 2.0, 0), ("icl", 9000, 2.5, 1)],
+)
+def test_a_candidate_is_left_out_if_it_is_worse_beyond_doubt(
+    criterion: str, n_rows: int, gap: float, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(narrowing, "_STAGES", (1000,))
-    rng = np.random.default_rng(1)
-    x = np.vstack([rng.normal(m, 1.0, size=(9000, 2)) for m in (0.0, 2.5, 5.0)])
+    rng = np.random.default_rng(seed)
+    x = np.vstack([rng.normal(center, 1.0, size=(n_rows, 2)) for center in (0.0, gap, 2.0 * gap)])
     source, kinds, counts = as_source(x), [EII, VVI, VVV], [1, 2, 3, 4]
     kept = narrowing.narrowed(
         source, counts, kinds, KMeansPlusPlus(), Stop(), None, np.random.default_rng(2), criterion

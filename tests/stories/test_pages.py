@@ -270,6 +270,26 @@ def test_every_error_and_every_finding_has_its_paragraph() -> None:
     assert paragraphs - errors - findings == {"ModuleNotFoundError", "ConvergenceWarning"}
 
 
+def test_a_paragraph_says_whether_its_finding_is_a_note() -> None:
+    page = (ROOT / "docs" / "when_it_goes_wrong.md").read_text(encoding="utf-8")
+    paragraphs = dict(re.findall(r"^`([^`]+)`\n: (.*?)\n\n", page, re.MULTILINE | re.DOTALL))
+    levels: dict[str, set[str]] = {}
+    for path in Path(gmix.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding" and len(call.args) > 1:
+                name, *level = (call.args[0], *call.args[2:], *(word.value for word in call.keywords))
+                if isinstance(name, ast.Constant):
+                    words = (
+                        {n.value for n in ast.walk(level[0]) if isinstance(n, ast.Constant)} if level else {"warning"}
+                    )
+                    levels.setdefault(name.value, set()).update(words or {"note", "warning"})
+    assert len(levels) > 15
+    for name, words in levels.items():
+        text = " ".join(paragraphs[name].split())
+        assert text.startswith("A note. ") == (words == {"note"}) or words > {"note"}, name
+        assert words <= {"warning"} or words == {"note"} or "a warning" in text, name
+
+
 def test_every_page_is_in_the_contents_and_every_link_leads_somewhere() -> None:
     contents = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
