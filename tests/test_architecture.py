@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 import gmix
 
+ROOT = Path(__file__).parents[1]
 HOUSE = Path(gmix.__file__).parent
 FLOORS = {
     room: floor
@@ -107,6 +109,18 @@ def test_a_file_imports_only_from_floors_below_it(path: Path) -> None:
         f"{room(path)} stands on no floor; give it one in this test and in docs/architecture.md"
     )
     assert not wrong(path), "\n" + "\n".join(wrong(path))
+
+
+def test_the_page_shows_the_floors() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", page, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
+    shown = [{name for name, _ in re.findall(r"`(\w+)(\.py|/)`", files)} - {"native"} for _, files in rows]
+    not_files = {"_native", "__init__", "__main__", "metropolis"}
+    floors = [
+        {room for room, at in FLOORS.items() if at == floor} - not_files for floor in sorted(set(FLOORS.values()))
+    ]
+    assert shown == [rooms for rooms in floors if rooms]
 
 
 def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

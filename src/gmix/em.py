@@ -190,8 +190,9 @@ def expectation_maximization(
 
     Each run ends on an E-step, so what it reports belongs to the mixture that it returns. Interrupted by Ctrl-C after
     the first pass, it returns the best so far, with that reason. `watch` is shown the runs after each pass. `climb`
-    takes many steps at once; where it stops for want of care, because a component is empty or about to collapse, this
-    loop takes the next, or gives the run up if it is not `patient`.
+    takes many steps at once. Where it cannot take the next, because numbers leave the range of float64 or an
+    eigenproblem is large, this loop takes it, or gives the run up if it is not `patient`. A run that is not `patient`
+    also ends where a component is empty or comes to the floor.
     """
     race = _Race([_Climb(mixture, stop.pace()) for mixture in mixtures], expect, prior, watch, climb, patient)
     try:

@@ -1,4 +1,4 @@
-"""Large tables: sub-samples leave out the candidates that cannot win, and all rows decide among the others."""
+"""Large tables: candidates that cannot win are dropped on sub-samples, and the others are compared on all rows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from gmix.wording import count, listed
 __all__ = ["LARGE", "Narrowed", "narrowed"]
 
 Array = NDArray[np.float64]
-LARGE = 50_000  # rows; of more, candidates are left out before all rows are read for them
-_STAGES = (10_000, 100_000)  # rows that candidates are fitted to, and as many again that judge them
-_NUMBERS = 4_000_000  # that a sub-sample may hold
-_ERRORS = 3.0  # standard errors by which a candidate must be worse to be left out, and besides
-_SLACK = 2e-3  # twice nats a row, by which the optima that a search finds for equal candidates differ
+LARGE = 50_000  # rows; larger tables are sub-sampled first
+_STAGES = (10_000, 100_000)  # rows that candidates are fitted to; as many others judge them
+_NUMBERS = 4_000_000  # in both parts of a sub-sample together
+_ERRORS = 3.0  # standard errors by which a candidate must be worse to be left out
+_SLACK = 2e-3  # per row, and by this besides: the optima that a search finds differ by 0.001 nats per row
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class Narrowed:
 
     Attributes
     ----------
-    candidates : structures and counts.
-    start : the mixtures that they reached on a sub-sample.
-    left_out : how many there were besides.
-    finding : what was compared and what was left out.
-    interrupted : whether Ctrl-C ended the comparison; then there is one candidate, the best so far.
+    candidates : their structures and numbers of components.
+    start : the mixtures that they reached on the last sub-sample.
+    left_out : how many other candidates there were.
+    finding : says what was compared and how many candidates were left out.
+    interrupted : whether Ctrl-C ended the comparison; then the only candidate is the best so far.
     """
 
     candidates: list[tuple[Structure, int]]
@@ -51,7 +51,7 @@ class Narrowed:
 
 
 class _Stage(NamedTuple):
-    """Rows that candidates are fitted to, and others that judge them."""
+    """Rows that candidates are fitted to, and as many others that judge them."""
 
     fitted: MemorySource
     held_out: MemorySource
@@ -67,14 +67,15 @@ def narrowed(
     rng: np.random.Generator,
     criterion: str,
 ) -> Narrowed:
-    r"""Fit the candidates to sub-samples of growing size, and leave out those that cannot win on all rows.
+    """Fit the candidates to sub-samples of growing size, and leave out those that cannot win on all rows.
 
-    With :math:`\ell_c` the log density of a row under candidate c, fitted to m rows, its mean over those rows is too
-    high by what was fitted to chance, and its mean over h other rows is too low by as much. The mean of the two
-    estimates what a row would have under the candidate fitted to all n rows, and so, with the penalty of the criterion
-    for n rows, the criterion itself. A candidate is left out where that is worse than the best one's by more than three
-    standard errors of the difference, which is found row by row. A criterion of the sub-sample itself, scaled up, would
-    be wrong: with more rows more components are worth their parameters.
+    The mean log density of the rows that a candidate was fitted to is too high, because the fit follows their noise;
+    that of as many other rows is too low by about the same amount. The mean of the two estimates the log density per
+    row after a fit to all n rows, and with the penalty for n rows it estimates the criterion. A candidate is left out
+    if this estimate is worse than the best one's by more than three standard errors of their difference, taken over
+    the rows, and 0.001 nats per row. The best one's structure with one component more or fewer always stays. Scaling
+    up the criterion of the sub-sample itself would be wrong, because with more rows more components are worth their
+    parameters.
     """
     left = [(s, k) for s in structures for k in components]
     tried, way, sizes = len(left), start, []
@@ -91,7 +92,7 @@ def narrowed(
 
 
 def _stages(source: Source, rng: np.random.Generator) -> list[_Stage]:
-    """Sub-samples of growing size, each with as many other rows to judge by."""
+    """Sub-samples of growing size, each with as many other rows to judge its fits."""
     most = min(_NUMBERS // source.n_features, source.n_counting)
     sizes = [size for size in _STAGES if 2 * size <= most] or [most // 2]
     rows, weight = source.rows(2 * sizes[-1], rng)
@@ -129,7 +130,7 @@ def _able(found: Search, stage: _Stage, source: Source, criterion: str) -> list[
 
 
 class _Values(NamedTuple):
-    """What a criterion sums over rows, without its penalty, and the weights of the rows."""
+    """The terms of a criterion row by row, without its penalty, and the weights of the rows."""
 
     each: NDArray[np.float32]
     share: Array  # sums to one
@@ -146,7 +147,7 @@ class _Values(NamedTuple):
 
 
 def _estimates(candidate: Candidate, stage: _Stage, criterion: str) -> list[_Values]:
-    """Over the rows that were fitted, and over others."""
+    """The terms of the criterion for the rows that were fitted, and for the others."""
     values = []
     for source in stage:
         log_density, shares = kernel.posterior(
@@ -165,7 +166,7 @@ def _mean_weight(source: MemorySource) -> float:
 
 
 def _penalty(criterion: str, n_parameters: int, mass: float) -> float:
-    """What a criterion adds for parameters, on all rows."""
+    """The penalty of a criterion for this many parameters, on all rows."""
     if criterion == "aic":
         return 2.0 * n_parameters
     return aicc(0.0, n_parameters, mass) if criterion == "aicc" else n_parameters * float(np.log(mass))

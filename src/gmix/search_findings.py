@@ -1,4 +1,4 @@
-"""What a person should know about a search: what could not be chosen or tried, and why."""
+"""Findings of a search: which candidates could not be chosen or were not tried, and why."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SHOWN = 6  # values of a row that a finding shows
 
 
 def dependence_finding(dependence: Dependence, features: Sequence[str] | None) -> Finding:
-    """What a search does about columns that follow from others."""
-    them = "the column" if len(dependence.dependent) == 1 else "the columns"
+    """Say which columns follow from others, and that the mixture carries them along."""
+    them = "this one" if len(dependence.dependent) == 1 else "these"
     equations = dependence.described(features) if features else dependence
     return Finding(
         "dependent columns",
-        f"in all rows {equations}, so the mixture is fitted to the other columns and carries {them} along; densities "
-        "and criteria are those of the other columns",
+        f"in all rows {equations}, so the mixture was fitted to the other columns and carries {them} along; densities "
+        "and criteria refer to the other columns",
         "note",
     )
 
 
 def search_findings(found: Search) -> list[Finding]:
-    """What a person should know about the best candidate of a search, and about those that it was not compared with."""
+    """What a person should know about the best candidate of a search, and about those that could not be chosen."""
     run, mass = found.best.run, found.best.run.statistics.mass
     findings = [
         Finding("empty component", f"component {k} has no rows; ask for fewer components")
@@ -43,8 +43,8 @@ def search_findings(found: Search) -> list[Finding]:
     findings += [
         Finding(
             "collapsed component",
-            f"component {k} ({mass[k]:.4g} rows) has no width in some direction: repeated rows or a column that "
-            "follows from others; ask for fewer components, a simpler covariance, or give a prior",
+            f"component {k} ({mass[k]:.4g} rows) has no width in some direction, because rows repeat or a column "
+            "follows from others; ask for fewer components or a simpler covariance, or give a prior",
         )
         for k in (() if found.lenient else found.best.collapsed)  # which few different rows explain
     ]
@@ -52,12 +52,12 @@ def search_findings(found: Search) -> list[Finding]:
     if run.reason is Reason.ITERATION_LIMIT:
         findings.append(Finding("not converged", f"EM ended before it converged: {run.reason.value}"))
     if found.interrupted:
-        findings.append(Finding("interrupted", "this is the best so far; fit again for what was left to try"))
+        findings.append(Finding("interrupted", "this is the best so far; fit again to try the other candidates"))
     return findings
 
 
 def _set_aside(found: Search) -> list[Finding]:
-    """That candidates could not be chosen beside others, and why."""
+    """Say how many candidates could not be chosen, and why the best of them could not."""
     if not found.set_aside or found.distinct is None:
         return []
     best, every = found.set_aside[0], len(found.candidates) == len(found.set_aside)
@@ -79,7 +79,7 @@ def _set_aside(found: Search) -> list[Finding]:
 
 
 def _untried(found: Search) -> list[Finding]:
-    """That candidates were not fitted because the table has too few different rows for them."""
+    """Say which candidates were not tried because the table has too few different rows for them."""
     if not found.untried:
         return []
     least: dict[Structure, int] = {}
@@ -88,13 +88,13 @@ def _untried(found: Search) -> list[Finding]:
     codes: dict[int, list[str]] = {}
     for structure, k in least.items():
         codes.setdefault(k, []).append(structure.code)
-    parts = [f"{', '.join(names)} from {count(k, 'component')} on" for k, names in sorted(codes.items())]
-    message = f"the table has too few different rows for some candidates, which were not tried: {'; '.join(parts)}"
+    parts = [f"{', '.join(names)} with {count(k, 'component')} or more" for k, names in sorted(codes.items())]
+    message = f"some candidates were not tried, because the table has too few different rows: {'; '.join(parts)}"
     return [Finding("range cut", message, "note")]
 
 
 def _repeated(found: Search) -> list[Finding]:
-    """That rows are repeated so often that components stand for one of them."""
+    """Say that rows repeat, where that changes what components mean."""
     if found.distinct is None:
         return []
     if found.lenient:
@@ -102,16 +102,16 @@ def _repeated(found: Search) -> list[Finding]:
         return [
             Finding(
                 "few different rows",
-                f"the table has only {rows}, each repeated, so a component may stand for one of them alone; then its "
-                "density means nothing, and a table of counts says as much",
+                f"the table has only {rows}, which repeat, so a component may stand for one of them alone, and then "
+                "its density means nothing; count the rows instead",
             )
         ]
     standing = found.best.repeated
     if not standing and found.distinct.rarest_count > 1:
         different = f"only {len(found.distinct.values):,} of {found.distinct.n_rows:,} rows are different"
         message = (
-            f"every row is repeated, {different}; if the copies are no observations of their own, leave them out: each "
-            "counts, and the criteria ask for too many components"
+            f"every row is repeated, and {different}; each copy counts as a row, so too many components may be chosen; "
+            "leave the copies out if they are not observations of their own"
         )
         return [Finding("copied rows", message, "note")]
     if not standing:
@@ -121,14 +121,14 @@ def _repeated(found: Search) -> list[Finding]:
     return [
         Finding(
             "repeated rows",
-            f"{_repeats(found.distinct)}; {which} for repeated rows alone, without width, so densities there mean "
-            "nothing and criteria compare only candidates with such a component",
+            f"{_repeats(found.distinct)}; {which} for repeated rows alone and has no width, so densities there mean "
+            "nothing, and the criteria compare only candidates with such a component",
         )
     ]
 
 
 def _repeats(distinct: DistinctRows) -> str:
-    """Which row is repeated most often, in words."""
+    """Say which row repeats most often."""
     values, share = distinct.commonest, f"{distinct.heaviest_count:,} of {distinct.n_rows:,} rows are"
     shown = [f"{value:.6g}" for value in values[:_SHOWN]] + ["..."] * (len(values) > _SHOWN)
     return f"{share} {shown[0]}" if len(values) == 1 else f"{share} ({', '.join(shown)})"

@@ -105,6 +105,33 @@ def test_with_a_prior_those_structures_are_tried_for_which_mclust_has_one() -> N
     assert [finding for finding in fit.findings if finding.level == "warning"] == []
 
 
+def tried(fit: gmix.Fit) -> set[tuple[str, int]]:
+    assert fit.search is not None
+    return {(s.code, k) for s, k in fit.search.untried} | {
+        (c.structure.code, c.n_components) for c in fit.search.candidates
+    }
+
+
+def test_auto_tries_one_to_nine_components_of_all_structures_that_suit_the_table() -> None:
+    x = clouds(0)[::3]
+    assert tried(gmix.fit(x, rng=0)) == {(s.code, k) for s in STRUCTURES for k in range(1, 10)}
+    assert {k for _, k in tried(gmix.fit(x[:, :1], rng=0))} == set(range(1, 10))
+    assert len(tried(gmix.fit(x[:, :1], rng=0))) == 2 * 9
+    for n_columns, without in ((24, set()), (25, {"EEV", "VEV", "EVE", "VVE"})):
+        wide = np.random.default_rng(0).normal(size=(30, n_columns))
+        assert {s.code for s in STRUCTURES} - {code for code, _ in tried(gmix.fit(wide, 1, rng=0))} == without
+
+
+def test_a_prior_supports_components_of_few_rows() -> None:
+    x = np.vstack([clouds(0), [40.0, 40.0] + 0.1 * np.random.default_rng(0).normal(size=(3, 2))])
+    settings = {"components": [2, 3, 4], "covariance": "VVV", "rng": 0}
+    bare, with_prior = gmix.fit(x, **settings), gmix.fit(x, prior=gmix.NormalInverseWishart(), **settings)
+    assert bare.search is not None
+    assert with_prior.search is not None
+    assert bare.search.set_aside
+    assert with_prior.search.set_aside == ()
+
+
 def test_an_unknown_criterion_names_the_nearest() -> None:
     with pytest.raises(gmix.ParameterError, match="did you mean 'bic'"):
         gmix.fit(clouds(0), 2, criterion="bci")

@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 import gmix
 import gmix.sklearn
 from gmix.dependence import find_dependence
+from gmix.distinct import DistinctRows
 
 Array = NDArray[np.float64]
 FEW = ["EII", "VVI", "EEE", "VVV"]
@@ -231,6 +232,34 @@ def test_few_different_rows_are_as_many_components(k: int) -> None:
     assert fit.mixture.n_components == k
     assert adjusted_rand_score(np.repeat(np.arange(k), 100), fit.mixture.predict(x)) == 1.0
     assert f"the table has only {k} different rows" in str(fit.findings)
+
+
+@pytest.mark.parametrize(
+    ("times", "often"),
+    [([54] + [1] * 486, True), ([53] + [1] * 487, False), ([200] + [20] * 20, True), ([198] + [20] * 20, False)],
+    ids=["a tenth", "less than a tenth", "ten times the median", "less than ten times"],
+)
+def test_how_often_a_row_must_repeat(times: list[int], often: bool) -> None:
+    x = np.repeat(np.arange(len(times), dtype=float), times)[:, None]
+    assert DistinctRows.of(x).repeated.tolist() == [0] * often
+    weighted = DistinctRows.of(np.arange(len(times), dtype=float)[:, None], np.array(times, float))
+    assert weighted.repeated.tolist() == [0] * often
+
+
+def test_different_rows_are_few_beside_components_and_rows() -> None:
+    few = DistinctRows.of(np.repeat(np.arange(4.0), 2)[:, None])
+    assert few.are_few(4)
+    assert not few.are_few(3)
+    assert not DistinctRows.of(np.append(np.repeat(np.arange(3.0), 2), 9.0)[:, None]).are_few(4)
+
+
+def test_a_fit_of_one_stated_candidate_or_from_a_given_start_keeps_all_columns() -> None:
+    x, labels = two()
+    wide = beside(x, "Celsius and Fahrenheit")
+    for settings in ({"components": 2, "covariance": "VVV"}, {"start": labels, "covariance": ["VVV", "EEE"]}):
+        fit = gmix.fit(wide, rng=0, **settings)  # type: ignore[arg-type]
+        assert fit.mixture.dependence is None
+        assert "collapsed component" in {finding.name for finding in fit.findings}
 
 
 def test_values_that_are_merely_rounded_are_no_repeated_rows() -> None:

@@ -78,6 +78,14 @@ def test_a_fit_that_is_stopped_anywhere_goes_on_to_the_same_bits(
         path.unlink()
 
 
+def test_a_checkpoint_has_a_line_for_every_pass(rows: Array, tmp_path: Path) -> None:
+    passes: list[int] = []
+    path = tmp_path / "fit"
+    gmix.fit(rows, rng=0, checkpoint=path, progress=lambda told: passes.append(told.passes), **SETTINGS[0])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(lines) == 1 + passes[-1]  # the first says which fit it is
+
+
 def test_a_fit_without_a_seed_keeps_its_own(rows: Array, tmp_path: Path) -> None:
     path = tmp_path / "fit.checkpoint"
     settings = {"components": 2, "covariance": "full", "max_iterations": 3}

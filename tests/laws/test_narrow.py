@@ -141,6 +141,15 @@ def test_weights_and_repeated_rows_are_the_same_to_the_count_of_distinct_rows() 
     assert one.effective(np.ones((5, 1)))[0] == pytest.approx(4.0)  # a row of hardly any weight hardly counts
 
 
+def test_the_floor_is_what_float64_cannot_tell_from_zero() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 3)) * [1.0, 1e-9, 1e5] + [0.0, 1e6, 0.0]
+    [statistics] = gmix.expect(x, [gmix.GaussianMixture([1.0], [x.mean(0)], [np.diag(x.var(0))])])
+    eps = np.finfo(float).eps
+    np.testing.assert_allclose(statistics.floor[[0, 2]], 1e-24 * x.var(0)[[0, 2]], rtol=1e-6)
+    assert statistics.floor[1] == pytest.approx((eps * 1e6) ** 2)
+
+
 def test_how_many_rows_a_component_needs() -> None:
     assert [structure(code).rows_needed(4) for code in ("VVV", "EEV", "VVI", "VII", "VEE", "EEE", "EII")] == [
         6, 6, 5, 5, 5, 1, 1,

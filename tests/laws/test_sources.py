@@ -158,6 +158,10 @@ def test_the_memory_of_a_stream_does_not_depend_on_how_long_it_is() -> None:
         assert isinstance(source, StreamSource)
         assert source.n_rows == 5000 * count
         assert 2 * source.block_rows * 20 * 8 <= 1_500_000
+        assert source.block_rows * 20 * 8 <= 8 << 20
+        ample = as_source(Blocks(lambda count=count: iter([block] * count)), memory=gmix.sources.MEMORY)
+        assert isinstance(ample, StreamSource)
+        assert ample.block_rows * 20 * 8 <= 8 << 20
 
 
 def test_a_filter_is_pushed_down(table: Any, rows: Array, tmp_path: Path) -> None:
@@ -219,6 +223,34 @@ def test_a_fit_reads_a_stream_three_times_besides_its_steps(rows: Array) -> None
     start = gmix.GaussianMixture([0.5, 0.5], [[0.0] * 3, [4.0, 0.0, 2.0]], [np.eye(3)] * 2)
     fit = gmix.fit(Blocks(blocks), start=start, max_iterations=5, tolerance=0)
     assert read == 3 + len(fit.history)  # to look, to draw what is inspected, and to count all rows as one component
+
+
+@pytest.mark.parametrize(("components", "besides"), [([2], 2), ([1, 2], 3)], ids=["one candidate", "several"])
+def test_a_search_reads_a_stream_as_often_as_the_page_says(
+    rows: Array, components: list[int], besides: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"components": components, "covariance": "full", "rng": 0}
+    read = 0
+
+    def count_passes(x: Array) -> Iterator[Any]:
+        nonlocal read
+        yield from (x[:9000], x[9000:])
+        read += 1
+
+    def reads(x: Array) -> int:
+        nonlocal read
+        read = 0
+        passes = []  # the iterations, and the one that finds the scatter of all rows
+        gmix.fit(Blocks(lambda: count_passes(x)), **settings, progress=lambda told: passes.append(told.passes))
+        return read - passes[-1]
+
+    x = rows.astype(float)
+    assert reads(x) == besides
+    if len(components) > 1:
+        assert reads(np.column_stack([x, x.sum(1)])) == besides + 1
+        monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
+        monkeypatch.setattr(gmix.narrowing, "_STAGES", (1000, 2000))
+        assert reads(x) == besides + 1
 
 
 def test_blocks_that_change_are_noticed(rows: Array) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -511,6 +512,25 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(model: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=20) == 0
+
+
+def test_colors_are_for_terminals_that_want_them() -> None:
+    def colored(**environment: str) -> bool:
+        plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
+        command = [sys.executable, "-m", "gmix", "fit", "--help"]
+        env = plain | {"TERM": "xterm-256color"} | environment
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        return re.search(r"\x1b\[[\d;]*3\d", done.stdout) is not None
+
+    assert colored(FORCE_COLOR="1")
+    assert not colored(FORCE_COLOR="1", NO_COLOR="1")
+    assert not colored()
+
+
+def test_the_seed_is_zero_by_default(faithful: Path) -> None:
+    options = ("fit", faithful, "-k", "3", "-c", "VVV", "--json")
+    assert run(*options).stdout == run(*options, "--seed", 0).stdout
+    assert json.loads(run(*options).stdout)["bic"] == gmix.fit(faithful, 3, covariance="VVV", rng=0).bic
 
 
 def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:

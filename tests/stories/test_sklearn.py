@@ -132,6 +132,11 @@ def test_what_it_reports_belongs_to_what_it_returns(clouds: Array) -> None:
     assert (np.diff(model.lower_bounds_) > -1e-11).all()
     assert model.bic(clouds) == pytest.approx(model.fit_.bic, rel=1e-12)
     assert model.aic(clouds) == pytest.approx(model.fit_.aic, rel=1e-12)
+    fit, mixture = model.fit_, model.mixture_
+    assert (fit.log_likelihood / fit.mass, len(fit.history) - 1) == (pytest.approx(model.lower_bound_), model.n_iter_)
+    np.testing.assert_array_equal(mixture.predict(clouds), model.predict(clouds))
+    np.testing.assert_array_equal(mixture.responsibilities(clouds), model.predict_proba(clouds))
+    np.testing.assert_array_equal(mixture.log_density(clouds), model.score_samples(clouds))
 
 
 @pytest.mark.parametrize("reg_covar", [0.0, 1e-6, 0.5])
