@@ -100,7 +100,7 @@ class DistinctRows:
     def _bounds(self) -> tuple[float, float, float]:
         """All weight, that of the heaviest distinct row, and all beyond the median's, in units of the median's."""
         relative = self.weight / np.median(self.weight)
-        return float(relative.sum()), float(max(relative.max(), 1.0)), float(np.maximum(relative - 1.0, 0.0).sum())
+        return float(relative.sum()), float(relative.max()), float(np.maximum(relative - 1.0, 0.0).sum())
 
     def effective(self, responsibilities: Array) -> Array:
         r"""How many distinct rows each component rests on, effectively, ``(K,)``, by responsibilities ``(N, K)``.
