@@ -404,3 +404,13 @@ def test_a_step_that_gains_is_not_stationary_although_means_and_weights_rest() -
         assert run.reason is Reason.STATIONARY
         assert len(run.history) == 3  # start, maximum, and the step that gains nothing
         assert float(run.mixture.covariances[0, 0, 0]) == pytest.approx(9.0, rel=1e-15)
+
+
+@pytest.mark.parametrize(("gain", "moved", "ends"), [(0.0, 0.0, True), (0.0, 1e-3, False), (1e-3, 0.0, False)])
+def test_a_climb_goes_on_while_the_objective_or_a_mean_moves(gain: float, moved: float, ends: bool) -> None:
+    one = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+    run, stop = _Climb(one, Stop().pace()), Stop(tolerance=0.0)
+    run.arrive(one, of_mass_one(1.0), None, stop)
+    then = GaussianMixture([1.0], [[moved]], [[[1.0]]])
+    run.arrive(then, replace(of_mass_one(1.0), log_likelihood=gain), None, stop)
+    assert run.reason is (Reason.STATIONARY if ends else None)
