@@ -183,3 +183,11 @@ def test_a_mixture_grows_by_its_heaviest_component() -> None:
     assert grown.means.ravel().tolist() == [0.0, 5.0, 5.0, 5.0]
     x = np.linspace(-3.0, 9.0, 7)[:, None]
     np.testing.assert_allclose(grown.log_density(x), mixture.log_density(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_the_two_halves_of_a_component_are_alike(structure: Structure) -> None:
+    statistics = SufficientStatistics.from_labels(structure.form, clouds(3), np.repeat([0, 1, 2], 40), 3)
+    for piece, split in enumerate(splits(GaussianMixture.from_statistics(statistics, structure), [0, 1, 2])):
+        np.testing.assert_allclose(split.covariances[piece], split.covariances[-1], rtol=1e-9, atol=1e-9)
+        assert split.weights[piece] == split.weights[-1]
