@@ -1,0 +1,107 @@
+"""The compiled climb beside the plain one where a component stands on the floor or has no rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gmix import GaussianMixture, SufficientStatistics, kernel
+from gmix.covariance import DIRECT, FULL, STRUCTURES, VII, VVI, VVV, Structure
+from gmix.em import Run, expectation_maximization
+from gmix.sources import MemorySource
+from gmix.stop import Reason, Stop
+
+pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
+Array = NDArray[np.float64]
+SIGNS = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+
+
+def clouds() -> Array:
+    """140 rows of three clouds that overlap."""
+    rng = np.random.default_rng(20)
+    centers = np.repeat([[0.0, 0.0, 0.0], [4.0, 1.0, -2.0], [1.0, 4.0, 3.0]], [60, 45, 35], axis=0)
+    return centers + rng.normal(size=(140, 3)) @ np.array([[1.0, 0.3, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 1.3]])
+
+
+def both(rows: Array, start: GaussianMixture, stop: Stop) -> list[Run]:
+    source = MemorySource(rows)
+    return [
+        run
+        for climb in (source.climb, None)
+        for run in expectation_maximization([start], source.expect, stop, climb=climb)
+    ]
+
+
+def assert_same(compiled: Run, plain: Run) -> None:
+    assert len(compiled.history) == len(plain.history)
+    assert compiled.history == pytest.approx(plain.history, rel=1e-9)
+    assert compiled.reason is plain.reason
+    assert compiled.collapsed == plain.collapsed
+    for part in ("weights", "means", "covariances"):
+        a, b = getattr(compiled.mixture, part), getattr(plain.mixture, part)
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
+
+
+def lifted(*eigenvalues: float) -> Array:
+    """What the M-step makes of a covariance of these eigenvalues, in floors, along the diagonals; its eigenvalues."""
+    axes = np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2.0)
+    scatter = (axes * eigenvalues) @ axes.T
+    total = SufficientStatistics(FULL, np.ones(1), np.zeros((1, 2)), 1e24 * np.eye(2)[None], 0.0)
+    given = SufficientStatistics(FULL, np.ones(1), np.zeros((1, 2)), scatter[None], 0.0).among(total)
+    assert given.floor == pytest.approx([1.0, 1.0])
+    found = kernel.maximize([given], VVV)[0]
+    assert found is not None
+    covariance = found[2][0]
+    assert covariance[0, 1] == covariance[1, 0]
+    np.testing.assert_allclose(
+        axes.T @ covariance @ axes, np.diag(np.diag(axes.T @ covariance @ axes)), atol=1e-9 + 1e-15 * max(eigenvalues)
+    )
+    return np.diag(axes.T @ covariance @ axes)
+
+
+def test_eigenvalues_below_half_the_floor_are_raised_to_it() -> None:
+    for given, expected in (
+        ((9.0, 0.25), (9.0, 1.0)), ((9.0, 0.49), (9.0, 1.0)), ((9.0, 0.51), (9.0, 0.51)), ((9.0, 1.4), (9.0, 1.4)),
+        ((0.0, 0.0), (1.0, 1.0)), ((0.25, 0.75), (1.0, 1.0)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(lifted(*given), expected, rtol=1e-12)
+    # Beside a variance of 1e20 float64 tells less than 1e6 from nothing: 1e-14 of it.
+    np.testing.assert_allclose(lifted(2e20, 0.0)[1], 1e6, rtol=0.05)
+
+
+@pytest.mark.parametrize("structure", [VII, VVI, VVV], ids=repr)
+@pytest.mark.parametrize(("floors", "sound"), [(1.4, False), (1.6, True)])
+def test_a_component_of_one_and_a_half_floors_has_collapsed(structure: Structure, floors: float, sound: bool) -> None:
+    rows = np.vstack([SIGNS] * 5 + [np.sqrt(floors * 1e-24 * 5 / 6) * SIGNS])  # the variance of all rows is 5 / 6
+    dense = np.array([np.eye(2), floors * 1e-24 * 5 / 6 * np.eye(2)])
+    start = GaussianMixture([5 / 6, 1 / 6], np.zeros((2, 2)), dense, structure)
+    source = MemorySource(rows)
+    for patient in (True, False):
+        [run] = expectation_maximization([start], source.expect, Stop(0.0, 1), climb=source.climb, patient=patient)
+        assert (run.reason is Reason.COLLAPSING) is not (sound or patient)
+        assert run.collapsed == (() if sound else (1,))
+        assert run.sound is sound
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_both_climb_with_a_component_that_has_no_rows(structure: Structure) -> None:
+    points = clouds()
+    share = np.column_stack([np.eye(3)[np.repeat([0, 1, 2], [50, 50, 40])], np.zeros(len(points))])
+    statistics = SufficientStatistics.from_responsibilities(structure.form, points, share)
+    start = GaussianMixture.from_statistics(statistics, structure)
+    compiled, plain = both(points, start, Stop(0.0, 4))
+    assert_same(compiled, plain)
+    assert compiled.mixture.weights[3] == 0.0
+
+
+@pytest.mark.parametrize("structure", DIRECT, ids=repr)
+@pytest.mark.parametrize("spread", [0.0, 1e-3])
+def test_both_climb_with_a_component_on_the_floor(structure: Structure, spread: float) -> None:
+    points, place = clouds(), np.array([9.0, 9.0, 9.0])
+    rows = np.vstack([points, place + spread * np.vstack([np.eye(3), -np.eye(3)])])
+    labels = np.append(np.arange(len(points)) % 3, np.full(6, 3))
+    statistics = SufficientStatistics.from_labels(structure.form, rows, labels, 4)
+    compiled, plain = both(rows, GaussianMixture.from_statistics(statistics, structure), Stop(1e-6, 2000))
+    assert_same(compiled, plain)
+    assert compiled.collapsed == ((3,) if spread == 0.0 and not structure.shared else ())
