@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 LARGE = 50_000  # rows; of more, candidates are left out before all rows are read for them
 _STAGES = (10_000, 100_000)  # rows that candidates are fitted to, and as many again that judge them
 _NUMBERS = 4_000_000  # that a sub-sample may hold
+_NOTHING = 0.1  # of what chance alone gains for each parameter
 _ERRORS = 3.0  # standard errors by which a candidate must be behind to be left out
 
 
@@ -107,7 +108,8 @@ def _stages(source: Source, rng: np.random.Generator) -> list[_Stage]:
 
 def _able(found: Search, stage: _Stage, source: Source, criterion: str) -> list[Candidate]:
     """The candidates that may win on all rows, the best first."""
-    mass = source.n_counting * _mean_weight(stage.fitted)
+    mean_weight = _mean_weight(stage.fitted)
+    mass = source.n_counting * mean_weight
     sound = [c for c in found.candidates if found.lenient or not c.is_set_aside] or [found.best]
     values = {id(c): _estimates(c, stage, criterion) for c in sound}
     penalties = {id(c): _penalty(criterion, c.run.mixture.n_parameters, mass) / mass for c in sound}
@@ -116,13 +118,30 @@ def _able(found: Search, stage: _Stage, source: Source, criterion: str) -> list[
         return sum(part.mean for part in values[id(candidate)]) / 2.0 + penalties[id(candidate)]
 
     best = min(sound, key=estimated)
-    able = []
-    for candidate in sorted(sound, key=estimated):
+
+    def may_win(candidate: Candidate) -> bool:
         parts = zip(values[id(candidate)], values[id(best)], strict=True)
         error = np.sqrt(sum(mine.error_beside(other) ** 2 for mine, other in parts)) / 2.0
-        if estimated(candidate) - estimated(best) <= _ERRORS * error:
+        return bool(estimated(candidate) - estimated(best) <= _ERRORS * error)
+
+    able: list[Candidate] = []
+    for candidate in sorted(sound, key=lambda c: c.run.mixture.n_parameters):
+        if may_win(candidate) or any(_is_still_at(candidate, poorer, mean_weight) for poorer in able):
             able.append(candidate)
-    return able
+    return sorted(able, key=estimated)
+
+
+def _is_still_at(candidate: Candidate, poorer: Candidate, mean_weight: float) -> bool:
+    """Say whether a candidate has found nothing above a poorer one, so that it tells nothing about its own maximum.
+
+    The two have the same density for every row, and the error of their difference is zero. By chance alone, twice the
+    log-likelihood of a row of weight one grows by one for each parameter more.
+    """
+    if not (poorer.structure.within(candidate.structure) and poorer.n_components <= candidate.n_components):
+        return False
+    gain = 2.0 * (candidate.log_likelihood - poorer.log_likelihood) / mean_weight
+    more = candidate.run.mixture.n_parameters - poorer.run.mixture.n_parameters
+    return bool(gain < _NOTHING * more)
 
 
 class _Values(NamedTuple):

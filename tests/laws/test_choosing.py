@@ -191,3 +191,5 @@ def test_the_two_halves_of_a_component_are_alike(structure: Structure) -> None:
     for piece, split in enumerate(splits(GaussianMixture.from_statistics(statistics, structure), [0, 1, 2])):
         np.testing.assert_allclose(split.covariances[piece], split.covariances[-1], rtol=1e-9, atol=1e-9)
         assert split.weights[piece] == split.weights[-1]
+    equal = GaussianMixture.from_statistics(statistics, structure.with_equal_weights)
+    assert splits(equal, [1])[0].weights.tolist() == [0.25] * 4

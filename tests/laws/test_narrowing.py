@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, narrowing
-from gmix.covariance import VII, VVI, VVV
+from gmix.covariance import EEE, EII, VII, VVI, VVV
 from gmix.criteria import CRITERIA, criterion
 from gmix.em import Run
-from gmix.search import Candidate
+from gmix.neighbors import grow, release
+from gmix.search import Candidate, Search
 from gmix.sources import MemorySource
 from gmix.start import KMeansPlusPlus
-from gmix.stop import Stop
+from gmix.stop import Reason, Stop
 
 Array = NDArray[np.float64]
 SETTINGS: dict[str, Any] = {"covariance": ["EII", "VII", "VVI", "VEE", "VVV"], "rng": 0}
@@ -122,3 +124,45 @@ def test_estimate_and_penalty_are_the_criterion_of_the_rows(name: str) -> None:
     [statistics] = source.expect([fit.mixture])
     whole = mass * fitted.mean + narrowing._penalty(name, fit.n_parameters, mass)
     assert whole == pytest.approx(criterion(name, fit.mixture, statistics), rel=1e-7)
+
+
+def candidate(source: MemorySource, mixture: GaussianMixture) -> Candidate:
+    [statistics] = source.expect([mixture])
+    return Candidate(Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED), (), (), 0.0)
+
+
+@pytest.mark.parametrize("weight", [None, 0.5])
+def test_a_candidate_that_is_still_where_a_poorer_one_is_may_win_where_that_one_may(weight: float | None) -> None:
+    """It has the same density for every row, so the error of the difference is zero: it tells nothing."""
+    x = cluster(0, "VII")
+    source = MemorySource(x, sample_weight=None if weight is None else np.full(len(x), weight))
+    stage = narrowing._stages(source, np.random.default_rng(0))[-1]
+    fits = [gmix.fit(stage.fitted.array, k, covariance=VII, rng=0).mixture for k in (1, 2)]
+    one, two = (candidate(stage.fitted, mixture) for mixture in fits)
+    worse = candidate(
+        stage.fitted, GaussianMixture(two.run.mixture.weights, two.run.mixture.means + 0.2, [np.eye(3)] * 2, EII)
+    )
+    still = [candidate(stage.fitted, m) for m in (grow(fits[1], 3), release(fits[1], VVI), grow(fits[0], 2))]
+    found = Search((*still, worse, one, two))
+    assert narrowing._able(found, stage, source, "bic") == [
+        two,
+        *sorted(still[:2], key=lambda c: c.run.mixture.n_parameters),
+    ]
+
+
+def test_a_gain_below_a_tenth_of_what_chance_alone_gains_is_none() -> None:
+    x = cluster(0, "VII")
+    mixture = gmix.fit(x, 2, covariance=VII, rng=0).mixture
+    source = MemorySource(x)
+    poorer, richer = candidate(source, mixture), candidate(source, grow(mixture, 3))  # five parameters more
+
+    def gaining(twice: float) -> Candidate:
+        run, statistics = richer.run, poorer.run.statistics
+        reached = statistics.log_likelihood + twice / 2.0
+        return replace(richer, run=replace(run, statistics=replace(run.statistics, log_likelihood=reached)))
+
+    assert narrowing._is_still_at(gaining(0.49), poorer, 1.0)
+    assert not narrowing._is_still_at(gaining(0.51), poorer, 1.0)
+    assert narrowing._is_still_at(gaining(0.98), poorer, 2.0)
+    assert not narrowing._is_still_at(poorer, richer, 1.0)  # fewer components
+    assert not narrowing._is_still_at(candidate(source, release(mixture, EEE)), candidate(source, mixture), 1.0)

@@ -209,6 +209,15 @@ def test_a_table_that_is_drawn_has_the_mass_of_the_one_that_was_seen(
         assert statistics.mass.sum() == pytest.approx((weight or 1.0) * len(cloud), rel=1e-12)
 
 
+def test_as_many_rows_are_drawn_as_the_weights_add_up_to(cloud: Array) -> None:
+    source = MemorySource(cloud, sample_weight=np.full(len(cloud), 3.0))
+    drawn = _like(source, gmix.fit(cloud, 1).mixture, "rows", np.random.default_rng(0))
+    assert isinstance(drawn, MemorySource)
+    assert drawn.weight is not None
+    np.testing.assert_array_equal(drawn.weight, np.round(drawn.weight))
+    assert np.gcd.reduce(drawn.weight.astype(int)) == 1  # not a third of them, each counted three times
+
+
 @pytest.mark.parametrize("kind", ["weights", "rows"])
 def test_rows_of_no_weight_are_drawn_by_nobody(cloud: Array, kind: str) -> None:
     table, weight = np.vstack([cloud, cloud + 100.0]), np.repeat([1.0, 0.0], len(cloud))
