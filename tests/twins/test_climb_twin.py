@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gmix import GaussianMixture, SufficientStatistics, kernel
-from gmix.covariance import DIRECT, FULL, STRUCTURES, VII, VVI, VVV, Structure
+from gmix.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.em import Run, expectation_maximization
 from gmix.sources import MemorySource
 from gmix.stop import Reason, Stop
@@ -105,3 +105,26 @@ def test_both_climb_with_a_component_on_the_floor(structure: Structure, spread: 
     compiled, plain = both(rows, GaussianMixture.from_statistics(statistics, structure), Stop(1e-6, 2000))
     assert_same(compiled, plain)
     assert compiled.collapsed == ((3,) if spread == 0.0 and not structure.shared else ())
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1e4, 1e8])
+@pytest.mark.parametrize("d", [2, 3, 14])
+def test_both_find_the_volumes_of_proportional_ellipsoids(d: int, ratio: float) -> None:
+    rng = np.random.default_rng(d)
+    labels = np.repeat([0, 1, 2], [60, 45, 20])
+    sizes = np.array([1.0, ratio**-0.5, ratio**0.5])[labels]
+    rows = 100.0 * ratio**0.5 * labels[:, None] + sizes[:, None] * rng.normal(size=(125, d)) @ rng.normal(size=(d, d))
+    start = GaussianMixture.from_statistics(SufficientStatistics.from_labels(FULL, rows, labels, 3), VVV)
+    start = GaussianMixture(start.weights, start.means, [np.eye(d)] * 3, VEE)
+    compiled, plain = both(rows, start, Stop(0.0, 1))
+    assert_same(compiled, plain)
+    # At the optimum every volume is that of the component's own scatter in units of the common ellipsoid.
+    s = compiled.statistics
+    for k in range(3):
+        scatter, covariance = s.scatter[k] / s.mass[k], compiled.mixture.covariances[k]
+        assert np.trace(np.linalg.solve(covariance, scatter)) == pytest.approx(d, rel=1e-6)
+        np.testing.assert_allclose(
+            covariance / covariance[0, 0],
+            compiled.mixture.covariances[0] / compiled.mixture.covariances[0, 0, 0],
+            rtol=1e-9,
+        )
