@@ -160,6 +160,9 @@ def test_a_column_that_follows_but_for_noise_is_kept() -> None:
     x, _ = two()
     noisy = np.column_stack([x, x[:, 0] + 1e-5 * np.random.default_rng(1).normal(size=len(x))])
     assert find_dependence(noisy) is None
+    beside_another = find_dependence(np.column_stack([noisy, 2.0 * x[:, 0]]))
+    assert beside_another is not None
+    assert beside_another.independent == (0, 1, 2)
     nearly = np.column_stack([x, x[:, 0] + 1e-9 * np.random.default_rng(1).normal(size=len(x))])
     found = find_dependence(nearly)  # to float64 a covariance of these is singular
     assert found is not None
