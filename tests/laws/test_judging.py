@@ -27,12 +27,12 @@ def column(*values: float) -> Array:
     return np.array(values)[:, None]
 
 
-def run(x: Array, means: Array, variances: list[float], reason: Reason = Reason.CONVERGED) -> Run:
+def run(x: Array, means: Array, variances: list[float], weight: Array | None = None) -> Run:
     """One that ended at components of equal weights, round in all columns."""
     k, d = means.shape
     mixture = GaussianMixture(np.full(k, 1.0 / k), means, [v * np.eye(d) for v in variances])
-    [statistics] = gmix.expect(x, [mixture])
-    return Run(mixture, statistics, 0.0, (statistics.log_likelihood,), reason)
+    [statistics] = gmix.expect(x, [mixture], sample_weight=weight)
+    return Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED)
 
 
 def test_distinct_rows_are_those_that_differ_in_any_column() -> None:
@@ -105,6 +105,14 @@ def test_a_component_rests_on_as_many_distinct_rows_as_its_structure_needs() -> 
         reached = run(x, column(0.0, 101.0), [1.0, 1.0])
         assert _Judge.of(source, source, 1, None).candidate([reached], 1.0).unsupported == unsupported
         assert _Judge.of(source, source, 1, gmix.NormalInverseWishart()).candidate([reached], 1.0).unsupported == ()
+
+
+@pytest.mark.parametrize(("weight", "unsupported"), [(0.6, ()), (0.4, (1,))])
+def test_half_a_row_may_be_wanting(weight: float, unsupported: tuple[int, ...]) -> None:
+    x = column(*np.linspace(-2.0, 2.0, 20), 100, 101, 102)  # three are needed
+    each = np.append(np.ones(22), weight)
+    source, reached = MemorySource(x, sample_weight=each), run(x, column(0.0, 101.0), [1.0, 1.0], each)
+    assert _Judge.of(source, source, 1, None).candidate([reached], 1.0).unsupported == unsupported
 
 
 def test_a_sub_sample_shows_a_part_of_the_rows_that_a_component_rests_on() -> None:
