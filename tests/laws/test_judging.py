@@ -147,14 +147,14 @@ def test_the_best_run_is_one_whose_components_neither_collapse_nor_rest_on_few_r
 @pytest.mark.parametrize(("off", "standing"), [(0.0, True), (0.9e-6, True), (1.1e-6, False)])
 def test_a_component_stands_for_a_repeated_row_that_it_has_collapsed_to(off: float, standing: bool) -> None:
     rng = np.random.default_rng(0)
-    x = np.vstack([rng.normal(size=(60, 2)) + 5.0, np.zeros((40, 2))])
+    x = np.vstack([rng.normal(size=(60, 2)) + 5.0, np.zeros((40, 2)), np.full((40, 2), -3.0)])
     source, place = MemorySource(x), off * x.std(0)
     judge = _Judge.of(source, source, 1, None)
     assert judge.has_repeated_rows
     means = np.array([[5.0, 5.0], [0.0, place[1]]])  # in one column it is there, in the other nearly
     best = judge.candidate([run(x, means, [1.0, 1e-30])], 0.0)
     assert best.repeated == ((1,) if standing else ())
-    assert best.collapsed == (() if standing else (1,))
+    assert (best.collapsed, best.unsupported) == (((), ()) if standing else ((1,), (1,)))
     wide = judge.candidate([run(x, means, [1.0, 1.0])], 0.0)  # it rests on one row, and has width
     assert (wide.repeated, wide.collapsed, wide.unsupported) == ((), (), (1,))
 

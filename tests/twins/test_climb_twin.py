@@ -10,7 +10,7 @@ from gmix import GaussianMixture, SufficientStatistics, kernel
 from gmix.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.em import Run, expectation_maximization
 from gmix.sources import MemorySource
-from gmix.stop import Reason, Stop
+from gmix.stop import Heat, Reason, Stop
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 Array = NDArray[np.float64]
@@ -73,8 +73,11 @@ def test_eigenvalues_below_half_the_floor_are_raised_to_it() -> None:
 @pytest.mark.parametrize("structure", [VII, VVI, VVV], ids=repr)
 @pytest.mark.parametrize(("floors", "sound"), [(1.4, False), (1.6, True)])
 def test_a_component_of_one_and_a_half_floors_has_collapsed(structure: Structure, floors: float, sound: bool) -> None:
-    rows = np.vstack([SIGNS] * 5 + [np.sqrt(floors * 1e-24 * 5 / 6) * SIGNS])  # the variance of all rows is 5 / 6
-    dense = np.array([np.eye(2), floors * 1e-24 * 5 / 6 * np.eye(2)])
+    unit = np.array([1.0, 1.0] if structure is VII else [1e3, 1.0])
+    rows = unit * np.vstack(
+        [SIGNS] * 5 + [np.sqrt(floors * 1e-24 * 5 / 6) * SIGNS]
+    )  # of all rows the variance is 5 / 6
+    dense = unit**2 * np.array([np.eye(2), floors * 1e-24 * 5 / 6 * np.eye(2)])
     start = GaussianMixture([5 / 6, 1 / 6], np.zeros((2, 2)), dense, structure)
     source = MemorySource(rows)
     for patient in (True, False):
@@ -128,3 +131,40 @@ def test_both_find_the_volumes_of_proportional_ellipsoids(d: int, ratio: float) 
             compiled.mixture.covariances[0] / compiled.mixture.covariances[0, 0, 0],
             rtol=1e-9,
         )
+
+
+@pytest.mark.parametrize("structure", [VII, VVI, VVV], ids=repr)
+@pytest.mark.parametrize("reach", [1.5, 2.0, 2.5])
+def test_a_leap_down_to_the_floor_does_not_end_a_run_that_leads_to_a_narrow_component(
+    structure: Structure, reach: float
+) -> None:
+    place = np.array([2.0, 1.0, 0.0])
+    rows = np.vstack([clouds(), place + 1e-3 * np.vstack([np.eye(3), -np.eye(3)] * 2)])
+    labels = np.where(np.linalg.norm(rows - place, axis=1) < reach, 1, 0)
+    statistics = SufficientStatistics.from_labels(structure.form, rows, labels, 2)
+    start, source = GaussianMixture.from_statistics(statistics, structure), MemorySource(rows)
+    [run] = expectation_maximization([start], source.expect, Stop(), climb=source.climb, patient=False)
+    assert run.reason.converged
+    assert run.collapsed == ()
+
+
+@pytest.mark.parametrize("structure", [VII, VVI, VVV], ids=repr)
+def test_a_climb_that_collapses_loses_a_race_however_likely_it_makes_the_rows(structure: Structure) -> None:
+    place = np.array([2.0, 1.0, 0.0])
+    rows = np.vstack([clouds(), np.tile(place, (12, 1))])
+    at_place = np.where(np.linalg.norm(rows - place, axis=1) < 1.5, 1, 0)
+    source, starts = MemorySource(rows), []
+    for labels in (at_place, np.where(np.arange(152) < 60, 1, 0)):
+        statistics = SufficientStatistics.from_labels(structure.form, rows, labels, 2)
+        starts.append(GaussianMixture.from_statistics(statistics, structure))
+    alone = [
+        expectation_maximization([start], source.expect, Stop(), climb=source.climb, patient=False)[0]
+        for start in starts
+    ]
+    assert [run.reason.converged for run in alone] == [False, True]
+    assert alone[0].objective > alone[1].objective
+    for climb in (source.climb, None):
+        [winner] = expectation_maximization(
+            starts, source.expect, Stop(), climb=climb, patient=False, heats=(Heat(Stop(1e-6, 200), 1),)
+        )
+        assert winner.objective == pytest.approx(alone[1].objective, rel=1e-6)
