@@ -166,3 +166,15 @@ def test_a_gain_below_a_tenth_of_what_chance_alone_gains_is_none() -> None:
     assert narrowing._is_still_at(gaining(0.98), poorer, 2.0)
     assert not narrowing._is_still_at(poorer, richer, 1.0)  # fewer components
     assert not narrowing._is_still_at(candidate(source, release(mixture, EEE)), candidate(source, mixture), 1.0)
+
+
+def test_a_candidate_that_is_set_aside_on_a_sub_sample_is_left_out_unless_there_is_no_other() -> None:
+    source = MemorySource(cluster(0, "VII"))
+    stage = narrowing._stages(source, np.random.default_rng(0))[-1]
+    fits = [gmix.fit(stage.fitted.array, k, covariance=VII, rng=0).mixture for k in (1, 2)]
+    one, two = (candidate(stage.fitted, mixture) for mixture in fits)
+    aside = replace(two, unsupported=(1,))
+    assert narrowing._able(Search((one, two)), stage, source, "bic") == [two]
+    assert narrowing._able(Search((one, aside)), stage, source, "bic") == [one]
+    assert narrowing._able(Search((aside,)), stage, source, "bic") == [aside]
+    assert narrowing._able(Search((one, aside), lenient=True), stage, source, "bic") == [aside]

@@ -168,3 +168,16 @@ def test_a_climb_that_collapses_loses_a_race_however_likely_it_makes_the_rows(st
             starts, source.expect, Stop(), climb=climb, patient=False, heats=(Heat(Stop(1e-6, 200), 1),)
         )
         assert winner.objective == pytest.approx(alone[1].objective, rel=1e-6)
+
+
+@pytest.mark.parametrize("rows", [12, 0], ids=["one point", "no rows"])
+@pytest.mark.parametrize("structure", [s for s in STRUCTURES if s.volume == "V"], ids=repr)
+def test_a_component_of_one_point_or_of_no_rows_ends_a_run_that_is_not_patient(structure: Structure, rows: int) -> None:
+    table = np.vstack([clouds(), np.full((rows, 3), 9.0)])
+    share = np.eye(3)[np.append(np.arange(140) % 2, np.full(rows, 2))]
+    statistics = SufficientStatistics.from_responsibilities(structure.form, table, share)
+    start, source = GaussianMixture.from_statistics(statistics, structure), MemorySource(table)
+    [run] = expectation_maximization([start], source.expect, Stop(0.0, 9), climb=source.climb, patient=False)
+    assert run.reason is Reason.COLLAPSING
+    assert len(run.history) == 1
+    assert not run.sound
