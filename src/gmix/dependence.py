@@ -45,9 +45,7 @@ class Dependence:
 
     def expand(self, points: Array) -> Array:
         """All columns ``(N, D)`` of points of the independent ones ``(N, d)``."""
-        full = points @ self.matrix.T + self.offset
-        full[:, list(self.independent)] = points
-        return np.asarray(full)
+        return np.asarray(points @ self.matrix.T + self.offset)
 
     def departs(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
         """Say for each of ``rows (N, D)`` whether it lies off the plane by more than rounding."""
@@ -67,11 +65,16 @@ class Dependence:
         """The equations of the dependent columns, by the names of all."""
         equations = []
         for j in self.dependent:
-            terms = [f"{a:+.6g} {names[i]}" for a, i in zip(self.matrix[j], self.independent, strict=True) if a]
-            terms += [f"{self.offset[j]:+.6g}"] if self.offset[j] or not terms else []
-            written = " ".join(f"{term[0]} {term[1:]}" for term in terms).removeprefix("+ ")
-            equations.append(f"{names[j]} = {written.replace(' 1 ', ' ').removeprefix('1 ')}")
+            terms = [_term(a, names[i]) for a, i in zip(self.matrix[j], self.independent, strict=True) if a]
+            terms += [_term(self.offset[j])] if self.offset[j] or not terms else []
+            equations.append(f"{names[j]} = {' '.join(terms).removeprefix('+ ')}")
         return listed(equations)
+
+
+def _term(factor: float, name: str = "") -> str:
+    """One term of a sum, with its sign: ``+ 1.8 name``, ``- name`` where the factor is minus one."""
+    sign, size = ("-" if factor < 0 else "+"), f"{abs(factor):.6g}"
+    return f"{sign} {name}" if name and size == "1" else f"{sign} {size} {name}".rstrip()
 
 
 def independent_columns(vectors: Array, tolerance: Array | float = _SUSPECTED) -> list[int]:

@@ -100,7 +100,7 @@ class DistinctRows:
     def _bounds(self) -> tuple[float, float, float]:
         """All weight, that of the heaviest distinct row, and all beyond the median's, in units of the median's."""
         relative = self._relative
-        return float(relative.sum()), float(max(relative.max(), 1.0)), float(np.maximum(relative - 1.0, 0.0).sum())
+        return float(relative.sum()), float(relative.max()), float(np.maximum(relative - 1.0, 0.0).sum())
 
     @cached_property
     def _relative(self) -> Array:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
-from gmix.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VVV, Structure
+from gmix.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.criteria import CRITERIA, aic, aicc, bic
 from gmix.distinct import DistinctRows
-from gmix.neighbors import splits
+from gmix.neighbors import grow, splits
 from gmix.search import Candidate
 
 Array = NDArray[np.float64]
@@ -178,3 +178,45 @@ def test_a_component_is_split_where_it_is_longest_whatever_the_units(structure: 
     for here, there in zip(halves(points), halves(points * unit), strict=True):
         np.testing.assert_allclose(there.means, here.means * unit, rtol=1e-6)
         np.testing.assert_allclose(there.covariances, here.covariances * unit * unit[:, None], rtol=1e-6)
+
+
+def test_the_two_halves_of_a_component_have_its_mean_and_covariance() -> None:
+    long, other = np.diag([16.0, 1.0]), np.eye(2)
+    mixture = GaussianMixture([0.6, 0.4], [[1.0, 2.0], [1.0, 2.0]], [long, other])
+    [split] = splits(mixture, [0])  # along the first column, by half of its standard deviation, which is four
+    np.testing.assert_allclose(split.weights, [0.3, 0.4, 0.3], rtol=1e-15)
+    order = np.argsort(split.means[:, 0])
+    np.testing.assert_allclose(split.means[order], [[-1.0, 2.0], [1.0, 2.0], [3.0, 2.0]], rtol=1e-14)
+    np.testing.assert_allclose(split.covariances, [np.diag([12.0, 1.0]), other, np.diag([12.0, 1.0])], atol=1e-14)
+
+
+@pytest.mark.parametrize("structure", [VII, VVI, VVV], ids=repr)
+def test_splits_and_growth_leave_the_moments_of_the_whole(structure: Structure) -> None:
+    statistics = SufficientStatistics.from_labels(structure.form, clouds(3), np.repeat([0, 1, 2], 40), 3)
+    mixture = GaussianMixture.from_statistics(statistics, structure)
+    every = [*splits(mixture, [0, 1, 2]), grow(mixture, 6)]
+    for other in every:
+        np.testing.assert_allclose(other.mean, mixture.mean, rtol=1e-12)
+        size = float(np.trace(other.covariance - mixture.covariance))
+        assert size == pytest.approx(0.0, abs=1e-12)
+        if structure is VVV:
+            np.testing.assert_allclose(other.covariance, mixture.covariance, rtol=1e-12, atol=1e-12)
+
+
+def test_a_mixture_grows_by_its_heaviest_component() -> None:
+    mixture = GaussianMixture([0.1, 0.9], [[0.0], [5.0]], [[[1.0]], [[4.0]]])
+    grown = grow(mixture, 4)
+    assert grown.weights.tolist() == [0.1, 0.225, 0.45, 0.225]
+    assert grown.means.ravel().tolist() == [0.0, 5.0, 5.0, 5.0]
+    x = np.linspace(-3.0, 9.0, 7)[:, None]
+    np.testing.assert_allclose(grown.log_density(x), mixture.log_density(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
+def test_the_two_halves_of_a_component_are_alike(structure: Structure) -> None:
+    statistics = SufficientStatistics.from_labels(structure.form, clouds(3), np.repeat([0, 1, 2], 40), 3)
+    for piece, split in enumerate(splits(GaussianMixture.from_statistics(statistics, structure), [0, 1, 2])):
+        np.testing.assert_allclose(split.covariances[piece], split.covariances[-1], rtol=1e-9, atol=1e-9)
+        assert split.weights[piece] == split.weights[-1]
+    equal = GaussianMixture.from_statistics(statistics, structure.with_equal_weights)
+    assert splits(equal, [1])[0].weights.tolist() == [0.25] * 4

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import DIRECT, STRUCTURES, Structure
-from gmix.em import expectation_maximization
+from gmix.covariance import DIRECT, FULL, STRUCTURES, VVV, Structure
+from gmix.em import Run, _Climb, _is_above_floor, _still, expectation_maximization
 from gmix.priors import Prior
 from gmix.sources import MemorySource
 from gmix.statistics import Evidence
-from gmix.stop import Heat, Reason, Stop
+from gmix.stop import REST, Heat, Reason, Stop
 
 Array = NDArray[np.float64]
 
@@ -339,3 +339,78 @@ def test_only_a_climb_from_its_own_start_on_many_rows_leaves_something_to_chance
     assert rule.among(50, 10_000).tolerance == pytest.approx(2.5e-5)
     assert rule.among(50, 10_000_000) is rule
     assert Stop().among(50, 10) == Stop()
+
+
+def of_mass_one(*scatter: float) -> SufficientStatistics:
+    """One column, each component of mass one at its number."""
+    k = len(scatter)
+    return SufficientStatistics(FULL, np.ones(k), np.arange(float(k))[:, None], np.reshape(scatter, (k, 1, 1)), 0.0)
+
+
+def test_a_run_that_was_given_up_names_the_component_of_the_least_width() -> None:
+    flat, small, large = np.diag([100.0, 1e-3]), np.diag([0.01, 0.01]), np.eye(2)
+    mixture = GaussianMixture([0.2, 0.4, 0.4], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [small, flat, large])
+    [statistics] = gmix.expect(np.eye(2).repeat(3, 0), [mixture])
+    ended = Run(mixture, statistics, 0.0, (0.0,), Reason.COLLAPSING)
+    assert ended.collapsed == (1,)
+    assert replace(ended, reason=Reason.CONVERGED).collapsed == ()
+    assert replace(ended, sound=True).collapsed == ()
+
+
+def test_an_extrapolation_goes_along_the_floor_but_not_down_to_it() -> None:
+    before, here = of_mass_one(2.0, 1.0), of_mass_one(1.0, 1.0)  # one such step more leaves no scatter
+    run = _Climb(GaussianMixture.from_statistics(here, VVV), Stop().pace(), here, before, leap=1.0)
+    run.pace.longest = 8.0
+    assert run.next(None).covariances.ravel().tolist() == [1.0, 1.0]
+    assert run.leap == 0.0
+    assert run.pace.longest == 1.0  # a leap of that length is not tried again at once
+    run.leap = 0.5
+    assert run.next(None).covariances.ravel().tolist() == [0.5, 1.0]
+    assert run.leap == 0.5
+    floor = of_mass_one(0.0, 1.0)  # where the first component is on the floor, the second may still move
+    run = _Climb(GaussianMixture.from_statistics(floor, VVV), Stop().pace(), floor, of_mass_one(0.0, 2.0), leap=0.5)
+    assert run.next(None).covariances.ravel()[1] == 0.5
+    assert run.leap == 0.5
+
+
+def test_every_covariance_is_above_one_and_a_half_floors_or_one_is_on_it() -> None:
+    statistics = of_mass_one(1.0, 1.0)
+    [floor] = statistics.floor
+    for least, above in ((1.4, False), (1.6, True)):
+        variances = [[[1.0]], [[least * floor]]]
+        assert _is_above_floor(GaussianMixture([0.5, 0.5], [[0.0], [1.0]], variances), statistics) is above
+
+
+def test_a_climb_is_stationary_where_neither_the_objective_nor_a_parameter_moves() -> None:
+    stop = Stop(tolerance=0.0)
+    for gain, still, reason in (
+        (0.0, True, Reason.STATIONARY), (0.0, False, None), (1e-9, True, None), (1e-9, False, None),
+    ):  # fmt: skip
+        assert stop.reason([1.0, 1.0 + gain], 1.0, lambda still=still: still, np.inf) is reason
+    one = GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[4.0]], [[4.0]]])
+    assert _still(one, one)
+    near, far = 1.9 * REST, 2.1 * REST  # of a standard deviation of two
+    assert _still(one, GaussianMixture([0.5, 0.5], [[0.0], [1.0 + near]], one.covariances))
+    assert not _still(one, GaussianMixture([0.5, 0.5], [[0.0], [1.0 + far]], one.covariances))
+    assert not _still(one, GaussianMixture([0.5 + 1.1 * REST, 0.5 - 1.1 * REST], one.means, one.covariances))
+
+
+def test_a_step_that_gains_is_not_stationary_although_means_and_weights_rest() -> None:
+    rows = np.array([[-3.0], [3.0]])
+    start = GaussianMixture([1.0], [[0.0]], [[[1.0]]])  # its M-step moves the variance alone
+    source = MemorySource(rows)
+    for climb in (None, source.climb):
+        [run] = expectation_maximization([start], source.expect, Stop(tolerance=0.0), climb=climb)
+        assert run.reason is Reason.STATIONARY
+        assert len(run.history) == 3  # start, maximum, and the step that gains nothing
+        assert float(run.mixture.covariances[0, 0, 0]) == pytest.approx(9.0, rel=1e-15)
+
+
+@pytest.mark.parametrize(("gain", "moved", "ends"), [(0.0, 0.0, True), (0.0, 1e-3, False), (1e-3, 0.0, False)])
+def test_a_climb_goes_on_while_the_objective_or_a_mean_moves(gain: float, moved: float, ends: bool) -> None:
+    one = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+    run, stop = _Climb(one, Stop().pace()), Stop(tolerance=0.0)
+    run.arrive(one, of_mass_one(1.0), None, stop)
+    then = GaussianMixture([1.0], [[moved]], [[[1.0]]])
+    run.arrive(then, replace(of_mass_one(1.0), log_likelihood=gain), None, stop)
+    assert run.reason is (Reason.STATIONARY if ends else None)

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import gmix
 import gmix.sklearn
-from gmix.dependence import find_dependence
+from gmix.dependence import Dependence, find_dependence, independent_columns
 from gmix.distinct import DistinctRows
 
 Array = NDArray[np.float64]
@@ -174,6 +174,9 @@ def test_a_column_that_follows_but_for_noise_is_kept() -> None:
     x, _ = two()
     noisy = np.column_stack([x, x[:, 0] + 1e-5 * np.random.default_rng(1).normal(size=len(x))])
     assert find_dependence(noisy) is None
+    beside_another = find_dependence(np.column_stack([noisy, 2.0 * x[:, 0]]))
+    assert beside_another is not None
+    assert beside_another.independent == (0, 1, 2)
     nearly = np.column_stack([x, x[:, 0] + 1e-9 * np.random.default_rng(1).normal(size=len(x))])
     found = find_dependence(nearly)  # to float64 a covariance of these is singular
     assert found is not None
@@ -184,6 +187,74 @@ def test_a_column_that_follows_but_for_noise_is_kept() -> None:
     late[200, 2] += 1.0  # one row departs
     fit = gmix.fit(late, [1, 2], covariance=FEW, rng=0)
     assert fit.mixture.dependence is None
+
+
+def test_the_columns_that_follow_are_found_from_the_left() -> None:
+    a, b = np.eye(3)[:2]
+    assert independent_columns(np.column_stack([0.0 * a, a, 2.0 * a, b, a - b, 1e-9 * np.eye(3)[2]])) == [1, 3, 5]
+    tilted = np.column_stack([a, a + 1e-3 * b, a + 1e-3 * b])
+    assert independent_columns(tilted) == [0, 1]
+    assert independent_columns(tilted, 2e-3) == [0]
+    assert independent_columns(tilted, np.array([0.0, 2e-3, 0.5e-3])) == [0, 2]  # a tolerance for each column
+    assert independent_columns(np.zeros((3, 2))) == []
+
+
+@pytest.mark.parametrize(("departure", "follows"), [(1.7e-5, True), (2.1e-5, False), (-2.1e-5, False)])
+def test_a_row_departs_by_a_millionth_of_the_width_that_a_tenth_of_the_rows_have(
+    departure: float, follows: bool
+) -> None:
+    x = np.arange(100.0)
+    y = 2.0 * x  # ten rows are twenty wide
+    y[40] += departure
+    assert (find_dependence(np.column_stack([x, y])) is not None) is follows
+
+
+def test_five_rows_of_two_columns_may_lie_on_a_line_by_more_than_chance() -> None:
+    x = np.array([0.0, 1.0, 2.0, 4.0, 9.0])
+    line = np.column_stack([x, 2.0 * x])
+    assert find_dependence(line[:4]) is None
+    found = find_dependence(line)
+    assert found is not None
+    np.testing.assert_allclose(found.matrix, [[1.0], [2.0]], rtol=1e-15)
+    assert found.offset.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e9])
+def test_what_rounding_moves_still_follows(offset: float) -> None:
+    rng = np.random.default_rng(0)
+    x = offset + rng.uniform(0.0, 1.0, (60, 2))
+    found = find_dependence(np.column_stack([x, 1.8 * x[:, 0] + 32.0, np.full(60, offset / 3.0)]))
+    assert found is not None
+    assert found.independent == (0, 1)
+    np.testing.assert_allclose(found.matrix[2], [1.8, 0.0], atol=1e-6)
+    assert found.offset[3] == offset / 3.0
+    if offset < 1e9:  # what contributes nothing but rounding does not contribute
+        assert found.matrix[2, 1] == 0.0
+        single = x[:, :1].astype(np.float32)
+        assert find_dependence(np.column_stack([single, np.float32(1.8) * single + np.float32(32.0)])) is not None
+
+
+def test_rows_lie_in_the_plane_or_depart_from_it() -> None:
+    plane = Dependence((0, 2), np.array([[1.0, 0.0], [2.0, -1.0], [0.0, 1.0]]), np.array([0.0, 3.0, 0.0]))
+    points = np.array([[1.0, 5.0], [1e8, 1e8]])
+    rows = plane.expand(points)
+    assert rows.tolist() == [[1.0, 0.0, 5.0], [1e8, 1e8 + 3.0, 1e8]]
+    assert plane.departs(rows).tolist() == [False, False]
+    nudge = 3.0 * np.finfo(np.float64).eps * (4e8 + 6.0)  # of at most ten
+    assert plane.departs(rows + np.array([0.0, nudge, 0.0])).tolist() == [True, False]
+    assert plane.departs(rows + np.array([0.0, 4.0 * nudge, 0.0])).tolist() == [True, True]
+    slack = Dependence(plane.independent, plane.matrix, plane.offset, np.array([0.0, 1e-3, 0.0]))
+    assert slack.departs(rows + np.array([0.0, 0.9e-3, 0.0])).tolist() == [False, False]
+    assert slack.departs(rows - np.array([0.0, 1.1e-3, 0.0])).tolist() == [True, True]
+
+
+def test_equations_are_written_as_a_person_would() -> None:
+    matrix = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -1.0], [-1.8, 1.0], [0.0, 0.0]])
+    plane = Dependence((0, 1), matrix, np.array([0.0, 0.0, 0.0, -1.0, 1.0]))
+    assert plane.described(["week 1 sales", "1 b", "c", "d", "e"]) == (
+        "c = week 1 sales - 1 b, d = - 1.8 week 1 sales + 1 b - 1 and e = 1"
+    )
+    assert str(plane) == "x3 = x1 - x2, x4 = - 1.8 x1 + x2 - 1 and x5 = 1"
 
 
 def test_a_row_that_departs_beyond_the_sub_sample_is_seen() -> None:

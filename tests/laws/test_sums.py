@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics, kernel
-from gmix.covariance import FORMS, STRUCTURES, Form, Structure
+from gmix.covariance import DIAGONAL, FORMS, STRUCTURES, Form, Structure
 
 Array = NDArray[np.float64]
 
@@ -192,3 +192,34 @@ def test_statistics_of_different_kinds_do_not_add_up() -> None:
             x + y
     with pytest.raises(TypeError):
         a + 1
+
+
+@pytest.mark.parametrize("form", FORMS, ids=repr)
+def test_a_factor_is_as_many_copies(form: Form) -> None:
+    compact = form.compress(np.array([np.eye(2), np.eye(2)]))
+    components = kernel.Components(form, np.log([0.3, 0.7]), np.array([[0.0, 0.0], [1.0, 3.0]]), compact, compact)
+    [s] = kernel.expect(np.array([[0.0, 1.0], [2.0, 3.0], [1.0, 0.0]]), [components])
+    assert_same(s * 3.0, s + s + s, 1e-14)
+    assert (s * 3.0).log_likelihood == pytest.approx(3.0 * s.log_likelihood, rel=1e-15)
+    assert (s * 0.0).log_likelihood == 0.0
+
+
+def in_one_component(mean: list[float], variance: list[float]) -> SufficientStatistics:
+    """Two rows of this mean and variance."""
+    return SufficientStatistics(DIAGONAL, np.array([2.0]), np.array([mean]), 2.0 * np.array([variance]), 0.0)
+
+
+def test_a_column_whose_spread_is_the_rounding_of_its_mean_is_constant() -> None:
+    eps, mean = float(np.finfo(np.float64).eps), 1e9
+    constant, spread = (7.9 * eps * mean) ** 2, (8.1 * eps * mean) ** 2
+    s = in_one_component([mean, 0.0, 0.0], [constant, 4.0, 9.0])
+    assert s.variances.tolist() == [4.0, 4.0, 9.0]  # the least of the others
+    assert in_one_component([mean, 0.0, 0.0], [spread, 4.0, 9.0]).variances.tolist() == [spread, 4.0, 9.0]
+    assert in_one_component([mean, 0.0], [constant, 0.0]).variances.tolist() == [1.0, 1.0]
+    assert in_one_component([0.0, 0.0], [1e-310, 4.0]).variances.tolist() == [4.0, 4.0]  # no normal number
+
+
+def test_the_floor_is_what_a_column_can_tell_from_nothing() -> None:
+    eps = float(np.finfo(np.float64).eps)
+    s = in_one_component([0.0, 0.0, -1e6], [4.0, 1e10, 1.0])
+    np.testing.assert_allclose(s.floor, [4e-24, 1e-14, (1e6 * eps) ** 2], rtol=1e-15)

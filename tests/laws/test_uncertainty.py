@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart
-from gmix.bootstrap import _matched
+from gmix.bootstrap import Bootstrap, _like, _matched
 from gmix.covariance import DIRECT, STRUCTURES, Structure
 from gmix.priors import Prior
+from gmix.sources import MemorySource
 
 Array = NDArray[np.float64]
 PARTS = ("weights", "means", "covariances")
@@ -197,6 +198,36 @@ def test_replicates_spread_as_the_curvature_says(kind: str, prior: Prior | None)
         np.testing.assert_allclose(getattr(spread, part), getattr(curvature, part), rtol=0.25)
     again = gmix.bootstrap(fit, rows, kind=kind, replicates=2, rng=0)
     np.testing.assert_array_equal(again.means, replicates.means[:2])
+
+
+def test_the_deviation_of_replicates_divides_by_one_less_than_their_number() -> None:
+    one = np.array([1.0, 2.0, 6.0])  # mean 3, squares 4 + 1 + 9
+    errors = Bootstrap(one[:, None], one[:, None, None], one[:, None, None, None], 0).standard_errors
+    for part in PARTS:
+        assert getattr(errors, part).ravel() == pytest.approx([np.sqrt(14.0 / 2.0)], rel=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["weights", "rows", "parametric"])
+@pytest.mark.parametrize("weight", [None, 0.25, 3.0])
+def test_a_table_that_is_drawn_has_the_mass_of_the_one_that_was_seen(
+    cloud: Array, kind: str, weight: float | None
+) -> None:
+    source = MemorySource(cloud, sample_weight=None if weight is None else np.full(len(cloud), weight))
+    mixture = gmix.fit(cloud, 1, covariance="full").mixture
+    drawn = _like(source, mixture, kind, np.random.default_rng(0))
+    [statistics] = drawn.expect([mixture])
+    assert statistics.mass.sum() == pytest.approx(round((weight or 1.0) * len(cloud)), rel=0.01 if weight else 1e-12)
+    if kind != "parametric":
+        assert statistics.mass.sum() == pytest.approx((weight or 1.0) * len(cloud), rel=1e-12)
+
+
+def test_as_many_rows_are_drawn_as_the_weights_add_up_to(cloud: Array) -> None:
+    source = MemorySource(cloud, sample_weight=np.full(len(cloud), 3.0))
+    drawn = _like(source, gmix.fit(cloud, 1).mixture, "rows", np.random.default_rng(0))
+    assert isinstance(drawn, MemorySource)
+    assert drawn.weight is not None
+    np.testing.assert_array_equal(drawn.weight, np.round(drawn.weight))
+    assert np.gcd.reduce(drawn.weight.astype(int)) == 1  # not a third of them, each counted three times
 
 
 @pytest.mark.parametrize("kind", ["weights", "rows"])

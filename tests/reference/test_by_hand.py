@@ -10,7 +10,7 @@ import pytest
 
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import EEE, VII, VVI, VVV, Structure
+from gmix.covariance import EEE, EEI, EII, VII, VVI, VVV, Structure
 
 X = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 4.0], [10.0, 10.0], [12.0, 14.0]])
 Z = np.eye(2)[[0, 0, 0, 1, 1]]
@@ -55,6 +55,40 @@ def test_the_m_step_with_a_prior() -> None:
         pulled = n / (n + 1) * np.outer(mean, mean)
         expected = (np.eye(2) + pulled + scatter) / (n + 5 + 2 + 2)
         np.testing.assert_allclose(mixture.covariances[covariance], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("structure", "divisor"), [(EII, 2 * (5 + 2) + 5 + 2), (EEI, 5 + 2 + 5 + 2), (EEE, 5 + 2 + 5 + 2 + 1)], ids=repr
+)
+def test_a_covariance_that_all_share_is_one_draw_from_the_prior(structure: Structure, divisor: int) -> None:
+    """Fraley & Raftery's kappa 1, nu 5, mean 0 and scale diag(7, 9): five rows, two means, one covariance."""
+    mixture = m_step(structure, NormalInverseWishart([0.0, 0.0], 1.0, 5.0, np.diag([7.0, 9.0])))
+    pulled = 3 / 4 * np.full((2, 2), 16 / 9) + 2 / 3 * np.outer([11, 12], [11, 12])
+    scatter = FIRST + SECOND + pulled
+    whole = {
+        EII: (np.trace(scatter) + 8.0) * np.eye(2),
+        EEI: np.diag(scatter + np.diag([7.0, 9.0])) * np.eye(2),
+        EEE: scatter + np.diag([7.0, 9.0]),
+    }[structure]
+    np.testing.assert_allclose(mixture.covariances, [whole / divisor] * 2, rtol=1e-14)
+
+
+def test_what_a_shared_covariance_is_told_by_default() -> None:
+    """The scale of EEI is that of the data, of mean variance 36 and 2 components: 36 / 2, once for both."""
+    none, default = (m_step(EEI, prior) for prior in (None, NormalInverseWishart(mean_strength=0.0)))
+    total = np.array([[5.2, 5.6], [5.2, 5.6]])
+    variance = float(np.square(X - total[0]).sum()) / 4 / 2
+    expected = (5 * none.covariances[0] + variance / 2 * np.eye(2)) / (5 + 4 + 2)
+    np.testing.assert_allclose(default.covariances, [expected] * 2, rtol=1e-14)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_the_strength_of_a_prior_multiplies_all_it_says(strength: float) -> None:
+    mixture = m_step(VVV, NormalInverseWishart([0.0, 0.0], 1.0, 5.0, np.eye(2), strength=strength))
+    np.testing.assert_allclose(mixture.means[1], np.array([22.0, 24.0]) / (2 + strength), rtol=1e-15)
+    pulled = 2 * strength / (2 + strength) * np.outer([11, 12], [11, 12])
+    expected = (SECOND + strength * np.eye(2) + pulled) / (2 + strength * (1 + 5 + 3))
+    np.testing.assert_allclose(mixture.covariances[1], expected, rtol=1e-14, atol=1e-12)
 
 
 def test_the_e_step_in_fractions() -> None:

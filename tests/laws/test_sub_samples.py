@@ -1,0 +1,142 @@
+"""Sub-samples of a large table leave out no candidate that wins on all rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gmix
+from gmix import GaussianMixture, narrowing
+from gmix.covariance import VII, VVI, VVV
+from gmix.criteria import CRITERIA, criterion
+from gmix.em import Run
+from gmix.search import Candidate, Search
+from gmix.sources import MemorySource
+from gmix.start import KMeansPlusPlus
+from gmix.stop import Reason, Stop
+
+Array = NDArray[np.float64]
+SETTINGS: dict[str, Any] = {"covariance": ["EII", "VII", "VVI", "VEE", "VVV"], "rng": 0}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6,000 rows are many, and 1,000 and 3,000 of them are compared first."""
+    monkeypatch.setattr(narrowing, "LARGE", 5_000)
+    monkeypatch.setattr(narrowing, "_STAGES", (1_000, 3_000))
+
+
+def cluster(seed: int, code: str) -> Array:
+    """6,000 rows of two to four components of a structure."""
+    rng = np.random.default_rng(seed)
+    k = 2 + seed
+    turns = [a @ a.T + 0.3 * np.eye(3) for a in rng.normal(size=(k, 3, 3))]
+    sizes = rng.uniform(0.3, 3.0, k)
+    dense = {"VVV": turns, "VEE": [s * turns[0] for s in sizes], "VII": [s * np.eye(3) for s in sizes]}[code]
+    return GaussianMixture(rng.dirichlet(np.full(k, 5.0)), 4.0 * rng.normal(size=(k, 3)), dense).sample(6_000, rng=seed)
+
+
+def on_all_rows(x: Array, components: range, monkeypatch: pytest.MonkeyPatch) -> gmix.Fit:
+    with monkeypatch.context() as patch:
+        patch.setattr(narrowing, "LARGE", len(x))
+        return gmix.fit(x, components, **SETTINGS)
+
+
+@pytest.mark.parametrize(("seed", "code"), [(0, "VVV"), (1, "VEE"), (2, "VII"), (2, "VVV")])
+def test_the_choice_is_that_among_all_candidates_on_all_rows(
+    seed: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = cluster(seed, code)
+    whole, fit = on_all_rows(x, range(1, 7), monkeypatch), gmix.fit(x, range(1, 7), **SETTINGS)
+    assert whole.search is not None
+    assert fit.search is not None
+    assert (fit.mixture.structure, fit.mixture.n_components) == (whole.mixture.structure, whole.mixture.n_components)
+    assert fit.bic == pytest.approx(whole.bic, abs=0.1)  # on many rows a climb leaves so much to chance
+    assert (whole.search.left_out, len(whole.search.candidates)) == (0, 30)
+    assert fit.search.left_out > 20
+    assert fit.search.left_out + len(fit.search.candidates) == 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_more_rows_are_worth_more_components_the_winner_is_not_left_out(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_t(4, (6_000, 3)) @ rng.normal(size=(3, 3))
+    best = on_all_rows(x, range(1, 7), monkeypatch).mixture
+    source = MemorySource(x)
+    structures = [VII, VVI, VVV]
+    able = narrowing.narrowed(
+        source, range(1, 7), structures, KMeansPlusPlus(), Stop(), None, np.random.default_rng(0), "bic"
+    )
+    assert (best.structure, best.n_components) in able.candidates
+    assert able.left_out == 18 - len(able.candidates) > 9
+    assert set(able.start.mixture_of) == set(able.candidates)
+    assert f"the 18 candidates were compared on sub-samples of 1,000 and 3,000 of 6,000 rows, and {able.left_out} " in (
+        able.finding.message
+    )
+
+
+def test_a_stage_judges_by_as_many_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.arange(12_000.0).reshape(6_000, 2)
+    weight = 1.0 + x[:, 0] / 2.0
+    few, many = narrowing._stages(MemorySource(x, sample_weight=weight), np.random.default_rng(0))
+    for stage, size in ((few, 1_000), (many, 3_000)):
+        fitted, held_out = stage
+        assert (fitted.n_rows, held_out.n_rows) == (size, size)
+        assert not set(fitted.array[:, 0]) & set(held_out.array[:, 0])
+        for part in stage:
+            assert part.weight is not None
+            np.testing.assert_array_equal(part.weight, 1.0 + part.array[:, 0] / 2.0)
+    monkeypatch.setattr(narrowing, "_NUMBERS", 2 * 4_000)  # numbers, of two columns
+    assert [stage.fitted.n_rows for stage in narrowing._stages(MemorySource(x), np.random.default_rng(0))] == [1_000]
+    monkeypatch.setattr(narrowing, "_NUMBERS", 2 * 900)
+    assert [stage.fitted.n_rows for stage in narrowing._stages(MemorySource(x), np.random.default_rng(0))] == [450]
+
+
+def test_the_error_of_a_difference_of_means_is_found_row_by_row() -> None:
+    one = narrowing._Values(np.array([1.0, 2.0, 6.0], np.float32), np.full(3, 1 / 3))
+    other = narrowing._Values(np.array([0.0, 2.0, 2.0], np.float32), np.full(3, 1 / 3))
+    assert one.mean == pytest.approx(3.0)
+    differences = np.array([1.0, 0.0, 4.0])
+    assert one.error_beside(other) == pytest.approx(differences.std() / np.sqrt(3.0), rel=1e-14)
+    assert one.error_beside(one) == 0.0
+    weighted = narrowing._Values(one.each, np.array([0.5, 0.5, 0.0])), narrowing._Values(other.each, np.ones(3) / 2)
+    assert weighted[0].mean == 1.5
+    assert weighted[0].error_beside(weighted[1]) == pytest.approx(np.sqrt(0.5**2 * 2 * 0.5**2), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_estimate_and_penalty_are_the_criterion_of_the_rows(name: str) -> None:
+    x = cluster(1, "VVV")
+    fit = gmix.fit(x, 3, covariance="VVV", rng=0)
+    run = Run(fit.mixture, fit.statistics, 0.0, fit.history, fit.reason)
+    source = MemorySource(x, sample_weight=np.full(len(x), 2.0))
+    stage = narrowing._Stage(source, MemorySource(x[:100]))
+    fitted, _ = narrowing._estimates(Candidate(run, (), (), 0.0), stage, name)
+    mass = 2.0 * len(x)
+    assert narrowing._mean_weight(source) == 2.0
+    [statistics] = source.expect([fit.mixture])
+    whole = mass * fitted.mean + narrowing._penalty(name, fit.n_parameters, mass)
+    assert whole == pytest.approx(criterion(name, fit.mixture, statistics), rel=1e-7)
+
+
+def candidate(source: MemorySource, mixture: GaussianMixture) -> Candidate:
+    [statistics] = source.expect([mixture])
+    return Candidate(Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED), (), (), 0.0)
+
+
+def test_a_candidate_that_is_set_aside_on_a_sub_sample_is_left_out_unless_there_is_no_other() -> None:
+    source = MemorySource(cluster(0, "VII"))
+    stage = narrowing._stages(source, np.random.default_rng(0))[-1]
+    fits = [gmix.fit(stage.fitted.array, k, covariance=VII, rng=0).mixture for k in (1, 3)]
+    one, more = (candidate(stage.fitted, mixture) for mixture in fits)  # no neighbors, which are never left out
+    aside = replace(more, unsupported=(1,))
+    assert narrowing._able(Search((one, more)), stage, source, "bic") == [more]
+    assert narrowing._able(Search((one, aside)), stage, source, "bic") == [one]
+    assert narrowing._able(Search((aside,)), stage, source, "bic") == [aside]
+    assert narrowing._able(Search((one, aside), lenient=True), stage, source, "bic") == [aside]
