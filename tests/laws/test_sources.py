@@ -225,7 +225,7 @@ def test_a_fit_reads_a_stream_three_times_besides_its_steps(rows: Array) -> None
     assert read == 3 + len(fit.history)  # to look, to draw what is inspected, and to count all rows as one component
 
 
-@pytest.mark.parametrize(("components", "besides"), [([2], 2), ([1, 2], 3)], ids=["one candidate", "several"])
+@pytest.mark.parametrize(("components", "besides"), [([2], 3), ([1, 2], 4)], ids=["one candidate", "several"])
 def test_a_search_reads_a_stream_as_often_as_the_page_says(
     rows: Array, components: list[int], besides: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
