@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-sweeps bench-degenerate bench-limits clean
+.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-sweeps bench-degenerate bench-large bench-limits clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -44,6 +44,9 @@ bench-sweeps: .venv/built  ## time sweeps over structures and components beside 
 
 bench-degenerate: .venv/built  ## time default fits of degenerate tables beside sound ones of the same shape
 	$(bin)/python benchmarks/degenerate.py
+
+bench-large: .venv/built  ## time default fits of a million rows
+	$(bin)/python benchmarks/large.py --check
 
 bench-limits: .venv/built  ## how near gmix comes to what the processor can do; threads, float32
 	$(bin)/python benchmarks/limits.py
