@@ -191,21 +191,21 @@ def test_what_was_set_aside_is_told_with_the_best_of_it_and_why() -> None:
     table = DistinctRows.of(column(*np.linspace(-2.0, 2.0, 30), 100.0, 101.0))
     assert told(Search((one,), distinct=table)) == []
     opening = "were set aside because a component has no width or rests on too few different rows; the best of them was"
-    better = f"VVV with 2 components (BIC {few.bic:.6g}; a component rests on fewer than 3 different rows)"
+    better = f"V with 2 components (BIC {few.bic:.6g}; a component rests on fewer than 3 different rows)"
     assert told(Search((few, one), distinct=table)) == [
         ("candidates set aside", "note", f"1 of 2 candidates {opening} {better}")
     ]
     assert told(Search((few, one, few), distinct=table))[0][2].startswith("2 of 3 candidates were set aside")
-    worse = f"VVV with 2 components (AIC {none.aic:.6g}; a component has no width)"
+    worse = f"V with 2 components (AIC {none.aic:.6g}; a component has no width)"
     assert told(Search((none, one), criterion="aic", distinct=table)) == [
         ("candidates set aside", "note", f"1 of 2 candidates {opening} {worse}")
     ]
-    repeats = DistinctRows.of(np.repeat(table.values, [*[1] * 31, 3], axis=0))
+    repeats = DistinctRows.of(np.repeat(table.values, [*[1] * 31, 4], axis=0))
     assert told(Search((few,), distinct=repeats)) == [
         (
             "candidates set aside",
             "warning",
-            f"1 of 1 candidate {opening} {better}; rows repeat: 3 of 34 rows are 101; "
+            f"1 of 1 candidate {opening} {better}; rows repeat: 4 of 35 rows are 101; "
             "it is returned because there is no other",
         )
     ]
@@ -215,11 +215,10 @@ def test_what_was_set_aside_is_told_with_the_best_of_it_and_why() -> None:
 def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> None:
     _, _, none = found()
     mass = none.run.statistics.mass
-    message = (
-        f"component 1 ({mass[1]:.4g} rows) has no width in some direction: repeated rows or a column that follows from "
-        "others; ask for fewer components, a simpler covariance, or give a prior"
-    )
-    assert told(Search((none,)))[0] == ("collapsed component", "warning", message)
+    [(name, level, message)] = told(Search((none,)))
+    assert (name, level) == ("collapsed component", "warning")
+    assert message.startswith(f"component 1 ({mass[1]:.4g} rows) has no width in some direction")
+    assert told(Search((none,), lenient=True)) == []
     x = column(*np.linspace(-2.0, 2.0, 30))
     empty = GaussianMixture([1.0, 0.0], [[0.0], [1e3]], [[[1.0]], [[1.0]]])
     [statistics] = gmix.expect(x, [empty])
@@ -232,15 +231,10 @@ def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> No
 def test_candidates_that_were_not_tried_are_told_by_the_fewest_components() -> None:
     one, _, _ = found()
     untried = ((VVV, 5), (VVV, 4), (EEE, 9), (VVI, 4), (VVI, 6))
-    assert told(Search((one,), untried=untried)) == [
-        (
-            "range cut",
-            "note",
-            "the table has too few different rows for some candidates, which were not tried: VVV, VVI from 4 "
-            "components on; EEE from 9 components on",
-        )
-    ]
-    assert told(Search((one,), untried=((VVV, 1),)))[0][2].endswith("VVV from 1 component on")
+    [(name, level, message)] = told(Search((one,), untried=untried))
+    assert (name, level) == ("range cut", "note")
+    assert message.endswith(": VVV, VVI with 4 components or more; EEE with 9 components or more")
+    assert told(Search((one,), untried=((VVV, 1),)))[0][2].endswith(": VVV with 1 component or more")
 
 
 def test_rows_that_repeat_are_told_by_what_they_mean() -> None:
@@ -248,17 +242,17 @@ def test_rows_that_repeat_are_told_by_what_they_mean() -> None:
     twice = DistinctRows.of(np.repeat(column(1.0, 2.0, 3.0), 2, axis=0))
     [(name, level, message)] = told(Search((one,), distinct=twice))
     assert (name, level) == ("copied rows", "note")
-    assert message.startswith("every row is repeated, only 3 of 6 rows are different; ")
+    assert "only 3 of 6 rows are different; " in message
     [(name, level, message)] = told(Search((one,), distinct=twice, lenient=True))
     assert (name, level) == ("few different rows", "warning")
-    assert message.startswith("the table has only 3 different rows, each repeated, ")
+    assert message.startswith("the table has only 3 different rows, ")
     wide = DistinctRows.of(np.vstack([np.zeros((4, 7)), np.ones((1, 7)), np.full((1, 7), 2.0)]))
     assert told(Search((one,), distinct=wide)) == []
     for standing, words in (((1,), "component 1 stands"), ((0, 1), "components 0, 1 stand")):
         stands = replace(one, repeated=standing)
         [(name, level, message)] = told(Search((stands,), distinct=wide))
         assert (name, level) == ("repeated rows", "warning")
-        assert message.startswith(f"4 of 6 rows are (0, 0, 0, 0, 0, 0, ...); {words} for repeated rows alone, ")
+        assert message.startswith(f"4 of 6 rows are (0, 0, 0, 0, 0, 0, ...); {words} for repeated rows alone ")
     six = DistinctRows.of(wide.values[wide.which][:, :6])
     assert told(Search((replace(one, repeated=(1,)),), distinct=six))[0][2].startswith(
         "4 of 6 rows are (0, 0, 0, 0, 0, 0);"
@@ -269,9 +263,9 @@ def test_columns_that_follow_are_told_as_equations() -> None:
     one = Dependence((0,), np.array([[1.0], [2.0]]), np.array([0.0, 3.0]))
     both = Dependence((0,), np.array([[1.0], [2.0], [0.0]]), np.array([0.0, 3.0, 7.0]))
     assert dependence_finding(one, None).message.startswith(
-        "x2 = 2 x1 + 3 in all rows, so the mixture is fitted to the other columns and carries the column along; "
+        "in all rows x2 = 2 x1 + 3, so the mixture was fitted to the other columns and carries this one along; "
     )
     finding = dependence_finding(both, ["a", "b", "c"])
-    assert finding.message.startswith("b = 2 a + 3 and c = 7 in all rows, ")
-    assert "carries the columns along" in finding.message
+    assert finding.message.startswith("in all rows b = 2 a + 3 and c = 7, ")
+    assert "carries these along" in finding.message
     assert finding.level == "note"
