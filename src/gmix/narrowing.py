@@ -28,6 +28,7 @@ _STAGES = (10_000, 100_000)  # rows that candidates are fitted to; as many other
 _NUMBERS = 4_000_000  # in both parts of a sub-sample together
 _ERRORS = 3.0  # standard errors by which a candidate must be worse to be left out
 _SLACK = 2e-3  # per row, and by this besides: the optima that a search finds differ by 0.001 nats per row
+_NOTHING = 0.1  # of the gain that chance alone gives for each parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +74,9 @@ def narrowed(
     that of as many other rows is too low by about the same amount. The mean of the two estimates the log density per
     row after a fit to all n rows, and with the penalty for n rows it estimates the criterion. A candidate is left out
     if this estimate is worse than the best one's by more than three standard errors of their difference, taken over
-    the rows, and 0.001 nats per row. The best one's structure with one component more or fewer always stays. Scaling
-    up the criterion of the sub-sample itself would be wrong, because with more rows more components are worth their
-    parameters.
+    the rows, and 0.001 nats per row. The best one's structure with one component more or fewer always stays, and
+    so does a candidate whose fit gains nothing over that of a simpler one that stays. Scaling up the criterion of the
+    sub-sample itself would be wrong, because with more rows more components are worth their parameters.
     """
     left = [(s, k) for s in structures for k in components]
     tried, way, sizes = len(left), start, []
@@ -109,7 +110,8 @@ def _stages(source: Source, rng: np.random.Generator) -> list[_Stage]:
 
 def _able(found: Search, stage: _Stage, source: Source, criterion: str) -> list[Candidate]:
     """The candidates that may win on all rows, the best first."""
-    mass = source.n_counting * _mean_weight(stage.fitted)
+    mean_weight = _mean_weight(stage.fitted)
+    mass = source.n_counting * mean_weight
     sound = [c for c in found.candidates if found.lenient or not c.is_set_aside] or [found.best]
     values = {id(c): _estimates(c, stage, criterion) for c in sound}
     penalties = {id(c): _penalty(criterion, c.run.mixture.n_parameters, mass) / mass for c in sound}
@@ -118,15 +120,33 @@ def _able(found: Search, stage: _Stage, source: Source, criterion: str) -> list[
         return sum(part.mean for part in values[id(candidate)]) / 2.0 + penalties[id(candidate)]
 
     best = min(sound, key=estimated)
-    able = []
-    for candidate in sorted(sound, key=estimated):
+
+    def may_win(candidate: Candidate) -> bool:
         parts = zip(values[id(candidate)], values[id(best)], strict=True)
         error = np.sqrt(sum(mine.error_beside(other) ** 2 for mine, other in parts)) / 2.0
         near = estimated(candidate) - estimated(best) <= _ERRORS * error + _SLACK
         beside = candidate.structure is best.structure and abs(candidate.n_components - best.n_components) == 1
-        if near or beside:
+        return bool(near or beside)
+
+    able: list[Candidate] = []
+    for candidate in sorted(sound, key=lambda c: c.run.mixture.n_parameters):
+        if may_win(candidate) or any(_gains_nothing(candidate, simpler, mean_weight) for simpler in able):
             able.append(candidate)
-    return able
+    return sorted(able, key=estimated)
+
+
+def _gains_nothing(candidate: Candidate, simpler: Candidate, mean_weight: float) -> bool:
+    """Say whether a candidate's fit is no better than that of a simpler one within it.
+
+    Then both have the same density for every row, so the error of their difference is zero, and the fit does not
+    estimate the candidate's own maximum. By chance alone, each further parameter raises twice the log-likelihood by
+    about one, for rows of weight one.
+    """
+    if not (simpler.structure.within(candidate.structure) and simpler.n_components <= candidate.n_components):
+        return False
+    gain = 2.0 * (candidate.log_likelihood - simpler.log_likelihood) / mean_weight
+    more = candidate.run.mixture.n_parameters - simpler.run.mixture.n_parameters
+    return bool(gain < _NOTHING * more)
 
 
 class _Values(NamedTuple):

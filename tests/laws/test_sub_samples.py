@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, narrowing
-from gmix.covariance import VII, VVI, VVV
+from gmix.covariance import EEE, EII, VII, VVI, VVV
 from gmix.criteria import CRITERIA, criterion
 from gmix.em import Run
+from gmix.neighbors import grow, release
 from gmix.search import Candidate, Search
 from gmix.sources import MemorySource
 from gmix.start import KMeansPlusPlus
@@ -130,13 +131,50 @@ def candidate(source: MemorySource, mixture: GaussianMixture) -> Candidate:
     return Candidate(Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED), (), (), 0.0)
 
 
-def test_a_candidate_that_is_set_aside_on_a_sub_sample_is_left_out_unless_there_is_no_other() -> None:
-    source = MemorySource(cluster(0, "VII"))
+@pytest.mark.parametrize("weight", [None, 0.5])
+def test_a_candidate_that_is_still_where_a_poorer_one_is_may_win_where_that_one_may(weight: float | None) -> None:
+    """It has the same density for every row, so the error of the difference is zero: it tells nothing."""
+    x = cluster(1, "VII")
+    source = MemorySource(x, sample_weight=None if weight is None else np.full(len(x), weight))
     stage = narrowing._stages(source, np.random.default_rng(0))[-1]
     fits = [gmix.fit(stage.fitted.array, k, covariance=VII, rng=0).mixture for k in (1, 3)]
-    one, more = (candidate(stage.fitted, mixture) for mixture in fits)  # no neighbors, which are never left out
-    aside = replace(more, unsupported=(1,))
-    assert narrowing._able(Search((one, more)), stage, source, "bic") == [more]
+    one, best = (candidate(stage.fitted, mixture) for mixture in fits)
+    worse = candidate(
+        stage.fitted, GaussianMixture(best.run.mixture.weights, best.run.mixture.means + 0.2, [np.eye(3)] * 3, EII)
+    )
+    still = [candidate(stage.fitted, m) for m in (grow(fits[1], 4), release(fits[1], VVI), release(fits[0], VVI))]
+    found = Search((*still, worse, one, best))
+    assert narrowing._able(found, stage, source, "bic") == [
+        best,
+        *sorted(still[:2], key=lambda c: c.run.mixture.n_parameters),
+    ]
+
+
+def test_a_gain_below_a_tenth_of_what_chance_alone_gains_is_none() -> None:
+    x = cluster(0, "VII")
+    mixture = gmix.fit(x, 2, covariance=VII, rng=0).mixture
+    source = MemorySource(x)
+    poorer, richer = candidate(source, mixture), candidate(source, grow(mixture, 3))  # five parameters more
+
+    def gaining(twice: float) -> Candidate:
+        run, statistics = richer.run, poorer.run.statistics
+        reached = statistics.log_likelihood + twice / 2.0
+        return replace(richer, run=replace(run, statistics=replace(run.statistics, log_likelihood=reached)))
+
+    assert narrowing._gains_nothing(gaining(0.49), poorer, 1.0)
+    assert not narrowing._gains_nothing(gaining(0.51), poorer, 1.0)
+    assert narrowing._gains_nothing(gaining(0.98), poorer, 2.0)
+    assert not narrowing._gains_nothing(poorer, richer, 1.0)  # fewer components
+    assert not narrowing._gains_nothing(candidate(source, release(mixture, EEE)), candidate(source, mixture), 1.0)
+
+
+def test_a_candidate_that_is_set_aside_on_a_sub_sample_is_left_out_unless_there_is_no_other() -> None:
+    source = MemorySource(cluster(1, "VII"))
+    stage = narrowing._stages(source, np.random.default_rng(0))[-1]
+    fits = [gmix.fit(stage.fitted.array, k, covariance=VII, rng=0).mixture for k in (1, 3)]
+    one, three = (candidate(stage.fitted, mixture) for mixture in fits)
+    aside = replace(three, unsupported=(1,))
+    assert narrowing._able(Search((one, three)), stage, source, "bic") == [three]
     assert narrowing._able(Search((one, aside)), stage, source, "bic") == [one]
     assert narrowing._able(Search((aside,)), stage, source, "bic") == [aside]
     assert narrowing._able(Search((one, aside), lenient=True), stage, source, "bic") == [aside]
