@@ -319,19 +319,22 @@ class _Judge:
     def candidate(self, runs: Sequence[Run], seconds: float) -> Candidate:
         """The best of several runs, of which those are better whose components do not collapse and rest on rows."""
         optima = tuple(sorted((run.objective for run in runs), reverse=True))
-        repeated = {id(run): self._standing_for_a_row(run) for run in runs}
-        collapsed = {id(run): tuple(k for k in run.collapsed if k not in repeated[id(run)]) for run in runs}
         judged: list[Candidate] = []
-        for run in sorted(runs, key=lambda run: (not self.lenient and bool(collapsed[id(run)]), -run.objective)):
-            unsupported = tuple(k for k in self._unsupported(run) if k not in repeated[id(run)])
-            judged.append(Candidate(run, optima, collapsed[id(run)], seconds, unsupported, repeated[id(run)]))
+        for run in sorted(runs, key=lambda run: (not self.lenient and bool(self._collapsed(run)), -run.objective)):
+            repeated = self._standing_for_a_row(run)
+            unsupported = tuple(k for k in self._unsupported(run) if k not in repeated)
+            judged.append(Candidate(run, optima, self._collapsed(run), seconds, unsupported, repeated))
             if self.lenient or not judged[-1].is_set_aside:
                 return judged[-1]
         return judged[0]
 
+    def _collapsed(self, run: Run) -> tuple[int, ...]:
+        """The components that collapsed, but for those that stand for a repeated row."""
+        return tuple(k for k in run.collapsed if k not in self._standing_for_a_row(run))
+
     def _standing_for_a_row(self, run: Run) -> tuple[int, ...]:
         """The components that collapsed to a row that is repeated very often."""
-        if self.distinct is None or not self.has_repeated_rows:
+        if self.distinct is None or not (run.collapsed and self.has_repeated_rows):
             return ()
         values, reach = self.distinct.values[self.distinct.repeated], _NEAR * np.sqrt(run.statistics.variances)
         near = (np.abs(run.mixture.means[:, None] - values) <= reach).all(2).any(1)
