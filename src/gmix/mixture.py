@@ -477,7 +477,7 @@ class GaussianMixture:
         array([1., 5.])
         """
         chosen = np.asarray(order)
-        if chosen.dtype.kind not in "iu" or sorted(chosen.ravel().tolist()) != list(range(self.n_components)):
+        if chosen.dtype.kind not in "iu" or sorted(chosen.tolist()) != list(range(self.n_components)):
             raise ParameterError(f"order is {order!r}; give each of the components 0 to {self.n_components - 1} once")
         if self.dependence is not None:
             return self.independent_part.reordered(chosen).carrying(self.dependence, self.features)
