@@ -486,15 +486,21 @@ class GaussianMixture:
 
     @one_blas_thread()
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
-        """The distribution of ``matrix @ x + offset``, its covariances unrestricted."""
+        """The distribution of ``matrix @ x + offset``, its covariances unrestricted.
+
+        Where features follow from others (`dependence`), those of the result may do so too; else its rows must be
+        independent.
+        """
         a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
-        if self.dependence is not None and a.shape[-1:] == (self.n_features,):
-            return self.independent_part.affine(a @ self.dependence.matrix, a @ self.dependence.offset + b)
         if a.ndim != 2 or a.shape[1] != self.n_features:
             raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {self.n_features} features")
         if b.shape not in ((), a.shape[:1]):
             raise ParameterError(
                 f"offset has shape {b.shape}; the matrix has {a.shape[0]} rows, so give ({a.shape[0]},)"
+            )
+        if self.dependence is not None and np.isfinite(a).all() and np.isfinite(b).all():
+            return self.independent_part._image(  # noqa: SLF001  (of its own kind)
+                a @ self.dependence.matrix, a @ self.dependence.offset + b, None
             )
         try:
             return GaussianMixture(self.weights, self.means @ a.T + b, a @ self.covariances @ a.T)

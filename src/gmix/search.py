@@ -308,12 +308,15 @@ class _Judge:
 
     def supportable(self, candidates: list[tuple[Structure, int]], n_features: int) -> list[tuple[Structure, int]]:
         """The candidates that this many rows can support; where there are none, those of the fewest components."""
-        if self.rows is None or self.distinct is None or self.lenient:
+        if self.distinct is None:
             return candidates
         seen_all = self.distinct.n_rows == self.n_rows
         distinct = len(self.distinct.values) if seen_all else self.n_rows
         least = min(k for _, k in candidates)
-        supported = [(s, k) for s, k in candidates if s.rows_needed_by_all(k, n_features) <= distinct]
+        if self.rows is None or self.lenient:  # a component may stand for one row, but two for the same row may not
+            supported = [(s, k) for s, k in candidates if k <= distinct]
+        else:
+            supported = [(s, k) for s, k in candidates if s.rows_needed_by_all(k, n_features) <= distinct]
         return supported or [(s, k) for s, k in candidates if k == least]
 
     def candidate(self, runs: Sequence[Run], seconds: float) -> Candidate:

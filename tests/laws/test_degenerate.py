@@ -121,6 +121,15 @@ def test_marginals_and_conditionals_of_a_mixture_that_carries_columns() -> None:
     np.testing.assert_allclose(
         mixture.affine([[0.0, 1.0, 0.0]], [-32.0]).means, 1.8 * plain.marginal([0]).means, rtol=1e-9
     )
+    units = np.array([100.0, 5.0, 0.01])
+    moved = mixture.affine(np.diag(units), 7.0)
+    np.testing.assert_allclose(moved.means, units * mixture.means + 7.0)
+    np.testing.assert_allclose(moved.covariances, np.outer(units, units) * mixture.covariances, rtol=1e-9)
+    np.testing.assert_allclose(
+        moved.log_density(units * wide + 7.0), plain.log_density(x) - np.log(100.0 * 0.01), rtol=1e-9
+    )
+    with pytest.raises(gmix.ParameterError, match="finite"):
+        mixture.affine(np.diag([1.0, np.nan, 1.0]))
     with pytest.raises(gmix.ParameterError, match="follow from the given values"):
         mixture.condition({0: 1.0, 2: 0.0})
     constant = gmix.fit(beside(x, "a constant"), [2, 3], covariance="VVV", rng=0).mixture
@@ -331,6 +340,14 @@ def test_a_fit_of_one_stated_candidate_or_from_a_given_start_keeps_all_columns()
         fit = gmix.fit(wide, rng=0, **settings)  # type: ignore[arg-type]
         assert fit.mixture.dependence is None
         assert "collapsed component" in {finding.name for finding in fit.findings}
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_there_are_no_more_components_than_different_rows_with_a_prior_either(columns: int) -> None:
+    points = np.array([[0.0, 0.0], [1.0, 1.0]])[:, :columns]
+    fit = gmix.fit(np.repeat(points, 100, axis=0), prior=gmix.NormalInverseWishart(), rng=0)
+    assert fit.mixture.n_components == 2
+    assert "range cut" in {finding.name for finding in fit.findings}
 
 
 def test_values_that_are_merely_rounded_are_no_repeated_rows() -> None:
