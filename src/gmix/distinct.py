@@ -62,6 +62,11 @@ class DistinctRows:
         return np.asarray(np.bincount(self.which, self.row_weight, len(self.values)), np.float64)
 
     @property
+    def is_weighted(self) -> bool:
+        """Say whether rows of the table differ in weight."""
+        return bool(self.n_rows and np.ptp(self.row_weight) > 0)
+
+    @property
     def heaviest_count(self) -> int:
         """How many rows of the table are the heaviest distinct row."""
         return int(np.count_nonzero(self.which == self.weight.argmax()))

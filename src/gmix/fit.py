@@ -350,6 +350,9 @@ def fit(
             structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion, named)
+        if not several and found.best.collapsed and not found.interrupted:
+            cause = _dependence(source.watched(None, None))  # a fit that resumes passes over these rows again
+            findings += [] if cause is None else [dependence_finding(cause, features, carried=False)]
     fit = Fit.from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
     if dependence is not None:
         fit = replace(fit, mixture=fit.mixture.carrying(dependence, features))

@@ -13,7 +13,7 @@ from gmix.distinct import DistinctRows
 from gmix.findings import Finding
 from gmix.search import Search
 from gmix.stop import Reason
-from gmix.wording import count
+from gmix.wording import count, percent
 
 __all__ = ["dependence_finding", "search_findings"]
 
@@ -21,16 +21,17 @@ _OFTEN = 0.02  # of the rows; a row that is repeated more often attracts compone
 _SHOWN = 6  # values of a row that a finding shows
 
 
-def dependence_finding(dependence: Dependence, features: Sequence[str] | None) -> Finding:
-    """Say which columns follow from others, and that the mixture carries them along."""
-    them = "this one" if len(dependence.dependent) == 1 else "these"
+def dependence_finding(dependence: Dependence, features: Sequence[str] | None, *, carried: bool = True) -> Finding:
+    """Say which columns follow from others, and whether the mixture carries them along or is singular in them."""
+    one = len(dependence.dependent) == 1
     equations = dependence.described(features) if features else dependence
-    return Finding(
-        "dependent columns",
-        f"in all rows {equations}, so the mixture was fitted to the other columns and carries {them} along; densities "
-        "and criteria refer to the other columns",
-        "note",
+    what = (
+        f"so the mixture was fitted to the other columns and carries {'this one' if one else 'these'} along; densities "
+        "and criteria refer to the other columns"
+        if carried
+        else f"so covariances of all columns are singular; leave {'this column' if one else 'these columns'} out"
     )
+    return Finding("dependent columns", f"in all rows {equations}, {what}", "note")
 
 
 def search_findings(found: Search) -> list[Finding]:
@@ -129,6 +130,8 @@ def _repeated(found: Search) -> list[Finding]:
 
 def _repeats(distinct: DistinctRows) -> str:
     """Say which row repeats most often."""
-    values, share = distinct.commonest, f"{distinct.heaviest_count:,} of {distinct.n_rows:,} rows are"
+    values, times = distinct.commonest, distinct.heaviest_count
+    part = f" ({percent(distinct.weight.max() / distinct.weight.sum())} of all weight)" * distinct.is_weighted
+    share = f"{times:,} of {distinct.n_rows:,} rows{part} {'is' if times == 1 else 'are'}"
     shown = [f"{value:.6g}" for value in values[:_SHOWN]] + ["..."] * (len(values) > _SHOWN)
     return f"{share} {shown[0]}" if len(values) == 1 else f"{share} ({', '.join(shown)})"

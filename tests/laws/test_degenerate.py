@@ -342,6 +342,24 @@ def test_a_fit_of_one_stated_candidate_or_from_a_given_start_keeps_all_columns()
         assert "collapsed component" in {finding.name for finding in fit.findings}
 
 
+def test_a_row_of_great_weight_is_a_component_and_the_finding_names_its_weight() -> None:
+    x = np.random.default_rng(3).normal(size=(200, 2))
+    fit = gmix.fit(x, sample_weight=np.r_[300.0, np.ones(199)], rng=0)
+    [found] = [finding for finding in fit.findings if finding.name == "repeated rows"]
+    assert "1 of 200 rows (60\N{NO-BREAK SPACE}% of all weight) is (" in found.message
+
+
+@pytest.mark.parametrize("covariance", ["VVV", "VVI", "EEE"])
+def test_one_candidate_that_collapses_names_the_columns(covariance: str) -> None:
+    x, _ = two()
+    wide = np.c_[x, np.full(len(x), 3.5), 1.8 * x[:, 0] + 32.0]
+    [found] = [f for f in gmix.fit(wide, 2, covariance=covariance, rng=0).findings if f.name == "dependent columns"]
+    assert "x3 = 3.5 and x4 = 1.8 x1 + 32" in found.message
+    assert "leave these columns out" in found.message
+    fit = gmix.fit(x, 2, covariance=covariance, rng=0)
+    assert "dependent columns" not in str(fit.findings)
+
+
 @pytest.mark.parametrize("columns", [1, 2])
 def test_there_are_no_more_components_than_different_rows_with_a_prior_either(columns: int) -> None:
     points = np.array([[0.0, 0.0], [1.0, 1.0]])[:, :columns]

@@ -132,6 +132,9 @@ def test_a_checkpoint_of_another_fit_or_of_nothing_is_refused(rows: Array, tmp_p
             gmix.fit(rows, checkpoint=path, resume=True, **settings)
     with pytest.raises(gmix.ModelFileError, match="cannot be opened"):
         gmix.fit(rows, checkpoint=tmp_path / "nowhere" / "fit", **settings)
+    for place in (tmp_path, "/dev/null", "/dev/zero"):
+        with pytest.raises(gmix.ModelFileError, match="is a folder or a device; name a file"):
+            gmix.fit(rows, checkpoint=place, **settings)
 
 
 STORY = """

@@ -45,6 +45,8 @@ class Journal:
     def __init__(self, path: str | PathLike[str], resume: bool, n_rows: int, n_features: int) -> None:
         self._path = Path(path)
         about = {"format": "gmix checkpoint", "version": _VERSION, "n_rows": n_rows, "n_features": n_features}
+        if self._path.exists() and not self._path.is_file():  # it would be read without end, or cannot be cut
+            raise ModelFileError(f"the checkpoint {path} is a folder or a device; name a file")
         there = self._path.exists() and self._path.stat().st_size > 0
         if there and not resume:
             raise ParameterError(f"there is a checkpoint {path}; go on from it with resume=True, or delete it")
