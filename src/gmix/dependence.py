@@ -134,6 +134,7 @@ def _equations(x: Array, centred: Array, unit: Array, independent: list[int], no
     Coefficients that contribute `nothing` in these units are left out.
     """
     n_features, mean = x.shape[1], x.mean(0)
+    largest = np.abs(x[:, independent]).max(0)
     matrix, offset = np.zeros((n_features, len(independent))), np.zeros(n_features)
     basis = centred[:, independent]
     for j in range(n_features):
@@ -145,7 +146,7 @@ def _equations(x: Array, centred: Array, unit: Array, independent: list[int], no
             share = np.linalg.lstsq(basis[:, some], centred[:, j], rcond=None)[0]
             matrix[j, some] = share * (unit[j] / unit[[independent[i] for i in some]])
             offset[j] = mean[j] - matrix[j] @ mean[independent]
-            if abs(offset[j]) < _ROUNDING * np.finfo(np.float64).eps * (np.abs(matrix[j]) @ np.abs(mean[independent])):
+            if abs(offset[j]) < _ROUNDING * np.finfo(np.float64).eps * (np.abs(matrix[j]) @ largest):
                 offset[j] = 0.0
         else:
             offset[j] = x[0, j]
