@@ -29,7 +29,7 @@ def dependence_finding(dependence: Dependence, features: Sequence[str] | None, *
         f"so the mixture was fitted to the other columns and carries {'this one' if one else 'these'} along; densities "
         "and criteria refer to the other columns"
         if carried
-        else f"so no component has any width across all columns; leave {'this column' if one else 'these columns'} out, "
+        else f"so no component has a width in all columns; leave {'this column' if one else 'these columns'} out, "
         "because to ask for fewer components does not help"
     )
     return Finding("dependent columns", f"in all rows {equations}, {what}", "note")
