@@ -386,16 +386,20 @@ bool whitener_of(const double* matrix, std::size_t d, double* whitener, double& 
   return true;
 }
 
-bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
-  std::vector<double> whitener(d * d);
-  double ignored;
-  if (!whitener_of(matrix, d, whitener.data(), ignored)) return false;
+void inverse_of_whitened(const double* whitener, std::size_t d, double* inverse) {
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = 0.0;
       for (std::size_t p = i; p < d; ++p) sum += whitener[p * d + i] * whitener[p * d + j];
       inverse[i * d + j] = inverse[j * d + i] = sum;
     }
+}
+
+bool invert_definite(const double* matrix, double* inverse, std::size_t d) {
+  std::vector<double> whitener(d * d);
+  double ignored;
+  if (!whitener_of(matrix, d, whitener.data(), ignored)) return false;
+  inverse_of_whitened(whitener.data(), d, inverse);
   return true;
 }
 

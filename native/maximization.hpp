@@ -81,5 +81,7 @@ bool invert_definite(const double* matrix, double* inverse, std::size_t d);
 bool log_determinant_of(const double* matrix, std::size_t d, double& log_determinant);
 // The inverse of the lower Cholesky factor, and the log-determinant of the matrix.
 bool whitener_of(const double* matrix, std::size_t d, double* whitener, double& log_determinant);
+// W' W, the inverse of the matrix that W whitens.
+void inverse_of_whitened(const double* whitener, std::size_t d, double* inverse);
 
 }  // namespace gmix

@@ -207,12 +207,7 @@ class Volumes {
     double log_determinant;
     if (!whitener_of(sum_.data(), d_, whitener_.data(), log_determinant)) return false;
     value += log_determinant;
-    for (std::size_t i = 0; i < d_; ++i)
-      for (std::size_t j = 0; j <= i; ++j) {
-        double entry = 0.0;
-        for (std::size_t p = i; p < d_; ++p) entry += whitener_[p * d_ + i] * whitener_[p * d_ + j];
-        inverse_[i * d_ + j] = inverse_[j * d_ + i] = entry;
-      }
+    inverse_of_whitened(whitener_.data(), d_, inverse_.data());
     for (std::size_t c = 0; c < k_; ++c) {
       double trace = 0.0;
       for (std::size_t i = 0; i < size; ++i) trace += inverse_[i] * (*own_)[c * size + i];
