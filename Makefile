@@ -71,6 +71,6 @@ clean:  ## remove whatever make made
 	touch $@
 
 # Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.
-.venv/built: .venv/installed pyproject.toml CMakeLists.txt $(wildcard native/*) $(wildcard src/gmix/*/__init__.py)
+.venv/built: .venv/installed pyproject.toml CMakeLists.txt $(wildcard native/*) $(wildcard src/gmix/*/__init__.py src/gmix/*/*/__init__.py)
 	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
 	touch $@

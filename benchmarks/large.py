@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 import gmix
-from gmix import narrowing
+from gmix.fitting import narrowing
 
 
 def three_components(n: int, rng: np.random.Generator) -> np.ndarray:

@@ -456,7 +456,7 @@ nb::tuple posterior(nb::handle rows_object, nb::handle mixture_object, bool resp
 NB_MODULE(_native, module) {
   namespace nb = nanobind;
   using nb::arg;
-  module.doc() = "The compiled kernel; gmix.kernel is its door.";
+  module.doc() = "The compiled kernel; gmix.model.kernel is its door.";
   module.def("expect", &gmix::expect, arg("rows"), arg("mixtures"), arg("sample_weight") = nb::none(),
              arg("threads") = nb::none(), arg("carry") = nb::none(), arg("coarse") = false);
   module.def("climb", &gmix::climb_rows, arg("rows"), arg("structure"), arg("form"), arg("starts"), arg("reference"),

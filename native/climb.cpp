@@ -15,7 +15,7 @@ constexpr double kCoarse = 2e-8, kSeen = 25.0;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kSteps = 3, kShown = 8;
 constexpr double kSlow = 0.25, kLengths = 4.0, kLasting = 0.999;
-constexpr double kNear = 0.1, kFar = 10.0;  // gmix.stop.Heat
+constexpr double kNear = 0.1, kFar = 10.0;  // gmix.fitting.stop.Heat
 
 }  // namespace
 

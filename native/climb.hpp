@@ -12,7 +12,7 @@ namespace gmix {
 
 enum class Ended { kConverged, kStationary, kLimit, kInterrupted, kNeedsCare, kCollapsing };
 
-// The rule of gmix.em.Stop, on totals.
+// The rule of gmix.fitting.em.Stop, on totals.
 struct Rule {
   double tolerance;  // nats
   double rounding;   // of the log-likelihood: a gain below this is none
@@ -22,7 +22,7 @@ struct Rule {
   bool leaps;
 };
 
-// gmix.stop.Heat: a part of a race, after which only so many go on.
+// gmix.fitting.stop.Heat: a part of a race, after which only so many go on.
 struct Heat {
   Rule rule;
   std::size_t most;
@@ -32,7 +32,7 @@ struct Heat {
 // interrupted.
 using Expect = std::function<bool(const Mixture&, bool coarse, Sums&)>;
 
-// How a climb goes on: gmix.stop.Pace.
+// How a climb goes on: gmix.fitting.stop.Pace.
 class Pace {
  public:
   double step(double gain, double rounding);

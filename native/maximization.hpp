@@ -25,7 +25,7 @@ struct Parameters {
   bool prepare();
 };
 
-// What the rows say about the components, in the units of the data: gmix.statistics.SufficientStatistics.
+// What the rows say about the components, in the units of the data: gmix.model.statistics.SufficientStatistics.
 struct Statistics {
   std::vector<double> mass;
   std::vector<double> mean;
@@ -34,7 +34,7 @@ struct Statistics {
   std::vector<double> step;  // of the means from those of the mixture behind them, whitened
 };
 
-// What a prior adds to the rows: gmix.statistics.Evidence.
+// What a prior adds to the rows: gmix.model.statistics.Evidence.
 struct Evidence {
   std::vector<double> counts;
   std::vector<double> mass;
@@ -73,7 +73,7 @@ Read maximize(const Structure& structure, const Statistics& statistics, const Ev
 // The greatest change of a mean, in standard deviations, or weight, by the M-step that led from one to the other.
 double change(const Statistics& statistics, const Evidence* unseen, const Parameters& before, const Parameters& after);
 
-// gmix.priors.Prior.log_density.
+// gmix.model.priors.Prior.log_density.
 double log_density(const Evidence& unseen, const Structure& structure, const Parameters& mixture);
 
 // Of a symmetric (D, D) matrix; false if it is not positive definite.

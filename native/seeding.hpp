@@ -1,4 +1,4 @@
-// Clusters to start from; the plain version is in gmix.seeding, and a test holds the two together.
+// Clusters to start from; the plain version is in gmix.fitting.k_means, and a test holds the two together.
 #pragma once
 
 #include <cstddef>

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,53 +14,60 @@ import gmix
 
 ROOT = Path(__file__).parents[1]
 HOUSE = Path(gmix.__file__).parent
-FLOORS = {
+FLOORS = {  # each package or module of the house, on the floors from the lowest up
     room: floor
     for floor, rooms in enumerate(
         [
-            ["errors", "wording", "blas"],
-            ["findings"],
-            ["columns"],
-            ["rows", "whole", "dependence", "distinct"],
-            ["covariance", "tables", "univariate"],
-            ["statistics", "stop", "progress"],
+            ["base.errors", "base.wording", "base.blas"],
+            ["base.findings", "base.arguments"],
+            ["base.columns"],
+            ["base.table", "base.atomic_write"],
+            ["base.table_file", "base.progress"],
+            ["model.covariance", "model.univariate", "model.dependence"],
+            ["model.statistics", "fitting.stop", "fitting.distinct"],
             ["_native"],
-            ["kernel"],
-            ["seeding", "priors"],
-            ["mixture"],
-            ["sources", "regions"],
-            ["start", "em", "criteria", "predict", "stepwise"],
-            ["neighbors"],
-            ["search"],
-            ["search_findings", "narrowing", "inspection"],
-            ["fit"],
-            ["information"],
-            ["bootstrap", "merging", "validation"],
-            ["files", "plot", "report", "sklearn", "options", "csv_options", "console", "cli", "demo", "__main__"],
-            ["__init__"],
+            ["model.kernel"],
+            ["model.priors", "fitting.k_means"],
+            ["model.mixture"],
+            ["model.regions", "model.criteria"],
+            ["sources"],
+            ["fitting.start", "fitting.em", "fitting.stepwise", "fitting.neighbors"],
+            ["fitting.search"],
+            ["fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
+            ["fitting.fit"],
+            ["inference.standard_errors"],
+            ["inference.bootstrap", "inference.merging", "inference.cross_validation", "inference.predict"],
+            ["model_file", "plot"],
+            ["report", "sklearn"],
+            ["demo"],
+            ["cli"],
+            ["__main__", "__init__"],
         ]
     )
     for room in rooms
-} | {"metropolis": 4}  # it stands beside, and needs only the floors up to rows
+} | {"metropolis": 4}  # it stands beside, and needs only the floors up to tables
 # Methods that open a door upwards, inside the function, where the other room is used.
 DOORS = {
-    ("mixture", "plot"),
-    ("search", "plot"),
-    ("fit", "plot"),
-    ("fit", "files"),
-    ("fit", "report"),
-    ("merging", "plot"),
+    ("model.mixture", "plot"),
+    ("fitting.search", "plot"),
+    ("fitting.fit", "plot"),
+    ("fitting.fit", "model_file"),
+    ("fitting.fit", "report"),
+    ("inference.merging", "plot"),
 }
-# Within the top floor, what is shown may use what draws and what stores.
-TOP = {"files": set(), "plot": set(), "report": {"plot"}, "sklearn": {"files", "plot"},
-       "demo": {"files", "plot", "report", "metropolis"},
-       "cli": {"files", "plot", "report", "demo", "sklearn", "options", "csv_options", "console"},
-       "__main__": {"cli"}}  # fmt: skip
-FORBIDDEN = {"em": {"sources", "kernel"}, "metropolis": {"covariance"}}
+FORBIDDEN = {"fitting.em": {"sources", "model.kernel"}, "metropolis": {"model.covariance"}}
 
 
-def room(path: Path) -> str:
-    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+def room(module: str) -> str:
+    """The room that a module is in: the longest name on a floor that it begins with, or the whole name."""
+    parts = module.split(".")
+    names = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    return next((name for name in names if name in FLOORS), module)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def imports(path: Path) -> Iterator[tuple[ast.stmt, str, str, bool]]:
@@ -79,65 +85,57 @@ def imports(path: Path) -> Iterator[tuple[ast.stmt, str, str, bool]]:
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(here[: len(here) + 1 - node.level]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
-            names = [f"{module}.{alias.name}" if module == "gmix" else module for alias in node.names]
+            names = [f"{module}.{alias.name}" for alias in node.names]
         for name in names:
             if name.split(".")[0] == "gmix":
                 line = f"{path.relative_to(HOUSE)}:{node.lineno}: {source.splitlines()[node.lineno - 1].strip()}"
-                yield node, [*name.split("."), "__init__"][1], line, id(node) in inside
+                yield node, room(".".join(name.split(".")[1:]) or "__init__"), line, id(node) in inside
 
 
 def wrong(path: Path) -> list[str]:
-    mine, found = room(path), []
+    mine, found = room(module_of(path)), []
     for _, theirs, line, in_function in imports(path):
-        if theirs == mine or mine == "__init__" or (theirs == "__init__" and FLOORS[mine] == FLOORS["cli"]):
+        if theirs == mine:
             continue
         if theirs not in FLOORS:  # a name of the package, not a room of it
             found += [f"{line}  <- {theirs!r} stands on no floor"]
         elif in_function and (mine, theirs) in DOORS:
             continue
-        elif theirs in FORBIDDEN.get(mine, ()) or not (FLOORS[theirs] < FLOORS[mine] or theirs in TOP.get(mine, ())):
+        elif theirs in FORBIDDEN.get(mine, ()) or not FLOORS[theirs] < FLOORS[mine]:
             found += [f"{line}  <- {mine} may not import {theirs}"]
     return found
 
 
+PACKAGES = {"base", "model", "fitting", "inference"}
 FILES = sorted(HOUSE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOUSE)))
 def test_a_file_imports_only_from_floors_below_it(path: Path) -> None:
-    assert room(path) in FLOORS, (
-        f"{room(path)} stands on no floor; give it one in this test and in docs/architecture.md"
-    )
+    if path.name == "__init__.py" and module_of(path) in PACKAGES:
+        assert not list(imports(path))  # they only say what is in them
+        return
+    assert room(module_of(path)) in FLOORS, f"{module_of(path)} stands on no floor; give it one in this test"
     assert not wrong(path), "\n" + "\n".join(wrong(path))
-
-
-def test_the_page_shows_the_floors() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\d+) \| (.*?) \|", page, re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
-    shown = [{name for name, _ in re.findall(r"`(\w+)(\.py|/)`", files)} - {"native"} for _, files in rows]
-    not_files = {"_native", "__init__", "__main__", "metropolis"}
-    floors = [
-        {room for room, at in FLOORS.items() if at == floor} - not_files for floor in sorted(set(FLOORS.values()))
-    ]
-    assert shown == [rooms for rooms in floors if rooms]
 
 
 def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "HOUSE", tmp_path)
     for name, line in (
-        ("em", "from gmix.sources import MemorySource"), ("em", "import gmix.kernel"),
-        ("rows", "from gmix import mixture"),
-        ("mixture", "from gmix import plot"), ("covariance", "from .statistics import SufficientStatistics"),
-        ("metropolis", "from gmix.mixture import GaussianMixture"), ("plot", "def f():\n    from gmix.cli import app"),
+        ("fitting/em", "from gmix.sources import MemorySource"), ("fitting/em", "import gmix.model.kernel"),
+        ("base/table", "from gmix.model import mixture"), ("model/mixture", "from gmix import plot"),
+        ("model/covariance/form", "from ..statistics import SufficientStatistics"),
+        ("metropolis", "from gmix.model.mixture import GaussianMixture"), 
+        ("plot/line", "def f():\n    import gmix.cli"),
     ):  # fmt: skip
         path = tmp_path / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(line)
         [said] = wrong(path)
         assert said.startswith(f"{name}.py:")
         assert line.splitlines()[-1].strip() in said
-    path = tmp_path / "mixture.py"
-    path.write_text("from gmix.rows import as_rows\ndef plot():\n    from gmix import plot")
+    path = tmp_path / "model" / "mixture.py"
+    path.write_text("from gmix.base.table import as_rows\ndef plot():\n    from gmix import plot")
     assert wrong(path) == []
 
 

@@ -1,21 +1,23 @@
 """Gaussian mixtures: find the sum of Gaussians that describes a cloud of points, and use it as a distribution."""
 
-from gmix.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
-from gmix.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
-from gmix.files import load
-from gmix.findings import Finding
-from gmix.fit import Fit, StandardErrors, fit
-from gmix.information import standard_errors
-from gmix.merging import Merging, merge
+from gmix.base.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
+from gmix.base.findings import Finding
+from gmix.base.progress import Progress
+from gmix.fitting.fit import Fit, StandardErrors, fit
+from gmix.fitting.stepwise import Stepwise
+from gmix.fitting.stop import Reason
+from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
+from gmix.inference.cross_validation import cross_validate
+from gmix.inference.merging import Merging, merge
+from gmix.inference.predict import predict_to
+from gmix.inference.standard_errors import standard_errors
 from gmix.metropolis import Chains, metropolis
-from gmix.mixture import GaussianMixture
-from gmix.predict import predict_to
-from gmix.priors import Dirichlet, NormalInverseWishart
+from gmix.model import covariance, criteria, regions
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Dirichlet, NormalInverseWishart
+from gmix.model.statistics import SufficientStatistics
+from gmix.model_file import load
 from gmix.sources import CSV, expect
-from gmix.statistics import SufficientStatistics
-from gmix.stepwise import Stepwise
-from gmix.stop import Reason
-from gmix.validation import cross_validate
 
 __version__ = "0.1.0"
 
@@ -35,11 +37,14 @@ __all__ = [
     "ModelFileError",
     "NormalInverseWishart",
     "ParameterError",
+    "Progress",
     "Reason",
     "StandardErrors",
     "Stepwise",
     "SufficientStatistics",
     "bootstrap",
+    "covariance",
+    "criteria",
     "cross_validate",
     "expect",
     "fit",
@@ -48,5 +53,10 @@ __all__ = [
     "merge",
     "metropolis",
     "predict_to",
+    "regions",
     "standard_errors",
 ]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "plot", "report", "sklearn", "sources"]

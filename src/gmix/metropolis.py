@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import ParameterError
-from gmix.rows import Rng, as_generator, as_numbers, is_count
-from gmix.wording import count
+from gmix.base.arguments import Rng, as_generator, as_numbers, is_count
+from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 
 __all__ = ["Chains", "metropolis"]
 

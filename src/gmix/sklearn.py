@@ -20,23 +20,23 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gmix.blas import one_blas_thread
-from gmix.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
-from gmix.criteria import aic, bic, criteria
-from gmix.errors import DataError, ParameterError, nearest
-from gmix.findings import Finding
-from gmix.fit import Fit, fit
-from gmix.inspection import Sample
-from gmix.kernel import Components
-from gmix.mixture import GaussianMixture as Mixture
-from gmix.priors import Prior
-from gmix.rows import as_numbers
-from gmix.search import Search, search
+from gmix.base.arguments import as_numbers
+from gmix.base.blas import one_blas_thread
+from gmix.base.errors import DataError, ParameterError, nearest
+from gmix.base.findings import Finding
+from gmix.fitting.fit import Fit, fit
+from gmix.fitting.inspection import Sample
+from gmix.fitting.search import Search, search
+from gmix.fitting.start import Begin, GivenMixture, Start
+from gmix.fitting.stepwise import Stepwise
+from gmix.fitting.stop import Pace, Reason, Stop
+from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
+from gmix.model.criteria import aic, bic, criteria
+from gmix.model.kernel import Components
+from gmix.model.mixture import GaussianMixture as Mixture
+from gmix.model.priors import Prior
+from gmix.model.statistics import Evidence, SufficientStatistics
 from gmix.sources import MemorySource, Source, expect
-from gmix.start import Begin, GivenMixture, Start
-from gmix.statistics import Evidence, SufficientStatistics
-from gmix.stepwise import Stepwise
-from gmix.stop import Pace, Reason, Stop
 
 __all__ = ["GaussianMixture"]
 

@@ -16,7 +16,7 @@ def main() -> None:
     """Run the command line of this process."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell has it for what runs in the background
         signal.signal(signal.SIGINT, _interrupted)
-    from gmix.cli import app
+    from gmix.cli.app import app
 
     app()
 
@@ -24,7 +24,7 @@ def main() -> None:
 def _interrupted(_signal: int, _frame: object) -> None:
     # Not an exception: a climb under way would answer it with its best so far, and an import with one of its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if (whole := sys.modules.get("gmix.whole")) is not None:
+    if (whole := sys.modules.get("gmix.base.atomic_write")) is not None:
         whole.abandon()
     clear = b"\r\x1b[2K" if os.isatty(2) else b""  # the line of a fit's progress
     os.write(2, clear + b"gmix: interrupted; nothing more is written\n")  # print may be at work already

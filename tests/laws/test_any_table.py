@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import gmix
-from gmix.covariance import DIRECT, EII, STRUCTURES, Structure, structure as structure_named
-from gmix.priors import Prior
-from gmix.statistics import RELATIVE_FLOOR
+from gmix.model.covariance import DIRECT, EII, STRUCTURES, Structure, structure as structure_named
+from gmix.model.priors import Prior
+from gmix.model.statistics import RELATIVE_FLOOR
 
 Array = NDArray[np.float64]
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import threadpoolctl
 
-from gmix import blas
-from gmix.blas import one_blas_thread
+from gmix.base import blas
+from gmix.base.blas import one_blas_thread
 
 # Prints one hash a line: of the parameters and histories of fits, and of what else is computed from rows.
 STORY = """
 import hashlib
 import numpy as np
 import gmix
-from gmix.criteria import entropy
+from gmix.model.criteria import entropy
 
 def show(name, *arrays):
     print(name, hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest())

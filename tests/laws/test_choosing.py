@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
-from gmix.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VII, VVI, VVV, Structure
-from gmix.criteria import CRITERIA, aic, aicc, bic
-from gmix.distinct import DistinctRows
-from gmix.neighbors import grow, splits
-from gmix.search import Candidate
+from gmix.fitting.distinct import DistinctRows
+from gmix.fitting.neighbors import grow, splits
+from gmix.fitting.search import Candidate
+from gmix.model.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VII, VVI, VVV, Structure
+from gmix.model.criteria import CRITERIA, aic, aicc, bic
 
 Array = NDArray[np.float64]
 

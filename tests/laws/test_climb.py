@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import DIRECT, FULL, STRUCTURES, VVV, Structure
-from gmix.em import Run, _Climb, _is_above_floor, _still, expectation_maximization
-from gmix.priors import Prior
+from gmix.fitting.em import Run, _Climb, _is_above_floor, _still, expectation_maximization
+from gmix.fitting.stop import REST, Heat, Reason, Stop
+from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VVV, Structure
+from gmix.model.priors import Prior
+from gmix.model.statistics import Evidence
 from gmix.sources import MemorySource
-from gmix.statistics import Evidence
-from gmix.stop import REST, Heat, Reason, Stop
 
 Array = NDArray[np.float64]
 

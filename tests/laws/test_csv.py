@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import gmix
 from gmix import CSV, DataError, Finding, ParameterError
-from gmix.cli import app
+from gmix.cli.app import app
 from gmix.sources import as_source
 from gmix.sources.files import open_files, open_table
 

@@ -13,8 +13,8 @@ from sklearn.metrics import adjusted_rand_score
 
 import gmix
 import gmix.sklearn
-from gmix.dependence import Dependence, find_dependence, independent_columns
-from gmix.distinct import DistinctRows
+from gmix.fitting.distinct import DistinctRows
+from gmix.model.dependence import Dependence, find_dependence, independent_columns
 
 Array = NDArray[np.float64]
 FEW = ["EII", "VVI", "EEE", "VVV"]

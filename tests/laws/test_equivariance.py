@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix.covariance import DIRECT, STRUCTURES, Structure
+from gmix.model.covariance import DIRECT, STRUCTURES, Structure
 
 Array = NDArray[np.float64]
 TURN = np.linalg.qr(np.random.default_rng(3).standard_normal((3, 3)))[0]

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 import gmix
 from gmix import DataError, GmixError, NormalInverseWishart, ParameterError
-from gmix.covariance import STRUCTURES, structure
+from gmix.model.covariance import STRUCTURES, structure
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 BAD = X.copy()

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import ModelFileError
-from gmix.covariance import FULL, STRUCTURES, TIED, Structure, structure as structure_named
-from gmix.priors import Prior
+from gmix.model.covariance import FULL, STRUCTURES, TIED, Structure, structure as structure_named
+from gmix.model.priors import Prior
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Finding, GaussianMixture
-from gmix.findings import by_importance
-from gmix.inspection import Sample, inspect
+from gmix.base.findings import by_importance
+from gmix.fitting.inspection import Sample, inspect
 from gmix.sources import as_source
 
 Array = NDArray[np.float64]
@@ -313,7 +313,7 @@ fitted = partial(gmix.fit, np.random.default_rng(0).poisson(2.0, 500).astype(flo
 
 def test_every_text_shows_the_one_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("rich")
-    from gmix.console import document, print_candidates, print_fit
+    from gmix.cli.console import document, print_candidates, print_fit
 
     fit = fitted()
     assert {finding.level for finding in fit.findings} == {"warning", "note"}

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture
-from gmix.covariance import EEE, VII, VVI, VVV
-from gmix.dependence import Dependence
-from gmix.distinct import DistinctRows
-from gmix.em import Run
-from gmix.search import Candidate, Search, _Judge
-from gmix.search_findings import dependence_finding, search_findings
+from gmix.fitting.distinct import DistinctRows
+from gmix.fitting.em import Run
+from gmix.fitting.search import Candidate, Search, _Judge
+from gmix.fitting.search_findings import dependence_finding, search_findings
+from gmix.fitting.stop import Reason
+from gmix.model.covariance import EEE, VII, VVI, VVV
+from gmix.model.dependence import Dependence
 from gmix.sources import MemorySource
-from gmix.stop import Reason
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix.progress import Meter, Progress, meter
+from gmix.base.progress import Meter, Progress, meter
 
 Array = NDArray[np.float64]
 
@@ -203,8 +203,8 @@ def test_the_rest_is_estimated_from_how_the_gains_shrink() -> None:
 
 
 def test_a_terminal_has_a_line_that_goes_away_and_nothing_else_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gmix.progress._PATIENCE", 0.0)
-    monkeypatch.setattr("gmix.progress._PAUSE", 0.0)
+    monkeypatch.setattr("gmix.base.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("gmix.base.progress._PAUSE", 0.0)
     assert meter(None, 1e-6, io.StringIO()) is None
     assert meter(False, 1e-6, Terminal()) is None
     monkeypatch.setattr(sys, "stderr", None)  # as in a process without a console
@@ -278,8 +278,8 @@ def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
 
     settings: dict[str, Any] = {"components": 2, "prior": gmix.NormalInverseWishart(), "rng": 1, "max_iterations": 5}
     if many:  # candidates are compared on a sub-sample
-        monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
-        monkeypatch.setattr(gmix.narrowing, "_STAGES", (2500,))
+        monkeypatch.setattr(gmix.fitting.narrowing, "LARGE", 8000)
+        monkeypatch.setattr(gmix.fitting.narrowing, "_STAGES", (2500,))
         settings["covariance"] = ["diag", "full"]
     else:
         settings["covariance"] = "full"
@@ -292,14 +292,14 @@ def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
 
 
 def test_ctrl_c_before_there_is_any_mixture_is_passed_on(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gmix.start.KMeansPlusPlus, "mixtures", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(gmix.fitting.start.KMeansPlusPlus, "mixtures", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         gmix.fit(rows, 3)
 
 
 def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
-    monkeypatch.setattr(gmix.narrowing, "_STAGES", (2000, 4000))
+    monkeypatch.setattr(gmix.fitting.narrowing, "LARGE", 8000)
+    monkeypatch.setattr(gmix.fitting.narrowing, "_STAGES", (2000, 4000))
     settings: dict[str, Any] = {"covariance": "full", "rng": 0, "tolerance": 1e-4}
     fit = gmix.fit(rows, [1, 2, 3], **settings)
     assert_same_bits(gmix.fit([rows[:5000], rows[5000:]], [1, 2, 3], **settings), fit)

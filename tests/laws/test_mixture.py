@@ -12,8 +12,9 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 import gmix
-from gmix import DataError, GaussianMixture, ParameterError, kernel
-from gmix.covariance import FORMS, STRUCTURES, Structure, structure as structure_named
+from gmix import DataError, GaussianMixture, ParameterError
+from gmix.model import kernel
+from gmix.model.covariance import FORMS, STRUCTURES, Structure, structure as structure_named
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 import gmix
-from gmix.covariance import STRUCTURES, structure
-from gmix.distinct import DistinctRows
+from gmix.fitting.distinct import DistinctRows
+from gmix.model.covariance import STRUCTURES, structure
 
 Array = NDArray[np.float64]
 RATIOS = [10.0, 1e3, 1e4, 1e5, 1e6]

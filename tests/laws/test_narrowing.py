@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix import narrowing
-from gmix.covariance import EII, STRUCTURES, VVI, VVV, Structure
-from gmix.search import Candidate, _enough, _starts, _Trial, search
+from gmix.fitting import narrowing
+from gmix.fitting.search import Candidate, _enough, _starts, _Trial, search
+from gmix.fitting.start import KMeansPlusPlus
+from gmix.fitting.stop import Stop
+from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure
 from gmix.sources import MemorySource, as_source
-from gmix.start import KMeansPlusPlus
-from gmix.stop import Stop
 
 Array = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
-from gmix.covariance import DIAGONAL, FULL, TIED
-from gmix.em import Run
-from gmix.search import Candidate
-from gmix.stop import Reason
+from gmix.fitting.em import Run
+from gmix.fitting.search import Candidate
+from gmix.fitting.stop import Reason
+from gmix.model.covariance import DIAGONAL, FULL, TIED
 
 Array = NDArray[np.float64]
 THREE = GaussianMixture([0.5, 0.3, 0.2], [[6.0, 0.0], [-2.0, 5.0], [1.0, -6.0]], [np.eye(2)] * 3)

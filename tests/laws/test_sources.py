@@ -248,8 +248,8 @@ def test_a_search_reads_a_stream_as_often_as_the_page_says(
     assert reads(x) == besides
     if len(components) > 1:
         assert reads(np.column_stack([x, x.sum(1)])) == besides + 1
-        monkeypatch.setattr(gmix.narrowing, "LARGE", 8000)
-        monkeypatch.setattr(gmix.narrowing, "_STAGES", (1000, 2000))
+        monkeypatch.setattr(gmix.fitting.narrowing, "LARGE", 8000)
+        monkeypatch.setattr(gmix.fitting.narrowing, "_STAGES", (1000, 2000))
         assert reads(x) == besides + 1
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, Stepwise
-from gmix.covariance import STRUCTURES, Structure
+from gmix.model.covariance import STRUCTURES, Structure
 
 Array = NDArray[np.float64]
 TRUTH = GaussianMixture([0.3, 0.7], [[0.0, 0.0], [3.0, 1.0]], [[[1.0, 0.3], [0.3, 1.0]], [[0.5, 0.0], [0.0, 2.0]]])

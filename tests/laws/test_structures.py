@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import EEE, STRUCTURES, VVI, VVV, E, Structure, V, in_columns, of_parts, orientation, structure
+from gmix.model.covariance import (
+    EEE,
+    STRUCTURES,
+    VVI,
+    VVV,
+    E,
+    Structure,
+    V,
+    in_columns,
+    of_parts,
+    orientation,
+    structure,
+)
 
 Array = NDArray[np.float64]
 each_structure = pytest.mark.parametrize("s", STRUCTURES, ids=repr)

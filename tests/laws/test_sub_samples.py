@@ -10,15 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix import GaussianMixture, narrowing
-from gmix.covariance import EEE, EII, VII, VVI, VVV
-from gmix.criteria import CRITERIA, criterion
-from gmix.em import Run
-from gmix.neighbors import grow, release
-from gmix.search import Candidate, Search
+from gmix import GaussianMixture
+from gmix.fitting import narrowing
+from gmix.fitting.em import Run
+from gmix.fitting.neighbors import grow, release
+from gmix.fitting.search import Candidate, Search
+from gmix.fitting.start import KMeansPlusPlus
+from gmix.fitting.stop import Reason, Stop
+from gmix.model.covariance import EEE, EII, VII, VVI, VVV
+from gmix.model.criteria import CRITERIA, criterion
 from gmix.sources import MemorySource
-from gmix.start import KMeansPlusPlus
-from gmix.stop import Reason, Stop
 
 Array = NDArray[np.float64]
 SETTINGS: dict[str, Any] = {"covariance": ["EII", "VII", "VVI", "VEE", "VVV"], "rng": 0}

@@ -12,8 +12,9 @@ from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 import gmix
-from gmix import GaussianMixture, SufficientStatistics, kernel
-from gmix.covariance import DIAGONAL, FORMS, STRUCTURES, Form, Structure
+from gmix import GaussianMixture, SufficientStatistics
+from gmix.model import kernel
+from gmix.model.covariance import DIAGONAL, FORMS, STRUCTURES, Form, Structure
 
 Array = NDArray[np.float64]
 
@@ -123,8 +124,8 @@ def test_no_more_threads_are_used_than_were_asked_for(points: Array, monkeypatch
     asked, at_most = set(), kernel._at_most
     monkeypatch.setattr(kernel, "_at_most", lambda threads: asked.add(threads) or at_most(threads))
     gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
-    monkeypatch.setattr(gmix.narrowing, "LARGE", 100)
-    monkeypatch.setattr(gmix.narrowing, "_STAGES", (90,))
+    monkeypatch.setattr(gmix.fitting.narrowing, "LARGE", 100)
+    monkeypatch.setattr(gmix.fitting.narrowing, "_STAGES", (90,))
     fit = gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
     gmix.standard_errors(fit, points, threads=1)
     gmix.bootstrap(fit, points, replicates=2, threads=1, rng=0)

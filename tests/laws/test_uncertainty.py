@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart
-from gmix.bootstrap import Bootstrap, _like, _matched
-from gmix.covariance import DIRECT, STRUCTURES, Structure
-from gmix.priors import Prior
+from gmix.inference.bootstrap import Bootstrap, _like, _matched
+from gmix.model.covariance import DIRECT, STRUCTURES, Structure
+from gmix.model.priors import Prior
 from gmix.sources import MemorySource
 
 Array = NDArray[np.float64]

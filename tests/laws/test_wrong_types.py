@@ -12,7 +12,7 @@ import pytest
 
 import gmix
 import gmix.plot
-from gmix.regions import highest_density, tail_probability
+from gmix.model.regions import highest_density, tail_probability
 from gmix.sources import MemorySource
 
 X = np.vstack([np.random.default_rng(0).normal(size=(8, 2)) + shift for shift in (0.0, 6.0)])

@@ -10,7 +10,7 @@ import pytest
 
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import EEE, EEI, EII, VII, VVI, VVV, Structure
+from gmix.model.covariance import EEE, EEI, EII, VII, VVI, VVV, Structure
 
 X = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 4.0], [10.0, 10.0], [12.0, 14.0]])
 Z = np.eye(2)[[0, 0, 0, 1, 1]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.covariance import STRUCTURES, structure
+from gmix.model.covariance import STRUCTURES, structure
 
 DATA = Path(__file__).parent / "data"
 Array = NDArray[np.float64]

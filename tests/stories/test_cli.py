@@ -17,7 +17,7 @@ import typer
 from typer.testing import CliRunner
 
 import gmix
-from gmix.cli import app
+from gmix.cli.app import app
 from gmix.demo import FAITHFUL
 from gmix.sources.files import open_table
 
@@ -318,7 +318,7 @@ def test_a_device_is_written_to_and_stays_a_device(faithful: Path) -> None:
 
 def test_completion_knows_the_commands() -> None:
     asked = {"_GMIX_COMPLETE": "complete_bash", "COMP_WORDS": "gmix pre", "COMP_CWORD": "1"}
-    program = "import sys; sys.argv = ['gmix']; from gmix.cli import app; app(prog_name='gmix')"
+    program = "import sys; sys.argv = ['gmix']; from gmix.cli.app import app; app(prog_name='gmix')"
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
     )

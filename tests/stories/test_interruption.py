@@ -16,8 +16,8 @@ PROLOGUE = """
 import os, signal, sys, threading, time
 import numpy as np
 import gmix
-from gmix import kernel
-from gmix.stop import Stop
+from gmix.model import kernel
+from gmix.fitting.stop import Stop
 
 ENDLESS = (-1.0, 0.0, 1e300, -1.0, 10**15, False)  # a rule under which a run ends only when it is interrupted
 Stop.rule = lambda self, mass: ENDLESS

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import gmix
-from gmix.cli import app
+from gmix.cli.app import app
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import ipc, parquet  # noqa: E402

@@ -21,9 +21,9 @@ import typer
 from typer.testing import CliRunner
 
 import gmix
-from gmix.cli import app
-from gmix.covariance import STRUCTURES, structure
+from gmix.cli.app import app
 from gmix.demo import FAITHFUL
+from gmix.model.covariance import STRUCTURES, structure
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import csv, parquet  # noqa: E402

@@ -191,8 +191,8 @@ def test_optima_are_counted() -> None:
 
 
 def test_optima_on_a_sub_sample_are_per_row_of_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gmix.narrowing, "LARGE", 500)
-    monkeypatch.setattr(gmix.narrowing, "_STAGES", (300,))
+    monkeypatch.setattr(gmix.fitting.narrowing, "LARGE", 500)
+    monkeypatch.setattr(gmix.fitting.narrowing, "_STAGES", (300,))
     fit = gmix.fit(POINTS, [1, 2], covariance="full", rng=1)
     drawn = plot.optima(fit, axes()).lines[0].get_ydata()
     assert drawn[-1] == pytest.approx(fit.log_likelihood / fit.mass, abs=0.2)

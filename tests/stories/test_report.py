@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import gmix
-from gmix.regions import highest_density, tail_probability
-from gmix.wording import number
+from gmix.base.wording import number
+from gmix.model.regions import highest_density, tail_probability
 
 pytest.importorskip("plotly")
 pytest.importorskip("jinja2")

@@ -13,7 +13,7 @@ import pytest
 
 import gmix
 from gmix import ModelFileError, ParameterError
-from gmix.whole import written_whole
+from gmix.base.atomic_write import written_whole
 
 FIT = gmix.fit(np.arange(60.0).reshape(30, 2), 1, covariance="spherical")
 
@@ -118,7 +118,7 @@ def test_a_file_that_is_replaced_passes_on_its_permissions(tmp_path: Path, mode:
 KILLED = """
 import os, signal, sys
 from gmix import ParameterError
-from gmix.whole import written_whole
+from gmix.base.atomic_write import written_whole
 
 with written_whole(sys.argv[1], ParameterError) as draft:
     draft.write_text("half")

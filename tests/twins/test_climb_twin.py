@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gmix import GaussianMixture, SufficientStatistics, kernel
-from gmix.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
-from gmix.em import Run, expectation_maximization
+from gmix import GaussianMixture, SufficientStatistics
+from gmix.fitting.em import Run, expectation_maximization
+from gmix.fitting.stop import Heat, Reason, Stop
+from gmix.model import kernel
+from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.sources import MemorySource
-from gmix.stop import Heat, Reason, Stop
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 Array = NDArray[np.float64]

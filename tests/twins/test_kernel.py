@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gmix import kernel
-from gmix.covariance import FORMS, Form
-from gmix.covariance.form import FULL, TIED
-from gmix.kernel import Components
-from gmix.statistics import SufficientStatistics
+from gmix.model import kernel
+from gmix.model.covariance import FORMS, Form
+from gmix.model.covariance.form import FULL, TIED
+from gmix.model.kernel import Components
+from gmix.model.statistics import SufficientStatistics
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics, kernel
-from gmix.covariance import DIRECT, FORMS, STRUCTURES, Form, Structure
-from gmix.priors import Prior
+from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
+from gmix.model import kernel
+from gmix.model.covariance import DIRECT, FORMS, STRUCTURES, Form, Structure
+from gmix.model.priors import Prior
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 EVERY = [*DIRECT, *(s.with_equal_weights for s in DIRECT)]

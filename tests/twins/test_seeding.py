@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gmix import kernel
-from gmix.seeding import cluster, cluster_numpy
+from gmix.fitting.k_means import cluster, cluster_numpy
+from gmix.model import kernel
 
 pytestmark = pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built, so the twin is alone")
 

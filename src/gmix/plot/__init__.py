@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gmix.errors import ParameterError
+from gmix.base.errors import ParameterError
 from gmix.plot.choice import criteria, entropy
 from gmix.plot.climb import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, in_independent_columns, mixture_of
 from gmix.plot.plane import clusters, contours, ellipses, regions, scatter, surface, uncertainty
-from gmix.plot.rows import responsibilities, unusual
+from gmix.plot.points import responsibilities, unusual
 from gmix.plot.style import color, figure_of, marker
 
 if TYPE_CHECKING:

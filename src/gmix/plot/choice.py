@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gmix.criteria import CRITERIA, second
-from gmix.errors import ParameterError, of_kind
-from gmix.fit import Fit
-from gmix.merging import Merging
-from gmix.mixture import GaussianMixture
+from gmix.base.arguments import as_list
+from gmix.base.errors import ParameterError, of_kind
+from gmix.base.wording import count
+from gmix.fitting.fit import Fit
+from gmix.fitting.search import Search
+from gmix.inference.merging import Merging
+from gmix.model.criteria import CRITERIA, second
+from gmix.model.mixture import GaussianMixture
 from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, axes_of, color, dress
-from gmix.rows import as_list
-from gmix.search import Search
-from gmix.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

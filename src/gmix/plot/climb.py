@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gmix.errors import ParameterError
-from gmix.fit import Fit
-from gmix.mixture import GaussianMixture
+from gmix.base.arguments import is_count
+from gmix.base.errors import ParameterError
+from gmix.fitting.fit import Fit
+from gmix.model.mixture import GaussianMixture
 from gmix.plot.model import expect_features, expect_some, extent, fit_of, mixture_of, name_axes, points_of
 from gmix.plot.plane import ellipses
 from gmix.plot.style import INK, LINE, SOFT, axes_of, color, dress
-from gmix.rows import is_count
 from gmix.sources import expect
 
 if TYPE_CHECKING:

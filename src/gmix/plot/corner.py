@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.errors import ParameterError
-from gmix.mixture import GaussianMixture
+from gmix.base.errors import ParameterError
+from gmix.model.mixture import GaussianMixture
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, extent, in_independent_columns, names_of, points_of
 from gmix.plot.plane import contours, ellipses, scatter

@@ -6,8 +6,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmix.errors import ParameterError
-from gmix.whole import written_whole
+from gmix.base.atomic_write import written_whole
+from gmix.base.errors import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gmix.errors import ParameterError
+from gmix.base.arguments import is_count
+from gmix.base.errors import ParameterError
 from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, points_of
 from gmix.plot.style import INK, SOFT, axes_of, color, dress, edges_of, write_number
-from gmix.rows import is_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import ParameterError, of_kind
-from gmix.fit import Fit
-from gmix.mixture import GaussianMixture
-from gmix.rows import as_numbers, as_points, check_finite, is_count
-from gmix.wording import count
+from gmix.base.arguments import as_numbers, is_count
+from gmix.base.errors import ParameterError, of_kind
+from gmix.base.table import as_points, check_finite
+from gmix.base.wording import count
+from gmix.fitting.fit import Fit
+from gmix.model.mixture import GaussianMixture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import ParameterError
-from gmix.fit import Fit
-from gmix.mixture import GaussianMixture
+from gmix.base.arguments import as_numbers, is_count, is_number
+from gmix.base.errors import ParameterError
+from gmix.fitting.fit import Fit
+from gmix.model.mixture import GaussianMixture
+from gmix.model.regions import as_shares, highest_density
 from gmix.plot.model import (
     Density,
     Model,
@@ -26,8 +28,6 @@ from gmix.plot.model import (
     points_of,
 )  # fmt: skip
 from gmix.plot.style import DENSITY, INK, LINE, SOFT, axes_of, color, color_bar, dress, halo, marker, write_number
-from gmix.regions import as_shares, highest_density
-from gmix.rows import as_numbers, is_count, is_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.errors import ParameterError, of_kind
-from gmix.rows import is_count
+from gmix.base.arguments import is_count
+from gmix.base.errors import ParameterError, of_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.errors import ParameterError, of_kind
-from gmix.fit import Fit, StandardErrors
-from gmix.information import source_of, standard_errors, statistics_of
-from gmix.report.rows import Rows
+from gmix.base.atomic_write import as_path, written_whole
+from gmix.base.errors import ParameterError, of_kind
+from gmix.fitting.fit import Fit, StandardErrors
+from gmix.inference.standard_errors import source_of, standard_errors, statistics_of
 from gmix.report.show import charts, shown_columns
+from gmix.report.table import Rows
 from gmix.report.words import page_facts
 from gmix.sources import CSV, MEMORY, Source
-from gmix.whole import as_path, written_whole
 
 __all__ = ["report"]
 

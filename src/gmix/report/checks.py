@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from gmix.criteria import CRITERIA
-from gmix.fit import Fit
-from gmix.inspection import runner_up
-from gmix.report.rows import DECIDED, REGION, Rows
-from gmix.wording import count, nats, number, percent
+from gmix.base.wording import count, nats, number, percent
+from gmix.fitting.fit import Fit
+from gmix.fitting.inspection import runner_up
+from gmix.model.criteria import CRITERIA
+from gmix.report.table import DECIDED, REGION, Rows
 
 __all__ = ["Check", "checks"]
 

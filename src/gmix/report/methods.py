@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 
 import gmix
-from gmix.covariance import EEE, VVV
-from gmix.criteria import CRITERIA
-from gmix.fit import Fit
-from gmix.inspection import runner_up
-from gmix.priors import Dirichlet, NormalInverseWishart, Prior
-from gmix.search import Candidate
-from gmix.wording import count, listed, nats
+from gmix.base.wording import count, listed, nats
+from gmix.fitting.fit import Fit
+from gmix.fitting.inspection import runner_up
+from gmix.fitting.search import Candidate
+from gmix.model.covariance import EEE, VVV
+from gmix.model.criteria import CRITERIA
+from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 
 __all__ = ["code", "criterion_of", "methods", "rivals", "shape", "tried"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.criteria import CRITERIA, second
-from gmix.fit import Fit
-from gmix.mixture import GaussianMixture
+from gmix.fitting.fit import Fit
+from gmix.model.criteria import CRITERIA, second
+from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker
 from gmix.report.methods import criterion_of
-from gmix.report.rows import Rows
+from gmix.report.table import Rows
 
 __all__ = ["charts", "shown_columns"]
 

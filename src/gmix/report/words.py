@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 import gmix
-from gmix.criteria import CRITERIA, second
-from gmix.fit import Fit, StandardErrors
+from gmix.base.wording import beside, count, nats, number
+from gmix.fitting.fit import Fit, StandardErrors
+from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
 from gmix.report.methods import code, criterion_of, methods, rivals, shape
-from gmix.report.rows import Rows
-from gmix.wording import beside, count, nats, number
+from gmix.report.table import Rows
 
 __all__ = ["page_facts"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gmix.sources.dialect import CSV
-from gmix.sources.door import MEMORY, as_source, source_for
+from gmix.sources.csv.dialect import CSV
 from gmix.sources.journal import Journal
 from gmix.sources.memory import MemorySource, expect
+from gmix.sources.open import MEMORY, as_source, source_for
 from gmix.sources.source import LocalSource, Source
 from gmix.sources.stream import StreamSource
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gmix.columns import Column, Kind, check_usable, choose, choose_columns
-from gmix.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, looked_at
-from gmix.columns.rule import LOOK
-from gmix.errors import DataError
+from gmix.base.columns import Column, Kind, check_usable, choose, choose_columns
+from gmix.base.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, looked_at
+from gmix.base.columns.rule import LOOK
+from gmix.base.errors import DataError
 from gmix.sources.stream import Blocks, Piece
 
 __all__ = ["ArrowTable", "is_numeric", "reason_of"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gmix.columns import Column
-from gmix.columns.frames import frame_columns
-from gmix.columns.rule import LOOK
-from gmix.errors import DataError, needing
+from gmix.base.columns import Column
+from gmix.base.columns.frames import frame_columns
+from gmix.base.columns.rule import LOOK
+from gmix.base.errors import DataError, needing
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 
 __all__ = ["DaskSource"]

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from gmix.errors import DataError, needing
-from gmix.findings import Finding
-from gmix.rows import is_index
+from gmix.base.errors import DataError, needing
+from gmix.base.findings import Finding
+from gmix.base.table import is_index
 from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
-from gmix.sources.csv_table import CsvTable, check_names
-from gmix.sources.dialect import CSV
+from gmix.sources.csv.dialect import CSV
+from gmix.sources.csv.table import CsvTable, check_names
 
 __all__ = ["Table", "open_files", "open_table"]
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.errors import ModelFileError, ParameterError
-from gmix.kernel import Components, Sums
-from gmix.rows import is_count, is_number
+from gmix.base.arguments import is_count, is_number
+from gmix.base.errors import ModelFileError, ParameterError
+from gmix.model.kernel import Components, Sums
 
 __all__ = ["Journal"]
 

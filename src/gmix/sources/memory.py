@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix import kernel
-from gmix.errors import DataError, ParameterError
-from gmix.mixture import GaussianMixture
-from gmix.rows import as_list, as_points, as_rows, as_weights, check_finite, largest_value, read_rows
+from gmix.base.arguments import as_list
+from gmix.base.errors import DataError, ParameterError
+from gmix.base.table import as_points, as_rows, as_weights, check_finite, largest_value, read_rows
+from gmix.model import kernel
+from gmix.model.mixture import GaussianMixture
+from gmix.model.statistics import SufficientStatistics
 from gmix.sources.source import LocalSource, selected
-from gmix.statistics import SufficientStatistics
 
 __all__ = ["MemorySource", "expect"]
 

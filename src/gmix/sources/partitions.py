@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix import kernel
-from gmix.columns import Rest
-from gmix.covariance import FORMS, Form
-from gmix.dependence import Dependence
-from gmix.errors import ClusterError, DataError, ParameterError
-from gmix.kernel import Components, Sums
-from gmix.mixture import GaussianMixture
-from gmix.rows import as_rows, as_weights, check_finite, largest_value, read_rows
+from gmix.base.columns import Rest
+from gmix.base.errors import ClusterError, DataError, ParameterError
+from gmix.base.table import as_rows, as_weights, check_finite, largest_value, read_rows
+from gmix.model import kernel
+from gmix.model.covariance import FORMS, Form
+from gmix.model.dependence import Dependence
+from gmix.model.kernel import Components, Sums
+from gmix.model.mixture import GaussianMixture
+from gmix.model.statistics import SufficientStatistics
 from gmix.sources.source import Source, alone, selected
-from gmix.statistics import SufficientStatistics
 
 __all__ = ["Block", "Join", "PartitionedSource", "Read", "Task", "reaching"]
 

@@ -11,16 +11,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix import kernel
-from gmix.covariance import DIAGONAL, Form
-from gmix.dependence import Dependence
-from gmix.findings import Finding
-from gmix.mixture import GaussianMixture
-from gmix.priors import Prior
-from gmix.progress import Meter
+from gmix.base.findings import Finding
+from gmix.base.progress import Meter
+from gmix.fitting.stop import Heat, Reason, Stop
+from gmix.model import kernel
+from gmix.model.covariance import DIAGONAL, Form
+from gmix.model.dependence import Dependence
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Prior
+from gmix.model.statistics import SufficientStatistics
 from gmix.sources.journal import Journal
-from gmix.statistics import SufficientStatistics
-from gmix.stop import Heat, Reason, Stop
 
 __all__ = ["LocalSource", "Source", "alone", "selected"]
 
@@ -130,7 +130,7 @@ class LocalSource(Source):
 
     @abstractmethod
     def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
-        """The kernel's sums of each mixture over all rows, in one pass; see `gmix.kernel.sums`."""
+        """The kernel's sums of each mixture over all rows, in one pass; see `gmix.model.kernel.sums`."""
 
     @abstractmethod
     def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from gmix.columns import Column
-from gmix.columns.arrow import arrow_columns
-from gmix.columns.rule import LOOK
-from gmix.errors import needing
+from gmix.base.columns import Column
+from gmix.base.columns.arrow import arrow_columns
+from gmix.base.columns.rule import LOOK
+from gmix.base.errors import needing
 from gmix.sources.partitions import Block, Join, PartitionedSource, Read, Task, reaching
 
 __all__ = ["SparkSource"]

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix import kernel
-from gmix.columns import Column
-from gmix.columns.frames import frame_columns, frame_names
-from gmix.covariance import DIAGONAL
-from gmix.errors import DataError
-from gmix.findings import Finding
-from gmix.rows import as_rows, as_weights, check_finite, is_frame, largest_value, read_rows
+from gmix.base.columns import Column
+from gmix.base.columns.frames import frame_columns, frame_names
+from gmix.base.errors import DataError
+from gmix.base.findings import Finding
+from gmix.base.table import as_rows, as_weights, check_finite, is_frame, largest_value, read_rows
+from gmix.model import kernel
+from gmix.model.covariance import DIAGONAL
 from gmix.sources.source import LocalSource, alone, selected
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]

@@ -1,0 +1,73 @@
+"""Arguments: numbers, counts, lists, names and sources of randomness, as users write them."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.base.errors import ParameterError
+
+__all__ = ["Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_real", "is_count", "is_number"]
+
+Rng = int | np.random.Generator | None
+_ENDLESS = 1 << 62  # no count of anything
+
+
+def as_generator(rng: Rng) -> np.random.Generator:
+    """Turn a seed, a generator or nothing (fresh entropy) into a generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"rng must be a seed or a numpy.random.Generator, not {rng!r}") from error
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether it is one finite real number."""
+    return isinstance(value, numbers.Real) and math.isfinite(value)
+
+
+def is_count(value: object, least: int = 1, most: float = _ENDLESS) -> TypeGuard[int]:
+    """Say whether it is a whole number, `least` or more, and no more than anything has."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
+
+
+def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    """A copy, as an array of float64, of numbers that a person wrote; `what` is their name in the error."""
+    try:
+        return np.array(as_real(values), np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ParameterError(f"{what} must be numbers, the same count in every row ({error})") from None
+
+
+def as_real(values: ArrayLike) -> NDArray[Any]:
+    """An array of anything but complex numbers, whose imaginary parts NumPy would drop."""
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise TypeError("a number is complex")
+    return array
+
+
+def as_list(values: Any) -> list[Any] | None:
+    """What can be iterated as a list, and None for what cannot."""
+    try:
+        return list(values)
+    except TypeError:
+        return None
+
+
+def as_names(columns: Iterable[Any] | None) -> list[str] | None:
+    """Names of columns as a list; one name alone would be taken for its letters."""
+    if isinstance(columns, str):
+        raise ParameterError(f"columns is {columns!r}; give a list of names, [{columns!r}]")
+    if columns is None:
+        return None
+    if (names := as_list(columns)) is None:
+        raise ParameterError(f"columns is {columns!r}; give a list of names")
+    if not names:
+        raise ParameterError("columns is an empty list; name at least one column, or leave it out")
+    return [str(name) if isinstance(name, str) else name for name in names]

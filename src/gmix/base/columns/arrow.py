@@ -1,0 +1,120 @@
+"""Columns of Arrow: tables, record batches, and the schemas of Parquet and Arrow files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.columns.rule import LOOK, Column, Kind, kind_of_cells
+
+__all__ = ["arrow_columns", "arrow_kind", "arrow_numbers", "has_value", "looked_at"]
+
+_KINDS = {  # by the names of the functions of pyarrow.types that say so
+    "is_boolean": Kind.BOOLEANS,
+    "is_integer": Kind.NUMBERS, "is_floating": Kind.NUMBERS, "is_decimal": Kind.NUMBERS,
+    "is_string": Kind.TEXT, "is_large_string": Kind.TEXT, "is_string_view": Kind.TEXT,
+    "is_date": Kind.DATES, "is_timestamp": Kind.DATES,
+    "is_time": Kind.TIMES,
+    "is_duration": Kind.DURATIONS, "is_interval": Kind.DURATIONS,
+    "is_dictionary": Kind.CATEGORIES,
+    "is_null": Kind.EMPTY,
+}  # fmt: skip
+_PANDAS = {  # what pandas says about a column that a file stores as plain integers
+    "categorical": Kind.CATEGORIES,
+    "date": Kind.DATES, "datetime": Kind.DATES, "datetimetz": Kind.DATES,
+    "time": Kind.TIMES,
+    "timedelta": Kind.DURATIONS,
+}  # fmt: skip
+_EXTENSION = b"ARROW:extension:name"  # of a field whose extension type nobody has registered
+
+
+def arrow_kind(kind: Any) -> Kind:
+    """What the cells of an Arrow type are."""
+    from pyarrow import types
+
+    if types.is_run_end_encoded(kind):
+        kind = kind.value_type
+    if hasattr(kind, "extension_name"):
+        return Kind.DATES if kind.extension_name == "pandas.period" else Kind.OTHER
+    return next((found for name, found in _KINDS.items() if hasattr(types, name) and getattr(types, name)(kind)),
+                Kind.OTHER)  # fmt: skip
+
+
+def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> list[Column]:
+    """The columns of a schema, as far as types and pandas' metadata tell; `original` renames fields.
+
+    pandas stores in the schema which fields are the index of its rows, and of what type each column was.
+    """
+    from pyarrow import types
+
+    index, kinds = _of_pandas(schema)
+    columns = []
+    for name, theirs in (original or {name: name for name in schema.names}).items():
+        field = schema.field(theirs)
+        kind, stored = arrow_kind(field.type), (field.metadata or {}).get(_EXTENSION)
+        if stored is not None:
+            kind = Kind.DATES if stored == b"pandas.period" else Kind.OTHER
+        if kind is Kind.NUMBERS:
+            kind = _PANDAS.get(kinds.get(theirs, ""), kind)
+        categories = arrow_kind(field.type.value_type if types.is_dictionary(field.type) else field.type)
+        columns.append(
+            Column(
+                name,
+                kind,
+                str(field.type),
+                numeric_categories=kind is Kind.CATEGORIES and categories is Kind.NUMBERS,
+                single=str(field.type) in ("float", "halffloat"),
+                labels_rows=theirs in index,
+            )
+        )
+    return columns
+
+
+def _of_pandas(schema: Any) -> tuple[set[str], dict[str, str]]:
+    """The fields that are an index of pandas, and the types of the others; nothing where the metadata is damaged."""
+    try:
+        stored = schema.pandas_metadata or {}
+        index = {entry for entry in stored.get("index_columns", ()) if isinstance(entry, str)}
+        kinds = {str(entry.get("field_name") or entry["name"]): str(entry["pandas_type"])
+                 for entry in stored.get("columns", ())}  # fmt: skip
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return set(), {}
+    return index, kinds
+
+
+def looked_at(column: Column, cells: Any) -> Column:
+    """A column about whose first cells, an Arrow array, more is known."""
+    if len(cells) == 0:
+        return column
+    if not has_value(cells):
+        return column._replace(empty=True)
+    doubt = kind_of_cells(cells.slice(0, LOOK).to_pylist())[1] if column.kind is Kind.TEXT else ""
+    return column._replace(doubt=doubt)
+
+
+def has_value(cells: Any) -> bool:
+    """Say whether a cell of an Arrow array is neither null nor NaN."""
+    from pyarrow import compute, types
+
+    if cells.null_count == len(cells):
+        return False
+    return not (types.is_floating(cells.type) and compute.all(compute.is_null(cells, nan_is_null=True)).as_py())
+
+
+def arrow_numbers(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An Arrow array or chunked array as NumPy's, what is null as NaN."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_run_end_encoded(array.type):
+        array = compute.run_end_decode(array)
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.uint8())
+    kind = pa.from_numpy_dtype(dtype)
+    array = array if array.type == kind else array.cast(kind, safe=False)
+    return np.asarray(array.to_numpy() if isinstance(array, pa.ChunkedArray) else array.to_numpy(zero_copy_only=False))

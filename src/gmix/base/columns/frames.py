@@ -1,0 +1,188 @@
+"""Columns of DataFrames: pandas, Polars, Arrow tables, and whatever else narwhals knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.columns.arrow import arrow_columns, arrow_numbers, looked_at
+from gmix.base.columns.rule import LOOK, Column, Kind, Rest, check_usable, choose, choose_columns, kind_of_cells
+from gmix.base.errors import DataError, needing
+from gmix.base.findings import Finding
+
+__all__ = ["FrameRows", "frame_columns", "frame_names", "read_frame"]
+
+_KINDS = {  # by the names of the types of narwhals, and of pandas where narwhals does not know them
+    "Boolean": Kind.BOOLEANS,
+    "String": Kind.TEXT,
+    "Categorical": Kind.CATEGORIES, "Enum": Kind.CATEGORIES,
+    "Date": Kind.DATES, "Datetime": Kind.DATES,
+    "Time": Kind.TIMES,
+    "Duration": Kind.DURATIONS,
+    "Binary": Kind.OTHER, "List": Kind.OTHER, "Array": Kind.OTHER, "Struct": Kind.OTHER,
+    "PeriodDtype": Kind.DATES, "IntervalDtype": Kind.OTHER,
+}  # fmt: skip
+_LETTERS = {  # by NumPy's letters, of types that narwhals does not know: sparse, complex, long double
+    "i": Kind.NUMBERS, "u": Kind.NUMBERS, "f": Kind.NUMBERS, "b": Kind.BOOLEANS, "c": Kind.COMPLEX,
+    "M": Kind.DATES, "m": Kind.DURATIONS,
+}  # fmt: skip
+
+
+class FrameRows(NamedTuple):
+    """The numbers of a DataFrame.
+
+    Attributes
+    ----------
+    array : ``(N, D)`` of float32 or float64.
+    names : of its columns.
+    findings : about the columns that were left out.
+    """
+
+    array: NDArray[Any]
+    names: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def read_frame(
+    data: Any, wanted: Sequence[str] | None = None, weight: str | None = None, rest: Rest | None = None
+) -> FrameRows:
+    """The wanted columns of a DataFrame, or all numeric ones but the weight and an index.
+
+    Where all of them are float32, so is the array. `rest` looks at the rows of a larger table that these begin.
+
+    Raises `DataError` for a column that is not there or holds no numbers, and where there is no numeric column.
+    """
+    frame, series = _read(data, wanted)
+    if wanted is None:
+        chosen, findings = choose(_columns(frame, series, look=True), weight, rest)
+    else:
+        choose_columns(list(series), list(wanted))
+        columns = {column.name: column for column in _columns(frame, {name: series[name] for name in wanted})}
+        chosen, findings = [columns[name] for name in wanted], ()
+    dtype = np.dtype(np.float32 if all(column.single for column in chosen) else np.float64)
+    array = np.column_stack([_numbers(series[column.name], column, dtype) for column in chosen])
+    return FrameRows(array.astype(dtype, copy=False), tuple(column.name for column in chosen), findings)
+
+
+def frame_columns(data: Any) -> list[Column]:
+    """All columns of a DataFrame and its index, by their types and cells."""
+    return _columns(*_read(data), look=True)
+
+
+def frame_names(data: Any) -> list[str]:
+    """The names of the columns of a DataFrame."""
+    return list(_read(data)[1])
+
+
+def _read(data: Any, wanted: Sequence[str] | None = None) -> tuple[Any, dict[str, Any]]:
+    """A table of any library and its columns by their names, an index of pandas among them where it is wanted."""
+    with needing("tables", "a DataFrame"):
+        import narwhals.stable.v2 as nw
+        from narwhals.exceptions import DuplicateError
+    if hasattr(data, "__arrow_c_array__"):  # an Arrow record batch
+        import pyarrow as pa
+
+        data = pa.table(data)
+    index = [name for name in _index(data) if name in (wanted or ()) and name not in data.columns]
+    try:
+        frame = nw.from_native(data.reset_index(level=index) if index else data)
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect()
+        series = {str(values.name): values for values in frame.iter_columns()}  # a name may be a number
+    except TypeError:
+        raise DataError(f"gmix cannot read a {type(data).__name__}; give an array or a DataFrame") from None
+    except DuplicateError:
+        raise DataError("two columns of the table have the same name; rename one of them") from None
+    return frame.to_native(), series
+
+
+def _index(data: Any) -> list[str]:
+    """The names of the index of a pandas DataFrame; a range or an index without a name only numbers the rows."""
+    index = getattr(data, "index", None)
+    if index is None or type(index).__name__ == "RangeIndex":
+        return []
+    return [name for name in getattr(index, "names", ()) if isinstance(name, str)]
+
+
+def _columns(frame: Any, series: dict[str, Any], *, look: bool = False) -> list[Column]:
+    """What is known of columns, and with a look at whether they have values also of the index."""
+    if any(values.implementation.is_pyarrow() for values in series.values()):
+        columns = [column for column in arrow_columns(frame.schema) if column.name in series]
+        columns = [looked_at(column, frame.column(column.name)) for column in columns] if look else columns
+        return [column._replace(type=str(series[column.name].dtype)) for column in columns]
+    columns = [_column(name, values, look) for name, values in series.items()]
+    index = [name for name in _index(frame) if look and name not in series]
+    return columns + [Column(name, Kind.INDEX, "index", labels_rows=True) for name in index]
+
+
+def _column(name: str, series: Any, look: bool) -> Column:
+    kind, doubt = _kind(series)
+    known, native = type(series.dtype).__name__, getattr(series.to_native(), "dtype", None)
+    return Column(
+        name,
+        kind,
+        str(native if known in ("Unknown", "Object") else series.dtype),
+        numeric_categories=kind is Kind.CATEGORIES and _holds_numbers(series),
+        single=known in ("Float16", "Float32") or (getattr(native, "kind", "") == "f" and _width(native) <= 4),
+        empty=look and len(series) > 0 and not (_has_value(series.head(LOOK)) or _has_value(series)),
+        doubt=doubt,
+    )
+
+
+def _kind(series: Any) -> tuple[Kind, str]:
+    """The kind of a column and the doubt about it, by its type where that says enough, else by its cells."""
+    dtype, native = series.dtype, getattr(series.to_native(), "dtype", None)
+    if dtype.is_numeric():
+        return Kind.NUMBERS, ""
+    if str(native) == "object":  # narwhals takes one without values for text
+        return kind_of_cells(_cells(series))
+    kind = _KINDS.get(type(dtype).__name__) or _KINDS.get(type(native).__name__)
+    kind = kind or _LETTERS.get(getattr(native, "kind", ""))
+    if kind is Kind.TEXT:
+        return kind, kind_of_cells(_cells(series.head(LOOK)))[1]
+    return (kind, "") if kind else kind_of_cells(_cells(series))
+
+
+def _width(dtype: Any) -> int:
+    """The bytes of a cell, sparse or not."""
+    return int(getattr(dtype, "subtype", dtype).itemsize)
+
+
+def _cells(series: Any) -> list[Any]:
+    """The cells as Python objects, missing ones None."""
+    cells = zip(series.to_list(), series.is_null().to_list(), strict=True)
+    return [None if missing else cell for cell, missing in cells]
+
+
+def _has_value(series: Any) -> bool:
+    missing = series.is_null()
+    if series.dtype.is_float():
+        missing = missing | series.is_nan()
+    return not bool(missing.all())
+
+
+def _holds_numbers(series: Any) -> bool:
+    """Say whether categories are numbers."""
+    try:
+        return bool(series.cat.get_categories().dtype.is_numeric())
+    except (TypeError, AttributeError):
+        return False
+
+
+def _numbers(series: Any, column: Column, dtype: np.dtype[Any]) -> NDArray[Any]:
+    import narwhals.stable.v2 as nw
+
+    check_usable(column)
+    native = series.to_native()
+    if series.implementation.is_pyarrow():
+        return arrow_numbers(native, dtype)
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is an error that names the row
+            return np.asarray(series.cast(nw.Float32 if dtype == np.float32 else nw.Float64).to_numpy())
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"column {column.name!r} holds something that is not a number ({error}); leave it out or convert it"
+        ) from None

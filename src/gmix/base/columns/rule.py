@@ -1,0 +1,240 @@
+"""The rule: what a column's cells are decides whether the column is used, or why it is left out.
+
+Libraries differ in how they store a column; `arrow.py` and `frames.py` translate their types into a `Column`.
+Everything after that is the same for all tables.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import numbers
+import re
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gmix.base.errors import DataError, nearest
+from gmix.base.findings import Finding, Level
+
+__all__ = [
+    "LOOK", "Column", "Kind", "Rest", "check_usable", "choose", "choose_columns", "is_index", "kind_of_cells",
+    "reasons", "without_index",
+]  # fmt: skip
+
+LOOK = 1000  # rows at the beginning of a table that decide whether text looks like numbers
+_SHOWN = 8  # names of one kind in a finding
+_WIDTH = 40  # characters of a cell in a message
+_INDEX = re.compile(r"(Unnamed: 0|__index_level_\d+__)?")
+
+
+class Kind(Enum):
+    """What the cells of a column are, in the words that say why the column is left out.
+
+    Only `NUMBERS` are used without being named.
+    """
+
+    NUMBERS = "numbers"  # integers, floats and decimals, of any width
+    BOOLEANS = "booleans"
+    CATEGORIES = "categories"
+    COMPLEX = "complex numbers"
+    TEXT = "text"
+    DATES = "dates"
+    TIMES = "times"
+    DURATIONS = "durations"
+    INDEX = "index"
+    EMPTY = "no values"
+    OTHER = "neither numbers nor text"
+
+
+_USABLE = {Kind.NUMBERS, Kind.BOOLEANS, Kind.EMPTY}  # where they are named; what has no value is then an error as NaN
+_CELLS: tuple[tuple[tuple[type, ...], Kind], ...] = (  # the first that a Python object is an instance of
+    ((bool, np.bool_), Kind.BOOLEANS),
+    ((dt.timedelta, np.timedelta64), Kind.DURATIONS),  # NumPy's is an integer by its base class
+    ((numbers.Real, Decimal), Kind.NUMBERS),
+    ((numbers.Complex,), Kind.COMPLEX),
+    ((str,), Kind.TEXT),
+    ((dt.date, np.datetime64), Kind.DATES),
+    ((dt.time,), Kind.TIMES),
+)
+
+
+class Column(NamedTuple):
+    """A column of any table.
+
+    Attributes
+    ----------
+    name : as the table has it.
+    kind : what its cells are.
+    type : what its own library calls them, for an error.
+    numeric_categories : its cells are categories, and these are numbers.
+    single : float32 holds its cells exactly.
+    labels_rows : it identifies the rows, as its table says.
+    empty : no cell has a value.
+    doubt : why its cells look like numbers but cannot be used, to be shown instead of the kind.
+    """
+
+    name: str
+    kind: Kind
+    type: str
+    numeric_categories: bool = False
+    single: bool = False
+    labels_rows: bool = False
+    empty: bool = False
+    doubt: str = ""
+
+    @property
+    def used(self) -> bool:
+        """Say whether it is used where no columns are named."""
+        return self.kind is Kind.NUMBERS and not (self.labels_rows or self.empty)
+
+    @property
+    def usable(self) -> bool:
+        """Say whether it can be used where it is named."""
+        return self.kind in _USABLE or self.numeric_categories
+
+    @property
+    def reason(self) -> str:
+        """Why it is left out."""
+        kind = Kind.INDEX if self.labels_rows else Kind.EMPTY if self.empty else self.kind
+        return self.doubt if self.doubt and kind is self.kind else kind.value
+
+    @property
+    def looks_numeric(self) -> bool:
+        """Say whether a person may expect that it is used although it cannot be."""
+        return not (self.labels_rows or self.empty) and (bool(self.doubt) or self.kind is Kind.COMPLEX)
+
+
+# Looks at the whole table: those of these columns, without a value in the first rows, that have one somewhere.
+Rest = Callable[[list[str]], Iterable[Column]]
+
+
+def choose(
+    columns: Sequence[Column],
+    weight: str | None = None,
+    rest: Rest | None = None,
+    *,
+    none: str = "the table has no numeric column",
+) -> tuple[list[Column], tuple[Finding, ...]]:
+    """The columns that are used where none are named, in order, and the finding about the others.
+
+    All numeric columns are used but the weight and an index. Raises `DataError`, which begins with `none`, where there
+    is no such column.
+    """
+    others = [column for column in columns if column.name != weight]
+    empty = [column.name for column in others if column.empty and not column.labels_rows]
+    if empty and rest is not None:
+        filled = {column.name: column for column in rest(empty)}
+        others = [filled.get(column.name, column) for column in others]
+    kept = without_index([column.name for column in others if column.used])
+    left_out = [
+        column._replace(labels_rows=column.labels_rows or column.used) for column in others if column.name not in kept
+    ]
+    if not kept:
+        names, about = [column.name for column in columns], f": {reasons(left_out)}" if left_out else ""
+        raise DataError(f"{none}; its columns are {names}{about}")
+    level: Level = "warning" if any(column.looks_numeric for column in left_out) else "note"
+    findings = (Finding("columns left out", reasons(left_out), level),) if left_out else ()
+    return [column for column in others if column.name in kept], findings
+
+
+def reasons(columns: Iterable[Column]) -> str:
+    """Names and reasons, those with the same reason together.
+
+    >>> reasons([Column("a", Kind.TEXT, "string"), Column("b", Kind.DATES, "date32"), Column("c", Kind.TEXT, "string")])
+    "'a', 'c' (text), 'b' (dates)"
+    """
+    by_reason: dict[str, list[str]] = {}
+    for column in columns:
+        by_reason.setdefault(column.reason, []).append(repr(column.name) if column.name else "a column without a name")
+    return ", ".join(f"{_shortened(names)} ({reason})" for reason, names in by_reason.items())
+
+
+def _shortened(names: list[str]) -> str:
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[: _SHOWN - 1])} and {len(names) - _SHOWN + 1} more"
+
+
+def check_usable(column: Column, place: str = "") -> None:
+    """Raise `DataError` for a column that was named and holds no numbers."""
+    if not column.usable:
+        cell = f" ({column.doubt})" if column.doubt else ""
+        raise DataError(
+            f"{place}column {column.name!r} holds {column.type}, not numbers{cell}; leave it out or convert it"
+        )
+
+
+def is_index(name: str) -> bool:
+    """Say whether a column only numbers the rows, by a name that nobody gave it.
+
+    It has none in CSV that pandas or R wrote, and is called ``Unnamed: 0`` where pandas has read such a file, and
+    ``__index_level_0__`` in Parquet that pandas wrote.
+    """
+    return _INDEX.fullmatch(name) is not None
+
+
+def without_index(names: list[str]) -> list[str]:
+    """The names but for an index, where there are others."""
+    return [name for name in names if not is_index(name)] or names
+
+
+def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
+    """The positions of the wanted columns; a name that is not there is an error that names the nearest one."""
+    for name in wanted:
+        if name not in names:
+            meant = nearest(str(name), names)
+            raise DataError(f"there is no column {name!r}{meant}{' The' if meant else '; the'} columns are {names}")
+        if wanted.count(name) > 1:
+            raise DataError(f"columns {wanted} names {name!r} more than once; name each once")
+    return [names.index(name) for name in wanted]
+
+
+# Cells that are Python objects ----------------------------------------------------------------------------------------
+
+
+def kind_of_cells(cells: Sequence[Any]) -> tuple[Kind, str]:
+    """The kind of a column of Python objects, missing ones None, and the doubt about it if there is one.
+
+    >>> kind_of_cells([1, None, 2.5, Decimal("3")])
+    (<Kind.NUMBERS: 'numbers'>, '')
+    >>> kind_of_cells([1, 2, "n/a"])[1]
+    "text, although most cells are numbers: row 2 holds 'n/a'"
+    """
+    kinds = {_kind_of_type(kind) for kind in set(map(type, cells)) - {type(None)}}
+    if not kinds:
+        return Kind.EMPTY, ""
+    if kinds <= {Kind.NUMBERS, Kind.BOOLEANS}:
+        return (Kind.NUMBERS if Kind.NUMBERS in kinds else Kind.BOOLEANS), ""
+    if len(kinds) == 1 and Kind.TEXT not in kinds:
+        return kinds.pop(), ""
+    kind = Kind.TEXT if Kind.TEXT in kinds else Kind.OTHER
+    return kind, _doubt(cells[:LOOK] if len(kinds) == 1 else cells, kind)
+
+
+def _kind_of_type(cell: type) -> Kind:
+    return next((kind for types, kind in _CELLS if issubclass(cell, types)), Kind.OTHER)
+
+
+def _doubt(cells: Iterable[Any], kind: Kind) -> str:
+    """Say that most cells of a column are numbers, and which is not."""
+    given = [(row, cell) for row, cell in enumerate(cells) if cell is not None]
+    wrong = [(row, cell) for row, cell in given if not _reads_as_number(cell)]
+    if 2 * len(wrong) >= len(given):
+        return ""
+    if not wrong:
+        return "numbers written as text"
+    row, cell = wrong[0]
+    return f"{kind.value}, although most cells are numbers: row {row} holds {repr(cell)[:_WIDTH]}"
+
+
+def _reads_as_number(cell: Any) -> bool:
+    if not isinstance(cell, str):
+        return _kind_of_type(type(cell)) in (Kind.NUMBERS, Kind.BOOLEANS)
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False

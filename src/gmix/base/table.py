@@ -1,0 +1,161 @@
+"""Tables: what counts as a table of points, and as the weights of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.base.arguments import as_names, as_real
+from gmix.base.columns import Rest, choose_columns, is_index
+from gmix.base.errors import DataError
+from gmix.base.findings import Finding
+
+__all__ = [
+    "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "is_frame", "is_index",
+    "largest_value", "read_rows",
+]  # fmt: skip
+
+_BLOCK = 65_536  # rows looked at together, so that checking needs no memory
+
+
+def is_frame(data: Any) -> bool:
+    """Say whether the columns of a table have names: a DataFrame or an Arrow table."""
+    return not isinstance(data, np.ndarray) and hasattr(type(data), "columns")
+
+
+class Table(NamedTuple):
+    """The numbers of a table.
+
+    Attributes
+    ----------
+    array : ``(N, D)`` of float32 or float64.
+    names : of the columns, if they have some.
+    findings : about the columns that were left out.
+    """
+
+    array: NDArray[Any]
+    names: tuple[str, ...] | None
+    findings: tuple[Finding, ...] = ()
+
+
+def as_rows(
+    data: Any, columns: list[str] | None = None, weight: str | None = None
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """Turn a table into an array ``(N, D)`` of float32 or float64, and its column names if it has some.
+
+    An array of these types is passed on as it is, not copied, whatever its order in memory. A sequence of N numbers is
+    one column. Of a DataFrame the numeric columns are taken but for `weight` and an index, or those that `columns`
+    names; where all of them are float32, so is the array.
+
+    Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
+    """
+    array, names, _ = read_rows(data, columns, weight)
+    return array, names
+
+
+def read_rows(
+    data: Any, columns: list[str] | None = None, weight: str | None = None, rest: Rest | None = None
+) -> Table:
+    """A table as `as_rows` reads it, with a finding about the columns of a DataFrame that are left out.
+
+    `rest` looks at the other rows of a larger table that begins with these; see `gmix.base.columns.choose`.
+    """
+    columns = as_names(columns)
+    if is_frame(data):
+        from gmix.base.columns.frames import read_frame
+
+        return Table(*read_frame(data, columns, weight, rest))
+    if weight is not None:
+        raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
+    array = _real(data)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise DataError(f"the table has {array.ndim} dimensions; gmix needs rows and columns, an array (N, D)")
+    if array.shape[1] == 0:
+        raise DataError("the table has no column; gmix needs at least one")
+    if columns is None:
+        return Table(array, None)
+    if not all(isinstance(name, str) for name in columns) or not len(columns) == len(set(columns)) == array.shape[1]:
+        raise DataError(
+            f"columns is {columns!r}; the array has {array.shape[1]} columns, so give as many different names"
+        )
+    return Table(array, tuple(columns))
+
+
+def as_points(data: Any, features: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """A table as `as_rows` reads it, a DataFrame by the names of a mixture's features if they have some."""
+    return as_rows(data, list(features) if features and is_frame(data) else None)
+
+
+def _real(data: Any) -> NDArray[Any]:
+    if hasattr(data, "toarray"):
+        raise DataError("the table is a sparse matrix; give it as an array, with its method toarray()")
+    try:
+        if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
+            data = np.ma.filled(data.astype(np.float64), np.nan)
+        elif hasattr(data, "to_numpy") and hasattr(data, "isna"):  # pandas has a missing value that NumPy cannot read
+            data = data.to_numpy(na_value=np.nan) if data.isna().any() else data
+        array = np.asarray(data)
+        if array.dtype.kind in "OUS":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"the table holds something that is not a number, or rows of unequal length ({error}); "
+            "choose numeric columns"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
+    if array.dtype in (np.float32, np.float64) and array.dtype.isnative and array.flags.aligned:
+        return array  # what has come over a network may lie anywhere in memory
+    return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+
+
+def check_finite(
+    rows: NDArray[Any],
+    names: tuple[str, ...] | None = None,
+    limit: float = np.inf,
+    place: Callable[[int], str] = "row {}".format,
+) -> None:
+    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its place, its column, and what to do."""
+    for begin in range(0, len(rows), _BLOCK):
+        block = rows[begin : begin + _BLOCK]
+        if -limit < float(block.min()) and float(block.max()) < limit:  # NaN compares false
+            continue
+        row, column = (int(i) for i in np.argwhere(~(np.abs(block) < np.float64(limit)))[0])
+        value = block[row, column]
+        where = f"{place(begin + row)}, column {repr(names[column]) if names else column}"
+        if np.isfinite(value):
+            raise DataError(
+                f"{where} is {value:.3g}, whose square is beyond float64; divide the column by a large number"
+            )
+        total = int((~np.isfinite(rows)).any(axis=1).sum())
+        raise DataError(
+            f"{where} is {'NaN' if np.isnan(value) else 'infinite'} ({total} of {len(rows)} rows have such a value); "
+            "drop these rows or fill them in before the fit"
+        )
+
+
+def largest_value(n_features: int, mass: float) -> float:
+    """The value from which on squares, summed over rows of this mass, leave the range of float64."""
+    return float(np.sqrt(np.finfo(np.float64).max / (64.0 * n_features * max(mass, 1.0))))
+
+
+def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64] | None:
+    """Check the weights of the rows: N numbers, finite, none negative."""
+    if sample_weight is None:
+        return None
+    try:
+        weight = np.require(as_real(sample_weight), np.float64, ["C", "A"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"sample_weight must be one number a row ({error})") from None
+    if weight.shape != (n_rows,):
+        raise DataError(f"sample_weight has shape {weight.shape}; the table has {n_rows} rows, so give ({n_rows},)")
+    wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"sample_weight[{row}] is {weight[row]}; give numbers from 0 (the row does not count) to 1e100")
+    return weight

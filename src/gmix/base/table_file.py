@@ -1,0 +1,99 @@
+"""Tables that are written: CSV, Parquet or Arrow, to a file that appears whole or not at all, or to a stream."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from os import PathLike
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.atomic_write import as_path, written_whole
+from gmix.base.errors import ParameterError, nearest, needing
+
+__all__ = ["FORMATS", "Columns", "format_of", "write_table"]
+
+Columns = Mapping[str, NDArray[Any]]  # some rows: a name and an array ``(n,)`` for each column
+
+FORMATS = ("csv", "parquet", "arrow")
+_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow"}
+
+
+def format_of(path: str | PathLike[str]) -> str:
+    """The format that a file's name asks for: ``csv``, ``parquet`` or ``arrow``; CSV for a name without an ending.
+
+    >>> format_of("labels.parquet"), format_of("labels")
+    ('parquet', 'csv')
+    """
+    ending = as_path(path).suffix.lower()
+    if ending and ending not in _ENDINGS:
+        remedy = nearest(ending, _ENDINGS)
+        raise ParameterError(
+            f"{path} is no table that can be written; end its name in .csv, .parquet or .arrow{remedy}"
+        )
+    return _ENDINGS.get(ending, "csv")
+
+
+def write_table(blocks: Iterable[Columns], to: str | PathLike[str] | IO[bytes], form: str | None = None) -> int:
+    """Write blocks of rows, the first of which tells names and types, and return how many rows there were.
+
+    A file appears whole or not at all. Raises `ParameterError` where none can be made.
+    """
+    if isinstance(to, (str, PathLike)):
+        form = form or format_of(to)
+        with written_whole(to, ParameterError) as temporary, temporary.open("wb") as file:
+            return _WRITERS[form](blocks, file)
+    if form in (None, "csv"):
+        return _write_csv(blocks, to)
+    with tempfile.TemporaryFile() as file:  # these two are no streams: their writers ask where they are
+        count = _WRITERS[form or "csv"](blocks, file)
+        file.seek(0)
+        shutil.copyfileobj(file, to)
+    return count
+
+
+def _write_csv(blocks: Iterable[Columns], to: IO[bytes]) -> int:
+    def begin(schema: Any) -> Any:
+        from pyarrow import csv as arrow_csv
+
+        header = io.StringIO()  # Arrow would put quotation marks about every name
+        csv.writer(header, lineterminator="\n").writerow(schema.names)
+        to.write(header.getvalue().encode())
+        return arrow_csv.CSVWriter(to, schema, write_options=arrow_csv.WriteOptions(include_header=False))
+
+    return _write(blocks, begin)
+
+
+def _write_parquet(blocks: Iterable[Columns], to: IO[bytes]) -> int:
+    from pyarrow import parquet
+
+    return _write(blocks, lambda schema: parquet.ParquetWriter(to, schema))
+
+
+def _write_arrow(blocks: Iterable[Columns], to: IO[bytes]) -> int:
+    from pyarrow import ipc
+
+    return _write(blocks, lambda schema: ipc.new_file(to, schema))
+
+
+_WRITERS = {"csv": _write_csv, "parquet": _write_parquet, "arrow": _write_arrow}
+
+
+def _write(blocks: Iterable[Columns], begin: Callable[[Any], Any]) -> int:
+    with needing("tables", "writing tables"):
+        import pyarrow as pa
+    count, writer = 0, None
+    with ExitStack() as opened:
+        for block in blocks:
+            batch = pa.record_batch([pa.array(np.asarray(column)) for column in block.values()], names=list(block))
+            if writer is None:
+                writer = opened.enter_context(begin(batch.schema))
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count

@@ -1,0 +1,5 @@
+"""The command line."""
+
+from gmix.cli.app import app
+
+__all__ = ["app"]

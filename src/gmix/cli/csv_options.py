@@ -1,0 +1,102 @@
+"""The options that state how a CSV file is written, the same for every command that reads a table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gmix.base.errors import ParameterError
+from gmix.sources import CSV
+
+__all__ = ["states_csv"]
+
+_CALLED = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " "}
+_PANEL = "How CSV is written, where it is not recognized"
+
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        help="What stands between cells: comma, semicolon, tab, bar, space for any number of them, or a character.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Decimal = Annotated[str | None, typer.Option(help="The decimal mark, . or ,", rich_help_panel=_PANEL)]
+SkipRows = Annotated[
+    int | None, typer.Option(help="How many lines stand above the table.", min=0, rich_help_panel=_PANEL)
+]
+HasHeader = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first line holds names.", rich_help_panel=_PANEL),
+]
+MissingValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing-value",
+        metavar="CODE",
+        help="A code for a missing value, such as -999; several with commas between them, or the option repeated.",
+        rich_help_panel=_PANEL,
+    ),
+]
+_OPTIONS = {
+    "delimiter": Delimiter,
+    "decimal": Decimal,
+    "skip_rows": SkipRows,
+    "header": HasHeader,
+    "missing_value": MissingValues,
+}
+
+
+def states_csv(command: Callable[..., None]) -> Callable[..., None]:
+    """A command of the command line with these options, which is given a `gmix.CSV` for a path where one is used."""
+    own = inspect.signature(command, eval_str=True)
+    table = next(name for name in ("points", "given") if name in own.parameters)
+
+    @wraps(command)
+    def stated(**options: Any) -> None:
+        said = {name: options.pop(name) for name in _OPTIONS}
+        if any(value is not None for value in said.values()):
+            options[table] = _stated(options[table], **said)
+        command(**options)
+
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in _OPTIONS.items()
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.parameters.values()]
+    signature = own.replace(parameters=[*parameters, *added])
+    stated.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
+    stated.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return stated
+
+
+def _stated(
+    path: Path | None,
+    delimiter: str | None,
+    decimal: str | None,
+    skip_rows: int | None,
+    header: bool | None,
+    missing_value: list[str] | None,
+) -> CSV:
+    if path is None:
+        raise ParameterError("options that state how CSV is written need a table; name one")
+    codes = [code.strip() for text in missing_value or () for code in text.split(",")]
+    return CSV(
+        path,
+        delimiter=None if delimiter is None else _CALLED.get(delimiter, delimiter),
+        decimal=decimal,
+        skip_rows=skip_rows or 0,
+        header=header,
+        missing_values=[_number(code) for code in codes],
+    )
+
+
+def _number(code: str) -> float | str:
+    try:
+        return float(code)
+    except ValueError:
+        return code

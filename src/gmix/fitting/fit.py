@@ -1,0 +1,466 @@
+"""The front door: a table in, a fitted mixture with all that is known about it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.base.arguments import Rng, as_generator, as_list, is_count
+from gmix.base.atomic_write import as_path
+from gmix.base.blas import one_blas_thread
+from gmix.base.errors import DataError, ParameterError, of_kind, one_of
+from gmix.base.findings import Finding, by_importance, lines
+from gmix.base.progress import Progress, meter
+from gmix.base.wording import count
+from gmix.fitting import narrowing
+from gmix.fitting.inspection import Sample, inspect
+from gmix.fitting.search import Search, search
+from gmix.fitting.search_findings import dependence_finding, search_findings
+from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, as_start
+from gmix.fitting.stop import Reason, Stop
+from gmix.model.covariance import EVE, EVV, STRUCTURES, VEE, VVE, E, Structure, V, in_columns, structure as as_structure
+from gmix.model.criteria import CRITERIA, criteria
+from gmix.model.dependence import Dependence, find_dependence
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Prior, as_prior
+from gmix.model.statistics import SufficientStatistics
+from gmix.sources import MEMORY, Journal, Source, as_source
+
+__all__ = ["Fit", "StandardErrors", "fit"]
+
+_AUTO = range(1, 10)
+_FEW = 24  # columns up to which "auto" tries the structures that turn axes
+_CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
+_LOOKED_AT = 2_000  # rows that show whether columns follow from others
+_SHOWN = 6  # values of a row that a finding shows
+_LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
+
+
+@dataclass(frozen=True, eq=False)
+class StandardErrors:
+    """One standard error for each parameter of a mixture, in the parameter's units.
+
+    Attributes
+    ----------
+    weights : ``(K,)``.
+    means : ``(K, D)``.
+    covariances : ``(K, D, D)``.
+    """
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted mixture, and how it came about.
+
+    Attributes
+    ----------
+    mixture : the `GaussianMixture` that was found. Its components are in the order of the first column of their means,
+        ties in the order of the next column; from a given start they are in the order of the start.
+    statistics : the sufficient statistics of the rows under it.
+    log_prior : what the prior contributed to the log posterior, in nats; zero without one.
+    history : the objective (log-likelihood plus log prior) of every E-step, in nats.
+    reason : why the climb ended; `gmix.Reason`.
+    n_rows : rows of the table.
+    findings : what a person should know, the warnings first, then the notes; see `gmix.Finding`. ``print(fit)``,
+        `summary`, the command line and the report all show this one list.
+    search : every candidate that was compared on all rows, if there was a choice.
+    prior : the prior of a MAP fit; None for maximum likelihood.
+    """
+
+    mixture: GaussianMixture
+    statistics: SufficientStatistics
+    log_prior: float
+    history: tuple[float, ...]
+    reason: Reason
+    n_rows: int
+    findings: tuple[Finding, ...] = ()
+    search: Search | None = None
+    prior: Prior | None = None
+
+    @classmethod
+    def from_search(
+        cls, found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None
+    ) -> Fit:
+        """The best candidate of a search, with what a person should know about it besides the given findings."""
+        run = found.best.run
+        return cls(
+            run.mixture,
+            run.statistics,
+            run.log_prior,
+            run.history,
+            run.reason,
+            n_rows,
+            by_importance((*findings, *search_findings(found))),
+            found if len(found.candidates) + len(found.untried) + found.left_out > 1 else None,
+            prior,
+        )
+
+    def inspected(self, sample: Sample, most: int | None = None) -> Fit:
+        """The same fit, with the findings that `gmix.fitting.inspection.inspect` adds to its own."""
+        found = inspect(sample, self.mixture, self.statistics, self.search, most, self.prior)
+        return replace(self, findings=by_importance((*self.findings, *found)))
+
+    @property
+    def independent_part(self) -> Fit:
+        """The fit of the columns that the others follow from; itself, where none do (`GaussianMixture.dependence`)."""
+        return self if self.mixture.dependence is None else replace(self, mixture=self.mixture.independent_part)
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of this mixture on all rows, in nats: the total, weighted by `sample_weight`."""
+        return self.statistics.log_likelihood
+
+    @property
+    def log_posterior(self) -> float:
+        """The log-likelihood plus the log prior density, up to a constant of the prior's own parameters."""
+        return self.log_likelihood + self.log_prior
+
+    @property
+    def n_parameters(self) -> int:
+        return self.mixture.n_parameters
+
+    @property
+    def mass(self) -> float:
+        """The weighted number of rows."""
+        return float(self.statistics.mass.sum())
+
+    @property
+    def bic(self) -> float:
+        """``-2 log L + p log n`` with n the sum of the weights (`mass`); smaller is better. See `gmix.criteria.bic`."""
+        return self.criteria["bic"]
+
+    @property
+    def aic(self) -> float:
+        """``-2 log L + 2 p``; smaller is better. See `gmix.criteria.aic`."""
+        return self.criteria["aic"]
+
+    @property
+    def icl(self) -> float:
+        """BIC plus twice the entropy of the responsibilities; smaller is better. See `gmix.criteria.criteria`."""
+        return self.criteria["icl"]
+
+    @cached_property
+    def criteria(self) -> dict[str, float]:
+        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`."""
+        return criteria(self.mixture, self.statistics)
+
+    @property
+    def converged(self) -> bool:
+        return self.reason.converged
+
+    def __repr__(self) -> str:
+        mixture, per_row = self.mixture, self.log_likelihood / self.mass
+        ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
+        n_warnings = sum(finding.level == "warning" for finding in self.findings)
+        return (
+            f"Fit({mixture.structure}, {count(mixture.n_components, 'component')}, "
+            f"{count(mixture.n_features, 'feature')}, log-likelihood {per_row:.6g} per row, "
+            f"{ended} {count(len(self.history) - 1, 'step')}"
+            + (f", {count(n_warnings, 'warning')})" if n_warnings else ")")
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *(f"  {line}" for line in lines(self.findings))])
+
+    def summary(self, errors: StandardErrors | None = None) -> str:
+        """The fit as text: what was found, how good it is, and every component's parameters.
+
+        Below them stand their standard errors, if some are given: those of `gmix.standard_errors` or of
+        `gmix.bootstrap`. That of a standard deviation is that of the variance divided by twice the deviation.
+        """
+        if errors is not None:
+            of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
+        mixture = self.mixture
+        names = mixture.names
+        text = [
+            f"Gaussian mixture {mixture.structure.called}: "
+            f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
+            f"{count(self.n_rows, 'row')}",
+            "",
+            f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
+        ]
+        if self.log_prior:
+            text.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
+        if self.prior is not None:
+            text.append(f"  prior           {self.prior}")
+        text += [
+            f"  parameters      {self.n_parameters}",
+            f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
+            f"  {self.reason.value} ({len(self.history) - 1} steps)",
+            "",
+        ]
+        width = max(10, *(len(name) for name in names)) + 2
+        text.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
+
+        def written(values: Iterable[float], digits: int) -> str:
+            return "".join(f"{value:>{width}.{digits}g}" for value in values)
+
+        deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+        for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
+            text.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
+            if errors is not None:
+                text.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
+            text.append(f"  {'':<20}  sd  " + written(deviation, 5))
+            if errors is not None:
+                spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
+                text.append(f"  {'':<20}  ±   " + written(spread, 2))
+        if self.findings:
+            text += ["", *(f"  {line}" for line in lines(self.findings))]
+        return "\n".join(text)
+
+    def plot(self, points: Any = None, **options: Any) -> Any:
+        """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
+        return self.mixture.plot(points, **options)
+
+    def report(self, path: str | PathLike[str], data: Any, **options: Any) -> None:
+        """Write a page of HTML about the fit and its rows, to be opened offline; see `gmix.report.report`."""
+        from gmix.report import report
+
+        report(self, path, data, **options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fit to a JSON file, atomically; `gmix.load` reads it back to the last bit."""
+        from gmix.model_file import save
+
+        save(self, path)
+
+
+@one_blas_thread()
+def fit(
+    data: Any,
+    components: int | Iterable[int] | str = "auto",
+    *,
+    covariance: str | Structure | Iterable[str | Structure] = "auto",
+    criterion: str = "bic",
+    equal_weights: bool = False,
+    prior: Prior | None = None,
+    start: Any = "auto",
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    tolerance: float | None = None,
+    max_iterations: int = Stop.max_iterations,
+    memory: float = MEMORY,
+    threads: int | None = None,
+    rng: Rng = None,
+    progress: Callable[[Progress], None] | bool | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    resume: bool = False,
+) -> Fit:
+    """Find the sum of Gaussians that describes a table, by EM.
+
+    Parameters
+    ----------
+    data : array or memory map ``(N, D)`` of float32 or float64 in any memory order; a DataFrame or Arrow table; the
+        path of a CSV, Parquet or Arrow file, of a folder of them, or a pattern such as ``"points-*.parquet"``; a
+        `gmix.CSV`, which states how CSV files are written; a
+        ``pyarrow.dataset.Dataset``; blocks, as a list or any object that can be iterated again and again; a
+        Dask array or DataFrame, or a Spark DataFrame; or a `gmix.sources.Source`. A sequence of N numbers is one
+        column.
+    components : a count, several to choose from, or ``"auto"`` for 1 to 9. BIC chooses; of a table of more than 50,000
+        rows, among the candidates that sub-samples do not show to be worse (`gmix.fitting.narrowing.narrowed`).
+    covariance : a structure's code or name, several, or ``"auto"`` for all fourteen of `gmix.covariance.STRUCTURES`,
+        without the four that turn axes beyond 24 columns, and with a prior without VEE, EVE, VVE and EVV. One column
+        has two, ``"E"`` and ``"V"``: one variance for all components, or one for each. BIC chooses.
+    criterion : what chooses among several: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see `gmix.criteria`.
+    equal_weights : give all components the same weight, and count K - 1 parameters fewer.
+    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
+    start : ``"auto"``, a `GaussianMixture` to go on from, labels ``(N,)`` or responsibilities ``(N, K)``. From one that
+        is given, EM takes its own steps alone; from its own starts it leaps where steps shrink (`Pace`).
+    sample_weight : ``(N,)``, or the name of a column; weight 2 is a row twice, weight 0 is no row.
+    columns : which columns of a DataFrame or a file; names for those of an array. None: all columns of numbers but an
+        index; a finding of the fit names the others and says why they are left out.
+    tolerance : the climb ends when what is still to gain is below this many nats a row. None: 1e-6; from starts of its
+        own on tables of 20,000 numbers or more, a hundredth of ``p / 2n`` if that is more, for p parameters and n rows:
+        by so much, by chance alone, a row's log-likelihood is higher at the top than that of other rows would be.
+    max_iterations : the climb ends after this many steps in any case.
+    memory : bytes. A file that takes more to read is streamed in every pass instead; the result has the same bits.
+    threads : how many to use at most; None for every processor that this process may use. The result is the same.
+    rng : a seed or a `numpy.random.Generator` for the starts.
+    progress : a function that is given a `gmix.Progress` after every pass over the rows. None: on a terminal, a fit
+        that takes longer than a second says how far it is; False: it does not.
+    checkpoint : a file that keeps what every pass found. It must not be there yet, unless `resume` says to go on from
+        it: then a fit that was killed takes the steps that it would have taken, to the same bits. Give it the same
+        rows, settings and seed.
+
+    Raises
+    ------
+    ClusterError
+        where the cluster that holds the rows fails.
+    DataError
+        for a table that cannot be used as it is; the message says which row and column, and what to do.
+    ParameterError
+        for an argument that makes no sense.
+
+    >>> import gmix
+    >>> points = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(500, rng=1)
+    >>> fit = gmix.fit(points, rng=1)
+    >>> fit.mixture.n_components
+    2
+    """
+    one_of(criterion, CRITERIA, "criterion")
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+    way = as_start(start)
+    made = isinstance(way, KMeansPlusPlus)
+    stop = Stop(
+        Stop.tolerance if tolerance is None else tolerance,
+        max_iterations,
+        leaps=made,
+        chance=_CHANCE if made and tolerance is None else 0.0,
+    )
+    prior = as_prior(prior)
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise ParameterError(f"progress is {progress!r}; give a function to tell, False for silence, or None")
+    counts = _counts(components, way)
+    structures, findings = _structures(covariance, way, source.n_features, prior is not None)
+    if equal_weights:
+        structures = [s.with_equal_weights for s in structures]
+    findings = [*source.findings, *findings]
+    counts, told = _within(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
+    findings += told
+    sample = Sample.of(source)  # read first: a source that fails when the fit is done would take it along
+    with ExitStack() as open_files:
+        journal = None
+        if checkpoint is not None:
+            journal = open_files.enter_context(
+                closing(Journal(as_path(checkpoint, what="checkpoint"), resume, source.n_rows, source.n_features))
+            )
+            rng = journal.seed if rng is None else rng
+        counter = (
+            meter(progress, stop.tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
+        )
+        if counter is not None:
+            open_files.enter_context(closing(counter))
+        source, generator = source.watched(counter, journal), as_generator(rng)
+        several = len(counts) * len(structures) > 1 and made and (prior is None or prior.suits_any_columns)
+        dependence, features = _dependence(source) if several else None, source.features
+        if dependence is not None:
+            source = source.select(dependence.independent)
+            findings.append(dependence_finding(dependence, features))
+            structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
+        named = not isinstance(components, str) and covariance != "auto"
+        found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion, named)
+        if not several and found.best.collapsed and not found.interrupted:
+            cause = _dependence(source.watched(None, None))  # a fit that resumes passes over these rows again
+            findings += [] if cause is None else [dependence_finding(cause, features, carried=False)]
+    fit = Fit.from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
+    if dependence is not None:
+        fit = replace(fit, mixture=fit.mixture.carrying(dependence, features))
+    return fit.inspected(sample, max(counts) if len(counts) > 1 else None)
+
+
+def _within(counts: list[int], source: Source, *, chosen: bool) -> tuple[list[int], list[Finding]]:
+    """The counts of components that the table has rows for; it is an error if there are none, or one was asked for."""
+    most = source.n_counting
+    rows = "rows" if most == source.n_rows else "rows with weight"
+    kept = [k for k in counts if k <= most]
+    if not kept or not (chosen or len(kept) == len(counts)):
+        raise DataError(
+            f"{max(counts)} components are more than the table has {rows} ({most}); ask for fewer components"
+        )
+    cut = Finding("range cut", f"the table has {most} {rows}, so at most that many components", "note")
+    return kept, [cut] if len(kept) < len(counts) else []
+
+
+def _dependence(source: Source) -> Dependence | None:
+    """How columns follow from others in all rows: those of a sub-sample tell how, and all others whether."""
+    if source.n_features == 1:
+        return None
+    rows, _ = source.rows(max(_LOOKED_AT, 4 * source.n_features), np.random.default_rng(0))
+    dependence = find_dependence(rows)
+    return dependence if dependence is not None and source.obeys(dependence) else None
+
+
+def _on_all_rows(
+    source: Source,
+    counts: list[int],
+    structures: list[Structure],
+    start: Start,
+    stop: Stop,
+    prior: Prior | None,
+    rng: np.random.Generator,
+    criterion: str,
+    named: bool,
+) -> tuple[Search, list[Finding]]:
+    """Compare the candidates, of a large table only those that sub-samples do not leave out."""
+    several, made = len(counts) * len(structures) > 1, isinstance(start, KMeansPlusPlus)
+    if not (several and made and source.n_counting > narrowing.LARGE):
+        return search(source, counts, structures, start, stop, prior, rng, criterion=criterion, named=named), []
+    able = narrowing.narrowed(source, counts, structures, start, stop, prior, rng, criterion)
+    start = able.start
+    if able.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take
+        source, stop = source.watched(source.meter, None), Stop(stop.tolerance, 0)
+        [best] = able.start.mixture_of.values()
+        start = GivenMixture(best)
+    found = search(source, counts, structures, start, stop, prior, rng, criterion=criterion, only=able.candidates)
+    if able.interrupted:
+        [candidate] = found.candidates
+        stopped = replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED))
+        found = replace(found, candidates=(stopped,), interrupted=True)
+    return replace(found, left_out=able.left_out), [able.finding]
+
+
+def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
+    if isinstance(start, GivenMixture):
+        implied = start.mixture.n_components
+    elif isinstance(start, GivenResponsibilities):
+        implied = start.responsibilities.shape[1]
+    else:
+        implied = None
+    if isinstance(components, str):
+        if components != "auto":
+            raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
+        return list(_AUTO) if implied is None else [implied]
+    counts = [components] if is_count(components) else as_list(components)
+    if not counts or not all(is_count(k) for k in counts):
+        raise ParameterError(f"components is {components!r}; give whole numbers above zero")
+    return sorted({int(k) for k in counts})
+
+
+def _structures(
+    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, with_prior: bool
+) -> tuple[list[Structure], list[Finding]]:
+    """The structures to try, and what a person should know about their choice."""
+    several = None if isinstance(covariance, str) else as_list(covariance)
+    if several is not None:
+        chosen = [as_structure(c) for c in several]
+    elif covariance != "auto":
+        chosen = [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
+    elif isinstance(start, GivenMixture):
+        chosen = [start.mixture.structure]
+    elif n_features == 1:
+        chosen = [E, V]
+    else:
+        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
+        chosen = [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
+    if not chosen:
+        raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
+    if n_features == 1:
+        return _of_one_column(chosen)
+    return list(dict.fromkeys(in_columns(s, n_features) for s in chosen)), []
+
+
+def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
+    """``E`` or ``V`` for each structure, and a finding for those that a person may have meant otherwise."""
+    in_one = {s: V if s.volume == "V" else E for s in structures}
+    findings = [
+        Finding(
+            "one column",
+            f"{s} speaks of shapes or axes, and one column has neither; give '{one}', as here",
+            "note",
+        )
+        for s, one in in_one.items()
+        if {"E", "V"} <= set(s.with_free_weights.letters)
+    ]
+    named = [one.with_equal_weights if s.equal_weights else one for s, one in in_one.items()]
+    return list(dict.fromkeys(named)), findings

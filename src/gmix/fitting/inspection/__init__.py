@@ -1,0 +1,36 @@
+"""Inspection: what a person should know about a fit, read from a sub-sample of its rows and from its search."""
+
+from __future__ import annotations
+
+from gmix.base.findings import Finding
+from gmix.fitting.inspection.choice import about_choice, runner_up
+from gmix.fitting.inspection.columns import about_columns
+from gmix.fitting.inspection.components import about_components
+from gmix.fitting.inspection.sample import Sample
+from gmix.fitting.search import Search
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Prior
+from gmix.model.statistics import SufficientStatistics
+
+__all__ = ["Sample", "inspect", "runner_up"]
+
+
+def inspect(
+    sample: Sample,
+    mixture: GaussianMixture,
+    statistics: SufficientStatistics,
+    search: Search | None,
+    most: int | None,
+    prior: Prior | None,
+) -> list[Finding]:
+    """The findings about a mixture, the statistics of all rows under it, and the search that chose it, if any.
+
+    `most` is the largest number of components that was asked for, where there were several. With a prior, a
+    mixture may have many parameters. The sub-sample is drawn by a generator of its own, so the draws of a fit do not
+    depend on it.
+    """
+    found = [
+        *about_columns(sample, float(statistics.mass.sum())),
+        *about_components(sample, mixture, statistics, prior),
+    ]
+    return found if search is None else [*found, *about_choice(search, most)]

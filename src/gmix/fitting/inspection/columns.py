@@ -1,0 +1,140 @@
+"""Findings about the columns of a table and the weights of its rows, whatever mixture is fitted to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.findings import Finding
+from gmix.base.wording import listed
+from gmix.fitting.inspection.sample import NAMED, Sample
+
+__all__ = ["about_columns"]
+
+Array = NDArray[np.float64]
+
+# Weights whose sum differs from the number of rows by a larger factor were hardly made for these rows. Uniform random
+# weights have half of it, and the rows of a table of frequencies count a few times each.
+_FACTOR = 5.0
+
+# What people write for "missing": nines, eights or sevens in a row, -9, the ends of the integers, fills of arrays.
+_CODE = re.compile(r"-?(?:9\.?9+|9{2,}(?:\.9+)?|8{2,}|7{2,})|-9|-32768|32767|65535|-?214748364[78]")
+_FILL = 1e19  # the fills of floating-point arrays are beyond this: 1e20, 9.97e36, 3.4e38
+_OUTSIDE = 3.0  # standard deviations between a code and its nearest value; what is nearer may be the end of a tail
+_ONCE = 10.0  # standard deviations, for a code that occurs once, which may be an outlier
+_ONCE_DIGITS = 4  # -999 and 9999 are written on purpose; 99 occurs
+_CODES = 4  # of one column: a survey has several, such as 77, 88 and 99
+_ENOUGH = 5  # values beside the code; fewer have no spread
+
+# Continuous columns hardly repeat a value. Measurements in tenths, such as those of the iris, have each value five
+# times in 150 rows; ages and scales have it more often.
+_DIFFERENT = 100
+_EACH = 8.0  # rows for each different value
+
+# An exponential column has a skewness of 2, and a lognormal one whose logarithm has a deviation of 1/2 has 1.75.
+_SKEWED = 1.5
+_LESS = 0.25  # of the skewness; the logarithm of an exponential column has about half of it, to the other side
+
+
+def about_columns(sample: Sample, mass: float) -> list[Finding]:
+    """What the values and the weights of a table show; `mass` is the weight of all of its rows."""
+    columns = np.sort(np.ascontiguousarray(sample.rows.T), axis=1)
+    return [*_weights(sample, mass), *_codes(sample, columns), *_few(sample, columns), *_skewed(sample, columns)]
+
+
+def _weights(sample: Sample, mass: float) -> Iterator[Finding]:
+    if sample.weight is None:
+        return
+    factor = sample.n_counting / mass
+    frequencies = bool((sample.weight == np.rint(sample.weight)).all())  # 1,000 may stand for 1,000 rows
+    if factor > _FACTOR or (factor < 1.0 / _FACTOR and not frequencies):
+        yield Finding(
+            "sum of weights",
+            f"the weights of {sample.n_counting:,} rows sum to {mass:.4g}, and BIC takes this sum for the number "
+            f"of observations; multiply them by {factor:.4g}, so that they sum to the number of rows, or let "
+            "them sum to the number of observations that they stand for",
+        )
+
+
+def _codes(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
+    found: dict[str, list[str]] = {}
+    for j, column in enumerate(columns):
+        values = column
+        for _ in range(_CODES):
+            code = next((value for value in (values[0], values[-1]) if _is_code(value, values)), None)
+            if code is None:
+                break
+            others = values[values != code]
+            where = f"{sample.in_rows(len(values) - len(others))} of {sample.column(j)}"
+            found.setdefault(_written(code), []).append(where)
+            values = others
+    for text, places in found.items():
+        yield Finding(
+            "missing code",
+            f"the value {text} is in {listed(places, NAMED)}, far outside the other values there; if it stands for "
+            "missing, drop these rows or fill the values in before the fit",
+        )
+
+
+def _is_code(value: Any, values: NDArray[Any]) -> bool:
+    """Say whether an end of a sorted column looks like a code for missing, and lies apart from all other values."""
+    text = _written(value)
+    if not _CODE.fullmatch(text) and abs(value) < _FILL:
+        return False
+    others = values[values != value].astype(np.float64)
+    if len(others) < _ENOUGH:
+        return False
+    gap = others[0] - value if value < others[0] else value - others[-1]
+    low, high = np.quantile(others, [0.25, 0.75])
+    spread = (high - low) / 1.349 or float(others.std())  # of a normal distribution with these quartiles
+    once = len(values) - len(others) == 1
+    enough = len(text.replace(".", "")) >= _ONCE_DIGITS
+    return bool(gap > (_ONCE if once else _OUTSIDE) * spread and (enough or not once))
+
+
+def _written(value: Any) -> str:
+    """A value with the fewest digits that tell it from its neighbors, in float32 or float64."""
+    return np.format_float_positional(value, trim="-") if abs(value) < _FILL else f"{value:.3g}"
+
+
+def _few(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
+    different = 1 + (np.diff(columns, axis=1) != 0).sum(1)
+    few = [j for j, n in enumerate(different) if 1 < n <= min(_DIFFERENT, columns.shape[1] / _EACH)]
+    if few:
+        named = [f"{sample.column(j)} ({different[j]})" for j in few]
+        yield Finding(
+            "few values",
+            f"{listed(named, NAMED)} {'has' if len(few) == 1 else 'have'} few different values for "
+            f"{len(sample.rows):,} rows; if components settle on single values, ask for fewer components or give a "
+            "prior",
+            "note",
+        )
+
+
+def _skewed(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
+    named = []
+    for j in np.flatnonzero(columns[:, 0] > 0):
+        values = columns[j].astype(np.float64)
+        skewness = _skewness(values)
+        if skewness > _SKEWED and abs(_skewness(np.log(values))) < _LESS * skewness:
+            named.append(f"{sample.column(int(j))} (skewness {skewness:.1f})")
+    if named:
+        yield Finding(
+            "skewed column",
+            f"{listed(named, NAMED)} {'is' if len(named) == 1 else 'are'} positive and strongly skewed; take the "
+            "logarithm, which is much less skewed, to describe the rows with fewer components",
+            "note",
+        )
+
+
+def _skewness(values: Array) -> float:
+    away = values - values.mean()
+    largest = np.abs(away).max()
+    if not largest > 0:
+        return 0.0
+    away /= largest  # cubes of very large or small numbers leave the range of float64
+    return float((away**3).mean() / (away**2).mean() ** 1.5)

@@ -1,0 +1,56 @@
+"""The rows that an inspection looks at: all rows of a small table, and a random part of a large one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.wording import count
+from gmix.sources import Source
+
+__all__ = ["NAMED", "Sample"]
+
+Array = NDArray[np.float64]
+NAMED = 5  # columns or components that one sentence can name
+_ROWS = 10_000  # a value of one row in a thousand still occurs ten times
+_NUMBERS = 1_000_000  # rows x columns; 8 MB, and milliseconds to sort
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some of the rows of a table that have weight.
+
+    Attributes
+    ----------
+    rows : ``(n, D)``.
+    weight : ``(n,)``, or None where all rows count alike.
+    n_counting : how many rows of the whole table have weight.
+    features : the names of the columns, if they have some.
+    threads : how many may be used to look at the rows.
+    """
+
+    rows: NDArray[Any]
+    weight: Array | None
+    n_counting: int
+    features: tuple[str, ...] | None
+    threads: int | None = None
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """Draw the rows; the draw is the same each time, and takes nothing from the generator of a fit."""
+        n = min(_ROWS, max(_NUMBERS // source.n_features, 1))
+        rows, weight = source.rows(n, np.random.default_rng(0))
+        return cls(rows, weight, source.n_counting, source.features, source.threads)
+
+    def column(self, j: int) -> str:
+        """A column as a sentence calls it: by its name, or else by its number from 0."""
+        return f"column {repr(self.features[j]) if self.features else j}"
+
+    def in_rows(self, n: int) -> str:
+        """In how many rows of the whole table something is that is in this many rows of the sample."""
+        if len(self.rows) == self.n_counting:
+            return count(n, "row")
+        return f"about {count(round(n * self.n_counting / len(self.rows)), 'row')}"

@@ -1,0 +1,166 @@
+"""Merging: clusters of several components each, for when a cluster is not a Gaussian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.base.arguments import is_count
+from gmix.base.blas import one_blas_thread
+from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.wording import count
+from gmix.fitting.fit import Fit
+from gmix.model.mixture import GaussianMixture
+from gmix.sources import LocalSource, source_for
+
+__all__ = ["Merging", "merge"]
+
+Array = NDArray[np.float64]
+_APART = 1e-3  # nats a row; components of less entropy hardly overlap
+
+
+@dataclass(frozen=True, eq=False)
+class Merging:
+    """The components of a mixture, merged two by two until one cluster is left.
+
+    Attributes
+    ----------
+    mixture : the `gmix.GaussianMixture`; merging leaves its density as it is.
+    groups : ``(K, K)``, row ``c - 1`` the cluster, counted from 0, that each component belongs to when there are c.
+    entropy : ``(K,)`` how undecided the rows are between 1, 2, ... K clusters, in nats.
+    mass : the weighted number of rows.
+    """
+
+    mixture: GaussianMixture
+    groups: NDArray[np.intp]
+    entropy: Array
+    mass: float
+
+    def __repr__(self) -> str:
+        return f"Merging({count(len(self.entropy), 'component')}, {count(self.elbow, 'cluster')} at the elbow)"
+
+    @property
+    def elbow(self) -> int:
+        """How many clusters: where the entropy begins to rise faster.
+
+        Two straight lines that share a number of clusters are fitted to the entropies by least squares, and the number
+        where they fit best is taken (Baudry et al. 2010, section 3.2). All components are clusters where they hardly
+        overlap, or where there are fewer than three.
+        """
+        k = len(self.entropy)
+        if k < 3 or self.entropy[-1] < _APART * self.mass:
+            return k
+
+        def error(bend: int) -> float:
+            first, second = self.lines(bend)
+            return float(
+                np.square(first - self.entropy[:bend]).sum() + np.square(second - self.entropy[bend - 1 :]).sum()
+            )
+
+        return min(range(2, k), key=error)
+
+    def lines(self, bend: int) -> tuple[Array, Array]:
+        """Two straight lines fitted to the entropies up to so many clusters, and from there on: their values."""
+        counts = np.arange(1.0, len(self.entropy) + 1)
+        parts = [(counts[part], self.entropy[part]) for part in (slice(0, bend), slice(bend - 1, None))]
+        first, second = (np.polyval(np.polyfit(x, y, 1), x) for x, y in parts)
+        return first, second
+
+    def responsibilities(self, x: Any, clusters: int | None = None) -> Array:
+        """The probability ``(N, c)`` that a point belongs to each of c clusters, or of as many as the `elbow` says."""
+        return _joined(self.mixture.responsibilities(x), self._group(clusters))
+
+    def predict(self, x: Any, clusters: int | None = None) -> NDArray[np.intp]:
+        """The most probable cluster ``(N,)`` of each point, of c clusters or as many as the `elbow` says."""
+        return np.asarray(self.responsibilities(x, clusters).argmax(1))
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the entropies and the elbow; see `gmix.plot.entropy`."""
+        from gmix import plot
+
+        return plot.entropy(self, ax)
+
+    def _group(self, clusters: int | None) -> NDArray[np.intp]:
+        count = self.elbow if clusters is None else clusters
+        if not (is_count(count) and count <= len(self.groups)):
+            raise ParameterError(f"clusters is {clusters!r}; give a whole number from 1 to {len(self.groups)}")
+        return np.asarray(self.groups[count - 1])
+
+
+@one_blas_thread()
+def merge(
+    model: Fit | GaussianMixture,
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    threads: int | None = None,
+) -> Merging:
+    r"""Merge the components of a mixture into clusters, each time the two whose union leaves the least entropy.
+
+    .. math:: -\sum_i \sum_c t_{ic} \log t_{ic}, \qquad t_{ic} = \sum_{k \in c} r_{ik}
+
+    A density may need several Gaussians for one cluster that is bent or has heavy tails. BIC finds the Gaussians, and
+    merging then finds the clusters; the mixture stays as it is. Baudry, Raftery, Celeux, Lo & Gottardo (2010), *Journal
+    of Computational and Graphical Statistics* 19:332. There is one pass over the rows for each merger.
+
+    Parameters
+    ----------
+    model : a `gmix.Fit` or a `gmix.GaussianMixture`.
+    data, sample_weight, columns, threads : the rows, as for `gmix.fit`; features are found by their names.
+
+    Raises `DataError` for rows of other columns, or that are not on this machine.
+
+    >>> import gmix
+    >>> wide = gmix.GaussianMixture([0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3)
+    >>> merging = gmix.merge(wide, wide.sample(500, rng=1))
+    >>> merging.elbow, merging.groups[1]
+    (2, array([0, 0, 1]))
+    >>> merging.predict([[0.4], [8.0]])
+    array([0, 1])
+    """
+    mixture = model.mixture if isinstance(model, Fit) else model
+    of_kind(mixture, GaussianMixture, "model", "a Fit or a GaussianMixture")
+    source = source_for(mixture, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if not isinstance(source, LocalSource):
+        raise DataError("merging needs rows that this process reads; merge on a sub-sample")
+    group = np.arange(mixture.n_components)
+    groups, entropy, mass = [], [], 0.0
+    while True:
+        gain, left, mass = _gains(mixture.independent_part, source, group)
+        groups.append(group)
+        entropy.append(left)
+        if len(gain) == 1:
+            return Merging(mixture, np.array(groups[::-1]), np.array(entropy[::-1]), mass)
+        one, other = np.unravel_index(gain.argmax(), gain.shape)
+        group = np.where(group == other, one, group)
+        group = np.where(group > other, group - 1, group)
+
+
+def _gains(mixture: GaussianMixture, source: LocalSource, group: NDArray[np.intp]) -> tuple[Array, float, float]:
+    """What the union of each two clusters takes from the entropy, above the diagonal; the entropy; the rows' mass."""
+    n_clusters = int(group.max()) + 1
+    gain, entropy, mass = np.full((n_clusters, n_clusters), -np.inf), 0.0, 0.0
+    gain[np.triu_indices(n_clusters, 1)] = 0.0
+    for rows, weight in source.blocks():
+        share = _joined(mixture.responsibilities(rows, threads=source.threads), group).T
+        each = np.ones(len(rows)) if weight is None else weight
+        alone = _negentropy(share) @ each
+        for c in range(n_clusters - 1):
+            together = _negentropy(share[c] + share[c + 1 :]) @ each
+            gain[c, c + 1 :] += together - alone[c] - alone[c + 1 :]
+        entropy -= float(alone.sum())
+        mass += float(each.sum())
+    return gain, max(entropy, 0.0), mass
+
+
+def _negentropy(share: Array) -> Array:
+    return np.asarray(share * np.log(np.where(share > 0, share, 1.0)))
+
+
+def _joined(responsibilities: Array, group: NDArray[np.intp]) -> Array:
+    """Responsibilities ``(N, K)`` of components as those of clusters, ``(N, c)``."""
+    return responsibilities @ np.eye(int(group.max()) + 1)[group]

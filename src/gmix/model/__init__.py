@@ -1,0 +1,1 @@
+"""The distribution and what it is computed from: statistics, covariance structures, priors, criteria, the kernel."""

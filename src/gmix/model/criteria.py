@@ -1,0 +1,84 @@
+"""Criteria: what a mixture's likelihood is worth beside what it spends. In all of them smaller is better."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gmix.base.blas import one_blas_thread
+from gmix.model.mixture import GaussianMixture
+from gmix.model.statistics import SufficientStatistics
+
+__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "criterion", "entropy", "second"]
+
+CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # and how they are written
+
+
+def aic(log_likelihood: float, n_parameters: int) -> float:
+    """``-2 log L + 2 p``: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716.
+
+    >>> aic(-100.0, 3)
+    206.0
+    """
+    return -2.0 * log_likelihood + 2.0 * n_parameters
+
+
+def aicc(log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """``AIC + 2 p (p + 1) / (n - p - 1)``: Hurvich & Tsai (1989), *Biometrika* 76:297; infinite without rows to spare.
+
+    >>> aicc(-100.0, 3, 10.0)
+    210.0
+    """
+    spare = mass - n_parameters - 1.0
+    if spare <= 0:
+        return math.inf
+    return aic(log_likelihood, n_parameters) + 2.0 * n_parameters * (n_parameters + 1.0) / spare
+
+
+def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """``-2 log L + p log n``: Schwarz (1978), *Annals of Statistics* 6:461. The mass n is the weighted number of rows.
+
+    The sign is scikit-learn's; mclust prints the negative, where larger is better.
+    """
+    return -2.0 * log_likelihood + n_parameters * math.log(mass)
+
+
+@one_blas_thread()
+def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
+    r"""``-sum_i sum_k r_ik log r_ik``: how undecided the rows are between the components, in nats.
+
+    It needs no pass over the rows: it is the log-likelihood less the expected log-likelihood of rows and components
+    together, and that is a function of the statistics.
+    """
+    form, components = mixture.structure.form, mixture.components
+    about = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
+    alive = statistics.mass > 0
+    complete = float(statistics.mass[alive] @ components.log_constants[alive])
+    complete -= form.trace(form.congruence(components.whitener, about)) / 2.0
+    return float(np.maximum(statistics.log_likelihood - complete, 0.0))
+
+
+def criterion(name: str, mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
+    """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
+    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, float(statistics.mass.sum())
+    if name == "aic":
+        return aic(reached, p)
+    if name == "aicc":
+        return aicc(reached, p, mass)
+    by_bic = bic(reached, p, mass)
+    return by_bic if name == "bic" else by_bic + 2.0 * entropy(mixture, statistics)
+
+
+def criteria(mixture: GaussianMixture, statistics: SufficientStatistics) -> dict[str, float]:
+    """Every criterion of `CRITERIA`, for a mixture and the statistics of the rows under it.
+
+    ICL is BIC plus twice the `entropy`: McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10. mclust adds the
+    entropy of the hard classification instead, ``-sum_i log max_k r_ik``, which is no greater.
+    """
+    return {name: criterion(name, mixture, statistics) for name in CRITERIA}
+
+
+def second(criterion: str) -> str:
+    """The criterion that is shown beside the one that chose: AIC beside BIC, and BIC beside any other."""
+    return "aic" if criterion == "bic" else "bic"

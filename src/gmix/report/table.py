@@ -1,0 +1,110 @@
+"""The rows that a report shows: a sub-sample for its charts, and the most unusual of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.model.mixture import GaussianMixture
+from gmix.model.regions import highest_density, tail_probability
+from gmix.plot.style import edges_of
+from gmix.sources import MemorySource, Source
+
+__all__ = ["DECIDED", "REGION", "Rows", "Unusual"]
+
+Array = NDArray[np.float64]
+_READ = 10_000_000  # numbers; what is read of a table that is not in memory
+_DRAWN, _CELLS = 5_000, 300_000  # rows, and numbers about them, that a page can hold and a browser can draw
+_UNUSUAL = 10
+REGION = 0.99  # of the mixture; rows outside the region of this share are counted
+DECIDED = 0.9  # with at least this probability it is known where a row belongs
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """One row, and how improbable it is that the mixture gives one of no more density."""
+
+    number: int | None
+    values: Array
+    component: int
+    log_density: float
+    tail: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is known about the rows of a table under a mixture.
+
+    Attributes
+    ----------
+    n_read : rows that were looked at: all of a table in memory.
+    n_outside : how many of them lie outside the region that holds 99 % of the mixture.
+    decided : the share whose component is known with a probability of at least 0.9.
+    unusual : the least dense of them, the least dense first.
+    numbers : which rows are drawn, counted from 0; None where rows have lost their numbers.
+    values, responsibilities, log_density : of the rows that are drawn, ``(n, D)``, ``(n, K)`` and ``(n,)``.
+    histograms : for each shown column the edges of its bins and the density in them.
+    """
+
+    n_read: int
+    n_outside: float
+    decided: float
+    unusual: tuple[Unusual, ...]
+    numbers: NDArray[np.intp] | None
+    values: Array
+    responsibilities: Array
+    log_density: Array
+    histograms: list[tuple[Array, Array]]
+
+    @classmethod
+    def of(cls, source: Source, mixture: GaussianMixture, shown: list[int]) -> Rows:
+        rng = np.random.default_rng(0)
+        weight: Array | None
+        if isinstance(source, MemorySource):
+            rows, weight = source.array, source.weight
+        else:
+            rows, weight = source.rows(max(_READ // source.n_features, 1), rng)
+        mass = np.ones(len(rows)) if weight is None else weight
+        counting = np.flatnonzero(mass > 0)
+        log_density, decided = np.empty(len(rows)), 0.0
+        for block in np.array_split(np.arange(len(rows)), len(rows) // 100_000 + 1):
+            part = slice(block[0], block[-1] + 1)
+            log_density[part] = mixture.log_density(rows[part])
+            decided += float(mass[part] @ (mixture.responsibilities(rows[part]).max(1) >= DECIDED))
+        least = counting[np.argsort(log_density[counting], kind="stable")[:_UNUSUAL]]
+        n_drawn = int(np.clip(_CELLS // (mixture.n_components + len(shown)), 200, _DRAWN))
+        drawn = counting
+        if len(counting) > n_drawn:
+            drawn = np.union1d(rng.choice(counting, n_drawn, replace=False), least)
+        numbered = isinstance(source, MemorySource) or (weight is None and len(rows) == source.n_rows)
+        tails = tail_probability(mixture, log_density[least])
+        labels = mixture.predict(rows[least])
+        scale = 1.0 if weight is None else mass.sum() / len(counting)
+        outside = mass @ (log_density < highest_density(mixture, [REGION])[0])
+        return cls(
+            n_read=len(counting),
+            n_outside=float(outside / scale),
+            decided=decided / float(mass.sum()),
+            unusual=tuple(
+                Unusual(
+                    int(i) if numbered else None,
+                    np.asarray(rows[i], np.float64),
+                    int(k),
+                    float(log_density[i]),
+                    float(p),
+                )
+                for i, k, p in zip(least, labels, tails, strict=True)
+            ),
+            numbers=drawn if numbered else None,
+            values=np.asarray(rows[drawn], np.float64),
+            responsibilities=mixture.responsibilities(rows[drawn]),
+            log_density=log_density[drawn],
+            histograms=[_histogram(np.asarray(rows[counting, j], np.float64), mass[counting]) for j in shown],
+        )
+
+
+def _histogram(values: Array, mass: Array) -> tuple[Array, Array]:
+    heights, edges = np.histogram(values, edges_of(values), weights=mass)
+    return edges, heights / (heights.sum() * np.diff(edges))

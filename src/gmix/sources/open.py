@@ -1,0 +1,138 @@
+"""The door: whatever holds rows, turned into a `Source`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gmix.base.arguments import as_names, is_number
+from gmix.base.errors import DataError, ParameterError
+from gmix.base.table import is_frame
+from gmix.model.mixture import GaussianMixture
+from gmix.sources.csv.dialect import CSV
+from gmix.sources.memory import MemorySource
+from gmix.sources.source import Source
+from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
+
+__all__ = ["MEMORY", "as_source", "source_for"]
+
+MEMORY = 1 << 29  # bytes
+
+
+def as_source(
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    threads: int | None = None,
+    memory: float = MEMORY,
+) -> Source:
+    """Turn what a person holds into a `Source`.
+
+    An array or a DataFrame is used where it lies. Files, folders, patterns of file names and Arrow datasets are read
+    into memory where that takes at most `memory` bytes; larger ones are streamed, as are blocks: any object that
+    can be iterated again and again and gives arrays ``(n, D)`` or DataFrames. Dask and Spark collections stay on their
+    cluster. A source is passed on.
+
+    Raises `DataError` for what can be read only once, and for tables that cannot be used as they are.
+    """
+    if not (is_number(memory) and memory > 0):
+        raise ParameterError(f"memory is {memory!r}; give a number of bytes above zero")
+    if isinstance(data, Source):
+        if sample_weight is not None or columns is not None:
+            raise ParameterError("a source has its own weights and columns; give them where it is made")
+        return data
+    columns = as_names(columns)
+    engine = type(data).__module__.partition(".")[0]
+    if engine == "dask":
+        from gmix.sources.dask import DaskSource
+
+        return DaskSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
+    if engine == "pyspark":
+        from gmix.sources.spark import SparkSource
+
+        return SparkSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
+    if engine == "ray":
+        raise DataError("gmix cannot read a Ray Dataset; give dataset.to_dask(), or dataset.to_pandas() if it is small")
+    column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
+    table = _blocks(data, columns, column)
+    if table is None:
+        return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if 2 * table.n_bytes > memory:  # reading takes twice the rows for a moment
+        return StreamSource(table, sample_weight=weight, threads=threads, memory=memory)
+    rows, read = table.read()
+    names = None if table.names is None else list(table.names)
+    weight = weight if read is None else read
+    source = MemorySource(rows, sample_weight=weight, columns=names, threads=threads, place=table.where)
+    source.findings = table.findings
+    return source
+
+
+def source_for(
+    mixture: GaussianMixture,
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    threads: int | None = None,
+    memory: float = MEMORY,
+) -> Source:
+    """Turn what a person holds into a `Source` of the features of a mixture, found by their names where both have some.
+
+    Of a mixture with a `dependence`, they are those of its `independent_part`.
+
+    Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
+    """
+    if columns is None and mixture.features is not None and _has_names(data):
+        columns = list(mixture.features)
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+    if source.n_features != mixture.n_features:
+        raise DataError(
+            f"the rows have {source.n_features} columns and the mixture has {mixture.n_features} features; "
+            "choose columns"
+        )
+    if source.features and mixture.features and source.features != mixture.features:
+        raise DataError(
+            f"the columns are {list(source.features)} and the mixture's features {list(mixture.features)}; "
+            "choose these, in this order"
+        )
+    return source if mixture.dependence is None else source.select(mixture.dependence.independent)
+
+
+def _has_names(data: Any) -> bool:
+    """Say whether the columns of a table that is no `Source` have names of their own."""
+    if isinstance(data, (str, PathLike, CSV)) or is_frame(data) or _is_dataset(data):
+        return True
+    blocks = isinstance(data, Iterable) and not (isinstance(data, Iterator) or hasattr(data, "ndim"))
+    return blocks and is_frame(next(iter(data), None))
+
+
+def _is_dataset(data: Any) -> bool:
+    """Say whether it is a ``pyarrow.dataset.Dataset``."""
+    return hasattr(data, "scanner") and hasattr(data, "get_fragments")
+
+
+def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks | None:
+    """A table that is read in blocks; None for one in memory."""
+    if isinstance(data, (str, PathLike, CSV)):
+        from gmix.sources.files import open_files
+
+        return open_files(data, columns, weight)
+    if _is_dataset(data):
+        from gmix.sources.arrow import ArrowTable
+
+        return ArrowTable(data, columns, weight)
+    if isinstance(data, Iterator):
+        raise DataError(
+            f"a {type(data).__name__} can be read once, and EM reads the rows in every step; give a list of blocks, or "
+            "an object whose __iter__ begins anew each time"
+        )
+    if isinstance(data, Iterable) and not (is_frame(data) or isinstance(data, np.ndarray)):
+        first = next(iter(data), None)
+        if getattr(first, "ndim", 0) == 2 or is_frame(first):
+            return GivenBlocks(data, columns, weight)
+    return None
