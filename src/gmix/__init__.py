@@ -12,7 +12,7 @@ from gmix.inference.merging import Merging, merge
 from gmix.inference.predict import predict_to
 from gmix.inference.standard_errors import standard_errors
 from gmix.metropolis import Chains, metropolis
-from gmix.model import covariance, criteria, regions
+from gmix.model import covariance as covariance, criteria as criteria, regions as regions
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
@@ -43,8 +43,6 @@ __all__ = [
     "Stepwise",
     "SufficientStatistics",
     "bootstrap",
-    "covariance",
-    "criteria",
     "cross_validate",
     "expect",
     "fit",
@@ -53,10 +51,9 @@ __all__ = [
     "merge",
     "metropolis",
     "predict_to",
-    "regions",
     "standard_errors",
 ]
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "plot", "report", "sklearn", "sources"]
+    return [*__all__, "covariance", "criteria", "plot", "regions", "sklearn", "sources"]

@@ -244,7 +244,7 @@ def test_ctrl_c_keeps_the_best_so_far(rows: Array) -> None:
 def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
     rows: Array, moment: int, under_way: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    climb, calls = gmix.search.expectation_maximization, []  # of starts that race, and of the best on all rows
+    climb, calls = gmix.fitting.search.expectation_maximization, []  # of starts that race, and of the best on all rows
 
     def climbing(*arguments: Any, **settings: Any) -> Any:
         calls.append(arguments)
@@ -254,7 +254,7 @@ def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
             signal.raise_signal(signal.SIGINT)
         return [replace(run, reason=gmix.Reason.INTERRUPTED) for run in climb(*arguments, **settings)]
 
-    monkeypatch.setattr(gmix.search, "expectation_maximization", climbing)
+    monkeypatch.setattr(gmix.fitting.search, "expectation_maximization", climbing)
     fit = gmix.fit([rows[:5000], rows[5000:]], 3, rng=1)
     assert fit.reason is gmix.Reason.INTERRUPTED
     assert any(finding.name == "interrupted" for finding in fit.findings)
@@ -268,7 +268,7 @@ def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
 def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
     rows: Array, tmp_path: Path, moment: int, many: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    climb, calls = gmix.search.expectation_maximization, []
+    climb, calls = gmix.fitting.search.expectation_maximization, []
 
     def climbing(*arguments: Any, **settings: Any) -> Any:
         calls.append(arguments)
@@ -285,7 +285,7 @@ def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
         settings["covariance"] = "full"
     whole = gmix.fit(rows, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr(gmix.search, "expectation_maximization", climbing)
+        patch.setattr(gmix.fitting.search, "expectation_maximization", climbing)
         fit = gmix.fit(rows, checkpoint=tmp_path / "fit", **settings)
         assert fit.reason is gmix.Reason.INTERRUPTED
     assert_same_bits(gmix.fit(rows, checkpoint=tmp_path / "fit", resume=True, **settings), whole)
