@@ -17,7 +17,7 @@ test: .venv/built  ## run the tests
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
-	$(bin)/clang-format --dry-run --Werror native/*.?pp benchmarks/*.cpp
+	$(bin)/clang-format --dry-run --Werror $$(find native -name '*.?pp') benchmarks/*.cpp
 
 types: .venv/built  ## check types
 	$(bin)/mypy
@@ -71,6 +71,6 @@ clean:  ## remove whatever make made
 	touch $@
 
 # Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.
-.venv/built: .venv/installed pyproject.toml CMakeLists.txt $(wildcard native/*) $(wildcard src/gmix/*/__init__.py src/gmix/*/*/__init__.py)
+.venv/built: .venv/installed pyproject.toml CMakeLists.txt $(wildcard native/* native/*/* native/*/*/*) $(wildcard src/gmix/*/__init__.py src/gmix/*/*/__init__.py)
 	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
 	touch $@

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <functional>
 
-#include "kernel.hpp"
+#include "kernel/kernel.hpp"
 
 namespace gmix {
 

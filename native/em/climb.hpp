@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "maximization.hpp"
+#include "em/m_step.hpp"
 
 namespace gmix {
 

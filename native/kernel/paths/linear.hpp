@@ -10,7 +10,7 @@
 
 #include <cmath>
 
-#include "products.hpp"
+#include "kernel/paths/products.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -1,4 +1,4 @@
-#include "maximization.hpp"
+#include "em/m_step.hpp"
 
 #include <algorithm>
 #include <cmath>

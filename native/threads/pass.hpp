@@ -9,8 +9,8 @@
 #include <new>
 #include <vector>
 
-#include "kernel.hpp"
-#include "parallel.hpp"
+#include "kernel/kernel.hpp"
+#include "threads/parallel.hpp"
 
 namespace gmix {
 

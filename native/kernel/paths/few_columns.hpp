@@ -4,7 +4,7 @@
 // a row: no list, no second look at its residuals.
 #pragma once
 
-#include "density.hpp"
+#include "kernel/density.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

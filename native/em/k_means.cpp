@@ -1,9 +1,9 @@
-#include "seeding.hpp"
+#include "em/k_means.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "kernel.hpp"
+#include "kernel/kernel.hpp"
 
 namespace gmix {
 namespace {

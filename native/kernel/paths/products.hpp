@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "algebra.hpp"
-#include "plan.hpp"
+#include "kernel/algebra.hpp"
+#include "kernel/plan.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

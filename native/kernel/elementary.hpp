@@ -5,7 +5,7 @@
 
 #include <iterator>
 
-#include "simd.hpp"
+#include "kernel/simd.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "linear.hpp"
+#include "kernel/paths/linear.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -5,7 +5,7 @@
 // left to a component are moved together, once for its density and once for its moments.
 #pragma once
 
-#include "expectation.hpp"
+#include "kernel/expectation.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

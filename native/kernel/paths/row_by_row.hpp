@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "plan.hpp"
-#include "rows.hpp"
+#include "kernel/load.hpp"
+#include "kernel/plan.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -1,4 +1,4 @@
-#include "climb.hpp"
+#include "em/climb.hpp"
 
 #include <algorithm>
 #include <cmath>

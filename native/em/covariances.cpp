@@ -1,9 +1,9 @@
-#include "structure.hpp"
+#include "em/covariances.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "maximization.hpp"
+#include "em/m_step.hpp"
 
 namespace gmix {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernel.hpp"
-#include "rows.hpp"
-#include "simd.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/load.hpp"
+#include "kernel/simd.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernel.hpp"
-#include "simd.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/simd.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

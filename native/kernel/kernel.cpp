@@ -2,16 +2,16 @@
 //
 // It holds templates of its own namespace only, and nothing of the standard library that the linker
 // could share with code for a lesser machine.
-#include "kernel.hpp"
+#include "kernel/kernel.hpp"
 
-#include "algebra.hpp"
-#include "apart.hpp"
-#include "careful.hpp"
-#include "density.hpp"
-#include "expectation.hpp"
-#include "narrow.hpp"
-#include "nearest.hpp"
-#include "rows.hpp"
+#include "kernel/algebra.hpp"
+#include "kernel/density.hpp"
+#include "kernel/expectation.hpp"
+#include "kernel/load.hpp"
+#include "kernel/nearest.hpp"
+#include "kernel/paths/far_apart.hpp"
+#include "kernel/paths/few_columns.hpp"
+#include "kernel/paths/row_by_row.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "kernel.hpp"
+#include "kernel/kernel.hpp"
 
 namespace gmix {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "simd.hpp"
+#include "kernel/simd.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -1,4 +1,4 @@
-#include "parallel.hpp"
+#include "threads/parallel.hpp"
 
 #include <algorithm>
 #include <atomic>

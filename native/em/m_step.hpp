@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "kernel.hpp"
-#include "structure.hpp"
+#include "em/covariances.hpp"
+#include "kernel/kernel.hpp"
 
 namespace gmix {
 

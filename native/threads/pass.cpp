@@ -1,4 +1,4 @@
-#include "pass.hpp"
+#include "threads/pass.hpp"
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>

@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "arrays.hpp"
-#include "climb.hpp"
-#include "kernel.hpp"
-#include "parallel.hpp"
-#include "pass.hpp"
-#include "seeding.hpp"
+#include "em/climb.hpp"
+#include "em/k_means.hpp"
+#include "kernel/kernel.hpp"
+#include "python/arrays.hpp"
+#include "threads/parallel.hpp"
+#include "threads/pass.hpp"
 
 namespace gmix {
 namespace {

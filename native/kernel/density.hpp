@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "elementary.hpp"
-#include "linear.hpp"
+#include "kernel/elementary.hpp"
+#include "kernel/paths/linear.hpp"
 
 namespace gmix::GMIX_LEVEL {
 

@@ -1,7 +1,7 @@
 // From shares to sums: mass, first and second moments of the whitened residuals.
 #pragma once
 
-#include "density.hpp"
+#include "kernel/density.hpp"
 
 namespace gmix::GMIX_LEVEL {
 
