@@ -5,7 +5,6 @@ from gmix.base.findings import Finding
 from gmix.base.progress import Progress
 from gmix.fitting.fit import Fit, StandardErrors, fit
 from gmix.fitting.stepwise import Stepwise
-from gmix.fitting.stop import Reason
 from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.inference.cross_validation import cross_validate
 from gmix.inference.merging import Merging, merge
@@ -16,6 +15,7 @@ from gmix.model import covariance as covariance, criteria as criteria, regions a
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason
 from gmix.model_file import load
 from gmix.sources import CSV, expect
 

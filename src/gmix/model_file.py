@@ -16,12 +16,12 @@ from gmix.base.atomic_write import as_path, written_whole
 from gmix.base.errors import GmixError, ModelFileError
 from gmix.base.findings import Finding
 from gmix.fitting.fit import Fit
-from gmix.fitting.stop import Reason
 from gmix.model.covariance import structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason
 
 __all__ = ["load", "save"]
 
@@ -133,6 +133,7 @@ def _fit(document: dict[str, Any]) -> Fit:
         _array(counted["mean"], (n_components, n_features)),
         _array(counted["scatter"], kind.form.shape(n_components, n_features)),
         _number(counted["log_likelihood"]),
+        n_rows=_number(counted["n_rows"]) if "n_rows" in counted else float(mass.sum()),
     )
     history = tuple(_number(value) for value in document["history"])
     _expect(len(history) > 0, "the history is empty")

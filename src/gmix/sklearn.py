@@ -7,7 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -24,18 +24,20 @@ from gmix.base.arguments import as_numbers
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, nearest
 from gmix.base.findings import Finding
+from gmix.fitting.candidates import Search
 from gmix.fitting.fit import Fit, fit
 from gmix.fitting.inspection import Sample
-from gmix.fitting.search import Search, search
+from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import Begin, GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
-from gmix.fitting.stop import Pace, Reason, Stop
+from gmix.model.components import Components
 from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
 from gmix.model.criteria import aic, bic, criteria
-from gmix.model.kernel import Components
 from gmix.model.mixture import GaussianMixture as Mixture
 from gmix.model.priors import Prior
-from gmix.model.statistics import Evidence, SufficientStatistics
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason, StoppingRule, remaining_gain
 from gmix.sources import MemorySource, Source, expect
 
 __all__ = ["GaussianMixture"]
@@ -74,7 +76,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
     random_state : seed or ``numpy.random.RandomState``, for the starts and for `sample`.
     warm_start : go on from `mixture_`, where there is one, instead of starting again.
-    verbose : 1 prints every `verbose_interval` steps, 2 with times and gains. All starts climb side by side.
+    verbose : 1 prints every `verbose_interval` steps, 2 with times and gains.
     verbose_interval : steps from one line to the next.
     criterion : not there: what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``.
     forgetting : not there, and of `partial_fit` alone: how much of what was learned each block makes it forget, from 0
@@ -160,7 +162,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                     self.n_components,
                     covariance=self.covariance_type,
                     criterion=self.criterion,
-                    tolerance=Stop.tolerance if self.tol is None else self.tol,
+                    tolerance=StoppingRule.tolerance if self.tol is None else self.tol,
                     max_iterations=self.max_iter,
                     rng=_generator(check_random_state(self.random_state)),
                 )
@@ -170,7 +172,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         if self.reg_covar is None and found.best.collapsed:
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
-            found = self._search(source, _RIDGE * every.variances)
+            found = self._search(source, _RIDGE * every.reference.variances)
         return self._settle(Fit.from_search(found, source.n_rows, findings).inspected(Sample.of(source)))
 
     def _settle(self, found: Fit) -> Self:
@@ -335,13 +337,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             start = GivenMixture(self.mixture_)
             if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_:
                 past = tuple(value / self.fit_.mass for value in self.fit_.history)
-        stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
+        rule = StoppingRule(max_iterations=self.max_iter)
         if self.tol is not None or blur is not None or past or self.verbose:
-            stop = _Rule(max_iterations=self.max_iter, leaps=False, change=self.tol, monotone=blur is None, past=past)
+            rule = _Rule(
+                max_iterations=self.max_iter,
+                accelerate=False,
+                change=self.tol,
+                may_fall=blur is not None,
+                past=past,
+                watch=_narrator(self.verbose, self.verbose_interval) if self.verbose else None,
+            )
         structure = in_columns(as_structure(self.covariance_type), source.n_features)
-        unused = np.random.default_rng()
-        watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
-        return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)
+        plan = SearchPlan([self.n_components], [structure], start, rule, blur)
+        return search(source, plan, np.random.default_rng())
 
     def _fitted(self) -> Mixture:
         check_is_fitted(self, "mixture_")
@@ -424,11 +432,12 @@ class _Blur(Prior):
     def constant(self) -> bool:
         return False
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        (k, d), nothing = statistics.mean.shape, np.zeros(statistics.n_components)
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        (k, d), form = statistics.mean.shape, statistics.form
         mass = np.broadcast_to(statistics.mass[:, None], (k, d))
-        cloud = statistics.form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
-        return Evidence(statistics.form, nothing, nothing, statistics.mean, cloud, nothing)
+        cloud = form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
+        nothing = SufficientStatistics.none(form, k, Reference.none(form, d))
+        return replace(nothing, mean=statistics.mean, scatter=cloud)
 
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
@@ -437,16 +446,27 @@ class _Blur(Prior):
 
 
 @dataclass(frozen=True)
-class _Rule(Stop):
+class _Rule(StoppingRule):
     """scikit-learn's rule where `change` is given (it looks one step back, as it does there), else gmix's."""
 
     change: float | None = None  # of the mean log-likelihood per row
-    monotone: bool = True
+    may_fall: bool = False  # from step to step, which `reg_covar` allows
     past: tuple[float, ...] = ()  # mean log-likelihoods on the way to a warm start
+    watch: Callable[[Sequence[float], float, Reason | None], None] | None = None
 
-    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool], ahead: float) -> Reason | None:
+    @property
+    def monotone(self) -> bool:
+        return not self.may_fall
+
+    def judge(self, history: Sequence[float], n_rows: float, at_rest: bool, remaining: float) -> Reason | None:
+        reason = self._judge(history, n_rows, at_rest)
+        if self.watch is not None:
+            self.watch(history, n_rows, reason)
+        return reason
+
+    def _judge(self, history: Sequence[float], n_rows: float, at_rest: bool) -> Reason | None:
         if len(history) > 1:
-            way = [value / mass for value in history]
+            way = [value / n_rows for value in history]
             if self.past and math.isclose(way[0], self.past[-1], rel_tol=1e-9):  # they are the same rows
                 way = [*self.past[:-1], *way]
             steps = np.abs(np.diff(way[-3:]))  # under `reg_covar` a step may go down
@@ -454,14 +474,11 @@ class _Rule(Stop):
                 if len(steps) > 1 and steps[0] < self.change:
                     return Reason.CONVERGED
             else:
-                pace, rising = Pace(leaps=False), way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-                ahead = [pace.step(float(step), self.rounding(way[-1])) for step in steps][-1]
-                if reason := Stop(self.tolerance, len(way)).reason(rising.tolist(), 1.0, still, ahead):
+                rising = way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+                remaining = remaining_gain(rising.tolist(), self.rounding(way[-1]))
+                if reason := StoppingRule(self.tolerance, len(way)).judge(way, 1.0, at_rest, remaining):
                     return reason
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
-
-    def fell(self, before: float, after: float) -> bool:
-        return self.monotone and super().fell(before, after)
 
 
 def _generator(state: np.random.RandomState) -> np.random.Generator:
@@ -482,18 +499,19 @@ def _covariances(form: Form, precisions: Array) -> Array:
         raise ParameterError("precisions_init must be positive, its matrices positive definite") from None
 
 
-def _narrator(verbose: int, interval: int) -> Callable[[Sequence[Any]], None]:
-    """Tell how the climbs get on, in scikit-learn's words."""
-    began = time.perf_counter()
+def _narrator(verbose: int, interval: int) -> Callable[[Sequence[float], float, Reason | None], None]:
+    """Print how the runs get on, in scikit-learn's words."""
+    began, number = time.perf_counter(), -1
 
-    def watch(climbs: Sequence[Any]) -> None:
-        step = max(len(climb.history) for climb in climbs) - 1
+    def watch(history: Sequence[float], n_rows: float, reason: Reason | None) -> None:
+        nonlocal number
+        step = len(history) - 1
+        number += step == 0
         if step and step % interval == 0:
-            gain = max((c.history[-1] - c.history[-2]) / c.statistics.mass.sum() for c in climbs if len(c.history) > 1)
+            gain = (history[-1] - history[-2]) / n_rows
             detail = f"\t time lapse {time.perf_counter() - began:.5f}s\t ll change {gain:.5f}" if verbose > 1 else ""
             print(f"  Iteration {step}{detail}")
-        if all(climb.reason for climb in climbs):
-            for number, climb in enumerate(climbs):
-                print(f"Initialization {number} {'converged' if climb.reason.converged else 'did not converge'}.")
+        if reason:
+            print(f"Initialization {number} {'converged' if reason.converged else 'did not converge'}.")
 
     return watch

@@ -13,7 +13,8 @@ import gmix
 from gmix import GaussianMixture
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
-from gmix.fitting.search import Candidate, Search, _Judge
+from gmix.fitting.candidates import Candidate, Search
+from gmix.fitting.judge import Judge
 from gmix.fitting.search_findings import dependence_finding, search_findings
 from gmix.fitting.stop import Reason
 from gmix.model.covariance import EEE, VII, VVI, VVV

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix.fitting import narrowing
-from gmix.fitting.search import Candidate, _enough, _starts, _Trial, search
+from gmix.fitting.candidates import Candidate
+from gmix.fitting.search import SearchPlan, _enough, _starts, _Trial, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.fitting.stop import Stop
 from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
 from gmix.fitting.em import Run
-from gmix.fitting.search import Candidate
+from gmix.fitting.candidates import Candidate
 from gmix.fitting.stop import Reason
 from gmix.model.covariance import DIAGONAL, FULL, TIED
 

@@ -14,7 +14,7 @@ from gmix import GaussianMixture
 from gmix.fitting import narrowing
 from gmix.fitting.em import Run
 from gmix.fitting.neighbors import grow, release
-from gmix.fitting.search import Candidate, Search
+from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.fitting.stop import Reason, Stop
 from gmix.model.covariance import EEE, EII, VII, VVI, VVV

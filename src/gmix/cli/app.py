@@ -349,7 +349,7 @@ def score(
     to, form = _target(out, form)
     mixture = gmix.load(model).mixture
     source = _rows_for(mixture, points, memory, weights)
-    each = ((mixture.log_density(block), weight) for block, weight in source.blocks())
+    each = ((mixture.log_density(block.values), block.weights) for block in source.blocks())
     if rows:
         write_table(({"log_density": density} for density, _ in each), to, form)
         return
@@ -521,7 +521,7 @@ def _rows_for(
 
 def _some(source: LocalSource) -> Any:
     """The rows that a picture shows: all, or a sample of many."""
-    return source.rows(_DRAWN, np.random.default_rng(0))[0]
+    return source.rows(_DRAWN, np.random.default_rng(0)).values
 
 
 def _target(out: Path | None, form: str | None) -> tuple[Any, str]:

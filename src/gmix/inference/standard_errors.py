@@ -14,7 +14,7 @@ from gmix.model.covariance import FULL, SPHERICAL, TIED, Structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
-from gmix.model.statistics import Evidence, SufficientStatistics
+from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MEMORY, Source, source_for
 
 __all__ = ["rows_of", "source_of", "standard_errors", "statistics_of"]
@@ -195,9 +195,9 @@ class _Place:
     @np.errstate(over="ignore", invalid="ignore")
     def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:
         """The derivatives of the log-likelihood, or log posterior, in all directions."""
-        evidence = Evidence.of(statistics)
+        evidence = statistics
         if prior is not None:
-            evidence += prior.unseen(statistics, self.structure)
+            evidence += prior.term(statistics, self.structure)
         n_components, n_features = self.means.shape
         form, step = statistics.form, evidence.mean - self.means
         scatter = form.dense(evidence.scatter + form.outer(evidence.mass, step), n_components, n_features)

@@ -61,7 +61,7 @@ def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float
 
 def criterion(name: str, mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
     """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
-    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, float(statistics.mass.sum())
+    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.n_rows
     if name == "aic":
         return aic(reached, p)
     if name == "aicc":

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_number
 from gmix.base.errors import ParameterError
+from gmix.model.components import Components
 from gmix.model.covariance import EEV, EII, EVI, SPHERICAL, TIED, VEI, VEV, Structure
-from gmix.model.kernel import Components
-from gmix.model.statistics import Evidence, SufficientStatistics
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior"]
 
@@ -35,7 +36,7 @@ class Prior(ABC):
 
     @property
     def constant(self) -> bool:
-        """Whether it says the same all the way up: it reads no more than `statistics.total`, and counts."""
+        """Whether it says the same all the way up: it reads no more of statistics than their reference and shape."""
         return True
 
     @property
@@ -44,14 +45,17 @@ class Prior(ABC):
         return False
 
     @abstractmethod
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        """What the rows say that were not seen; what it is not told it reads from the `statistics` of the others."""
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        """The prior as a term of the sum: what it adds to the statistics of the rows.
+
+        A hyperparameter that was not given is read from the reference of the `statistics`.
+        """
 
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
     ) -> float:
         """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
-        rows, form, (n_components, n_features) = self.unseen(statistics, structure), mixture.form, mixture.means.shape
+        rows, form, (n_components, n_features) = self.term(statistics, structure), mixture.form, mixture.means.shape
         log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
         with np.errstate(over="ignore", invalid="ignore"):  # a start may be so far off that its density is zero
             scatter = rows.scatter + form.outer(rows.mass, mixture.means - rows.mean)
@@ -90,8 +94,8 @@ class _Sum(Prior):
     def terms(self) -> tuple[Prior, ...]:
         return self.parts
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        first, *others = (term.unseen(statistics, structure) for term in self.terms)
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        first, *others = (term.term(statistics, structure) for term in self.terms)
         return sum(others, first)
 
     def __repr__(self) -> str:
@@ -146,10 +150,8 @@ class Dirichlet(_Told):
         alpha.flags.writeable = False
         object.__setattr__(self, "concentration", alpha)
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        (k, d), form = statistics.mean.shape, statistics.form
-        mean, nothing = np.broadcast_to(statistics.total.mean, (k, d)), np.zeros(k)
-        return Evidence(form, self._rows(k), nothing, mean, np.zeros(form.shape(k, d)), nothing)
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        return replace(_nothing(statistics), counts=self._rows(statistics.n_components))
 
     def _rows(self, n_components: int) -> Array:
         """The rows not seen, ``(K,)``."""
@@ -224,20 +226,19 @@ class NormalInverseWishart(_Told):
     def suits_any_columns(self) -> bool:
         return self.mean is None and self.scale is None
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
         (k, d), form = statistics.mean.shape, statistics.form
-        return Evidence(
-            form,
-            np.zeros(k),
-            np.full(k, self.strength * self.mean_strength),
-            np.broadcast_to(self._mean(statistics), (k, d)),
-            np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
-            np.full(k, self.strength * self._divisor(statistics, structure)),
+        return replace(
+            _nothing(statistics),
+            mass=np.full(k, self.strength * self.mean_strength),
+            mean=np.broadcast_to(self._mean(statistics), (k, d)),
+            scatter=np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
+            divisor=np.full(k, self.strength * self._divisor(statistics, structure)),
         )
 
     def _mean(self, statistics: SufficientStatistics) -> Array:
         if self.mean is None:
-            return np.asarray(statistics.total.mean[0])
+            return statistics.reference.mean
         mean = np.asarray(self.mean, np.float64)
         if mean.shape != (statistics.n_features,):
             raise ParameterError(
@@ -250,10 +251,10 @@ class NormalInverseWishart(_Told):
         # A covariance that all components share is one draw from the prior, also where it is written once for each.
         times = statistics.n_components if structure.shared and structure.form is not TIED else 1
         if self.scale is None:
-            total = statistics.total
+            reference = statistics.reference
             if structure is EII:  # mclust's default: its EM never reads the scale
                 return np.zeros(1)
-            unbiased = total.scatter / max(float(total.mass[0]) - 1.0, 1.0)
+            unbiased = reference.scatter / max(reference.n_rows - 1.0, 1.0)
             if structure.orientation == "I":  # mclust's default is round for diagonal structures too
                 unbiased = np.maximum(unbiased, 0.0)  # that of a constant column is rounding
                 unbiased = np.full_like(unbiased, structure.form.trace(unbiased) / d)
@@ -289,6 +290,12 @@ class NormalInverseWishart(_Told):
         else:
             divisor = mean + covariance / (n_components if structure.shared else 1)
         return float(divisor)
+
+
+def _nothing(statistics: SufficientStatistics) -> SufficientStatistics:
+    """What adds nothing to statistics; a prior's term is made from it."""
+    reference = replace(Reference.none(statistics.form, statistics.n_features), mean=statistics.reference.mean)
+    return SufficientStatistics.none(statistics.form, statistics.n_components, reference)
 
 
 def _strength(strength: object) -> float:

@@ -11,8 +11,8 @@ import numpy as np
 from gmix.base.arguments import as_list
 from gmix.base.errors import ParameterError, of_kind
 from gmix.base.wording import count
+from gmix.fitting.candidates import Search
 from gmix.fitting.fit import Fit
-from gmix.fitting.search import Search
 from gmix.inference.merging import Merging
 from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture

@@ -61,7 +61,7 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
         (c for c in fit.search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
     )
     counts = [c.n_components for c in candidates]
-    mass = float(candidates[0].run.statistics.mass.sum())  # that of the sub-sample on which they were compared, if any
+    mass = candidates[0].run.statistics.n_rows  # that of the sub-sample on which they were compared, if any
     best = [c.optima[0] / mass for c in candidates]
     ax.plot(counts, best, color=LINE, linewidth=1.0, zorder=1)
     for candidate in candidates:

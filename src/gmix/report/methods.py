@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import gmix
 from gmix.base.wording import count, listed, nats
+from gmix.fitting.candidates import Candidate
 from gmix.fitting.fit import Fit
 from gmix.fitting.inspection import runner_up
-from gmix.fitting.search import Candidate
 from gmix.model.covariance import EEE, VVV
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
