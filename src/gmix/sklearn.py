@@ -30,7 +30,7 @@ from gmix.fitting.search import Search, search
 from gmix.fitting.start import Begin, GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
 from gmix.fitting.stop import Pace, Reason, Stop
-from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
+from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
 from gmix.model.criteria import aic, bic, criteria
 from gmix.model.kernel import Components
 from gmix.model.mixture import GaussianMixture as Mixture
@@ -338,7 +338,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
         if self.tol is not None or blur is not None or past or self.verbose:
             stop = _Rule(max_iterations=self.max_iter, leaps=False, change=self.tol, monotone=blur is None, past=past)
-        structure = in_columns(as_structure(self.covariance_type), source.n_features)
+        structure = as_structure(self.covariance_type).in_columns(source.n_features)
         unused = np.random.default_rng()
         watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
         return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)

@@ -11,7 +11,6 @@ import numpy as np
 
 from gmix.base.errors import ParameterError
 from gmix.fitting.stop import REST, Heat, Pace, Reason, Stop
-from gmix.model.covariance import DIRECT
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -156,7 +155,7 @@ class _Climb:
         """Try again to take many steps at once."""
         assert self.statistics is not None
         # In all but the simplest structures the M-step is the compiled one's, with the E-step before it.
-        simple = self.mixture.structure.with_free_weights in DIRECT
+        simple = self.mixture.structure.direct
         there = self.read(self.statistics, prior) if simple else self.mixture
         before = self.history if simple else self.history[:-1]
         for _, mixture, statistics, history, reason, sound in climb([there], stop, before, prior, (), patient) or ():

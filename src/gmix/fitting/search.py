@@ -18,7 +18,7 @@ from gmix.fitting.neighbors import grow, release, splits
 from gmix.fitting.start import Begin, KMeansPlusPlus, Start
 from gmix.fitting.stop import Heat, Reason, Stop
 from gmix.model import kernel
-from gmix.model.covariance import DIRECT, Structure
+from gmix.model.covariance import Structure
 from gmix.model.criteria import criteria, criterion
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
@@ -400,7 +400,7 @@ def _starts(
     poorer, split = _neighbours(best, structure, n_components)
     first: list[GaussianMixture] = []
     # Elsewhere an M-step is dear, and the neighbours have been where seeds and splits lead.
-    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
+    if len(poorer) <= 1 or structure.direct:
         first = [*begin(n_components, structure), *split()]
     return [*first, *(neighbour.mixture for neighbour in poorer)], poorer
 
@@ -412,7 +412,7 @@ def _neighbours(
     poorer = [
         _Neighbour(release(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.is_set_aside)
         for (s, k), candidate in best.items()
-        if k == n_components and s is not structure and s.within(structure)
+        if k == n_components and s is not structure and structure.contains(s)
     ]
     fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
     if fewer is None:
@@ -491,7 +491,7 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
     """Each structure after those within it, also where they spend as many parameters."""
 
     def richness(structure: Structure) -> tuple[int, int]:
-        return structure.n_parameters(n_components, n_features), sum(s.within(structure) for s in structures)
+        return structure.n_parameters(n_components, n_features), sum(structure.contains(s) for s in structures)
 
     return sorted(structures, key=richness)
 

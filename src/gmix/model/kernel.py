@@ -179,7 +179,7 @@ def climb(
     starts = [(*way[:-1], _evidence(way.unseen)) for way in ways]
     found = _native.climb(
         asked,
-        structure.letters,
+        structure.compiled_code,
         form.code,
         starts,
         _reference(total),
@@ -253,7 +253,7 @@ def prepare(form: Form, weights: Array, means: Array, compact: Array) -> Compone
 def maximize(
     every: Sequence[SufficientStatistics], structure: Structure, unseen: Evidence | None = None
 ) -> list[tuple[Array, Array, Array] | None]:
-    """The compiled M-steps of one of the `DIRECT` structures: weights, means and compact covariances of each.
+    """The compiled M-steps of a structure that is `direct`: weights, means and compact covariances of each.
 
     The statistics are of the same rows, and `unseen` is what a prior adds to them. None where float64 does not reach,
     and without the compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
@@ -262,7 +262,7 @@ def maximize(
         return [None] * len(every)
     arrays = [tuple(np.ascontiguousarray(array) for array in (s.mass, s.mean, s.scatter)) for s in every]
     found: list[tuple[Array, Array, Array] | None] = _native.maximize(
-        structure.letters, structure.form.code, arrays, _evidence(unseen), _reference(every[0].total)
+        structure.compiled_code, structure.form.code, arrays, _evidence(unseen), _reference(every[0].total)
     )
     return found
 

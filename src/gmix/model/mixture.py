@@ -15,7 +15,7 @@ from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.table import as_points, check_finite, choose_columns
 from gmix.base.wording import count
 from gmix.model import kernel
-from gmix.model.covariance import DIRECT, FULL, TIED, VVV, Structure, in_columns, of_parts, structure as as_structure
+from gmix.model.covariance import FULL, TIED, VVV, Structure, structure as as_structure
 from gmix.model.dependence import Dependence, independent_columns
 from gmix.model.priors import Prior, as_prior
 from gmix.model.statistics import Evidence, SufficientStatistics
@@ -97,7 +97,7 @@ class GaussianMixture:
             names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
         ):
             raise ParameterError(f"features {features!r} must be {n_features} different names")
-        structure = in_columns(structure, n_features)
+        structure = structure.in_columns(n_features)
         compact = _compact(sigma, structure, n_components, n_features)
         _freeze(self, structure.weights(w), mu, compact, structure, None if names is None else tuple(names))
         try:
@@ -132,7 +132,7 @@ class GaussianMixture:
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
-        structure = in_columns(structure, statistics.n_features)
+        structure = structure.in_columns(statistics.n_features)
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.mass.sum() > 0:
@@ -151,7 +151,7 @@ class GaussianMixture:
         if prior is not None and not prior.constant and len(every) > 1:
             return [cls.from_statistics(statistics, structure, prior, features) for statistics in every]
         unseen = prior.unseen(every[0], structure) if prior is not None and every else None
-        direct = structure.with_free_weights in DIRECT
+        direct = structure.direct and structure.compiled_for(every[0].n_features if every else 1)
         compiled = kernel.maximize(every, structure, unseen) if direct else [None] * len(every)
         return [
             cls._read(statistics, structure, unseen, features)
@@ -180,7 +180,7 @@ class GaussianMixture:
             shadow = _SHADOW * statistics.total.scatter
             scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), shadow, scatter)
             divisor = np.where(empty, _SHADOW * statistics.total.mass, divisor)
-        if structure.with_free_weights not in DIRECT and not structure.shared:
+        if not (structure.direct or structure.shared):
             # A component without width would make its shape infinite, or the volumes that depend on it zero.
             each = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
             scatter = each * structure.form.lift(scatter / each, statistics.floor)
@@ -415,7 +415,7 @@ class GaussianMixture:
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 
-        Its structure is what is sure to be left of this one's; see `gmix.covariance.of_parts`.
+        Its structure is the `Structure.marginal` of this one.
         """
         chosen = self._positions(features)
         names = tuple(self.features[i] for i in chosen) if self.features else None
@@ -425,7 +425,7 @@ class GaussianMixture:
         dense = self.covariances[:, chosen][:, :, chosen]
         structure = self.structure
         if len(chosen) < self.n_features:
-            structure = in_columns(of_parts(structure), len(chosen))
+            structure = structure.marginal.in_columns(len(chosen))
         compact = structure.form.compress(dense)
         return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
@@ -465,7 +465,7 @@ class GaussianMixture:
         means = self.means[:, rest] + (cross @ whitener @ (point - self.means[:, given])[..., None])[..., 0]
         remaining = dense[:, rest][:, :, rest] - cross @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
-        structure = in_columns(of_parts(self.structure), len(rest))
+        structure = self.structure.marginal.in_columns(len(rest))
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
 

@@ -24,7 +24,6 @@ from gmix.sources.journal import Journal
 
 __all__ = ["LocalSource", "Source", "alone", "selected"]
 
-_FEW = 24  # features up to which the compiled rotations beat LAPACK's
 _MANY = 20_000  # numbers in a table from which on steps are worth saving
 
 
@@ -180,7 +179,7 @@ class LocalSource(Source):
         if type(stop) is not Stop or not (prior is None or prior.constant):  # the compiled way knows the plain ones
             return None
         structure, features = mixtures[0].structure, mixtures[0].features
-        if structure.turns and self.n_features > _FEW:
+        if not structure.compiled_for(self.n_features):
             return None
         rows, weight = self.climbed() if self.meter is None and self.journal is None else (self._asked, None)
         total = self.total(structure.form)
