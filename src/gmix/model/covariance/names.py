@@ -9,7 +9,7 @@ from gmix.base.errors import ParameterError, nearest
 if TYPE_CHECKING:
     from gmix.model.covariance.structure import Structure
 
-__all__ = ["add", "is_known", "named"]
+__all__ = ["add", "is_known", "is_own", "named"]
 
 _KNOWN: dict[str, Structure] = {}  # by code, by name, and by the code with equal weights
 _OWN: set[str] = set()  # names of gmix's own structures, which cannot be taken
@@ -42,3 +42,8 @@ def named(name: str) -> Structure:
 def is_known(structure: Structure) -> bool:
     """Whether a structure's code stands for this very structure."""
     return _KNOWN.get(structure.code) is structure
+
+
+def is_own(structure: Structure) -> bool:
+    """Whether a structure is one of gmix's own."""
+    return is_known(structure) and structure.code in _OWN

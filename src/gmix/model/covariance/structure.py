@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.model.covariance.form import FULL, SPHERICAL, TIED, Form
-from gmix.model.covariance.names import is_known, named
+from gmix.model.covariance.names import is_known, is_own, named
 from gmix.model.covariance.tangents import Tangents, TangentsByDifferences
 
 __all__ = ["ENOUGH_ROWS", "Structure"]
@@ -63,6 +63,11 @@ class Structure(ABC):
     def description(self, n_components: int, n_features: int) -> str:
         """What the covariances of such a mixture are, in words that follow "components with"."""
         return f"covariances of structure {self.with_free_weights.called}"
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the structure comes with gmix, so that its code is known without `gmix.covariance.register`."""
+        return is_own(self)
 
     # The weights.
 
