@@ -15,6 +15,8 @@ from scipy.optimize import minimize
 
 import gmix
 from gmix import GaussianMixture, ModelFileError, NormalInverseWishart, ParameterError
+from gmix.fitting.stop import Stop
+from gmix.model import kernel
 from gmix.model.covariance import STRUCTURES, VVV, names
 
 Array = NDArray[np.float64]
@@ -215,3 +217,6 @@ def test_one_column_and_the_compiled_m_step_are_left_to_those_that_know_them() -
     assert CS.in_columns(1) is CS.in_one_column is CS
     assert not CS.compiled_for(3)
     assert not CS.compiled_code
+    statistics = gmix.SufficientStatistics.from_responsibilities(CS.form, np.eye(3), np.ones((3, 1)))
+    assert kernel.maximize([statistics], CS) == [None]
+    assert kernel.climb(np.eye(3), CS, [], statistics, Stop()) is None

@@ -159,7 +159,7 @@ def climb(
     heats: Sequence[Heat] = (),
     patient: bool = True,
 ) -> list[Climbed] | None:
-    """E-steps and M-steps in turn, compiled, from several starts; None without the compiled kernel.
+    """E-steps and M-steps in turn, compiled, from several starts; None if the compiled kernel does not know the structure, or is missing.
 
     They race in `heats` first, and those that are left go on to the end: in their order, or, after a heat, best first.
 
@@ -171,7 +171,7 @@ def climb(
     empty or comes to stand on the floor. An interruption ends the list with the climb that it met.
     The twin is the loop in `gmix.fitting.em` itself.
     """
-    if _native is None:
+    if _native is None or not structure.compiled_code:
         return None
     form = structure.form
     mass = float(total.mass.sum())
@@ -258,7 +258,7 @@ def maximize(
     The statistics are of the same rows, and `unseen` is what a prior adds to them. None where float64 does not reach,
     and without the compiled kernel: the twin, which takes care of all, is `GaussianMixture.from_statistics`.
     """
-    if _native is None or not every:
+    if _native is None or not structure.compiled_code or not every:
         return [None] * len(every)
     arrays = [tuple(np.ascontiguousarray(array) for array in (s.mass, s.mean, s.scatter)) for s in every]
     found: list[tuple[Array, Array, Array] | None] = _native.maximize(
