@@ -159,7 +159,7 @@ def climb(
     heats: Sequence[Heat] = (),
     patient: bool = True,
 ) -> list[Climbed] | None:
-    """E-steps and M-steps in turn, compiled, from several starts; None if the compiled kernel does not know the structure, or is missing.
+    """E-steps and M-steps in turn, compiled, from several starts; None if the structure is not compiled.
 
     They race in `heats` first, and those that are left go on to the end: in their order, or, after a heat, best first.
 

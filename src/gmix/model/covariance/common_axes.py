@@ -45,9 +45,9 @@ def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
     problem = _Problem(scatter, divisor / divisor.sum(), volume)
     axes = np.linalg.eigh(np.concatenate([scatter.sum(0, keepdims=True), scatter]))[1]
     value = problem.value(problem.turned(axes))
-    going = np.arange(len(axes))  # the starts that have not converged
+    active = np.arange(len(axes))  # the starts that have not converged
     for count in range(min(_STEPS, _LEAST + int(_WORK / (axes.size * len(scatter) * scatter.shape[-1])))):
-        here, before = axes[going], value[going]
+        here, before = axes[active], value[active]
         curved = count >= _EASY and len(problem.pairs[0]) <= _PAIRS
         step, predicted, noise = problem.step(here, curved)
         length = 1.0 / np.maximum(1.0, np.abs(step).max(1) / _TURN)
@@ -59,9 +59,9 @@ def common_axes(scatter: Array, divisor: Array, volume: str) -> Array:
                 break
             length[worse] /= 4.0
         better = ~worse
-        axes[going[better]], value[going[better]] = there[better], reached[better]
-        going = going[better & (predicted > (np.maximum(noise, _GAIN**0.5) if curved else _GAIN))]
-        if not len(going):
+        axes[active[better]], value[active[better]] = there[better], reached[better]
+        active = active[better & (predicted > (np.maximum(noise, _GAIN**0.5) if curved else _GAIN))]
+        if not len(active):
             break
     return np.asarray(axes[int(value.argmin())])
 
