@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from gmix.base.arguments import is_number
 from gmix.base.atomic_write import as_path, written_whole
-from gmix.base.errors import GmixError, ModelFileError
+from gmix.base.errors import GmixError, ModelFileError, ParameterError
 from gmix.base.findings import Finding
 from gmix.fitting.fit import Fit
-from gmix.model.covariance import structure
+from gmix.model.covariance import Structure, structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
@@ -34,14 +34,16 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
     """Write a fit to a JSON file that says everything but the search.
 
     Numbers are written so that they read back to the last bit. The file appears whole or not at all. Raises
-    `ModelFileError` where no file can be made, on a full disk, and for a prior that is not gmix's own.
+    `ModelFileError` where no file can be made, on a full disk, for a prior that is not gmix's own, and for a structure
+    whose code means another one. A structure of your own has to be registered before the file is loaded; see
+    `gmix.covariance.register`.
     """
     mixture, statistics = fit.mixture, fit.statistics
     document = {
         "format": "gmix",
         "version": _VERSION,
         "mixture": {
-            "structure": mixture.structure.code,
+            "structure": _code(mixture.structure),
             "features": mixture.features,
             "weights": mixture.weights.tolist(),
             "means": mixture.independent_part.means.tolist(),
@@ -100,13 +102,20 @@ def load(path: str | PathLike[str]) -> Fit:
     try:
         return _fit(document)
     except (GmixError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        reason = str(error) if isinstance(error, GmixError) else "a part is missing or of the wrong kind"
-        raise ModelFileError(f"{path} is damaged ({reason}); save the fit again") from None
+        raise ModelFileError(f"{path} {_refusal(error)}") from None
+
+
+def _refusal(error: Exception) -> str:
+    """Why a document cannot be read, and what to do."""
+    if isinstance(error, _UnknownStructureError):
+        return f"holds a mixture of {error}"
+    reason = str(error) if isinstance(error, GmixError) else "a part is missing or of the wrong kind"
+    return f"is damaged ({reason}); save the fit again"
 
 
 def _fit(document: dict[str, Any]) -> Fit:
     stated, counted = document["mixture"], document["statistics"]
-    named, features = structure(stated["structure"]), stated["features"]
+    named, features = _structure(stated["structure"]), stated["features"]
     _expect(features is None or isinstance(features, list), "the features are not a list of names")
     dependence = _read_dependence(stated["dependence"]) if "dependence" in stated else None
     if dependence is not None:
@@ -146,6 +155,35 @@ def _fit(document: dict[str, Any]) -> Fit:
         prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
     log_prior, reason = _number(document["log_prior"]), Reason[document["reason"]]
     return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)
+
+
+class _UnknownStructureError(ModelFileError):
+    """A file names a structure that is neither gmix's own nor registered."""
+
+
+def _code(kind: Structure) -> str:
+    """The code that a file stores for a structure; it must not be read back as another structure."""
+    try:
+        known = structure(kind.code)
+    except ParameterError:
+        return kind.code
+    if known is not kind:
+        raise ModelFileError(
+            f"a file cannot hold {kind.code!r} because another structure has this code; give yours a code of its own, "
+            "and make it known with gmix.covariance.register"
+        )
+    return kind.code
+
+
+def _structure(code: Any) -> Structure:
+    _expect(isinstance(code, str), "the structure is not a code")
+    try:
+        return structure(code)
+    except ParameterError:
+        raise _UnknownStructureError(
+            f"structure {code!r}, which this gmix does not know; if it is your own, make it known first, with "
+            "gmix.covariance.register; if not, the file is damaged"
+        ) from None
 
 
 def _written(dependence: Dependence) -> dict[str, Any]:

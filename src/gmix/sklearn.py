@@ -31,7 +31,7 @@ from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import Begin, GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
 from gmix.model.components import Components
-from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
+from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, structure as as_structure
 from gmix.model.criteria import aic, bic, criteria
 from gmix.model.mixture import GaussianMixture as Mixture
 from gmix.model.priors import Prior
@@ -347,7 +347,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 past=past,
                 watch=_narrator(self.verbose, self.verbose_interval) if self.verbose else None,
             )
-        structure = in_columns(as_structure(self.covariance_type), source.n_features)
+        structure = as_structure(self.covariance_type).in_columns(source.n_features)
         plan = SearchPlan([self.n_components], [structure], start, rule, blur)
         return search(source, plan, np.random.default_rng())
 

@@ -56,7 +56,7 @@ def test_a_richer_candidate_is_never_below_a_poorer_one(seed: int, table: Callab
     pairs = [
         (poorer, richer)
         for poorer, richer in permutations(sound, 2)
-        if poorer.structure.within(richer.structure) and poorer.n_components <= richer.n_components
+        if richer.structure.contains(poorer.structure) and poorer.n_components <= richer.n_components
         and (poorer.structure is richer.structure or poorer.n_components == richer.n_components)
         # A richer structure may need more rows for a component than the poorer one has given it.
         and (rests_on(poorer) > richer.structure.rows_needed(2) or richer.structure.shared)

@@ -97,7 +97,7 @@ def test_structures_that_iterate_start_from_their_neighbors_alone() -> None:
     for structure in STRUCTURES:
         own = structure.code in ("VII", "VVI", "EEE", "VVV")
         starts, neighbors = _starts(best, structure, 2, lambda *_: [seed])
-        simpler = [s for s in STRUCTURES if s is not structure and s.within(structure)]
+        simpler = [s for s in STRUCTURES if s is not structure and structure.contains(s)]
         assert len(neighbors) == len(simpler) + 1  # and the best single component, twice
         splits = 1
         assert len(starts) == len(neighbors) + (1 + splits if own or not simpler else 0)

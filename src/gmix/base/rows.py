@@ -34,8 +34,8 @@ class Rows:
 
     def __getitem__(self, chosen: slice | NDArray[Any]) -> Rows:
         """Some of the rows, by a slice, by positions or by a mask."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Rows(**{name: None if array is None else array[chosen] for name, array in arrays.items()})
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: array[chosen] for name, array in arrays.items() if array is not None})
 
     def select(self, columns: Sequence[int]) -> Rows:
         """The same rows with some of the columns."""

@@ -25,7 +25,7 @@ from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.search_findings import dependence_finding, search_findings
 from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Reached, Start, as_start
-from gmix.model.covariance import EVE, EVV, STRUCTURES, VEE, VVE, E, Structure, V, in_columns, structure as as_structure
+from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
 from gmix.model.criteria import CRITERIA, criteria
 from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import GaussianMixture
@@ -37,7 +37,6 @@ from gmix.sources import MEMORY, Journal, Source, as_source
 __all__ = ["Fit", "StandardErrors", "fit"]
 
 _AUTO = range(1, 10)
-_FEW = 24  # columns up to which "auto" tries the structures that turn axes
 _CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
 _LOOKED_AT = 2_000  # rows that show whether columns follow from others
 _SHOWN = 6  # values of a row that a finding shows
@@ -433,26 +432,24 @@ def _structures(
     elif n_features == 1:
         chosen = [E, V]
     else:
-        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
-        chosen = [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
+        chosen = [s for s in STRUCTURES if s.compiled_for(n_features) and (s.has_studied_prior or not with_prior)]
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
     if n_features == 1:
         return _of_one_column(chosen)
-    return list(dict.fromkeys(in_columns(s, n_features) for s in chosen)), []
+    return list(dict.fromkeys(s.in_columns(n_features) for s in chosen)), []
 
 
 def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
     """``E`` or ``V`` for each structure, and a finding for those that a person may have meant otherwise."""
-    in_one = {s: V if s.volume == "V" else E for s in structures}
+    in_one = {s: s.in_one_column for s in structures}
     findings = [
         Finding(
             "one column",
-            f"{s} speaks of shapes or axes, and one column has neither; give '{one}', as here",
+            f"{s} speaks of shapes or axes, and one column has neither; give '{one.with_free_weights}', as here",
             "note",
         )
         for s, one in in_one.items()
-        if {"E", "V"} <= set(s.with_free_weights.letters)
+        if one is not s and not (s.shared or s.independent)
     ]
-    named = [one.with_equal_weights if s.equal_weights else one for s, one in in_one.items()]
-    return list(dict.fromkeys(named)), findings
+    return list(dict.fromkeys(in_one.values())), findings

@@ -126,7 +126,7 @@ def _gains_nothing(candidate: Candidate, simpler: Candidate, mean_weight: float)
     estimate the candidate's own maximum. By chance alone, each further parameter raises twice the log-likelihood by
     about one, for rows of weight one.
     """
-    if not (simpler.structure.within(candidate.structure) and simpler.n_components <= candidate.n_components):
+    if not (candidate.structure.contains(simpler.structure) and simpler.n_components <= candidate.n_components):
         return False
     gain = 2.0 * (candidate.log_likelihood - simpler.log_likelihood) / mean_weight
     more = candidate.run.mixture.n_parameters - simpler.run.mixture.n_parameters

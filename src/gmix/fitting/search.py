@@ -14,7 +14,7 @@ from gmix.fitting.em import Run, run_em
 from gmix.fitting.judge import Judge
 from gmix.fitting.neighbors import grow, release, splits
 from gmix.fitting.start import Begin, KMeansPlusPlus, Start
-from gmix.model.covariance import DIRECT, Structure
+from gmix.model.covariance import Structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
@@ -203,7 +203,7 @@ def _starts(
     poorer, split = _neighbors(best, structure, n_components)
     first: list[GaussianMixture] = []
     # The M-steps of the other structures are expensive, and the neighbors have been where seeds and splits lead.
-    if len(poorer) <= 1 or structure.with_free_weights in DIRECT:
+    if len(poorer) <= 1 or structure.direct:
         first = [*begin(n_components, structure), *split()]
     return [*first, *(neighbor.mixture for neighbor in poorer)], poorer
 
@@ -215,7 +215,7 @@ def _neighbors(
     poorer = [
         _Neighbor(release(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.is_set_aside)
         for (s, k), candidate in best.items()
-        if k == n_components and s is not structure and s.within(structure)
+        if k == n_components and s is not structure and structure.contains(s)
     ]
     fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
     if fewer is None:
@@ -289,7 +289,7 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
     """Each structure after those within it, also where they spend as many parameters."""
 
     def richness(structure: Structure) -> tuple[int, int]:
-        return structure.n_parameters(n_components, n_features), sum(s.within(structure) for s in structures)
+        return structure.n_parameters(n_components, n_features), sum(structure.contains(s) for s in structures)
 
     return sorted(structures, key=richness)
 

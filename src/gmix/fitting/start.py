@@ -218,7 +218,7 @@ def as_start(start: Any) -> Start:
 
 def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     """The covariances of another structure, as near as this one can hold them."""
-    if given.structure.within(structure):
+    if structure.contains(given.structure):
         return np.array(structure.form.compress(given.covariances))
     return structure.nearest(given.weights, given.covariances)
 

@@ -18,7 +18,7 @@ from gmix.fitting.fit import Fit, StandardErrors
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.inference.standard_errors import rows_of, source_of
-from gmix.model.covariance import Structure, in_columns, structure as as_structure
+from gmix.model.covariance import Structure, structure as as_structure
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, StoppingRule
@@ -248,7 +248,7 @@ def likelihood_ratio_test(
         raise DataError(
             f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
         )
-    structure, generator = in_columns(as_structure(covariance), source.n_features), as_generator(rng)
+    structure, generator = as_structure(covariance).in_columns(source.n_features), as_generator(rng)
     null, alternative = _both(source, components, structure, generator)
     if round(null.mass) <= components:
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")

@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 
 class Components(NamedTuple):
-    """K weighted densities: ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |z|^2 / 2`` with ``z = W_k (x - mu_k)``.
+    """K weighted densities: ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |z|^2 / 2``, ``z = W_k (x - mu_k)``.
 
     A constant need not be that of a normalized density: variational Bayes has the expectation of its logarithm there.
     """

@@ -17,7 +17,6 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["GaussianModel"]
 
 Array = NDArray[np.float64]
-_FEW = 24  # columns up to which the compiled rotations are faster than LAPACK
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class GaussianModel(Model):
     def compiled(self, reference: Reference) -> CompiledStart | None:
         mixture, prior = self.mixture, self.prior
         structure = mixture.structure
-        if (structure.turns and mixture.n_features > _FEW) or not (prior is None or prior.constant):
+        if not structure.compiled_for(mixture.n_features) or not (prior is None or prior.constant):
             return None
         nothing = SufficientStatistics.none(structure.form, mixture.n_components, reference)
         term = None if prior is None else prior.term(nothing, structure)

@@ -16,7 +16,7 @@ from gmix.base.rows import Rows
 from gmix.base.table import as_points, check_finite, choose_columns
 from gmix.base.wording import count
 from gmix.model.components import Components
-from gmix.model.covariance import DIRECT, FULL, TIED, VVV, Structure, in_columns, of_parts, structure as as_structure
+from gmix.model.covariance import FULL, TIED, VVV, Structure, structure as as_structure
 from gmix.model.dependence import Dependence, independent_columns
 from gmix.model.kernel import kernel
 from gmix.model.priors import Prior, as_prior
@@ -99,7 +99,7 @@ class GaussianMixture:
             names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
         ):
             raise ParameterError(f"features {features!r} must be {n_features} different names")
-        structure = in_columns(structure, n_features)
+        structure = structure.in_columns(n_features)
         compact = _compact(sigma, structure, n_components, n_features)
         _freeze(self, structure.weights(w), mu, compact, structure, None if names is None else tuple(names))
         try:
@@ -127,14 +127,14 @@ class GaussianMixture:
     ) -> GaussianMixture:
         """The M-step: the mixture of greatest expected likelihood, or posterior density, given the statistics.
 
-        No covariance falls below the floor of the `reference` of the statistics. For the structures that are read by one division, and
-        for those with one covariance, it is still the maximum under that constraint, so EM stays monotone. For the
-        others, where a covariance stands on the floor, it is positive definite and near the maximum, and what the
-        structure makes equal may differ by what the floor added.
+        No covariance falls below the floor of the `reference` of the statistics. For the structures that are
+        read by one division, and for those with one covariance, it is still the maximum under that constraint,
+        so EM stays monotone. For the others, where a covariance stands on the floor, it is positive definite
+        and near the maximum, and what the structure makes equal may differ by what the floor added.
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
-        structure = in_columns(structure, statistics.n_features)
+        structure = structure.in_columns(statistics.n_features)
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
         if not statistics.n_rows > 0:
@@ -153,7 +153,7 @@ class GaussianMixture:
         if prior is not None and not prior.constant and len(every) > 1:
             return [cls.from_statistics(statistics, structure, prior, features) for statistics in every]
         term = prior.term(every[0], structure) if prior is not None and every else None
-        direct = structure.with_free_weights in DIRECT
+        direct = structure.direct and structure.compiled_for(every[0].n_features if every else 1)
         compiled = kernel.maximize(every, structure, term) if direct else [None] * len(every)
         return [
             cls._read(statistics, structure, term, features)
@@ -181,7 +181,7 @@ class GaussianMixture:
             shadow = _SHADOW * reference.scatter
             scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), shadow, scatter)
             divisor = np.where(empty, _SHADOW * reference.n_rows, divisor)
-        if structure.with_free_weights not in DIRECT and not structure.shared:
+        if not (structure.direct or structure.shared):
             # A component without width would make its shape infinite, or the volumes that depend on it zero.
             each = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
             scatter = each * structure.form.lift(scatter / each, reference.floor)
@@ -416,7 +416,7 @@ class GaussianMixture:
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 
-        Its structure is what is sure to be left of this one's; see `gmix.covariance.of_parts`.
+        Its structure is the `Structure.marginal` of this one.
         """
         chosen = self._positions(features)
         names = tuple(self.features[i] for i in chosen) if self.features else None
@@ -426,7 +426,7 @@ class GaussianMixture:
         dense = self.covariances[:, chosen][:, :, chosen]
         structure = self.structure
         if len(chosen) < self.n_features:
-            structure = in_columns(of_parts(structure), len(chosen))
+            structure = structure.marginal.in_columns(len(chosen))
         compact = structure.form.compress(dense)
         return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
@@ -466,7 +466,7 @@ class GaussianMixture:
         means = self.means[:, rest] + (cross @ whitener @ (point - self.means[:, given])[..., None])[..., 0]
         remaining = dense[:, rest][:, :, rest] - cross @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
-        structure = in_columns(of_parts(self.structure), len(rest))
+        structure = self.structure.marginal.in_columns(len(rest))
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_numbers, is_number
 from gmix.base.errors import ParameterError
 from gmix.model.components import Components
-from gmix.model.covariance import EEV, EII, EVI, SPHERICAL, TIED, VEI, VEV, Structure
+from gmix.model.covariance import Structure
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 
@@ -19,7 +19,6 @@ __all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
 _SHOWN = 9  # numbers of an array that a prompt shows
-_NOTHING = 1e-8  # rows; as good as none, and enough that a component without rows stays finite
 
 
 class Prior(ABC):
@@ -247,18 +246,12 @@ class NormalInverseWishart(_Told):
         return mean
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
-        d, structure = statistics.n_features, structure.with_free_weights
-        # A covariance that all components share is one draw from the prior, also where it is written once for each.
-        times = statistics.n_components if structure.shared and structure.form is not TIED else 1
+        d, n_components = statistics.n_features, statistics.n_components
+        shares = structure.prior_scale_shares(n_components)
         if self.scale is None:
             reference = statistics.reference
-            if structure is EII:  # mclust's default: its EM never reads the scale
-                return np.zeros(1)
             unbiased = reference.scatter / max(reference.n_rows - 1.0, 1.0)
-            if structure.orientation == "I":  # mclust's default is round for diagonal structures too
-                unbiased = np.maximum(unbiased, 0.0)  # that of a constant column is rounding
-                unbiased = np.full_like(unbiased, structure.form.trace(unbiased) / d)
-            return np.asarray(unbiased / statistics.n_components ** (2.0 / d) / times)
+            return structure.default_prior_scale(unbiased, n_components, d) / shares
         scale, sound = np.asarray(self.scale, np.float64), False
         if scale.shape == (d, d):
             rounding = 1e-8 * np.abs(scale).max() + np.finfo(np.float64).tiny
@@ -267,29 +260,15 @@ class NormalInverseWishart(_Told):
             raise ParameterError(
                 f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues"
             )
-        return structure.form.compress((scale + scale.T)[None] / 2.0) / times
+        return structure.form.compress((scale + scale.T)[None] / 2.0) / shares
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> float:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
-        d, n_components, structure = statistics.n_features, statistics.n_components, structure.with_free_weights
+        d, n_components = statistics.n_features, statistics.n_components
         freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
         if not freedom > d - 1:
             raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
-        covariance = freedom + (2.0 if structure.orientation == "I" else d + 1.0)
-        if structure.form is SPHERICAL:
-            covariance /= d
-        mean = 1.0 if self.mean_strength > 0 else 0.0
-        if structure is VEI:  # a volume is one draw, and so is a mean
-            divisor = (mean + covariance) / d
-        elif structure is EVI:  # the volume is one draw for all
-            divisor = (mean + covariance - 1.0) / n_components
-        elif structure is EEV:
-            divisor = (mean + covariance) / n_components
-        elif structure is VEV:
-            divisor = _NOTHING
-        else:
-            divisor = mean + covariance / (n_components if structure.shared else 1)
-        return float(divisor)
+        return float(structure.prior_divisor(freedom, 1.0 if self.mean_strength > 0 else 0.0, n_components, d))
 
 
 def _nothing(statistics: SufficientStatistics) -> SufficientStatistics:

@@ -37,8 +37,8 @@ class Reason(Enum):
 class StoppingRule:
     """When a run ends: its estimated remaining gain is below `tolerance` nats per row, or the iterations are used up.
 
-    The remaining gain is the limit of the geometric series that the last gains begin (`remaining_gain`). A tolerance per
-    row means the same in all units.
+    The remaining gain is the limit of the geometric series that the last gains begin (`remaining_gain`). A tolerance
+    per row means the same in all units.
 
     The log-likelihood of n rows at an optimum is by chance alone ``p / 2n`` nats per row higher than that of other rows
     would be, for p parameters: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A run to an optimum that
@@ -106,8 +106,8 @@ class StoppingRule:
 class Round(NamedTuple):
     """A round of a race between runs: they go on until `rule` ends them, and then at most so many are kept.
 
-    Of two runs that are nearer to each other than a tenth of what each may still gain, the lower one is dropped, because
-    they lead to one optimum; and so is a run that is behind the best one by more than ten times that.
+    Of two runs that are nearer to each other than a tenth of what each may still gain, the lower one is dropped,
+    because they lead to one optimum; and so is a run that is behind the best one by more than ten times that.
     """
 
     rule: StoppingRule
@@ -117,8 +117,8 @@ class Round(NamedTuple):
 def remaining_gain(history: Sequence[float], rounding: float) -> float:
     """The estimated remaining gain after these objectives; infinity where it cannot be told yet.
 
-    Near an optimum the gains of EM are a geometric series, whose limit this is (Aitken; Boehning et al. 1994, *Annals of
-    the Institute of Statistical Mathematics* 46:373).
+    Near an optimum the gains of EM are a geometric series, whose limit this is (Aitken; Boehning et al. 1994, *Annals
+    of the Institute of Statistical Mathematics* 46:373).
     """
     if len(history) < 3:
         return np.inf

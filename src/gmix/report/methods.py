@@ -11,7 +11,6 @@ from gmix.base.wording import count, listed, nats
 from gmix.fitting.candidates import Candidate
 from gmix.fitting.fit import Fit
 from gmix.fitting.inspection import runner_up
-from gmix.model.covariance import EEE, VVV
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 
@@ -19,13 +18,9 @@ __all__ = ["code", "criterion_of", "methods", "rivals", "shape", "tried"]
 
 _STATED = 400  # numbers of a mixture that still fit into lines of code
 _LISTED = 8  # names of columns that a sentence can hold
-_COMMON = {"E": "equal", "V": "varying", "I": None}
-_AXES = {"I": "axes along the columns", "E": "common axes", "V": "axes of their own"}
 _REFERENCES = {
     "em": "Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977). Maximum likelihood from incomplete data via the EM "
     "algorithm. Journal of the Royal Statistical Society B 39, 1-38.",
-    "structures": "Celeux, G. & Govaert, G. (1995). Gaussian parsimonious clustering models. Pattern Recognition 28, "
-    "781-793.",
     "bic": "Schwarz, G. (1978). Estimating the dimension of a model. Annals of Statistics 6, 461-464.",
     "aic": "Akaike, H. (1974). A new look at the statistical model identification. IEEE Transactions on Automatic "
     "Control 19, 716-723.",
@@ -53,20 +48,8 @@ _CRITERIA = {
 
 def shape(mixture: gmix.GaussianMixture) -> str:
     """What the covariances of the components have in common."""
-    structure, k, d = mixture.structure.with_free_weights, mixture.n_components, mixture.n_features
-    if k == 1:
-        kind = "spherical" if structure.shape == "I" else "diagonal" if structure.orientation == "I" else "unrestricted"
-        words = "one variance" if d == 1 else f"a covariance that is {kind}"
-    elif d == 1:
-        words = "one variance for all" if structure.shared else "a variance for each"
-    elif structure is EEE:
-        words = "one covariance for all"
-    elif structure is VVV:
-        words = "a covariance for each"
-    else:
-        volume, form = (_COMMON[letter] for letter in (structure.volume, structure.shape))
-        words = f"spheres of {volume} size" if form is None else f"ellipsoids of {volume} volume and {form} shape with "
-        words += "" if form is None else _AXES[structure.orientation]
+    k = mixture.n_components
+    words = mixture.structure.description(k, mixture.n_features)
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
 
 
@@ -94,7 +77,7 @@ def tried(fit: Fit) -> tuple[list[int], list[str]]:
 
 def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
     """A paragraph for a paper, and the works that it cites."""
-    mixture, cited = fit.mixture, ["em", "structures"]
+    mixture, structure, cited = fit.mixture, fit.mixture.structure, ["em"]
     variables = count(mixture.n_features, "variable")
     if 1 < len(names) <= _LISTED and mixture.features:
         variables += f" ({listed(names)})"
@@ -103,11 +86,11 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
         kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
         way = f"as the maximum of the posterior under {listed(sorted(kinds))}"
         cited += ["prior"] if _PRIORS[NormalInverseWishart] in kinds else []
+    model = f"{structure.code}; {structure.citation}" if structure.citation else structure.code
     sentences = [
-        f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} (model "
-        f"{mixture.structure.code}; Celeux & Govaert 1995) was fitted to {count(fit.n_rows, 'observation')} of "
-        f"{variables} {way}, with the EM algorithm (Dempster, Laird & Rubin 1977) as implemented in gmix "
-        f"{gmix.__version__}."
+        f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} (model {model}) was "
+        f"fitted to {count(fit.n_rows, 'observation')} of {variables} {way}, with the EM algorithm (Dempster, Laird & "
+        f"Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
     name = criterion_of(fit)
     if fit.search is not None:
@@ -123,7 +106,8 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
         )
         cited.append("mixtures")
     # A range of pages takes a dash.
-    return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", _REFERENCES[key]) for key in cited)
+    works = [*(_REFERENCES[key] for key in cited), *([structure.reference] if structure.reference else [])]
+    return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", work) for work in works)
 
 
 def _choice(fit: Fit) -> str:
@@ -154,9 +138,12 @@ def code(fit: Fit, called: str | None) -> str:
     components = repr(counts[0] if len(counts) == 1 else counts)
     if len(counts) > 1 and counts == list(range(counts[0], counts[-1] + 1)):
         components = f"range({counts[0]}, {counts[-1] + 1})"
+    structures = [c.structure for c in fit.search.candidates] if fit.search else [mixture.structure]
+    unknown = sorted({s.with_free_weights.code for s in structures if not s.built_in})
     lines = [
         "import gmix",
         "",
+        *([f"# first make {listed(unknown)} known, with gmix.covariance.register"] if unknown else []),
         *(["# and the weights of the rows"] if not math.isclose(fit.mass, fit.n_rows) else []),
         "fit = gmix.fit(",
         f"    {called!r}," if called else "    data,",

@@ -111,7 +111,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
 def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]]]:
     """For each component, or for all together where they are the same, the correlations below the diagonal."""
     mixture = fit.mixture
-    if mixture.structure.orientation == "I" or not 2 <= len(shown) <= 12:
+    if mixture.structure.form.axis_aligned or not 2 <= len(shown) <= 12:
         return []
     dense = mixture.covariances[:, shown][:, :, shown]
     deviation = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))

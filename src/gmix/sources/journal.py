@@ -84,7 +84,7 @@ class Journal:
             return found
         if said.get("asked") != asked:
             raise self._wrong("belongs to a fit of other rows, other settings, or on another kind of processor")
-        known = references or [None] * len(components)
+        known: Sequence[Reference | None] = references or [None] * len(components)
         try:
             return [_understood(*each) for each in zip(said["found"], components, known, strict=True)]
         except (LookupError, TypeError, ValueError, binascii.Error) as error:
@@ -159,6 +159,6 @@ def _understood(entry: Any, components: Components, reference: Reference | None)
         return array.reshape(shapes.get(name, (k,) if name in _ARRAYS else (k, -1)))
 
     extra = {name.removeprefix("extra "): read(name) for name in entry if name.startswith("extra ")}
-    arrays = {name: read(name) for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: read(name) for name in _ARRAYS}
     found = SufficientStatistics(form, log_likelihood=float(entry["log_likelihood"]), extra=extra, **arrays)
     return found if reference is None else found.on(reference)

@@ -107,7 +107,7 @@ class PartitionedSource(Source):
 
     @property
     def center(self) -> Array:
-        return self._center[None]
+        return np.asarray(self._center[None])
 
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
@@ -277,7 +277,7 @@ def _sent(statistics: list[SufficientStatistics]) -> bytes:
 def _statistics(answer: bytes) -> list[SufficientStatistics]:
     found = []
     for form, arrays in _by_form(*_unpacked(answer)):
-        parts = dict(zip(_FIELDS, arrays, strict=True))
+        parts: dict[str, Any] = dict(zip(_FIELDS, arrays, strict=True))
         parts["mean"], parts["scatter"] = _shaped(form, len(parts["mass"]), parts["mean"], parts["scatter"])
         log_likelihood, n_rows = (float(parts.pop(name)[0]) for name in ("log_likelihood", "n_rows"))
         found.append(SufficientStatistics(form, log_likelihood=log_likelihood, n_rows=n_rows, **parts))

@@ -49,7 +49,7 @@ class CompiledKernel(Kernel):
         step = self.native.EStep([_components(each) for each in components], n_threads(threads), coarse)
         for block in [rows] if isinstance(rows, Rows) else rows:
             step.add(block.values, block.weights)
-        known = references or [None] * len(components)
+        known: Sequence[Reference | None] = references or [None] * len(components)
         found = zip(components, step.statistics(), known, strict=True)
         return [_statistics(each.form, raw, reference) for each, raw, reference in found]
 
@@ -81,7 +81,7 @@ class CompiledKernel(Kernel):
         added, reference = None if prior is None else _raw(prior), _reference(statistics[0].reference)
         every = [_raw(each) for each in statistics]
         found: list[Parameters | None] = self.native.maximize(
-            structure.letters, structure.form.code, every, added, reference
+            structure.compiled_code, structure.form.code, every, added, reference
         )
         return found
 
@@ -174,7 +174,15 @@ def _start(model: Model, reference: Reference, patient: bool) -> _InPython | Raw
         return *parameters, has_collapsed(after.components(), reference)
 
     added = None if prior is None else _raw(prior)
-    return structure.letters, structure.form.code, weights, means, covariances, added, in_python if patient else None
+    return (
+        structure.compiled_code,
+        structure.form.code,
+        weights,
+        means,
+        covariances,
+        added,
+        in_python if patient else None,
+    )
 
 
 def _rule(rule: StoppingRule, n_rows: float) -> Raw:
@@ -199,19 +207,8 @@ def _raw(s: SufficientStatistics) -> Raw:
 
 def _statistics(form: Form, raw: Raw, reference: Reference | None) -> SufficientStatistics:
     counts, mass, mean, scatter, divisor, log_likelihood, extra = raw
-    n_rows = None if reference is None else reference.n_rows
-    return SufficientStatistics(
-        form,
-        mass,
-        mean,
-        scatter,
-        log_likelihood,
-        counts,
-        divisor,
-        n_rows,
-        reference,
-        extra,  # type: ignore[arg-type]
-    )
+    found = SufficientStatistics(form, mass, mean, scatter, log_likelihood, counts, divisor, extra=extra)
+    return found if reference is None else found.on(reference)
 
 
 def _reference(reference: Reference) -> Raw:

@@ -42,8 +42,8 @@ class RunEnd(NamedTuple):
 class Kernel(ABC):
     """The E-step and what else is computed row by row.
 
-    All implementations whiten the residual of each row, ``z = W_k (x - mu_k)``, and add up its moments about the current
-    means, so that neither an offset nor the scale of the data costs digits.
+    All implementations whiten the residual of each row, ``z = W_k (x - mu_k)``, and add up its moments about the
+    current means, so that neither an offset nor the scale of the data costs digits.
 
     # Implementation
     The bits of a result may not depend on `threads`, nor on how rows are cut into blocks, as long as all blocks but the

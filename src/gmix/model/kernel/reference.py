@@ -47,9 +47,8 @@ class ReferenceKernel(Kernel):
             for chunk in _chunks(block):
                 for each in sums:
                     each.add(chunk)
-        return [
-            each.statistics(reference) for each, reference in zip(sums, references or [None] * len(sums), strict=True)
-        ]
+        known: Sequence[Reference | None] = references or [None] * len(sums)
+        return [each.statistics(reference) for each, reference in zip(sums, known, strict=True)]
 
     @one_blas_thread()
     def posterior(
