@@ -51,6 +51,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
             **({} if mixture.dependence is None else {"dependence": _written(mixture.dependence)}),
         },
         "statistics": {
+            "n_rows": statistics.n_rows,
             "mass": statistics.mass.tolist(),
             "mean": statistics.mean.tolist(),
             "scatter": statistics.scatter.tolist(),
