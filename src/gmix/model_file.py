@@ -25,7 +25,7 @@ from gmix.model.stopping import Reason
 
 __all__ = ["load", "save"]
 
-_VERSION = 3  # version 1 has no prior, version 2 no levels of findings
+_VERSION = 4  # version 1 has no prior, 2 no levels of findings, 3 no weighted number of rows
 _PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory as text is larger
 
@@ -137,25 +137,28 @@ def _fit(document: dict[str, Any]) -> Fit:
         mixture = mixture.carrying(dependence, None if features is None else tuple(features))
     mass = _array(counted["mass"], (n_components,))
     _expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
+    # Up to version 3 the rows were counted by their shares, which add up to them but for rounding.
+    n_rows = _number(counted["n_rows"]) if document["version"] >= 4 else float(mass.sum())
+    _expect(abs(n_rows - float(mass.sum())) <= 1e-6 * float(mass.sum()), "the masses are not those of the rows")
     statistics = SufficientStatistics(
         kind.form,
         mass,
         _array(counted["mean"], (n_components, n_features)),
         _array(counted["scatter"], kind.form.shape(n_components, n_features)),
         _number(counted["log_likelihood"]),
-        n_rows=_number(counted["n_rows"]) if "n_rows" in counted else float(mass.sum()),
+        n_rows=n_rows,
     )
     history = tuple(_number(value) for value in document["history"])
     _expect(len(history) > 0, "the history is empty")
-    n_rows = document["n_rows"]
-    _expect(type(n_rows) is int and n_rows > 0, "n_rows is not a count")
+    rows = document["n_rows"]
+    _expect(type(rows) is int and rows > 0, "n_rows is not a count")
     findings = tuple(Finding(*texts) for texts in document["findings"])
     _expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
     prior = _prior(document["prior"]) if document["version"] > 1 else None
     if prior is not None:  # or it is not one of such a mixture
         prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
     log_prior, reason = _number(document["log_prior"]), Reason[document["reason"]]
-    return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)
+    return Fit(mixture, statistics, log_prior, history, reason, rows, findings, prior=prior)
 
 
 class _UnknownStructureError(ModelFileError):
