@@ -11,15 +11,15 @@
 namespace gmix {
 namespace {
 
-constexpr double kEqual = 1e-13;  // relative; volumes that change by less have converged
-constexpr double kTurned = 1e-9;  // radians; axes that turn by less change no digit of the likelihood
-constexpr int kSteps = 500;       // of an inner iteration: each goes down, so the last is good enough
-constexpr int kShort = 40;        // steps of an inner iteration that converges quadratically in the end
-constexpr int kPlain = 12;        // of them that are plain
+constexpr double kEqual = 1e-13;  // relative; smaller changes of a volume have converged
+constexpr double kAngle = 1e-9;   // radians; a smaller rotation changes no digit of the likelihood
+constexpr int kMostSteps = 500;   // of an inner iteration: each lowers its objective, so the last is good enough
+constexpr int kQuadratic = 40;    // steps in which an iteration with quadratic convergence has converged
+constexpr int kFixedPoint = 12;   // first steps by the fixed-point iteration
 constexpr std::size_t kManyColumns = 12;
-constexpr double kDefinite = 1e-14;  // of the largest eigenvalue; smaller ones are rounding, and raised to it
-constexpr double kFlat = 1e-14;      // nats a row; what is minimized is known no better
-constexpr double kLongest = 4.0;     // natural logarithms of a volume; a longer Newton step is cut
+constexpr double kDefinite = 1e-14;   // of the largest eigenvalue; smaller ones are rounding, and raised to it
+constexpr double kFlat = 1e-14;       // nats per row; the objective is known no better
+constexpr double kLongestStep = 4.0;  // natural logarithms of a volume; a longer Newton step is cut
 constexpr double kTiny = 2.2250738585072014e-308;
 
 double sum_of(const Numbers& values) {
@@ -28,7 +28,7 @@ double sum_of(const Numbers& values) {
   return sum;
 }
 
-// The likeliest variances (K, D) of one volume: Celeux & Govaert (1995), EVI.
+// The most likely variances (K, D) of equal volume: Celeux & Govaert (1995), EVI.
 void equal_volumes(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances) {
   Numbers root(k);
   double volume = 0.0;
@@ -43,13 +43,13 @@ void equal_volumes(std::size_t k, std::size_t d, const Numbers& mass, Numbers& v
     for (std::size_t j = 0; j < d; ++j) variances[c * d + j] *= volume / root[c];
 }
 
-// The likeliest variances (K, D) of one shape: Celeux & Govaert (1995), VEI. The shape begins from
-// any component of `before`, which may have no width.
+// The most likely variances (K, D) of equal shape: Celeux & Govaert (1995), VEI. The iteration begins from the shape of
+// the first component of `before`, whose variances may be zero.
 void equal_shapes(std::size_t k, std::size_t d, const Numbers& mass, const double* before, Numbers& variances) {
   Numbers shape(before, before + d), volume(k, 0.0);
   for (std::size_t j = 0; j < d; ++j)
     if (!(shape[j] > 0.0)) shape[j] = variances[j];
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kMostSteps; ++step) {
     double change = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
       double trace = 0.0;
@@ -69,8 +69,8 @@ void equal_shapes(std::size_t k, std::size_t d, const Numbers& mass, const doubl
     for (std::size_t j = 0; j < d; ++j) variances[c * d + j] = volume[c] * shape[j];
 }
 
-// What all components share: variances (K, D), each row the mean.
-void equal(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances) {
+// The variances (K, D) that all components have in common: each row is the mean.
+void common_variances(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances) {
   for (std::size_t j = 0; j < d; ++j) {
     double mean = 0.0;
     for (std::size_t c = 0; c < k; ++c) mean += mass[c] * variances[c * d + j];
@@ -79,14 +79,14 @@ void equal(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances
   }
 }
 
-void along_axes(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const double* before,
-                Numbers& variances) {
-  if (structure.volume == 'E' && structure.shape == 'E') return equal(k, d, mass, variances);
+void constrain_variances(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass,
+                         const double* before, Numbers& variances) {
+  if (structure.volume == 'E' && structure.shape == 'E') return common_variances(k, d, mass, variances);
   if (structure.volume == 'E') return equal_volumes(k, d, mass, variances);
   if (structure.shape == 'E') return equal_shapes(k, d, mass, before, variances);
 }
 
-// The matrix that has these values along these axes.
+// The matrix with these eigenvalues and eigenvectors.
 void compose(const double* values, const double* axes, std::size_t d, double* matrix) {
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j <= i; ++j) {
@@ -96,9 +96,9 @@ void compose(const double* values, const double* axes, std::size_t d, double* ma
     }
 }
 
-// Axes of each component's own: EEV and VEV.
-void turned(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
-            Numbers& own) {
+// Each component has axes of its own: EEV and VEV.
+void own_axes(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
+              Numbers& own) {
   Numbers values(k * d), axes(k * d * d), scratch(before.begin(), before.begin() + d * d);
   Numbers first(d), first_axes(d * d);
   eigen(scratch.data(), d, first.data(), first_axes.data());
@@ -107,17 +107,16 @@ void turned(const Structure& structure, std::size_t k, std::size_t d, const Numb
     eigen(&own[c * d * d], d, each, &axes[c * d * d]);
     for (std::size_t j = 0; j < d; ++j) each[j] = std::max(each[j], kDefinite * each[d - 1]);
   }
-  along_axes(structure, k, d, mass, first.data(), values);
+  constrain_variances(structure, k, d, mass, first.data(), values);
   for (std::size_t c = 0; c < k; ++c) compose(&values[c * d], &axes[c * d * d], d, &own[c * d * d]);
 }
 
-// Axes that all components share: EVE and VVE. Pairs of axes turn to where, with the variances of
-// the step before, the scatter along them is cheapest: Flury & Gautschi (1986), on the majorizing
-// function of Browne & McNicholas (2014).
-void parallel(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
-              Numbers& own) {
+// All components have the same axes: EVE and VVE. Pairs of axes are rotated to the minimum of the majorizing function
+// of Browne & McNicholas (2014), given the variances of the step before: Flury & Gautschi (1986).
+void common_axes(const Structure& structure, std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before,
+                 Numbers& own) {
   Numbers axes(d * d), scratch(d * d, 0.0), ignored(d), variances(k * d);
-  for (std::size_t c = 0; c < k; ++c)  // a sum of all has the axes, and hardly two values alike
+  for (std::size_t c = 0; c < k; ++c)  // a sum of all has these axes, and unequal weights keep its eigenvalues apart
     for (std::size_t i = 0; i < d * d; ++i) scratch[i] += before[c * d * d + i] * (1.0 + 0.1 * static_cast<double>(c));
   eigen(scratch.data(), d, ignored.data(), axes.data());
   Numbers turned = own;
@@ -129,13 +128,13 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
           for (std::size_t q = 0; q < d; ++q) sum += axes[p * d + i] * own[(c * d + p) * d + q] * axes[q * d + j];
         turned[(c * d + i) * d + j] = sum;
       }
-  const auto look = [&] {
+  const auto evaluate = [&] {
     for (std::size_t c = 0; c < k; ++c)
       for (std::size_t j = 0; j < d; ++j) variances[c * d + j] = turned[(c * d + j) * d + j];
-    along_axes(structure, k, d, mass, variances.data(), variances);
+    constrain_variances(structure, k, d, mass, variances.data(), variances);
   };
-  for (int sweep = 0; sweep < kSteps; ++sweep) {
-    look();
+  for (int sweep = 0; sweep < kMostSteps; ++sweep) {
+    evaluate();
     double greatest = 0.0;
     for (std::size_t p = 0; p < d; ++p)
       for (std::size_t q = p + 1; q < d; ++q) {
@@ -148,7 +147,7 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
           qq += weight * m[q * d + q];
           pq += weight * m[p * d + q];
         }
-        // The angle that makes the cost along p, less that along q, least.
+        // The angle that minimizes the part of the function that depends on axes p and q.
         const double angle = std::atan2(-2.0 * pq, qq - pp) / 2.0;
         if (!(std::abs(angle) > 0.0)) continue;
         greatest = std::max(greatest, std::abs(angle));
@@ -159,13 +158,13 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
         }
         rotate_columns(axes.data(), d, p, q, cosine, sine);
       }
-    if (greatest < kTurned) break;
+    if (greatest < kAngle) break;
   }
-  look();
+  evaluate();
   for (std::size_t c = 0; c < k; ++c) compose(&variances[c * d], axes.data(), d, &own[c * d * d]);
 }
 
-// What the logarithms of the volumes of proportional ellipsoids minimize, looked at in one place.
+// What the logarithms of the volumes of proportional_ellipsoids ellipsoids minimize, looked at in one place.
 class Volumes {
  public:
   Volumes(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& own)
@@ -175,10 +174,10 @@ class Volumes {
   }
 
   double value = 0.0;  // per row
-  Numbers factor;      // (K) what the step of Celeux & Govaert multiplies the volumes by
+  Numbers factor;      // (K) by which the fixed-point step of Celeux & Govaert multiplies the volumes
 
-  // False where the sum of the parts is not definite.
-  bool look(const Numbers& log_volume) {
+  // False where the weighted sum of scatters is not positive definite.
+  bool evaluate(const Numbers& log_volume) {
     const std::size_t size = d_ * d_;
     const auto columns = static_cast<double>(d_);
     std::fill(sum_.begin(), sum_.end(), 0.0);
@@ -200,7 +199,7 @@ class Volumes {
     return true;
   }
 
-  // Newton's step from where it looked last; false where there is none.
+  // Newton's step from the point that was evaluated last; false where there is none.
   bool newton(Numbers& step) const {
     const std::size_t size = d_ * d_;
     const auto columns = static_cast<double>(d_);
@@ -210,8 +209,8 @@ class Volumes {
       kernel().congruence(whitener_.data(), own_->data() + c * size, work.data(), turned, d_);
       for (std::size_t i = 0; i < size; ++i) turned[i] *= part_[c];
     }
-    // All volumes may grow together, and nothing changes: that direction is taken out. In units in which the classic
-    // step is the gradient, so that components of little weight keep their digits.
+    // A common factor of all volumes changes nothing, so that direction is taken out. The units are those in which the
+    // fixed-point step is the gradient, so that components of little weight keep their digits.
     for (std::size_t a = 0; a < k_; ++a)
       for (std::size_t b = 0; b <= a; ++b) {
         double product = 0.0;
@@ -237,8 +236,9 @@ class Volumes {
   Numbers share_, part_, sum_, whitener_, inverse_;
 };
 
-// One ellipsoid in several sizes: VEE. gmix.covariance.axes.log_volumes, begun from the sizes of the step before.
-bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before, Numbers& own) {
+// One ellipsoid in several sizes: VEE. As gmix.model.covariance.volumes, but the iteration begins from the sizes of the
+// step before.
+bool proportional_ellipsoids(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& before, Numbers& own) {
   Numbers here(k), step(k), there(k);
   for (std::size_t c = 0; c < k; ++c) here[c] = std::log(before[c * d * d] / before[0]);
   const auto greatest = [](const Numbers& values, double less) {
@@ -247,22 +247,22 @@ bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbe
     return most;
   };
   Volumes now(k, d, mass, own), next = now;
-  if (!std::isfinite(greatest(here, 0.0)) || !now.look(here)) {
+  if (!std::isfinite(greatest(here, 0.0)) || !now.evaluate(here)) {
     std::fill(here.begin(), here.end(), 0.0);
-    if (!now.look(here)) return false;
+    if (!now.evaluate(here)) return false;
   }
-  const int most = d < kManyColumns ? kSteps : kShort;
+  const int most = d < kManyColumns ? kMostSteps : kQuadratic;
   for (int count = 0; count < most && greatest(now.factor, 1.0) >= kEqual; ++count) {
-    // From the sizes of the step before, plain steps are often few, and in few columns they cost less.
-    const bool newton = count >= (d < kManyColumns ? kPlain : 0) && now.newton(step);
-    const double length = newton ? std::min(1.0, kLongest / greatest(step, 0.0)) : 0.0;
+    // From the sizes of the step before, fixed-point steps are often few, and with few columns they cost less.
+    const bool newton = count >= (d < kManyColumns ? kFixedPoint : 0) && now.newton(step);
+    const double length = newton ? std::min(1.0, kLongestStep / greatest(step, 0.0)) : 0.0;
     for (std::size_t c = 0; c < k; ++c) there[c] = here[c] + length * step[c];
-    if (!newton || !next.look(there) || !(next.value <= now.value + kFlat * static_cast<double>(d))) {
+    if (!newton || !next.evaluate(there) || !(next.value <= now.value + kFlat * static_cast<double>(d))) {
       for (std::size_t c = 0; c < k; ++c) there[c] = here[c] + std::log(now.factor[c]);
-      if (!next.look(there)) return false;
+      if (!next.evaluate(there)) return false;
     }
-    // Where neither goes down nothing but rounding remains.
-    if (count > kShort && !(next.value < now.value - kFlat * static_cast<double>(d))) break;
+    // Where neither step lowers the value, only rounding remains.
+    if (count > kQuadratic && !(next.value < now.value - kFlat * static_cast<double>(d))) break;
     std::swap(now, next);
     here = there;
   }
@@ -275,8 +275,8 @@ bool proportional(std::size_t k, std::size_t d, const Numbers& mass, const Numbe
   return true;
 }
 
-// Ellipsoids of one volume: EVV.
-bool sized(std::size_t k, std::size_t d, const Numbers& mass, Numbers& own) {
+// Ellipsoids of equal volume: EVV.
+bool equal_volume_ellipsoids(std::size_t k, std::size_t d, const Numbers& mass, Numbers& own) {
   Numbers root(k);
   double volume = 0.0;
   for (std::size_t c = 0; c < k; ++c) {
@@ -315,17 +315,17 @@ bool constrain(const Structure& structure, std::size_t k, std::size_t d, const N
                Numbers& own) {
   if (structure.direct()) return true;
   if (structure.shape == 'I') {
-    equal(k, 1, mass, own);
+    common_variances(k, 1, mass, own);
   } else if (structure.orientation == 'I') {
-    along_axes(structure, k, d, mass, before.data(), own);
+    constrain_variances(structure, k, d, mass, before.data(), own);
   } else if (structure.orientation == 'E') {
     if (structure.shape == 'V')
-      parallel(structure, k, d, mass, before, own);
-    else if (!proportional(k, d, mass, before, own))
+      common_axes(structure, k, d, mass, before, own);
+    else if (!proportional_ellipsoids(k, d, mass, before, own))
       return false;
   } else if (structure.shape == 'E') {
-    turned(structure, k, d, mass, before, own);
-  } else if (!sized(k, d, mass, own)) {
+    own_axes(structure, k, d, mass, before, own);
+  } else if (!equal_volume_ellipsoids(k, d, mass, own)) {
     return false;
   }
   return std::all_of(own.begin(), own.end(), [](double value) { return std::isfinite(value); });

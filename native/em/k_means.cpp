@@ -10,8 +10,8 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-constexpr std::size_t kAtRest = 1000;         // of so many points at most one has moved
-constexpr std::size_t kBlock = 16 * kPoints;  // points that are labelled between two questions about interruptions
+constexpr std::size_t kAtRest = 1000;         // the iteration ends when at most one in so many points has moved
+constexpr std::size_t kBlock = 16 * kPoints;  // points that are labeled between two checks for interruptions
 
 // Points in blocks, padded with zeros, and the squared norm of each.
 class Table {
@@ -45,7 +45,7 @@ double sum_of(const Numbers& values) {
   return sum;
 }
 
-// The first whose sum with all before it is above a limit.
+// The first index at which the cumulative sum is above a limit.
 std::size_t drawn(const Numbers& share, double limit) {
   double sum = 0.0;
   for (std::size_t i = 0; i < share.size(); ++i)
@@ -53,17 +53,17 @@ std::size_t drawn(const Numbers& share, double limit) {
   return share.size() - 1;
 }
 
-// Sets centres (K, P): each the best of a few points, drawn with probability proportional to the squared distance to
+// Sets centers (K, P): each the best of a few points, drawn with probability proportional to the squared distance to
 // those chosen. False if interrupted.
 bool seed(const Points& points, const Table& table, std::size_t k, std::size_t trials, const double* draws,
-          const std::function<bool()>& interrupted, Numbers& centres) {
+          const std::function<bool()>& interrupted, Numbers& centers) {
   const std::size_t n = points.n, width = points.width, padded = table.blocks().count;
   const Numbers mass(points.mass, points.mass + n);
   Numbers potential(n), closer(n), best(n), tried, work(trials * (1 + width)), squared(trials * padded);
   Numbers closest(n, std::numeric_limits<double>::infinity());
   for (std::size_t c = 0; c < k; ++c) {
     if (interrupted()) return false;
-    bool spread = false;  // else there are fewer distinct points than centres
+    bool spread = false;  // else there are fewer distinct points than centers
     if (c > 0)
       for (std::size_t i = 0; i < n; ++i) spread |= (potential[i] = closest[i] * mass[i]) > 0.0;
     const Numbers& share = spread ? potential : mass;
@@ -92,7 +92,7 @@ bool seed(const Points& points, const Table& table, std::size_t k, std::size_t t
     }
     std::swap(closest, best);
     const double* const best_point = tried.data() + chosen * width;
-    centres.insert(centres.end(), best_point, best_point + width);
+    centers.insert(centers.end(), best_point, best_point + width);
   }
   return true;
 }
@@ -104,15 +104,15 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
   const std::size_t n = points.n, width = points.width, k = n_components;
   const Table table(points);
   const Blocks all = table.blocks();
-  Numbers centres, work(k * (1 + width));
-  if (!seed(points, table, k, trials, draws, interrupted, centres)) return false;
+  Numbers centers, work(k * (1 + width));
+  if (!seed(points, table, k, trials, draws, interrupted, centers)) return false;
   std::vector<std::int64_t> before;
   labels.assign(all.count, 0);
   const auto assign = [&] {
     for (std::size_t at = 0; at < all.count; at += kBlock) {
       if (interrupted()) return false;
       const Blocks block{all.data + at * (1 + width), width, std::min(kBlock, all.count - at)};
-      kernel().nearest(block, centres.data(), k, work.data(), labels.data() + at);
+      kernel().nearest(block, centers.data(), k, work.data(), labels.data() + at);
     }
     return true;
   };
@@ -130,7 +130,7 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
       for (std::size_t j = 0; j < width; ++j) to[j] += points.mass[i] * points.coordinates[i * width + j];
     }
     for (std::size_t c = 0; c < k; ++c)
-      for (std::size_t j = 0; size[c] > 0.0 && j < width; ++j) centres[c * width + j] = sum[c * width + j] / size[c];
+      for (std::size_t j = 0; size[c] > 0.0 && j < width; ++j) centers[c * width + j] = sum[c * width + j] / size[c];
     before = labels;
     if (!assign()) return false;
   }

@@ -21,7 +21,7 @@
 namespace gmix {
 namespace {
 
-// The processors that the cgroup's quota pays for; zero where there is no quota.
+// The processors that the cgroup's quota allows; zero where there is no quota.
 double quota() {
   double microseconds = 0.0, period = 0.0;
   std::string group;
@@ -35,11 +35,11 @@ double quota() {
   return microseconds > 0.0 && period > 0.0 ? microseconds / period : 0.0;
 }
 
-class Run {
+class OrderedWork {
  public:
-  Run(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
-      const std::function<void(const Turn&, const Stop&)>& work, const std::function<void(std::size_t)>& fold,
-      const std::function<bool()>& interrupted)
+  OrderedWork(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
+              const std::function<void(const Turn&, const Stop&)>& work, const std::function<void(std::size_t)>& fold,
+              const std::function<bool()>& interrupted)
       : n_chunks_(n_chunks),
         work_(work),
         fold_(fold),
@@ -48,7 +48,7 @@ class Run {
         done_(n_slots) {}
 
   void worker(std::size_t id) {
-    const Stop stop{id == 0 ? &Run::asked_by_caller : &Run::asked_by_helper, this};
+    const Stop stop{id == 0 ? &OrderedWork::asked_by_caller : &OrderedWork::asked_by_helper, this};
     for (std::size_t begin; !stopped_ && (begin = next_.fetch_add(run_)) < n_chunks_;)
       for (std::size_t chunk = begin; chunk < std::min(begin + run_, n_chunks_); ++chunk) {
         if (!is_free(chunk)) wait_until([&] { return is_free(chunk); }, stop);
@@ -61,9 +61,9 @@ class Run {
       }
   }
 
-  // The calling thread's share, and then it waits for the others; false if interrupted.
+  // Works on the calling thread, and then waits for the others; false if interrupted.
   bool caller() {
-    const Stop stop{&Run::asked_by_caller, this};
+    const Stop stop{&OrderedWork::asked_by_caller, this};
     worker(0);
     if (!stopped_) wait_until([this] { return folded_ == n_chunks_; }, stop);
     return !stopped_;
@@ -72,15 +72,15 @@ class Run {
  private:
   static constexpr std::size_t kRun = 4;
 
-  static bool asked_by_helper(void* run) { return static_cast<Run*>(run)->stopped_; }
+  static bool asked_by_helper(void* run) { return static_cast<OrderedWork*>(run)->stopped_; }
 
   static bool asked_by_caller(void* context) {
-    Run* run = static_cast<Run*>(context);
+    OrderedWork* run = static_cast<OrderedWork*>(context);
     if (!run->stopped_ && run->interrupted_()) run->stopped_ = true;
     return run->stopped_;
   }
 
-  // Whether the chunk that had the slot before is folded.
+  // Whether the result that was in the chunk's slot before has been added.
   bool is_free(std::size_t chunk) const { return chunk < folded_ + done_.size(); }
 
   template <typename Condition>
@@ -91,8 +91,8 @@ class Run {
     --waiting_;
   }
 
-  // Folds what comes next, unless another thread is at it. That one looks again when it is through, so nobody has to
-  // wait for it: all of these are atomic, and each thread writes before it looks.
+  // Adds the results that come next, unless another thread is doing so. That thread looks again when it has finished,
+  // so no thread has to wait for it: all of these are atomic, and each thread writes before it reads.
   void fold_in_order() {
     while (done_[folded_ % done_.size()] && !folding_.exchange(true)) {
       for (std::size_t first; done_[first = folded_ % done_.size()]; ++folded_) {
@@ -111,7 +111,7 @@ class Run {
   const std::function<void(const Turn&, const Stop&)>& work_;
   const std::function<void(std::size_t)>& fold_;
   const std::function<bool()>& interrupted_;
-  const std::size_t run_;  // chunks that follow one another, which a thread takes together: it reads them faster
+  const std::size_t run_;  // consecutive chunks that a thread takes together, because it reads them faster
   std::atomic<std::size_t> next_ = 0, folded_ = 0, waiting_ = 0;  // chunks begun, and chunks folded; threads
   std::atomic<bool> stopped_ = false, folding_ = false;
   std::vector<std::atomic<bool>> done_;  // by slot: worked on, to be folded
@@ -137,13 +137,13 @@ std::size_t available_threads() {
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
                   const std::function<void(const Turn&, const Stop&)>& work,
                   const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted) {
-  Run run(n_chunks, n_workers, n_slots, work, fold, interrupted);
+  OrderedWork run(n_chunks, n_workers, n_slots, work, fold, interrupted);
   std::vector<std::thread> helpers;
   helpers.reserve(n_workers);
   try {
-    for (std::size_t id = 1; id < n_workers; ++id) helpers.emplace_back(&Run::worker, &run, id);
+    for (std::size_t id = 1; id < n_workers; ++id) helpers.emplace_back(&OrderedWork::worker, &run, id);
   } catch (const std::system_error&) {
-    // The system grants no more threads: those that are there do all the work.
+    // The system grants no more threads; those that exist do all the work.
   }
   const bool finished = run.caller();
   for (std::thread& helper : helpers) helper.join();
