@@ -1,5 +1,6 @@
 // Which path adds up the rows of a mixture.
 //
+// 0. Other families than the Gaussian need the distances themselves: residuals.
 // 1. Few columns: the exponentials cost more than the linear algebra; few_columns.hpp does nothing else to a row.
 // 2. Matrix products cost the least per row and component where features are shared by enough components, but they
 //    lose digits where components lie far from their common origin, in their own units. That depends on the
@@ -19,13 +20,14 @@ namespace gmix::GMIX_LEVEL {
 enum class Path { kResiduals, kMatrixProducts, kFewColumns };
 
 inline bool has_few_columns(const Mixture& m) {
-  return m.n_features <= few_columns::kMostColumns && m.form != Form::kTied;
+  return m.family == Family::kGaussian && m.n_features <= few_columns::kMostColumns && m.form != Form::kTied;
 }
 
 // Whether matrix products are faster than residuals.
 inline bool prefers_matrix_products(const Mixture& m) {
   constexpr std::size_t least_components = 4;  // fewer do not repay squares as features
   constexpr std::size_t most_columns = 16;     // of which products of two are formed, and only for as many components
+  if (m.family != Family::kGaussian) return false;
   if (m.form == Form::kTied) return true;
   if (has_few_columns(m)) return false;
   if (m.form == Form::kSpherical) return true;
@@ -57,7 +59,7 @@ Path choose_path(const Mixture& m, const matrix_products::Plan<T>& plan) {
 
 // Whether chunks on the residuals path may turn to far_apart.hpp.
 inline bool may_lie_far_apart(const Mixture& m) {
-  return m.form == Form::kFull && m.n_features >= far_apart::kLeastColumns &&
+  return m.family == Family::kGaussian && m.form == Form::kFull && m.n_features >= far_apart::kLeastColumns &&
          m.n_components >= far_apart::kLeastComponents;
 }
 

@@ -109,4 +109,11 @@ inline V log_of_normal(V x) {
   return e * kLog2High + (s * 2.0 + (s * z * polynomial(kPolynomial, z) + e * kLog2Low));
 }
 
+// log(1 + x) for x >= 0, accurate for small x as well; NaN where x is infinite.
+template <typename V>
+inline V log_of_one_plus(V x) {
+  const V sum = x + 1.0;
+  return log_of_normal(sum) + (x - (sum - 1.0)) / sum;
+}
+
 }  // namespace gmix::GMIX_LEVEL

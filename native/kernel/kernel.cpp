@@ -1,11 +1,12 @@
 // The kernel of one instruction level: this file is compiled once for each.
 //
-// It holds templates of its own namespace only, and nothing of the standard library that the linker
-// could share with code for a lesser machine.
+// It may use only inline functions and templates of its own namespace, and nothing of the standard library that the
+// linker could share with code for a processor of a lower level: the linker keeps one copy, which may be the wrong one.
 #include "kernel/kernel.hpp"
 
 #include "kernel/algebra.hpp"
 #include "kernel/choose_path.hpp"
+#include "kernel/families.hpp"
 #include "kernel/nearest.hpp"
 #include "kernel/paths/row_by_row.hpp"
 
@@ -98,9 +99,9 @@ void add_by_matrix_products(const Mixture& m, const Plan<T>& common, Arena plann
 
 // Evaluates a chunk by residuals and, if its first block says so, the other blocks as lying far apart. Calls
 // function(block, densities, accumulate) for each block, and accumulate(sums) adds it to the sums.
-template <typename T, typename Function>
-void evaluate_residuals(const Mixture& m, const Plan<T>& common, Arena planned, Arena memory, const Chunk& chunk,
-                        bool moments, const Function& function) {
+template <typename T, typename F, typename Function>
+void evaluate_residuals(const F& family, const Mixture& m, const Plan<T>& common, Arena planned, Arena memory,
+                        const Chunk& chunk, bool moments, const Function& function) {
   const Frame& frame = common.framed.frame;
   const residuals::Plan<T> plan(m, planned);
   const residuals::Scratch<T> s(m, plan, memory);
@@ -108,12 +109,12 @@ void evaluate_residuals(const Mixture& m, const Plan<T>& common, Arena planned, 
   for (; at < chunk.end && columns == 0 && !chunk.stop(); at += plan.block) {
     const RowBlock<T> block(chunk, at, plan.block);
     block.load(chunk, frame, s.x);
-    residuals::evaluate(m, common.log_constants, plan, s, block.groups,
+    residuals::evaluate(family, m, common.log_constants, plan, s, block.groups,
                         block.prefetch(chunk.rows, prefetching_calls(block.groups, m.n_components)));
     if (at == chunk.begin) columns = choose_bounding_columns(m, common.log_constants, plan, s, block.groups, moments);
     function(block, s.densities, [&](Sums& sums) {
       block.set_weights(chunk.weight, s.weight);
-      residuals::accumulate(m, plan, s, block.groups, chunk.weight != nullptr, sums);
+      residuals::accumulate<F>(m, plan, s, block.groups, chunk.weight != nullptr, sums);
     });
   }
   if (columns == 0) return;
@@ -128,10 +129,10 @@ void evaluate_residuals(const Mixture& m, const Plan<T>& common, Arena planned, 
   }
 }
 
-template <typename T>
-void add_by_residuals(const Mixture& m, const Plan<T>& common, Arena planned, Arena memory, const Chunk& chunk,
-                      Sums& sums) {
-  evaluate_residuals(m, common, planned, memory, chunk, true,
+template <typename T, typename F>
+void add_by_residuals(const F& family, const Mixture& m, const Plan<T>& common, Arena planned, Arena memory,
+                      const Chunk& chunk, Sums& sums) {
+  evaluate_residuals(family, m, common, planned, memory, chunk, true,
                      [&](const RowBlock<T>&, const Densities<T>&, const auto& accumulate) { accumulate(sums); });
 }
 
@@ -152,6 +153,7 @@ bool all_finite(const Mixture& m, const Sums& sums) {
 
 void clear(const Mixture& m, Sums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
+  if (m.family != Family::kGaussian) std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
@@ -163,22 +165,21 @@ void rescale(const Mixture& m, Sums& sums) {
   for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
-template <typename T>
-void expect(const Mixture& given, void* planned_memory, const Chunk& chunk, void* memory, Sums& sums) {
-  Arena planned(planned_memory), arena(memory);
+template <typename T, typename F>
+void expect(const F& family, const Mixture& given, Arena planned, Arena memory, const Chunk& chunk, Sums& sums) {
   const Plan<T> plan(given, planned);
   const Mixture m = plan.framed.view(given);
-  const row_by_row::Scratch single(given, arena);
+  const row_by_row::Scratch single(given, memory);
   clear(m, sums);
   switch (*plan.path) {
     case Path::kFewColumns:
-      add_by_few_columns(m, plan, planned, arena, chunk, sums);
+      add_by_few_columns(m, plan, planned, memory, chunk, sums);
       break;
     case Path::kMatrixProducts:
-      add_by_matrix_products(m, plan, planned, arena, chunk, sums);
+      add_by_matrix_products(m, plan, planned, memory, chunk, sums);
       break;
     case Path::kResiduals:
-      add_by_residuals(m, plan, planned, arena, chunk, sums);
+      add_by_residuals(family, m, plan, planned, memory, chunk, sums);
       break;
   }
   if constexpr (kFramed<T>) restore_constants(given, plan.framed, plan.log_constants, sums);
@@ -186,7 +187,7 @@ void expect(const Mixture& given, void* planned_memory, const Chunk& chunk, void
   if (all_finite(m, sums)) return;
   clear(given, sums);
   for (std::size_t row = chunk.begin; row < chunk.end && !chunk.stop(); ++row)
-    row_by_row::add(given, chunk.rows, row, chunk.weight == nullptr ? 1.0 : chunk.weight[row], single, sums);
+    row_by_row::add(family, given, chunk.rows, row, chunk.weight == nullptr ? 1.0 : chunk.weight[row], single, sums);
 }
 
 // Where posterior() writes what it finds.
@@ -194,8 +195,9 @@ struct Posterior {
   double* log_densities;     // (N)
   double* responsibilities;  // (N, K), or null
 
-  void write(const Mixture& m, const Chunk& chunk, const RowBlock<double>& block, const Densities<double>& from,
-             const row_by_row::Scratch& single) const {
+  template <typename F>
+  void write(const F& family, const Mixture& m, const Chunk& chunk, const RowBlock<double>& block,
+             const Densities<double>& from, const row_by_row::Scratch& single) const {
     const std::size_t k = m.n_components;
     for (std::size_t i = 0; i < block.count; i += kLanes<double>) {
       const Wide<double> value = log_density(from, i / kLanes<double>);
@@ -208,36 +210,34 @@ struct Posterior {
           responsibilities[(block.begin + i) * k + c] = from.joint[c * from.stride + i] / from.norm[i];
     for (std::size_t row = block.begin; row < block.begin + block.count; ++row) {
       if (std::isfinite(log_densities[row])) continue;
-      log_densities[row] = row_by_row::evaluate(m, chunk.rows, row, single);
+      log_densities[row] = row_by_row::evaluate(family, m, chunk.rows, row, single);
       if (responsibilities != nullptr) std::copy_n(single.responsibilities, k, responsibilities + row * k);
     }
   }
 };
 
-void posterior(const Mixture& m, const void* planned_memory, const Rows& rows, std::size_t begin, std::size_t end,
-               void* memory, double* log_densities, double* responsibilities, const Stop& stop) {
-  Arena planned(const_cast<void*>(planned_memory)), arena(memory);
+template <typename F>
+void posterior(const F& family, const Mixture& m, Arena planned, Arena memory, const Chunk& chunk,
+               const Posterior& to) {
   const Plan<double> common(m, planned);
-  const row_by_row::Scratch single(m, arena);
-  const Chunk chunk{rows, begin, end, nullptr, stop};
-  const Posterior to{log_densities, responsibilities};
+  const row_by_row::Scratch single(m, memory);
   if (*common.path == Path::kMatrixProducts) {
     const matrix_products::Plan<double> plan(m, planned);
-    const matrix_products::Scratch<double> s(m, plan, arena);
+    const matrix_products::Scratch<double> s(m, plan, memory);
     matrix_products::clear(m, plan, s);
-    for (std::size_t at = begin; at < end && !stop(); at += plan.block) {
+    for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
       const RowBlock<double> block(chunk, at, plan.block);
       block.load(chunk, common.framed.frame, s.x);
       matrix_products::evaluate(m, plan, s, block.groups,
-                                block.prefetch(rows, prefetching_calls(block.groups, m.n_components)));
-      to.write(m, chunk, block, s.densities, single);
+                                block.prefetch(chunk.rows, prefetching_calls(block.groups, m.n_components)));
+      to.write(family, m, chunk, block, s.densities, single);
     }
     return;
   }
   // Few columns keep no responsibilities; their plan is that of residuals.
-  evaluate_residuals(m, common, planned, arena, chunk, false,
+  evaluate_residuals(family, m, common, planned, memory, chunk, false,
                      [&](const RowBlock<double>& block, const Densities<double>& densities, const auto&) {
-                       to.write(m, chunk, block, densities, single);
+                       to.write(family, m, chunk, block, densities, single);
                      });
 }
 
@@ -245,21 +245,38 @@ std::size_t plan_size(const Mixture& m) { return std::max(measure_plan<double>(m
 
 std::size_t scratch_size(const Mixture& m) { return std::max(measure_scratch<double>(m), measure_scratch<float>(m)); }
 
+// Whether float32 is used.
+bool is_coarse(const Mixture& m, bool allowed) { return allowed && m.family == Family::kGaussian; }
+
 void plan_any(const Mixture& m, bool coarse, void* memory) {
-  coarse ? make_plan<float>(m, memory) : make_plan<double>(m, memory);
+  is_coarse(m, coarse) ? make_plan<float>(m, memory) : make_plan<double>(m, memory);
+}
+
+template <typename T>
+void expect_with(const Mixture& m, void* planned, void* memory, const Chunk& chunk, Sums& sums) {
+  with_family<T>(m, [&](const auto& family) { expect<T>(family, m, Arena(planned), Arena(memory), chunk, sums); });
+  if (m.family == Family::kGaussian && sums.counts != nullptr && sums.counts != sums.mass)
+    std::copy_n(sums.mass, m.n_components, sums.counts);
 }
 
 void expect_any(const Mixture& m, bool coarse, const void* planned, const Rows& rows, std::size_t begin,
                 std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
-  const Chunk chunk{rows, begin, end, weight, stop};
-  const auto by = coarse ? expect<float> : expect<double>;
-  by(m, const_cast<void*>(planned), chunk, memory, sums);
+  const auto by = is_coarse(m, coarse) ? expect_with<float> : expect_with<double>;
+  by(m, const_cast<void*>(planned), memory, {rows, begin, end, weight, stop}, sums);
+}
+
+void posterior_any(const Mixture& m, const void* planned, const Rows& rows, std::size_t begin, std::size_t end,
+                   void* memory, double* log_densities, double* responsibilities, const Stop& stop) {
+  with_family<double>(m, [&](const auto& family) {
+    posterior(family, m, Arena(const_cast<void*>(planned)), Arena(memory), {rows, begin, end, nullptr, stop},
+              {log_densities, responsibilities});
+  });
 }
 
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,    scratch_size, plan_any,  expect_any, posterior,
+const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,    scratch_size, plan_any,  expect_any, posterior_any,
                         cholesky,        invert_lower, congruence,   distances, nearest};
 
 }  // namespace gmix::GMIX_LEVEL

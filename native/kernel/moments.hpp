@@ -28,15 +28,22 @@ struct ActiveCount {
   std::size_t groups, rows;
 };
 
-// Collects the active groups of a component from its exponentials, and adds its mass.
-template <typename T>
-ActiveCount find_active(const ActiveRows<T>& s, const T* joint, const T* factor, std::size_t groups, double& mass) {
+// Collects the active groups of a component from its exponentials and the factors that make responsibilities of them,
+// and adds the sum of responsibilities to mass. With share factors, responsibilities are multiplied by these, and the
+// sum without them is added to count_of_rows.
+template <bool HasFactors, typename T>
+ActiveCount find_active(const ActiveRows<T>& s, const T* joint, const T* factor, const T* share_factor,
+                        std::size_t groups, double& mass, double* count_of_rows) {
   T* const responsibilities = s.responsibility;
   std::size_t* const active = s.active;
   std::size_t count = 0;
-  Vector<T> total = {}, rows = {};
+  Vector<T> total = {}, rows = {}, plain = {};
   for (std::size_t g = 0; g < groups; ++g) {
-    const Vector<T> r = load(joint + g * kLanes<T>) * load(factor + g * kLanes<T>);
+    Vector<T> r = load(joint + g * kLanes<T>) * load(factor + g * kLanes<T>);
+    if constexpr (HasFactors) {
+      plain += r;
+      r *= load(share_factor + g * kLanes<T>);
+    }
     total += r;
     store(responsibilities + count * kLanes<T>, r);
     active[count] = g;
@@ -44,6 +51,7 @@ ActiveCount find_active(const ActiveRows<T>& s, const T* joint, const T* factor,
     rows += r > T(0) ? Vector<T>{} + T(1) : Vector<T>{};
   }
   mass += sum(total);
+  if constexpr (HasFactors) *count_of_rows += sum(plain);
   return {count, static_cast<std::size_t>(sum(rows))};
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernel/families.hpp"
 #include "kernel/load.hpp"
 
 namespace gmix::GMIX_LEVEL::row_by_row {
@@ -25,11 +26,14 @@ struct Scratch {
         distances(arena.take<double>(m.n_components)) {}
 };
 
-// Whitened residuals are clipped here, so that sums of their squares stay finite.
-inline constexpr double kMostResidual = 1e150;
+// Whitened residuals are clipped here: so that sums of Gaussian squares stay finite, whereas share factors shrink the
+// residuals of other families.
+template <typename F>
+inline constexpr double kMostResidual = F::kHasFactors ? std::numeric_limits<double>::max() : 1e150;
 
 // Sets z = W_k (x - mu_k), and returns |z|, which may be finite where its square is not.
-inline double whiten(const Mixture& m, std::size_t c, const double* x, double* z) {
+template <typename F>
+double whiten(const Mixture& m, std::size_t c, const double* x, double* z) {
   const std::size_t d = m.n_features;
   const double* mean = m.means + c * d;
   double norm = 0.0;
@@ -44,7 +48,7 @@ inline double whiten(const Mixture& m, std::size_t c, const double* x, double* z
       for (std::size_t j = 0; j <= i; ++j)
         if (w[j] != 0.0) sum += w[j] * (x[j] - mean[j]);
     }
-    z[i] = std::isnan(sum) ? kMostResidual : std::fmin(std::fmax(sum, -kMostResidual), kMostResidual);
+    z[i] = std::isnan(sum) ? kMostResidual<F> : std::fmin(std::fmax(sum, -kMostResidual<F>), kMostResidual<F>);
     norm = std::hypot(norm, sum);
   }
   return std::isnan(norm) ? std::numeric_limits<double>::infinity() : norm;
@@ -52,7 +56,8 @@ inline double whiten(const Mixture& m, std::size_t c, const double* x, double* z
 
 // Sets s.responsibilities of a row, and returns its log density. If all densities of the row vanish, the nearest
 // component takes it.
-inline double evaluate(const Mixture& m, const Rows& rows, std::size_t row, const Scratch& s) {
+template <typename F>
+double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t row, const Scratch& s) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   bool finite = true;
   for (std::size_t j = 0; j < m.n_features; ++j) {
@@ -65,8 +70,8 @@ inline double evaluate(const Mixture& m, const Rows& rows, std::size_t row, cons
   }
   std::size_t nearest = 0, likeliest = 0;
   for (std::size_t c = 0; c < m.n_components; ++c) {
-    const double distance = whiten(m, c, s.x, s.z);
-    s.responsibilities[c] = m.log_constants[c] - distance * distance / 2;
+    const double distance = whiten<F>(m, c, s.x, s.z);
+    s.responsibilities[c] = family.log_density(m.log_constants[c], distance, m.n_features);
     s.distances[c] = m.log_constants[c] == -infinity ? infinity : distance;
     if (s.responsibilities[c] > s.responsibilities[likeliest]) likeliest = c;
     if (s.distances[c] < s.distances[nearest] ||
@@ -87,18 +92,26 @@ inline double evaluate(const Mixture& m, const Rows& rows, std::size_t row, cons
 }
 
 // Adds a row to the sums. A row of weight zero adds nothing, whatever it holds.
-inline void add(const Mixture& m, const Rows& rows, std::size_t row, double weight, const Scratch& s, Sums& sums) {
+template <typename F>
+void add(const F& family, const Mixture& m, const Rows& rows, std::size_t row, double weight, const Scratch& s,
+         Sums& sums) {
   if (weight == 0.0) return;
-  sums.log_likelihood += weight * evaluate(m, rows, row, s);
+  sums.log_likelihood += weight * evaluate(family, m, rows, row, s);
   const std::size_t d = m.n_features;
   for (std::size_t c = 0; c < m.n_components; ++c) {
     const double r = weight * s.responsibilities[c];
     if (r == 0.0) continue;
-    sums.mass[c] += r;
-    whiten(m, c, s.x, s.z);
+    const double distance = whiten<F>(m, c, s.x, s.z);
+    double root = 1.0;  // of the share factor, so that no product of it and residuals underflows or overflows
+    if constexpr (F::kHasFactors) {
+      root = family.root_of_share_factor(distance, d);
+      sums.counts[c] += r;
+      for (std::size_t i = 0; i < d; ++i) s.z[i] *= root;
+    }
+    sums.mass[c] += r * root * root;
     for (std::size_t i = 0; i < d; ++i) {
       const double t = r * s.z[i];
-      sums.first[c * d + i] += t;
+      sums.first[c * d + i] += t * root;
       if (m.form == Form::kSpherical) {
         sums.second[c] += t * s.z[i];
       } else if (m.form == Form::kDiagonal) {
