@@ -80,9 +80,15 @@ Statistics statistics_of(const Sums& sums, const Components& components) {
   const double* const factor = components.factor;
   const std::size_t k = m.n_components, d = m.n_features, size = second_size(m);
   const bool dense = is_dense(m.form, d);
-  const Numbers mass(sums.mass, sums.mass + k);
-  Statistics s{
-      m.form, mass, mass, {m.means, m.means + k * d}, {sums.second, sums.second + size}, mass, sums.log_likelihood, {}};
+  const Numbers counts(sums.counts, sums.counts + k);
+  Statistics s{m.form,
+               counts,
+               {sums.mass, sums.mass + k},
+               {m.means, m.means + k * d},
+               {sums.second, sums.second + size},
+               counts,
+               sums.log_likelihood,
+               {}};
   Numbers step(d), centred, work(dense ? d * d : 0);
   for (std::size_t c = 0; c < k; ++c) {
     for (std::size_t i = 0; i < d; ++i) step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;

@@ -1,6 +1,6 @@
-// Vector exp2 and log, to about one unit in the last place.
+// Vectorized exp2 and log, accurate to about one unit in the last place.
 //
-// The polynomials are Chebyshev fits, their errors below 2e-17 (double) and 1e-8 (float).
+// The polynomials are Chebyshev fits with relative errors below 2e-17 (double) and 1e-8 (float).
 #pragma once
 
 #include <iterator>
@@ -9,8 +9,8 @@
 
 namespace gmix::GMIX_LEVEL {
 
-// Shares of a row below this power of two count as nothing: far below rounding, and free.
-inline constexpr int kNothing = -100;
+// Responsibilities below 2^kNegligible are set to zero. That is far below rounding, and zeros cost no further work.
+inline constexpr int kNegligible = -100;
 
 template <typename T>
 struct ExpConstants;
@@ -57,8 +57,8 @@ inline V polynomial(const T (&coefficients)[N], V x) {
   return value;
 }
 
-// Replaces each x <= 0 by 2^x; by zero where it is NaN or below kNothing. Takes several at once, so
-// that no processor waits for one chain of products.
+// Replaces each x <= 0 by 2^x, and by zero where it is NaN or below kNegligible. Takes several vectors at once, so that
+// the processor need not wait for one chain of dependent products.
 template <typename T, int N>
 [[gnu::always_inline]] inline void exp2_of_negative(Vector<T> (&x)[N]) {
   using C = ExpConstants<T>;
@@ -77,11 +77,11 @@ template <typename T, int N>
 #pragma GCC unroll 8
     for (int v = 0; v < N; ++v) value[v] = value[v] * f[v] + coefficient;
   }
-  // The integer sits in the low bits of `shifted`: moved up, it adds to the exponent.
+  // The low bits of `shifted` hold the integer part. Shifted to the exponent's place, it is added there.
 #pragma GCC unroll 8
   for (int v = 0; v < N; ++v) {
     const Bits scaled = reinterpret_cast<Bits>(value[v]) + (reinterpret_cast<Bits>(shifted[v]) << C::kMantissaBits);
-    x[v] = x[v] >= T(kNothing) ? reinterpret_cast<Vector<T>>(scaled) : Vector<T>{};
+    x[v] = x[v] >= T(kNegligible) ? reinterpret_cast<Vector<T>>(scaled) : Vector<T>{};
   }
 }
 
@@ -95,18 +95,25 @@ inline V log_of_normal(V x) {
                                            0.666666666666667,   0.3999999999989889, 0.28571428626253836,
                                            0.22222211089379496, 0.1818289243253687, 0.15331611722055008,
                                            0.14617807153417325};
-  constexpr double kLog2High = 0.6931471803691238;  // few enough bits for exact multiples
+  constexpr double kLog2High = 0.6931471803691238;  // trailing zeros make its products with exponents exact
   constexpr double kLog2Low = 1.9082149292705877e-10;
   constexpr std::uint64_t kRootHalf = 0x3fe6a09e667f3bcd;  // the bits of sqrt(1/2)
   const Bits bits = reinterpret_cast<Bits>(x);
   const Bits exponent = reinterpret_cast<Bits>(reinterpret_cast<Exponent>(bits - kRootHalf) >> 52);  // may be negative
   const V mantissa = reinterpret_cast<V>(bits - (exponent << 52));  // in [sqrt(1/2), sqrt(2))
-  // The exponent, small, is turned into a double by the rounding trick backwards.
+  // A small integer becomes a double by adding it to the bits of 1.5 * 2^52.
   const Bits magic = exponent + 0x4338000000000000;
   const V e = reinterpret_cast<V>(magic) - 0x1.8p52;
   const V s = (mantissa - 1.0) / (mantissa + 1.0);
   const V z = s * s;
   return e * kLog2High + (s * 2.0 + (s * z * polynomial(kPolynomial, z) + e * kLog2Low));
+}
+
+// log(1 + x) for x >= 0, accurate for small x as well; NaN where x is infinite.
+template <typename V>
+inline V log_of_one_plus(V x) {
+  const V sum = x + 1.0;
+  return log_of_normal(sum) + (x - (sum - 1.0)) / sum;
 }
 
 }  // namespace gmix::GMIX_LEVEL

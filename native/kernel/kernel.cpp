@@ -1,34 +1,139 @@
 // The kernel of one instruction level: this file is compiled once for each.
 //
-// It holds templates of its own namespace only, and nothing of the standard library that the linker
-// could share with code for a lesser machine.
+// It may use only inline functions and templates of its own namespace, and nothing of the standard library that the
+// linker could share with code for a processor of a lower level: the linker keeps one copy, which may be the wrong one.
 #include "kernel/kernel.hpp"
 
 #include "kernel/algebra.hpp"
-#include "kernel/density.hpp"
-#include "kernel/expectation.hpp"
-#include "kernel/load.hpp"
+#include "kernel/choose_path.hpp"
+#include "kernel/families.hpp"
 #include "kernel/nearest.hpp"
-#include "kernel/paths/far_apart.hpp"
-#include "kernel/paths/few_columns.hpp"
 #include "kernel/paths/row_by_row.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
 
+// A mixture laid out for one precision. The plan of its path follows in the arena.
 template <typename T>
-std::size_t measure_plan(const Mixture& mixture) {
-  Arena arena(nullptr);
-  Plan<T>(mixture, arena);
-  return arena.used();
+struct Plan {
+  Path* path;
+  double* log_constants;  // (K), base 2
+  FramedMixture<T> framed;
+
+  Plan(const Mixture& m, Arena& arena)
+      : path(arena.take<Path>(1)), log_constants(arena.take<double>(m.n_components)), framed(m, arena) {}
+};
+
+template <typename T>
+void make_plan(const Mixture& given, void* memory) {
+  Arena arena(memory);
+  const Plan<T> plan(given, arena);
+  if constexpr (kFramed<T>) set_frame(given, plan.framed);
+  const Mixture m = plan.framed.view(given);
+  for (std::size_t c = 0; c < m.n_components; ++c) plan.log_constants[c] = m.log_constants[c] / kLog2;
+  Arena of_products = arena, of_residuals = arena;  // the same place: only one of the two plans is kept
+  const matrix_products::Plan<T> products(m, of_products);
+  *plan.path = choose_path(m, products);
+  if (*plan.path == Path::kMatrixProducts)
+    matrix_products::set_coefficients(m, products, plan.log_constants);
+  else
+    pack_components(m, residuals::Plan<T>(m, of_residuals).components);
 }
 
 template <typename T>
-std::size_t measure_scratch(const Mixture& mixture) {
+std::size_t measure_plan(const Mixture& m) {
+  Arena arena(nullptr);
+  const Plan<T> plan(m, arena);
+  Arena of_products = arena, of_residuals = arena;
+  if (prefers_matrix_products(m)) matrix_products::Plan<T>(m, of_products);
+  residuals::Plan<T>(m, of_residuals);
+  return std::max(of_products.used(), of_residuals.used());
+}
+
+template <typename T>
+std::size_t measure_scratch(const Mixture& m) {
   Arena nowhere(nullptr), arena(nullptr);
-  const Plan<T> plan(mixture, nowhere);
-  Scratch<T>(mixture, plan, arena);
-  return arena.used();
+  row_by_row::Scratch(m, arena);
+  Arena of_products = arena, of_residuals = arena, of_few_columns = arena;
+  if (prefers_matrix_products(m)) matrix_products::Scratch<T>(m, matrix_products::Plan<T>(m, nowhere), of_products);
+  const residuals::Plan<T> plan(m, nowhere);
+  residuals::Scratch<T>(m, plan, of_residuals);
+  if (may_lie_far_apart(m)) far_apart::Scratch<T>(m, far_apart::Plan<T>(m), of_residuals);
+  if (has_few_columns(m)) few_columns::Scratch<T>(m, plan, of_few_columns);
+  return std::max({of_products.used(), of_residuals.used(), of_few_columns.used()});
+}
+
+// Prefetching is spread over the calls of normalize(), which are as many as this.
+std::size_t prefetching_calls(std::size_t groups, std::size_t k) { return groups / kUnroll * k; }
+
+template <typename T>
+void add_by_few_columns(const Mixture& m, const Plan<T>& common, Arena planned, Arena memory, const Chunk& chunk,
+                        Sums& sums) {
+  const few_columns::Plan<T> plan(m, planned);
+  const few_columns::Scratch<T> s(m, plan, memory);
+  for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
+    const RowBlock<T> block(chunk, at, plan.block);
+    block.set_weights(chunk.weight, s.weight);
+    block.load(chunk, common.framed.frame, s.x);
+    few_columns::add_block(m, common.log_constants, plan, s, block.groups, chunk.weight != nullptr,
+                           block.prefetch(chunk.rows, prefetching_calls(block.groups, 1)), sums);
+  }
+}
+
+template <typename T>
+void add_by_matrix_products(const Mixture& m, const Plan<T>& common, Arena planned, Arena memory, const Chunk& chunk,
+                            Sums& sums) {
+  const matrix_products::Plan<T> plan(m, planned);
+  const matrix_products::Scratch<T> s(m, plan, memory);
+  matrix_products::clear(m, plan, s);
+  for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
+    const RowBlock<T> block(chunk, at, plan.block);
+    block.set_weights(chunk.weight, s.weight);
+    block.load(chunk, common.framed.frame, s.x);
+    matrix_products::evaluate(m, plan, s, block.groups,
+                              block.prefetch(chunk.rows, prefetching_calls(block.groups, m.n_components)));
+    matrix_products::accumulate(m, s, block.groups, chunk.weight != nullptr, sums);
+  }
+  matrix_products::finish(m, plan, s, sums);
+}
+
+// Evaluates a chunk by residuals and, if its first block says so, the other blocks as lying far apart. Calls
+// function(block, densities, accumulate) for each block, and accumulate(sums) adds it to the sums.
+template <typename T, typename F, typename Function>
+void evaluate_residuals(const F& family, const Mixture& m, const Plan<T>& common, Arena planned, Arena memory,
+                        const Chunk& chunk, bool moments, const Function& function) {
+  const Frame& frame = common.framed.frame;
+  const residuals::Plan<T> plan(m, planned);
+  const residuals::Scratch<T> s(m, plan, memory);
+  std::size_t at = chunk.begin, columns = 0;
+  for (; at < chunk.end && columns == 0 && !chunk.stop(); at += plan.block) {
+    const RowBlock<T> block(chunk, at, plan.block);
+    block.load(chunk, frame, s.x);
+    residuals::evaluate(family, m, common.log_constants, plan, s, block.groups,
+                        block.prefetch(chunk.rows, prefetching_calls(block.groups, m.n_components)));
+    if (at == chunk.begin) columns = choose_bounding_columns(m, common.log_constants, plan, s, block.groups, moments);
+    function(block, s.densities, [&](Sums& sums) {
+      block.set_weights(chunk.weight, s.weight);
+      residuals::accumulate<F>(m, plan, s, block.groups, chunk.weight != nullptr, sums);
+    });
+  }
+  if (columns == 0) return;
+  const far_apart::Plan<T> apart(m);
+  const far_apart::Scratch<T> scratch(m, apart, memory);
+  for (; at < chunk.end && !chunk.stop(); at += apart.window) {
+    const RowBlock<T> block(chunk, at, apart.window);
+    const far_apart::Window<T> window(m, chunk, frame, common.log_constants, plan.components, apart, scratch, block,
+                                      columns);
+    window.evaluate();
+    function(block, scratch.densities, [&](Sums& sums) { window.accumulate(sums); });
+  }
+}
+
+template <typename T, typename F>
+void add_by_residuals(const F& family, const Mixture& m, const Plan<T>& common, Arena planned, Arena memory,
+                      const Chunk& chunk, Sums& sums) {
+  evaluate_residuals(family, m, common, planned, memory, chunk, true,
+                     [&](const RowBlock<T>&, const Densities<T>&, const auto& accumulate) { accumulate(sums); });
 }
 
 bool all_finite(const double* values, std::size_t count) {
@@ -41,141 +146,137 @@ bool all_finite(const double* values, std::size_t count) {
   return zero == 0.0;
 }
 
+bool all_finite(const Mixture& m, const Sums& sums) {
+  return all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, m.n_components) &&
+         all_finite(sums.first, m.n_components * m.n_features) && all_finite(sums.second, second_size(m));
+}
+
 void clear(const Mixture& m, Sums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
+  if (m.family != Family::kGaussian) std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
 }
 
-// Brings sums to the units of the mixture's own whitener.
+// Brings moments from units of kScale to those of the mixture's own whitener.
 void rescale(const Mixture& m, Sums& sums) {
   for (std::size_t i = 0; i < m.n_components * m.n_features; ++i) sums.first[i] /= kScale;
   for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
-// Back from the frame. The constants' rounding, too, is the same for all rows, and would not even out over them.
-template <typename T>
-void restore_constants(const Mixture& given, const Plan<T>& plan, Sums& sums) {
-  for (std::size_t c = 0; c < given.n_components; ++c) {
-    const double constant = plan.log_constants[c], rounding = constant - static_cast<double>(static_cast<T>(constant));
-    const double lost = rounding * kLog2 + given.log_constants[c] - plan.seen_constants[c];
-    if (sums.mass[c] > 0.0) sums.log_likelihood += sums.mass[c] * lost;
-  }
-}
-
-template <typename T>
-void expect(const Mixture& given, const Plan<T>& plan, const Rows& rows, std::size_t begin, std::size_t end,
-            const double* weight, void* memory, Sums& sums, const Stop& stop) {
-  Arena arena(memory);
-  const Mixture mixture = plan.seen(given);
-  const Scratch<T> s(mixture, plan, arena);
-  clear(mixture, sums);
-  if (*plan.near) clear_linear(mixture, plan, s);
-  for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
-    const std::size_t count = std::min(plan.rows(), end - at), groups = padded<T>(count);
-    set_weights(s, weight, at, count, groups);
-    load_rows(rows, at, count, groups, plan.frame(), s.x);
-    const std::size_t steps = groups / kUnroll * (is_narrow(mixture) ? 1 : mixture.n_components);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows), steps);
-    if (is_narrow(mixture)) {
-      add_narrow(mixture, plan, s, groups, weight != nullptr, ahead, sums);
-    } else {
-      evaluate(mixture, plan, s, groups, ahead);
-      const std::size_t columns = at == begin ? bounding_columns(mixture, plan, s, groups, true) : 0;
-      accumulate(mixture, plan, s, groups, weight != nullptr, sums);
-      if (columns == 0) continue;
-      for (at += count; at < end && !stop(); at += plan.span)
-        Apart<T>(mixture, plan, s, rows, at, std::min(plan.span, end - at), columns, stop).add(weight, sums);
+template <typename T, typename F>
+void expect(const F& family, const Mixture& given, Arena planned, Arena memory, const Chunk& chunk, Sums& sums) {
+  const Plan<T> plan(given, planned);
+  const Mixture m = plan.framed.view(given);
+  const row_by_row::Scratch single(given, memory);
+  clear(m, sums);
+  switch (*plan.path) {
+    case Path::kFewColumns:
+      add_by_few_columns(m, plan, planned, memory, chunk, sums);
       break;
-    }
+    case Path::kMatrixProducts:
+      add_by_matrix_products(m, plan, planned, memory, chunk, sums);
+      break;
+    case Path::kResiduals:
+      add_by_residuals(family, m, plan, planned, memory, chunk, sums);
+      break;
   }
-  if (*plan.near) finish_linear(mixture, plan, s, sums);
-  if constexpr (kFramed<T>) restore_constants(given, plan, sums);
-  rescale(mixture, sums);
-  if (all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, mixture.n_components) &&
-      all_finite(sums.first, mixture.n_components * mixture.n_features) &&
-      all_finite(sums.second, second_size(mixture)))
-    return;
-  clear(mixture, sums);
-  for (std::size_t row = begin; row < end && !stop(); ++row)
-    careful_add(given, rows, row, weight == nullptr ? 1.0 : weight[row], s, sums);
+  if constexpr (kFramed<T>) restore_constants(given, plan.framed, plan.log_constants, sums);
+  rescale(m, sums);
+  if (all_finite(m, sums)) return;
+  clear(given, sums);
+  for (std::size_t row = chunk.begin; row < chunk.end && !chunk.stop(); ++row)
+    row_by_row::add(family, given, chunk.rows, row, chunk.weight == nullptr ? 1.0 : chunk.weight[row], single, sums);
 }
 
-void posterior(const Mixture& mixture, const void* planned, const Rows& rows, std::size_t begin, std::size_t end,
-               void* memory, double* log_densities, double* responsibilities, const Stop& stop) {
-  Arena planned_arena(const_cast<void*>(planned)), arena(memory);
-  const Plan<double> plan(mixture, planned_arena);
-  const Scratch<double> s(mixture, plan, arena);
-  const std::size_t k = mixture.n_components;
-  const auto write = [&](const Plan<double>& block, const Scratch<double>& from, std::size_t at, std::size_t count) {
-    for (std::size_t i = 0; i < count; i += kLanes<double>) {
+// Where posterior() writes what it finds.
+struct Posterior {
+  double* log_densities;     // (N)
+  double* responsibilities;  // (N, K), or null
+
+  template <typename F>
+  void write(const F& family, const Mixture& m, const Chunk& chunk, const RowBlock<double>& block,
+             const Densities<double>& from, const row_by_row::Scratch& single) const {
+    const std::size_t k = m.n_components;
+    for (std::size_t i = 0; i < block.count; i += kLanes<double>) {
       const Wide<double> value = log_density(from, i / kLanes<double>);
-      for (std::size_t lane = 0; lane < kLanes<double> && i + lane < count; ++lane)
-        log_densities[at + i + lane] = value[lane];
+      for (std::size_t lane = 0; lane < kLanes<double> && i + lane < block.count; ++lane)
+        log_densities[block.begin + i + lane] = value[lane];
     }
     if (responsibilities != nullptr)
-      for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t i = 0; i < block.count; ++i)
         for (std::size_t c = 0; c < k; ++c)
-          responsibilities[(at + i) * k + c] = from.joint[c * block.stride + i] / from.norm[i];
-    for (std::size_t i = at; i < at + count; ++i) {
-      if (std::isfinite(log_densities[i])) continue;
-      log_densities[i] = careful_row(mixture, rows, i, s);
-      if (responsibilities != nullptr) std::copy_n(s.row_joint, k, responsibilities + i * k);
+          responsibilities[(block.begin + i) * k + c] = from.joint[c * from.stride + i] / from.norm[i];
+    for (std::size_t row = block.begin; row < block.begin + block.count; ++row) {
+      if (std::isfinite(log_densities[row])) continue;
+      log_densities[row] = row_by_row::evaluate(family, m, chunk.rows, row, single);
+      if (responsibilities != nullptr) std::copy_n(single.responsibilities, k, responsibilities + row * k);
     }
-  };
-  for (std::size_t at = begin; at < end && !stop(); at += plan.rows()) {
-    const std::size_t count = std::min(plan.rows(), end - at), groups = padded<double>(count);
-    load_rows(rows, at, count, groups, plan.frame(), s.x);
-    Ahead ahead(rows, at + count, std::min(at + 2 * count, rows.n_rows), groups / kUnroll * k);
-    evaluate(mixture, plan, s, groups, ahead);
-    const std::size_t columns = at == begin ? bounding_columns(mixture, plan, s, groups, false) : 0;
-    write(plan, s, at, count);
-    if (columns == 0) continue;
-    for (at += count; at < end && !stop(); at += plan.span) {
-      const std::size_t left = std::min(plan.span, end - at);
-      const auto block = Apart<double>(mixture, plan, s, rows, at, left, columns, stop).exponentials(nullptr);
-      write(block.plan, block.scratch, at, left);
-    }
-    break;
   }
+};
+
+template <typename F>
+void posterior(const F& family, const Mixture& m, Arena planned, Arena memory, const Chunk& chunk,
+               const Posterior& to) {
+  const Plan<double> common(m, planned);
+  const row_by_row::Scratch single(m, memory);
+  if (*common.path == Path::kMatrixProducts) {
+    const matrix_products::Plan<double> plan(m, planned);
+    const matrix_products::Scratch<double> s(m, plan, memory);
+    matrix_products::clear(m, plan, s);
+    for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
+      const RowBlock<double> block(chunk, at, plan.block);
+      block.load(chunk, common.framed.frame, s.x);
+      matrix_products::evaluate(m, plan, s, block.groups,
+                                block.prefetch(chunk.rows, prefetching_calls(block.groups, m.n_components)));
+      to.write(family, m, chunk, block, s.densities, single);
+    }
+    return;
+  }
+  // Few columns keep no responsibilities; their plan is that of residuals.
+  evaluate_residuals(family, m, common, planned, memory, chunk, false,
+                     [&](const RowBlock<double>& block, const Densities<double>& densities, const auto&) {
+                       to.write(family, m, chunk, block, densities, single);
+                     });
 }
 
-std::size_t plan_size(const Mixture& mixture) {
-  return std::max(measure_plan<double>(mixture), measure_plan<float>(mixture));
-}
+std::size_t plan_size(const Mixture& m) { return std::max(measure_plan<double>(m), measure_plan<float>(m)); }
 
-std::size_t scratch_size(const Mixture& mixture) {
-  return std::max(measure_scratch<double>(mixture), measure_scratch<float>(mixture));
+std::size_t scratch_size(const Mixture& m) { return std::max(measure_scratch<double>(m), measure_scratch<float>(m)); }
+
+// Whether float32 is used.
+bool is_coarse(const Mixture& m, bool allowed) { return allowed && m.family == Family::kGaussian; }
+
+void plan_any(const Mixture& m, bool coarse, void* memory) {
+  is_coarse(m, coarse) ? make_plan<float>(m, memory) : make_plan<double>(m, memory);
 }
 
 template <typename T>
-void make_all(const Mixture& mixture, void* memory) {
-  Arena arena(memory);
-  const Plan<T> plan(mixture, arena);
-  if constexpr (kFramed<T>) make_frame(mixture, plan);
-  const Mixture seen = plan.seen(mixture);
-  make_plan(seen, plan);
-  make_linear(seen, plan);
+void expect_with(const Mixture& m, void* planned, void* memory, const Chunk& chunk, Sums& sums) {
+  with_family<T>(m, [&](const auto& family) { expect<T>(family, m, Arena(planned), Arena(memory), chunk, sums); });
+  if (m.family == Family::kGaussian && sums.counts != nullptr && sums.counts != sums.mass)
+    std::copy_n(sums.mass, m.n_components, sums.counts);
 }
 
-void plan_any(const Mixture& mixture, bool coarse, void* memory) {
-  coarse ? make_all<float>(mixture, memory) : make_all<double>(mixture, memory);
-}
-
-void expect_any(const Mixture& mixture, bool coarse, const void* planned, const Rows& rows, std::size_t begin,
+void expect_any(const Mixture& m, bool coarse, const void* planned, const Rows& rows, std::size_t begin,
                 std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
-  Arena arena(const_cast<void*>(planned));
-  if (coarse)
-    expect(mixture, Plan<float>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
-  else
-    expect(mixture, Plan<double>(mixture, arena), rows, begin, end, weight, memory, sums, stop);
+  const auto by = is_coarse(m, coarse) ? expect_with<float> : expect_with<double>;
+  by(m, const_cast<void*>(planned), memory, {rows, begin, end, weight, stop}, sums);
+}
+
+void posterior_any(const Mixture& m, const void* planned, const Rows& rows, std::size_t begin, std::size_t end,
+                   void* memory, double* log_densities, double* responsibilities, const Stop& stop) {
+  with_family<double>(m, [&](const auto& family) {
+    posterior(family, m, Arena(const_cast<void*>(planned)), Arena(memory), {rows, begin, end, nullptr, stop},
+              {log_densities, responsibilities});
+  });
 }
 
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,    scratch_size, plan_any,  expect_any, posterior,
+const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,    scratch_size, plan_any,  expect_any, posterior_any,
                         cholesky,        invert_lower, congruence,   distances, nearest};
 
 }  // namespace gmix::GMIX_LEVEL

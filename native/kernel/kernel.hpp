@@ -19,7 +19,13 @@ struct Rows {
   bool single;  // float32, else float64
 };
 
-// log p_k(x) = log_constants[k] - |z|^2 / 2 with z = W_k (x - means[k]).
+// What a component is, given the squared distance delta = |z|^2 of a row, z = W_k (x - means[k]), and its D cells:
+// its log density, and the factor u that multiplies responsibilities r in the moments.
+enum class Family {
+  kGaussian,  // log p_k(x) = log_constants[k] - delta / 2, and u = 1
+  kStudentT,  // log p_k(x) = log_constants[k] - (nu + D) / 2 log(1 + delta / nu), and u = (nu + D) / (nu + delta)
+};
+
 struct Mixture {
   Form form;
   std::size_t n_components;
@@ -27,14 +33,17 @@ struct Mixture {
   const double* log_constants;
   const double* means;
   const double* whitener;  // W: (K, D, D) lower | (D, D) lower | (K, D) | (K)
+  Family family = Family::kGaussian;
+  double degrees_of_freedom = 0.0;  // nu, positive: of kStudentT
 };
 
-// Sums of shares r, r z and r z z' over rows; of a symmetric second only the lower triangle.
+// Sums over rows, with weighted responsibilities r and factors u; of a symmetric second only the lower triangle.
 struct Sums {
-  double* mass;    // (K)
-  double* first;   // (K, D)
-  double* second;  // (K, D, D) | (D, D) | (K, D) | (K)
+  double* mass;    // (K): r u
+  double* first;   // (K, D): r u z
+  double* second;  // (K, D, D) | (D, D) | (K, D) | (K): r u z z'
   double log_likelihood;
+  double* counts = nullptr;  // (K): r. Gaussian counts are the mass, and the pointer may be null.
 };
 
 // Points of P coordinates in blocks of kPoints, the last one shorter; each is (1 + P, points) numbers, of which the

@@ -1,10 +1,14 @@
-// Rows of a table, of either precision and any strides, as SIMD lanes.
+// Loads rows of a table, of either precision and any strides, into SIMD lanes.
+//
+// x holds groups of rows: a vector of the first column of kLanes rows, a vector of the second, and so on; then the next
+// group.
 #pragma once
 
 #include <algorithm>
 #include <type_traits>
 #include <utility>
 
+#include "kernel/frame.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/simd.hpp"
 
@@ -23,110 +27,66 @@ inline double value_at(const Rows& rows, std::size_t row, std::size_t column) {
   return value;
 }
 
-// How float32 sees rows: less a middle, in units of order one, so that it holds their digits wherever they lie. Both
-// have at least as many numbers as a vector has lanes. float64 sees rows as they are.
-struct Frame {
-  const double* middle;  // (D)
-  const double* unit;    // (D): factors
-};
-
-template <typename T>
-inline constexpr bool kFramed = sizeof(T) < sizeof(double);
-
-// Values as the frame has them, formed in their own precision: what that leaves of the middle is `low`.
-template <typename T, typename Values>
-[[gnu::always_inline]] inline Values framed(Values x, Values high, Values low, Values unit) {
-  if constexpr (!kFramed<T>) return x;
-  return (x - high - low) * unit;
-}
-
-// Columns from j on, one in each lane.
-template <typename From, typename T>
-class Sight {
-  using Values = typename VectorOf<From, kLanes<T>>::type;
-  Values high_ = {}, low_ = {}, unit_ = {};
-
- public:
-  Sight(const Frame& frame, std::size_t j) {
-    if constexpr (kFramed<T>) {
-      Wide<T> middle, unit;
-      __builtin_memcpy(&middle, frame.middle + j, sizeof middle);
-      __builtin_memcpy(&unit, frame.unit + j, sizeof unit);
-      high_ = __builtin_convertvector(middle, Values);
-      low_ = __builtin_convertvector(middle - __builtin_convertvector(high_, Wide<T>), Values);
-      unit_ = __builtin_convertvector(unit, Values);
-    }
-  }
-  Vector<T> operator()(Values x) const { return __builtin_convertvector(framed<T>(x, high_, low_, unit_), Vector<T>); }
-};
-
-// The same of one value.
-template <typename From, typename T>
-T see(const Frame& frame, std::size_t j, From x) {
-  if constexpr (!kFramed<T>) return static_cast<T>(x);
-  const From high = static_cast<From>(frame.middle[j]), low = static_cast<From>(frame.middle[j] - high);
-  return static_cast<T>(framed<T>(x, high, low, static_cast<From>(frame.unit[j])));
-}
-
-// Columns First to D of a group of rows that lie `step` bytes apart, each of whose values are side by side. Reads as
-// many values of each row as a vector has lanes.
+// Transposes columns First to D of a group of rows that lie `step` bytes apart, each with its values side by side.
+// Reads as many values of each row as a vector has lanes.
 template <typename From, typename T, int First, int D>
-[[gnu::always_inline]] inline void transpose_group(const char* row, std::ptrdiff_t step, const Sight<From, T>& sight,
-                                                   T* x) {
+[[gnu::always_inline]] inline void transpose_group(const char* row, std::ptrdiff_t step,
+                                                   const VectorToFrame<From, T>& to_frame, T* x) {
   constexpr int lanes = kLanes<T>;
   Vector<T> v[lanes];
 #pragma GCC unroll 16
   for (int lane = 0; lane < lanes; ++lane, row += step) {
     typename VectorOf<From, lanes>::type values;
     __builtin_memcpy(&values, row, sizeof values);
-    v[lane] = sight(values);
+    v[lane] = to_frame(values);
   }
-  Square<T>::transpose(v);
+  SquareOfVectors<T>::transpose(v);
 #pragma GCC unroll 16
   for (int i = First; i < D; ++i) store(x + i * lanes, v[i]);
 }
 
-// Groups of rows of as many columns as a vector has lanes, or more: a square after the other, and the columns left.
-template <typename From, typename T, int Left>
+// Transposes groups of rows of at least as many columns as a vector has lanes: square after square, then the Remaining
+// columns, which are read with those before them.
+template <typename From, typename T, int Remaining>
 void transpose_wide(const char* row, std::ptrdiff_t step, std::size_t d, std::size_t groups, const Frame& frame, T* x) {
   constexpr int lanes = kLanes<T>;
   for (std::size_t g = 0; g < groups; ++g, row += lanes * step, x += d * lanes) {
     std::size_t j = 0;
     for (; j + lanes <= d; j += lanes)
-      transpose_group<From, T, 0, lanes>(row + j * sizeof(From), step, Sight<From, T>(frame, j), x + j * lanes);
-    if constexpr (Left > 0) {
+      transpose_group<From, T, 0, lanes>(row + j * sizeof(From), step, VectorToFrame<From, T>(frame, j), x + j * lanes);
+    if constexpr (Remaining > 0) {
       j = d - lanes;
-      transpose_group<From, T, lanes - Left, lanes>(row + j * sizeof(From), step, Sight<From, T>(frame, j),
-                                                    x + j * lanes);
+      transpose_group<From, T, lanes - Remaining, lanes>(row + j * sizeof(From), step, VectorToFrame<From, T>(frame, j),
+                                                         x + j * lanes);
     }
   }
 }
 
-// The same of rows that follow one another, D of them in whole vectors.
+// Loads groups of contiguous rows whose D values divide a vector.
 template <typename From, typename T, int D>
-void take_apart_groups(const char* row, std::size_t groups, const Frame& frame, T* x) {
+void deinterleave_groups(const char* row, std::size_t groups, const Frame& frame, T* x) {
   constexpr int lanes = kLanes<T>;
-  double middle[lanes] = {}, unit[lanes] = {};
+  double origin[lanes] = {}, scale[lanes] = {};
   for (int lane = 0; kFramed<T> && lane < lanes; ++lane) {
-    middle[lane] = frame.middle[lane % D];
-    unit[lane] = frame.unit[lane % D];
+    origin[lane] = frame.origin[lane % D];
+    scale[lane] = frame.scale[lane % D];
   }
-  const Sight<From, T> sight({middle, unit}, 0);
+  const VectorToFrame<From, T> to_frame({origin, scale}, 0);
   for (std::size_t g = 0; g < groups; ++g) {
     Vector<T> v[D];
 #pragma GCC unroll 4
     for (int i = 0; i < D; ++i, row += lanes * sizeof(From)) {
       typename VectorOf<From, lanes>::type values;
       __builtin_memcpy(&values, row, sizeof values);
-      v[i] = sight(values);
+      v[i] = to_frame(values);
     }
-    Square<T>::take_apart(v);
+    SquareOfVectors<T>::deinterleave(v);
 #pragma GCC unroll 4
     for (int i = 0; i < D; ++i, x += lanes) store(x, v[i]);
   }
 }
 
-// One group of rows, a value at a time; lanes beyond the last row repeat it.
+// Loads one group of rows, a value at a time; lanes after the last row repeat it.
 template <typename From, typename T>
 void copy_group(const Rows& rows, const char* row, std::size_t count, const Frame& frame, T* x) {
   for (std::size_t j = 0; j < rows.n_features; ++j)
@@ -136,11 +96,11 @@ void copy_group(const Rows& rows, const char* row, std::size_t count, const Fram
                        row + static_cast<std::ptrdiff_t>(std::min(lane, count - 1)) * rows.row_stride +
                            static_cast<std::ptrdiff_t>(j) * rows.column_stride,
                        sizeof value);
-      *x++ = see<From, T>(frame, j, value);
+      *x++ = value_to_frame<From, T>(frame, j, value);
     }
 }
 
-// Copies whole groups from the first on, as far as vectors can be read; returns how many.
+// Loads groups from the first on for as long as whole vectors can be read; returns how many.
 template <typename From, typename T>
 std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t count, const Frame& frame, T* x) {
   constexpr std::size_t lanes = kLanes<T>;
@@ -154,31 +114,31 @@ std::size_t transpose_rows(const Rows& rows, std::size_t begin, std::size_t coun
       transpose_wide<From, T, 0>(row, step, d, groups, frame, x);
     else
       with_count<static_cast<int>(lanes) - 1>(
-          d % lanes, [&](auto left) { transpose_wide<From, T, left()>(row, step, d, groups, frame, x); });
+          d % lanes, [&](auto remaining) { transpose_wide<From, T, remaining()>(row, step, d, groups, frame, x); });
     return groups;
   }
   if (step != static_cast<std::ptrdiff_t>(d) * size) return 0;
   if (d == 1 || d == 2 || d == 4) {
-    const auto by = d == 1   ? take_apart_groups<From, T, 1>
-                    : d == 2 ? take_apart_groups<From, T, 2>
-                             : take_apart_groups<From, T, 4>;
+    const auto by = d == 1   ? deinterleave_groups<From, T, 1>
+                    : d == 2 ? deinterleave_groups<From, T, 2>
+                             : deinterleave_groups<From, T, 4>;
     by(row, groups, frame, x);
     return groups;
   }
-  // Other short rows are read together with those that follow, if there are enough.
-  const std::size_t within = (rows.n_rows - begin) * d;  // values up to the end of the table
-  while (groups > 0 && (groups * lanes - 1) * d + lanes > within) --groups;
-  const Sight<From, T> sight(frame, 0);
+  // Other short rows are read together with the start of the next ones, which must lie inside the table.
+  const std::size_t available = (rows.n_rows - begin) * d;  // values to the end of the table
+  while (groups > 0 && (groups * lanes - 1) * d + lanes > available) --groups;
+  const VectorToFrame<From, T> to_frame(frame, 0);
   const auto by = [&](auto columns) {
     for (std::size_t g = 0; g < groups; ++g)
-      transpose_group<From, T, 0, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step, sight,
+      transpose_group<From, T, 0, columns()>(row + static_cast<std::ptrdiff_t>(g * lanes) * step, step, to_frame,
                                              x + g * columns() * lanes);
   };
   with_count<static_cast<int>(lanes) - 1>(d, by);
   return groups;
 }
 
-// Fills whole groups, the last rows' repeated as often as it takes.
+// Fills all groups; lanes after the last row repeat it.
 template <typename From, typename T>
 void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, const Frame& frame, T* x) {
   constexpr std::size_t lanes = kLanes<T>;
@@ -189,6 +149,7 @@ void copy_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size
   }
 }
 
+// Loads rows [begin, begin + count), which fill `groups` groups, in the coordinates of the frame.
 template <typename T>
 void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size_t groups, const Frame& frame, T* x) {
   if (rows.single)
@@ -197,24 +158,24 @@ void load_rows(const Rows& rows, std::size_t begin, std::size_t count, std::size
     copy_rows<double>(rows, begin, count, groups, frame, x);
 }
 
-// The rows of the next block, fetched while this one is worked on, a few at a time: many at once would keep others from
-// reading.
-class Ahead {
+// Prefetches the rows of the next block while this one is worked on, a few cache lines per call: many requests at once
+// would delay other reads.
+class Prefetch {
  public:
-  // From row `begin` to `end`, in so many calls.
-  Ahead(const Rows& rows, std::size_t begin, std::size_t end, std::size_t calls) {
+  // Covers rows [begin, end) in `calls` calls.
+  Prefetch(const Rows& rows, std::size_t begin, std::size_t end, std::size_t calls) {
     const std::ptrdiff_t size = rows.single ? sizeof(float) : sizeof(double);
     if (rows.column_stride != size || rows.row_stride <= 0 || begin >= end) return;
-    next_ = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
+    at_ = rows.data + static_cast<std::ptrdiff_t>(begin) * rows.row_stride;
     end_ = rows.data + static_cast<std::ptrdiff_t>(end) * rows.row_stride;
-    lines_ = static_cast<std::size_t>(end_ - next_) / kAlignment / calls + 1;
+    lines_ = static_cast<std::size_t>(end_ - at_) / kAlignment / calls + 1;
   }
-  void fetch() {
-    for (std::size_t i = 0; i < lines_ && next_ < end_; ++i, next_ += kAlignment) __builtin_prefetch(next_, 0, 3);
+  void next() {
+    for (std::size_t i = 0; i < lines_ && at_ < end_; ++i, at_ += kAlignment) __builtin_prefetch(at_, 0, 3);
   }
 
  private:
-  const char *next_ = nullptr, *end_ = nullptr;
+  const char *at_ = nullptr, *end_ = nullptr;
   std::size_t lines_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Vectors of rows: one SIMD lane per row, as GCC and Clang spell them on every machine.
+// SIMD vectors, in the vector extensions that GCC and Clang offer on every machine.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,13 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
-// Vectors that the processor holds, and how many sums of products a loop keeps in them beside their factors.
+// Vector registers, and how many of them a loop uses for sums of products; the others hold the factors.
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int kRegisters = 32;
 #else
 inline constexpr int kRegisters = 16;
 #endif
-inline constexpr int kHeld = kRegisters * 3 / 4;
+inline constexpr int kAccumulators = kRegisters * 3 / 4;
 
 template <typename T>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
@@ -39,7 +39,7 @@ struct VectorOf {
 template <typename T>
 using Vector = typename VectorOf<T, kLanes<T>>::type;
 
-// As many doubles as a vector of T has lanes.
+// A vector of doubles with as many lanes as a vector of T.
 template <typename T>
 using Wide = typename VectorOf<double, kLanes<T>>::type;
 
@@ -60,13 +60,13 @@ inline Vector<T> broadcast(T value) {
   return value - Vector<T>{};
 }
 
-// A number known when compiling, as an argument.
+// A compile-time constant as a function argument.
 template <int N>
 struct Constant {
   constexpr int operator()() const { return N; }
 };
 
-// Calls with a count from 1 to Most as a constant.
+// Calls function(Constant<n>()) with n = min(count, Most), count at least 1.
 template <int Most, typename Function>
 [[gnu::always_inline]] inline void with_count(std::size_t count, const Function& function) {
   if constexpr (Most > 1)
@@ -84,7 +84,7 @@ inline V larger(V a, V b) {
   return a > b ? a : b;  // b where a is NaN
 }
 
-// Whether every bit is zero, that is, every lane +0.
+// Whether all bits are zero, that is, all lanes are +0.
 template <typename V>
 inline bool all_zero(V vector) {
 #if defined(__AVX512F__)
@@ -106,16 +106,16 @@ inline bool all_below(V vector, T limit) {
   return all_zero(reinterpret_cast<V>(vector >= limit));
 }
 
-// Holds a value in a register: compilers would rather load it again for each of its uses.
+// Keeps a value in a register. Without this, compilers load it again for each use.
 template <typename V>
-inline V keep(V vector) {
+inline V keep_in_register(V vector) {
 #if defined(__x86_64__)
   asm("" : "+v"(vector));
 #endif
   return vector;
 }
 
-// The sum of the lanes, halved in a fixed order.
+// The sum of the lanes: the upper half is added to the lower half until one lane remains.
 template <typename V>
 inline double sum(V vector) {
   constexpr int lanes = sizeof(V) / sizeof(vector[0]);
@@ -126,19 +126,19 @@ inline double sum(V vector) {
   return part[0];
 }
 
-// Transposes as many vectors as they have lanes: at each distance, halves that stand across the
-// diagonal change places.
+// A square matrix of as many vectors as they have lanes. It is transposed by halves: for each distance 1, 2, 4, ...,
+// the lanes that differ from their vector's number in that bit are exchanged across the diagonal.
 template <typename T>
-class Square {
+class SquareOfVectors {
   static constexpr int kSide = kLanes<T>;
   using V = Vector<T>;
   using Index = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
 
   static constexpr auto kLaneNumbers = std::make_integer_sequence<int, kSide>();
 
-  // The lanes of a, and after them those of b, that a function of each lane of the result names.
+  // Shuffles the lanes of a, followed by those of b: lane i of the result is lane Source::of(i).
   template <typename Source, int... Lane>
-  [[gnu::always_inline]] static V chosen(V a, V b, std::integer_sequence<int, Lane...>) {
+  [[gnu::always_inline]] static V shuffled(V a, V b, std::integer_sequence<int, Lane...>) {
 #if defined(__clang__)
     return __builtin_shufflevector(a, b, Source::of(Lane)...);
 #else
@@ -151,11 +151,11 @@ class Square {
   struct Own {
     static constexpr int of(int lane) { return ((lane & Distance) == 0 ? 0 : kSide) + lane; }
   };
-  // Lanes of a where the bit of this distance is clear, else of b. For AVX-512 compilers spell that as a shuffle, of
-  // which there is but one at a time; for AVX they spell a choice by a mask as two steps.
+  // Lanes of a where the bit of this distance is clear, else of b. AVX-512 has one unit for shuffles, so a selection by
+  // a mask is used instead; for AVX, compilers turn such a selection into two instructions, so the shuffle is better.
   template <int Distance, int... Lane>
   [[gnu::always_inline]] static V blended(V a, V b, std::integer_sequence<int, Lane...> lane_numbers) {
-    if constexpr (kVectorBytes < 64) return chosen<Own<Distance>>(a, b, lane_numbers);
+    if constexpr (kVectorBytes < 64) return shuffled<Own<Distance>>(a, b, lane_numbers);
     typedef typename VectorOf<Index, kSide>::type Indices;
     return (Indices{Lane...} & Distance) == 0 ? a : b;
   }
@@ -177,18 +177,18 @@ class Square {
   };
 
  public:
-  // Takes apart D columns of which a value follows the other; D is 1, 2 or 4.
+  // Separates D interleaved columns; D is 1, 2 or 4.
   template <int D>
-  [[gnu::always_inline]] static void take_apart(V (&v)[D]) {
+  [[gnu::always_inline]] static void deinterleave(V (&v)[D]) {
     if constexpr (D > 1) {
       V even[D / 2], odd[D / 2];
 #pragma GCC unroll 2
       for (int i = 0; i < D / 2; ++i) {
-        even[i] = chosen<EveryOther<0>>(v[2 * i], v[2 * i + 1], kLaneNumbers);
-        odd[i] = chosen<EveryOther<1>>(v[2 * i], v[2 * i + 1], kLaneNumbers);
+        even[i] = shuffled<EveryOther<0>>(v[2 * i], v[2 * i + 1], kLaneNumbers);
+        odd[i] = shuffled<EveryOther<1>>(v[2 * i], v[2 * i + 1], kLaneNumbers);
       }
-      take_apart(even);
-      take_apart(odd);
+      deinterleave(even);
+      deinterleave(odd);
 #pragma GCC unroll 2
       for (int i = 0; i < D / 2; ++i) v[2 * i] = even[i], v[2 * i + 1] = odd[i];
     }
@@ -201,14 +201,14 @@ class Square {
       for (int i = 0; i < kSide; ++i) {
         if ((i & Distance) != 0) continue;
         const V a = v[i], b = v[i + Distance];
-        v[i] = chosen<Half<Distance, false>>(a, b, kLaneNumbers);
-        v[i + Distance] = chosen<Half<Distance, true>>(a, b, kLaneNumbers);
+        v[i] = shuffled<Half<Distance, false>>(a, b, kLaneNumbers);
+        v[i + Distance] = shuffled<Half<Distance, true>>(a, b, kLaneNumbers);
       }
       transpose<Distance / 2>(v);
     }
   }
 
-  // The sum of the lanes of each vector in a lane of its own: those of a transposed square, added up on the way.
+  // Lane i of the result is the sum of the lanes of vector i: additions are interleaved with the transposition.
   template <int Distance = kSide / 2>
   [[gnu::always_inline]] static V sums(V (&v)[kSide]) {
     if constexpr (Distance == 0) {
@@ -217,14 +217,14 @@ class Square {
 #pragma GCC unroll 8
       for (int i = 0; i < Distance; ++i) {
         const V a = v[i], b = v[i + Distance];
-        v[i] = blended<Distance>(a, b, kLaneNumbers) + chosen<Across<Distance>>(a, b, kLaneNumbers);
+        v[i] = blended<Distance>(a, b, kLaneNumbers) + shuffled<Across<Distance>>(a, b, kLaneNumbers);
       }
       return sums<Distance / 2>(v);
     }
   }
 };
 
-// The sums of the lanes of each of N vectors.
+// Sets sums[i] to the sum of the lanes of vector i.
 template <typename T, int N>
 [[gnu::always_inline]] inline void sum_lanes(const Vector<T> (&vectors)[N], double (&sums)[N]) {
   constexpr int lanes = kLanes<T>;
@@ -233,12 +233,12 @@ template <typename T, int N>
     Vector<T> square[lanes] = {};
 #pragma GCC unroll 16
     for (int j = 0; j < lanes && i + j < N; ++j) square[j] = vectors[i + j];
-    const Wide<T> together = widen<T>(Square<T>::sums(square));
+    const Wide<T> together = widen<T>(SquareOfVectors<T>::sums(square));
     __builtin_memcpy(sums + i, &together, sizeof(double) * (N - i < lanes ? N - i : lanes));
   }
 }
 
-// Adds the sum of the lanes of each of N vectors to a number of its own.
+// Adds the sum of the lanes of vector i to *to[i].
 template <typename T, int N>
 [[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[N], double* const (&to)[N]) {
   double sums[N];
@@ -247,7 +247,7 @@ template <typename T, int N>
   for (int i = 0; i < N; ++i) *to[i] += sums[i];
 }
 
-// The same of R rows of C numbers that follow one another.
+// Adds the sums of the lanes of R * C vectors to R rows of C contiguous numbers, `step` apart.
 template <typename T, int R, int C>
 [[gnu::always_inline]] inline void add_sums(const Vector<T> (&vectors)[R * C], double* to, std::size_t step) {
   double sums[R * C];

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -85,7 +86,8 @@ class EStep {
   std::unique_ptr<Pass> pass_;
 };
 
-// Rows in memory, and a Pass over them for each number of components; or a function that is asked for statistics.
+// Rows in memory, and a Pass over them for each kind and number of components; or a function that is asked for
+// statistics.
 class Data {
  public:
   Data(nb::handle rows, nb::handle weight, nb::handle threads) : function_(rows), threads_(threads_of(threads)) {
@@ -99,7 +101,7 @@ class Data {
     if (!array_) return by_python(function_);
     const Mixture& shape = like.mixture;
     if (shape.n_features != rows_.n_features) throw nb::value_error("rows and components differ in their columns");
-    auto& pass = passes_[{static_cast<int>(shape.form), shape.n_components}];
+    auto& pass = passes_[{shape.form, shape.family, shape.n_components}];
     if (!pass) pass = std::make_unique<Pass>(std::vector<Mixture>{shape}, rows_.n_rows, threads_);
     return over_rows(*pass, rows_, weights_->data());
   }
@@ -110,7 +112,7 @@ class Data {
   std::unique_ptr<Array> array_;
   std::unique_ptr<Weights> weights_;
   Rows rows_{};
-  std::map<std::pair<int, std::size_t>, std::unique_ptr<Pass>> passes_;
+  std::map<std::tuple<Form, Family, std::size_t>, std::unique_ptr<Pass>> passes_;
 };
 
 // A start: a model of Python's; or a compiled one, (structure, form, weights, means, covariances, statistics that a

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -55,8 +56,8 @@ inline nb::object compact_array(const Numbers& numbers, Form form, std::size_t k
   }
 }
 
-// Components in arrays of Python's: (form, log_constants, means, factor, whitener). It is created and deleted with the
-// GIL.
+// Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom), the last
+// infinite for Gaussians. It is created and deleted with the GIL.
 class ComponentArrays {
  public:
   explicit ComponentArrays(nb::handle object) : ComponentArrays(nb::cast<nb::tuple>(object)) {}
@@ -73,7 +74,11 @@ class ComponentArrays {
     const std::size_t k = log_constants_.size(0), d = means_.size(1);
     if (k == 0 || d == 0) throw nb::value_error("a mixture needs at least one component and one column");
     const double* const constants = log_constants_.numbers(k);
-    view_ = {{form_, k, d, constants, means_.numbers(k, d), compact(whitener_, k, d)}, compact(factor_, k, d)};
+    const double degrees_of_freedom = nb::cast<double>(fields[5]);
+    if (!(degrees_of_freedom > 0.0)) throw nb::value_error("degrees of freedom must be positive");
+    const Family family = std::isinf(degrees_of_freedom) ? Family::kGaussian : Family::kStudentT;
+    view_ = {{form_, k, d, constants, means_.numbers(k, d), compact(whitener_, k, d), family, degrees_of_freedom},
+             compact(factor_, k, d)};
   }
 
   const double* compact(const Array& array, std::size_t k, std::size_t d) const {
@@ -101,7 +106,8 @@ inline nb::tuple components_tuple(const Components& components) {
   return nb::make_tuple(static_cast<int>(m.form), array_of(copied(m.log_constants, k), empty_array(k)),
                         array_of(copied(m.means, k * d), empty_array(k, d)),
                         compact_array(copied(components.factor, size), m.form, k, d),
-                        compact_array(copied(m.whitener, size), m.form, k, d));
+                        compact_array(copied(m.whitener, size), m.form, k, d),
+                        m.family == Family::kGaussian ? INFINITY : m.degrees_of_freedom);
 }
 
 // (counts, mass, mean, scatter, divisor, log_likelihood, extra), where extra maps names to arrays.

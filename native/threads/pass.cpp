@@ -33,16 +33,19 @@ Sums cut_sums(const Mixture& m, char*& at) {
     at += aligned(count * sizeof(double));
     return here;
   };
-  return {take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
+  Sums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
+  sums.counts = m.family == Family::kGaussian ? sums.mass : take(m.n_components);
+  return sums;
 }
 
 std::size_t sums_size(const Mixture& m) {
-  return aligned(m.n_components * sizeof(double)) + aligned(m.n_components * m.n_features * sizeof(double)) +
-         aligned(second_size(m) * sizeof(double));
+  return (m.family == Family::kGaussian ? 1 : 2) * aligned(m.n_components * sizeof(double)) +
+         aligned(m.n_components * m.n_features * sizeof(double)) + aligned(second_size(m) * sizeof(double));
 }
 
 void clear(const Mixture& m, Sums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
+  std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
@@ -53,6 +56,7 @@ void add_sums(const Mixture& m, const Sums& part, Sums& total) {
     for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
   };
   add_all(part.mass, total.mass, m.n_components);
+  if (part.counts != part.mass) add_all(part.counts, total.counts, m.n_components);
   add_all(part.first, total.first, m.n_components * m.n_features);
   add_all(part.second, total.second, second_size(m));
   total.log_likelihood += part.log_likelihood;

@@ -1,234 +1,237 @@
-// Full mixtures of many columns whose components lie apart: most shares are nothing, and cost little.
+// The path of full mixtures of many columns whose components lie far apart: most responsibilities are negligible.
 //
-// The whitened residuals of the first columns bound a log density from above. The likeliest component by these bounds
-// is looked at first, and of the others only those whose bound does not leave them nothing beside it. Rows that are
-// left to a component are moved together, once for its density and once for its moments.
+// The whitened residuals of the first columns bound a log density from above. For each row, the component of the
+// largest bound is evaluated first, and of the others only those whose bound is not negligible beside it. The rows for
+// which a component is evaluated are copied side by side, once for its densities and once for its moments.
 #pragma once
 
-#include "kernel/expectation.hpp"
+#include <limits>
 
-namespace gmix::GMIX_LEVEL {
+#include "kernel/paths/residuals.hpp"
+
+namespace gmix::GMIX_LEVEL::far_apart {
+
+inline constexpr std::size_t kLeastColumns = 24, kLeastComponents = 3;
+
+inline constexpr std::size_t kWindowBytes = std::size_t{1} << 20;  // of the log densities of a window
 
 template <typename T>
-class Apart {
+struct Plan {
+  std::size_t window;  // rows whose bounds are looked at together
+  std::size_t batch;   // rows that are copied side by side
+
+  explicit Plan(const Mixture& m)
+      : window(std::clamp<std::size_t>(kWindowBytes / (m.n_components * sizeof(T)) / 64 * 64, 512, 2048)),
+        batch(std::clamp<std::size_t>(4 * kCacheBytes / (m.n_features * sizeof(T)) / 64 * 64, 16 * kLanes<T>, 512)) {}
+};
+
+template <typename T>
+struct Scratch {
+  Densities<T> densities;  // of a window; joint first holds bounds
+  T* weight;               // (window)
+  T* responsibility;       // (window): of the listed rows
+  T* likeliest;            // (window): the component of the largest bound
+  std::size_t* ends;       // (K + 1): where the rows of each likeliest component end in the list
+  std::size_t* listed;     // (window): rows, counted from the first of the window
+  T* x;                    // (D, groups of a batch)
+  T* z;                    // (D, groups of a batch)
+  T* residual;             // (D, kStepRows)
+  T* weighted_z;           // (kStrip, groups of a batch)
+  T* batch_joint;          // (batch)
+  char* gathered;          // (batch, D), in the precision of the table
+
+  Scratch(const Mixture& m, const Plan<T>& plan, Arena& arena)
+      : densities(m.n_components, plan.window, plan.window, arena),
+        weight(arena.take<T>(plan.window)),
+        responsibility(arena.take<T>(plan.window + 1)),
+        likeliest(arena.take<T>(plan.window)),
+        ends(arena.take<std::size_t>(m.n_components + 1)),
+        listed(arena.take<std::size_t>(plan.window + 1)),
+        x(arena.take<T>(m.n_features * plan.batch)),
+        z(arena.take<T>(m.n_features * plan.batch)),
+        residual(arena.take<T>(m.n_features * kStepRows<T>)),
+        weighted_z(arena.take<T>(kStrip * plan.batch)),
+        batch_joint(arena.take<T>(plan.batch)),
+        gathered(arena.take<char>(plan.batch * m.n_features * sizeof(double))) {}
+};
+
+template <typename T>
+class Window {
   static constexpr std::size_t kLane = kLanes<T>;
 
-  const Mixture& mixture_;
+  const Chunk& chunk_;
+  const Frame& frame_;
+  const double* const log_constants_;
+  const PackedComponents<T>& components_;
   const Plan<T>& plan_;
   const Scratch<T>& s_;
-  const Rows& rows_;
-  const std::size_t begin_, count_, k_, d_;  // count_ rows from begin_ on
-  const std::size_t groups_;                 // that they fill, a multiple of kUnroll
-  const std::size_t columns_;                // that bound densities
-  const Stop& stop_;
+  const RowBlock<T> rows_;
+  const std::size_t k_, d_;
+  const std::size_t columns_;  // that bound densities
 
-  T* joint(std::size_t c) const { return s_.apart_joint + c * plan_.span; }
+  T* joint(std::size_t c) const { return s_.densities.joint + c * s_.densities.stride; }
 
-  // Upper bounds of all log densities, or, of all columns, themselves.
-  void bound() const {
-    for (std::size_t at = 0; at < count_ && !stop_(); at += plan_.piece) {
-      const std::size_t count = std::min(plan_.piece, count_ - at), groups = padded<T>(count);
-      load_rows(rows_, begin_ + at, count, groups, plan_.frame(), s_.apart_x);
-      for (std::size_t c = 0; c < k_; ++c)
-        whiten_by_component<T>(plan_, s_.apart_x, c, d_, columns_, groups, s_.residual, {s_.apart_z, 0}, joint(c) + at);
+  // Whitens a batch of rows by component c.
+  void whiten_batch(std::size_t c, std::size_t columns, std::size_t groups, std::size_t z_step, T* to) const {
+    whiten_by_component<T>(components_, static_cast<T>(log_constants_[c]), s_.x, c, d_, columns, groups, s_.residual,
+                           {s_.z, z_step}, to);
+  }
+
+  // Sets upper bounds of all log densities, which are the densities themselves if all columns are used.
+  void set_bounds() const {
+    for (std::size_t at = 0; at < rows_.count && !chunk_.stop(); at += plan_.batch) {
+      const std::size_t count = std::min(plan_.batch, rows_.count - at), groups = groups_of<T>(count);
+      load_rows(chunk_.rows, rows_.begin + at, count, groups, frame_, s_.x);
+      for (std::size_t c = 0; c < k_; ++c) whiten_batch(c, columns_, groups, 0, joint(c) + at);
     }
   }
 
   // Sets the largest bound of each row, and the first component that has it.
-  void find_leaders() const {
-    for (std::size_t at = 0; at < groups_ * kLane; at += kLane) {
-      Vector<T> best = load(joint(0) + at), leader = {};
+  void find_likeliest() const {
+    for (std::size_t at = 0; at < rows_.groups * kLane; at += kLane) {
+      Vector<T> best = load(joint(0) + at), likeliest = {};
       for (std::size_t c = 1; c < k_; ++c) {
         const Vector<T> other = load(joint(c) + at);
-        leader = other > best ? broadcast(static_cast<T>(c)) : leader;
+        likeliest = other > best ? broadcast(static_cast<T>(c)) : likeliest;
         best = larger(other, best);
       }
-      store(s_.apart_largest + at, best);
-      store(s_.leader + at, leader);
+      store(s_.densities.largest + at, best);
+      store(s_.likeliest + at, likeliest);
     }
   }
 
-  // Lists all rows by their leaders.
-  void list_by_leader() const {
-    std::size_t* const ends = s_.led;
+  // Lists all rows by their likeliest component.
+  void list_by_likeliest() const {
+    std::size_t* const ends = s_.ends;
     std::fill_n(ends, k_ + 1, std::size_t{0});
-    for (std::size_t i = 0; i < count_; ++i) ++ends[static_cast<std::size_t>(s_.leader[i]) + 1];
+    for (std::size_t i = 0; i < rows_.count; ++i) ++ends[static_cast<std::size_t>(s_.likeliest[i]) + 1];
     for (std::size_t c = 1; c < k_; ++c) ends[c] += ends[c - 1];
-    for (std::size_t i = 0; i < count_; ++i) s_.listed[ends[static_cast<std::size_t>(s_.leader[i])]++] = i;
+    for (std::size_t i = 0; i < rows_.count; ++i) s_.listed[ends[static_cast<std::size_t>(s_.likeliest[i])]++] = i;
   }
 
-  // Lists the rows that follow others and may have a share in c, and returns how many; those that cannot have none.
+  // Lists the rows of other likeliest components in which c is not negligible by its bound, and returns how many. The
+  // densities of the others become zero.
   std::size_t list_others(std::size_t c) const {
     constexpr T none = -std::numeric_limits<T>::infinity();
-    const auto* const leaders = s_.leader;
+    const T* const likeliest = s_.likeliest;
     std::size_t* const listed = s_.listed;
     std::size_t count = 0;
-    for (std::size_t at = 0; at < groups_ * kLane; at += kLane) {
-      const Vector<T> least = load(s_.apart_largest + at) + T(kNothing), most = load(joint(c) + at);
-      const auto led = load(leaders + at) == broadcast(static_cast<T>(c)), follows = (most > least) & ~led;
-      store(joint(c) + at, (follows | led) ? most : broadcast(none));
-      if (all_zero(reinterpret_cast<Vector<T>>(follows))) continue;
+    for (std::size_t at = 0; at < rows_.groups * kLane; at += kLane) {
+      const Vector<T> least = load(s_.densities.largest + at) + T(kNegligible), bound = load(joint(c) + at);
+      const auto own = load(likeliest + at) == broadcast(static_cast<T>(c)), wanted = (bound > least) & ~own;
+      store(joint(c) + at, (wanted | own) ? bound : broadcast(none));
+      if (all_zero(reinterpret_cast<Vector<T>>(wanted))) continue;
       for (std::size_t lane = 0; lane < kLane; ++lane) {
         listed[count] = at + lane;
-        count += follows[lane] != 0 && at + lane < count_;
+        count += wanted[lane] != 0 && at + lane < rows_.count;
       }
     }
     return count;
   }
 
-  // Lists the rows that have a share in c, and their shares, and returns how many. Adds up the shares.
-  std::size_t list_sharing(std::size_t c, double& mass) const {
+  // Lists the rows of positive responsibility in c, with these, and returns how many. Adds the mass.
+  std::size_t list_active(std::size_t c, double& mass) const {
     std::size_t* const listed = s_.listed;
-    T* const shares = s_.apart_share;
+    T* const responsibilities = s_.responsibility;
     std::size_t count = 0;
     Vector<T> total = {};
-    for (std::size_t at = 0; at < groups_ * kLane; at += kLane) {
-      const Vector<T> share = load(joint(c) + at) * load(s_.apart_norm + at);
-      total += share;
-      if (all_zero(share)) continue;
+    for (std::size_t at = 0; at < rows_.groups * kLane; at += kLane) {
+      const Vector<T> r = load(joint(c) + at) * load(s_.densities.norm + at);
+      total += r;
+      if (all_zero(r)) continue;
       for (std::size_t lane = 0; lane < kLane; ++lane) {
         listed[count] = at + lane;
-        shares[count] = share[lane];
-        count += share[lane] > T(0);
+        responsibilities[count] = r[lane];
+        count += r[lane] > T(0);
       }
     }
     mass += sum(total);
     return count;
   }
 
-  // Copies listed rows side by side.
+  // Copies listed rows side by side, in the precision of the table.
   Rows gather(std::size_t first, std::size_t count) const {
-    const std::ptrdiff_t size = rows_.single ? sizeof(float) : sizeof(double), length = d_ * size;
+    const Rows& rows = chunk_.rows;
+    const std::ptrdiff_t size = rows.single ? sizeof(float) : sizeof(double), length = d_ * size;
     char* to = s_.gathered;
     for (std::size_t i = first; i < first + count; ++i, to += length) {
-      const char* from = rows_.data + static_cast<std::ptrdiff_t>(begin_ + s_.listed[i]) * rows_.row_stride;
-      if (rows_.column_stride == size) {
+      const char* from = rows.data + static_cast<std::ptrdiff_t>(rows_.begin + s_.listed[i]) * rows.row_stride;
+      if (rows.column_stride == size) {
         __builtin_memcpy(to, from, length);
       } else {
         for (std::size_t j = 0; j < d_; ++j)
-          __builtin_memcpy(to + j * size, from + static_cast<std::ptrdiff_t>(j) * rows_.column_stride, size);
+          __builtin_memcpy(to + j * size, from + static_cast<std::ptrdiff_t>(j) * rows.column_stride, size);
       }
     }
-    return {s_.gathered, length, size, count, d_, rows_.single};
+    return {s_.gathered, length, size, count, d_, rows.single};
   }
 
-  // Whitens listed rows by component c, some at a time, and hands over which these are.
+  // Whitens listed rows [begin, end) by component c, batch after batch, and calls function(first, count) for each.
   template <typename Function>
   void whiten_listed(std::size_t c, std::size_t begin, std::size_t end, const Function& function) const {
-    for (std::size_t first = begin; first < end && !stop_(); first += plan_.piece) {
-      const std::size_t count = std::min(plan_.piece, end - first), groups = padded<T>(count);
-      load_rows(gather(first, count), 0, count, groups, plan_.frame(), s_.apart_x);
-      whiten_by_component<T>(plan_, s_.apart_x, c, d_, d_, groups, s_.residual, {s_.apart_z, d_ * kLane},
-                             s_.piece_joint);
+    for (std::size_t first = begin; first < end && !chunk_.stop(); first += plan_.batch) {
+      const std::size_t count = std::min(plan_.batch, end - first), groups = groups_of<T>(count);
+      load_rows(gather(first, count), 0, count, groups, frame_, s_.x);
+      whiten_batch(c, d_, groups, d_ * kLane, s_.batch_joint);
       function(first, count);
     }
   }
 
-  // Sets the log densities of listed rows.
+  // Sets the log densities of listed rows [begin, end).
   void evaluate_listed(std::size_t c, std::size_t begin, std::size_t end) const {
     whiten_listed(c, begin, end, [&](std::size_t first, std::size_t count) {
-      for (std::size_t i = 0; i < count; ++i) joint(c)[s_.listed[first + i]] = s_.piece_joint[i];
+      for (std::size_t i = 0; i < count; ++i) joint(c)[s_.listed[first + i]] = s_.batch_joint[i];
     });
   }
 
-  // Replaces bounds by log densities, or by none where there is nothing.
-  void evaluate() const {
-    find_leaders();
-    list_by_leader();
+  // Replaces bounds by log densities, or by minus infinity where these are negligible.
+  void replace_bounds() const {
+    find_likeliest();
+    list_by_likeliest();
     for (std::size_t c = 0; c < k_; ++c) {
-      const std::size_t begin = c == 0 ? 0 : s_.led[c - 1], end = s_.led[c];
+      const std::size_t begin = c == 0 ? 0 : s_.ends[c - 1], end = s_.ends[c];
       evaluate_listed(c, begin, end);
-      for (std::size_t i = begin; i < end; ++i) s_.apart_largest[s_.listed[i]] = joint(c)[s_.listed[i]];
+      for (std::size_t i = begin; i < end; ++i) s_.densities.largest[s_.listed[i]] = joint(c)[s_.listed[i]];
     }
     for (std::size_t c = 0; c < k_; ++c) evaluate_listed(c, 0, list_others(c));
   }
 
  public:
-  Apart(const Mixture& mixture, const Plan<T>& plan, const Scratch<T>& s, const Rows& rows, std::size_t begin,
-        std::size_t count, std::size_t columns, const Stop& stop)
-      : mixture_(mixture),
+  Window(const Mixture& m, const Chunk& chunk, const Frame& frame, const double* log_constants,
+         const PackedComponents<T>& components, const Plan<T>& plan, const Scratch<T>& s, const RowBlock<T>& rows,
+         std::size_t columns)
+      : chunk_(chunk),
+        frame_(frame),
+        log_constants_(log_constants),
+        components_(components),
         plan_(plan),
         s_(s),
         rows_(rows),
-        begin_(begin),
-        count_(count),
-        k_(mixture.n_components),
-        d_(mixture.n_features),
-        groups_(padded<T>(count)),
-        columns_(columns),
-        stop_(stop) {}
+        k_(m.n_components),
+        d_(m.n_features),
+        columns_(columns) {}
 
-  // The rows' exponentials, norms and largest log densities, laid out like those of a block.
-  struct Block {
-    Plan<T> plan;
-    Scratch<T> scratch;
-  };
-  Block exponentials(const double* weight) const {
-    bound();
-    if (columns_ < d_) evaluate();
-    Block block{plan_, s_};
-    Scratch<T>& s = block.scratch;
-    block.plan.stride = plan_.span;
-    s.joint = s_.apart_joint, s.largest = s_.apart_largest, s.norm = s_.apart_norm, s.weight = s_.apart_weight;
-    set_weights(s, weight, begin_, count_, groups_);
-    Ahead nothing(rows_, 0, 0, 1);
-    for (std::size_t g = 0; g < groups_; g += kUnroll) normalize(mixture_, block.plan, s, g, nothing);
-    return block;
+  // Sets the exponentials and norms of the rows.
+  void evaluate() const {
+    set_bounds();
+    if (columns_ < d_) replace_bounds();
+    Prefetch none(chunk_.rows, 0, 0, 1);
+    for (std::size_t g = 0; g < rows_.groups; g += kUnroll) normalize<T>(k_, s_.densities, nullptr, g, none);
   }
 
-  // Adds the rows to the sums.
-  void add(const double* weight, Sums& sums) const {
-    sums.log_likelihood += weigh(exponentials(weight).scratch, groups_, weight != nullptr);
+  // Adds the rows, once evaluated, to the sums.
+  void accumulate(Sums& sums) const {
+    rows_.set_weights(chunk_.weight, s_.weight);
+    sums.log_likelihood += weigh(s_.densities, s_.weight, rows_.groups, chunk_.weight != nullptr);
     for (std::size_t c = 0; c < k_; ++c) {
-      const std::size_t sharing = list_sharing(c, sums.mass[c]);
-      std::fill(s_.apart_share + sharing, s_.apart_share + (sharing + kLane - 1) / kLane * kLane, T(0));
-      whiten_listed(c, 0, sharing, [&](std::size_t first, std::size_t count) {
-        triangle_moments(s_.apart_share + first, s_.apart_z, s_.active_t, d_, (count + kLane - 1) / kLane,
+      const std::size_t active = list_active(c, sums.mass[c]);
+      std::fill(s_.responsibility + active, s_.responsibility + (active + kLane - 1) / kLane * kLane, T(0));
+      whiten_listed(c, 0, active, [&](std::size_t first, std::size_t count) {
+        triangle_moments(s_.responsibility + first, s_.z, s_.weighted_z, d_, (count + kLane - 1) / kLane,
                          sums.first + c * d_, sums.second + c * d_ * d_);
       });
     }
   }
 };
 
-// How many columns had best bound the densities of rows like those of the first block, or none where it is better to
-// look at all components of all rows. Scratch holds the block's exponentials and whitened residuals.
-//
-// Counted in whitenings of a row by a component; moments, if they are wanted too, cost as much, and moving a row that
-// of as many columns as eight vectors have lanes.
-template <typename T>
-std::size_t bounding_columns(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups,
-                             bool moments) {
-  constexpr std::size_t lanes = kLanes<T>, choices = 5;
-  if (plan.span == 0 || *plan.near) return 0;
-  const std::size_t d = m.n_features, tile = tile_rows(d), first = first_tile(d);
-  std::size_t columns[choices];
-  for (std::size_t i = 0; i < choices; ++i)
-    columns[i] = std::min(d, first + ((d >> (choices - 1 - i)) + tile - 1) / tile * tile);  // a sixteenth to all
-  double left[choices] = {}, sharing = 0.0;
-  for (std::size_t c = 0; c < m.n_components; ++c)
-    for (std::size_t g = 0; g < groups; ++g) {
-      const Vector<T> least = load(s.largest + g * lanes) + T(kNothing);
-      const Vector<T> one = Vector<T>{} + T(1), zero = {};
-      Vector<T> most = broadcast(static_cast<T>(plan.log_constants[c]));
-      const T* z = s.z + c * d * plan.block + g * d * lanes;
-      for (std::size_t i = 0, j = 0; i < choices; ++i) {
-        for (; j < columns[i]; ++j) most -= load(z + j * lanes) * load(z + j * lanes);
-        left[i] += sum(most > least ? one : zero);
-      }
-      sharing += sum(load(s.joint + c * plan.stride + g * lanes) > T(0) ? one : zero);
-    }
-  const double rows = static_cast<double>(groups * lanes),
-               moved = 1.0 + static_cast<double>(8 * lanes) / static_cast<double>(d);
-  double least = (moments ? 1.8 : 0.9) * static_cast<double>(m.n_components) * rows;
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < choices; ++i) {
-    const double part = static_cast<double>(columns[i]) / static_cast<double>(d);
-    const double looked_at = columns[i] < d ? left[i] : 0.0;
-    double cost = part * part * static_cast<double>(m.n_components) * rows + looked_at * moved;
-    if (moments) cost += sharing * (moved + 1.0);
-    if (cost < least) least = cost, best = columns[i];
-  }
-  return best;
-}
-
-}  // namespace gmix::GMIX_LEVEL
+}  // namespace gmix::GMIX_LEVEL::far_apart

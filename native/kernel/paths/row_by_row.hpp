@@ -1,22 +1,39 @@
-// One row at a time, for rows so far out that the plain formulas overflow.
+// The path of rows so far from all components that the other paths overflow: one row at a time, in float64.
 //
-// A row whose densities all vanish goes to the nearest component. The fast
-// path does not look for such rows: it notices a sum that is not finite, and its rows come here.
+// The other paths do not look for such rows. Their sums then are not finite, and the rows of the chunk are added again
+// by this path.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "kernel/families.hpp"
 #include "kernel/load.hpp"
-#include "kernel/plan.hpp"
 
-namespace gmix::GMIX_LEVEL {
+namespace gmix::GMIX_LEVEL::row_by_row {
 
-// Larger whitened residuals are cut off here, so that sums of their squares stay finite.
-inline constexpr double kFar = 1e150;
+struct Scratch {
+  double* x;                 // (D)
+  double* z;                 // (D)
+  double* responsibilities;  // (K)
+  double* distances;         // (K): |z|
 
-// z = W_k (x - mu_k); returns |z|, which is finite where its square may not be.
-inline double careful_whiten(const Mixture& m, std::size_t c, const double* x, double* z) {
+  Scratch(const Mixture& m, Arena& arena)
+      : x(arena.take<double>(m.n_features)),
+        z(arena.take<double>(m.n_features)),
+        responsibilities(arena.take<double>(m.n_components)),
+        distances(arena.take<double>(m.n_components)) {}
+};
+
+// Whitened residuals are clipped here: so that sums of Gaussian squares stay finite, whereas share factors shrink the
+// residuals of other families.
+template <typename F>
+inline constexpr double kMostResidual = F::kHasFactors ? std::numeric_limits<double>::max() : 1e150;
+
+// Sets z = W_k (x - mu_k), and returns |z|, which may be finite where its square is not.
+template <typename F>
+double whiten(const Mixture& m, std::size_t c, const double* x, double* z) {
   const std::size_t d = m.n_features;
   const double* mean = m.means + c * d;
   double norm = 0.0;
@@ -31,71 +48,80 @@ inline double careful_whiten(const Mixture& m, std::size_t c, const double* x, d
       for (std::size_t j = 0; j <= i; ++j)
         if (w[j] != 0.0) sum += w[j] * (x[j] - mean[j]);
     }
-    z[i] = std::isnan(sum) ? kFar : std::fmin(std::fmax(sum, -kFar), kFar);
+    z[i] = std::isnan(sum) ? kMostResidual<F> : std::fmin(std::fmax(sum, -kMostResidual<F>), kMostResidual<F>);
     norm = std::hypot(norm, sum);
   }
   return std::isnan(norm) ? std::numeric_limits<double>::infinity() : norm;
 }
 
-// Fills s.row_joint with the responsibilities of a row; returns its log density.
-template <typename T>
-double careful_row(const Mixture& m, const Rows& rows, std::size_t row, const Scratch<T>& s) {
+// Sets s.responsibilities of a row, and returns its log density. If all densities of the row vanish, the nearest
+// component takes it.
+template <typename F>
+double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t row, const Scratch& s) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   bool finite = true;
   for (std::size_t j = 0; j < m.n_features; ++j) {
-    s.row[j] = value_at(rows, row, j);
-    finite = finite && std::isfinite(s.row[j]);
+    s.x[j] = value_at(rows, row, j);
+    finite = finite && std::isfinite(s.x[j]);
   }
   if (!finite) {
-    std::fill_n(s.row_joint, m.n_components, std::numeric_limits<double>::quiet_NaN());
+    std::fill_n(s.responsibilities, m.n_components, std::numeric_limits<double>::quiet_NaN());
     return std::numeric_limits<double>::quiet_NaN();
   }
   std::size_t nearest = 0, likeliest = 0;
   for (std::size_t c = 0; c < m.n_components; ++c) {
-    const double distance = careful_whiten(m, c, s.row, s.row_z);
-    s.row_joint[c] = m.log_constants[c] - distance * distance / 2;
-    s.row_distance[c] = m.log_constants[c] == -infinity ? infinity : distance;
-    if (s.row_joint[c] > s.row_joint[likeliest]) likeliest = c;
-    if (s.row_distance[c] < s.row_distance[nearest] ||
-        (s.row_distance[c] == s.row_distance[nearest] && m.log_constants[c] > m.log_constants[nearest]))
+    const double distance = whiten<F>(m, c, s.x, s.z);
+    s.responsibilities[c] = family.log_density(m.log_constants[c], distance, m.n_features);
+    s.distances[c] = m.log_constants[c] == -infinity ? infinity : distance;
+    if (s.responsibilities[c] > s.responsibilities[likeliest]) likeliest = c;
+    if (s.distances[c] < s.distances[nearest] ||
+        (s.distances[c] == s.distances[nearest] && m.log_constants[c] > m.log_constants[nearest]))
       nearest = c;
   }
-  const double largest = s.row_joint[likeliest];
+  const double largest = s.responsibilities[likeliest];
   if (!(largest > -infinity)) {
-    std::fill_n(s.row_joint, m.n_components, 0.0);
-    s.row_joint[nearest] = 1.0;
+    std::fill_n(s.responsibilities, m.n_components, 0.0);
+    s.responsibilities[nearest] = 1.0;
     return -infinity;
   }
   double norm = 0.0;
-  for (std::size_t c = 0; c < m.n_components; ++c) norm += s.row_joint[c] = std::exp(s.row_joint[c] - largest);
-  for (std::size_t c = 0; c < m.n_components; ++c) s.row_joint[c] /= norm;
+  for (std::size_t c = 0; c < m.n_components; ++c)
+    norm += s.responsibilities[c] = std::exp(s.responsibilities[c] - largest);
+  for (std::size_t c = 0; c < m.n_components; ++c) s.responsibilities[c] /= norm;
   return largest + std::log(norm);
 }
 
 // Adds a row to the sums. A row of weight zero adds nothing, whatever it holds.
-template <typename T>
-void careful_add(const Mixture& m, const Rows& rows, std::size_t row, double weight, const Scratch<T>& s, Sums& sums) {
+template <typename F>
+void add(const F& family, const Mixture& m, const Rows& rows, std::size_t row, double weight, const Scratch& s,
+         Sums& sums) {
   if (weight == 0.0) return;
-  sums.log_likelihood += weight * careful_row(m, rows, row, s);
+  sums.log_likelihood += weight * evaluate(family, m, rows, row, s);
   const std::size_t d = m.n_features;
   for (std::size_t c = 0; c < m.n_components; ++c) {
-    const double share = weight * s.row_joint[c];
-    if (share == 0.0) continue;
-    sums.mass[c] += share;
-    careful_whiten(m, c, s.row, s.row_z);
+    const double r = weight * s.responsibilities[c];
+    if (r == 0.0) continue;
+    const double distance = whiten<F>(m, c, s.x, s.z);
+    double root = 1.0;  // of the share factor, so that no product of it and residuals underflows or overflows
+    if constexpr (F::kHasFactors) {
+      root = family.root_of_share_factor(distance, d);
+      sums.counts[c] += r;
+      for (std::size_t i = 0; i < d; ++i) s.z[i] *= root;
+    }
+    sums.mass[c] += r * root * root;
     for (std::size_t i = 0; i < d; ++i) {
-      const double t = share * s.row_z[i];
-      sums.first[c * d + i] += t;
+      const double t = r * s.z[i];
+      sums.first[c * d + i] += t * root;
       if (m.form == Form::kSpherical) {
-        sums.second[c] += t * s.row_z[i];
+        sums.second[c] += t * s.z[i];
       } else if (m.form == Form::kDiagonal) {
-        sums.second[c * d + i] += t * s.row_z[i];
+        sums.second[c * d + i] += t * s.z[i];
       } else {
         double* second = sums.second + (m.form == Form::kFull ? c * d * d : 0) + i * d;
-        for (std::size_t j = 0; j <= i; ++j) second[j] += t * s.row_z[j];
+        for (std::size_t j = 0; j <= i; ++j) second[j] += t * s.z[j];
       }
     }
   }
 }
 
-}  // namespace gmix::GMIX_LEVEL
+}  // namespace gmix::GMIX_LEVEL::row_by_row

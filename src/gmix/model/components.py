@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.model.covariance import Form
+from gmix.model.families import GAUSSIAN, Family
 
 __all__ = ["Components"]
 
@@ -15,9 +16,10 @@ Array = NDArray[np.float64]
 
 
 class Components(NamedTuple):
-    """K weighted densities: ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |z|^2 / 2``, ``z = W_k (x - mu_k)``.
+    """K weighted densities of one family, as functions of ``|z|^2``, ``z = W_k (x - mu_k)``, and of constants.
 
-    A constant need not be that of a normalized density: variational Bayes has the expectation of its logarithm there.
+    For the Gaussian, ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |z|^2 / 2``. A constant need not be that of a
+    normalized density: variational Bayes has the expectation of its logarithm there.
     """
 
     form: Form
@@ -25,3 +27,4 @@ class Components(NamedTuple):
     means: Array  # (K, D)
     factor: Array  # compact lower Cholesky factors L
     whitener: Array  # their inverses W
+    family: Family = GAUSSIAN

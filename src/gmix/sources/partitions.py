@@ -24,6 +24,7 @@ from gmix.base.table import as_rows, as_weights, check_finite, largest_value, re
 from gmix.model.components import Components
 from gmix.model.covariance import FORMS, Form
 from gmix.model.dependence import Dependence
+from gmix.model.families import family_of
 from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -257,16 +258,17 @@ def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) ->
 
 
 def _asked(components: Sequence[Components]) -> bytes:
-    return _packed(
-        [array for each in components for array in each[1:]], " ".join(each.form.name for each in components)
-    )
+    arrays = [array for each in components for array in (*each[1:-1], np.array([each.family.degrees_of_freedom]))]
+    return _packed(arrays, " ".join(each.form.name for each in components))
 
 
 def _components(question: bytes) -> list[Components]:
-    return [
-        Components(form, constants, *_shaped(form, len(constants), means, factor, whitener))
-        for form, (constants, means, factor, whitener) in _by_form(*_unpacked(question))
-    ]
+    found = []
+    for form, (constants, flat_means, *compact, degrees_of_freedom) in _by_form(*_unpacked(question)):
+        means, factor, whitener = _shaped(form, len(constants), flat_means, *compact)
+        family = family_of(float(degrees_of_freedom[0]))
+        found.append(Components(form, constants, means, factor, whitener, family))
+    return found
 
 
 def _sent(statistics: list[SufficientStatistics]) -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
+from gmix.model.families import family_of
 from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, n_threads
 from gmix.model.kernel.reference import from_labels, has_collapsed
 from gmix.model.model import Model
@@ -115,7 +116,9 @@ class CompiledKernel(Kernel):
 
         def elsewhere(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)
-            return _raw(rows(Components(form, *raw[1:]), coarsely))
+            constants, means, factor, whitener, degrees_of_freedom = raw[1:]
+            family = family_of(degrees_of_freedom)
+            return _raw(rows(Components(form, constants, means, factor, whitener, family), coarsely))
 
         found = self.native.run(
             rows.values if isinstance(rows, Rows) else elsewhere,
@@ -142,8 +145,8 @@ class _InPython:
     """A model whose M-step and objective are Python's, as the compiled loop calls them."""
 
     def __init__(self, model: Model, reference: Reference) -> None:
-        form, *arrays = model.components()
-        self.components = Components(form, *(np.ascontiguousarray(array, np.float64) for array in arrays))
+        form, *arrays, family = model.components()
+        self.components = Components(form, *(np.ascontiguousarray(array, np.float64) for array in arrays), family)
         self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:
@@ -200,7 +203,8 @@ def _rule(rule: StoppingRule, n_rows: float) -> Raw:
 
 
 def _components(components: Components) -> Raw:
-    return components.form.code, *components[1:]
+    form, *arrays, family = components
+    return form.code, *arrays, family.degrees_of_freedom
 
 
 def _raw(s: SufficientStatistics) -> Raw:

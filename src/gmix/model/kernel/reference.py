@@ -11,6 +11,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
+from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, n_threads
 from gmix.model.model import Model
 from gmix.model.reference import Reference
@@ -59,7 +60,7 @@ class ReferenceKernel(Kernel):
         posteriors = np.empty((len(rows), len(components.means)))
         for begin in range(0, len(rows), CHUNK):
             block = slice(begin, begin + CHUNK)
-            _, log_density[block], posteriors[block] = _posterior(rows.values[block], components)
+            _, _, log_density[block], posteriors[block] = _posterior(rows.values[block], components)
         return log_density, posteriors if responsibilities else None
 
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
@@ -200,6 +201,7 @@ class _Sums:
     def __init__(self, components: Components) -> None:
         (k, d), form = components.means.shape, components.form
         self.components, self.log_likelihood = components, 0.0
+        self.counts = np.zeros(k)
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
 
     @np.errstate(
@@ -207,10 +209,11 @@ class _Sums:
     )  # a row may be far from a stated mixture, as the likelihood then shows
     def add(self, rows: Rows) -> None:
         rows = rows.counting
-        z, log_density, responsibilities = _posterior(rows.values, self.components)
+        z, root, log_density, responsibilities = _posterior(rows.values, self.components)
         share = (responsibilities * rows.mass[:, None]).T  # (K, N)
-        self.mass += share.sum(1)
-        self.first += (share[:, None, :] @ z)[:, 0]
+        self.counts += share.sum(1)
+        self.mass += (share * root**2).sum(1)
+        self.first += ((share * root)[:, None, :] @ z)[:, 0]
         self.second += self.components.form.scatter(share, z)
         self.log_likelihood += float(rows.mass @ log_density)
 
@@ -225,17 +228,27 @@ class _Sums:
             components.means + form.apply(components.factor, step),
             form.congruence(components.factor, self.second - form.outer(mass, step)),
             self.log_likelihood,
+            self.counts,
+            self.counts,
         )
         return found if reference is None else found.on(reference)
 
 
-def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array, Array, Array]:
-    """Whitened residuals ``(K, N, D)``, log densities ``(N,)`` and responsibilities ``(N, K)`` of a block."""
+def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array, Array, Array, Array]:
+    """Whitened residuals ``(K, N, D)``, log densities ``(N,)`` and responsibilities ``(N, K)`` of a block.
+
+    Residuals are multiplied by the square roots of the share factors, ``(K, N)``, which come second.
+    """
+    family, n_cells = components.family, rows.shape[1]
     residuals = np.asarray(rows, np.float64) - components.means[:, None, :]
     with np.errstate(over="ignore", invalid="ignore"):
         z = components.form.apply(components.whitener, residuals)
-        distances = np.square(z).sum(-1).T
-        joint = components.log_constants - distances / 2.0  # (N, K)
+        squared = np.square(z).sum(-1).T
+        joint = family.log_density(components.log_constants, squared, n_cells)  # (N, K)
+        root = np.sqrt(family.share_factor(squared, n_cells))
+        if family is not GAUSSIAN and not np.isfinite(squared).all():
+            instead = family.far(components.log_constants, np.hypot.reduce(z, axis=-1).T, n_cells)
+            joint, root = (np.where(np.isfinite(squared), *both) for both in zip((joint, root), instead, strict=True))
         largest = joint.max(1)
         lost = np.isneginf(largest)
         if lost.any():  # so far from everything that every density is zero: the nearest component owns the row
@@ -247,7 +260,9 @@ def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array
         shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
         shifted[shifted < _NOTHING] = 0.0
         norm = shifted.sum(1)
-    return z, np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
+    if family is not GAUSSIAN:
+        z = np.where(root.T[:, :, None] > 0.0, z * root.T[:, :, None], 0.0)
+    return z, root.T, np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
 
 
 def _nearest(points: Array, centers: Array) -> NDArray[np.intp]:

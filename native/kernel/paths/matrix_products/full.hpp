@@ -1,18 +1,18 @@
-// Full mixtures in the linear form of linear.hpp: the features are y and the products of two of its columns.
+// Full mixtures on the matrix products path: the features are the columns y and the products of two of them.
 //
-// y is whitened by the mean of the covariances. There every component's own W is seen as W L, L the factor of that
-// mean, so that neither units nor what columns have in common lets large terms cancel.
+// Rows are whitened by the mean of the covariances, with Cholesky factor L, so that a component's W acts as W L. Then
+// neither the units of the columns nor correlations that all components share make large terms cancel.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 
 #include "kernel/algebra.hpp"
-#include "kernel/plan.hpp"
+#include "kernel/paths/matrix_products/plan.hpp"
 
-namespace gmix::GMIX_LEVEL {
+namespace gmix::GMIX_LEVEL::matrix_products {
 
-// The lower factor of the mean of all covariances, and its inverse; false if there is none.
+// Sets the lower Cholesky factor of the mean of all covariances, and its inverse; false if there is none.
 inline bool factor_mean(const Mixture& m, double* factor, double* inverse) {
   const std::size_t d = m.n_features;
   const double share = 1.0 / static_cast<double>(m.n_components);
@@ -29,20 +29,21 @@ inline bool factor_mean(const Mixture& m, double* factor, double* inverse) {
   return true;
 }
 
-// Sets the whitener of rows and, as seen in y, those of the components and their means; false if there is none.
+// Sets the whitener of rows and, in their whitened coordinates, the whiteners and means of the components; false if the
+// mean covariance has no Cholesky factor.
 template <typename T>
-bool whiten_together(const Mixture& m, const Plan<T>& plan) {
+bool whiten_by_mean_covariance(const Mixture& m, const Plan<T>& plan) {
   const std::size_t d = m.n_features;
-  double *const factor = plan.square, *const inverse = factor + d * d;
+  double *const factor = plan.work, *const inverse = factor + d * d;
   if (!factor_mean(m, factor, inverse)) return false;
-  pack_triangle(inverse, d, plan.shared);
+  pack_triangle(inverse, d, plan.whitener);
   for (std::size_t c = 0; c < m.n_components; ++c) {
     const double* const own = m.whitener + c * d * d;
-    double *const whitener = plan.whiteners + c * d * d, *const centre = plan.centres + c * d;
+    double *const whitener = plan.whiteners + c * d * d, *const center = plan.centers + c * d;
     for (std::size_t i = 0; i < d; ++i) {
-      centre[i] = 0.0;
+      center[i] = 0.0;
       for (std::size_t j = 0; j <= i; ++j)
-        centre[i] += kScale * inverse[i * d + j] * (m.means[c * d + j] - static_cast<double>(plan.origin[j]));
+        center[i] += kScale * inverse[i * d + j] * (m.means[c * d + j] - static_cast<double>(plan.origin[j]));
       for (std::size_t j = 0; j < d; ++j) {
         whitener[i * d + j] = 0.0;
         for (std::size_t l = j; l <= i; ++l) whitener[i * d + j] += own[i * d + l] * factor[l * d + j];
@@ -52,36 +53,36 @@ bool whiten_together(const Mixture& m, const Plan<T>& plan) {
   return true;
 }
 
-// The size of the terms that cancel in the density of rows about component c: |W L| times how far they lie from the
-// origin, squared.
+// The squared size of the terms that cancel in the log density of rows about component c: |W L| times the distance of
+// these rows from the origin, its mean and one standard deviation.
 template <typename T>
-double cancelled_products(const Mixture& m, const Plan<T>& plan, std::size_t c) {
+double full_cancellation(const Mixture& m, const Plan<T>& plan, std::size_t c) {
   const std::size_t d = m.n_features;
-  const double *const whitener = plan.whiteners + c * d * d, *const centre = plan.centres + c * d;
-  double* const work = plan.square;
+  const double *const whitener = plan.whiteners + c * d * d, *const center = plan.centers + c * d;
+  double* const work = plan.work;
   invert_lower(whitener, work, d);
   double total = 0.0;
   for (std::size_t i = 0; i < d; ++i) {
-    double* const far = work + i * d;
+    double* const extent = work + i * d;
     double variance = 0.0, terms = 0.0;
-    for (std::size_t j = 0; j <= i; ++j) variance += far[j] * far[j];
-    far[i] = std::fabs(centre[i]) + std::sqrt(variance);
+    for (std::size_t j = 0; j <= i; ++j) variance += extent[j] * extent[j];
+    extent[i] = std::fabs(center[i]) + std::sqrt(variance);
     for (std::size_t j = 0; j <= i; ++j) terms += std::fabs(whitener[i * d + j]) * work[j * d + j];
     total += terms * terms;
   }
   return total;
 }
 
-// The coefficients of component c, but for the constant; returns what the constant loses.
+// Sets the coefficients of component c but for the constant; returns what must be subtracted from the constant.
 template <typename T, typename Coefficients>
-double coefficients_of_products(const Mixture& m, const Plan<T>& plan, std::size_t c, const Coefficients& b) {
+double set_full_coefficients(const Mixture& m, const Plan<T>& plan, std::size_t c, const Coefficients& b) {
   const std::size_t d = m.n_features;
-  const double *const whitener = plan.whiteners + c * d * d, *const centre = plan.centres + c * d;
-  double* const whitened = plan.square;
+  const double *const whitener = plan.whiteners + c * d * d, *const center = plan.centers + c * d;
+  double* const whitened = plan.work;
   double lost = 0.0;
   for (std::size_t i = 0; i < d; ++i) {
     whitened[i] = 0.0;
-    for (std::size_t j = 0; j <= i; ++j) whitened[i] += whitener[i * d + j] * centre[j];
+    for (std::size_t j = 0; j <= i; ++j) whitened[i] += whitener[i * d + j] * center[j];
     lost += whitened[i] * whitened[i];
   }
   for (std::size_t i = 0, p = 1 + d; i < d; ++i) {
@@ -97,9 +98,9 @@ double coefficients_of_products(const Mixture& m, const Plan<T>& plan, std::size
   return lost;
 }
 
-// Fills the products of columns of the features y, of kStep rows.
+// Sets the products of two columns y of kStepRows rows.
 template <typename T>
-void expand_products(T* features, std::size_t stride, std::size_t d) {
+void set_products(T* features, std::size_t stride, std::size_t d) {
   constexpr std::size_t lanes = kLanes<T>;
   const T* const first = features + stride;
   T* product = features + (1 + d) * stride;
@@ -113,12 +114,11 @@ void expand_products(T* features, std::size_t stride, std::size_t d) {
   }
 }
 
-// to = a b, where rows of b and of the product have length roomy(D). If Lower, columns of a beyond the row count as
-// zero.
+// to = a b, where rows of b and of the product have length padded_columns(D). If Lower, a is lower triangular.
 template <bool Lower>
-void multiply_roomy(const double* a, const double* b, std::size_t d, double* to) {
+void multiply_padded(const double* a, const double* b, std::size_t d, double* to) {
   constexpr std::size_t lanes = kLanes<double>;
-  const std::size_t width = roomy(d);
+  const std::size_t width = padded_columns(d);
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t at = 0; at < width; at += lanes) {
       Vector<double> sum = {};
@@ -127,30 +127,30 @@ void multiply_roomy(const double* a, const double* b, std::size_t d, double* to)
     }
 }
 
-// Moves the totals of component c about the origin to moments of whitened residuals about its mean: with g = sum r y
-// less mass m, sum r (y - m)(y - m)' is sum r y y' less g m' + m g' and mass m m'.
+// Turns the totals of component c about the origin into moments of whitened residuals about its mean m: with
+// g = sum r y - mass m, sum r (y - m)(y - m)' = sum r y y' - g m' - m g' - mass m m'.
 template <typename T, typename Totals>
-void finish_products(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t c, const Totals& from,
-                     Sums& sums) {
-  const std::size_t d = m.n_features, width = roomy(d);
-  const double *const whitener = plan.whiteners + c * d * d, *const centre = plan.centres + c * d;
-  double *const centred = s.square, *const turned = centred + d * d, *const half = turned + d * width;
+void finish_full(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t c, const Totals& from,
+                 Sums& sums) {
+  const std::size_t d = m.n_features, width = padded_columns(d);
+  const double *const whitener = plan.whiteners + c * d * d, *const center = plan.centers + c * d;
+  double *const centerd = s.square, *const turned = centerd + d * d, *const half = turned + d * width;
   double *const along = s.row, *const first = sums.first + c * d, *const second = sums.second + c * d * d;
   const double mass = sums.mass[c] = from[0];
   std::fill_n(turned, d * width, 0.0);
   for (std::size_t i = 0, p = 1 + d; i < d; ++i) {
-    along[i] = from[1 + i] - mass * centre[i];
+    along[i] = from[1 + i] - mass * center[i];
     first[i] = 0.0;
     for (std::size_t j = 0; j <= i; ++j, ++p) {
       first[i] += whitener[i * d + j] * along[j];
       turned[j * width + i] = whitener[i * d + j];
-      centred[i * d + j] = centred[j * d + i] =
-          from[p] - along[i] * centre[j] - centre[i] * (along[j] + mass * centre[j]);
+      centerd[i * d + j] = centerd[j * d + i] =
+          from[p] - along[i] * center[j] - center[i] * (along[j] + mass * center[j]);
     }
   }
-  multiply_roomy<false>(centred, turned, d, half);
-  multiply_roomy<true>(whitener, half, d, turned);
+  multiply_padded<false>(centerd, turned, d, half);
+  multiply_padded<true>(whitener, half, d, turned);
   for (std::size_t i = 0; i < d; ++i) std::copy_n(turned + i * width, i + 1, second + i * d);
 }
 
-}  // namespace gmix::GMIX_LEVEL
+}  // namespace gmix::GMIX_LEVEL::matrix_products
