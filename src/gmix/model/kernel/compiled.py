@@ -145,8 +145,11 @@ class _InPython:
     """A model whose M-step and objective are Python's, as the compiled loop calls them."""
 
     def __init__(self, model: Model, reference: Reference) -> None:
-        form, *arrays, family = model.components()
-        self.components = Components(form, *(np.ascontiguousarray(array, np.float64) for array in arrays), family)
+        made = model.components()
+        names = ("log_constants", "means", "factor", "whitener")
+        self.components = made._replace(
+            **{name: np.ascontiguousarray(getattr(made, name), np.float64) for name in names}
+        )
         self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:

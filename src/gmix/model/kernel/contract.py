@@ -64,8 +64,9 @@ class Kernel(ABC):
     ) -> list[SufficientStatistics]:
         """The E-step: statistics of rows under each of several components, in one pass over the rows.
 
-        The rows come in one piece or in blocks, at least one. `references` are the scale of all rows; without them it is
-        read from the statistics, which is right for Gaussian components alone. `coarse` statistics may be computed in float32, and are good to about seven digits.
+        The rows come in one piece or in blocks, at least one. `references` are the scale of all rows; without them it
+        is read from the statistics, which is right for Gaussian components alone. `coarse` statistics may be computed
+        in float32, and are good to about seven digits.
         """
 
     @abstractmethod
