@@ -24,8 +24,10 @@ from gmix.base.arguments import as_numbers
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, nearest
 from gmix.base.findings import Finding
-from gmix.fitting.fit import Fit, fit
+from gmix.fitting.fit import fit
+from gmix.fitting.from_search import fit_from_search, inspected
 from gmix.fitting.inspection import Sample
+from gmix.fitting.result import Fit
 from gmix.fitting.search import Search, search
 from gmix.fitting.start import Begin, GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
@@ -171,7 +173,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
             found = self._search(source, _RIDGE * every.variances)
-        return self._settle(Fit.from_search(found, source.n_rows, findings).inspected(Sample.of(source)))
+        return self._settle(inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)))
 
     def _settle(self, found: Fit) -> Self:
         self._learner = None

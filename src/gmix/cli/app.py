@@ -566,7 +566,7 @@ def _draw(found: gmix.Fit, rows: Any, path: Path) -> None:
     from gmix import plot as pictures
     from gmix.plot.file import save_figure
 
-    d = found.independent_part.mixture.n_features  # as many as are drawn
+    d = found.mixture.independent_part.n_features  # as many as are drawn
     sizes = {1: (5.6, 3.6), 2: (5.4, 4.8)}
     side = min(2.4 * d, 24.0)
     figure = Figure(figsize=sizes.get(d, (side, side)), layout="constrained")

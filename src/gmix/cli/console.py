@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 
 from gmix.base.findings import lines
 from gmix.base.wording import beside, count, number
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors
 from gmix.fitting.search import Search
 from gmix.model.criteria import CRITERIA
 

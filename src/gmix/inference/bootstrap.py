@@ -13,7 +13,8 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.wording import count
 from gmix.fitting.em import Run, expectation_maximization
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.from_search import fit_from_search
+from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.fitting.search import Search, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.fitting.stop import Reason, Stop
@@ -105,7 +106,7 @@ def bootstrap(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
-    whole, fit = fit.mixture, fit.independent_part
+    whole, fit = fit.mixture, in_independent_columns(fit)
     rows_of(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
@@ -265,6 +266,6 @@ def _both(source: Source, components: int, structure: Structure, rng: np.random.
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):
         raise KeyboardInterrupt
     null, alternative = (
-        Fit.from_search(Search((candidate,)), source.n_rows) for candidate in found.in_order.candidates
+        fit_from_search(Search((candidate,)), source.n_rows) for candidate in found.in_order.candidates
     )
     return null, alternative

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.model.covariance import FULL, SPHERICAL, TIED, Structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture
@@ -67,7 +67,7 @@ def standard_errors(
     (array([[0.0963]]), array([0.09634605]))
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
-    dependence, fit = fit.mixture.dependence, fit.independent_part
+    dependence, fit = fit.mixture.dependence, in_independent_columns(fit)
     errors = _errors(fit, source)
     return errors if dependence is None else _carried(errors, dependence)
 

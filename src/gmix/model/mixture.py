@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix import plot
 from gmix.base.arguments import Rng, as_generator, as_list, as_numbers, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
@@ -556,8 +557,6 @@ class GaussianMixture:
 
     def plot(self, points: Any = None, **options: Any) -> Any:
         """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
-        from gmix import plot
-
         return plot.plot(self, points, **options)
 
     def _positions(self, features: str | int | Sequence[str | int]) -> list[int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmix.base.errors import ParameterError
 from gmix.plot.choice import criteria, entropy
-from gmix.plot.climb import animation, history, optima
+from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, in_independent_columns, mixture_of

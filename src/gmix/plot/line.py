@@ -1,4 +1,4 @@
-"""One variable."""
+"""Pictures of one variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two variables: points, ellipses, contours, regions, a surface."""
+"""Pictures of two variables: points, ellipses, contours, regions and a surface."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_count, is_number
 from gmix.base.errors import ParameterError
-from gmix.fitting.fit import Fit
-from gmix.model.mixture import GaussianMixture
 from gmix.model.regions import as_shares, highest_density
 from gmix.plot.model import (
     Density,
@@ -21,6 +19,7 @@ from gmix.plot.model import (
     extent,
     grid_of,
     heights_of,
+    is_model,
     labels_of,
     mixture_of,
     name_axes,
@@ -82,7 +81,7 @@ def surface(
     artist.set_clip_on(False)
     heights = ScalarMappable(Normalize(0.0, top), DENSITY)
     drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top))
-    names = names_of(mixture_of(density)) if isinstance(density, (GaussianMixture, Fit)) else ("$x$", "$y$")
+    names = names_of(mixture_of(density)) if is_model(density) else ("$x$", "$y$")
     drawing.set(xlabel=names[0], ylabel=names[1])
     drawing.set_box_aspect((1, 1, 0.62), zoom=1.18)
     drawing.view_init(elev=30, azim=-58)
@@ -122,7 +121,7 @@ def contours(
     from matplotlib.ticker import MaxNLocator
 
     ax = axes_of(ax, 5.2, 4.6)
-    model = mixture_of(density) if isinstance(density, (GaussianMixture, Fit)) else None
+    model = mixture_of(density) if is_model(density) else None
     if limits is None:
         if model is None:
             raise ParameterError("a function does not say where it lives; give limits=(low, high)")
@@ -159,7 +158,7 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
     which each pixel has the mean color of its points.
     """
     ax = axes_of(ax, 5.2, 4.6)
-    model = mixture_of(components) if isinstance(components, (GaussianMixture, Fit)) else None
+    model = mixture_of(components) if is_model(components) else None
     rows = points_of(points, model, 2)
     labels = labels_of(rows, components)
     n = len(rows)

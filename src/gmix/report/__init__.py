@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from gmix.base.atomic_write import as_path, written_whole
 from gmix.base.errors import ParameterError, of_kind
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.inference.standard_errors import source_of, standard_errors, statistics_of
 from gmix.report.show import charts, shown_columns
 from gmix.report.table import Rows
@@ -59,7 +59,7 @@ def report(
     if errors is not None:
         of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, memory=memory)
-    fit = fit.independent_part
+    fit = in_independent_columns(fit)
     statistics_of(fit, source)  # or they are refused
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from gmix.base.wording import count, nats, number, percent
-from gmix.fitting.fit import Fit
 from gmix.fitting.inspection import runner_up
+from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.report.table import DECIDED, REGION, Rows
 

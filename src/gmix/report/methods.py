@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import gmix
 from gmix.base.wording import count, listed, nats
-from gmix.fitting.fit import Fit
 from gmix.fitting.inspection import runner_up
+from gmix.fitting.result import Fit
 from gmix.fitting.search import Candidate
 from gmix.model.covariance import EEE, VVV
 from gmix.model.criteria import CRITERIA

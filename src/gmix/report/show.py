@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.fitting.fit import Fit
+from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker

@@ -10,7 +10,7 @@ import numpy as np
 
 import gmix
 from gmix.base.wording import beside, count, nats, number
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
 from gmix.report.methods import code, criterion_of, methods, rivals, shape
