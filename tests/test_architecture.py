@@ -135,6 +135,21 @@ def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Mon
     assert wrong(path) == []
 
 
+LONGEST = 400  # lines of a file that can be read in one sitting
+LONGER = {
+    "src/gmix/model/mixture.py",
+    "src/gmix/fitting/search.py",
+    "native/em/m_step.cpp",
+    "native/python/bindings.cpp",
+}
+
+
+def test_no_file_is_longer_than_can_be_read_in_one_sitting() -> None:
+    files = [p for part in ("src", "native") for p in (ROOT / part).rglob("*") if p.suffix in (".py", ".cpp", ".hpp")]
+    longer = {str(p.relative_to(ROOT)) for p in files if len(p.read_text("utf-8").splitlines()) > LONGEST}
+    assert longer == LONGER  # one that has become shorter leaves the list
+
+
 def test_importing_gmix_loads_only_what_it_needs() -> None:
     heavy = [
         "sklearn",

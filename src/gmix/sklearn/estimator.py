@@ -1,49 +1,41 @@
-"""The familiar estimator: `GaussianMixture` with scikit-learn's names, which live in this file alone."""
+"""The estimator `GaussianMixture` with scikit-learn's names."""
 # ruff: noqa: N803, N806  (X is scikit-learn's name for the rows)
 
 from __future__ import annotations
 
-import math
-import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gmix.base.arguments import as_numbers
-from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, nearest
 from gmix.base.findings import Finding
 from gmix.fitting.fit import fit
 from gmix.fitting.from_search import fit_from_search, inspected
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
-from gmix.fitting.search import Search, search
-from gmix.fitting.start import Begin, GivenMixture, Start
+from gmix.fitting.search import Search
+from gmix.fitting.start import GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
-from gmix.fitting.stop import Pace, Reason, Stop
-from gmix.model.covariance import DIAGONAL, FULL, TIED, Form, Structure, in_columns, structure as as_structure
+from gmix.fitting.stop import Reason, Stop
+from gmix.model.covariance import DIAGONAL, FULL, TIED, structure as as_structure
 from gmix.model.criteria import aic, bic, criteria
-from gmix.model.kernel import Components
 from gmix.model.mixture import GaussianMixture as Mixture
-from gmix.model.priors import Prior
-from gmix.model.statistics import Evidence, SufficientStatistics
-from gmix.sources import MemorySource, Source, expect
+from gmix.model.statistics import SufficientStatistics
+from gmix.sklearn.rule import Blur, run_search
+from gmix.sklearn.start import INIT_PARAMS, StatedStart, inverse
+from gmix.sources import MemorySource, expect
 
 __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
-_INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 _RIDGE = 1e-6  # of the variance of each column
 _RIDGE_ADDED = (
     "{} of {} components had no width in some direction, so a millionth of each column's variance was added to the "
@@ -198,7 +190,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
         if self._learner is None or self._learner.mixture is not self.mixture_:
             known = self.fit_.statistics if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_ else None
-            prior = _Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
+            prior = Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
             self._learner = Stepwise(self.mixture_, forgetting=self.forgetting, prior=prior, statistics=known)
         self.mixture_ = self._learner.update(X, sample_weight=sample_weight).mixture
         return self
@@ -271,7 +263,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def precisions_(self) -> Array:
         """The inverses of `covariances_`; an `AttributeError` where columns follow from others, and there are none."""
         self._expect_independent("precisions_")
-        return _inverse(self.mixture_.structure.form, self.mixture_.components.whitener)
+        return inverse(self.mixture_.structure.form, self.mixture_.components.whitener)
 
     @property
     def precisions_cholesky_(self) -> Array:
@@ -324,26 +316,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 check_scalar(getattr(self, name), name, Real, min_val=0.0)
         if not chooses:
             as_structure(self.covariance_type)
-        if self.init_params not in _INIT_PARAMS:
-            near = nearest(str(self.init_params), _INIT_PARAMS)
-            raise ParameterError(f"init_params is {self.init_params!r}; known are {', '.join(_INIT_PARAMS)}{near}")
+        if self.init_params not in INIT_PARAMS:
+            near = nearest(str(self.init_params), INIT_PARAMS)
+            raise ParameterError(f"init_params is {self.init_params!r}; known are {', '.join(INIT_PARAMS)}{near}")
 
-    @one_blas_thread()
     def _search(self, source: MemorySource, ridge: Array) -> Search:
-        blur = _Blur(ridge) if ridge.any() else None
+        start: Start = StatedStart(self, check_random_state(self.random_state))
         past: tuple[float, ...] = ()
-        start: Start = _Start(self, check_random_state(self.random_state))
         if self.warm_start and hasattr(self, "mixture_"):
             start = GivenMixture(self.mixture_)
             if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_:
                 past = tuple(value / self.fit_.mass for value in self.fit_.history)
-        stop = Stop(max_iterations=self.max_iter)  # in the plain case the loop itself is compiled
-        if self.tol is not None or blur is not None or past or self.verbose:
-            stop = _Rule(max_iterations=self.max_iter, leaps=False, change=self.tol, monotone=blur is None, past=past)
-        structure = in_columns(as_structure(self.covariance_type), source.n_features)
-        unused = np.random.default_rng()
-        watch = _narrator(self.verbose, self.verbose_interval) if self.verbose else None
-        return search(source, [self.n_components], [structure], start, stop, blur, unused, watch)
+        return run_search(self, source, start, past, ridge)
 
     def _fitted(self) -> Mixture:
         check_is_fitted(self, "mixture_")
@@ -353,149 +337,5 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return np.asarray(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
 
 
-@dataclass(frozen=True, eq=False)
-class _Start(Start):
-    """What `init_params`, `weights_init`, `means_init` and `precisions_init` say."""
-
-    model: GaussianMixture
-    state: np.random.RandomState
-
-    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
-        assert isinstance(source, MemorySource)
-        return partial(self._begin, source, prior)
-
-    def _begin(
-        self, source: MemorySource, prior: Prior | None, n_components: int, structure: Structure
-    ) -> list[Mixture]:
-        form, shape = structure.form, (n_components, source.n_features)
-        weights, means = self._given("weights_init", shape[:1]), self._given("means_init", shape)
-        precisions = self._given("precisions_init", form.shape(*shape))
-        covariances = None if precisions is None else _covariances(form, precisions)
-        if weights is not None and means is not None and covariances is not None:
-            return [Mixture(weights, means, covariances, structure, source.features)]
-        mixtures = []
-        for _ in range(self.model.n_init):
-            read = Mixture.from_statistics(self._statistics(source, form), structure, prior)
-            mixture = Mixture(
-                read.weights if weights is None else weights,
-                read.means if means is None else means,
-                read.compact_covariances if covariances is None else covariances,
-                structure,
-                source.features,
-            )
-            mixtures.append(mixture)
-        return mixtures
-
-    def _given(self, name: str, shape: tuple[int, ...]) -> Array | None:
-        if (value := getattr(self.model, name)) is None:
-            return None
-        array = as_numbers(value, name)
-        if array.shape != shape:
-            raise ParameterError(f"{name} has shape {array.shape}; with {self.model.covariance_type} give {shape}")
-        return array
-
-    def _statistics(self, source: MemorySource, form: Form) -> SufficientStatistics:
-        """The rows shared out among the components by `init_params`."""
-        rows, weight, state = source.array, source.weight, self.state
-        way, k = self.model.init_params, self.model.n_components
-        if way == "random":
-            share = state.uniform(size=(len(rows), k))
-            share /= share.sum(1, keepdims=True)
-        elif way in ("k-means++", "random_from_data"):
-            if way == "k-means++":
-                _, chosen = kmeans_plusplus(rows, k, sample_weight=weight, random_state=state)
-            else:
-                odds = None if weight is None else weight / weight.sum()
-                chosen = state.choice(len(rows), size=k, replace=False, p=odds)
-            rows, weight, share = rows[chosen], None, np.eye(k)
-        else:
-            share = np.eye(k)[KMeans(k, n_init=1, random_state=state).fit(rows, sample_weight=weight).labels_]
-        return SufficientStatistics.from_responsibilities(form, rows, share, weight)
-
-
-@dataclass(frozen=True, eq=False)
-class _Blur(Prior):
-    """`reg_covar`: every row is taken for a small cloud with these variances ``(D,)``, but only by the M-step.
-
-    No density stands behind it: the likelihood may fall, and so may any other objective.
-    """
-
-    variances: Array
-
-    @property
-    def constant(self) -> bool:
-        return False
-
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        (k, d), nothing = statistics.mean.shape, np.zeros(statistics.n_components)
-        mass = np.broadcast_to(statistics.mass[:, None], (k, d))
-        cloud = statistics.form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
-        return Evidence(statistics.form, nothing, nothing, statistics.mean, cloud, nothing)
-
-    def log_density(
-        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
-    ) -> float:
-        return 0.0
-
-
-@dataclass(frozen=True)
-class _Rule(Stop):
-    """scikit-learn's rule where `change` is given (it looks one step back, as it does there), else gmix's."""
-
-    change: float | None = None  # of the mean log-likelihood per row
-    monotone: bool = True
-    past: tuple[float, ...] = ()  # mean log-likelihoods on the way to a warm start
-
-    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool], ahead: float) -> Reason | None:
-        if len(history) > 1:
-            way = [value / mass for value in history]
-            if self.past and math.isclose(way[0], self.past[-1], rel_tol=1e-9):  # they are the same rows
-                way = [*self.past[:-1], *way]
-            steps = np.abs(np.diff(way[-3:]))  # under `reg_covar` a step may go down
-            if self.change is not None:
-                if len(steps) > 1 and steps[0] < self.change:
-                    return Reason.CONVERGED
-            else:
-                pace, rising = Pace(leaps=False), way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-                ahead = [pace.step(float(step), self.rounding(way[-1])) for step in steps][-1]
-                if reason := Stop(self.tolerance, len(way)).reason(rising.tolist(), 1.0, still, ahead):
-                    return reason
-        return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
-
-    def fell(self, before: float, after: float) -> bool:
-        return self.monotone and super().fell(before, after)
-
-
 def _generator(state: np.random.RandomState) -> np.random.Generator:
     return np.random.default_rng(state.randint(np.iinfo(np.int32).max))
-
-
-def _inverse(form: Form, whitener: Array) -> Array:
-    """The inverse of the matrices, compact, whose Cholesky factors have these inverses."""
-    return np.asarray(whitener.mT @ whitener if form in (FULL, TIED) else whitener**2)
-
-
-def _covariances(form: Form, precisions: Array) -> Array:
-    if form in (FULL, TIED) and not np.allclose(precisions, precisions.mT):
-        raise ParameterError("precisions_init holds a matrix that is not symmetric")
-    try:
-        return _inverse(form, form.whitener(form.factor(precisions)))
-    except np.linalg.LinAlgError:
-        raise ParameterError("precisions_init must be positive, its matrices positive definite") from None
-
-
-def _narrator(verbose: int, interval: int) -> Callable[[Sequence[Any]], None]:
-    """Tell how the climbs get on, in scikit-learn's words."""
-    began = time.perf_counter()
-
-    def watch(climbs: Sequence[Any]) -> None:
-        step = max(len(climb.history) for climb in climbs) - 1
-        if step and step % interval == 0:
-            gain = max((c.history[-1] - c.history[-2]) / c.statistics.mass.sum() for c in climbs if len(c.history) > 1)
-            detail = f"\t time lapse {time.perf_counter() - began:.5f}s\t ll change {gain:.5f}" if verbose > 1 else ""
-            print(f"  Iteration {step}{detail}")
-        if all(climb.reason for climb in climbs):
-            for number, climb in enumerate(climbs):
-                print(f"Initialization {number} {'converged' if climb.reason.converged else 'did not converge'}.")
-
-    return watch
