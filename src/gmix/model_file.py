@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.arguments import is_number
-from gmix.base.atomic_write import as_path, written_whole
+from gmix.base.atomic_write import as_path, atomic_write
 from gmix.base.errors import GmixError, ModelFileError
 
 __all__ = ["as_array", "as_float", "expect", "read", "write"]
@@ -32,7 +32,7 @@ def write(document: Document, path: str | PathLike[str]) -> None:
     `ModelFileError` where no file can be made, and on a full disk.
     """
     whole = {"format": "gmix", "version": _VERSION, **document}
-    with written_whole(path, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(whole, file, indent=1)
 
 

@@ -25,7 +25,7 @@ def _interrupted(_signal: int, _frame: object) -> None:
     # Not an exception: a climb under way would answer it with its best so far, and an import with one of its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if (whole := sys.modules.get("gmix.base.atomic_write")) is not None:
-        whole.abandon()
+        whole.remove_unfinished()
     clear = b"\r\x1b[2K" if os.isatty(2) else b""  # the line of a fit's progress
     os.write(2, clear + b"gmix: interrupted; nothing more is written\n")  # print may be at work already
     os._exit(130)

@@ -13,9 +13,9 @@ import numpy as np
 import typer
 
 import gmix
-from gmix.base.atomic_write import passing_folder
+from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
-from gmix.cli.parse import as_bytes
+from gmix.cli.parse import parse_bytes
 from gmix.sources import CSV, LocalSource, as_source
 
 __all__ = [
@@ -34,7 +34,7 @@ def from_stdin(context: typer.Context, path: Path | None) -> Path | None:
     if STDIN_FOLDER in context.meta:
         raise ParameterError("standard input can be read only once; give a file for the other")
     context.meta[STDIN_FOLDER] = True
-    copy = Path(context.find_root().with_resource(passing_folder(STDIN_FOLDER))) / "standard input"
+    copy = Path(context.find_root().with_resource(temporary_folder(STDIN_FOLDER))) / "standard input"
     with copy.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     return copy
@@ -44,7 +44,7 @@ def table_source(
     points: Path | CSV, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
 ) -> LocalSource:
     """The rows of a table. Its findings are printed on standard error."""
-    source = as_source(points, columns=columns, sample_weight=weights, memory=as_bytes(memory))
+    source = as_source(points, columns=columns, sample_weight=weights, memory=parse_bytes(memory))
     assert isinstance(source, LocalSource)
     if not quiet:
         print_findings(source.findings)

@@ -11,8 +11,23 @@ from gmix.cli.input import from_stdin
 from gmix.model.criteria import CRITERIA
 
 __all__ = [
-    "ColumnNames", "Components", "Covariance", "Criterion", "EqualWeights", "Format", "Json", "Memory", "Model", "Out",
-    "Points", "Prior", "Quiet", "Seed", "Table", "Weights", "points_argument",
+    "ColumnNames",
+    "Components",
+    "Covariance",
+    "Criterion",
+    "EqualWeights",
+    "Format",
+    "Json",
+    "Memory",
+    "Model",
+    "Out",
+    "Points",
+    "PointsForModel",
+    "Prior",
+    "Quiet",
+    "Seed",
+    "Weights",
+    "points_argument",
 ]  # fmt: skip
 
 
@@ -27,8 +42,8 @@ Model = Annotated[
         metavar="MODEL", help="A model that gmix fit --out wrote, or -.", callback=from_stdin, show_default=False
     ),
 ]
-Points = Annotated[Path, points_argument("A table with the model's columns, or -.")]
-Table = Annotated[Path, points_argument("A table, a row a point; or - for standard input.")]
+PointsForModel = Annotated[Path, points_argument("A table with the model's columns, or -.")]
+Points = Annotated[Path, points_argument("A table, a row a point; or - for standard input.")]
 Components = Annotated[str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9.")]
 Covariance = Annotated[
     str,

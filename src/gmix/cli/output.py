@@ -10,7 +10,7 @@ from typing import IO, Any
 import typer
 
 import gmix
-from gmix.base.atomic_write import passing_folder
+from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import ParameterError, nearest
 from gmix.base.table_file import FORMATS, format_of
 
@@ -39,7 +39,7 @@ def check_picture(path: Path | None) -> None:
 
     known = Figure().canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
-        raise ParameterError(f"{path} is no picture that can be drawn; end its name in .png, .svg or .pdf")
+        raise ParameterError(f"{path} is not a picture that can be drawn; end its name in .png, .svg or .pdf")
 
 
 def check_page(path: Path) -> None:
@@ -63,7 +63,7 @@ def save(fit: gmix.Fit, path: Path | None) -> None:
     if path is not None:
         fit.save(path)
         return
-    with passing_folder("gmix-") as folder:
+    with temporary_folder("gmix-") as folder:
         fit.save(folder / "model.json")
         typer.echo((folder / "model.json").read_text(encoding="utf-8"))
 

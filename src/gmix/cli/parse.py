@@ -8,11 +8,11 @@ import re
 from gmix.base.errors import ParameterError
 from gmix.model.covariance import structure
 
-__all__ = ["as_bytes", "as_counts", "as_names", "as_structures"]
+__all__ = ["parse_bytes", "parse_counts", "parse_names", "parse_structures"]
 
 
-def as_counts(text: str) -> str | list[int]:
-    """``2``, ``1-8``, ``2,4,6`` or ``auto``."""
+def parse_counts(text: str) -> str | list[int]:
+    """Numbers of components: ``2``, ``1-8``, ``2,4,6`` or ``auto``."""
     if text.strip().lower() == "auto":
         return "auto"
     counts: list[int] = []
@@ -26,7 +26,7 @@ def as_counts(text: str) -> str | list[int]:
     return counts
 
 
-def as_names(texts: list[str] | None) -> list[str] | None:
+def parse_names(texts: list[str] | None) -> list[str] | None:
     """Names of columns, ``a,b,c``, quoted as in CSV where they hold commas: ``"a, b",c``."""
     if not texts:
         return None
@@ -41,15 +41,15 @@ def as_names(texts: list[str] | None) -> list[str] | None:
     return names
 
 
-def as_structures(text: str) -> str | list[str]:
+def parse_structures(text: str) -> str | list[str]:
     """Names or codes of structures, ``full,VEV``, or ``auto``."""
     names = [name.strip() for name in text.split(",")]
     return "auto" if names == ["auto"] else [structure(name).code for name in names]
 
 
-def as_bytes(text: str) -> float:
+def parse_bytes(text: str) -> float:
     """An amount of memory, ``500M`` or ``2G``, in bytes."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
     if match is None or float(match[1]) <= 0:
-        raise ParameterError(f"--memory {text!r} is no amount of memory; write 500M or 2G")
+        raise ParameterError(f"--memory {text!r} is not an amount of memory; write 500M or 2G")
     return float(match[1]) * 1024.0 ** " kmgt".index(match[2] or " ")

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmix.base.atomic_write import written_whole
+from gmix.base.atomic_write import atomic_write
 from gmix.base.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -24,5 +24,5 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> None:
     """
     drawn = BytesIO()  # Matplotlib's writers hide what went wrong with a file behind errors of their own
     figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=_DOTS, **options)
-    with written_whole(path, ParameterError) as temporary:
+    with atomic_write(path, ParameterError) as temporary:
         temporary.write_bytes(drawn.getbuffer())

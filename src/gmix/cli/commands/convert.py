@@ -10,12 +10,12 @@ import typer
 
 import gmix
 from gmix.base.errors import ParameterError
-from gmix.base.table_file import Columns, write_table
-from gmix.cli.csv_options import states_csv
+from gmix.base.table_file import Block, write_table
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import from_stdin, print_findings
 from gmix.cli.options import ColumnNames, Format
 from gmix.cli.output import table_target
-from gmix.cli.parse import as_names
+from gmix.cli.parse import parse_names
 from gmix.sources import CSV
 from gmix.sources.files import open_files
 
@@ -27,7 +27,7 @@ EXAMPLES = (
 )
 
 
-@states_csv
+@with_csv_options
 def convert(
     given: Annotated[
         Path,
@@ -44,13 +44,13 @@ def convert(
             raise ParameterError("--columns chooses among a table's columns; a model is converted whole")
         write_table([_parameters(gmix.load(given).mixture)], to, form)
         return
-    table = open_files(given, as_names(columns))
+    table = open_files(given, parse_names(columns))
     names = table.names or ()
     write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
     print_findings(table.findings)
 
 
-def _parameters(mixture: gmix.GaussianMixture) -> Columns:
+def _parameters(mixture: gmix.GaussianMixture) -> Block:
     """A row for each component: its weight, its means, and its covariances, each pair of columns once."""
     names = mixture.names
     table = {"component": np.arange(mixture.n_components), "weight": mixture.weights}

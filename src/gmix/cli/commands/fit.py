@@ -12,7 +12,7 @@ import gmix
 from gmix.base.errors import ParameterError
 from gmix.base.table_file import format_of, write_table
 from gmix.cli.console import document, print_fit, print_warnings
-from gmix.cli.csv_options import states_csv
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import drawn_rows, table_source, without_findings_of
 from gmix.cli.options import (
     ColumnNames,
@@ -22,14 +22,14 @@ from gmix.cli.options import (
     EqualWeights,
     Json,
     Memory,
+    Points,
     Prior,
     Quiet,
     Seed,
-    Table,
     Weights,
 )
 from gmix.cli.output import check_picture, check_writable, draw, save
-from gmix.cli.parse import as_counts, as_names, as_structures
+from gmix.cli.parse import parse_counts, parse_names, parse_structures
 from gmix.inference.predict import predictions
 
 __all__ = ["EXAMPLES", "fit"]
@@ -43,9 +43,9 @@ EXAMPLES = (
 )
 
 
-@states_csv
+@with_csv_options
 def fit(
-    points: Table,
+    points: Points,
     components: Components = "auto",
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
@@ -71,7 +71,7 @@ def fit(
     seed: Seed = 0,
 ) -> None:
     """Find the mixture that describes the rows of a table; BIC chooses among component counts and structures."""
-    counts, structures = as_counts(components), as_structures(covariance)
+    counts, structures = parse_counts(components), parse_structures(covariance)
     printed = out is not None and str(out) == "-"
     if printed and as_json:
         raise ParameterError("--out - and --json both print on standard output; name a file for the model")
@@ -82,7 +82,7 @@ def fit(
     check_picture(plot)
     if labels is not None:
         format_of(labels)
-    source = table_source(points, as_names(columns), weights, memory, quiet=quiet)
+    source = table_source(points, parse_names(columns), weights, memory, quiet=quiet)
     result = gmix.fit(
         source,
         counts,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import gmix
-from gmix.cli.csv_options import states_csv
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import drawn_rows, source_for_model
 from gmix.cli.options import Memory, Model, points_argument
 from gmix.cli.output import check_picture, check_writable, draw
@@ -18,7 +18,7 @@ __all__ = ["EXAMPLES", "plot"]
 EXAMPLES = "Example:\n\n  gmix plot model.json points.csv --out picture.png"
 
 
-@states_csv
+@with_csv_options
 def plot(
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],

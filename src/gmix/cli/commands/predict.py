@@ -8,9 +8,9 @@ import typer
 
 import gmix
 from gmix.base.table_file import write_table
-from gmix.cli.csv_options import states_csv
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Memory, Model, Out, Points
+from gmix.cli.options import Format, Memory, Model, Out, PointsForModel
 from gmix.cli.output import table_target
 from gmix.inference.predict import predictions
 
@@ -22,10 +22,10 @@ EXAMPLES = (
 )
 
 
-@states_csv
+@with_csv_options
 def predict(
     model: Model,
-    points: Points,
+    points: PointsForModel,
     out: Out = None,
     form: Format = None,
     probabilities: Annotated[

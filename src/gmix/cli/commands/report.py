@@ -10,7 +10,7 @@ import typer
 import gmix
 from gmix.base.errors import ParameterError
 from gmix.base.findings import lines
-from gmix.cli.csv_options import states_csv
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import from_stdin
 from gmix.cli.options import (
     ColumnNames,
@@ -19,14 +19,14 @@ from gmix.cli.options import (
     Criterion,
     EqualWeights,
     Memory,
+    Points,
     Prior,
     Quiet,
     Seed,
-    Table,
     Weights,
 )
 from gmix.cli.output import check_page, check_writable
-from gmix.cli.parse import as_bytes, as_counts, as_names, as_structures
+from gmix.cli.parse import parse_bytes, parse_counts, parse_names, parse_structures
 
 __all__ = ["EXAMPLES", "report"]
 
@@ -36,9 +36,9 @@ EXAMPLES = (
 )
 
 
-@states_csv
+@with_csv_options
 def report(
-    points: Table,
+    points: Points,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page, HTML.")] = Path("report.html"),
     components: Components = "auto",
     covariance: Covariance = "auto",
@@ -56,8 +56,8 @@ def report(
     seed: Seed = 0,
 ) -> None:
     """Fit a table and write a page about it: verdict, charts, parameters, methods. It opens offline."""
-    counts, structures, names = as_counts(components), as_structures(covariance), as_names(columns)
-    budget = as_bytes(memory)
+    counts, structures, names = parse_counts(components), parse_structures(covariance), parse_names(columns)
+    budget = parse_bytes(memory)
     check_writable(out)
     check_page(out)
     if model is None:

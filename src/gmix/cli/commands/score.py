@@ -11,9 +11,9 @@ import gmix
 from gmix.base.errors import ParameterError
 from gmix.base.table_file import write_table
 from gmix.cli.console import nulled
-from gmix.cli.csv_options import states_csv
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Json, Memory, Model, Out, Points, Weights
+from gmix.cli.options import Format, Json, Memory, Model, Out, PointsForModel, Weights
 from gmix.cli.output import table_target
 
 __all__ = ["EXAMPLES", "score"]
@@ -24,10 +24,10 @@ EXAMPLES = (
 )
 
 
-@states_csv
+@with_csv_options
 def score(
     model: Model,
-    points: Points,
+    points: PointsForModel,
     rows: Annotated[
         bool, typer.Option("--rows", metavar="", help="Write the log density of every row instead.")
     ] = False,

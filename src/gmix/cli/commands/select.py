@@ -11,7 +11,7 @@ import typer
 import gmix
 from gmix.base.errors import ParameterError
 from gmix.cli.console import nulled, print_candidates, print_warnings
-from gmix.cli.csv_options import states_csv
+from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import table_source, without_findings_of
 from gmix.cli.options import (
     ColumnNames,
@@ -21,14 +21,14 @@ from gmix.cli.options import (
     EqualWeights,
     Json,
     Memory,
+    Points,
     Prior,
     Quiet,
     Seed,
-    Table,
     Weights,
 )
 from gmix.cli.output import check_picture, check_writable
-from gmix.cli.parse import as_counts, as_names, as_structures
+from gmix.cli.parse import parse_counts, parse_names, parse_structures
 
 __all__ = ["EXAMPLES", "select"]
 
@@ -38,9 +38,9 @@ EXAMPLES = (
 )
 
 
-@states_csv
+@with_csv_options
 def select(
-    points: Table,
+    points: Points,
     components: Components = "auto",
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
@@ -55,10 +55,10 @@ def select(
     seed: Seed = 0,
 ) -> None:
     """Compare component counts and structures: every candidate with its criteria, the best first."""
-    counts, structures = as_counts(components), as_structures(covariance)
+    counts, structures = parse_counts(components), parse_structures(covariance)
     check_writable(plot)
     check_picture(plot)
-    source = table_source(points, as_names(columns), weights, memory, quiet=quiet)
+    source = table_source(points, parse_names(columns), weights, memory, quiet=quiet)
     result = gmix.fit(
         source,
         counts,
