@@ -14,7 +14,7 @@ from gmix.base.errors import ParameterError
 __all__ = ["Distribution", "as_shares", "highest_density", "tail_probability"]
 
 Array = NDArray[np.float64]
-_DRAWS, _CELLS = 100_000, 20_000_000  # draws, and numbers in them at most
+_DRAWS, _NUMBERS = 100_000, 20_000_000  # draws from a mixture, and numbers in them at most
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ class Distribution(Protocol):
 
 
 def as_shares(shares: Sequence[float], what: str) -> list[float]:
-    """Parts of a whole, one or more, each between 0 and 1; `what` is their name in the error."""
+    """Check shares between 0 and 1. Raises `ParameterError`, in which `what` names them."""
     given = as_numbers(shares, what)
     if given.ndim != 1 or not len(given) or not ((given > 0) & (given < 1)).all():
         raise ParameterError(f"{what} is {shares!r}; give a list of numbers between 0 and 1, such as [0.5, 0.95]")
@@ -44,12 +44,12 @@ def as_shares(shares: Sequence[float], what: str) -> list[float]:
 
 
 def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
-    r"""The log densities that bound the smallest regions of these shares of a mixture.
+    r"""The log densities on the boundaries of the smallest regions that hold these shares of a mixture.
 
     .. math:: P\bigl(p(X) \ge f_\alpha\bigr) = \alpha
 
-    of which :math:`\log f_\alpha` is given: a quantile of the log density of many draws from the mixture, always the
-    same draws (Hyndman 1996, *The American Statistician* 50:120, section 3.2). A share is off by less than 0.005.
+    The returned :math:`\log f_\alpha` is a quantile of the log density of many draws from the mixture, the same in each
+    call (Hyndman 1996, *The American Statistician* 50:120, section 3.2). Shares are accurate to 0.005.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])
@@ -60,12 +60,12 @@ def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
 
 
 def tail_probability(mixture: Distribution, log_density: ArrayLike) -> Array:
-    r"""How probable a draw from the mixture is that is no denser than points of these log densities.
+    r"""The probability that a draw from the mixture has no more density than points of these log densities.
 
     .. math:: P\bigl(p(X) \le p(x)\bigr)
 
-    Of n rows of the mixture itself, n times this are expected to be so unusual. It is counted on the draws of
-    `highest_density`, so the smallest value is one in a hundred thousand.
+    Among n draws, n times this number are expected to be so unusual. It is counted on the draws of `highest_density`,
+    so the smallest value is one in a hundred thousand.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
@@ -79,5 +79,5 @@ def tail_probability(mixture: Distribution, log_density: ArrayLike) -> Array:
 def _drawn(mixture: Distribution) -> Array:
     if not isinstance(mixture, Distribution):
         raise ParameterError(f"mixture is a {type(mixture).__name__}; give a GaussianMixture (of a Fit: fit.mixture)")
-    n = min(_DRAWS, max(_CELLS // mixture.n_features, 1_000))
+    n = min(_DRAWS, max(_NUMBERS // mixture.n_features, 1_000))
     return np.sort(mixture.log_density(mixture.sample(n, rng=0)))

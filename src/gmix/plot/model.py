@@ -232,7 +232,7 @@ def names_of(mixture: Mixture) -> tuple[str, ...]:
 
 
 def extent(mixture: Mixture, deviations: float = 3.2) -> Array:
-    """``(D, 2)``: where all but a thousandth of each component lies; one feature gets a second row of zeros."""
+    """Limits ``(D, 2)`` that hold all but a thousandth of each component; a second row of zeros for one feature."""
     deviation = deviations * np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     alive = mixture.weights > 0
     extent = np.stack([(mixture.means - deviation)[alive].min(0), (mixture.means + deviation)[alive].max(0)], axis=1)
@@ -240,7 +240,7 @@ def extent(mixture: Mixture, deviations: float = 3.2) -> Array:
 
 
 def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array, Array, Array]:
-    """A grid over the plane, and the density on it."""
+    """A grid of points over the plane, x and y, and the density there."""
     given = as_numbers(limits, "limits")
     edges = np.broadcast_to(given, (2, 2)) if given.shape in ((2,), (2, 2)) else np.full((2, 2), np.nan)
     if not (np.isfinite(edges).all() and (edges[:, 0] < edges[:, 1]).all()):

@@ -44,46 +44,49 @@ _RIDGE_ADDED = (
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Drop-in for ``sklearn.mixture.GaussianMixture``: change the import, and keep the rest of the script.
+    """A drop-in replacement for ``sklearn.mixture.GaussianMixture``: change the import, and nothing else.
 
-    An argument that you give means what it means there, and from the same start every step is the same; only the
-    defaults of `tol`, `reg_covar` and `max_iter` are others. On top come `sample_weight`, `fit_` and `mixture_`.
+    Every argument means what it means there, and from the same start every EM iteration is the same; only the defaults
+    of `tol`, `reg_covar` and `max_iter` differ. In addition there are `sample_weight`, `fit_` and `mixture_`.
     Components are in the order that scikit-learn gives them for the same start and `random_state`; where there is a
     choice of counts or structures, they are in the order of the first column of their means.
-    Parameters are float64, even for float32 rows. A component that collapses is no error but one of ``fit_.findings``.
+    Parameters are float64, even for float32 rows. A component that collapses is not an error but one of
+    ``fit_.findings``.
 
     Parameters
     ----------
-    n_components : number of components; not there: several to choose from, or ``"auto"`` for 1 to 9.
-    covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``; not there: the code of any structure,
-        several to choose from, or ``"auto"`` for all. Where there is a choice, the starts are gmix's own, and `tol`
-        is in nats per row that are still to gain.
-    tol : the climb ends when a step changes the mean log-likelihood per row by less. None (not there): when all that is
-        still to gain is below 1e-6 nats per row.
-    reg_covar : added to the diagonal of every covariance, in squared units of the data (there 1e-6). None: nothing,
-        which is maximum likelihood; but if a component then collapses, a millionth of the variance of each column.
-    max_iter : the climb ends after this many steps in any case (there 100, with a laxer `tol`).
-    n_init : number of starts; the likeliest end is kept, one without a collapsed component if there is any.
+    n_components : the number of components. Not in scikit-learn: several to choose from, or ``"auto"`` for 1 to 9.
+    covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``. Not in scikit-learn: the code of any
+        structure, several to choose from, or ``"auto"`` for all. Where there is a choice, the starts are gmix's own,
+        and `tol` is the estimated remaining gain in nats per row.
+    tol : stop when an iteration changes the mean log-likelihood per row by less. None (not in scikit-learn): stop when
+        the estimated remaining gain is below 1e-6 nats per row.
+    reg_covar : added to the diagonal of every covariance, in squared units of the data (1e-6 in scikit-learn). None
+        adds nothing, which is maximum likelihood; but if a component then collapses, EM runs again with a millionth of
+        the variance of each column.
+    max_iter : the largest number of EM iterations (100 in scikit-learn, with a larger `tol`).
+    n_init : the number of starts; the result of the greatest likelihood is kept, without a collapsed component if
+        there is one.
     init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``.
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
-    random_state : seed or ``numpy.random.RandomState``, for the starts and for `sample`.
-    warm_start : go on from `mixture_`, where there is one, instead of starting again.
-    verbose : 1 prints every `verbose_interval` steps, 2 with times and gains. All starts climb side by side.
-    verbose_interval : steps from one line to the next.
-    criterion : not there: what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``.
-    forgetting : not there, and of `partial_fit` alone: how much of what was learned each block makes it forget, from 0
-        to below 1.
+    random_state : a seed or a ``numpy.random.RandomState``, for the starts and for `sample`.
+    warm_start : continue from `mixture_`, if there is one.
+    verbose : 1 prints a line every `verbose_interval` iterations, 2 adds times and gains. All starts run in parallel.
+    verbose_interval : the number of iterations between two lines.
+    criterion : what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``. Not in scikit-learn.
+    forgetting : the proportion of former rows that `partial_fit` forgets with each block, from 0 to below 1. Not in
+        scikit-learn.
 
     Attributes
     ----------
-    mixture_ : the `gmix.GaussianMixture` that was found; assign another to use it.
-    fit_ : the `gmix.Fit`: statistics, criteria, findings, a summary to print.
-    candidates_ : where there was a choice, the columns of ``fit_.search.table()``, ready for a DataFrame.
+    mixture_ : the fitted `gmix.GaussianMixture`; assign another to use it.
+    fit_ : the `gmix.Fit`, with statistics, criteria, findings and a summary.
+    candidates_ : the columns of ``fit_.search.table()``, ready for a DataFrame, where there was a choice.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : read from `mixture_`, in scikit-learn's shapes.
-    converged_, n_iter_ : whether the climb arrived, and its steps.
-    lower_bound_, lower_bounds_ : mean log-likelihood per row, of the mixture that is returned and after every step
-        (scikit-learn reports that from before the last step).
-    n_features_in_, feature_names_in_ : as there.
+    converged_, n_iter_ : whether EM converged, and the number of its iterations.
+    lower_bound_, lower_bounds_ : the mean log-likelihood per row of the fitted mixture, and after every iteration
+        (scikit-learn reports the value before the last iteration).
+    n_features_in_, feature_names_in_ : as in scikit-learn.
 
     >>> from gmix.sklearn import GaussianMixture
     >>> X = [[0.0, 0.1], [0.2, 0.0], [0.1, 0.3], [9.0, 9.2], [9.1, 9.0], [9.3, 9.1]]
@@ -134,9 +137,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.forgetting = forgetting
 
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the mixture to ``X (N, D)``; `y` is ignored, weight 2 is a row twice, weight 0 is no row.
+        """Fit the mixture to ``X (N, D)`` and ignore `y`. A row of weight 2 counts twice, a row of weight 0 not at all.
 
-        Warns with scikit-learn's ``ConvergenceWarning`` when `max_iter` steps did not suffice.
+        Warns with scikit-learn's ``ConvergenceWarning`` if EM did not converge in `max_iter` iterations.
         """
         chooses = self._chooses()
         self._check(chooses)
@@ -170,7 +173,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _settle(self, found: Fit) -> Self:
         self._learner = None
         self.fit_, self.mixture_ = found, found.mixture
-        if self.fit_.reason is Reason.INTERRUPTED:  # the best so far is kept, and whoever called must know
+        if self.fit_.reason is Reason.INTERRUPTED:  # the best mixture so far is kept, and the caller must know
             raise KeyboardInterrupt
         if not self.converged_ and self.max_iter > 0:
             message = f"EM did not converge in max_iter={self.max_iter} steps; raise max_iter or tol"
@@ -178,11 +181,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from one more block of rows, by stepwise EM (`gmix.Stepwise`); the blocks need not fit in memory.
+        """Update the mixture with a block of rows, by stepwise EM (`gmix.Stepwise`); the table may exceed the memory.
 
-        The first block, unless `fit` has gone before, is fitted for a start, so it should be a fair sample. `fit_` and
-        what is read from it then speak of those rows; `mixture_` and the parameters of all. `forgetting` above zero
-        makes the mixture follow a stream that drifts.
+        Unless `fit` was called before, the first block is fitted as the start, so it should be a representative sample.
+        `fit_` then describes that block, and `mixture_` and the parameters all rows. With `forgetting` above zero the
+        mixture follows a stream that drifts.
         """
         if not hasattr(self, "mixture_"):
             return self.fit(X, y, sample_weight)
@@ -196,7 +199,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
-        """Fit, and say the most probable component ``(N,)`` of each row."""
+        """Fit, and return the most probable component ``(N,)`` of each row."""
         return self.fit(X, y, sample_weight).predict(X)
 
     def predict(self, X: Any) -> NDArray[np.intp]:
@@ -216,7 +219,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return float(self.score_samples(X).mean())
 
     def bic(self, X: Any) -> float:
-        """The Bayesian information criterion on ``X``; smaller is better. ``fit_.bic`` knows the weights of the fit."""
+        """The Bayesian information criterion on ``X``; smaller is better. ``fit_.bic`` includes the weights of rows."""
         log_density = self.score_samples(X)
         return bic(float(log_density.sum()), self.mixture_.n_parameters, len(log_density))
 
@@ -231,7 +234,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return criteria(mixture, statistics)["icl"]
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
-        """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, one component after the other."""
+        """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, sorted by component."""
         mixture, state = self._fitted(), check_random_state(self.random_state)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         points, labels = mixture.sample_labelled(n_samples, rng=_generator(state))
@@ -255,19 +258,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     @property
     def covariances_(self) -> Array:
-        """In scikit-learn's shapes; ``(K, D, D)`` and singular where columns follow from others."""
+        """The covariances in scikit-learn's shapes; ``(K, D, D)`` and singular where columns follow from others."""
         mixture = self.mixture_
         return mixture.compact_covariances if mixture.dependence is None else mixture.covariances
 
     @property
     def precisions_(self) -> Array:
-        """The inverses of `covariances_`; an `AttributeError` where columns follow from others, and there are none."""
+        """The inverses of `covariances_`; raises ``AttributeError`` where columns follow from others."""
         self._expect_independent("precisions_")
         return inverse(self.mixture_.structure.form, self.mixture_.components.whitener)
 
     @property
     def precisions_cholesky_(self) -> Array:
-        """Upper triangular ``U`` with ``U U' = precision``, or square roots; as `precisions_`."""
+        """Upper triangular ``U`` with ``U U' = precision``, or square roots; raises as `precisions_`."""
         self._expect_independent("precisions_cholesky_")
         whitener = self.mixture_.components.whitener
         return whitener.mT if self.mixture_.structure.form in (FULL, TIED) else whitener
@@ -296,7 +299,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return [value / self.fit_.mass for value in self.fit_.history[1:]]
 
     def _chooses(self) -> bool:
-        """Say whether count or structure is left open."""
+        """Say whether the number of components or the structure is to be chosen."""
         several = isinstance(self.covariance_type, Iterable) and not isinstance(self.covariance_type, str)
         counts = isinstance(self.n_components, Iterable) and not isinstance(self.n_components, str)
         return several or counts or "auto" in (self.n_components, self.covariance_type)
@@ -309,7 +312,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             for name in ("reg_covar", "weights_init", "means_init", "precisions_init"):
                 if getattr(self, name) is not None:
                     raise ParameterError(
-                        f"{name} is for one n_components and covariance_type; leave it out, or say both"
+                        f"{name} is for one n_components and covariance_type; leave it out, or give both"
                     )
         for name in ("tol", "reg_covar"):
             if getattr(self, name) is not None:
