@@ -27,12 +27,12 @@ def as_generator(rng: Rng) -> np.random.Generator:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Say whether a value is one finite real number."""
+    """Return whether a value is one finite real number."""
     return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
 def is_count(value: object, least: int = 1, most: float = _LARGEST) -> TypeGuard[int]:
-    """Say whether a value is a whole number from `least` to `most`."""
+    """Return whether a value is a whole number from `least` to `most`."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
 
 

@@ -22,7 +22,7 @@ _BLOCK = 65_536  # rows that are checked together, so that a check takes little 
 
 
 def is_frame(data: Any) -> bool:
-    """Say whether a table is a DataFrame or an Arrow table, whose columns have names."""
+    """Return whether a table is a DataFrame or an Arrow table, whose columns have names."""
     return not isinstance(data, np.ndarray) and hasattr(type(data), "columns")
 
 

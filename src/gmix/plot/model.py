@@ -130,27 +130,27 @@ Density = Callable[[Array], ArrayLike] | Mixture | Fit
 
 # A runtime check against a protocol would read, and so compute, its properties; these look at a few names alone.
 def is_mixture(value: object) -> TypeGuard[Mixture]:
-    """Say whether it is a mixture."""
+    """Return whether it is a mixture."""
     return hasattr(type(value), "responsibilities") and hasattr(type(value), "marginal")
 
 
 def is_fit(value: object) -> TypeGuard[Fit]:
-    """Say whether it is a fit."""
+    """Return whether it is a fit."""
     return hasattr(value, "history") and is_mixture(getattr(value, "mixture", None))
 
 
 def is_model(value: object) -> TypeGuard[Model]:
-    """Say whether it is a mixture or a fit."""
+    """Return whether it is a mixture or a fit."""
     return is_mixture(value) or is_fit(value)
 
 
 def is_search(value: object) -> TypeGuard[Search]:
-    """Say whether it is a search."""
+    """Return whether it is a search."""
     return hasattr(value, "candidates") and hasattr(value, "criterion")
 
 
 def is_merging(value: object) -> TypeGuard[Merging]:
-    """Say whether it is a merging."""
+    """Return whether it is a merging."""
     return hasattr(value, "entropy") and hasattr(type(value), "elbow")
 
 

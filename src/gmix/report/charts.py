@@ -59,7 +59,7 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "criterion": CRITERIA[criterion_of(fit)],
         "other": CRITERIA[second(criterion_of(fit))],
         "history": _numbers(np.asarray(fit.history) / fit.mass, 9),
-        "climbed": "log posterior" if fit.log_prior else "log-likelihood",
+        "objective": "log posterior" if fit.log_prior else "log-likelihood",
     }
 
 

@@ -52,7 +52,7 @@ def page_content(
         "unusual": _unusual(rows, shown),
         "steps": len(fit.history) - 1,
         "reached": number(fit.history[-1] / fit.mass, 6),
-        "climbed": "log posterior" if fit.log_prior else "log-likelihood",
+        "objective": "log posterior" if fit.log_prior else "log-likelihood",
         "methods": text,
         "references": references,
         "code": refitting_code(fit, table_name),

@@ -299,7 +299,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return [value / self.fit_.mass for value in self.fit_.history[1:]]
 
     def _chooses(self) -> bool:
-        """Say whether the number of components or the structure is to be chosen."""
+        """Return whether the number of components or the structure is to be chosen."""
         several = isinstance(self.covariance_type, Iterable) and not isinstance(self.covariance_type, str)
         counts = isinstance(self.n_components, Iterable) and not isinstance(self.n_components, str)
         return several or counts or "auto" in (self.n_components, self.covariance_type)

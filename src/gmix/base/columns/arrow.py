@@ -96,7 +96,7 @@ def looked_at(column: Column, cells: Any) -> Column:
 
 
 def has_value(cells: Any) -> bool:
-    """Say whether a cell of an Arrow array is neither null nor NaN."""
+    """Return whether a cell of an Arrow array is neither null nor NaN."""
     from pyarrow import compute, types
 
     if cells.null_count == len(cells):

@@ -101,12 +101,12 @@ class Column(NamedTuple):
 
     @property
     def used(self) -> bool:
-        """Say whether it is used if the user names no columns."""
+        """Return whether it is used if the user names no columns."""
         return self.kind is Kind.NUMBERS and not (self.labels_rows or self.empty)
 
     @property
     def usable(self) -> bool:
-        """Say whether it can be used if the user names it."""
+        """Return whether it can be used if the user names it."""
         return self.kind in _USABLE or self.numeric_categories
 
     @property
@@ -117,7 +117,7 @@ class Column(NamedTuple):
 
     @property
     def looks_numeric(self) -> bool:
-        """Say whether the user may expect it to be used although it cannot be."""
+        """Return whether the user may expect it to be used although it cannot be."""
         return not (self.labels_rows or self.empty) and (bool(self.doubt) or self.kind is Kind.COMPLEX)
 
 
@@ -182,7 +182,7 @@ def check_usable(column: Column, place: str = "") -> None:
 
 
 def is_index(name: str) -> bool:
-    """Say whether a column only numbers the rows, by a name that a program gave it.
+    """Return whether a column only numbers the rows, by a name that a program gave it.
 
     The name is empty in CSV that pandas or R wrote, ``Unnamed: 0`` after pandas has read such a file, and
     ``__index_level_0__`` in Parquet that pandas wrote.

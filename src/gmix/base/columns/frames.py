@@ -174,7 +174,7 @@ def _has_value(series: Any) -> bool:
 
 
 def _holds_numbers(series: Any) -> bool:
-    """Say whether categories are numbers."""
+    """Return whether categories are numbers."""
     try:
         return bool(series.cat.get_categories().dtype.is_numeric())
     except (TypeError, AttributeError):

@@ -53,8 +53,8 @@ def score(
     for density, weight in each:
         total += float(density.sum() if weight is None else weight @ density)
         mass += float(len(density) if weight is None else weight.sum())
-    said = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / mass}
+    result = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / mass}
     if as_json:
-        typer.echo(json.dumps(nulled(said), indent=1))
+        typer.echo(json.dumps(nulled(result), indent=1))
     else:
         typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({total / mass:.6g} per row)")

@@ -108,7 +108,7 @@ def _shown(cells: Cells) -> str:
 
 
 def _holds_names(first: Cells, columns: Sequence[Sequence[str]], codes: Sequence[str]) -> tuple[bool, bool]:
-    """Say whether the first record holds names, and whether that is doubtful."""
+    """Return whether the first record holds names, and whether that is doubtful."""
     kinds = ["missing" if is_missing(c, codes) else "number" if is_number_text(c) else "text" for c in first]
     if not any(columns):
         return "text" in kinds or "number" not in kinds, False
@@ -137,7 +137,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _is_range(cells: Cells, columns: Sequence[Sequence[str]]) -> bool:
-    """Say whether a first line numbers columns without names, 0, 1, 2, ..., unlike the lines below it."""
+    """Return whether a first line numbers columns without names, 0, 1, 2, ..., unlike the lines below it."""
     counted = cells[1:] if not cells[0] else cells  # pandas leaves the cell above its index empty
     if not counted or counted != [str(i) for i in range(len(counted))]:
         return False
@@ -145,7 +145,7 @@ def _is_range(cells: Cells, columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_scale(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
-    """Say whether the names are large whole numbers in equal steps outside the values below, as years are."""
+    """Return whether the names are large whole numbers in equal steps outside the values below, as years are."""
     steps = {b - a for a, b in pairwise(names)}
     if len(steps) != 1 or min(steps) <= 0 or names[0] < _LEAST:
         return False
@@ -157,5 +157,5 @@ def _is_scale(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _are_row_names(cells: Sequence[str]) -> bool:
-    """Say whether a column holds texts, or numbers from 1 on as R writes them."""
+    """Return whether a column holds texts, or numbers from 1 on as R writes them."""
     return not any(map(is_number_text, cells)) or list(cells) == [str(i + 1) for i in range(len(cells))]

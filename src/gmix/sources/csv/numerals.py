@@ -45,13 +45,13 @@ _NUMBER = {decimal: re.compile(_GROUPED[decimal]) for decimal in ".,"}
 
 
 def is_missing(text: str, codes: Iterable[str] = ()) -> bool:
-    """Say whether a cell is missing, or probably meant as missing."""
+    """Return whether a cell is missing, or probably meant as missing."""
     text = text.strip()
     return text in _MISSING or text in codes or text.lower() in _LIKELY_MISSING
 
 
 def is_number_text(text: str) -> bool:
-    """Say whether a text is a number with a decimal point or a decimal comma, with or without thousands marks.
+    """Return whether a text is a number with a decimal point or a decimal comma, with or without thousands marks.
 
     >>> [text for text in ("1.5", "4.780,50", "1,234,567", "1,2,3", "two", "") if is_number_text(text)]
     ['1.5', '4.780,50', '1,234,567']
@@ -110,7 +110,7 @@ class Numerals:
 
     @property
     def are_numbers(self) -> bool:
-        """Say whether most of the cells are numbers."""
+        """Return whether most of the cells are numbers."""
         return 2 * self.n_numbers > self.n_cells
 
     @property

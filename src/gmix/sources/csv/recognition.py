@@ -219,7 +219,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _is_open(lines: Sequence[str], delimiter: str) -> bool:
-    """Say whether a quotation mark is still open at the end."""
+    """Return whether a quotation mark is still open at the end."""
     try:
         list(csv.reader([line + "\n" for line in lines], delimiter=delimiter, strict=True))
     except csv.Error as error:
