@@ -35,7 +35,7 @@ __all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
 
 @dataclass(frozen=True, eq=False)
 class StandardErrors:
-    """One standard error for each parameter of a mixture, in the parameter's units.
+    """The standard error of each parameter of a mixture, in the units of the parameter.
 
     Attributes
     ----------
@@ -51,20 +51,20 @@ class StandardErrors:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted mixture, and how it came about.
+    """A fitted mixture, with its statistics, its findings, and how it was found.
 
     Attributes
     ----------
-    mixture : the `GaussianMixture` that was found. Its components are in the order of the first column of their means,
-        ties in the order of the next column; from a given start they are in the order of the start.
-    statistics : the sufficient statistics of the rows under it.
-    log_prior : what the prior contributed to the log posterior, in nats; zero without one.
-    history : the objective (log-likelihood plus log prior) of every E-step, in nats.
-    reason : why the climb ended; `gmix.Reason`.
-    n_rows : rows of the table.
-    findings : what a person should know, the warnings first, then the notes; see `gmix.Finding`. ``print(fit)``,
-        `summary`, the command line and the report all show this one list.
-    search : every candidate that was compared on all rows, if there was a choice.
+    mixture : the fitted `GaussianMixture`. Its components are sorted by the first column of their means, ties by the
+        next column; from a given start they keep the order of the start.
+    statistics : the sufficient statistics of the rows under the mixture.
+    log_prior : the log prior density of the mixture, in nats; zero without a prior.
+    history : the objective (log-likelihood plus log prior) after every E-step, in nats.
+    reason : why EM stopped; see `gmix.Reason`.
+    n_rows : the number of rows of the table.
+    findings : what the user should know, first the warnings, then the notes; see `gmix.Finding`. ``print(fit)``,
+        `summary`, the command line and the report all show this list.
+    search : the candidates that were compared on all rows; None if there was only one.
     prior : the prior of a MAP fit; None for maximum likelihood.
     """
 
@@ -80,7 +80,7 @@ class Fit:
 
     @property
     def log_likelihood(self) -> float:
-        """Of this mixture on all rows, in nats: the total, weighted by `sample_weight`."""
+        """The log-likelihood of the mixture on all rows, weighted by `sample_weight`, in nats."""
         return self.statistics.log_likelihood
 
     @property
@@ -136,10 +136,10 @@ class Fit:
         return "\n".join([repr(self), *(f"  {line}" for line in lines(self.findings))])
 
     def summary(self, errors: StandardErrors | None = None) -> str:
-        """The fit as text: what was found, how good it is, and every component's parameters.
+        """Describe the fit as text: the model, its criteria, the parameters of every component, and the findings.
 
-        Below them stand their standard errors, if some are given: those of `gmix.standard_errors` or of
-        `gmix.bootstrap`. That of a standard deviation is that of the variance divided by twice the deviation.
+        Standard errors of `gmix.standard_errors` or `gmix.bootstrap` are shown below the parameters, if given. That of
+        a standard deviation is that of the variance divided by twice the deviation.
         """
         if errors is not None:
             of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
@@ -182,11 +182,11 @@ class Fit:
         return "\n".join(text)
 
     def plot(self, points: Any = None, **options: Any) -> Any:
-        """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
+        """Draw the mixture, over points if some are given; see `gmix.plot.plot`."""
         return self.mixture.plot(points, **options)
 
     def report(self, path: str | PathLike[str], data: Any, **options: Any) -> None:
-        """Write a page of HTML about the fit and its rows, to be opened offline; see `gmix.report.report`."""
+        """Write a page of HTML about the fit and its rows, which opens offline; see `gmix.report.report`."""
         from gmix.report import report  # the one import upward: a report reads the rows and everything below it
 
         report(self, path, data, **options)
