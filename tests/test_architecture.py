@@ -1,4 +1,4 @@
-"""A file imports only from floors below it, and `import gmix` loads only what it needs."""
+"""A file imports only from floors below it, asks structures instead of reading letters, and loads what it needs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import gmix
+from gmix.model import covariance
 
 ROOT = Path(__file__).parents[1]
 HOUSE = Path(gmix.__file__).parent
@@ -18,20 +19,24 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
     room: floor
     for floor, rooms in enumerate(
         [
-            ["base.errors", "base.wording", "base.blas"],
+            ["base.errors", "base.wording", "base.blas", "base.rows"],
             ["base.findings", "base.arguments"],
             ["base.columns"],
             ["base.table", "base.atomic_write"],
             ["base.table_file", "base.progress", "model_file"],
             ["model.covariance", "model.univariate", "model.dependence", "model.regions"],
-            ["model.statistics", "fitting.stop", "fitting.distinct"],
+            ["model.components", "model.reference", "model.stopping", "fitting.distinct"],
+            ["model.statistics"],
+            ["model.model"],
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "fitting.k_means"],
             ["plot"],
             ["model.mixture"],
-            ["model.document", "sources"],
+            ["model.gaussian_model", "model.document", "sources"],
             ["fitting.start", "fitting.em", "fitting.stepwise", "fitting.neighbors"],
+            ["fitting.candidates"],
+            ["fitting.judge"],
             ["fitting.search"],
             ["fitting.result", "fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
             ["fitting.from_search"],
@@ -168,3 +173,61 @@ def test_importing_gmix_loads_only_what_it_needs() -> None:
     program = f"import sys, gmix; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NAMED = {one.code for one in (*covariance.STRUCTURES, covariance.E, covariance.V)} | {"DIRECT", "STRUCTURES"}
+DEFAULTS = {  # where one of gmix's structures is a default or a candidate
+    "model/mixture.py": {"VVV"},
+    "fitting/fit.py": {"E", "STRUCTURES", "V"},
+}
+
+
+def readings_of_letters(path: Path) -> list[str]:
+    """The lines outside covariance/ that know which structure they have before them, instead of asking it."""
+    source, name = path.read_text(encoding="utf-8"), path.relative_to(HOUSE).as_posix()
+    if name.startswith("model/covariance/"):
+        return []
+    allowed, found = DEFAULTS.get(name, set()), []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            named = {alias.name for alias in node.names} & NAMED if node.module == "gmix.model.covariance" else set()
+            bad = not named <= allowed
+        elif isinstance(node, ast.Attribute):
+            bad = node.attr in {"letters", "volume", "orientation"} or (
+                node.attr == "shape" and _last(node.value) == "structure"
+            )
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            codes = [side for side in sides if isinstance(side, ast.Attribute) and side.attr == "code"]
+            constants = [side for side in sides if isinstance(side, ast.Constant)]
+            bad = any(_last(side) in NAMED for side in sides) or bool(codes and constants)
+        else:
+            continue
+        if bad:
+            found.append(f"{name}:{node.lineno}: {source.splitlines()[node.lineno - 1].strip()}")
+    return found
+
+
+def _last(node: ast.expr) -> str:
+    """The last word of a dotted name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOUSE)))
+def test_only_covariance_reads_the_letters_of_a_structure(path: Path) -> None:
+    assert not readings_of_letters(path)
+
+
+def test_a_reading_of_letters_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "HOUSE", tmp_path)
+    for line in (
+        "x = structure.letters", 'x = mixture.structure.orientation == "I"', "x = structure.volume",
+        "x = fit.mixture.structure.shape", "x = structure is VEI", "x = structure.with_free_weights in DIRECT",
+        "x = structure == covariance.EEV", 'x = "V" not in structure.code',
+        "from gmix.model.covariance import EEE, VVV",
+    ):  # fmt: skip
+        path = tmp_path / "rules.py"
+        path.write_text(line)
+        assert len(readings_of_letters(path)) >= 1, line
+    path.write_text("x = structure.direct and array.shape == other.shape and a.structure.code == b.structure.code")
+    assert not readings_of_letters(path)

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <stdexcept>
 
-#include "em/m_step.hpp"
+#include "em/linear_algebra.hpp"
+#include "kernel/kernel.hpp"
 
 namespace gmix {
 namespace {
-
-using Numbers = std::vector<double>;
 
 constexpr double kEqual = 1e-13;  // relative; volumes that change by less have converged
 constexpr double kTurned = 1e-9;  // radians; axes that turn by less change no digit of the likelihood
@@ -85,23 +86,6 @@ void along_axes(const Structure& structure, std::size_t k, std::size_t d, const 
   if (structure.shape == 'E') return equal_shapes(k, d, mass, before, variances);
 }
 
-// Turns columns p and q of a (D, D) matrix.
-void turn_columns(double* m, std::size_t d, std::size_t p, std::size_t q, double cosine, double sine) {
-  for (std::size_t i = 0; i < d; ++i) {
-    const double a = m[i * d + p], b = m[i * d + q];
-    m[i * d + p] = cosine * a + sine * b;
-    m[i * d + q] = cosine * b - sine * a;
-  }
-}
-
-void turn_rows(double* m, std::size_t d, std::size_t p, std::size_t q, double cosine, double sine) {
-  for (std::size_t j = 0; j < d; ++j) {
-    const double a = m[p * d + j], b = m[q * d + j];
-    m[p * d + j] = cosine * a + sine * b;
-    m[q * d + j] = cosine * b - sine * a;
-  }
-}
-
 // The matrix that has these values along these axes.
 void compose(const double* values, const double* axes, std::size_t d, double* matrix) {
   for (std::size_t i = 0; i < d; ++i)
@@ -170,10 +154,10 @@ void parallel(const Structure& structure, std::size_t k, std::size_t d, const Nu
         greatest = std::max(greatest, std::abs(angle));
         const double cosine = std::cos(angle), sine = std::sin(angle);
         for (std::size_t c = 0; c < k; ++c) {
-          turn_columns(&turned[c * d * d], d, p, q, cosine, sine);
-          turn_rows(&turned[c * d * d], d, p, q, cosine, sine);
+          rotate_columns(&turned[c * d * d], d, p, q, cosine, sine);
+          rotate_rows(&turned[c * d * d], d, p, q, cosine, sine);
         }
-        turn_columns(axes.data(), d, p, q, cosine, sine);
+        rotate_columns(axes.data(), d, p, q, cosine, sine);
       }
     if (greatest < kTurned) break;
   }
@@ -207,7 +191,7 @@ class Volumes {
     double log_determinant;
     if (!whitener_of(sum_.data(), d_, whitener_.data(), log_determinant)) return false;
     value += log_determinant;
-    inverse_of_whitened(whitener_.data(), d_, inverse_.data());
+    inverse_from_whitener(whitener_.data(), d_, inverse_.data());
     for (std::size_t c = 0; c < k_; ++c) {
       double trace = 0.0;
       for (std::size_t i = 0; i < size; ++i) trace += inverse_[i] * (*own_)[c * size + i];
@@ -309,43 +293,17 @@ bool sized(std::size_t k, std::size_t d, const Numbers& mass, Numbers& own) {
 
 }  // namespace
 
-// Jacobi's rotations.
-void eigen(double* m, std::size_t d, double* values, double* axes) {
-  std::fill_n(axes, d * d, 0.0);
-  for (std::size_t i = 0; i < d; ++i) axes[i * d + i] = 1.0;
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    bool turned = false;
-    for (std::size_t p = 0; p < d; ++p)
-      for (std::size_t q = p + 1; q < d; ++q) {
-        const double across = m[p * d + q];
-        if (!(std::abs(across) > 1e-17 * std::sqrt(std::abs(m[p * d + p])) * std::sqrt(std::abs(m[q * d + q]))))
-          continue;
-        turned = true;
-        const double half = (m[p * d + p] - m[q * d + q]) / (2.0 * across);
-        const double tangent = std::copysign(1.0, half) / (std::abs(half) + std::hypot(1.0, half));
-        const double cosine = 1.0 / std::hypot(1.0, tangent), sine = tangent * cosine;
-        turn_columns(m, d, p, q, cosine, sine);
-        turn_rows(m, d, p, q, cosine, sine);
-        turn_columns(axes, d, p, q, cosine, sine);
-      }
-    if (!turned) break;
-  }
-  std::vector<std::size_t> order(d);
-  for (std::size_t i = 0; i < d; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return m[a * d + a] < m[b * d + b]; });
-  const Numbers unordered(axes, axes + d * d);
-  for (std::size_t j = 0; j < d; ++j) {
-    values[j] = m[order[j] * d + order[j]];
-    for (std::size_t i = 0; i < d; ++i) axes[i * d + j] = unordered[i * d + order[j]];
-  }
+Structure structure_of(const std::string& code) {
+  static const std::set<std::string> known = {"EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
+                                              "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"};
+  const bool equal_weights = code.size() == 4 && code[0] == 'E';
+  const std::string letters = equal_weights ? code.substr(1) : code;
+  if (known.find(letters) == known.end())
+    throw std::invalid_argument("the compiled M-step does not know the structure '" + code + "'");
+  return {letters[0], letters[1], letters[2], equal_weights};
 }
 
-Structure::Structure(const std::string& code) : equal_weights(code.size() == 4) {
-  const std::size_t at = equal_weights ? 1 : 0;
-  volume = code[at];
-  shape = code[at + 1];
-  orientation = code[at + 2];
-}
+bool Structure::shared() const { return volume == 'E' && shape != 'V' && orientation != 'V'; }
 
 bool Structure::direct() const {
   const bool free = volume == 'V' && shape != 'E' && orientation != 'E';

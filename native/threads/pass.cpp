@@ -48,7 +48,7 @@ void clear(const Mixture& m, Sums& sums) {
   sums.log_likelihood = 0.0;
 }
 
-void add(const Mixture& m, const Sums& part, Sums& total) {
+void add_sums(const Mixture& m, const Sums& part, Sums& total) {
   const auto add_all = [](const double* from, double* to, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
   };
@@ -80,8 +80,9 @@ double estimated_nanoseconds(const Mixture& m, std::size_t n_rows) {
   return static_cast<double>(n_rows) * static_cast<double>(m.n_components) * per_component;
 }
 
-Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& shapes, std::size_t threads)
-    : rows_(rows), weight_(weight), kernel_(kernel()), n_chunks_((rows.n_rows + kChunk - 1) / kChunk) {
+Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_t threads)
+    : kernel_(kernel()), mixtures_(shapes) {
+  const std::size_t n_chunks = (most_rows + kChunk - 1) / kChunk;
   std::size_t chunk_size = 0;
   double nanoseconds = 0.0;
   for (const Mixture& shape : shapes) {
@@ -89,40 +90,48 @@ Pass::Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& s
     plans_size_ += aligned(kernel_.plan_size(shape));
     scratch_size_ = std::max(scratch_size_, aligned(kernel_.scratch_size(shape)));
     chunk_size += sums_size(shape);
-    nanoseconds += estimated_nanoseconds(shape, rows.n_rows);
+    nanoseconds += estimated_nanoseconds(shape, most_rows);
   }
-  threads_ = choose_threads(threads, n_chunks_, nanoseconds);
+  threads_ = choose_threads(threads, n_chunks, nanoseconds);
   // A chunk that is done early waits in its slot, unless the sums are so large that it must not.
   slots_ = threads_ == 1 ? 1 : threads_ * std::clamp<std::size_t>(kWaiting / (chunk_size + 1), 1, 8);
   plans_ = std::make_unique<Memory>(plans_size_);
-  scratch_ = std::make_unique<Memory>(threads_ * scratch_size_ + slots_ * chunk_size);
+  scratch_ = std::make_unique<Memory>(threads_ * scratch_size_ + (slots_ + 1) * chunk_size);
   char* at = scratch_->data() + threads_ * scratch_size_;
   for (std::size_t slot = 0; slot < slots_; ++slot)
     for (const Mixture& shape : shapes) parts_.push_back(cut_sums(shape, at));
+  for (const Mixture& shape : shapes) totals_.push_back(cut_sums(shape, at));
 }
 
-bool Pass::run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals,
-               const std::function<bool()>& interrupted, bool coarse, bool carry_on) {
-  const std::size_t count = mixtures.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!carry_on) clear(mixtures[i], totals[i]);
-    kernel_.plan(mixtures[i], coarse, plans_->data() + plan_at_[i]);
+void Pass::begin(const std::vector<Mixture>& mixtures, bool coarse) {
+  mixtures_ = mixtures;
+  coarse_ = coarse;
+  for (std::size_t i = 0; i < mixtures_.size(); ++i) {
+    clear(mixtures_[i], totals_[i]);
+    kernel_.plan(mixtures_[i], coarse_, plans_->data() + plan_at_[i]);
   }
-  const bool finished = run_in_order(
-      n_chunks_, threads_, slots_,
+}
+
+bool Pass::add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted) {
+  const std::size_t count = mixtures_.size(), n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
+  return run_in_order(
+      n_chunks, std::min(threads_, std::max<std::size_t>(n_chunks, 1)), slots_,
       [&](const Turn& turn, const Stop& stop) {
-        const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows_.n_rows);
-        const Flushing flushing(coarse);
+        const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
+        const Flushing flushing(coarse_);
         for (std::size_t i = 0; i < count; ++i)
-          kernel_.expect(mixtures[i], coarse, plans_->data() + plan_at_[i], rows_, begin, end, weight_,
+          kernel_.expect(mixtures_[i], coarse_, plans_->data() + plan_at_[i], rows, begin, end, weight,
                          scratch_->data() + turn.worker * scratch_size_, parts_[turn.slot * count + i], stop);
       },
       [&](std::size_t slot) {
-        for (std::size_t i = 0; i < count; ++i) add(mixtures[i], parts_[slot * count + i], totals[i]);
+        for (std::size_t i = 0; i < count; ++i) add_sums(mixtures_[i], parts_[slot * count + i], totals_[i]);
       },
       interrupted);
-  for (std::size_t i = 0; i < count; ++i) mirror(mixtures[i], totals[i]);
-  return finished;
+}
+
+const Sums& Pass::sums(std::size_t place) {
+  mirror(mixtures_[place], totals_[place]);
+  return totals_[place];
 }
 
 }  // namespace gmix

@@ -1,4 +1,4 @@
-// One E-step after another over the same rows: plans and scratch are taken once, threads share the
+// E-steps over rows that come in one or several blocks: plans and scratch are allocated once, and threads share the
 // chunks.
 #pragma once
 
@@ -38,23 +38,27 @@ double estimated_nanoseconds(const Mixture& mixture, std::size_t n_rows);
 
 class Pass {
  public:
-  // The mixtures that will be passed must have the forms and sizes of these.
-  Pass(const Rows& rows, const double* weight, const std::vector<Mixture>& shapes, std::size_t threads);
+  // Mixtures that are passed must have the forms and sizes of these, and blocks no more rows than `most_rows`, for
+  // which the threads are chosen.
+  Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_t threads);
 
-  // Sets totals to the sums over all rows, or goes on adding to those of the rows before; false if
-  // interrupted. Holds no lock of Python's.
-  bool run(const std::vector<Mixture>& mixtures, std::vector<Sums>& totals, const std::function<bool()>& interrupted,
-           bool coarse, bool carry_on = false);
+  // Begins an E-step under these mixtures, which must live until its end.
+  void begin(const std::vector<Mixture>& mixtures, bool coarse);
+  // Adds the sums of a block of rows to those of the blocks before it; false if interrupted. Where all blocks but the
+  // last have a multiple of kChunk rows, the sums have the bits of one block of all rows. The caller may not hold the
+  // GIL.
+  bool add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted);
+  // The sums of all blocks so far under the mixture at a place.
+  const Sums& sums(std::size_t place);
 
  private:
-  const Rows rows_;
-  const double* const weight_;
   const Kernel& kernel_;
-  const std::size_t n_chunks_;
+  std::vector<Mixture> mixtures_;
+  bool coarse_ = false;
   std::size_t threads_ = 1, slots_ = 1, plans_size_ = 0, scratch_size_ = 0;
   std::vector<std::size_t> plan_at_;
-  std::vector<Sums> parts_;                  // (slots, mixtures)
-  std::unique_ptr<Memory> plans_, scratch_;  // the scratch of each thread, then the parts
+  std::vector<Sums> parts_, totals_;         // (slots, mixtures) and (mixtures)
+  std::unique_ptr<Memory> plans_, scratch_;  // the scratch of each thread, then the parts and the totals
 };
 
 }  // namespace gmix

@@ -6,7 +6,6 @@ from gmix.base.progress import Progress
 from gmix.fitting.fit import fit
 from gmix.fitting.result import Fit, StandardErrors, load
 from gmix.fitting.stepwise import Stepwise
-from gmix.fitting.stop import Reason
 from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.inference.cross_validation import cross_validate
 from gmix.inference.merging import Merging, merge
@@ -17,6 +16,7 @@ from gmix.model import covariance as covariance, criteria as criteria, regions a
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason
 from gmix.sources import CSV, expect
 
 __version__ = "0.1.0"

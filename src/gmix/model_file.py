@@ -16,13 +16,17 @@ from gmix.base.arguments import is_number
 from gmix.base.atomic_write import as_path, atomic_write
 from gmix.base.errors import GmixError, ModelFileError
 
-__all__ = ["as_array", "as_float", "expect", "read", "write"]
+__all__ = ["UnknownStructureError", "as_array", "as_float", "expect", "read", "write"]
 
 T = TypeVar("T")
 Document = dict[str, Any]
 
-_VERSION = 3  # version 1 has no prior, version 2 no levels of findings
+_VERSION = 4  # version 1 has no prior, version 2 no levels of findings, version 3 no weighted number of rows
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory takes more as text
+
+
+class UnknownStructureError(ModelFileError):
+    """A document names a structure that is neither gmix's own nor registered."""
 
 
 def write(document: Document, path: str | PathLike[str]) -> None:
@@ -55,8 +59,15 @@ def read(path: str | PathLike[str], value_of: Callable[[Document], T]) -> T:
     try:
         return value_of(document)
     except (GmixError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        reason = str(error) if isinstance(error, GmixError) else "a part is missing or of the wrong kind"
-        raise ModelFileError(f"{path} is damaged ({reason}); save the fit again") from None
+        raise ModelFileError(f"{path} {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a document cannot be read, and what to do."""
+    if isinstance(error, UnknownStructureError):
+        return f"holds a mixture of {error}"
+    reason = str(error) if isinstance(error, GmixError) else "a part is missing or of the wrong kind"
+    return f"is damaged ({reason}); save the fit again"
 
 
 def _document(path: Path) -> Any:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
+from gmix.fitting.candidates import Candidate
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.neighbors import grow, splits
-from gmix.fitting.search import Candidate
 from gmix.model.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.model.criteria import CRITERIA, aic, aicc, bic
 
@@ -56,7 +56,7 @@ def test_a_richer_candidate_is_never_below_a_poorer_one(seed: int, table: Callab
     pairs = [
         (poorer, richer)
         for poorer, richer in permutations(sound, 2)
-        if poorer.structure.within(richer.structure) and poorer.n_components <= richer.n_components
+        if richer.structure.contains(poorer.structure) and poorer.n_components <= richer.n_components
         and (poorer.structure is richer.structure or poorer.n_components == richer.n_components)
         # A richer structure may need more rows for a component than the poorer one has given it.
         and (rests_on(poorer) > richer.structure.rows_needed(2) or richer.structure.shared)

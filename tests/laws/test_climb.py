@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gmix.fitting.stop import REST, Heat, Reason, Stop
 from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.fitting.em import Run, _Climb, _is_above_floor, _still, expectation_maximization
-from gmix.fitting.stop import REST, Heat, Reason, Stop
 from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VVV, Structure
 from gmix.model.priors import Prior
 from gmix.model.statistics import Evidence
@@ -204,7 +204,7 @@ def test_a_richer_candidate_never_scores_below_a_poorer_one(points: Array) -> No
     assert search is not None
     for poor in search.candidates:
         for rich in search.candidates:
-            richer = rich.n_components == poor.n_components and poor.structure.within(rich.structure)
+            richer = rich.n_components == poor.n_components and rich.structure.contains(poor.structure)
             larger = rich.structure is poor.structure and rich.n_components == poor.n_components + 1
             if richer or larger:
                 assert rich.log_likelihood >= poor.log_likelihood - 1e-5 * len(points)

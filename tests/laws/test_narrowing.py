@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gmix.fitting.stop import Stop
 from numpy.typing import NDArray
 
 import gmix
 from gmix.fitting import narrowing
-from gmix.fitting.search import Candidate, _enough, _starts, _Trial, search
+from gmix.fitting.candidates import Candidate
+from gmix.fitting.search import _enough, _starts, _Trial, search
 from gmix.fitting.start import KMeansPlusPlus
-from gmix.fitting.stop import Stop
 from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure
 from gmix.sources import MemorySource, as_source
 
@@ -96,7 +97,7 @@ def test_structures_that_iterate_start_from_their_neighbors_alone() -> None:
     for structure in STRUCTURES:
         own = structure.code in ("VII", "VVI", "EEE", "VVV")
         starts, neighbors = _starts(best, structure, 2, lambda *_: [seed])
-        simpler = [s for s in STRUCTURES if s is not structure and s.within(structure)]
+        simpler = [s for s in STRUCTURES if s is not structure and structure.contains(s)]
         assert len(neighbors) == len(simpler) + 1  # and the best single component, twice
         splits = 1
         assert len(starts) == len(neighbors) + (1 + splits if own or not simpler else 0)

@@ -19,15 +19,13 @@ from gmix.model.covariance import (
     E,
     Structure,
     V,
-    in_columns,
-    of_parts,
-    orientation,
+    common_axes,
     structure,
 )
 
 Array = NDArray[np.float64]
 each_structure = pytest.mark.parametrize("s", STRUCTURES, ids=repr)
-PAIRS = [(a, b) for a in STRUCTURES for b in STRUCTURES if a is not b and a.within(b)]
+PAIRS = [(a, b) for a in STRUCTURES for b in STRUCTURES if a is not b and b.contains(a)]
 
 # nMclustParams(code, d, G) of mclust 6 without the K - 1 weights and K * D means, for (K, D) as in the head.
 COUNTS = """
@@ -109,17 +107,17 @@ def test_in_one_dimension_there_are_two() -> None:
     assert all(structure(s.code) is structure(s.code.lower()) is s for s in every)
     assert all(copy.deepcopy(s) is s and pickle.loads(pickle.dumps(s)) is s for s in every)  # noqa: S301
     assert [E.shared, V.shared, E.independent, V.independent] == [True, False, False, True]
-    within = [(a.code, b.code) for a in every for b in every if a is not b and a.within(b)]
+    within = [(a.code, b.code) for a in every for b in every if a is not b and b.contains(a)]
     assert within == [("E", "V"), ("EE", "E"), ("EE", "V"), ("EE", "EV"), ("EV", "V")]
 
 
 def test_a_structure_is_called_as_its_columns_are_many() -> None:
     for one, several in ((E, EEE), (V, VVV)):
-        assert (in_columns(several, 1), in_columns(one, 2)) == (one, several)
-        assert in_columns(several.with_equal_weights, 1) is one.with_equal_weights
-        assert in_columns(one.with_equal_weights, 2) is several.with_equal_weights
-        assert in_columns(one, 1) is one
-    assert in_columns(VVI, 1) is VVI  # its covariances have another shape
+        assert (several.in_columns(1), one.in_columns(2)) == (one, several)
+        assert several.with_equal_weights.in_columns(1) is one.with_equal_weights
+        assert one.with_equal_weights.in_columns(2) is several.with_equal_weights
+        assert one.in_columns(1) is one
+    assert VVI.in_columns(1) is VVI  # its covariances have another shape
     one = GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1.0]], [[2.0]]])
     assert one.structure is V
     assert GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1.0]], [[1.0]]], "tied").structure is E
@@ -142,7 +140,7 @@ def test_the_familiar_names_are_the_same_objects() -> None:
 
 def test_the_registry_goes_from_the_poorest_to_the_richest() -> None:
     for place, s in enumerate(STRUCTURES):
-        assert not any(s.within(poorer) for poorer in STRUCTURES[:place])
+        assert not any(poorer.contains(s) for poorer in STRUCTURES[:place])
 
 
 @pytest.mark.parametrize(("poor", "rich"), PAIRS, ids=repr)
@@ -235,7 +233,7 @@ def test_components_without_width_are_lifted(points: Array, s: Structure) -> Non
 def test_the_parts_have_the_structure_that_is_said(points: Array, labels: Array, s: Structure) -> None:
     mixture = GaussianMixture.from_statistics(statistics(s, points, labels), s)
     for part in (mixture.marginal([2, 0]), mixture.condition({1: 0.5})):
-        assert part.structure is of_parts(s)
+        assert part.structure is s.marginal
         nearest = part.structure.nearest(part.weights, part.covariances)
         np.testing.assert_allclose(nearest, part.compact_covariances, rtol=1e-10, atol=1e-12)
 
@@ -245,8 +243,8 @@ def test_flat_ellipsoids_are_turned_no_further_than_their_rounding(
     s: Structure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = []
-    step = orientation._Problem.step
-    monkeypatch.setattr(orientation._Problem, "step", lambda *given: steps.append(0) or step(*given))
+    step = common_axes._Problem.step
+    monkeypatch.setattr(common_axes._Problem, "step", lambda *given: steps.append(0) or step(*given))
     rng = np.random.default_rng(1)
     axes = np.linalg.qr(rng.standard_normal((9, 4, 4)))[0]
     scatter = (axes * (10.0 ** rng.uniform(-2, 0, (9, 4)) * [1e-11, 1.0, 1.0, 1.0])[:, None]) @ axes.mT

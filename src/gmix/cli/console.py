@@ -14,8 +14,8 @@ from rich.table import Table as Grid
 
 from gmix.base.findings import lines
 from gmix.base.wording import count, number, to_precision_of
+from gmix.fitting.candidates import Search
 from gmix.fitting.result import Fit, StandardErrors
-from gmix.fitting.search import Search
 from gmix.model.criteria import CRITERIA
 
 __all__ = ["document", "nulled", "print_candidates", "print_fit", "print_warnings"]

@@ -67,7 +67,7 @@ def source_for_model(
 
 def drawn_rows(source: LocalSource) -> Any:
     """The rows that a picture shows: all, or a sample of many."""
-    return source.rows(_DRAWN, np.random.default_rng(0))[0]
+    return source.rows(_DRAWN, np.random.default_rng(0)).values
 
 
 def print_findings(findings: Iterable[gmix.Finding]) -> None:

@@ -18,23 +18,23 @@ from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding
 from gmix.base.progress import Progress, meter
 from gmix.fitting import narrowing
+from gmix.fitting.candidates import Search
 from gmix.fitting.from_search import fit_from_search, inspected
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
-from gmix.fitting.search import Search, search
+from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.search_findings import dependence_finding
-from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, as_start
-from gmix.fitting.stop import Reason, Stop
-from gmix.model.covariance import EVE, EVV, STRUCTURES, VEE, VVE, E, Structure, V, in_columns, structure as as_structure
+from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Reached, Start, as_start
+from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.priors import Prior, as_prior
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MEMORY, Journal, Source, as_source
 
 __all__ = ["fit"]
 
 _AUTO = range(1, 10)
-_FEW = 24  # columns up to which "auto" tries the structures that turn axes
 _CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
 _LOOKED_AT = 2_000  # rows that show whether columns follow from others
 _LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
@@ -53,7 +53,7 @@ def fit(
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
     tolerance: float | None = None,
-    max_iterations: int = Stop.max_iterations,
+    max_iterations: int = StoppingRule.max_iterations,
     memory: float = MEMORY,
     threads: int | None = None,
     rng: Rng = None,
@@ -116,10 +116,10 @@ def fit(
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     way = as_start(start)
     made = isinstance(way, KMeansPlusPlus)
-    stop = Stop(
-        Stop.tolerance if tolerance is None else tolerance,
+    rule = StoppingRule(
+        StoppingRule.tolerance if tolerance is None else tolerance,
         max_iterations,
-        leaps=made,
+        accelerate=made,
         chance=_CHANCE if made and tolerance is None else 0.0,
     )
     prior = as_prior(prior)
@@ -141,7 +141,7 @@ def fit(
             )
             rng = journal.seed if rng is None else rng
         counter = (
-            meter(progress, stop.tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
+            meter(progress, rule.tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
         )
         if counter is not None:
             open_files.enter_context(closing(counter))
@@ -153,7 +153,8 @@ def fit(
             findings.append(dependence_finding(dependence, features))
             structures = _of_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
-        found, told = _on_all_rows(source, counts, structures, way, stop, prior, generator, criterion, named)
+        plan = SearchPlan(counts, structures, way, rule, prior, criterion, named=named)
+        found, told = _search(source, plan, generator)
         if not several and found.best.collapsed and not found.interrupted:
             cause = _dependence(source.watched(None, None))  # a fit that resumes passes over these rows again
             findings += [] if cause is None else [dependence_finding(cause, features, carried=False)]
@@ -180,38 +181,28 @@ def _dependence(source: Source) -> Dependence | None:
     """How columns follow from others in all rows: those of a sub-sample tell how, and all others whether."""
     if source.n_features == 1:
         return None
-    rows, _ = source.rows(max(_LOOKED_AT, 4 * source.n_features), np.random.default_rng(0))
-    dependence = find_dependence(rows)
+    sample = source.rows(max(_LOOKED_AT, 4 * source.n_features), np.random.default_rng(0))
+    dependence = find_dependence(sample.values)
     return dependence if dependence is not None and source.obeys(dependence) else None
 
 
-def _on_all_rows(
-    source: Source,
-    counts: list[int],
-    structures: list[Structure],
-    start: Start,
-    stop: Stop,
-    prior: Prior | None,
-    rng: np.random.Generator,
-    criterion: str,
-    named: bool,
-) -> tuple[Search, list[Finding]]:
-    """Compare the candidates, of a large table only those that sub-samples do not leave out."""
-    several, made = len(counts) * len(structures) > 1, isinstance(start, KMeansPlusPlus)
-    if not (several and made and source.n_counting > narrowing.LARGE):
-        return search(source, counts, structures, start, stop, prior, rng, criterion=criterion, named=named), []
-    able = narrowing.narrowed(source, counts, structures, start, stop, prior, rng, criterion)
-    start = able.start
-    if able.interrupted:  # one pass to judge the best so far, which a fit that resumes does not take
-        source, stop = source.watched(source.meter, None), Stop(stop.tolerance, 0)
-        [best] = able.start.mixture_of.values()
-        start = GivenMixture(best)
-    found = search(source, counts, structures, start, stop, prior, rng, criterion=criterion, only=able.candidates)
-    if able.interrupted:
-        [candidate] = found.candidates
-        stopped = replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED))
-        found = replace(found, candidates=(stopped,), interrupted=True)
-    return replace(found, left_out=able.left_out), [able.finding]
+def _search(source: Source, plan: SearchPlan, rng: np.random.Generator) -> tuple[Search, list[Finding]]:
+    """Compare the candidates on all rows; of a large table, only those that sub-samples do not leave out."""
+    if not (len(plan.candidates) > 1 and plan.makes_starts and source.n_counting > narrowing.LARGE):
+        return search(source, plan, rng), []
+    able = narrowing.narrowed(source, plan, rng)
+    if not able.interrupted:
+        return replace(search(source, able.plan, rng), left_out=able.left_out), [able.finding]
+    # One pass evaluates the best so far; a fit that resumes does not take it.
+    assert isinstance(able.plan.start, Reached)
+    [best] = able.plan.start.mixture_of.values()
+    rule = StoppingRule(plan.rule.tolerance, 0)
+    [candidate] = search(
+        source.watched(source.meter, None), replace(able.plan, start=GivenMixture(best), rule=rule), rng
+    ).candidates
+    stopped = replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED))
+    found = Search((stopped,), interrupted=True, criterion=plan.criterion, left_out=able.left_out)
+    return found, [able.finding]
 
 
 def _counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
@@ -245,26 +236,24 @@ def _structures(
     elif n_features == 1:
         chosen = [E, V]
     else:
-        without = (VEE, EVE, VVE, EVV) if with_prior else ()  # nobody has studied a prior of these
-        chosen = [s for s in STRUCTURES if (n_features <= _FEW or not s.turns) and s not in without]
+        chosen = [s for s in STRUCTURES if s.compiled_for(n_features) and (s.has_studied_prior or not with_prior)]
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
     if n_features == 1:
         return _of_one_column(chosen)
-    return list(dict.fromkeys(in_columns(s, n_features) for s in chosen)), []
+    return list(dict.fromkeys(s.in_columns(n_features) for s in chosen)), []
 
 
 def _of_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
     """``E`` or ``V`` for each structure, and a finding for those that a person may have meant otherwise."""
-    in_one = {s: V if s.volume == "V" else E for s in structures}
+    in_one = {s: s.in_one_column for s in structures}
     findings = [
         Finding(
             "one column",
-            f"{s} speaks of shapes or axes, and one column has neither; give '{one}', as here",
+            f"{s} speaks of shapes or axes, and one column has neither; give '{one.with_free_weights}', as here",
             "note",
         )
         for s, one in in_one.items()
-        if {"E", "V"} <= set(s.with_free_weights.letters)
+        if one is not s and not (s.shared or s.independent)
     ]
-    named = [one.with_equal_weights if s.equal_weights else one for s, one in in_one.items()]
-    return list(dict.fromkeys(named)), findings
+    return list(dict.fromkeys(in_one.values())), findings

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gmix.base.findings import Finding, by_importance
+from gmix.fitting.candidates import Search
 from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.result import Fit
-from gmix.fitting.search import Search
 from gmix.fitting.search_findings import search_findings
 from gmix.model.priors import Prior
 

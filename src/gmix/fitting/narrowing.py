@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 
 from gmix.base.findings import Finding
 from gmix.base.wording import count, listed
-from gmix.fitting.search import Candidate, Search, search
-from gmix.fitting.start import Reached, Start
-from gmix.fitting.stop import Stop
-from gmix.model import kernel
-from gmix.model.covariance import Structure
+from gmix.fitting.candidates import Candidate, Search
+from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.start import Reached
 from gmix.model.criteria import aicc
-from gmix.model.priors import Prior
+from gmix.model.kernel import kernel
 from gmix.sources import MemorySource, Source
 
 __all__ = ["LARGE", "Narrowed", "narrowed"]
@@ -37,15 +34,13 @@ class Narrowed:
 
     Attributes
     ----------
-    candidates : their structures and numbers of components.
-    start : the mixtures that they reached on the last sub-sample.
+    plan : what is left to search, from the mixtures that the candidates reached on the last sub-sample.
     left_out : how many other candidates there were.
     finding : says what was compared and how many candidates were left out.
     interrupted : whether Ctrl-C ended the comparison; then the only candidate is the best so far.
     """
 
-    candidates: list[tuple[Structure, int]]
-    start: Reached
+    plan: SearchPlan
     left_out: int
     finding: Finding
     interrupted: bool
@@ -58,16 +53,7 @@ class _Stage(NamedTuple):
     held_out: MemorySource
 
 
-def narrowed(
-    source: Source,
-    components: Sequence[int],
-    structures: Sequence[Structure],
-    start: Start,
-    stop: Stop,
-    prior: Prior | None,
-    rng: np.random.Generator,
-    criterion: str,
-) -> Narrowed:
+def narrowed(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Narrowed:
     """Fit the candidates to sub-samples of growing size, and leave out those that cannot win on all rows.
 
     The mean log density of the rows that a candidate was fitted to is too high, because the fit follows their noise;
@@ -78,32 +64,30 @@ def narrowed(
     so does a candidate whose fit gains nothing over that of a simpler one that stays. Scaling up the criterion of the
     sub-sample itself would be wrong, because with more rows more components are worth their parameters.
     """
-    left = [(s, k) for s in structures for k in components]
-    tried, way, sizes = len(left), start, []
+    tried, sizes = len(plan.candidates), []
     for stage in _stages(source, rng):
-        found = search(stage.fitted, components, structures, way, stop, prior, rng, criterion=criterion, only=left)
+        found = search(stage.fitted, plan, rng)
         sizes.append(stage.fitted.n_rows)
-        able = [found.best] if found.interrupted else _able(found, stage, source, criterion)
-        left = [(c.structure, c.n_components) for c in able]
-        way = Reached(mixture_of={(c.structure, c.n_components): c.run.mixture for c in able})
+        able = [found.best] if found.interrupted else _able(found, stage, source, plan.criterion)
+        reached = Reached(mixture_of={(c.structure, c.n_components): c.run.mixture for c in able})
+        plan = replace(plan, start=reached, only=[(c.structure, c.n_components) for c in able])
         if found.interrupted:
             break
-    assert isinstance(way, Reached)
-    return Narrowed(left, way, tried - len(left), _finding(tried, left, sizes, source), found.interrupted)
+    left = plan.candidates
+    return Narrowed(plan, tried - len(left), _finding(tried, len(left), sizes, source), found.interrupted)
 
 
 def _stages(source: Source, rng: np.random.Generator) -> list[_Stage]:
     """Sub-samples of growing size, each with as many other rows to judge its fits."""
     most = min(_NUMBERS // source.n_features, source.n_counting)
     sizes = [size for size in _STAGES if 2 * size <= most] or [most // 2]
-    rows, weight = source.rows(2 * sizes[-1], rng)
+    rows = source.rows(2 * sizes[-1], rng)
     order = rng.permutation(len(rows))
     names = None if source.features is None else list(source.features)
 
     def part(begin: int, end: int) -> MemorySource:
-        chosen = np.sort(order[begin:end])
-        own = None if weight is None else weight[chosen]
-        return MemorySource(rows[chosen], sample_weight=own, columns=names, threads=source.threads)
+        chosen = rows[np.sort(order[begin:end])]
+        return MemorySource(chosen.values, sample_weight=chosen.weights, columns=names, threads=source.threads)
 
     return [_Stage(part(0, size), part(size, 2 * size)) for size in sizes]
 
@@ -142,7 +126,7 @@ def _gains_nothing(candidate: Candidate, simpler: Candidate, mean_weight: float)
     estimate the candidate's own maximum. By chance alone, each further parameter raises twice the log-likelihood by
     about one, for rows of weight one.
     """
-    if not (simpler.structure.within(candidate.structure) and simpler.n_components <= candidate.n_components):
+    if not (candidate.structure.contains(simpler.structure) and simpler.n_components <= candidate.n_components):
         return False
     gain = 2.0 * (candidate.log_likelihood - simpler.log_likelihood) / mean_weight
     more = candidate.run.mixture.n_parameters - simpler.run.mixture.n_parameters
@@ -171,12 +155,12 @@ def _estimates(candidate: Candidate, stage: _Stage, criterion: str) -> list[_Val
     values = []
     for source in stage:
         log_density, shares = kernel.posterior(
-            source.array, candidate.run.mixture.components, criterion == "icl", source.threads
+            source.everything, candidate.run.mixture.components, criterion == "icl", source.threads
         )
         each = -2.0 * log_density
         if shares is not None:
             each -= 2.0 * (shares * np.log(np.maximum(shares, np.finfo(np.float64).tiny))).sum(1)
-        weight = np.ones(len(each)) if source.weight is None else source.weight
+        weight = source.everything.mass
         values.append(_Values(each.astype(np.float32), weight / weight.sum()))
     return values
 
@@ -192,11 +176,11 @@ def _penalty(criterion: str, n_parameters: int, mass: float) -> float:
     return aicc(0.0, n_parameters, mass) if criterion == "aicc" else n_parameters * float(np.log(mass))
 
 
-def _finding(tried: int, left: list[tuple[Structure, int]], sizes: list[int], source: Source) -> Finding:
+def _finding(tried: int, left: int, sizes: list[int], source: Source) -> Finding:
     parts = listed([f"{size:,}" for size in sizes])
     return Finding(
         "sub-sample",
         f"the {count(tried, 'candidate')} were compared on sub-samples of {parts} of {source.n_rows:,} rows, and "
-        f"{tried - len(left)} that cannot win on all rows were left out; the other {len(left)} were fitted to all rows",
+        f"{tried - left} that cannot win on all rows were left out; the other {left} were fitted to all rows",
         "note",
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmix.model.covariance import FULL, TIED, Structure
 from gmix.model.mixture import GaussianMixture
-from gmix.model.statistics import RELATIVE_FLOOR
+from gmix.model.reference import RELATIVE_FLOOR
 
 __all__ = ["grow", "release", "splits"]
 

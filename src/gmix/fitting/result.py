@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from gmix.base.errors import of_kind
 from gmix.base.findings import Finding, lines
 from gmix.base.wording import count
-from gmix.fitting.search import Search
-from gmix.fitting.stop import Reason
+from gmix.fitting.candidates import Search
 from gmix.model.criteria import criteria
 from gmix.model.document import (
     mixture_document,
@@ -28,6 +27,7 @@ from gmix.model.document import (
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason
 from gmix.model_file import as_float, expect, read, write
 
 __all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
@@ -95,7 +95,7 @@ class Fit:
     @property
     def mass(self) -> float:
         """The weighted number of rows."""
-        return float(self.statistics.mass.sum())
+        return self.statistics.n_rows
 
     @property
     def bic(self) -> float:
@@ -194,8 +194,9 @@ class Fit:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit to a JSON file, all but the search; `gmix.load` reads it back to the last bit.
 
-        The file appears whole or not at all. Raises `ModelFileError` where no file can be made, on a full disk, and
-        for a prior that is not gmix's own.
+        The file appears whole or not at all. A structure of your own has to be registered before the file is loaded;
+        see `gmix.covariance.register`. Raises `ModelFileError` where no file can be made, on a full disk, for a prior
+        that is not gmix's own, and for a structure whose code means another one.
         """
         write(_document(self), path)
 
@@ -230,7 +231,7 @@ def _document(fit: Fit) -> dict[str, Any]:
 
 def _fit_from(document: dict[str, Any]) -> Fit:
     mixture = mixture_from(document["mixture"])
-    statistics = statistics_from(document["statistics"], mixture)
+    statistics = statistics_from(document["statistics"], document["version"], mixture)
     history = tuple(as_float(value) for value in document["history"])
     expect(len(history) > 0, "the history is empty")
     n_rows = document["n_rows"]

@@ -8,12 +8,12 @@ import numpy as np
 
 from gmix.base.findings import Finding
 from gmix.base.wording import count, percent
+from gmix.fitting.candidates import Search
 from gmix.fitting.distinct import DistinctRows
-from gmix.fitting.search import Search
-from gmix.fitting.stop import Reason
 from gmix.model.covariance import Structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence
+from gmix.model.stopping import Reason
 
 __all__ = ["dependence_finding", "search_findings"]
 

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError, nearest
+from gmix.base.rows import Rows
 from gmix.fitting.k_means import cluster
-from gmix.model import kernel
 from gmix.model.covariance import FULL, TIED, Form, Structure
+from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MemorySource, Source
 
@@ -43,32 +45,30 @@ class Start(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class _Ground:
-    """The rows among which seeds are chosen, and the coordinates in which they are near each other."""
+class _SeedRows:
+    """The rows among which seeds are chosen, and the coordinates in which their distances are measured."""
 
-    rows: NDArray[Any]
-    weight: Array | None
+    rows: Rows
     points: list[Array]  # (N, P), once for each way of measuring distances
     sphere: Array  # (D, D) points whose scatter is the covariance of all rows
 
     @classmethod
-    def of(cls, source: Source, n_rows: int, rng: np.random.Generator) -> _Ground:
-        rows, weight = source.rows(n_rows, rng)
-        total = SufficientStatistics.from_labels(FULL, rows, np.zeros(len(rows), np.intp), 1, weight)
-        values, vectors = _axes(total)
-        standard = _standardize(rows, total)
+    def of(cls, source: Source, n_rows: int, rng: np.random.Generator) -> _SeedRows:
+        rows = source.rows(n_rows, rng)
+        reference = _reference(FULL, rows)
+        values, vectors = _principal_axes(reference)
+        standard = _standardize(rows.values, reference)
         points = [standard]
         if source.n_features > 1:  # else they are the same, and half as many runs find as much
             spread = values > 1e-10  # else there is nothing to whiten
             points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
-        sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(total.variances)
-        return cls(rows, weight, points, sphere)
+        sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(reference.variances)
+        return cls(rows, points, sphere)
 
     def clusters(self, n_components: int, runs: int, sweeps: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
-        """The labels of different clusters that so many runs find."""
-        mass = np.ones(len(self.rows)) if self.weight is None else self.weight
+        """The labels of the different clusters that several runs of k-means find."""
         found = (
-            cluster(coordinates, mass, n_components, sweeps, rng)
+            cluster(coordinates, self.rows.mass, n_components, sweeps, rng)
             for _ in range(runs // 2)
             for coordinates in self.points
         )
@@ -93,28 +93,27 @@ class KMeansPlusPlus(Start):
         d = source.n_features
 
         @cache
-        def ground(n_rows: int) -> _Ground:
-            return _Ground.of(source, n_rows, rng)
+        def seed_rows(n_rows: int) -> _SeedRows:
+            return _SeedRows.of(source, n_rows, rng)
 
         @cache
-        def total(here: _Ground, form: Form) -> SufficientStatistics:
-            everything = np.zeros(len(here.rows), np.intp)
-            return SufficientStatistics.from_labels(form, here.rows, everything, 1, here.weight)
+        def reference(here: _SeedRows, form: Form) -> Reference:
+            return _reference(form, here.rows)
 
         @cache
-        def clusters(n_components: int) -> tuple[_Ground, list[NDArray[np.intp]]]:
+        def clusters(n_components: int) -> tuple[_SeedRows, list[NDArray[np.intp]]]:
             wanted = max(_ROWS, _ROWS_EACH * n_components, min(_ROWS_FOR * d * n_components, _MOST))
-            here = ground(min(wanted, source.n_counting))
+            here = seed_rows(min(wanted, source.n_counting))
             return here, here.clusters(n_components, self.runs, self.sweeps, rng)
 
         @cache
         def statistics(n_components: int, form: Form) -> list[SufficientStatistics]:
             here, labels = clusters(n_components)
-            every = kernel.count_labels(form, here.rows, labels, n_components, total(here, form), here.weight)
+            every = kernel.label_statistics(form, here.rows, labels, n_components, reference(here, form))
             # To each component are added a few rows about its mean, hardly any where it has many, with the covariance
             # of all rows scaled down to its share: unlike a prior's default scale, it turns and stretches with the data
             # whatever the structure.
-            return _held_up(every, 2.0 * d + 4.0, here.sphere / n_components ** (1.0 / d))
+            return _padded(every, 2.0 * d + 4.0, here.sphere / n_components ** (1.0 / d))
 
         return lambda n_components, structure: GaussianMixture.from_each(
             statistics(n_components, structure.form), structure, prior, source.features
@@ -219,12 +218,12 @@ def as_start(start: Any) -> Start:
 
 def _in_form(given: GaussianMixture, structure: Structure) -> Array:
     """The covariances of another structure, as near as this one can hold them."""
-    if given.structure.within(structure):
+    if structure.contains(given.structure):
         return np.array(structure.form.compress(given.covariances))
     return structure.nearest(given.weights, given.covariances)
 
 
-def _held_up(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:
+def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:
     """With so `few` rows more in each component whose scatter is that of the `corners`, or less where it has many."""
     form = every[0].form
     mass = np.stack([one.mass for one in every])
@@ -235,22 +234,28 @@ def _held_up(every: list[SufficientStatistics], few: float, corners: Array) -> l
         share.sum(1)[:, None, None] * one if form is TIED else share.reshape(*share.shape, *(1,) * (one.ndim - 1)) * one
     )
     return [
-        SufficientStatistics(form, m, s.mean, w, np.nan).among(s.total)
+        SufficientStatistics(form, m, s.mean, w, np.nan, reference=s.reference)
         for s, m, w in zip(every, mass + extra, scatter, strict=True)
     ]
 
 
-def _standardize(rows: NDArray[Any], total: SufficientStatistics) -> Array:
-    """Rows about their mean, in standard deviations of each column; those of hardly any weight may be very far off."""
+def _reference(form: Form, rows: Rows) -> Reference:
+    """The scale of some rows."""
+    one = np.zeros(len(rows), np.intp)
+    return SufficientStatistics.from_labels(form, rows.values, one, 1, rows.weights).reference
+
+
+def _standardize(values: NDArray[Any], reference: Reference) -> Array:
+    """Rows about their mean, in standard deviations of each column; those of tiny weight may be very far off."""
     with np.errstate(over="ignore"):
-        deviations = (np.asarray(rows, np.float64) - total.mean[0]) / np.sqrt(total.variances)
+        deviations = (np.asarray(values, np.float64) - reference.mean) / np.sqrt(reference.variances)
     return np.asarray(np.clip(deviations, -_FAR, _FAR))
 
 
-def _axes(total: SufficientStatistics) -> tuple[Array, Array]:
+def _principal_axes(reference: Reference) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of the correlation of all rows."""
-    deviation = np.sqrt(total.variances)
+    deviation = np.sqrt(reference.variances)
     with np.errstate(over="ignore"):  # that of a constant column is rounding
-        correlation = np.clip(total.scatter[0] / total.mass[0] / deviation / deviation[:, None], -1.0, 1.0)
+        correlation = np.clip(reference.scatter[0] / reference.n_rows / deviation / deviation[:, None], -1.0, 1.0)
     values, vectors = np.linalg.eigh(correlation)
     return values, vectors

@@ -99,7 +99,7 @@ class Stepwise:
         return self._shown
 
     def _learn(self, statistics: SufficientStatistics) -> None:
-        mass = float(statistics.mass.sum())
+        mass = statistics.n_rows
         if not mass > 0:
             return
         own = statistics * (1.0 / mass)

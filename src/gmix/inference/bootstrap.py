@@ -12,16 +12,17 @@ from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.wording import count
-from gmix.fitting.em import Run, expectation_maximization
+from gmix.fitting.candidates import Search
+from gmix.fitting.em import Run, run_em
 from gmix.fitting.from_search import fit_from_search
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
-from gmix.fitting.search import Search, search
+from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
-from gmix.fitting.stop import Reason, Stop
 from gmix.inference.standard_errors import rows_of, source_of
-from gmix.model.covariance import Structure, in_columns, structure as as_structure
+from gmix.model.covariance import Structure, structure as as_structure
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource, Source, as_source
 
 __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_test"]
@@ -133,7 +134,7 @@ def _deviation(replicates: Array) -> Array:
 
 def _like(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> Source:
     """Another table of the same kind, of the same mass."""
-    weight = np.ones(source.n_rows) if source.weight is None else source.weight
+    weight = source.everything.mass
     mass = weight.sum()
     if kind == "parametric":
         return _drawn(mixture, mass, source.threads, rng)
@@ -156,7 +157,7 @@ def _too_heavy(mass: float) -> DataError:
 
 
 def _climb(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
-    [run] = expectation_maximization([start], source.expect, Stop(), prior, climb=source.climb)
+    [run] = run_em(source, [start], StoppingRule(), prior)
     if run.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
     return run
@@ -248,7 +249,7 @@ def likelihood_ratio_test(
         raise DataError(
             f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
         )
-    structure, generator = in_columns(as_structure(covariance), source.n_features), as_generator(rng)
+    structure, generator = as_structure(covariance).in_columns(source.n_features), as_generator(rng)
     null, alternative = _both(source, components, structure, generator)
     if round(null.mass) <= components:
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
@@ -262,7 +263,8 @@ def likelihood_ratio_test(
 
 
 def _both(source: Source, components: int, structure: Structure, rng: np.random.Generator) -> tuple[Fit, Fit]:
-    found = search(source, [components, components + 1], [structure], KMeansPlusPlus(), Stop(), None, rng)
+    plan = SearchPlan([components, components + 1], [structure], KMeansPlusPlus(), StoppingRule())
+    found = search(source, plan, rng)
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):
         raise KeyboardInterrupt
     null, alternative = (

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
-from gmix.fitting.em import expectation_maximization
+from gmix.fitting.em import run_em
 from gmix.fitting.result import Fit, in_independent_columns
-from gmix.fitting.stop import Reason, Stop
 from gmix.inference.standard_errors import rows_of, source_of
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource
 
 __all__ = ["cross_validate"]
@@ -55,7 +55,7 @@ def cross_validate(
     fit = in_independent_columns(fit)
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
-    weight = np.ones(source.n_rows) if source.weight is None else source.weight
+    weight = source.everything.mass
     counting = np.flatnonzero(weight)
     if not is_count(folds, 2) or folds > len(counting):
         raise ParameterError(
@@ -68,7 +68,7 @@ def cross_validate(
     for number in range(folds):
         out = fold == number
         rest = MemorySource(source.array, sample_weight=np.where(out, 0.0, weight), threads=source.threads)
-        [run] = expectation_maximization([fit.mixture], rest.expect, Stop(), fit.prior, climb=rest.climb)
+        [run] = run_em(rest, [fit.mixture], StoppingRule(), fit.prior)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
         held_out += float(weight[out] @ run.mixture.log_density(source.array[out], threads=source.threads))

@@ -144,9 +144,9 @@ def _gains(mixture: GaussianMixture, source: LocalSource, group: NDArray[np.intp
     n_clusters = int(group.max()) + 1
     gain, entropy, mass = np.full((n_clusters, n_clusters), -np.inf), 0.0, 0.0
     gain[np.triu_indices(n_clusters, 1)] = 0.0
-    for rows, weight in source.blocks():
-        share = _joined(mixture.responsibilities(rows, threads=source.threads), group).T
-        each = np.ones(len(rows)) if weight is None else weight
+    for block in source.blocks():
+        share = _joined(mixture.responsibilities(block.values, threads=source.threads), group).T
+        each = block.mass
         alone = _negentropy(share) @ each
         for c in range(n_clusters - 1):
             together = _negentropy(share[c] + share[c + 1 :]) @ each

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.atomic_write import as_path
 from gmix.base.errors import ParameterError, of_kind
 from gmix.base.table_file import format_of, write_table
-from gmix.model import kernel
+from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import MEMORY, LocalSource, Source, source_for
 
@@ -63,8 +63,8 @@ def predictions(
         raise ParameterError("predictions are written for rows that this machine reads; predict where the rows are")
     if mixture.dependence is not None and source.n_features == mixture.n_features:
         source = source.select(mixture.dependence.independent)
-    for rows, _ in source.blocks():
-        density, posterior = kernel.posterior(rows, mixture.components, responsibilities=True, threads=threads)
+    for block in source.blocks():
+        density, posterior = kernel.posterior(block, mixture.components, responsibilities=True, threads=threads)
         assert posterior is not None
         columns: dict[str, NDArray[Any]] = {"component": posterior.argmax(1).astype(np.int32)}
         if probabilities:

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from gmix.base.blas import one_blas_thread
+from gmix.model.components import Components
 from gmix.model.covariance import Structure
-from gmix.model.kernel import Components
 from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "criterion", "entropy", "second"]
@@ -82,7 +82,7 @@ def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
 
 def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> float:
     """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
-    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, float(statistics.mass.sum())
+    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.n_rows
     if name == "aic":
         return aic(reached, p)
     if name == "aicc":

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from gmix.base.errors import ModelFileError
-from gmix.model.covariance import structure
+from gmix.base.errors import ModelFileError, ParameterError
+from gmix.model.covariance import Structure, structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.model.statistics import SufficientStatistics
-from gmix.model_file import as_array, as_float, expect
+from gmix.model_file import UnknownStructureError, as_array, as_float, expect
 
 __all__ = [
     "mixture_document", "mixture_from", "prior_document", "prior_from", "statistics_document", "statistics_from",
@@ -27,7 +27,7 @@ def mixture_document(mixture: GaussianMixture) -> Document:
     """A mixture, with the columns that follow from others."""
     dependence = mixture.dependence
     return {
-        "structure": mixture.structure.code,
+        "structure": _code(mixture.structure),
         "features": mixture.features,
         "weights": mixture.weights.tolist(),
         "means": mixture.independent_part.means.tolist(),
@@ -38,7 +38,7 @@ def mixture_document(mixture: GaussianMixture) -> Document:
 
 def mixture_from(document: Document) -> GaussianMixture:
     """The mixture of a document, to the last bit."""
-    named, features = structure(document["structure"]), document["features"]
+    named, features = _structure_from(document["structure"]), document["features"]
     expect(features is None or isinstance(features, list), "the features are not a list of names")
     dependence = _dependence_from(document["dependence"]) if "dependence" in document else None
     if dependence is not None:
@@ -58,6 +58,31 @@ def mixture_from(document: Document) -> GaussianMixture:
         expect(len(dependence.independent) == checked.n_features, "the dependence does not fit the means")
         mixture = mixture.carrying(dependence, None if features is None else tuple(features))
     return mixture
+
+
+def _code(kind: Structure) -> str:
+    """The code that a file stores for a structure; it must not be read back as another structure."""
+    try:
+        known = structure(kind.code)
+    except ParameterError:
+        return kind.code
+    if known is not kind:
+        raise ModelFileError(
+            f"a file cannot hold {kind.code!r} because another structure has this code; give yours a code of its own, "
+            "and make it known with gmix.covariance.register"
+        )
+    return kind.code
+
+
+def _structure_from(code: Any) -> Structure:
+    expect(isinstance(code, str), "the structure is not a code")
+    try:
+        return structure(code)
+    except ParameterError:
+        raise UnknownStructureError(
+            f"structure {code!r}, which this gmix does not know; if it is your own, make it known first, with "
+            "gmix.covariance.register; if not, the file is damaged"
+        ) from None
 
 
 def _dependence_document(dependence: Dependence) -> Document:
@@ -85,20 +110,24 @@ def statistics_document(statistics: SufficientStatistics) -> Document:
         "mean": statistics.mean.tolist(),
         "scatter": statistics.scatter.tolist(),
         "log_likelihood": statistics.log_likelihood,
+        "n_rows": statistics.n_rows,
     }
 
 
-def statistics_from(document: Document, mixture: GaussianMixture) -> SufficientStatistics:
-    """The statistics of a document, under the mixture that they belong to."""
+def statistics_from(document: Document, version: int, mixture: GaussianMixture) -> SufficientStatistics:
+    """The statistics of a document of this version, under the mixture that they belong to."""
     form, shape = mixture.structure.form, mixture.independent_part.means.shape
     mass = as_array(document["mass"], shape[:1])
     expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
+    n_rows = as_float(document["n_rows"]) if version > 3 else float(mass.sum())
+    expect(n_rows > 0, "the statistics are those of no rows")
     return SufficientStatistics(
         form,
         mass,
         as_array(document["mean"], shape),
         as_array(document["scatter"], form.shape(*shape)),
         as_float(document["log_likelihood"]),
+        n_rows=n_rows,
     )
 
 

@@ -13,13 +13,15 @@ from gmix import plot
 from gmix.base.arguments import Rng, as_generator, as_list, as_numbers, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.rows import Rows
 from gmix.base.table import as_points, check_finite, choose_columns
 from gmix.base.wording import count
-from gmix.model import kernel
-from gmix.model.covariance import DIRECT, FULL, TIED, VVV, Structure, in_columns, of_parts, structure as as_structure
+from gmix.model.components import Components
+from gmix.model.covariance import FULL, TIED, VVV, Structure, structure as as_structure
 from gmix.model.dependence import Dependence, independent_columns
+from gmix.model.kernel import kernel
 from gmix.model.priors import Prior, as_prior
-from gmix.model.statistics import Evidence, SufficientStatistics
+from gmix.model.statistics import SufficientStatistics
 from gmix.model.univariate import Univariate
 
 __all__ = ["GaussianMixture"]
@@ -98,7 +100,7 @@ class GaussianMixture:
             names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
         ):
             raise ParameterError(f"features {features!r} must be {n_features} different names")
-        structure = in_columns(structure, n_features)
+        structure = structure.in_columns(n_features)
         compact = _compact(sigma, structure, n_components, n_features)
         _freeze(self, structure.weights(w), mu, compact, structure, None if names is None else tuple(names))
         try:
@@ -126,17 +128,17 @@ class GaussianMixture:
     ) -> GaussianMixture:
         """The M-step: the mixture of greatest expected likelihood, or posterior density, given the statistics.
 
-        No covariance falls below `SufficientStatistics.floor`. For the structures that are read by one division, and
-        for those with one covariance, it is still the maximum under that constraint, so EM stays monotone. For the
-        others, where a covariance stands on the floor, it is positive definite and near the maximum, and what the
-        structure makes equal may differ by what the floor added.
+        No covariance falls below the floor of the `reference` of the statistics. For the structures that are
+        read by one division, and for those with one covariance, it is still the maximum under that constraint,
+        so EM stays monotone. For the others, where a covariance stands on the floor, it is positive definite
+        and near the maximum, and what the structure makes equal may differ by what the floor added.
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
-        structure = in_columns(structure, statistics.n_features)
+        structure = structure.in_columns(statistics.n_features)
         if statistics.form is not structure.form:
             raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
-        if not statistics.mass.sum() > 0:
+        if not statistics.n_rows > 0:
             raise ParameterError("these statistics are of no rows at all; add some that have rows")
         return cls.from_each([statistics], structure, prior, features)[0]
 
@@ -151,11 +153,11 @@ class GaussianMixture:
         """`from_statistics` of each of several statistics of the same rows, of the structure's form and not empty."""
         if prior is not None and not prior.constant and len(every) > 1:
             return [cls.from_statistics(statistics, structure, prior, features) for statistics in every]
-        unseen = prior.unseen(every[0], structure) if prior is not None and every else None
-        direct = structure.with_free_weights in DIRECT
-        compiled = kernel.maximize(every, structure, unseen) if direct else [None] * len(every)
+        term = prior.term(every[0], structure) if prior is not None and every else None
+        direct = structure.direct and structure.compiled_for(every[0].n_features if every else 1)
+        compiled = kernel.maximize(every, structure, term) if direct else [None] * len(every)
         return [
-            cls._read(statistics, structure, unseen, features)
+            cls._read(statistics, structure, term, features)
             if found is None
             else cls.unchecked(*found, structure, features)
             for statistics, found in zip(every, compiled, strict=True)
@@ -166,28 +168,27 @@ class GaussianMixture:
         cls,
         statistics: SufficientStatistics,
         structure: Structure,
-        unseen: Evidence | None,
+        prior: SufficientStatistics | None,
         features: tuple[str, ...] | None,
     ) -> GaussianMixture:
         """The plain M-step, with what a prior adds."""
-        evidence = Evidence.of(statistics)
-        if unseen is not None:
-            evidence += unseen
-        scatter, divisor = evidence.scatter, evidence.divisor
+        reference = statistics.reference
+        total = statistics if prior is None else statistics + prior
+        scatter, divisor = total.scatter, total.divisor
         empty = ~(divisor > np.finfo(np.float64).tiny)
         if empty.any() and not structure.shared:
-            # No row speaks for these components: they keep their place with the covariance of everything, of which
-            # they count for so little that nothing changes for components that have something in common with them.
-            shadow = _SHADOW * statistics.total.scatter
+            # Components without rows keep their place with the covariance of all rows, of which they count for so
+            # little that nothing changes for components that have something in common with them.
+            shadow = _SHADOW * reference.scatter
             scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), shadow, scatter)
-            divisor = np.where(empty, _SHADOW * statistics.total.mass, divisor)
-        if structure.with_free_weights not in DIRECT and not structure.shared:
+            divisor = np.where(empty, _SHADOW * reference.n_rows, divisor)
+        if not (structure.direct or structure.shared):
             # A component without width would make its shape infinite, or the volumes that depend on it zero.
             each = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
-            scatter = each * structure.form.lift(scatter / each, statistics.floor)
+            scatter = each * structure.form.lift(scatter / each, reference.floor)
         compact = structure.covariances(scatter, divisor, statistics.n_features)
-        compact = structure.form.lift(compact, statistics.floor)
-        return cls.unchecked(structure.weights(evidence.counts), evidence.mean.copy(), compact, structure, features)
+        compact = structure.form.lift(compact, reference.floor)
+        return cls.unchecked(structure.weights(total.counts), total.mean.copy(), compact, structure, features)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a mixture does not change; make another one instead of setting {name!r}")
@@ -256,7 +257,7 @@ class GaussianMixture:
 
     @cached_property
     @one_blas_thread()
-    def components(self) -> kernel.Components:
+    def components(self) -> Components:
         """What the kernel needs: Cholesky factors, their inverses, and the constants of the log densities."""
         return kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
 
@@ -273,7 +274,7 @@ class GaussianMixture:
 
     def log_density(self, x: Any, *, threads: int | None = None) -> Array:
         """``log p(x)`` of each point ``(N, D)``, in nats: ``(N,)``. Raises `DataError` for NaN or a wrong width."""
-        return kernel.posterior(self._rows(x), self.components, False, threads)[0]
+        return kernel.posterior(Rows(self._rows(x)), self.components, False, threads)[0]
 
     def density(self, x: Any, *, threads: int | None = None) -> Array:
         """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``; infinite where float64 cannot hold it."""
@@ -282,7 +283,7 @@ class GaussianMixture:
 
     def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
         """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``."""
-        posterior = kernel.posterior(self._rows(x), self.components, True, threads)[1]
+        posterior = kernel.posterior(Rows(self._rows(x)), self.components, True, threads)[1]
         assert posterior is not None
         return posterior
 
@@ -292,7 +293,7 @@ class GaussianMixture:
         labels = np.empty(len(rows), np.intp)
         for begin in range(0, len(rows), _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            posterior = kernel.posterior(rows[block], self.components, True, threads)[1]
+            posterior = kernel.posterior(Rows(rows[block]), self.components, True, threads)[1]
             assert posterior is not None
             labels[block] = posterior.argmax(1)
         return labels
@@ -416,7 +417,7 @@ class GaussianMixture:
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 
-        Its structure is what is sure to be left of this one's; see `gmix.covariance.of_parts`.
+        Its structure is the `Structure.marginal` of this one.
         """
         chosen = self._positions(features)
         names = tuple(self.features[i] for i in chosen) if self.features else None
@@ -426,7 +427,7 @@ class GaussianMixture:
         dense = self.covariances[:, chosen][:, :, chosen]
         structure = self.structure
         if len(chosen) < self.n_features:
-            structure = in_columns(of_parts(structure), len(chosen))
+            structure = structure.marginal.in_columns(len(chosen))
         compact = structure.form.compress(dense)
         return self.unchecked(self.weights, self.means[:, chosen], np.array(compact), structure, names)
 
@@ -466,7 +467,7 @@ class GaussianMixture:
         means = self.means[:, rest] + (cross @ whitener @ (point - self.means[:, given])[..., None])[..., 0]
         remaining = dense[:, rest][:, :, rest] - cross @ cross.mT
         names = tuple(self.features[i] for i in rest) if self.features else None
-        structure = in_columns(of_parts(self.structure), len(rest))
+        structure = self.structure.marginal.in_columns(len(rest))
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
         return self.unchecked(weights, means, compact, structure, names)
 
@@ -552,7 +553,9 @@ class GaussianMixture:
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
         """The components whose covariance stands on the floor of these statistics."""
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, or fit.statistics")
-        smallest = np.broadcast_to(self.structure.form.smallest(self._compact, statistics.floor), (self.n_components,))
+        smallest = np.broadcast_to(
+            self.structure.form.smallest(self._compact, statistics.reference.floor), (self.n_components,)
+        )
         return [int(k) for k in np.flatnonzero(smallest < 1.5)]
 
     def plot(self, points: Any = None, **options: Any) -> Any:

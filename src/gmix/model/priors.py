@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_number
 from gmix.base.errors import ParameterError
-from gmix.model.covariance import EEV, EII, EVI, SPHERICAL, TIED, VEI, VEV, Structure
-from gmix.model.kernel import Components
-from gmix.model.statistics import Evidence, SufficientStatistics
+from gmix.model.components import Components
+from gmix.model.covariance import Structure
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
 _SHOWN = 9  # numbers of an array that a prompt shows
-_NOTHING = 1e-8  # rows; as good as none, and enough that a component without rows stays finite
 
 
 class Prior(ABC):
@@ -35,7 +35,7 @@ class Prior(ABC):
 
     @property
     def constant(self) -> bool:
-        """Whether it says the same all the way up: it reads no more than `statistics.total`, and counts."""
+        """Whether it says the same all the way up: it reads no more of statistics than their reference and shape."""
         return True
 
     @property
@@ -44,14 +44,17 @@ class Prior(ABC):
         return False
 
     @abstractmethod
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        """What the rows say that were not seen; what it is not told it reads from the `statistics` of the others."""
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        """The prior as a term of the sum: what it adds to the statistics of the rows.
+
+        A hyperparameter that was not given is read from the reference of the `statistics`.
+        """
 
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
     ) -> float:
         """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
-        rows, form, (n_components, n_features) = self.unseen(statistics, structure), mixture.form, mixture.means.shape
+        rows, form, (n_components, n_features) = self.term(statistics, structure), mixture.form, mixture.means.shape
         log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
         with np.errstate(over="ignore", invalid="ignore"):  # a start may be so far off that its density is zero
             scatter = rows.scatter + form.outer(rows.mass, mixture.means - rows.mean)
@@ -90,8 +93,8 @@ class _Sum(Prior):
     def terms(self) -> tuple[Prior, ...]:
         return self.parts
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        first, *others = (term.unseen(statistics, structure) for term in self.terms)
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        first, *others = (term.term(statistics, structure) for term in self.terms)
         return sum(others, first)
 
     def __repr__(self) -> str:
@@ -146,10 +149,8 @@ class Dirichlet(_Told):
         alpha.flags.writeable = False
         object.__setattr__(self, "concentration", alpha)
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        (k, d), form = statistics.mean.shape, statistics.form
-        mean, nothing = np.broadcast_to(statistics.total.mean, (k, d)), np.zeros(k)
-        return Evidence(form, self._rows(k), nothing, mean, np.zeros(form.shape(k, d)), nothing)
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        return replace(_nothing(statistics), counts=self._rows(statistics.n_components))
 
     def _rows(self, n_components: int) -> Array:
         """The rows not seen, ``(K,)``."""
@@ -224,20 +225,19 @@ class NormalInverseWishart(_Told):
     def suits_any_columns(self) -> bool:
         return self.mean is None and self.scale is None
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
         (k, d), form = statistics.mean.shape, statistics.form
-        return Evidence(
-            form,
-            np.zeros(k),
-            np.full(k, self.strength * self.mean_strength),
-            np.broadcast_to(self._mean(statistics), (k, d)),
-            np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
-            np.full(k, self.strength * self._divisor(statistics, structure)),
+        return replace(
+            _nothing(statistics),
+            mass=np.full(k, self.strength * self.mean_strength),
+            mean=np.broadcast_to(self._mean(statistics), (k, d)),
+            scatter=np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
+            divisor=np.full(k, self.strength * self._divisor(statistics, structure)),
         )
 
     def _mean(self, statistics: SufficientStatistics) -> Array:
         if self.mean is None:
-            return np.asarray(statistics.total.mean[0])
+            return statistics.reference.mean
         mean = np.asarray(self.mean, np.float64)
         if mean.shape != (statistics.n_features,):
             raise ParameterError(
@@ -246,18 +246,12 @@ class NormalInverseWishart(_Told):
         return mean
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
-        d, structure = statistics.n_features, structure.with_free_weights
-        # A covariance that all components share is one draw from the prior, also where it is written once for each.
-        times = statistics.n_components if structure.shared and structure.form is not TIED else 1
+        d, n_components = statistics.n_features, statistics.n_components
+        shares = structure.prior_scale_shares(n_components)
         if self.scale is None:
-            total = statistics.total
-            if structure is EII:  # mclust's default: its EM never reads the scale
-                return np.zeros(1)
-            unbiased = total.scatter / max(float(total.mass[0]) - 1.0, 1.0)
-            if structure.orientation == "I":  # mclust's default is round for diagonal structures too
-                unbiased = np.maximum(unbiased, 0.0)  # that of a constant column is rounding
-                unbiased = np.full_like(unbiased, structure.form.trace(unbiased) / d)
-            return np.asarray(unbiased / statistics.n_components ** (2.0 / d) / times)
+            reference = statistics.reference
+            unbiased = reference.scatter / max(reference.n_rows - 1.0, 1.0)
+            return structure.default_prior_scale(unbiased, n_components, d) / shares
         scale, sound = np.asarray(self.scale, np.float64), False
         if scale.shape == (d, d):
             rounding = 1e-8 * np.abs(scale).max() + np.finfo(np.float64).tiny
@@ -266,29 +260,21 @@ class NormalInverseWishart(_Told):
             raise ParameterError(
                 f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues"
             )
-        return structure.form.compress((scale + scale.T)[None] / 2.0) / times
+        return structure.form.compress((scale + scale.T)[None] / 2.0) / shares
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> float:
         """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
-        d, n_components, structure = statistics.n_features, statistics.n_components, structure.with_free_weights
+        d, n_components = statistics.n_features, statistics.n_components
         freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
         if not freedom > d - 1:
             raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
-        covariance = freedom + (2.0 if structure.orientation == "I" else d + 1.0)
-        if structure.form is SPHERICAL:
-            covariance /= d
-        mean = 1.0 if self.mean_strength > 0 else 0.0
-        if structure is VEI:  # a volume is one draw, and so is a mean
-            divisor = (mean + covariance) / d
-        elif structure is EVI:  # the volume is one draw for all
-            divisor = (mean + covariance - 1.0) / n_components
-        elif structure is EEV:
-            divisor = (mean + covariance) / n_components
-        elif structure is VEV:
-            divisor = _NOTHING
-        else:
-            divisor = mean + covariance / (n_components if structure.shared else 1)
-        return float(divisor)
+        return float(structure.prior_divisor(freedom, 1.0 if self.mean_strength > 0 else 0.0, n_components, d))
+
+
+def _nothing(statistics: SufficientStatistics) -> SufficientStatistics:
+    """What adds nothing to statistics; a prior's term is made from it."""
+    reference = replace(Reference.none(statistics.form, statistics.n_features), mean=statistics.reference.mean)
+    return SufficientStatistics.none(statistics.form, statistics.n_components, reference)
 
 
 def _strength(strength: object) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gmix.base.wording import listed
 from gmix.fitting.result import Fit
 from gmix.report.selection import criterion_of, tried
 
@@ -19,9 +20,12 @@ def refitting_code(fit: Fit, table_name: str | None) -> str:
     components = repr(counts[0] if len(counts) == 1 else counts)
     if len(counts) > 1 and counts == list(range(counts[0], counts[-1] + 1)):
         components = f"range({counts[0]}, {counts[-1] + 1})"
+    structures = [c.structure for c in fit.search.candidates] if fit.search else [mixture.structure]
+    unknown = sorted({s.with_free_weights.code for s in structures if not s.built_in})
     lines = [
         "import gmix",
         "",
+        *([f"# first make {listed(unknown)} known, with gmix.covariance.register"] if unknown else []),
         *(["# and the weights of the rows"] if not math.isclose(fit.mass, fit.n_rows) else []),
         "fit = gmix.fit(",
         f"    {table_name!r}," if table_name else "    data,",

@@ -9,7 +9,6 @@ import gmix
 from gmix.base.wording import count, listed, nats
 from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
-from gmix.model.covariance import EEE, VVV
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.report.selection import criterion_of, tried
@@ -17,13 +16,9 @@ from gmix.report.selection import criterion_of, tried
 __all__ = ["covariance_text", "methods"]
 
 _NAMED = 8  # columns that a sentence can name
-_COMMON = {"E": "equal", "V": "varying", "I": None}
-_AXES = {"I": "axes along the columns", "E": "common axes", "V": "axes of their own"}
 _REFERENCES = {
     "em": "Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977). Maximum likelihood from incomplete data via the EM "
     "algorithm. Journal of the Royal Statistical Society B 39, 1-38.",
-    "structures": "Celeux, G. & Govaert, G. (1995). Gaussian parsimonious clustering models. Pattern Recognition 28, "
-    "781-793.",
     "bic": "Schwarz, G. (1978). Estimating the dimension of a model. Annals of Statistics 6, 461-464.",
     "aic": "Akaike, H. (1974). A new look at the statistical model identification. IEEE Transactions on Automatic "
     "Control 19, 716-723.",
@@ -51,26 +46,14 @@ _CRITERIA = {
 
 def covariance_text(mixture: gmix.GaussianMixture) -> str:
     """What the covariances of the components have in common, in words."""
-    structure, k, d = mixture.structure.with_free_weights, mixture.n_components, mixture.n_features
-    if k == 1:
-        kind = "spherical" if structure.shape == "I" else "diagonal" if structure.orientation == "I" else "unrestricted"
-        words = "one variance" if d == 1 else f"a covariance that is {kind}"
-    elif d == 1:
-        words = "one variance for all" if structure.shared else "a variance for each"
-    elif structure is EEE:
-        words = "one covariance for all"
-    elif structure is VVV:
-        words = "a covariance for each"
-    else:
-        volume, form = (_COMMON[letter] for letter in (structure.volume, structure.shape))
-        words = f"spheres of {volume} size" if form is None else f"ellipsoids of {volume} volume and {form} shape with "
-        words += "" if form is None else _AXES[structure.orientation]
+    k = mixture.n_components
+    words = mixture.structure.description(k, mixture.n_features)
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
 
 
 def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
     """A paragraph for a paper, and the works that it cites."""
-    mixture, cited = fit.mixture, ["em", "structures"]
+    mixture, structure, cited = fit.mixture, fit.mixture.structure, ["em"]
     variables = count(mixture.n_features, "variable")
     if 1 < len(names) <= _NAMED and mixture.features:
         variables += f" ({listed(names)})"
@@ -79,11 +62,11 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
         kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
         estimator = f"as the maximum of the posterior under {listed(sorted(kinds))}"
         cited += ["prior"] if _PRIORS[NormalInverseWishart] in kinds else []
+    model = f"{structure.code}; {structure.citation}" if structure.citation else structure.code
     sentences = [
         f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {covariance_text(mixture)} (model "
-        f"{mixture.structure.code}; Celeux & Govaert 1995) was fitted to {count(fit.n_rows, 'observation')} of "
-        f"{variables} {estimator}, with the EM algorithm (Dempster, Laird & Rubin 1977) as implemented in gmix "
-        f"{gmix.__version__}."
+        f"{model}) was fitted to {count(fit.n_rows, 'observation')} of {variables} {estimator}, with the EM algorithm "
+        f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
     name = criterion_of(fit)
     if fit.search is not None:
@@ -99,7 +82,8 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
         )
         cited.append("mixtures")
     # A range of pages is written with a dash.
-    return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", _REFERENCES[key]) for key in cited)
+    works = [*(_REFERENCES[key] for key in cited), *([structure.reference] if structure.reference else [])]
+    return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", work) for work in works)
 
 
 def _choice(fit: Fit) -> str:

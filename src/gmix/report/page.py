@@ -114,7 +114,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
 def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]]]:
     """The lower triangle of the correlations for each component, or once for all where they are equal."""
     mixture = fit.mixture
-    if mixture.structure.orientation == "I" or not 2 <= len(shown) <= 12:
+    if mixture.structure.form.axis_aligned or not 2 <= len(shown) <= 12:
         return []
     dense = mixture.covariances[:, shown][:, :, shown]
     deviation = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))

@@ -65,7 +65,8 @@ class RowSummary:
         if isinstance(source, MemorySource):
             rows, weight = source.array, source.weight
         else:
-            rows, weight = source.rows(max(_READ // source.n_features, 1), rng)
+            sample = source.rows(max(_READ // source.n_features, 1), rng)
+            rows, weight = sample.values, sample.weights
         mass = np.ones(len(rows)) if weight is None else weight
         counting = np.flatnonzero(mass > 0)
         log_density, decided = np.empty(len(rows)), 0.0

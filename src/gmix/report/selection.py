@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gmix.fitting.candidates import Candidate
 from gmix.fitting.result import Fit
-from gmix.fitting.search import Candidate
 
 __all__ = ["candidates_by_rank", "criterion_of", "tried"]
 

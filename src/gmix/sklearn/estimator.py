@@ -17,18 +17,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gmix.base.errors import DataError, ParameterError, nearest
 from gmix.base.findings import Finding
+from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
 from gmix.fitting.from_search import fit_from_search, inspected
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
-from gmix.fitting.search import Search
 from gmix.fitting.start import GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
-from gmix.fitting.stop import Reason, Stop
 from gmix.model.covariance import DIAGONAL, FULL, TIED, structure as as_structure
 from gmix.model.criteria import aic, bic, criteria
 from gmix.model.mixture import GaussianMixture as Mixture
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sklearn.rule import Blur, run_search
 from gmix.sklearn.start import INIT_PARAMS, StatedStart, inverse
 from gmix.sources import MemorySource, expect
@@ -71,7 +71,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
     random_state : a seed or a ``numpy.random.RandomState``, for the starts and for `sample`.
     warm_start : continue from `mixture_`, if there is one.
-    verbose : 1 prints a line every `verbose_interval` iterations, 2 adds times and gains. All starts run in parallel.
+    verbose : 1 prints a line every `verbose_interval` iterations, 2 adds times and gains.
     verbose_interval : the number of iterations between two lines.
     criterion : what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``. Not in scikit-learn.
     forgetting : the proportion of former rows that `partial_fit` forgets with each block, from 0 to below 1. Not in
@@ -157,7 +157,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                     self.n_components,
                     covariance=self.covariance_type,
                     criterion=self.criterion,
-                    tolerance=Stop.tolerance if self.tol is None else self.tol,
+                    tolerance=StoppingRule.tolerance if self.tol is None else self.tol,
                     max_iterations=self.max_iter,
                     rng=_generator(check_random_state(self.random_state)),
                 )
@@ -167,7 +167,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         if self.reg_covar is None and found.best.collapsed:
             findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
             every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
-            found = self._search(source, _RIDGE * every.variances)
+            found = self._search(source, _RIDGE * every.reference.variances)
         return self._settle(inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)))
 
     def _settle(self, found: Fit) -> Self:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.blas import one_blas_thread
-from gmix.fitting.search import Search, search
+from gmix.fitting.candidates import Search
+from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import Start
-from gmix.fitting.stop import Pace, Reason, Stop
-from gmix.model.covariance import Structure, in_columns, structure as as_structure
-from gmix.model.kernel import Components
+from gmix.model.components import Components
+from gmix.model.covariance import Structure, structure as as_structure
 from gmix.model.priors import Prior
-from gmix.model.statistics import Evidence, SufficientStatistics
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason, StoppingRule, remaining_gain
 from gmix.sources import MemorySource
 
 __all__ = ["Blur", "run_search"]
@@ -43,15 +45,19 @@ def run_search(
 ) -> Search:
     """Run EM from the start; `past` are the mean log-likelihoods up to a warm start."""
     blur = Blur(ridge) if ridge.any() else None
-    stop = Stop(max_iterations=parameters.max_iter)  # in the plain case the loop itself is compiled
+    rule = StoppingRule(max_iterations=parameters.max_iter)
     if parameters.tol is not None or blur is not None or past or parameters.verbose:
-        stop = Rule(
-            max_iterations=parameters.max_iter, leaps=False, change=parameters.tol, monotone=blur is None, past=past
+        rule = Rule(
+            max_iterations=parameters.max_iter,
+            accelerate=False,
+            change=parameters.tol,
+            may_fall=blur is not None,
+            past=past,
+            watch=narrator(parameters.verbose, parameters.verbose_interval) if parameters.verbose else None,
         )
-    structure = in_columns(as_structure(parameters.covariance_type), source.n_features)
-    unused = np.random.default_rng()
-    watch = narrator(parameters.verbose, parameters.verbose_interval) if parameters.verbose else None
-    return search(source, [parameters.n_components], [structure], start, stop, blur, unused, watch)
+    structure = as_structure(parameters.covariance_type).in_columns(source.n_features)
+    plan = SearchPlan([parameters.n_components], [structure], start, rule, blur)
+    return search(source, plan, np.random.default_rng())
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +73,12 @@ class Blur(Prior):
     def constant(self) -> bool:
         return False
 
-    def unseen(self, statistics: SufficientStatistics, structure: Structure) -> Evidence:
-        (k, d), nothing = statistics.mean.shape, np.zeros(statistics.n_components)
+    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+        (k, d), form = statistics.mean.shape, statistics.form
         mass = np.broadcast_to(statistics.mass[:, None], (k, d))
-        cloud = statistics.form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
-        return Evidence(statistics.form, nothing, nothing, statistics.mean, cloud, nothing)
+        cloud = form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
+        nothing = SufficientStatistics.none(form, k, Reference.none(form, d))
+        return replace(nothing, mean=statistics.mean, scatter=cloud)
 
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
@@ -80,16 +87,27 @@ class Blur(Prior):
 
 
 @dataclass(frozen=True)
-class Rule(Stop):
+class Rule(StoppingRule):
     """scikit-learn's rule where `change` is given (it looks one step back, as it does there), else gmix's."""
 
     change: float | None = None  # of the mean log-likelihood per row
-    monotone: bool = True
+    may_fall: bool = False  # from step to step, which `reg_covar` allows
     past: tuple[float, ...] = ()  # mean log-likelihoods on the way to a warm start
+    watch: Callable[[Sequence[float], float, Reason | None], None] | None = None
 
-    def reason(self, history: Sequence[float], mass: float, still: Callable[[], bool], ahead: float) -> Reason | None:
+    @property
+    def monotone(self) -> bool:
+        return not self.may_fall
+
+    def judge(self, history: Sequence[float], n_rows: float, at_rest: bool, remaining: float) -> Reason | None:
+        reason = self._judge(history, n_rows, at_rest)
+        if self.watch is not None:
+            self.watch(history, n_rows, reason)
+        return reason
+
+    def _judge(self, history: Sequence[float], n_rows: float, at_rest: bool) -> Reason | None:
         if len(history) > 1:
-            way = [value / mass for value in history]
+            way = [value / n_rows for value in history]
             if self.past and math.isclose(way[0], self.past[-1], rel_tol=1e-9):  # they are the same rows
                 way = [*self.past[:-1], *way]
             steps = np.abs(np.diff(way[-3:]))  # under `reg_covar` a step may go down
@@ -97,28 +115,26 @@ class Rule(Stop):
                 if len(steps) > 1 and steps[0] < self.change:
                     return Reason.CONVERGED
             else:
-                pace, rising = Pace(leaps=False), way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-                ahead = [pace.step(float(step), self.rounding(way[-1])) for step in steps][-1]
-                if reason := Stop(self.tolerance, len(way)).reason(rising.tolist(), 1.0, still, ahead):
+                rising = way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+                remaining = remaining_gain(rising.tolist(), self.rounding(way[-1]))
+                if reason := StoppingRule(self.tolerance, len(way)).judge(way, 1.0, at_rest, remaining):
                     return reason
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
-    def fell(self, before: float, after: float) -> bool:
-        return self.monotone and super().fell(before, after)
 
+def narrator(verbose: int, interval: int) -> Callable[[Sequence[float], float, Reason | None], None]:
+    """Print how the runs get on, in scikit-learn's words."""
+    began, number = time.perf_counter(), -1
 
-def narrator(verbose: int, interval: int) -> Callable[[Sequence[Any]], None]:
-    """Tell how the climbs get on, in scikit-learn's words."""
-    began = time.perf_counter()
-
-    def watch(climbs: Sequence[Any]) -> None:
-        step = max(len(climb.history) for climb in climbs) - 1
+    def watch(history: Sequence[float], n_rows: float, reason: Reason | None) -> None:
+        nonlocal number
+        step = len(history) - 1
+        number += step == 0
         if step and step % interval == 0:
-            gain = max((c.history[-1] - c.history[-2]) / c.statistics.mass.sum() for c in climbs if len(c.history) > 1)
+            gain = (history[-1] - history[-2]) / n_rows
             detail = f"\t time lapse {time.perf_counter() - began:.5f}s\t ll change {gain:.5f}" if verbose > 1 else ""
             print(f"  Iteration {step}{detail}")
-        if all(climb.reason for climb in climbs):
-            for number, climb in enumerate(climbs):
-                print(f"Initialization {number} {'converged' if climb.reason.converged else 'did not converge'}.")
+        if reason:
+            print(f"Initialization {number} {'converged' if reason.converged else 'did not converge'}.")
 
     return watch

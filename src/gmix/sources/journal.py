@@ -21,12 +21,15 @@ from numpy.typing import NDArray
 
 from gmix.base.arguments import is_count, is_number
 from gmix.base.errors import ModelFileError, ParameterError
-from gmix.model.kernel import Components, Sums
+from gmix.model.components import Components
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["Journal"]
 
 Array = NDArray[np.float64]
-_VERSION = 1
+_VERSION = 2
+_ARRAYS = ("counts", "mass", "mean", "scatter", "divisor")  # of statistics
 
 
 class Journal:
@@ -65,9 +68,15 @@ class Journal:
         with suppress(OSError):  # what could not be written has been reported
             self._file.close()
 
-    def recall(self, mixtures: Sequence[Components], coarse: bool, ask: Callable[[], list[Sums]]) -> list[Sums]:
-        """What a pass under these mixtures found: as the next line says, or, where there is none, as `ask` does."""
-        asked = _digest(mixtures, coarse)
+    def recall(
+        self,
+        components: Sequence[Components],
+        references: Sequence[Reference] | None,
+        coarse: bool,
+        ask: Callable[[], list[SufficientStatistics]],
+    ) -> list[SufficientStatistics]:
+        """What a pass under these components found: as the next line says or, if there is none, as `ask` does."""
+        asked = _digest(components, coarse)
         said = self._read()
         if said is None:
             found = ask()
@@ -75,8 +84,9 @@ class Journal:
             return found
         if said.get("asked") != asked:
             raise self._wrong("belongs to a fit of other rows, other settings, or on another kind of processor")
+        known: Sequence[Reference | None] = references or [None] * len(components)
         try:
-            return [_understood(*pair) for pair in zip(said["found"], mixtures, strict=True)]
+            return [_understood(*each) for each in zip(said["found"], components, known, strict=True)]
         except (LookupError, TypeError, ValueError, binascii.Error) as error:
             raise self._wrong(f"is damaged ({error})") from None
 
@@ -123,28 +133,32 @@ class Journal:
         return ModelFileError(f"{self._path} {what}; delete it to begin anew, or give another checkpoint")
 
 
-def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
+def _digest(every: Sequence[Components], coarse: bool) -> str:
     digest = hashlib.blake2b(bytes([coarse]), digest_size=16)
-    for mixture in mixtures:
-        digest.update(mixture.form.name.encode())
-        for array in (mixture.log_constants, mixture.means, mixture.whitener):
+    for components in every:
+        digest.update(components.form.name.encode())
+        for array in components[1:]:
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
-def _written(entry: Sums) -> list[Any]:
-    arrays = [np.asarray(array, "<f8").tobytes() for array in entry[:3]]
-    return [*(base64.b64encode(array).decode() for array in arrays), entry.log_likelihood]
+def _written(found: SufficientStatistics) -> dict[str, Any]:
+    arrays = {name: getattr(found, name) for name in _ARRAYS} | {f"extra {k}": v for k, v in found.extra.items()}
+    written = {name: base64.b64encode(np.asarray(array, "<f8").tobytes()).decode() for name, array in arrays.items()}
+    return written | {"log_likelihood": found.log_likelihood}
 
 
-def _understood(entry: Any, mixture: Components) -> Sums:
-    n_components, n_features = mixture.means.shape
-    shapes = ((n_components,), (n_components, n_features), mixture.form.shape(n_components, n_features))
-    *texts, log_likelihood = entry
-    if not is_number(log_likelihood):
+def _understood(entry: Any, components: Components, reference: Reference | None) -> SufficientStatistics:
+    form, (k, d) = components.form, components.means.shape
+    shapes = {"mean": (k, d), "scatter": form.shape(k, d)}
+    if not is_number(entry["log_likelihood"]):
         raise ValueError("a log-likelihood is missing")
-    mass, first, second = (
-        np.frombuffer(base64.b64decode(text, validate=True), "<f8").astype(np.float64).reshape(shape)
-        for text, shape in zip(texts, shapes, strict=True)
-    )
-    return Sums(mass, first, second, float(log_likelihood))
+
+    def read(name: str) -> Array:
+        array = np.frombuffer(base64.b64decode(entry[name], validate=True), "<f8").astype(np.float64)
+        return array.reshape(shapes.get(name, (k,) if name in _ARRAYS else (k, -1)))
+
+    extra = {name.removeprefix("extra "): read(name) for name in entry if name.startswith("extra ")}
+    arrays: dict[str, Any] = {name: read(name) for name in _ARRAYS}
+    found = SufficientStatistics(form, log_likelihood=float(entry["log_likelihood"]), extra=extra, **arrays)
+    return found if reference is None else found.on(reference)

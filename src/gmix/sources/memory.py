@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from gmix.base.arguments import as_list
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.rows import Rows
 from gmix.base.table import as_points, as_rows, as_weights, check_finite, largest_value, read_rows
-from gmix.model import kernel
+from gmix.model.components import Components
+from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
+from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources.source import LocalSource, selected
 
@@ -67,25 +70,29 @@ class MemorySource(LocalSource):
         chosen.findings = self.findings
         return chosen
 
-    def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
-        return kernel.sums(self.array, mixtures, self.weight, self.threads, coarse=coarse)
+    @property
+    def everything(self) -> Rows:
+        """All rows."""
+        return Rows(self.array, self.weight)
 
-    def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+    @property
+    def in_memory(self) -> Rows | None:
+        return self.everything if self.meter is None and self.journal is None else None
+
+    def _pass(
+        self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
+    ) -> list[SufficientStatistics]:
+        return kernel.expect(self.everything, components, references, threads=self.threads, coarse=coarse)
+
+    def blocks(self) -> Iterator[Rows]:
         for begin in range(0, self.n_rows, _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            yield self.array[block], None if self.weight is None else self.weight[block]
+            yield self.everything[begin : begin + _BLOCK]
 
-    def climbed(self) -> tuple[kernel.Rows, kernel.Array | None]:
-        return self.array, self.weight
-
-    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        chosen: NDArray[np.intp] | slice = slice(None)
-        if self.weight is not None and self.n_counting < self.n_rows:
-            chosen = np.flatnonzero(self.weight)
-        if self.n_counting > n:
-            subset = np.sort(rng.choice(self.n_counting, size=n, replace=False))
-            chosen = subset if isinstance(chosen, slice) else chosen[subset]
-        return self.array[chosen], None if self.weight is None else self.weight[chosen]
+    def rows(self, n: int, rng: np.random.Generator) -> Rows:
+        counting = self.everything.counting
+        if len(counting) <= n:
+            return counting
+        return counting[np.sort(rng.choice(len(counting), size=n, replace=False))]
 
 
 def expect(
@@ -128,4 +135,4 @@ def expect(
             raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
         if names and mixture.features and mixture.features != names:
             raise ParameterError(f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}")
-    return kernel.expect(rows, [m.components for m in listed], weight, threads)
+    return kernel.expect(Rows(rows, weight), [m.components for m in listed], threads=threads)

@@ -19,23 +19,24 @@ from numpy.typing import NDArray
 
 from gmix.base.columns import FilledColumns
 from gmix.base.errors import ClusterError, DataError, ParameterError
+from gmix.base.rows import Rows
 from gmix.base.table import as_rows, as_weights, check_finite, largest_value, read_rows
-from gmix.model import kernel
+from gmix.model.components import Components
 from gmix.model.covariance import FORMS, Form
 from gmix.model.dependence import Dependence
-from gmix.model.kernel import Components, Sums
-from gmix.model.mixture import GaussianMixture
+from gmix.model.kernel import kernel
+from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import Source, alone, selected
+from gmix.sources.source import Source, selected
 
-__all__ = ["Block", "Join", "PartitionedSource", "Read", "Task", "reaching"]
+__all__ = ["Join", "PartitionedSource", "Read", "Task", "reaching"]
 
 Array = NDArray[np.float64]
-Block = tuple[NDArray[Any], Array | None]  # rows (n, D) of a partition, and their weights as they stand in the table
-Read = Callable[[Iterable[Any]], Iterator[Block]]  # pieces of a partition, as the engine has them -> blocks
-Task = Callable[[int, Iterable[Block]], bytes]  # the number of a partition and its blocks -> the answer
+Read = Callable[[Iterable[Any]], Iterator[Rows]]  # pieces of a partition, as the engine has them -> blocks
+Task = Callable[[int, Iterable[Rows]], bytes]  # the number of a partition and its blocks -> the answer
 Join = Callable[[Iterable[bytes]], bytes]  # answers of neighboring partitions, in order -> one answer
 _THROWN = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
+_FIELDS = ("counts", "mass", "mean", "scatter", "divisor", "log_likelihood", "n_rows")  # of statistics
 _SAME = 1e-9  # by how much the mass of all rows may differ between two passes, relative: more than rounding
 
 
@@ -77,17 +78,12 @@ class PartitionedSource(Source):
         self._weighted = sample_weight is not None
         self.read: Read = partial(_read, None if self.features is None else list(self.features), sample_weight)
         self.threads = threads
-        self._totals: dict[Form, SufficientStatistics] = {}
 
     @abstractmethod
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         """The answers of all partitions, in order; with a `join`, those of neighbors may be joined where they are."""
 
-    def expect(self, mixtures: Sequence[GaussianMixture]) -> list[SufficientStatistics]:
-        found = self._counted([m.components for m in mixtures])
-        return [s.among(self._total(s.form)) for s in found]
-
-    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], Array | None]:
+    def rows(self, n: int, rng: np.random.Generator) -> Rows:
         # The very draw of a table in memory, so that the sub-sample is the same.
         ends = np.cumsum(self._counting)
         count = self.n_counting
@@ -98,7 +94,7 @@ class PartitionedSource(Source):
         rows, weight = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
         if len(weight) != len(chosen):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
-        return rows.reshape(-1, self.n_features).astype(self._dtype), weight if self._weighted else None
+        return Rows(rows.reshape(-1, self.n_features).astype(self._dtype), weight if self._weighted else None)
 
     def select(self, columns: Sequence[int]) -> PartitionedSource:
         return _Selected(self, list(columns))
@@ -109,24 +105,18 @@ class PartitionedSource(Source):
         stated = _packed([columns, dependence.matrix, dependence.offset, slack])
         return not any(_unpacked(answer)[0][0].any() for answer in self.ask(partial(_departing, stated)))
 
-    def _total(self, form: Form) -> SufficientStatistics:
-        """The statistics of all rows as one component, counted once."""
-        if form not in self._totals:
-            [self._totals[form]] = self._counted([alone(form, self._center[None])], False)
-        return self._totals[form]
+    @property
+    def center(self) -> Array:
+        return np.asarray(self._center[None])
 
-    def _counted(self, mixtures: Sequence[Components], climbing: bool = True) -> list[SufficientStatistics]:
-        question = _packed([array for m in mixtures for array in m[1:]], " ".join(m.form.name for m in mixtures))
-        threads = 1 if self.threads is None else self.threads
-
-        def ask() -> list[Sums]:
-            answers = self.ask(partial(_expected, question, threads), _joined)
-            return [Sums(s.mass, s.mean, s.scatter, s.log_likelihood) for s in _statistics(_joined(answers))]
-
-        found = self.recalled(mixtures, ask, climbing=climbing)
-        if not abs((mass := float(found[0].mass.sum())) / self._mass - 1.0) < _SAME:
+    def _pass(
+        self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
+    ) -> list[SufficientStatistics]:
+        task = partial(_expected, _asked(components), 1 if self.threads is None else self.threads)
+        found = _statistics(_joined(self.ask(task, _joined)))
+        if not abs((mass := found[0].n_rows) / self._mass - 1.0) < _SAME:
             raise self._changed(f"the rows weighed {self._mass:.12g} when they were first read and {mass:.12g} now")
-        return [SufficientStatistics(m.form, *sums) for m, sums in zip(mixtures, found, strict=True)]
+        return found if references is None else [s.on(r) for s, r in zip(found, references, strict=True)]
 
     def _changed(self, what: str) -> DataError:
         return DataError(f"{what}; give a table that is the same each time it is computed, or persist it")
@@ -163,7 +153,8 @@ class _Selected(PartitionedSource):
         self.__dict__.update(vars(table))
         self._table, self._columns = table, columns
         self.features, self.n_features = selected(table.features, columns), len(columns)
-        self._center, self._totals = table._center[columns], {}  # noqa: SLF001  (of its own kind)
+        self._center = table._center[columns]  # noqa: SLF001  (of its own kind)
+        self.__dict__.pop("_references", None)
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         return self._table.ask(partial(_of_columns, self._columns, task), join)
@@ -191,7 +182,7 @@ def _gist(said: str) -> str:
 # Beside the rows ------------------------------------------------------------------------------------------------------
 
 
-def _looked(names: tuple[str, ...] | None, number: int, blocks: Iterable[Block]) -> bytes:
+def _looked(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
     """Counts of a partition, its largest values and sums by column; or what is wrong with it."""
     counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
 
@@ -199,54 +190,49 @@ def _looked(names: tuple[str, ...] | None, number: int, blocks: Iterable[Block])
         return f"row {int(counts[0]) + row}"
 
     try:
-        for rows, own in blocks:
-            check_finite(rows, names, place=place)
-            weight = as_weights(own, len(rows))
-            each = np.ones(len(rows)) if weight is None else weight
-            counts += np.array([len(rows), np.count_nonzero(each), each.sum()])
+        for block in blocks:
+            check_finite(block.values, names, place=place)
+            as_weights(block.weights, len(block))
+            counts += np.array([len(block), np.count_nonzero(block.mass), block.mass.sum()])
             with np.errstate(over="ignore"):
-                largest = np.maximum(largest, np.abs(rows).max(0, initial=0.0))
-                sums = sums + each @ rows
+                largest = np.maximum(largest, np.abs(block.values).max(0, initial=0.0))
+                sums = sums + block.mass @ block.values
     except DataError as error:
         return _packed([], f"partition {number}: {error}")
     return _packed([counts, largest, sums])
 
 
-def _expected(question: bytes, threads: int, number: int, blocks: Iterable[Block]) -> bytes:  # noqa: ARG001
+def _expected(question: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
     """The statistics of a partition."""
-    arrays, names = _unpacked(question)
-    mixtures = []
-    for form, (*parts, whitener) in _by_mixture(names, arrays):
-        constants, means, factor = _shaped(form, *parts)
-        mixtures.append(Components(form, constants, means, factor, whitener.reshape(factor.shape)))
-    nothing = np.empty((0, mixtures[0].means.shape[1]))
-    every = [kernel.expect(rows, mixtures, own, threads) for rows, own in blocks if len(rows)]
-    return _sent(reduce(_sum, every or [kernel.expect(nothing, mixtures)]))
+    components = _components(question)
+    nothing = Rows(np.empty((0, components[0].means.shape[1])))
+    every = [kernel.expect(block, components, threads=threads) for block in blocks if len(block)]
+    return _sent(reduce(_sum, every or [kernel.expect(nothing, components)]))
 
 
-def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Block]) -> bytes:
+def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
     """The answer to a task about some of the columns."""
-    return task(number, ((rows[:, columns], weight) for rows, weight in blocks))
+    return task(number, (block.select(columns) for block in blocks))
 
 
-def _departing(stated: bytes, number: int, blocks: Iterable[Block]) -> bytes:  # noqa: ARG001
+def _departing(stated: bytes, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
     """Whether any row of a partition that has weight departs from how its columns should follow from one another."""
     columns, matrix, offset, slack = _unpacked(stated)[0]
     independent = tuple(int(column) for column in columns)
     dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset, slack)
-    off = [dependence.departs(rows if own is None else rows[own > 0]).any() for rows, own in blocks]
-    return _packed([np.array([any(off)])])
+    off = any(dependence.departs(block.counting.values).any() for block in blocks)
+    return _packed([np.array([off])])
 
 
-def _picked(each: bytes, number: int, blocks: Iterable[Block]) -> bytes:
+def _picked(each: bytes, number: int, blocks: Iterable[Rows]) -> bytes:
     """The rows at the given places among those of a partition that have weight, and their weights."""
     wanted, at = _unpacked(each)[0][number].astype(np.intp), 0
     kept, weights = [np.zeros(0)], [np.zeros(0)]
-    for rows, own in blocks:
-        counting = np.arange(len(rows)) if own is None else np.flatnonzero(own)
-        mine = counting[wanted[(wanted >= at) & (wanted < at + len(counting))] - at]
-        kept.append(np.asarray(rows[mine], np.float64).ravel())
-        weights.append(np.ones(len(mine)) if own is None else own[mine])
+    for block in blocks:
+        counting = np.flatnonzero(block.mass)
+        mine = block[counting[wanted[(wanted >= at) & (wanted < at + len(counting))] - at]]
+        kept.append(np.asarray(mine.values, np.float64).ravel())
+        weights.append(mine.mass)
         at += len(counting)
     return _packed([np.concatenate(kept), np.concatenate(weights)])
 
@@ -256,10 +242,11 @@ def _joined(answers: Iterable[bytes]) -> bytes:
     return _sent(reduce(_sum, (_statistics(answer) for answer in answers)))
 
 
-def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Block]:
+def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Rows]:
     for piece in pieces:
-        rows, _ = as_rows(piece, columns, weight)
-        yield rows, None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
+        values, _ = as_rows(piece, columns, weight)
+        own = None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
+        yield Rows(values, own)
 
 
 def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) -> list[SufficientStatistics]:
@@ -269,30 +256,45 @@ def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) ->
 # Between the two ------------------------------------------------------------------------------------------------------
 
 
+def _asked(components: Sequence[Components]) -> bytes:
+    return _packed(
+        [array for each in components for array in each[1:]], " ".join(each.form.name for each in components)
+    )
+
+
+def _components(question: bytes) -> list[Components]:
+    return [
+        Components(form, constants, *_shaped(form, len(constants), means, factor, whitener))
+        for form, (constants, means, factor, whitener) in _by_form(*_unpacked(question))
+    ]
+
+
 def _sent(statistics: list[SufficientStatistics]) -> bytes:
-    arrays = [array for s in statistics for array in (s.mass, s.mean, s.scatter, np.array(s.log_likelihood))]
+    arrays = [np.asarray(getattr(s, name)) for s in statistics for name in _FIELDS]
     return _packed(arrays, " ".join(s.form.name for s in statistics))
 
 
 def _statistics(answer: bytes) -> list[SufficientStatistics]:
-    arrays, names = _unpacked(answer)
-    return [
-        SufficientStatistics(form, *_shaped(form, mass, mean, scatter), float(log_likelihood[0]))
-        for form, (mass, mean, scatter, log_likelihood) in _by_mixture(names, arrays)
-    ]
+    found = []
+    for form, arrays in _by_form(*_unpacked(answer)):
+        parts: dict[str, Any] = dict(zip(_FIELDS, arrays, strict=True))
+        parts["mean"], parts["scatter"] = _shaped(form, len(parts["mass"]), parts["mean"], parts["scatter"])
+        log_likelihood, n_rows = (float(parts.pop(name)[0]) for name in ("log_likelihood", "n_rows"))
+        found.append(SufficientStatistics(form, log_likelihood=log_likelihood, n_rows=n_rows, **parts))
+    return found
 
 
-def _by_mixture(names: str, arrays: list[Array]) -> Iterator[tuple[Form, list[Array]]]:
-    """Four arrays for the name of each form."""
-    forms = {form.name: form for form in FORMS}
+def _by_form(arrays: list[Array], names: str) -> Iterator[tuple[Form, list[Array]]]:
+    """The arrays of a message in equal parts, one for the name of each form."""
+    forms, each = {form.name: form for form in FORMS}, len(arrays) // max(len(names.split()), 1)
     for number, name in enumerate(names.split()):
-        yield forms[name], arrays[4 * number : 4 * number + 4]
+        yield forms[name], arrays[each * number : each * (number + 1)]
 
 
-def _shaped(form: Form, one: Array, mean: Array, compact: Array) -> tuple[Array, Array, Array]:
-    """Arrays ``(K,)``, ``(K, D)`` and compact, out of flat ones."""
-    shape = len(one), len(mean) // len(one)
-    return one, mean.reshape(shape), compact.reshape(form.shape(*shape))
+def _shaped(form: Form, n_components: int, means: Array, *compact: Array) -> list[Array]:
+    """Flat arrays as ``(K, D)`` and compact ones."""
+    shape = n_components, len(means) // n_components
+    return [means.reshape(shape), *(array.reshape(form.shape(*shape)) for array in compact)]
 
 
 def _packed(arrays: Sequence[NDArray[Any]], words: str = "") -> bytes:

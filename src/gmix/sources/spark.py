@@ -15,7 +15,8 @@ from gmix.base.columns import Column
 from gmix.base.columns.arrow import arrow_columns
 from gmix.base.columns.column import LOOK
 from gmix.base.errors import needing
-from gmix.sources.partitions import Block, Join, PartitionedSource, Read, Task, reaching
+from gmix.base.rows import Rows
+from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 
 __all__ = ["SparkSource"]
 
@@ -82,22 +83,25 @@ def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
     import pyarrow as pa
 
     def packed() -> Any:
-        parts = [None if part[0] is None else np.concatenate(part).tobytes() for part in zip(*held, strict=True)]
+        columns = zip(*((block.values, block.weights) for block in held), strict=True)
+        parts = [None if part[0] is None else np.concatenate(part).tobytes() for part in columns]
         return pa.record_batch([pa.array([part], pa.binary()) for part in parts], ["rows", "weight"])
 
-    held: list[Block] = []
+    held: list[Rows] = []
     for block in read(batches):
         held.append(block)
-        if sum(rows.nbytes for rows, _ in held) >= _BYTES:
+        if sum(block.values.nbytes for block in held) >= _BYTES:
             yield packed()
             held = []
     if held:
         yield packed()
 
 
-def _unpack(dtype: Any, n_features: int, packed: Any) -> Block:
-    rows, weight = packed
-    return np.frombuffer(rows, dtype).reshape(-1, n_features), None if weight is None else np.frombuffer(weight)
+def _unpack(dtype: Any, n_features: int, packed: Any) -> Rows:
+    values, weights = packed
+    return Rows(
+        np.frombuffer(values, dtype).reshape(-1, n_features), None if weights is None else np.frombuffer(weights)
+    )
 
 
 def _free(blocks: Any) -> None:
@@ -113,7 +117,7 @@ def _ask_blocks(blocks: Any, fan: int, task: Task, join: Join | None) -> list[by
     return [answer for _, answer in sorted(answers.collect())]
 
 
-def _answer(task: Task, number: int, blocks: Iterable[Block]) -> Iterator[tuple[int, bytes]]:
+def _answer(task: Task, number: int, blocks: Iterable[Rows]) -> Iterator[tuple[int, bytes]]:
     yield number, task(number, blocks)
 
 

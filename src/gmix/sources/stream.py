@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,10 +18,14 @@ from gmix.base.columns import Column
 from gmix.base.columns.frames import frame_columns, frame_names
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
+from gmix.base.rows import Rows
 from gmix.base.table import as_rows, as_weights, check_finite, is_frame, largest_value, read_rows
-from gmix.model import kernel
+from gmix.model.components import Components
 from gmix.model.covariance import DIAGONAL
-from gmix.sources.source import LocalSource, alone, selected
+from gmix.model.kernel import CHUNK, kernel
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.sources.source import LocalSource, selected, unit_component
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
 
@@ -168,8 +173,8 @@ class StreamSource(LocalSource):
         self._weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
         self._weighted = table.weighted or self._weight is not None
         row_bytes = table.n_features * table.dtype.itemsize + 8 * self._weighted
-        chunks = int(min(_BYTES, memory / 2) // (row_bytes * kernel.CHUNK))
-        self.block_rows = max(chunks, 1) * kernel.CHUNK
+        chunks = int(min(_BYTES, memory / 2) // (row_bytes * CHUNK))
+        self.block_rows = max(chunks, 1) * CHUNK
         self.n_rows = self.n_counting = 0
         self._look()
 
@@ -182,47 +187,47 @@ class StreamSource(LocalSource):
         chosen.table = _Selected(self.table, columns)
         chosen.features, chosen.n_features = chosen.table.names, len(columns)
         chosen.center = self.center[:, list(columns)]
-        chosen.__dict__.pop("_totals", None)
+        chosen.__dict__.pop("_references", None)
         return chosen
 
-    def sums(self, mixtures: Sequence[kernel.Components], coarse: bool = False) -> list[kernel.Sums]:
-        carry: list[kernel.Sums] | None = None
-        for rows, weight in self.blocks():
-            carry = kernel.sums(rows, mixtures, weight, self.threads, carry, coarse)
-            if self.meter is not None:
-                self.meter.rows(len(rows))
-        assert carry is not None
-        return carry
+    def _pass(
+        self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
+    ) -> list[SufficientStatistics]:
+        def metered() -> Iterator[Rows]:
+            for block in self.blocks():
+                yield block
+                if self.meter is not None:
+                    self.meter.rows(len(block))
 
-    def rows(self, n: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        return kernel.expect(metered(), components, references, threads=self.threads, coarse=coarse)
+
+    def rows(self, n: int, rng: np.random.Generator) -> Rows:
         # The very draw of a table in memory, so that the sub-sample is the same.
         count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         kept, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
         at = done = 0
-        for rows, weight in self.blocks():
-            counting = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
+        for block in self.blocks():
+            counting = np.flatnonzero(block.mass)
             upto = int(np.searchsorted(chosen, at + len(counting)))
-            mine = counting[chosen[done:upto] - at]
-            kept[done:upto] = rows[mine]
-            if weight is not None:
-                weights[done:upto] = weight[mine]
+            mine = block[counting[chosen[done:upto] - at]]
+            kept[done:upto], weights[done:upto] = mine.values, mine.mass
             at, done = at + len(counting), upto
-        return kept, weights if self._weighted else None
+        return Rows(kept, weights if self._weighted else None)
 
-    def blocks(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+    def blocks(self) -> Iterator[Rows]:
         total = 0
         with closing(_ahead(self._cut())) as cut:
-            for rows, weight in cut:
-                yield rows, weight
-                total += len(rows)
+            for block in cut:
+                yield block
+                total += len(block)
         if self.n_rows and total != self.n_rows:
             raise DataError(
                 f"the table had {self.n_rows} rows when it was first read and has {total} now; "
                 "give one that does not change while it is fitted"
             )
 
-    def _cut(self) -> Iterator[tuple[NDArray[Any], NDArray[np.float64] | None]]:
+    def _cut(self) -> Iterator[Rows]:
         """Blocks of a fixed size, out of pieces of any size, in two buffers that take turns."""
         size, at = self.block_rows, 0
         buffers = [np.empty((size, self.n_features), self.table.dtype, order="F") for _ in range(2)]
@@ -242,35 +247,40 @@ class StreamSource(LocalSource):
                     weights[turn][filled : filled + step] = weight[taken : taken + step]
                 filled, taken = filled + step, taken + step
                 if filled == size:
-                    yield buffers[turn], weights[turn] if self._weighted else None
+                    yield Rows(buffers[turn], weights[turn] if self._weighted else None)
                     turn, filled = 1 - turn, 0
         if self._weight is not None and len(self._weight) != at:
             raise DataError(f"sample_weight has shape {self._weight.shape}; the table has {at} rows, so give ({at},)")
         if filled:
-            yield buffers[turn][:filled], weights[turn][:filled] if self._weighted else None
+            yield Rows(buffers[turn], weights[turn] if self._weighted else None)[:filled]
 
     def _look(self) -> None:
         """Read everything once: count, find the mean, and refuse what cannot be used before a climb begins."""
         at = 0
         mass = largest = 0.0
-        origin, sums = alone(DIAGONAL, np.zeros((1, self.n_features))), None
-        for rows, weight in self.blocks():
-            largest = max(largest, self._check(rows, weight, at))
-            sums = kernel.sums(rows, [origin], weight, self.threads, sums)
-            at += len(rows)
-            self.n_counting += len(rows) if weight is None else int(np.count_nonzero(weight))
-            mass += len(rows) if weight is None else float(weight.sum())
-        if sums is None:
+
+        def checked() -> Iterator[Rows]:
+            nonlocal at, mass, largest
+            for block in self.blocks():
+                largest = max(largest, self._check(block.values, block.weights, at))
+                yield block
+                at += len(block)
+                self.n_counting += len(block) if block.weights is None else int(np.count_nonzero(block.weights))
+                mass += len(block) if block.weights is None else float(block.weights.sum())
+
+        blocks, origin = checked(), unit_component(DIAGONAL, np.zeros((1, self.n_features)))
+        if (first := next(blocks, None)) is None:
             raise DataError("the table has no rows; gmix needs at least one")
+        [sums] = kernel.expect(chain([first], blocks), [origin], threads=self.threads)
         if mass < 1e-100:
             raise DataError(f"sample_weight adds up to zero ({mass:.3g}); at least one row must count")
         limit = largest_value(self.n_features, max(mass, at))
         if not largest < limit:
             at = 0
-            for rows, _ in self.blocks():
-                check_finite(rows, self.features, limit, partial(self._place, at))
-                at += len(rows)
-        self.n_rows, self.center = at, kernel.statistics(origin, *sums).mean
+            for block in self.blocks():
+                check_finite(block.values, self.features, limit, partial(self._place, at))
+                at += len(block)
+        self.n_rows, self.center = at, sums.mean
 
     def _check(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, at: int) -> float:
         """The largest absolute value of a block that begins at a row; raises `DataError` for what is no number."""

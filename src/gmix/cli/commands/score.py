@@ -45,7 +45,7 @@ def score(
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
     source = source_for_model(mixture, points, memory, weights)
-    each = ((mixture.log_density(block), weight) for block, weight in source.blocks())
+    each = ((mixture.log_density(block.values), block.weights) for block in source.blocks())
     if rows:
         write_table(({"log_density": density} for density, _ in each), to, form)
         return

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gmix.base.findings import Finding
+from gmix.fitting.candidates import Search
 from gmix.fitting.inspection.choice import about_choice, runner_up
 from gmix.fitting.inspection.columns import about_columns
 from gmix.fitting.inspection.components import about_components
 from gmix.fitting.inspection.sample import Sample
-from gmix.fitting.search import Search
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -30,7 +30,7 @@ def inspect(
     depend on it.
     """
     found = [
-        *about_columns(sample, float(statistics.mass.sum())),
+        *about_columns(sample, statistics.n_rows),
         *about_components(sample, mixture, statistics, prior),
     ]
     return found if search is None else [*found, *about_choice(search, most)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gmix.base.findings import Finding
 from gmix.base.wording import count, nats
-from gmix.fitting.search import Candidate, Search
+from gmix.fitting.candidates import Candidate, Search
 from gmix.model.criteria import CRITERIA
 
 __all__ = ["about_choice", "runner_up"]

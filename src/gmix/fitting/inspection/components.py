@@ -61,7 +61,7 @@ def about_components(
 
 def _few_rows(sample: Sample, statistics: SufficientStatistics, prior: Prior | None) -> Iterator[Finding]:
     # Weights are counted as rows, so that it does not matter what they sum to.
-    rows = statistics.mass * (sample.n_counting / statistics.mass.sum())
+    rows = statistics.mass * (sample.n_counting / statistics.n_rows)
     d = statistics.n_features
 
     def named(small: NDArray[np.bool_]) -> str:

@@ -42,7 +42,8 @@ class Sample:
     def of(cls, source: Source) -> Self:
         """Draw the rows; the draw is the same each time, and takes nothing from the generator of a fit."""
         n = min(_ROWS, max(_NUMBERS // source.n_features, 1))
-        rows, weight = source.rows(n, np.random.default_rng(0))
+        sample = source.rows(n, np.random.default_rng(0))
+        rows, weight = sample.values, sample.weights
         return cls(rows, weight, source.n_counting, source.features, source.threads)
 
     def column(self, j: int) -> str:

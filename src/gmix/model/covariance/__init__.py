@@ -1,73 +1,74 @@
-"""Covariance structures, and the door that turns their names into objects."""
+"""Covariance structures: gmix's fourteen, those of one column, and those that users register."""
 
 from __future__ import annotations
 
-from gmix.base.errors import ParameterError, nearest
+from typing import TypeVar
+
+from gmix.base.errors import ParameterError
+from gmix.model.covariance import names
 from gmix.model.covariance.diagonal import EEI, EVI, VEI, VVI
 from gmix.model.covariance.ellipsoidal import EEE, EEV, EVE, EVV, VEE, VEV, VVE, VVV, E, V
 from gmix.model.covariance.form import DIAGONAL, FORMS, FULL, SPHERICAL, TIED, Form
+from gmix.model.covariance.parsimonious import Parsimonious
 from gmix.model.covariance.spherical import EII, VII
 from gmix.model.covariance.structure import Structure
+from gmix.model.covariance.tangents import Tangents
 
 __all__ = [
     "DIAGONAL", "DIRECT", "EEE", "EEI", "EEV", "EII", "EVE", "EVI", "EVV", "FORMS", "FULL", "SPHERICAL", "STRUCTURES",
-    "TIED", "VEE", "VEI", "VEV", "VII", "VVE", "VVI", "VVV", "E", "Form", "Structure", "V", "in_columns", "of_parts",
-    "structure",
+    "TIED", "VEE", "VEI", "VEV", "VII", "VVE", "VVI", "VVV", "E", "Form", "Parsimonious", "Structure", "Tangents", "V",
+    "register", "structure",
 ]  # fmt: skip
 
-DIRECT: tuple[Structure, ...] = (VII, VVI, EEE, VVV, E, V)  # those read from the scatter by one division
-# From the poorest to the richest: each comes after those within it.
-STRUCTURES: tuple[Structure, ...] = (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV)
-_IN_ONE_COLUMN = {EEE: E, VVV: V}  # the same structures, whose letters for shapes and axes mean nothing there
+# From the simplest to the richest: each comes after those that it contains.
+STRUCTURES: tuple[Parsimonious, ...] = (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV)
+DIRECT: tuple[Parsimonious, ...] = tuple(one for one in (*STRUCTURES, E, V) if one.direct)
+
+for _own in (*STRUCTURES, E, V):
+    names.add(_own, own=True)
+
+AnyStructure = TypeVar("AnyStructure", bound=Structure)
 
 
 def structure(name: str | Structure) -> Structure:
     """Turn a code or a name into a `Structure`: ``"VVV"`` or ``"full"``, ``"EEE"`` or ``"tied"``, and so on.
 
-    An ``"E"`` before the letters makes the weights equal: ``"EVVV"``. One column has two structures: ``"E"`` is one
+    An ``"E"`` before the code makes the weights equal: ``"EVVV"``. One column has two structures: ``"E"`` is one
     variance for all components, and ``"V"`` one for each.
 
-    Raises `ParameterError` for a name that nobody knows, with the nearest one that is known.
+    Raises `ParameterError` for an unknown name, with the nearest known one.
 
     >>> structure("full"), structure("vii")
     (VVV, VII)
     """
     if isinstance(name, Structure):
         return name
-    every = (*STRUCTURES, E, V)
-    known = {s.code: s for s in STRUCTURES} | {s.name: s for s in every}
-    equal = {s.with_equal_weights.code: s.with_equal_weights for s in every}
     if isinstance(name, str):
-        for candidate in (name, name.upper(), name.lower()):
-            if candidate in known or candidate in equal:
-                return known.get(candidate) or equal[candidate]
-        raise ParameterError(
-            f"covariance {name!r} is not a structure; known are {', '.join(known)}{nearest(name, known)}"
-        )
+        return names.named(name)
     raise ParameterError(f"covariance must be a name such as 'full' or 'VVV', not {name!r}")
 
 
-def in_columns(structure: Structure, n_features: int) -> Structure:
-    """The structure as it is called for this many columns: ``EEE`` and ``VVV`` of one column are ``E`` and ``V``.
+def register(structure: AnyStructure) -> AnyStructure:
+    """Make a structure of your own known by its code and name, to ``covariance="..."`` and to `gmix.load`.
 
-    >>> in_columns(VVV, 1), in_columns(V, 2), in_columns(VVI, 1)
-    (V, VVV, VVI)
+    Returns the structure. It replaces one that was registered under the same code before. Raises `ParameterError` if
+    gmix itself has a structure of that code or name.
+
+    >>> class Unit(Structure):
+    ...     "Every covariance is the identity matrix."
+    ...
+    ...     def n_covariance_parameters(self, n_components, n_features):
+    ...         return 0
+    ...
+    ...     def covariances(self, scatter, divisor, n_features):
+    ...         return 0.0 * scatter + 1.0
+    >>> register(Unit("UNIT", SPHERICAL))
+    UNIT
+    >>> import gmix
+    >>> gmix.fit([[0.0], [3.0], [9.0]], 2, covariance="UNIT", start=[0, 0, 1]).mixture
+    GaussianMixture(UNIT, 2 components, 1 feature)
     """
-    names = _IN_ONE_COLUMN if n_features == 1 else {one: several for several, one in _IN_ONE_COLUMN.items()}
-    named = names.get(structure.with_free_weights, structure.with_free_weights)
-    return named.with_equal_weights if structure.equal_weights else named
-
-
-def of_parts(whole: Structure) -> Structure:
-    """The poorest structure that marginals and conditionals of a mixture of this structure are sure to have.
-
-    Conditionals of components of equal weights have others. Parts of proportional ellipsoids are proportional; parts of
-    ellipsoids of one volume, shape or orientation share none of these.
-
-    >>> of_parts(EEE), of_parts(EVI), of_parts(VEV)
-    (EEE, VVI, VVV)
-    """
-    whole = whole.with_free_weights
-    if whole.shape == "I" or (whole.shape == "E" and whole.orientation != "V"):
-        return whole
-    return VVI if whole.orientation == "I" else VVV
+    if not isinstance(structure, Structure):
+        raise ParameterError(f"structure is {structure!r}; give an object of a class derived from Structure")
+    names.add(structure)
+    return structure

@@ -1,4 +1,4 @@
-"""Ellipsoidal structures: the axes of the ellipsoids are free to turn."""
+"""Ellipsoidal structures: the axes of the ellipsoids are estimated."""
 
 from __future__ import annotations
 
@@ -7,33 +7,45 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.model.covariance.axes import log_volumes, variances
+from gmix.model.covariance.common_axes import common_axes
 from gmix.model.covariance.form import FULL, TIED
-from gmix.model.covariance.orientation import common_axes
+from gmix.model.covariance.parsimonious import Parsimonious
 from gmix.model.covariance.structure import Structure
+from gmix.model.covariance.volumes import log_volumes, variances
 
 __all__ = ["EEE", "EEV", "EVE", "EVV", "VEE", "VEV", "VVE", "VVV", "E", "V"]
 
 Array = NDArray[np.float64]
-_DEFINITE = 1e-14  # of the largest eigenvalue; smaller ones are rounding, and raised to it
+_DEFINITE = 1e-14  # of the largest eigenvalue; smaller ones are rounding, and are raised to this
+_NO_ROWS = 1e-8  # as good as none, and enough that a component without rows stays finite
 
 
-class _Tied(Structure):
-    """One ellipsoid."""
+class _Tied(Parsimonious):
+    """One ellipsoid for all components."""
+
+    def in_columns(self, n_features: int) -> Structure:
+        return (E if n_features == 1 else EEE).with_weights_of(self)
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         return np.asarray(scatter / divisor.sum())
 
 
-class _Free(Structure):
+class _Free(Parsimonious):
     """Ellipsoids that have nothing in common."""
 
+    def in_columns(self, n_features: int) -> Structure:
+        return (V if n_features == 1 else VVV).with_weights_of(self)
+
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        return _alone(scatter, divisor)
+        return _each_alone(scatter, divisor)
 
 
-class _Proportional(Structure):
+class _Proportional(Parsimonious):
     """One ellipsoid in several sizes."""
+
+    @property
+    def has_studied_prior(self) -> bool:
+        return False
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         scatter, scale = _standardize(scatter)
@@ -44,43 +56,65 @@ class _Proportional(Structure):
         return np.asarray(np.exp(log_volume)[:, None, None] * common * scale)
 
 
-class _Turned(Structure):
-    """Every component has axes of its own: those of its scatter, paired from the shortest to the longest."""
+class _Turned(Parsimonious):
+    """Each component has axes of its own: those of its scatter, paired from the shortest to the longest."""
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         if len(scatter) == 1:
-            return _alone(scatter, divisor)
+            return _each_alone(scatter, divisor)
         values, axes = _axes(scatter)
         return _matrices(variances(self.volume, self.shape, values, divisor), axes)
 
 
-class _Sized(Structure):
-    """Ellipsoids of one volume: each component's own, shrunk or blown up."""
+class _TurnedOfOneVolume(_Turned):
+    """One ellipsoid, turned for each component. The prior's divisor is the one that mclust 6 counts."""
+
+    def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
+        return (mean + self.draw_divisor(degrees_of_freedom, n_features)) / n_components
+
+
+class _TurnedOfAnyVolume(_Turned):
+    """One shape, turned and in several sizes. The prior's divisor is the one that mclust 6 counts: none."""
+
+    def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
+        return _NO_ROWS
+
+
+class _Sized(Parsimonious):
+    """Ellipsoids of one volume: each component's own scatter, made larger or smaller."""
+
+    @property
+    def has_studied_prior(self) -> bool:
+        return False
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        scatter, scale = _standardize(scatter)  # all determinants change alike, so the answer is the same
+        scatter, scale = _standardize(scatter)  # all determinants change alike, so the result is the same
         values, axes = _axes(scatter)
         return np.asarray(_matrices(variances(self.volume, self.shape, values, divisor), axes) * scale)
 
 
-class _Parallel(Structure):
+class _Parallel(Parsimonious):
     """All components have the same axes, along which each has a shape of its own."""
+
+    @property
+    def has_studied_prior(self) -> bool:
+        return False
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         if len(scatter) == 1:
-            return _alone(scatter, divisor)
+            return _each_alone(scatter, divisor)
         axes = common_axes(scatter, divisor, self.volume)
         along = np.einsum("ij,kil,lj->kj", axes, scatter, axes)
         return _matrices(variances(self.volume, self.shape, along, divisor), axes)
 
 
-def _alone(scatter: Array, divisor: Array) -> Array:
-    """What has nothing to be equal to needs no axes, so no digit of a small column is lost to a large one."""
+def _each_alone(scatter: Array, divisor: Array) -> Array:
+    """The scatter over its divisor. No axes are computed, so small columns lose no digits beside large ones."""
     return np.asarray(scatter / divisor[:, None, None])
 
 
 def _standardize(scatter: Array) -> tuple[Array, Array]:
-    """Scatter ``(K, D, D)`` in units in which its sum has ones on the diagonal, and what turns it back."""
+    """Scatter ``(K, D, D)`` in units in which its sum has ones on the diagonal, and what converts it back."""
     deviation = np.sqrt(np.diagonal(scatter, axis1=1, axis2=2).sum(0))
     deviation = np.where(deviation > 0, deviation, 1.0)
     return scatter / deviation / deviation[:, None], deviation * deviation[:, None]
@@ -97,14 +131,14 @@ def _matrices(values: Array, axes: Array) -> Array:
     return np.asarray((axes * values[:, None, :]) @ axes.mT)
 
 
-EEE: Final[Structure] = _Tied("EEE", TIED, "tied")
-VEE: Final[Structure] = _Proportional("VEE", FULL)
-EVE: Final[Structure] = _Parallel("EVE", FULL)
-VVE: Final[Structure] = _Parallel("VVE", FULL)
-EEV: Final[Structure] = _Turned("EEV", FULL)
-VEV: Final[Structure] = _Turned("VEV", FULL)
-EVV: Final[Structure] = _Sized("EVV", FULL)
-VVV: Final[Structure] = _Free("VVV", FULL, "full")
-# Of one column: the variance is the same for all components, or each component has its own.
-E: Final[Structure] = _Tied("E", TIED, letters="EEE")
-V: Final[Structure] = _Free("V", FULL, letters="VVV")
+EEE: Final[Parsimonious] = _Tied("EEE", TIED, "tied")
+VEE: Final[Parsimonious] = _Proportional("VEE", FULL)
+EVE: Final[Parsimonious] = _Parallel("EVE", FULL)
+VVE: Final[Parsimonious] = _Parallel("VVE", FULL)
+EEV: Final[Parsimonious] = _TurnedOfOneVolume("EEV", FULL)
+VEV: Final[Parsimonious] = _TurnedOfAnyVolume("VEV", FULL)
+EVV: Final[Parsimonious] = _Sized("EVV", FULL)
+VVV: Final[Parsimonious] = _Free("VVV", FULL, "full")
+# In one column: one variance for all components, or one for each.
+E: Final[Parsimonious] = _Tied("E", TIED, letters="EEE")
+V: Final[Parsimonious] = _Free("V", FULL, letters="VVV")

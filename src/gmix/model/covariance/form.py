@@ -1,7 +1,7 @@
 """Forms: how the K covariances of a mixture are stored, factored and applied.
 
-A form is pure linear algebra and knows nothing of statistics. There are four, and the kernel speaks only of them;
-every covariance structure is written in one. In the shapes below a *compact* array is what the form stores:
+A form is linear algebra and knows nothing of statistics. There are four. The kernel works with forms alone, and every
+covariance structure uses one of them. In the shapes below a *compact* array is what the form stores:
 
 ==========  =============  ==========================================
 form        compact        the covariance of component k
@@ -27,19 +27,20 @@ from numpy.typing import NDArray
 __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
 
 Array = NDArray[np.float64]
-_RIDGES = 64  # powers of two that are tried
-_DEFINITE = 1e-14  # of a variance; less than that in some direction is rounding
+_RIDGES = 64  # powers of two that are tried as a ridge
+_DEFINITE = 1e-14  # of a variance; less than this in some direction is rounding
 
 
 class Form(ABC):
     """How covariances are stored, factored and applied.
 
     # Implementation
-    Whatever makes a scatter or a covariance makes it symmetric to the last bit.
+    Every method that returns a scatter or a covariance returns it symmetric to the last bit.
     """
 
     name: ClassVar[str]
     code: ClassVar[int]  # what the compiled kernel calls it
+    axis_aligned: ClassVar[bool] = False  # whether the axes of every covariance are those of the columns
 
     def __repr__(self) -> str:
         return self.name
@@ -53,15 +54,15 @@ class Form(ABC):
 
     @abstractmethod
     def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
-        """Write covariances out as ``(K, D, D)``."""
+        """The covariances as ``(K, D, D)``."""
 
     @abstractmethod
     def compress(self, dense: Array) -> Array:
-        """Read ``(K, D, D)`` covariances into a compact array; what the form cannot hold is lost."""
+        """Covariances ``(K, D, D)`` as a compact array; what the form cannot hold is lost."""
 
     @abstractmethod
     def factor(self, compact: Array) -> Array:
-        """The lower Cholesky factors ``L`` with ``L L' = covariance``; ``LinAlgError`` if one is not definite."""
+        """The lower Cholesky factors ``L`` with ``L L' = covariance``; ``LinAlgError`` if one does not exist."""
 
     @abstractmethod
     def whitener(self, factor: Array) -> Array:
@@ -73,7 +74,7 @@ class Form(ABC):
 
     @abstractmethod
     def apply(self, matrices: Array, vectors: Array) -> Array:
-        """Multiply factors or whiteners with one block of vectors a component, ``(K, ..., D)``."""
+        """Multiply factors or whiteners with a block of vectors for each component, ``(K, ..., D)``."""
 
     @abstractmethod
     def outer(self, mass: Array, vectors: Array) -> Array:
@@ -85,7 +86,7 @@ class Form(ABC):
 
     @abstractmethod
     def congruence(self, factor: Array, scatter: Array) -> Array:
-        """``L scatter L'``: carry a scatter from whitened coordinates back to the data's own."""
+        """``L scatter L'``: convert a scatter from whitened coordinates to those of the data."""
 
     @abstractmethod
     def trace(self, scatter: Array) -> float:
@@ -93,26 +94,27 @@ class Form(ABC):
 
     @abstractmethod
     def variances(self, total: Array, n_features: int) -> Array:
-        """The diagonal ``(D,)`` of a one-component or tied scatter; where only a trace is kept, its mean D times."""
+        """The diagonal ``(D,)`` of a one-component or tied scatter; if only a trace is stored, its mean D times."""
 
     @abstractmethod
     def total(self, scatter: Array) -> Array:
-        """Sum a scatter over its components; the result has one component."""
+        """The sum of a scatter over its components, as a scatter of one component."""
 
     @abstractmethod
     def smallest(self, compact: Array, floor: Array) -> Array:
-        """The least variance of each covariance in any direction, in units of the variances ``floor (D,)``."""
+        """The smallest variance of each covariance in any direction, in units of the variances ``floor (D,)``."""
 
     @abstractmethod
     def lift(self, compact: Array, floor: Array) -> Array:
-        """The likeliest covariances that nowhere fall below ``diag(floor)``: smaller eigenvalues are raised to it.
+        """The likeliest covariances that are at least ``diag(floor)``: smaller eigenvalues are raised to it.
 
-        They are symmetric to the last bit, and can be factored: what float64 cannot tell from nothing counts as below.
+        They are symmetric to the last bit and can be factored, because eigenvalues that float64 cannot distinguish
+        from zero are raised too.
         """
 
 
 def _symmetric(matrices: Array) -> Array:
-    """Matrices ``(..., D, D)`` that are symmetric but for rounding, symmetric to the last bit."""
+    """Make matrices ``(..., D, D)`` that are symmetric but for rounding symmetric to the last bit."""
     return np.asarray((matrices + matrices.mT) / 2.0)
 
 
@@ -129,7 +131,7 @@ class _Full(Form):
         return dense
 
     def factor(self, compact: Array) -> Array:
-        # Factoring the correlation keeps columns of very different scales apart.
+        # The correlation is factored, so that columns of very different scales do not mix.
         with np.errstate(invalid="ignore"):
             deviation = np.sqrt(np.diagonal(compact, axis1=-2, axis2=-1))
         if not (np.isfinite(deviation).all() and (deviation > 0).all()):
@@ -178,7 +180,7 @@ class _Full(Form):
 
     def lift(self, compact: Array, floor: Array) -> Array:
         relative, scale = self._relative(compact, floor)
-        try:  # the cheap question first: almost always every eigenvalue is far above one
+        try:  # the cheap test first: almost always every eigenvalue is far above one
             np.linalg.cholesky(relative - 0.5 * np.eye(compact.shape[-1]))
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(relative)
@@ -196,10 +198,10 @@ class _Full(Form):
         return True
 
     def _ridged(self, compact: Array, scale: Array) -> Array:
-        """With so much added to the diagonal, in squares of the scale, that every covariance can be factored.
+        """Add the smallest power of two to the diagonal, in squares of the scale, with which all can be factored.
 
-        Between variances that differ by more than the digits of float64, rounding makes negative eigenvalues that
-        raising them does not cure.
+        If variances differ by more than the digits of float64, rounding makes negative eigenvalues that remain after
+        they have been raised.
         """
         ridge = np.eye(compact.shape[-1]) * (scale**2)[..., None, :]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -209,12 +211,12 @@ class _Full(Form):
         return compact
 
     def _relative(self, compact: Array, floor: Array) -> tuple[Array, Array]:
-        """The covariances in units of the floor, or of what float64 can tell from nothing beside the variances.
+        """The covariances in units of the floor, or of the rounding error of the variances if that is larger.
 
-        And these units, as deviations ``(..., D)``.
+        The second result has these units, as deviations ``(..., D)``.
         """
         scale = np.sqrt(np.maximum(floor, _DEFINITE * np.diagonal(compact, axis1=-2, axis2=-1)))
-        with np.errstate(over="ignore"):  # a column may be nothing but the rounding of larger ones
+        with np.errstate(over="ignore"):  # a column may consist of the rounding errors of larger ones
             relative = compact / scale[..., :, None] / scale[..., None, :]
         deviation = np.sqrt(np.maximum(np.diagonal(relative, axis1=-2, axis2=-1), 1.0))
         limit = deviation[..., :, None] * deviation[..., None, :]
@@ -253,7 +255,7 @@ class _Tied(_Full):
 
 
 class _Diagonal(Form):
-    name, code = "diagonal", 2
+    name, code, axis_aligned = "diagonal", 2, True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features)

@@ -8,19 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.model.covariance.form import SPHERICAL
-from gmix.model.covariance.structure import Structure
+from gmix.model.covariance.parsimonious import Parsimonious
 
 __all__ = ["EII", "VII"]
 
 Array = NDArray[np.float64]
 
 
-class _Spherical(Structure):
+class _OneSize(Parsimonious):
+    """Spheres of one size."""
+
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        if self.volume == "E":
-            return np.full(len(scatter), scatter.sum() / (n_features * divisor.sum()))
+        return np.full(len(scatter), scatter.sum() / (n_features * divisor.sum()))
+
+    def default_prior_scale(self, covariance: Array, n_components: int, n_features: int) -> Array:
+        return np.zeros(1)  # mclust's default: its EM never reads the scale
+
+
+class _AnySize(Parsimonious):
+    """Spheres, each of its own size."""
+
+    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         return np.asarray(scatter / (n_features * divisor))
 
 
-EII: Final[Structure] = _Spherical("EII", SPHERICAL)
-VII: Final[Structure] = _Spherical("VII", SPHERICAL, "spherical")
+EII: Final[Parsimonious] = _OneSize("EII", SPHERICAL)
+VII: Final[Parsimonious] = _AnySize("VII", SPHERICAL, "spherical")

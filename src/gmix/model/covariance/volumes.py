@@ -1,4 +1,4 @@
-"""Volume and shape, once the axes are known: what diagonal and ellipsoidal structures have in common."""
+"""Volumes and shapes for given axes: the part of the M-step that diagonal and ellipsoidal structures share."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Array = NDArray[np.float64]
 
 _EQUAL = 1e-13  # relative; volumes that change by less have converged
 _STEPS = 200
-_SHORT = 12  # steps of an iteration that converges quadratically in the end
-_NOISE = 1e-14  # nats a row; what is minimized is known no better
+_SHORT = 12  # steps after which Newton's method has converged, but for rounding
+_NOISE = 1e-14  # nats per row; the minimized function is not known more accurately
 _LONGEST = 4.0  # natural logarithms of a volume; a longer Newton step is cut
 _TINY = float(np.finfo(np.float64).tiny)
-_HUGE = float(np.finfo(np.float64).max) / 64.0  # above any scatter of rows that are let in
+_HUGE = float(np.finfo(np.float64).max) / 64.0  # above any scatter of accepted rows
 
 
 def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
-    r"""The likeliest variances ``(K, D)`` along axes along which the scatter is ``(K, D)``.
+    r"""The likeliest variances ``(K, D)`` along given axes, from the scatter ``(K, D)`` along them.
 
     Volume and shape are each equal (``"E"``) over the components or variable (``"V"``). Celeux & Govaert (1995),
     sections 3.2 and 3.3; where the volume varies and the shape does not, by Newton's method (`log_volumes`).
@@ -31,9 +31,9 @@ def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
     scatter = np.maximum(scatter, _TINY)
     if volume == "E":
         root = np.exp(np.log(scatter).mean(1))  # the D-th root of the determinant
-        with np.errstate(over="ignore"):  # beside a component without width another may become endless
-            shape = np.minimum(scatter / root[:, None], _HUGE)
-            return np.asarray(np.minimum(shape * (root.sum() / divisor.sum()), _HUGE))
+        with np.errstate(over="ignore"):  # beside a component without width, another may overflow
+            shapes = np.minimum(scatter / root[:, None], _HUGE)
+            return np.asarray(np.minimum(shapes * (root.sum() / divisor.sum()), _HUGE))
     scale = scatter.sum(0)
     log_volume = log_volumes((scatter / scale)[:, None, :] * np.eye(len(scale)), divisor)
     common = np.exp(-log_volume) @ scatter / divisor.sum()
@@ -43,19 +43,20 @@ def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
 def log_volumes(scatter: Array, divisor: Array) -> Array:
     r"""The logarithms ``(K,)`` of the volumes of proportional covariances, up to a common constant.
 
-    With :math:`\Sigma_k = e^{l_k} C` and the best :math:`C = \sum_k e^{-l_k} W_k / n`, what is left to minimize,
+    With :math:`\Sigma_k = e^{l_k} C` and the best :math:`C = \sum_k e^{-l_k} W_k / n`, it remains to minimize
 
     .. math:: D \sum_k n_k l_k + n \log\Big|\sum_k e^{-l_k} W_k\Big|
 
-    is convex in :math:`l`. Each step is Newton's if that goes down, else the one of Celeux & Govaert (1995), section
-    3.2.2, which always does: :math:`e^{l_k} = \mathrm{tr}(W_k C^{-1}) / (D n_k)`. So the optimum is *the* optimum.
+    which is convex in :math:`l`, so there is one minimum. Each step is Newton's if that decreases the function, and
+    otherwise the one of Celeux & Govaert (1995), section 3.2.2, which always does:
+    :math:`e^{l_k} = \mathrm{tr}(W_k C^{-1}) / (D n_k)`.
     """
     n_components, n_features = scatter.shape[:2]
     share = divisor / divisor.sum()
     root = np.sqrt(share)
 
-    def look(log_volume: Array) -> tuple[float, Array, Array]:
-        """What is minimized, per row; the factors that Celeux & Govaert's step multiplies by; the Hessian."""
+    def evaluate(log_volume: Array) -> tuple[float, Array, Array]:
+        """The minimized function, per row; the factors of Celeux & Govaert's step; the Hessian."""
         parts = np.exp(-log_volume)[:, None, None] * scatter
         factor = np.linalg.cholesky(parts.sum(0))
         inverse = np.linalg.inv(factor)
@@ -65,21 +66,21 @@ def log_volumes(scatter: Array, divisor: Array) -> Array:
         return value, trace / (n_features * share), (np.diag(trace) - parts @ parts.T) / root / root[:, None]
 
     here = np.zeros(n_components)
-    value, factor, curvature = look(here)
+    value, factor, curvature = evaluate(here)
     here += np.log(factor)
-    value, factor, curvature = look(here)
+    value, factor, curvature = evaluate(here)
     for count in range(_STEPS):
         if np.abs(factor - 1.0).max() < _EQUAL:
             break
         fixed = here + np.log(factor)
-        # All volumes may grow together, and nothing changes: that direction is taken out.
+        # Nothing changes if all volumes grow together, so that direction is removed from the equations.
         step = np.linalg.solve(curvature + np.outer(root, root), n_features * root * (factor - 1.0)) / root
         longest = np.abs(step).max()
         there = here + step * min(1.0, _LONGEST / longest) if np.isfinite(longest) else fixed
-        seen = look(there)
-        if not seen[0] <= value + _NOISE * n_features:
-            there, seen = fixed, look(fixed)
-        if count > _SHORT and not seen[0] < value - _NOISE * n_features:  # nothing but rounding remains
+        found = evaluate(there)
+        if not found[0] <= value + _NOISE * n_features:
+            there, found = fixed, evaluate(fixed)
+        if count > _SHORT and not found[0] < value - _NOISE * n_features:  # only rounding remains
             break
-        here, (value, factor, curvature) = there, seen
+        here, (value, factor, curvature) = there, found
     return here

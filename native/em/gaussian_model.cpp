@@ -1,0 +1,157 @@
+#include "em/gaussian_model.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "em/floor.hpp"
+#include "em/linear_algebra.hpp"
+
+namespace gmix {
+namespace {
+
+constexpr double kLogTwoPi = 1.8378770664093454836;
+// A component without mass is empty; one with less than the smallest mass is left to the fallback.
+constexpr double kTiny = 2.2250738585072014e-308, kSmallestMass = 1e-250;
+constexpr double kShadow = 1e-12;  // of all rows; an empty component counts as this many
+
+// The scatter of each component over its divisor; of components that no row speaks for, the covariance of all rows,
+// and a divisor of next to nothing. False where a divisor is too small to divide by.
+bool divide(const Structure& structure, Form form, std::size_t d, const Reference& reference, Outcome& outcome,
+            Numbers& divisor, Numbers& scatter) {
+  const std::size_t k = divisor.size();
+  if (form == Form::kTied) {
+    double whole = 0.0;
+    for (const double each : divisor) whole += each;
+    if (!(whole > kSmallestMass)) return false;
+    for (double& value : scatter) value /= whole;
+    return true;
+  }
+  const std::size_t each = scatter.size() / k;
+  const double columns = form == Form::kSpherical ? static_cast<double>(d) : 1.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    double* const own = &scatter[c * each];
+    if (divisor[c] > kSmallestMass) {
+      for (std::size_t i = 0; i < each; ++i) own[i] /= divisor[c] * columns;
+      continue;
+    }
+    if (divisor[c] > kTiny) return false;
+    outcome = Outcome::kCollapsed;
+    const bool shared = structure.shared();
+    divisor[c] = shared ? 0.0 : kShadow * reference.n_rows;
+    for (std::size_t i = 0; i < each; ++i) own[i] = shared ? 0.0 : reference.scatter[i] / (reference.n_rows * columns);
+  }
+  return true;
+}
+
+}  // namespace
+
+Mixture Parameters::view() const {
+  return {form, n_components, n_features, log_constants.data(), means.data(), whitener.data()};
+}
+
+bool Parameters::prepare() {
+  const std::size_t k = n_components, d = n_features;
+  factor.resize(covariances.size());
+  whitener.resize(covariances.size());
+  log_constants.resize(k);
+  std::vector<double> log_determinant(k, 0.0), deviation(d);
+  if (is_dense(form, d)) {
+    for (std::size_t at = 0; at < covariances.size(); at += d * d) {
+      if (!factor_covariance(&covariances[at], &factor[at], deviation.data(), d)) return false;
+      kernel().invert_lower(&factor[at], &whitener[at], d);
+      for (std::size_t i = 0; i < d; ++i) log_determinant[at / (d * d)] += std::log(factor[at + i * d + i]);
+    }
+  } else {
+    const bool round = form == Form::kSpherical;
+    for (std::size_t at = 0; at < covariances.size(); ++at) {
+      if (!(covariances[at] > 0.0) || !std::isfinite(covariances[at])) return false;
+      factor[at] = std::sqrt(covariances[at]);
+      whitener[at] = 1.0 / factor[at];
+      log_determinant[round ? at : at / d] += std::log(factor[at]) * (round ? static_cast<double>(d) : 1.0);
+    }
+  }
+  if (form == Form::kTied) std::fill(log_determinant.begin(), log_determinant.end(), log_determinant[0]);
+  for (std::size_t c = 0; c < k; ++c)
+    log_constants[c] = std::log(weights[c]) - log_determinant[c] - static_cast<double>(d) * kLogTwoPi / 2.0;
+  return true;
+}
+
+Outcome maximize(const Structure& structure, const Statistics& s, const Reference& reference, Parameters& parameters) {
+  const Form form = s.form;
+  const std::size_t k = s.n_components(), d = s.n_features();
+  const double* const floor = reference.floor.data();
+  double total = 0.0;
+  for (const double count : s.counts) total += count;
+  if (!(total > kSmallestMass)) return Outcome::kFailed;
+  Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}};
+  for (std::size_t c = 0; c < k; ++c)
+    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : s.counts[c] / total;
+  Outcome outcome = Outcome::kSound;
+  Numbers divisor = s.divisor;
+  if (!divide(structure, form, d, reference, outcome, divisor, next.covariances)) return Outcome::kFailed;
+  if (!structure.direct()) {
+    // A component without width would make its shape infinite, or the volumes that depend on it zero.
+    if (!structure.shared()) {
+      const Outcome raised = raise_to_floor(form, d, floor, next.covariances);
+      if (raised == Outcome::kFailed) return raised;
+      if (raised == Outcome::kCollapsed) outcome = raised;
+    }
+    if (!constrain(structure, k, d, divisor, parameters.covariances, next.covariances)) return Outcome::kFailed;
+  }
+  const Outcome raised = raise_to_floor(form, d, floor, next.covariances);
+  if (raised == Outcome::kFailed || !next.prepare()) return Outcome::kFailed;
+  parameters = std::move(next);
+  return raised == Outcome::kCollapsed ? raised : outcome;
+}
+
+GaussianModel::GaussianModel(const Structure& structure, const Statistics* prior, const Reference& reference,
+                             Parameters parameters, Fallback fallback)
+    : structure_(structure),
+      prior_(prior),
+      reference_(&reference),
+      parameters_(std::move(parameters)),
+      fallback_(std::move(fallback)) {}
+
+void GaussianModel::assign(const Model& other) { parameters_ = static_cast<const GaussianModel&>(other).parameters_; }
+
+Outcome GaussianModel::maximize(const Statistics& statistics) {
+  const Outcome outcome = prior_ == nullptr
+                              ? gmix::maximize(structure_, statistics, *reference_, parameters_)
+                              : gmix::maximize(structure_, sum(statistics, *prior_), *reference_, parameters_);
+  return outcome == Outcome::kFailed && fallback_ ? fallback_(statistics, parameters_) : outcome;
+}
+
+double GaussianModel::objective(const Statistics& statistics) const {
+  return statistics.log_likelihood + (prior_ == nullptr ? 0.0 : log_prior());
+}
+
+// gmix.model.priors.Prior.log_density.
+double GaussianModel::log_prior() const {
+  const Statistics& prior = *prior_;
+  const Parameters& m = parameters_;
+  const std::size_t k = m.n_components, d = m.n_features;
+  const bool dense = m.form == Form::kFull || m.form == Form::kTied;
+  Numbers scatter = prior.scatter, difference(d), work(dense ? d * d : 0), whitened(dense ? d * d : 0);
+  double density = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    for (std::size_t i = 0; i < d; ++i) difference[i] = m.means[c * d + i] - prior.mean[c * d + i];
+    add_outer(m.form, c, d, prior.mass[c], difference.data(), scatter.data());
+    const double log_weight = std::log(m.weights[c]);
+    const double log_determinant = log_weight - m.log_constants[c] - static_cast<double>(d) * kLogTwoPi / 2.0;
+    density -= prior.divisor[c] * log_determinant;
+    if (!structure_.equal_weights) density += prior.counts[c] * log_weight;
+  }
+  double quadratic = 0.0;
+  for (std::size_t at = 0; at < scatter.size(); at += dense ? d * d : 1) {
+    if (dense) {
+      kernel().congruence(&m.whitener[at], &scatter[at], work.data(), whitened.data(), d);
+      for (std::size_t i = 0; i < d; ++i) quadratic += whitened[i * d + i];
+    } else {
+      quadratic += m.whitener[at] * m.whitener[at] * scatter[at];
+    }
+  }
+  return density - quadratic / 2.0;
+}
+
+}  // namespace gmix

@@ -1,0 +1,66 @@
+// A Gaussian mixture of one of the structures that the compiled M-step knows, fitted by maximum likelihood or with a
+// prior that stays the same from step to step. The plain M-step is GaussianMixture.from_statistics; a test holds the
+// two together.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "em/covariances.hpp"
+#include "em/model.hpp"
+
+namespace gmix {
+
+// The parameters of a mixture, in the compact shapes of gmix.model.covariance.form, and what the kernel needs of them.
+struct Parameters {
+  Form form;
+  std::size_t n_components;
+  std::size_t n_features;
+  Numbers weights;
+  Numbers means;
+  Numbers covariances;
+  Numbers factor;
+  Numbers whitener;
+  Numbers log_constants;
+
+  Mixture view() const;
+  // Factors the covariances, inverts the factors and computes the constants. False if a covariance is not positive
+  // definite.
+  bool prepare();
+};
+
+// The M-step: the most likely parameters, given the statistics of the rows, with those of a prior added if there is
+// one, whose covariances are nowhere below the floor.
+Outcome maximize(const Structure& structure, const Statistics& statistics, const Reference& reference,
+                 Parameters& parameters);
+
+class GaussianModel : public Model {
+ public:
+  // Does an M-step that the compiled one cannot do; false if it cannot either.
+  using Fallback = std::function<Outcome(const Statistics&, Parameters&)>;
+
+  // `prior` is null or what a prior adds to the statistics of the rows.
+  GaussianModel(const Structure& structure, const Statistics* prior, const Reference& reference, Parameters parameters,
+                Fallback fallback);
+
+  std::unique_ptr<Model> copy() const override { return std::make_unique<GaussianModel>(*this); }
+  void assign(const Model& other) override;
+  bool prepare() override { return parameters_.prepare(); }
+  Components components() const override { return {parameters_.view(), parameters_.factor.data()}; }
+  Outcome maximize(const Statistics& statistics) override;
+  double objective(const Statistics& statistics) const override;
+
+  const Parameters& parameters() const { return parameters_; }
+
+ private:
+  double log_prior() const;
+
+  Structure structure_;
+  const Statistics* prior_;
+  const Reference* reference_;
+  Parameters parameters_;
+  Fallback fallback_;
+};
+
+}  // namespace gmix

@@ -1,0 +1,92 @@
+// One run of EM: E-steps, M-steps and extrapolations in turn, from a start to where a stopping rule ends it.
+//
+// The loop is written over three functions, each compiled or Python: the E-step (`Expect`), the M-step and the
+// objective
+// (`Model`), and the stopping rule (`StoppingRule`). The plain loop that it is tested against is
+// gmix.model.kernel.reference.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "em/acceleration.hpp"
+#include "em/model.hpp"
+
+namespace gmix {
+
+// Why a run ended: gmix.model.stopping.Reason. The last two are for a run that is not to go on with a component that
+// has collapsed, and for an M-step that float64 cannot do.
+enum class Ended { kConverged, kStationary, kLimit, kInterrupted, kCollapsed, kFailed };
+
+// gmix.model.stopping.StoppingRule, in nats over all rows.
+struct StoppingRule {
+  // Looks at the objectives so far, whether the parameters are at rest, and the estimated remaining gain.
+  using Judge = std::function<std::optional<Ended>(const std::vector<double>&, bool, double)>;
+
+  double tolerance;  // of the remaining gain
+  double rounding;   // of the objective: a smaller gain is none
+  double fall;       // of the objective: a greater fall is more than rounding
+  double rest;       // standard deviations: means that move less are at rest
+  std::size_t max_steps;
+  bool accelerate;  // by extrapolation
+  bool monotone;    // a step that goes down ends the run
+  Judge judge;      // decides instead of the tolerance, if there is one
+};
+
+// Thrown by any of the three functions when the user interrupts the run.
+struct Interrupted {};
+
+// The E-step: sets the statistics to those of all rows under these components, in float32 if `coarse` and the rows
+// allow it. False where sums of squares leave the range of float64.
+using Expect = std::function<bool(const Components&, bool coarse, Statistics&)>;
+
+// A run begins and ends with an E-step, so its statistics belong to its model once it has `arrived`. A coarse run takes
+// coarse steps for as long as they gain, and then goes on in float64, which has the last word.
+class Run {
+ public:
+  // A run that is not `patient` ends where a component collapses.
+  Run(Expect expect, std::unique_ptr<Model> start, bool coarse, bool patient);
+
+  // Goes on until the rule ends it; under a stricter rule it goes on from there. A run that ends a `round` of a race
+  // is as coarse as it was.
+  Ended go_on(const StoppingRule& rule, bool round);
+
+  bool arrived() const { return arrived_; }
+  // Whether the last M-step is known to have left every component above the floor.
+  bool sound() const { return moved_ && last_outcome_ == Outcome::kSound; }
+  double objective() const;
+  const Model& model() const { return *model_; }
+  const Statistics& statistics() const { return statistics_; }
+  const std::vector<double>& history() const { return history_; }
+
+ private:
+  enum class Tried { kStart, kStep, kExtrapolation, kRepetition };
+
+  std::optional<Ended> decide(const StoppingRule& rule, bool round);
+  std::optional<Ended> end_coarse_part(const StoppingRule& rule, bool round);
+  std::optional<Ended> ended_by(const StoppingRule& rule) const;
+  std::optional<Ended> try_next(const StoppingRule& rule);
+  std::optional<Ended> try_step();
+  std::optional<Ended> take(const StoppingRule& rule, bool& accepted);
+  void refine();
+  void arrive(double reached, double gain, double rounding, double rest);
+  double grain() const;
+
+  const Expect expect_;
+  bool coarse_;
+  const bool patient_;
+  std::unique_ptr<Model> model_, next_;
+  Statistics statistics_, before_, tried_statistics_;  // `before`: of the step before; none before the second
+  std::vector<double> history_;                        // objectives of the E-steps that were accepted
+  Acceleration acceleration_;
+  // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.
+  bool plain_ = false, no_gain_ = false, clear_gain_ = false, at_rest_ = false;
+  bool arrived_ = false, done_ = false, moved_ = false;
+  Outcome last_outcome_ = Outcome::kSound;  // of the last M-step that was no extrapolation
+  double length_ = 0.0, remaining_;         // of the extrapolation that is tried; the estimated gain to come
+  Tried tried_ = Tried::kStart;
+};
+
+}  // namespace gmix

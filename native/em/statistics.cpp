@@ -1,0 +1,140 @@
+#include "em/statistics.hpp"
+
+#include <algorithm>
+
+namespace gmix {
+namespace {
+
+void add_all(const Numbers& from, Numbers& to) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
+}
+
+void extrapolate_all(const Numbers& here, const Numbers& before, double length, Numbers& there) {
+  for (std::size_t i = 0; i < there.size(); ++i) there[i] = (1.0 + length) * here[i] - length * before[i];
+}
+
+}  // namespace
+
+std::size_t compact_size(Form form, std::size_t k, std::size_t d) {
+  return second_size({form, k, d, nullptr, nullptr, nullptr});
+}
+
+void add_outer(Form form, std::size_t c, std::size_t d, double mass, const double* v, double* scatter) {
+  if (form == Form::kFull || form == Form::kTied) {
+    double* matrix = scatter + (form == Form::kFull ? c * d * d : 0);
+    for (std::size_t i = 0; i < d; ++i)
+      for (std::size_t j = 0; j < d; ++j) matrix[i * d + j] += mass * (v[i] * v[j]);  // symmetric to the bit
+  } else {
+    for (std::size_t i = 0; i < d; ++i) scatter[form == Form::kDiagonal ? c * d + i : c] += mass * v[i] * v[i];
+  }
+}
+
+Statistics sum(const Statistics& left, const Statistics& right) {
+  const std::size_t k = left.n_components(), d = left.n_features();
+  Statistics all = left;
+  add_all(right.counts, all.counts);
+  add_all(right.mass, all.mass);
+  add_all(right.scatter, all.scatter);
+  add_all(right.divisor, all.divisor);
+  all.log_likelihood += right.log_likelihood;
+  for (auto& [name, values] : all.extra)
+    for (const auto& [other, addend] : right.extra)
+      if (name == other) add_all(addend, values);
+  Numbers step(d);
+  for (std::size_t c = 0; c < k; ++c) {
+    if (!(right.mass[c] > 0.0)) continue;
+    const double share = right.mass[c] / all.mass[c];
+    for (std::size_t i = 0; i < d; ++i) {
+      step[i] = right.mean[c * d + i] - left.mean[c * d + i];
+      all.mean[c * d + i] += share * step[i];
+    }
+    add_outer(left.form, c, d, left.mass[c] * share, step.data(), all.scatter.data());
+  }
+  return all;
+}
+
+bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there) {
+  const std::size_t k = here.n_components(), d = here.n_features();
+  there = here;
+  extrapolate_all(here.counts, before.counts, length, there.counts);
+  extrapolate_all(here.scatter, before.scatter, length, there.scatter);
+  extrapolate_all(here.divisor, before.divisor, length, there.divisor);
+  for (std::size_t i = 0; i < there.extra.size(); ++i)
+    extrapolate_all(here.extra[i].second, before.extra[i].second, length, there.extra[i].second);
+  Numbers step(d);
+  for (std::size_t c = 0; c < k; ++c) {
+    const double plus = (1.0 + length) * here.mass[c], minus = -length * before.mass[c], mass = plus + minus;
+    if (!(mass > 0.0)) return false;
+    there.mass[c] = mass;
+    for (std::size_t i = 0; i < d; ++i) {
+      step[i] = before.mean[c * d + i] - here.mean[c * d + i];
+      there.mean[c * d + i] += minus / mass * step[i];
+    }
+    add_outer(here.form, c, d, plus * minus / mass, step.data(), there.scatter.data());
+  }
+  return true;
+}
+
+Statistics statistics_of(const Sums& sums, const Components& components) {
+  const Mixture& m = components.mixture;
+  const double* const factor = components.factor;
+  const std::size_t k = m.n_components, d = m.n_features, size = second_size(m);
+  const bool dense = is_dense(m.form, d);
+  const Numbers mass(sums.mass, sums.mass + k);
+  Statistics s{
+      m.form, mass, mass, {m.means, m.means + k * d}, {sums.second, sums.second + size}, mass, sums.log_likelihood, {}};
+  Numbers step(d), centred, work(dense ? d * d : 0);
+  for (std::size_t c = 0; c < k; ++c) {
+    for (std::size_t i = 0; i < d; ++i) step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;
+    add_outer(m.form, c, d, -s.mass[c], step.data(), s.scatter.data());
+    double* mean = &s.mean[c * d];
+    for (std::size_t i = 0; i < d; ++i) {
+      if (!dense) {
+        mean[i] += factor[m.form == Form::kTied ? 0 : m.form == Form::kDiagonal ? c * d + i : c] * step[i];
+        continue;
+      }
+      const double* row = &factor[(m.form == Form::kFull ? c * d : 0) * d + i * d];
+      for (std::size_t j = 0; j <= i; ++j) mean[i] += row[j] * step[j];
+    }
+  }
+  for (std::size_t at = 0; at < s.scatter.size(); at += dense ? d * d : 1) {
+    if (dense) {
+      centred.assign(&s.scatter[at], &s.scatter[at] + d * d);
+      kernel().congruence(&factor[at], centred.data(), work.data(), &s.scatter[at], d);
+    } else {
+      s.scatter[at] *= factor[at] * factor[at];
+    }
+  }
+  return s;
+}
+
+Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,
+                                std::size_t k, std::size_t d, Form form) {
+  Statistics s{form, {}, Numbers(k), Numbers(k * d), Numbers(compact_size(form, k, d)), {}, 0.0, {}};
+  const double* center = nullptr;  // differences from a row of positive weight keep the digits of the means
+  const auto each = [&](const auto& add) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double mass = weight == nullptr ? 1.0 : weight[i];
+      if (!(mass > 0.0)) continue;
+      const double* row = rows + i * d;
+      if (center == nullptr) center = row;
+      add(static_cast<std::size_t>(labels[i]), mass, row);
+    }
+  };
+  each([&](std::size_t c, double mass, const double* row) {
+    s.mass[c] += mass;
+    for (std::size_t j = 0; j < d; ++j) s.mean[c * d + j] += mass * (row[j] - center[j]);
+  });
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t j = 0; center != nullptr && j < d; ++j)
+      s.mean[c * d + j] = center[j] + (s.mass[c] > 0.0 ? s.mean[c * d + j] / s.mass[c] : 0.0);
+  Numbers difference(d);
+  each([&](std::size_t c, double mass, const double* row) {
+    for (std::size_t j = 0; j < d; ++j) difference[j] = row[j] - s.mean[c * d + j];
+    add_outer(form, c, d, mass, difference.data(), s.scatter.data());
+  });
+  s.counts = s.divisor = s.mass;
+  return s;
+}
+
+}  // namespace gmix

@@ -1,0 +1,66 @@
+// The sufficient statistics of EM: what an E-step says of the rows, and what an M-step reads. They add up.
+// The Python side of the contract is gmix.model.statistics.SufficientStatistics.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel/kernel.hpp"
+
+namespace gmix {
+
+using Numbers = std::vector<double>;
+
+// What the kernel needs of a mixture, with the Cholesky factors that carry sums back to the units of the data.
+struct Components {
+  Mixture mixture;
+  const double* factor;  // as mixture.whitener
+};
+
+// Statistics of rows about K components, in the units of the data.
+struct Statistics {
+  Form form;
+  Numbers counts;   // (K) weights are proportional to them
+  Numbers mass;     // (K) means are averages over it
+  Numbers mean;     // (K, D)
+  Numbers scatter;  // about the mean, in the form
+  Numbers divisor;  // (K) the scatter is divided by it
+  double log_likelihood = 0.0;
+  std::vector<std::pair<std::string, Numbers>> extra;  // further sums that a model asks for, each (K, ...)
+
+  std::size_t n_components() const { return mass.size(); }
+  std::size_t n_features() const { return mean.size() / mass.size(); }
+};
+
+// How many numbers a compact array of K covariances in D columns has.
+std::size_t compact_size(Form form, std::size_t k, std::size_t d);
+
+// Whether compact covariances are matrices. In one column they are numbers, whatever the form.
+inline bool is_dense(Form form, std::size_t d) { return d > 1 && (form == Form::kFull || form == Form::kTied); }
+
+// Adds mass v v' of component c to scatter.
+void add_outer(Form form, std::size_t c, std::size_t d, double mass, const double* v, double* scatter);
+
+// The statistics of all rows of both.
+Statistics sum(const Statistics& left, const Statistics& right);
+
+// (1 + length) here - length before: where statistics of the same rows lead that went from `before` to `here`, after
+// `length` more such steps. False if no rows could have them, because a mass would not be positive.
+bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there);
+
+// The statistics of the rows whose whitened sums under these components are given.
+Statistics statistics_of(const Sums& sums, const Components& components);
+
+// Those of rows (N, D) that each belong to the one component that its label says.
+Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,
+                                std::size_t k, std::size_t d, Form form);
+
+// The scale of the data, read from all rows as one component: gmix.model.reference.Reference.
+struct Reference {
+  Numbers floor;    // (D) variances below which no covariance may fall
+  Numbers scatter;  // (1, D, D) and so on, in the form
+  double n_rows;    // weighted
+};
+
+}  // namespace gmix

@@ -1,0 +1,164 @@
+// What travels between Python and C++: rows, components, statistics, as NumPy arrays.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "em/gaussian_model.hpp"
+#include "python/arrays.hpp"
+
+namespace gmix {
+
+inline constexpr int kDimensions[] = {3, 2, 2, 1};  // of compact arrays, by form
+
+inline Form form_of(int code) {
+  if (code < 0 || code > 3) throw nb::value_error("form must be 0 full, 1 tied, 2 diagonal or 3 spherical");
+  return static_cast<Form>(code);
+}
+
+inline Rows rows_of(const Array& array) {
+  return {array.bytes(), array.stride(0), array.stride(1), array.size(0), array.size(1), array.is('f')};
+}
+
+// A copy of an array of float64 in C order.
+inline Numbers numbers_of(nb::handle object, const char* name, int ndim, std::size_t size) {
+  const Array array(object, ndim, name);
+  const auto* begin = reinterpret_cast<const double*>(array.bytes());
+  if (!array.is('d') || !array.is_contiguous() || array.count() != size)
+    throw nb::value_error((std::string(name) + " has the wrong shape, or is not float64 in C order").c_str());
+  return {begin, begin + size};
+}
+
+inline Numbers compact_of(nb::handle object, const char* name, Form form, std::size_t k, std::size_t d) {
+  return numbers_of(object, name, kDimensions[static_cast<int>(form)], compact_size(form, k, d));
+}
+
+inline nb::object array_of(const Numbers& numbers, nb::object array) {
+  const nb::object flat = array.attr("reshape")(-1);
+  std::copy(numbers.begin(), numbers.end(), Array(flat, 1, "result", true).numbers(numbers.size()));
+  return array;
+}
+
+inline nb::object compact_array(const Numbers& numbers, Form form, std::size_t k, std::size_t d) {
+  switch (form) {
+    case Form::kFull:
+      return array_of(numbers, empty_array(k, d, d));
+    case Form::kTied:
+      return array_of(numbers, empty_array(d, d));
+    case Form::kDiagonal:
+      return array_of(numbers, empty_array(k, d));
+    default:
+      return array_of(numbers, empty_array(k));
+  }
+}
+
+// Components that own their numbers: (form, log_constants, means, factor, whitener) in Python.
+struct OwnComponents {
+  Form form;
+  std::size_t k, d;
+  Numbers log_constants, means, factor, whitener;
+
+  explicit OwnComponents(nb::handle object) {
+    const auto fields = nb::cast<nb::tuple>(object);
+    if (fields.size() != 5)
+      throw nb::value_error("components are a tuple (form, log_constants, means, factor, whitener)");
+    form = form_of(nb::cast<int>(fields[0]));
+    k = nb::len(nb::object(fields[1]));
+    const Array places(fields[2], 2, "means");
+    d = places.size(1);
+    if (k == 0 || d == 0) throw nb::value_error("a mixture needs at least one component and one column");
+    log_constants = numbers_of(fields[1], "log_constants", 1, k);
+    means = numbers_of(fields[2], "means", 2, k * d);
+    factor = compact_of(fields[3], "factor", form, k, d);
+    whitener = compact_of(fields[4], "whitener", form, k, d);
+  }
+
+  Components view() const { return {{form, k, d, log_constants.data(), means.data(), whitener.data()}, factor.data()}; }
+};
+
+inline nb::tuple components_tuple(const Components& components) {
+  const Mixture& m = components.mixture;
+  const std::size_t k = m.n_components, d = m.n_features, size = second_size(m);
+  const auto copied = [](const double* from, std::size_t count) { return Numbers(from, from + count); };
+  return nb::make_tuple(static_cast<int>(m.form), array_of(copied(m.log_constants, k), empty_array(k)),
+                        array_of(copied(m.means, k * d), empty_array(k, d)),
+                        compact_array(copied(components.factor, size), m.form, k, d),
+                        compact_array(copied(m.whitener, size), m.form, k, d));
+}
+
+// (counts, mass, mean, scatter, divisor, log_likelihood, extra), where extra maps names to arrays.
+inline nb::tuple statistics_tuple(const Statistics& s) {
+  const std::size_t k = s.n_components(), d = s.n_features();
+  nb::dict extra;
+  for (const auto& [name, values] : s.extra) extra[name.c_str()] = array_of(values, empty_array(k, values.size() / k));
+  return nb::make_tuple(array_of(s.counts, empty_array(k)), array_of(s.mass, empty_array(k)),
+                        array_of(s.mean, empty_array(k, d)), compact_array(s.scatter, s.form, k, d),
+                        array_of(s.divisor, empty_array(k)), s.log_likelihood, extra);
+}
+
+inline Statistics statistics_of(nb::handle object, Form form) {
+  const auto fields = nb::cast<nb::tuple>(object);
+  const Array mean(fields[2], 2, "mean");
+  const std::size_t k = mean.size(0), d = mean.size(1);
+  Statistics s{form,
+               numbers_of(fields[0], "counts", 1, k),
+               numbers_of(fields[1], "mass", 1, k),
+               numbers_of(fields[2], "mean", 2, k * d),
+               compact_of(fields[3], "scatter", form, k, d),
+               numbers_of(fields[4], "divisor", 1, k),
+               nb::cast<double>(fields[5]),
+               {}};
+  for (const auto& [name, values] : nb::cast<nb::dict>(fields[6])) {
+    const Array array(values, 2, "extra");
+    s.extra.emplace_back(nb::cast<std::string>(name), numbers_of(values, "extra", 2, array.count()));
+  }
+  return s;
+}
+
+// (floor, scatter, n_rows) of all rows as one component.
+inline Reference reference_of(nb::handle object, Form form) {
+  const auto parts = nb::cast<nb::tuple>(object);
+  const std::size_t d = nb::len(nb::object(parts[0]));
+  return {numbers_of(parts[0], "floor", 1, d), compact_of(parts[1], "scatter", form, 1, d), nb::cast<double>(parts[2])};
+}
+
+// (weights, means, covariances).
+inline Parameters parameters_of(nb::handle weights, nb::handle means, nb::handle covariances, Form form) {
+  const Array places(means, 2, "means");
+  const std::size_t k = places.size(0), d = places.size(1);
+  return {form,
+          k,
+          d,
+          numbers_of(weights, "weights", 1, k),
+          numbers_of(means, "means", 2, k * d),
+          compact_of(covariances, "covariances", form, k, d),
+          {},
+          {},
+          {}};
+}
+
+inline nb::tuple parameters_tuple(const Parameters& p) {
+  const std::size_t k = p.n_components, d = p.n_features;
+  return nb::make_tuple(array_of(p.weights, empty_array(k)), array_of(p.means, empty_array(k, d)),
+                        compact_array(p.covariances, p.form, k, d));
+}
+
+// The weights of the rows, if there are some.
+class Weights {
+ public:
+  Weights(nb::handle object, std::size_t n_rows) {
+    if (object.is_none()) return;
+    array_ = std::make_unique<Array>(object, 1, "sample_weight");
+    data_ = array_->numbers(n_rows);
+  }
+  const double* data() const { return data_; }
+
+ private:
+  std::unique_ptr<Array> array_;
+  const double* data_ = nullptr;
+};
+
+}  // namespace gmix

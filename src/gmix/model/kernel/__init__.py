@@ -1,0 +1,21 @@
+"""The kernel: what is computed row by row. There are two, which tests hold together: compiled, and plain NumPy."""
+
+from __future__ import annotations
+
+import importlib
+
+from gmix.model.kernel.compiled import CompiledKernel
+from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd
+from gmix.model.kernel.reference import ReferenceKernel
+
+__all__ = ["CHUNK", "CompiledKernel", "Expect", "Kernel", "Parameters", "ReferenceKernel", "RunEnd", "kernel"]
+
+
+def _best() -> Kernel:
+    try:
+        return CompiledKernel(importlib.import_module("gmix._native"))
+    except ImportError:  # a platform without a compiler: everything works, more slowly
+        return ReferenceKernel()
+
+
+kernel: Kernel = _best()

@@ -1,0 +1,216 @@
+"""The compiled kernel: NumPy arrays to ``native/`` and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.rows import Rows
+from gmix.model.components import Components
+from gmix.model.covariance import Form, Structure
+from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, n_threads
+from gmix.model.kernel.reference import from_labels, has_collapsed
+from gmix.model.model import Model
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason, Round, StoppingRule
+
+__all__ = ["CompiledKernel"]
+
+Array = NDArray[np.float64]
+Raw = tuple[Any, ...]
+_ENDED = (  # in the order of native/em/run.hpp
+    Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, Reason.COLLAPSING, None,
+)  # fmt: skip
+_FEW = 24  # columns up to which scatter is added up row by row; of more, products of matrices are faster
+
+
+class CompiledKernel(Kernel):
+    """The kernel in C++, at the instruction level of this processor."""
+
+    name = "compiled"
+
+    def __init__(self, native: ModuleType) -> None:
+        self.native = native
+
+    def expect(
+        self,
+        rows: Rows | Iterable[Rows],
+        components: Sequence[Components],
+        references: Sequence[Reference] | None = None,
+        *,
+        threads: int | None = None,
+        coarse: bool = False,
+    ) -> list[SufficientStatistics]:
+        step = self.native.EStep([_components(each) for each in components], n_threads(threads), coarse)
+        for block in [rows] if isinstance(rows, Rows) else rows:
+            step.add(block.values, block.weights)
+        known: Sequence[Reference | None] = references or [None] * len(components)
+        found = zip(components, step.statistics(), known, strict=True)
+        return [_statistics(each.form, raw, reference) for each, raw, reference in found]
+
+    def posterior(
+        self, rows: Rows, components: Components, responsibilities: bool, threads: int | None = None
+    ) -> tuple[Array, Array | None]:
+        log_density, posteriors = self.native.posterior(
+            rows.values, _components(components), responsibilities, n_threads(threads)
+        )
+        return log_density, posteriors
+
+    def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
+        found = self.native.prepare(form.code, weights, means, covariances)
+        if found is None:
+            raise np.linalg.LinAlgError("a covariance is not positive definite")
+        constants, factor, whitener = found
+        for array in found:
+            array.flags.writeable = False
+        return Components(form, constants, means, factor, whitener)
+
+    def maximize(
+        self,
+        statistics: Sequence[SufficientStatistics],
+        structure: Structure,
+        prior: SufficientStatistics | None = None,
+    ) -> list[Parameters | None]:
+        if not statistics:
+            return []
+        added, reference = None if prior is None else _raw(prior), _reference(statistics[0].reference)
+        every = [_raw(each) for each in statistics]
+        found: list[Parameters | None] = self.native.maximize(
+            structure.compiled_code, structure.form.code, every, added, reference
+        )
+        return found
+
+    def label_statistics(
+        self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
+    ) -> list[SufficientStatistics]:
+        if rows.values.shape[1] > _FEW:
+            return from_labels(form, rows, labels, n_components, reference)
+        values, written = np.ascontiguousarray(rows.values, np.float64), [each.astype(np.float64) for each in labels]
+        found = self.native.label_statistics(form.code, values, written, n_components, rows.weights)
+        return [_statistics(form, (*raw[:5], np.nan, raw[6]), reference) for raw in found]
+
+    def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
+        return np.asarray(self.native.cluster(np.ascontiguousarray(points), mass, sweeps, draws), np.intp)
+
+    def run(
+        self,
+        rows: Rows | Expect,
+        starts: Sequence[Model],
+        reference: Reference,
+        rule: StoppingRule,
+        rounds: Sequence[Round] = (),
+        *,
+        patient: bool = True,
+        coarse: bool = False,
+        threads: int | None = None,
+    ) -> list[RunEnd]:
+        if not starts:
+            return []
+        form = starts[0].components().form
+
+        def elsewhere(raw: Raw, coarsely: bool) -> Raw:
+            assert not isinstance(rows, Rows)
+            return _raw(rows(Components(form, *raw[1:]), coarsely))
+
+        found = self.native.run(
+            rows.values if isinstance(rows, Rows) else elsewhere,
+            [_start(model, reference, patient) for model in starts],
+            _reference(reference),
+            [(_rule(each.rule, reference.n_rows), each.most) for each in rounds],
+            _rule(rule, reference.n_rows),
+            patient,
+            coarse,
+            rows.weights if isinstance(rows, Rows) else None,
+            n_threads(threads),
+        )
+        ends = []
+        for place, result, raw, history, ended, sound in found:
+            model, statistics = None, None
+            if raw is not None:
+                model = result.model if isinstance(result, _InPython) else starts[place].with_parameters(*result)
+                statistics = _statistics(form, raw, reference)
+            ends.append(RunEnd(place, model, statistics, history, _ENDED[ended], sound))
+        return ends
+
+
+class _InPython:
+    """A model whose M-step and objective are Python's, as the compiled loop calls them."""
+
+    def __init__(self, model: Model, reference: Reference) -> None:
+        self.model, self.reference, self.components = model, reference, model.components()
+
+    def raw_components(self) -> Raw:
+        return _components(self.components)
+
+    def raw_maximize(self, raw: Raw) -> tuple[_InPython, bool]:
+        """The model after the M-step, and whether a component has collapsed."""
+        after = _InPython(self.model.maximize(self._statistics(raw)), self.reference)
+        return after, has_collapsed(after.components, self.reference)
+
+    def raw_objective(self, raw: Raw) -> float:
+        return self.model.objective(self._statistics(raw))
+
+    def _statistics(self, raw: Raw) -> SufficientStatistics:
+        return _statistics(self.components.form, raw, self.reference)
+
+
+def _start(model: Model, reference: Reference, patient: bool) -> _InPython | Raw:
+    compiled = model.compiled(reference)
+    if compiled is None:
+        return _InPython(model, reference)
+    structure, weights, means, covariances, prior = compiled
+
+    def in_python(raw: Raw) -> Raw:
+        """An M-step that the compiled one cannot do."""
+        after = model.maximize(_statistics(structure.form, raw, reference))
+        found = after.compiled(reference)
+        assert found is not None
+        parameters = (np.ascontiguousarray(array) for array in (found.weights, found.means, found.covariances))
+        return *parameters, has_collapsed(after.components(), reference)
+
+    added = None if prior is None else _raw(prior)
+    return (
+        structure.compiled_code,
+        structure.form.code,
+        weights,
+        means,
+        covariances,
+        added,
+        in_python if patient else None,
+    )
+
+
+def _rule(rule: StoppingRule, n_rows: float) -> Raw:
+    def judge(history: list[float], at_rest: bool, remaining: float) -> int | None:
+        reason = rule.judge(history, n_rows, at_rest, remaining)
+        return None if reason is None else _ENDED.index(reason)
+
+    plain = type(rule).judge is StoppingRule.judge
+    return *rule.numbers(n_rows), None if plain else judge
+
+
+def _components(components: Components) -> Raw:
+    arrays = (components.log_constants, components.means, components.factor, components.whitener)
+    return components.form.code, *(np.ascontiguousarray(array, np.float64) for array in arrays)
+
+
+def _raw(s: SufficientStatistics) -> Raw:
+    arrays = (np.ascontiguousarray(array, np.float64) for array in (s.counts, s.mass, s.mean, s.scatter, s.divisor))
+    extra = {name: np.ascontiguousarray(array.reshape(s.n_components, -1)) for name, array in s.extra.items()}
+    return *arrays, s.log_likelihood, extra
+
+
+def _statistics(form: Form, raw: Raw, reference: Reference | None) -> SufficientStatistics:
+    counts, mass, mean, scatter, divisor, log_likelihood, extra = raw
+    found = SufficientStatistics(form, mass, mean, scatter, log_likelihood, counts, divisor, extra=extra)
+    return found if reference is None else found.on(reference)
+
+
+def _reference(reference: Reference) -> Raw:
+    scatter = reference.scatter if reference.scatter.ndim else reference.scatter[None]
+    return np.ascontiguousarray(reference.floor), np.ascontiguousarray(scatter), reference.n_rows

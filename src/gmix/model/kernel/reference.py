@@ -1,0 +1,276 @@
+"""The plain kernel: NumPy, written to be obviously right. The compiled one is tested against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.blas import one_blas_thread
+from gmix.base.rows import Rows
+from gmix.model.components import Components
+from gmix.model.covariance import Form, Structure
+from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, n_threads
+from gmix.model.model import Model
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import REST, Reason, Round, StoppingRule, remaining_gain
+
+__all__ = ["ReferenceKernel", "expectation_maximization", "from_labels", "has_collapsed"]
+
+Array = NDArray[np.float64]
+_NOTHING = 2.0**-100  # a share of a row below this counts as none: it is far below rounding
+_ON_FLOOR = 1.5  # times the floor
+_AT_REST = 1000  # Lloyd's iteration ends when at most one in so many points has moved
+_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+
+
+class ReferenceKernel(Kernel):
+    """The kernel in NumPy. Starts do not race: each is run to the end, without acceleration."""
+
+    name = "reference"
+
+    @one_blas_thread()
+    def expect(
+        self,
+        rows: Rows | Iterable[Rows],
+        components: Sequence[Components],
+        references: Sequence[Reference] | None = None,
+        *,
+        threads: int | None = None,
+        coarse: bool = False,
+    ) -> list[SufficientStatistics]:
+        n_threads(threads)
+        sums = [_Sums(each) for each in components]
+        for block in [rows] if isinstance(rows, Rows) else rows:
+            for chunk in _chunks(block):
+                for each in sums:
+                    each.add(chunk)
+        known: Sequence[Reference | None] = references or [None] * len(sums)
+        return [each.statistics(reference) for each, reference in zip(sums, known, strict=True)]
+
+    @one_blas_thread()
+    def posterior(
+        self, rows: Rows, components: Components, responsibilities: bool, threads: int | None = None
+    ) -> tuple[Array, Array | None]:
+        n_threads(threads)
+        log_density = np.empty(len(rows))
+        posteriors = np.empty((len(rows), len(components.means)))
+        for begin in range(0, len(rows), CHUNK):
+            block = slice(begin, begin + CHUNK)
+            _, log_density[block], posteriors[block] = _posterior(rows.values[block], components)
+        return log_density, posteriors if responsibilities else None
+
+    def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
+        n_components, n_features = means.shape
+        factor = form.factor(covariances)
+        whitener = form.whitener(factor)
+        with np.errstate(divide="ignore"):
+            constants = np.log(weights) - form.log_determinant(factor, n_components, n_features)
+        constants = constants - n_features * np.log(2.0 * np.pi) / 2.0
+        for array in (constants, factor, whitener):
+            array.flags.writeable = False
+        return Components(form, constants, means, factor, whitener)
+
+    def maximize(
+        self,
+        statistics: Sequence[SufficientStatistics],
+        structure: Structure,
+        prior: SufficientStatistics | None = None,
+    ) -> list[Parameters | None]:
+        return [None] * len(statistics)
+
+    def label_statistics(
+        self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
+    ) -> list[SufficientStatistics]:
+        return from_labels(form, rows, labels, n_components, reference)
+
+    def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
+        centers = _seeds(points, mass, draws)
+        labels = _nearest(points, centers)
+        for _ in range(sweeps):
+            share = np.eye(len(centers))[labels] * mass[:, None]
+            size = share.sum(0)
+            centers = np.where(size[:, None] > 0, share.T @ points / np.maximum(size, 1e-300)[:, None], centers)
+            before, labels = labels, _nearest(points, centers)
+            if _AT_REST * np.count_nonzero(labels != before) <= len(points):
+                break
+        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+        return np.asarray(np.argsort(np.argsort(first))[inverse])
+
+    def run(
+        self,
+        rows: Rows | Expect,
+        starts: Sequence[Model],
+        reference: Reference,
+        rule: StoppingRule,
+        rounds: Sequence[Round] = (),
+        *,
+        patient: bool = True,
+        coarse: bool = False,
+        threads: int | None = None,
+    ) -> list[RunEnd]:
+        def expect(components: Components, coarsely: bool) -> SufficientStatistics:
+            if isinstance(rows, Rows):
+                return self.expect(rows, [components], [reference])[0]
+            return rows(components, coarsely)
+
+        ends: list[RunEnd] = []
+        for place, start in enumerate(starts):
+            ends.append(expectation_maximization(start, expect, rule, reference, patient)._replace(place=place))
+            if ends[-1].reason is Reason.INTERRUPTED:
+                break
+        if not rounds:
+            return ends
+        return sorted(
+            ends, key=lambda end: (end.reason in (None, Reason.COLLAPSING), -max(end.history, default=-np.inf))
+        )
+
+
+def expectation_maximization(
+    model: Model, expect: Expect, rule: StoppingRule, reference: Reference, patient: bool = True
+) -> RunEnd:
+    """EM from one start: E-steps and M-steps in turn, beginning and ending with an E-step.
+
+    This is the loop that the compiled runs are tested against; it has neither races nor acceleration.
+    """
+    statistics, history, reason = None, list[float](), None
+    at_rest, remaining, sound = False, np.inf, False
+    proposal = model
+    try:
+        while True:
+            found = expect(proposal.components(), False)
+            reached = proposal.objective(found)
+            if statistics is None and not np.isfinite(reached):
+                return RunEnd(0, None, None, [], None, False)
+            if statistics is not None and rule.monotone and rule.fell(history[-1], reached):
+                reason = Reason.STATIONARY
+                break
+            if statistics is not None:
+                still = reached - history[-1] <= rule.rounding(reached)
+                at_rest = still and _is_at_rest(model, proposal, statistics, found)
+            model, statistics = proposal, found
+            history.append(reached)
+            remaining = remaining_gain(history, rule.rounding(reached))
+            if reason := rule.judge(history, reference.n_rows, at_rest, remaining):
+                break
+            proposal = model.maximize(statistics)
+            sound = not has_collapsed(proposal.components(), reference)
+            if not (sound or patient):
+                reason = Reason.COLLAPSING
+                break
+    except KeyboardInterrupt:
+        reason = Reason.INTERRUPTED
+    return RunEnd(0, None if statistics is None else model, statistics, history, reason, sound)
+
+
+def has_collapsed(components: Components, reference: Reference) -> bool:
+    """Say whether a covariance stands on the floor of the data."""
+    form, n_features = components.form, components.means.shape[1]
+    covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
+    return bool(form.smallest(covariances, reference.floor).min() <= _ON_FLOOR)
+
+
+def from_labels(
+    form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
+) -> list[SufficientStatistics]:
+    """`SufficientStatistics.from_labels` by each of several labels."""
+    every = (SufficientStatistics.from_labels(form, rows.values, each, n_components, rows.weights) for each in labels)
+    return [each.on(reference) for each in every]
+
+
+def _is_at_rest(before: Model, after: Model, old: SufficientStatistics, now: SufficientStatistics) -> bool:
+    """Say whether means, in standard deviations, and weights differ by less than shows in any digit that matters."""
+    a, b = before.components(), after.components()
+    moved = np.abs(b.form.apply(b.whitener, b.means - a.means))
+    rounding = _ROUNDING * b.form.apply(np.abs(b.whitener), np.abs(b.means))
+    weights = np.abs(now.counts / now.counts.sum() - old.counts / old.counts.sum())
+    return bool((moved < REST + rounding).all() and (weights < REST).all())
+
+
+def _chunks(rows: Rows) -> Iterator[Rows]:
+    for begin in range(0, len(rows), CHUNK):
+        yield rows[begin : begin + CHUNK]
+
+
+class _Sums:
+    """What one pass adds up, in whitened coordinates about the current means."""
+
+    def __init__(self, components: Components) -> None:
+        (k, d), form = components.means.shape, components.form
+        self.components, self.log_likelihood = components, 0.0
+        self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
+
+    @np.errstate(
+        over="ignore", invalid="ignore"
+    )  # a row may be far from a stated mixture, as the likelihood then shows
+    def add(self, rows: Rows) -> None:
+        rows = rows.counting
+        z, log_density, responsibilities = _posterior(rows.values, self.components)
+        share = (responsibilities * rows.mass[:, None]).T  # (K, N)
+        self.mass += share.sum(1)
+        self.first += (share[:, None, :] @ z)[:, 0]
+        self.second += self.components.form.scatter(share, z)
+        self.log_likelihood += float(rows.mass @ log_density)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def statistics(self, reference: Reference | None) -> SufficientStatistics:
+        """Centre the sums on the new means and carry them back to the coordinates of the data."""
+        form, mass, components = self.components.form, self.mass, self.components
+        step = self.first * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)[:, None]
+        found = SufficientStatistics(
+            form,
+            mass,
+            components.means + form.apply(components.factor, step),
+            form.congruence(components.factor, self.second - form.outer(mass, step)),
+            self.log_likelihood,
+        )
+        return found if reference is None else found.on(reference)
+
+
+def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array, Array, Array]:
+    """Whitened residuals ``(K, N, D)``, log densities ``(N,)`` and responsibilities ``(N, K)`` of a block."""
+    residuals = np.asarray(rows, np.float64) - components.means[:, None, :]
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = components.form.apply(components.whitener, residuals)
+        distances = np.square(z).sum(-1).T
+        joint = components.log_constants - distances / 2.0  # (N, K)
+        largest = joint.max(1)
+        lost = np.isneginf(largest)
+        if lost.any():  # so far from everything that every density is zero: the nearest component owns the row
+            far = np.hypot.reduce(z[:, lost], axis=-1).T  # finite where the squares may not be
+            far = np.where(np.isnan(far) | np.isneginf(components.log_constants), np.inf, far)
+            order = np.argsort(-components.log_constants, kind="stable")  # among equals the heaviest
+            nearest = order[far[:, order].argmin(1)]
+            joint[lost] = np.where(np.arange(joint.shape[1]) == nearest[:, None], 0.0, -np.inf)
+        shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
+        shifted[shifted < _NOTHING] = 0.0
+        norm = shifted.sum(1)
+    return z, np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
+
+
+def _nearest(points: Array, centers: Array) -> NDArray[np.intp]:
+    return np.asarray(((centers**2).sum(1) - 2.0 * (points @ centers.T)).argmin(1))
+
+
+def _seeds(points: Array, mass: Array, draws: Array) -> Array:
+    norms = (points**2).sum(1)
+
+    def drawn(share: Array, part: Array) -> NDArray[np.intp]:
+        sums = np.cumsum(share)
+        return np.asarray(np.minimum(np.searchsorted(sums, part * sums[-1], side="right"), len(share) - 1))
+
+    def squared_distances(chosen: NDArray[np.intp]) -> Array:
+        # Expanding the square costs no digit that matters: the points are about zero and of unit scale.
+        return np.asarray(np.maximum(norms[chosen, None] - 2.0 * points[chosen] @ points.T + norms, 0.0))
+
+    chosen = drawn(mass, draws[0, :1])
+    closest = squared_distances(chosen)[0]
+    for parts in draws[1:]:
+        potential = closest * mass
+        tried = drawn(potential if potential.any() else mass, parts)  # else there are fewer distinct points than seeds
+        closer = np.minimum(closest, squared_distances(tried))
+        best = int((closer @ mass).argmin())
+        chosen, closest = np.append(chosen, tried[best]), closer[best]
+    return points[chosen]

@@ -1,0 +1,116 @@
+"""The scale of the data: what floors of covariances and default priors are read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.model.covariance import Form
+
+__all__ = ["RELATIVE_FLOOR", "Reference"]
+
+Array = NDArray[np.float64]
+
+RELATIVE_FLOOR = 1e-24  # of a column's variance: beside deviations 1e12 times as large, rows coincide
+_TIE = 1e-9  # of a column's standard deviation; means that differ by less tie
+_DIGITS = 8.0 * np.finfo(np.float64).eps  # relative; likewise
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """All rows as one component: the count, mean and scatter of their observed cells.
+
+    References of two tables add up. Unlike the statistics of a mixture's components, a reference does not depend on the
+    mixture, so what is read from it stays the same from one E-step to the next.
+
+    Parameters
+    ----------
+    form : the form that `scatter` is stored in.
+    count : ``(D,)`` weighted number of observed cells of each column.
+    mean : ``(D,)`` their mean.
+    scatter : centred second moments about the mean, of one component in the form.
+    """
+
+    form: Form
+    count: Array
+    mean: Array
+    scatter: Array
+
+    def __post_init__(self) -> None:
+        for array in (self.count, self.mean, self.scatter):
+            array.flags.writeable = False
+
+    @classmethod
+    def none(cls, form: Form, n_features: int) -> Reference:
+        """The reference of no rows."""
+        return cls(form, np.zeros(n_features), np.zeros(n_features), np.zeros(form.shape(1, n_features)))
+
+    @classmethod
+    def of_components(cls, form: Form, mass: Array, mean: Array, scatter: Array) -> Reference:
+        """The reference of complete rows that K components share among them, from the components' statistics."""
+        total = mass.sum(keepdims=True)
+        middle = (mass / total) @ mean if total[0] > 0 else mean.mean(0)
+        between = form.outer(mass, mean - middle)
+        count = np.broadcast_to(total, middle.shape).copy()
+        return cls(form, count, middle, form.total(scatter) + form.total(between))
+
+    @property
+    def n_features(self) -> int:
+        return len(self.mean)
+
+    @property
+    def n_rows(self) -> float:
+        """The weighted number of rows with an observed cell."""
+        return float(self.count.max())
+
+    def __add__(self, other: Reference) -> Reference:
+        if not isinstance(other, Reference):
+            return NotImplemented
+        count = self.count + other.count
+        share = np.divide(other.count, count, out=np.zeros_like(count), where=count > 0)
+        step = other.mean - self.mean
+        root = np.sqrt(self.count * share)
+        between = self.form.total(self.form.outer(np.ones(1), (root * step)[None]))
+        return Reference(self.form, count, self.mean + share * step, self.scatter + other.scatter + between)
+
+    @cached_property
+    def variances(self) -> Array:
+        """The variance ``(D,)`` of each column over all rows.
+
+        A constant column has none; it is given the smallest of the others', or one where there is no other. A column
+        whose squares leave the range of float64 counts as constant.
+        """
+        if not self.n_rows > 0:
+            return np.ones(self.n_features)
+        # The scatter of a constant column is rounding: it is nothing beside the square of what was added up.
+        variances = self.form.variances(self.scatter, self.n_features) / np.maximum(self.count, np.finfo(float).tiny)
+        noise = (8.0 * np.finfo(np.float64).eps * np.abs(self.mean)) ** 2
+        spread = variances > np.maximum(noise, np.finfo(np.float64).tiny)
+        return np.where(spread, variances, variances[spread].min() if spread.any() else 1.0)
+
+    @cached_property
+    def floor(self) -> Array:
+        """The variances ``(D,)`` below which no covariance may fall: what float64 cannot tell from zero.
+
+        Rows that differ by less than this, beside the spread or the mean of their column, coincide. How narrow a
+        component is beside the whole table does not matter otherwise.
+        """
+        rounding = (np.finfo(np.float64).eps * np.abs(self.mean)) ** 2
+        least = np.maximum(rounding, np.finfo(np.float64).tiny)
+        return np.asarray(np.maximum(RELATIVE_FLOOR * self.variances, least))
+
+    def order(self, means: Array) -> NDArray[np.intp]:
+        """The order ``(K,)`` of components with these means ``(K, D)``: by the first column, ties by the next.
+
+        Means tie that differ by rounding alone: by less than a billionth of the column's standard deviation over all
+        rows, or than the last digits of its mean. Components that tie in all columns are ordered by these digits.
+        """
+        tie = np.maximum(_TIE * np.sqrt(self.variances), _DIGITS * np.abs(self.mean))
+        steps = np.rint((means - self.mean) / tie)
+        by_first = np.argsort(steps[:, 0], kind="stable")
+        if (np.diff(steps[by_first, 0]) > 0).all():  # the usual case, and fast
+            return by_first
+        return np.lexsort((*means.T[::-1], *steps.T[::-1]))
