@@ -50,8 +50,10 @@ void without_gil(const Work& work) {
 class EStep {
  public:
   EStep(nb::sequence components, nb::handle threads, bool coarse) : threads_(threads_of(threads)), coarse_(coarse) {
-    for (nb::handle object : components) components_.emplace_back(object);
-    for (const OwnComponents& each : components_) mixtures_.push_back(each.view().mixture);
+    for (nb::handle object : components) {
+      components_.push_back(std::make_unique<ComponentArrays>(object));
+      mixtures_.push_back(components_.back()->view().mixture);
+    }
   }
 
   void add(nb::handle rows_object, nb::handle weight_object) {
@@ -71,14 +73,14 @@ class EStep {
     if (!pass_) throw nb::value_error("no rows were added");
     nb::list answer;
     for (std::size_t i = 0; i < components_.size(); ++i)
-      answer.append(statistics_tuple(statistics_of(pass_->sums(i), components_[i].view())));
+      answer.append(statistics_tuple(statistics_of(pass_->sums(i), components_[i]->view())));
     return answer;
   }
 
  private:
   const std::size_t threads_;
   const bool coarse_;
-  std::vector<OwnComponents> components_;
+  std::vector<std::unique_ptr<ComponentArrays>> components_;
   std::vector<Mixture> mixtures_;
   std::unique_ptr<Pass> pass_;
 };
@@ -254,7 +256,7 @@ nb::tuple posterior(nb::handle rows_object, nb::handle components_object, bool r
                     nb::handle threads_object) {
   const Array rows_array(rows_object, 2, "rows");
   const Rows rows = rows_of(rows_array);
-  const OwnComponents components(components_object);
+  const ComponentArrays components(components_object);
   const Mixture mixture = components.view().mixture;
   if (mixture.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
   const Kernel& kernel = gmix::kernel();

@@ -58,10 +58,11 @@ inline Expect by_python(nb::handle function) {
 // gmix.model.kernel.compiled.PythonModel says.
 class PythonModel : public Model {
  public:
-  explicit PythonModel(nb::object object) : object_(std::move(object)), components_(object_.attr("raw_components")()) {}
+  explicit PythonModel(nb::object object) { set(std::move(object)); }
   ~PythonModel() override {
     nb::gil_scoped_acquire held;
     object_.reset();
+    components_.reset();
   }
 
   std::unique_ptr<Model> copy() const override {
@@ -73,12 +74,11 @@ class PythonModel : public Model {
     *this = static_cast<const PythonModel&>(other);
   }
   bool prepare() override { return true; }
-  Components components() const override { return components_.view(); }
+  Components components() const override { return components_->view(); }
   Outcome maximize(const Statistics& statistics) override {
     return with_gil([&] {
       const auto answer = nb::cast<nb::tuple>(object_.attr("raw_maximize")(statistics_tuple(statistics)));
-      object_ = answer[0];
-      components_ = OwnComponents(object_.attr("raw_components")());
+      set(answer[0]);
       return nb::cast<bool>(answer[1]) ? Outcome::kCollapsed : Outcome::kSound;
     });
   }
@@ -88,8 +88,13 @@ class PythonModel : public Model {
   const nb::object& object() const { return object_; }
 
  private:
+  void set(nb::object object) {
+    components_ = std::make_shared<ComponentArrays>(object.attr("raw_components")());
+    object_ = std::move(object);
+  }
+
   nb::object object_;
-  OwnComponents components_;
+  std::shared_ptr<const ComponentArrays> components_;
 };
 
 // The M-step of a compiled model, by a function of Python's that takes statistics and returns parameters and whether a

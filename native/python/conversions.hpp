@@ -55,28 +55,43 @@ inline nb::object compact_array(const Numbers& numbers, Form form, std::size_t k
   }
 }
 
-// Components that own their numbers: (form, log_constants, means, factor, whitener) in Python.
-struct OwnComponents {
-  Form form;
-  std::size_t k, d;
-  Numbers log_constants, means, factor, whitener;
+// Components in arrays of Python's: (form, log_constants, means, factor, whitener). It is created and deleted with the
+// GIL.
+class ComponentArrays {
+ public:
+  explicit ComponentArrays(nb::handle object) : ComponentArrays(nb::cast<nb::tuple>(object)) {}
 
-  explicit OwnComponents(nb::handle object) {
-    const auto fields = nb::cast<nb::tuple>(object);
-    if (fields.size() != 5)
-      throw nb::value_error("components are a tuple (form, log_constants, means, factor, whitener)");
-    form = form_of(nb::cast<int>(fields[0]));
-    k = nb::len(nb::object(fields[1]));
-    const Array places(fields[2], 2, "means");
-    d = places.size(1);
+  Components view() const { return view_; }
+
+ private:
+  explicit ComponentArrays(const nb::tuple& fields)
+      : form_(form_of(nb::cast<int>(fields[0]))),
+        log_constants_(fields[1], 1, "log_constants"),
+        means_(fields[2], 2, "means"),
+        factor_(fields[3], kDimensions[static_cast<int>(form_)], "factor"),
+        whitener_(fields[4], kDimensions[static_cast<int>(form_)], "whitener") {
+    const std::size_t k = log_constants_.size(0), d = means_.size(1);
     if (k == 0 || d == 0) throw nb::value_error("a mixture needs at least one component and one column");
-    log_constants = numbers_of(fields[1], "log_constants", 1, k);
-    means = numbers_of(fields[2], "means", 2, k * d);
-    factor = compact_of(fields[3], "factor", form, k, d);
-    whitener = compact_of(fields[4], "whitener", form, k, d);
+    const double* const constants = log_constants_.numbers(k);
+    view_ = {{form_, k, d, constants, means_.numbers(k, d), compact(whitener_, k, d)}, compact(factor_, k, d)};
   }
 
-  Components view() const { return {{form, k, d, log_constants.data(), means.data(), whitener.data()}, factor.data()}; }
+  const double* compact(const Array& array, std::size_t k, std::size_t d) const {
+    switch (form_) {
+      case Form::kFull:
+        return array.numbers(k, d, d);
+      case Form::kTied:
+        return array.numbers(d, d);
+      case Form::kDiagonal:
+        return array.numbers(k, d);
+      default:
+        return array.numbers(k);
+    }
+  }
+
+  Form form_;
+  Array log_constants_, means_, factor_, whitener_;
+  Components view_;
 };
 
 inline nb::tuple components_tuple(const Components& components) {

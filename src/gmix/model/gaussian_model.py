@@ -46,8 +46,10 @@ class GaussianModel(Model):
         structure = mixture.structure
         if not structure.compiled_for(mixture.n_features) or not (prior is None or prior.constant):
             return None
-        nothing = SufficientStatistics.none(structure.form, mixture.n_components, reference)
-        term = None if prior is None else prior.term(nothing, structure)
+        term = None
+        if prior is not None:
+            nothing = SufficientStatistics.none(structure.form, mixture.n_components, reference)
+            term = prior.term(nothing, structure)
         return CompiledStart(structure, mixture.weights, mixture.means, mixture.compact_covariances, term)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 
 _NUMBERS = 2**19  # values that are held at once: rows, each written once per component
 PLAIN = ("counts", "mass", "divisor")  # fields (K,) that simply add up
+# Defaults, which are replaced by what they stand for.
+_OF_MASS = np.empty(0)
+_OF_ROWS = Reference.none(TIED, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +45,11 @@ class SufficientStatistics:
     mean : ``(K, D)`` weighted mean of each component's rows; where the mass is zero, anything finite.
     scatter : centred second moments about `mean`, not divided; summed over K when tied.
     log_likelihood : of the mixture whose responsibilities were used, on these rows, in nats.
-    counts : ``(K,)`` what the weights are in proportion to. None: the mass.
-    divisor : ``(K,)`` what the scatter is divided by. None: the mass.
-    n_rows : the weighted number of rows. None: the sum of the counts.
-    reference : the scale of the data; see `gmix.model.reference.Reference`. None: that of complete rows, each of which
-        the components share among them.
+    counts : ``(K,)`` what the weights are in proportion to. By default the mass.
+    divisor : ``(K,)`` what the scatter is divided by. By default the mass.
+    n_rows : the weighted number of rows. By default the sum of the counts.
+    reference : the scale of the data; see `gmix.model.reference.Reference`. By default that of complete
+        rows, each of which the components share among them.
     extra : further sums by name that a model asks for, arrays ``(K, ...)``.
 
     >>> import gmix
@@ -62,21 +65,22 @@ class SufficientStatistics:
     mean: Array
     scatter: Array
     log_likelihood: float
-    counts: Array = None  # type: ignore[assignment]  # filled in below
-    divisor: Array = None  # type: ignore[assignment]
-    n_rows: float = None  # type: ignore[assignment]
-    reference: Reference = None  # type: ignore[assignment]
+    counts: Array = field(default_factory=lambda: _OF_MASS)
+    divisor: Array = field(default_factory=lambda: _OF_MASS)
+    n_rows: float = np.nan
+    reference: Reference = field(default_factory=lambda: _OF_ROWS)
     extra: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        def default(name: str, value: Callable[[], Any]) -> None:
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value())
-
-        default("counts", lambda: self.mass)
-        default("divisor", lambda: self.mass)
-        default("n_rows", lambda: float(self.counts.sum()))
-        default("reference", lambda: Reference.of_components(self.form, self.mass, self.mean, self.scatter))
+        if self.counts is _OF_MASS:
+            object.__setattr__(self, "counts", self.mass)
+        if self.divisor is _OF_MASS:
+            object.__setattr__(self, "divisor", self.mass)
+        if np.isnan(self.n_rows):
+            object.__setattr__(self, "n_rows", float(self.counts.sum()))
+        if self.reference is _OF_ROWS:
+            whole = Reference.of_components(self.form, self.mass, self.mean, self.scatter)
+            object.__setattr__(self, "reference", whole)
         for array in (self.counts, self.mass, self.mean, self.scatter, self.divisor, *self.extra.values()):
             array.flags.writeable = False
 

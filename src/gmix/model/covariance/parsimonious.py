@@ -80,8 +80,8 @@ class Parsimonious(Structure):
 
     def contains(self, other: Structure) -> bool:
         """Identity < equal < variable, letter by letter; an independent structure contains all that its form holds."""
-        if isinstance(other, Parsimonious):  # free weights may be equal ones
-            return _is_within(other.compiled_code.rjust(4, "V"), self.compiled_code.rjust(4, "V"))
+        if isinstance(other, Parsimonious):
+            return _contains(self, other)
         holds = self.form is FULL or other.form in (self.form, SPHERICAL)
         return self.independent and holds and self._allows_weights_of(other)
 
@@ -125,5 +125,6 @@ class Parsimonious(Structure):
 
 
 @cache
-def _is_within(poorer: str, richer: str) -> bool:
-    return all("IEV".index(one) <= "IEV".index(other) for one, other in zip(poorer, richer, strict=True))
+def _contains(richer: Parsimonious, poorer: Parsimonious) -> bool:
+    codes = (structure.compiled_code.rjust(4, "V") for structure in (poorer, richer))  # free weights may be equal
+    return all("IEV".index(one) <= "IEV".index(other) for one, other in zip(*codes, strict=True))

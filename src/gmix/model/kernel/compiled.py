@@ -207,8 +207,11 @@ def _raw(s: SufficientStatistics) -> Raw:
 
 def _statistics(form: Form, raw: Raw, reference: Reference | None) -> SufficientStatistics:
     counts, mass, mean, scatter, divisor, log_likelihood, extra = raw
-    found = SufficientStatistics(form, mass, mean, scatter, log_likelihood, counts, divisor, extra=extra)
-    return found if reference is None else found.on(reference)
+    if reference is None:
+        return SufficientStatistics(form, mass, mean, scatter, log_likelihood, counts, divisor, extra=extra)
+    return SufficientStatistics(
+        form, mass, mean, scatter, log_likelihood, counts, divisor, reference.n_rows, reference, extra
+    )
 
 
 def _reference(reference: Reference) -> Raw:
