@@ -25,13 +25,14 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["base.table", "base.atomic_write"],
             ["base.table_file", "base.progress", "model_file"],
             ["model.covariance", "model.univariate", "model.dependence", "model.regions"],
+            ["model.dependent_features", "model.sampling", "model.mixture_arguments"],
             ["model.components", "model.reference", "model.stopping", "fitting.distinct"],
             ["model.statistics"],
             ["model.model"],
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "fitting.k_means"],
-            ["plot"],
+            ["model.m_step", "plot"],
             ["model.mixture"],
             ["model.gaussian_model", "model.document", "sources"],
             ["fitting.start", "fitting.em", "fitting.stepwise", "fitting.neighbors"],
@@ -141,18 +142,12 @@ def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 LONGEST = 400  # lines of a file that can be read in one sitting
-LONGER = {
-    "src/gmix/model/mixture.py",
-    "src/gmix/fitting/search.py",
-    "native/em/m_step.cpp",
-    "native/python/bindings.cpp",
-}
 
 
 def test_no_file_is_longer_than_can_be_read_in_one_sitting() -> None:
     files = [p for part in ("src", "native") for p in (ROOT / part).rglob("*") if p.suffix in (".py", ".cpp", ".hpp")]
-    longer = {str(p.relative_to(ROOT)) for p in files if len(p.read_text("utf-8").splitlines()) > LONGEST}
-    assert longer <= LONGER
+    longer = [str(p.relative_to(ROOT)) for p in files if len(p.read_text("utf-8").splitlines()) > LONGEST]
+    assert not longer
 
 
 def test_importing_gmix_loads_only_what_it_needs() -> None:

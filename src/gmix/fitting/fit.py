@@ -28,6 +28,7 @@ from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPl
 from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
+from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MEMORY, Journal, Source, as_source
@@ -160,7 +161,7 @@ def fit(
             findings += [] if cause is None else [dependence_finding(cause, features, carried=False)]
     fit = fit_from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
     if dependence is not None:
-        fit = replace(fit, mixture=fit.mixture.carrying(dependence, features))
+        fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
     return inspected(fit, sample, max(counts) if len(counts) > 1 else None)
 
 

@@ -20,7 +20,7 @@ from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.inference.standard_errors import rows_of, source_of
 from gmix.model.covariance import Structure, structure as as_structure
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, with_dependent_features
 from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource, Source, as_source
@@ -116,7 +116,9 @@ def bootstrap(
             collapsed += 1
         else:
             order = _matched(run.mixture, fit.mixture)
-            found = run.mixture if whole.dependence is None else run.mixture.carrying(whole.dependence, whole.features)
+            found = run.mixture
+            if whole.dependence is not None:
+                found = with_dependent_features(found, whole.dependence, whole.features)
             kept.append((found, order))
     if len(kept) < 2:
         raise DataError(f"{collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")

@@ -10,7 +10,7 @@ import numpy as np
 from gmix.base.errors import ModelFileError, ParameterError
 from gmix.model.covariance import Structure, structure
 from gmix.model.dependence import Dependence
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture, with_dependent_features
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.model_file import UnknownStructureError, as_array, as_float, expect
@@ -31,7 +31,7 @@ def mixture_document(mixture: GaussianMixture) -> Document:
         "features": mixture.features,
         "weights": mixture.weights.tolist(),
         "means": mixture.independent_part.means.tolist(),
-        "covariances": mixture.compact_covariances.tolist(),
+        "covariances": compact_covariances(mixture).tolist(),
         **({} if dependence is None else {"dependence": _dependence_document(dependence)}),
     }
 
@@ -51,12 +51,12 @@ def mixture_from(document: Document) -> GaussianMixture:
     # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
     weights = as_array(document["weights"], (checked.n_components,))
     expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
-    mixture = GaussianMixture.unchecked(
-        weights, checked.means, checked.compact_covariances, checked.structure, checked.features
+    mixture = unchecked_mixture(
+        weights, checked.means, compact_covariances(checked), checked.structure, checked.features
     )
     if dependence is not None:
         expect(len(dependence.independent) == checked.n_features, "the dependence does not fit the means")
-        mixture = mixture.carrying(dependence, None if features is None else tuple(features))
+        mixture = with_dependent_features(mixture, dependence, None if features is None else tuple(features))
     return mixture
 
 

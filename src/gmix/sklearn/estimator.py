@@ -26,7 +26,7 @@ from gmix.fitting.start import GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
 from gmix.model.covariance import DIAGONAL, FULL, TIED, structure as as_structure
 from gmix.model.criteria import aic, bic, criteria
-from gmix.model.mixture import GaussianMixture as Mixture
+from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sklearn.rule import Blur, run_search
@@ -260,7 +260,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def covariances_(self) -> Array:
         """The covariances in scikit-learn's shapes; ``(K, D, D)`` and singular where columns follow from others."""
         mixture = self.mixture_
-        return mixture.compact_covariances if mixture.dependence is None else mixture.covariances
+        return compact_covariances(mixture) if mixture.dependence is None else mixture.covariances
 
     @property
     def precisions_(self) -> Array:

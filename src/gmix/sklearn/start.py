@@ -14,7 +14,7 @@ from gmix.base.arguments import as_numbers
 from gmix.base.errors import ParameterError
 from gmix.fitting.start import Begin, Start
 from gmix.model.covariance import FULL, TIED, Form, Structure
-from gmix.model.mixture import GaussianMixture as Mixture
+from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MemorySource, Source
@@ -63,7 +63,7 @@ class StatedStart(Start):
             mixture = Mixture(
                 drawn.weights if weights is None else weights,
                 drawn.means if means is None else means,
-                drawn.compact_covariances if covariances is None else covariances,
+                compact_covariances(drawn) if covariances is None else covariances,
                 structure,
                 source.features,
             )
