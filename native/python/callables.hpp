@@ -77,7 +77,9 @@ class PythonModel : public Model {
   Components components() const override { return components_->view(); }
   Outcome maximize(const Statistics& statistics) override {
     return with_gil([&] {
-      const auto answer = nb::cast<nb::tuple>(object_.attr("raw_maximize")(statistics_tuple(statistics)));
+      const nb::object found = object_.attr("raw_maximize")(statistics_tuple(statistics));
+      if (found.is_none()) return Outcome::kFailed;
+      const auto answer = nb::cast<nb::tuple>(found);
       set(answer[0]);
       return nb::cast<bool>(answer[1]) ? Outcome::kCollapsed : Outcome::kSound;
     });

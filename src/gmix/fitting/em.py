@@ -1,4 +1,4 @@
-"""Runs of EM: models and a source of rows in, and the best models that EM reaches from them out."""
+"""Runs of EM: from models, on the rows of a source, to the best models that EM reaches from them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from gmix.base.errors import ParameterError
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import RunEnd, kernel
 from gmix.model.mixture import GaussianMixture, compact_covariances
+from gmix.model.model import Model
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import Source
 
-__all__ = ["Run", "run_em"]
+__all__ = ["Run", "run_em", "run_models"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,42 @@ class Run:
         return (int(np.argmin(form.smallest(compact_covariances(self.mixture), floor))),)
 
 
+def run_models(
+    source: Source,
+    starts: Sequence[Model],
+    rule: StoppingRule,
+    rounds: Sequence[Round] = (),
+    *,
+    patient: bool = True,
+) -> list[RunEnd]:
+    """Run EM on all rows of a source, from several models of one form, until the rule ends each run.
+
+    The runs race in `rounds` first, and only those that are kept are returned, best first. Each ends on an E-step, so
+    what it reports belongs to its model. A run that is not `patient` ends where a component is empty or reaches the
+    floor. After Ctrl-C the runs that have finished an E-step are returned, the last one with that reason.
+
+    Raises `ParameterError` where the density of the rows is zero under all starts.
+    """
+    if not starts:
+        return []
+    ends = kernel.run(
+        source.in_memory or source.statistics,
+        starts,
+        source.reference(starts[0].components().form),
+        rule,
+        rounds,
+        patient=patient,
+        coarse=source.is_single and source.is_large and type(rule) is StoppingRule,
+        threads=source.threads,
+    )
+    arrived = [end for end in ends if end.model is not None]
+    if not arrived and any(end.reason is Reason.INTERRUPTED for end in ends):
+        raise KeyboardInterrupt
+    if not arrived:
+        raise ParameterError(f"the rows are so far from {starts[0]} that their density is zero; start nearer to them")
+    return arrived
+
+
 def run_em(
     source: Source,
     starts: Sequence[GaussianMixture],
@@ -64,35 +101,9 @@ def run_em(
     *,
     patient: bool = True,
 ) -> list[Run]:
-    """Run EM on all rows of a source, from several mixtures of one structure, until the rule ends each run.
-
-    The runs race in `rounds` first, and only those that are kept are returned, best first. Each ends on an E-step, so
-    what it reports belongs to its mixture. A run that is not `patient` ends where a component is empty or reaches the
-    floor. After Ctrl-C the runs that have finished an E-step are returned, the last one with that reason.
-
-    Raises `ParameterError` where the density of the rows is zero under all starts.
-    """
-    if not starts:
-        return []
-    form = starts[0].structure.form
-    ends = kernel.run(
-        source.in_memory or source.statistics,
-        [GaussianModel(mixture, prior) for mixture in starts],
-        source.reference(form),
-        rule,
-        rounds,
-        patient=patient,
-        coarse=source.is_single and source.is_large and type(rule) is StoppingRule,
-        threads=source.threads,
-    )
-    runs = [_run(end) for end in ends if end.model is not None]
-    if not runs and any(end.reason is Reason.INTERRUPTED for end in ends):
-        raise KeyboardInterrupt
-    if not runs:
-        raise ParameterError(
-            f"the rows are so far from the start, a {starts[0]}, that their density under it is zero; start nearer"
-        )
-    return runs
+    """`run_models` from several mixtures of one structure, by maximum likelihood or with a prior."""
+    models = [GaussianModel(mixture, prior) for mixture in starts]
+    return [_run(end) for end in run_models(source, models, rule, rounds, patient=patient)]
 
 
 def _run(end: RunEnd) -> Run:

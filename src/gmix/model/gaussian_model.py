@@ -26,6 +26,9 @@ class GaussianModel(Model):
     mixture: GaussianMixture
     prior: Prior | None = None
 
+    def __str__(self) -> str:
+        return f"a {self.mixture}"
+
     def components(self) -> Components:
         return self.mixture.components
 

@@ -42,7 +42,10 @@ class Model(ABC):
 
     @abstractmethod
     def maximize(self, statistics: SufficientStatistics) -> Self:
-        """The M-step: the model of the greatest expected objective, given the statistics under this one."""
+        """The M-step: the model of the greatest expected objective, given the statistics under this one.
+
+        May raise ``LinAlgError`` where there is no such model, as for statistics that were extrapolated too far.
+        """
 
     @abstractmethod
     def objective(self, statistics: SufficientStatistics) -> float:

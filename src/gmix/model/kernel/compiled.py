@@ -142,14 +142,19 @@ class _InPython:
     """A model whose M-step and objective are Python's, as the compiled loop calls them."""
 
     def __init__(self, model: Model, reference: Reference) -> None:
-        self.model, self.reference, self.components = model, reference, model.components()
+        form, *arrays = model.components()
+        self.components = Components(form, *(np.ascontiguousarray(array, np.float64) for array in arrays))
+        self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:
         return _components(self.components)
 
-    def raw_maximize(self, raw: Raw) -> tuple[_InPython, bool]:
-        """The model after the M-step, and whether a component has collapsed."""
-        after = _InPython(self.model.maximize(self._statistics(raw)), self.reference)
+    def raw_maximize(self, raw: Raw) -> tuple[_InPython, bool] | None:
+        """The model after the M-step, and whether a component has collapsed; None where there is no such model."""
+        try:
+            after = _InPython(self.model.maximize(self._statistics(raw)), self.reference)
+        except np.linalg.LinAlgError:
+            return None
         return after, has_collapsed(after.components, self.reference)
 
     def raw_objective(self, raw: Raw) -> float:
@@ -195,8 +200,7 @@ def _rule(rule: StoppingRule, n_rows: float) -> Raw:
 
 
 def _components(components: Components) -> Raw:
-    arrays = (components.log_constants, components.means, components.factor, components.whitener)
-    return components.form.code, *(np.ascontiguousarray(array, np.float64) for array in arrays)
+    return components.form.code, *components[1:]
 
 
 def _raw(s: SufficientStatistics) -> Raw:
