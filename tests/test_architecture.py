@@ -119,6 +119,13 @@ def test_a_file_imports_only_from_floors_below_it(path: Path) -> None:
     assert not wrong(path), "\n" + "\n".join(wrong(path))
 
 
+def test_every_name_on_a_floor_is_a_room() -> None:
+    there = {module_of(path) for path in FILES} | {"_native"}
+    assert set(FLOORS) <= there
+    packages = {str(path.parent.relative_to(HOUSE)) for path in HOUSE.glob("*/__init__.py")}
+    assert packages <= {name.split(".")[0] for name in FLOORS}
+
+
 def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "HOUSE", tmp_path)
     for name, line in (

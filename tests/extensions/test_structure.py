@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gmix.fitting.stop import Stop
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import gmix
 from gmix import GaussianMixture, ModelFileError, NormalInverseWishart, ParameterError
+from gmix.fitting.stop import Stop
 from gmix.model import kernel
 from gmix.model.covariance import STRUCTURES, VVV, names
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gmix.fitting.stop import REST, Heat, Reason, Stop
 from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.fitting.em import Run, _Climb, _is_above_floor, _still, expectation_maximization
+from gmix.fitting.stop import REST, Heat, Reason, Stop
 from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VVV, Structure
 from gmix.model.priors import Prior
 from gmix.model.statistics import Evidence

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gmix.fitting.stop import Reason
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture
-from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
+from gmix.fitting.candidates import Candidate, Search
+from gmix.fitting.judge import Judge
 from gmix.fitting.search_findings import dependence_finding, search_findings
+from gmix.fitting.stop import Reason
 from gmix.model.covariance import EEE, VII, VVI, VVV
 from gmix.model.dependence import Dependence
 from gmix.sources import MemorySource

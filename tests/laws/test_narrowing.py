@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gmix.fitting.stop import Stop
 from numpy.typing import NDArray
 
 import gmix
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Candidate
-from gmix.fitting.search import _enough, _starts, _Trial, search
+from gmix.fitting.search import SearchPlan, _enough, _starts, _Trial, search
 from gmix.fitting.start import KMeansPlusPlus
+from gmix.fitting.stop import Stop
 from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure
 from gmix.sources import MemorySource, as_source
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gmix.fitting.stop import Reason
 from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
-from gmix.fitting.candidates import Candidate
 from gmix.fitting.em import Run
+from gmix.fitting.candidates import Candidate
+from gmix.fitting.stop import Reason
 from gmix.model.covariance import DIAGONAL, FULL, TIED
 
 Array = NDArray[np.float64]

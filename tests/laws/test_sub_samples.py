@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gmix.fitting.stop import Reason, Stop
 from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture
 from gmix.fitting import narrowing
-from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run
 from gmix.fitting.neighbors import grow, release
+from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.start import KMeansPlusPlus
+from gmix.fitting.stop import Reason, Stop
 from gmix.model.covariance import EEE, EII, VII, VVI, VVV
 from gmix.model.criteria import CRITERIA, criterion
 from gmix.sources import MemorySource

@@ -62,9 +62,9 @@ def run_search(
 
 @dataclass(frozen=True, eq=False)
 class Blur(Prior):
-    """`reg_covar`: every row is taken for a small cloud with these variances ``(D,)``, but only by the M-step.
+    """`reg_covar`: the M-step treats every row as a small cloud with these variances ``(D,)``.
 
-    No density stands behind it: the likelihood may fall, and so may any other objective.
+    It is not the density of a prior, so the log-likelihood may fall from one iteration to the next.
     """
 
     variances: Array
@@ -88,11 +88,11 @@ class Blur(Prior):
 
 @dataclass(frozen=True)
 class Rule(StoppingRule):
-    """scikit-learn's rule where `change` is given (it looks one step back, as it does there), else gmix's."""
+    """scikit-learn's stopping rule if `change` is given, which compares the two iterations before; else gmix's."""
 
     change: float | None = None  # of the mean log-likelihood per row
-    may_fall: bool = False  # from step to step, which `reg_covar` allows
-    past: tuple[float, ...] = ()  # mean log-likelihoods on the way to a warm start
+    may_fall: bool = False  # the log-likelihood, from one iteration to the next, as with `reg_covar`
+    past: tuple[float, ...] = ()  # mean log-likelihoods up to a warm start
     watch: Callable[[Sequence[float], float, Reason | None], None] | None = None
 
     @property
@@ -107,23 +107,23 @@ class Rule(StoppingRule):
 
     def _judge(self, history: Sequence[float], n_rows: float, at_rest: bool) -> Reason | None:
         if len(history) > 1:
-            way = [value / n_rows for value in history]
-            if self.past and math.isclose(way[0], self.past[-1], rel_tol=1e-9):  # they are the same rows
-                way = [*self.past[:-1], *way]
-            steps = np.abs(np.diff(way[-3:]))  # under `reg_covar` a step may go down
+            reached = [value / n_rows for value in history]
+            if self.past and math.isclose(reached[0], self.past[-1], rel_tol=1e-9):  # the rows are the same
+                reached = [*self.past[:-1], *reached]
+            steps = np.abs(np.diff(reached[-3:]))  # with `reg_covar` a step may be negative
             if self.change is not None:
                 if len(steps) > 1 and steps[0] < self.change:
                     return Reason.CONVERGED
             else:
-                rising = way[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-                remaining = remaining_gain(rising.tolist(), self.rounding(way[-1]))
-                if reason := StoppingRule(self.tolerance, len(way)).judge(way, 1.0, at_rest, remaining):
+                rising = reached[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+                remaining = remaining_gain(rising.tolist(), self.rounding(reached[-1]))
+                if reason := StoppingRule(self.tolerance, len(reached)).judge(reached, 1.0, at_rest, remaining):
                     return reason
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
 
 def narrator(verbose: int, interval: int) -> Callable[[Sequence[float], float, Reason | None], None]:
-    """Print how the runs get on, in scikit-learn's words."""
+    """A function that prints the progress of EM runs, in scikit-learn's words."""
     began, number = time.perf_counter(), -1
 
     def watch(history: Sequence[float], n_rows: float, reason: Reason | None) -> None:
