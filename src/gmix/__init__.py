@@ -3,7 +3,8 @@
 from gmix.base.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
 from gmix.base.findings import Finding
 from gmix.base.progress import Progress
-from gmix.fitting.fit import Fit, StandardErrors, fit
+from gmix.fitting.fit import fit
+from gmix.fitting.result import Fit, StandardErrors, load
 from gmix.fitting.stepwise import Stepwise
 from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.inference.cross_validation import cross_validate
@@ -16,7 +17,6 @@ from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
-from gmix.model_file import load
 from gmix.sources import CSV, expect
 
 __version__ = "0.1.0"

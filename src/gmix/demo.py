@@ -1,4 +1,4 @@
-"""The demonstration: a tutorial from its density to its clusters, then a real table. Run it with ``gmix demo``."""
+"""The demonstration that ``gmix demo`` runs: a tutorial with a known density, then a real table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["FAITHFUL", "demo", "density", "tutorial_mixture"]
 Array = NDArray[np.float64]
 FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
 
-_FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two bells, as the tutorial's line of code reads
+_FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two Gaussians, in the tutorial's line of code
 _MEANS = ((-1.0, -1.0), (1.0, 2.0))
 _COVARIANCES = (((1.0, -0.8), (-0.8, 1.0)), ((1.5**2, 0.6), (0.6, 0.8**2)))
 _SEED = 20
@@ -31,7 +31,7 @@ _SEED = 20
 
 @cache
 def tutorial_mixture() -> gmix.GaussianMixture:
-    """The tutorial's two bells as a distribution, of weights 0.3799 and 0.6201.
+    """The tutorial's two Gaussians as a mixture with the weights 0.3799 and 0.6201.
 
     >>> tutorial_mixture().weights.round(4)
     array([0.3799, 0.6201])
@@ -40,7 +40,7 @@ def tutorial_mixture() -> gmix.GaussianMixture:
 
 
 def density(x: Array) -> Array:
-    """What the tutorial draws, at points ``(N, 2)``: ``0.6 g1 + 0.9793 g2``, which integrates to 1.5793.
+    """The tutorial's density ``0.6 g1 + 0.9793 g2`` at points ``(N, 2)``; it integrates to 1.5793.
 
     >>> density(np.array([[1.0, 2.0]])).round(4)
     array([0.15])
@@ -49,7 +49,7 @@ def density(x: Array) -> Array:
 
 
 def demo(out: str | PathLike[str]) -> None:
-    """Run the demonstration; pictures and model are written to the directory `out`, which is made if need be."""
+    """Run the demonstration, and write pictures and a model to the directory `out`, which is made if missing."""
     from rich.console import Console
 
     folder = Path(out)
@@ -161,7 +161,7 @@ def _real_table(folder: Path) -> str:
 
 
 def _side_by_side(mixtures: dict[str, gmix.GaussianMixture]) -> str:
-    """Parameters under each other, the components of each mixture in the order of those of the first."""
+    """A table of the parameters, with the components of each mixture matched to those of the first."""
     from scipy.optimize import linear_sum_assignment
 
     names = list(mixtures)

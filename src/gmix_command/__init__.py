@@ -1,6 +1,6 @@
-"""The command ``gmix``, from its first moment.
+"""The command ``gmix``.
 
-It stands beside the package, not in it: importing the package takes a while, and Ctrl-C has its answer before that.
+It is not part of the package `gmix`, whose import takes a while: Ctrl-C must be handled before that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line of this process."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell has it for what runs in the background
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell ignores it for background jobs
         signal.signal(signal.SIGINT, _interrupted)
     from gmix.cli.app import app
 
@@ -22,10 +22,10 @@ def main() -> None:
 
 
 def _interrupted(_signal: int, _frame: object) -> None:
-    # Not an exception: a climb under way would answer it with its best so far, and an import with one of its own.
+    # Not an exception: a running fit would return its best mixture, and an import would raise another exception.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if (whole := sys.modules.get("gmix.base.atomic_write")) is not None:
-        whole.abandon()
-    clear = b"\r\x1b[2K" if os.isatty(2) else b""  # the line of a fit's progress
-    os.write(2, clear + b"gmix: interrupted; nothing more is written\n")  # print may be at work already
+    if (writing := sys.modules.get("gmix.base.atomic_write")) is not None:
+        writing.remove_unfinished()
+    clear = b"\r\x1b[2K" if os.isatty(2) else b""  # clears the line of a fit's progress
+    os.write(2, clear + b"gmix: interrupted; nothing more is written\n")  # print may be running
     os._exit(130)

@@ -56,7 +56,7 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         (X, {"sample_weight": [1.0] * 11 + [-1.0]}, r"sample_weight\[11\] is -1\.0"),
         (X, {"sample_weight": [1.0] * 5 + [np.nan] * 7}, r"sample_weight\[5\] is nan"),
         (X, {"sample_weight": [np.inf] * 12}, r"sample_weight\[0\] is inf"),
-        (X, {"sample_weight": ["a"] * 12}, "one number a row"),
+        (X, {"sample_weight": ["a"] * 12}, "one number for each row"),
         (X, {"sample_weight": [1j] * 12}, "a number is complex"),
         (X, {"sample_weight": [0.0] * 12}, "at least one row must count"),
         (X, {"sample_weight": [1e-320] * 12}, "at least one row must count"),

@@ -284,7 +284,7 @@ def test_the_same_rows_are_looked_at_wherever_they_lie() -> None:
 def test_the_inspection_draws_nothing_from_the_generator_of_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     table = normal(30_000, 2)
     inspected = gmix.fit(table, 2, covariance="tied", rng=5)
-    monkeypatch.setattr(gmix.Fit, "inspected", lambda fit, sample, most: fit)
+    monkeypatch.setattr("gmix.fitting.fit.inspected", lambda fit, sample, most: fit)
     monkeypatch.setattr(Sample, "of", lambda source: None)
     plain = gmix.fit(table, 2, covariance="tied", rng=5)
     assert inspected.mixture.means.tobytes() == plain.mixture.means.tobytes()

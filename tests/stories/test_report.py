@@ -115,9 +115,9 @@ def test_the_page_says_what_was_found(page: Path, fitted: gmix.Fit) -> None:
 
 
 def test_the_code_of_a_page_states_the_very_mixture(page: Path, fitted: gmix.Fit) -> None:
-    from gmix.report.methods import code
+    from gmix.report.code import refitting_code
 
-    _, _, statement = code(fitted, None).partition("# the very mixture of this report\n")
+    _, _, statement = refitting_code(fitted, None).partition("# the very mixture of this report\n")
     names: dict[str, Any] = {"gmix": gmix}
     exec(statement, names)  # noqa: S102  (it is ours)
     assert np.array_equal(names["mixture"].log_density(ROWS), fitted.mixture.log_density(ROWS))

@@ -13,7 +13,7 @@ import pytest
 
 import gmix
 from gmix import ModelFileError, ParameterError
-from gmix.base.atomic_write import written_whole
+from gmix.base.atomic_write import atomic_write
 
 FIT = gmix.fit(np.arange(60.0).reshape(30, 2), 1, covariance="spherical")
 
@@ -108,7 +108,7 @@ def test_a_file_that_is_replaced_passes_on_its_permissions(tmp_path: Path, mode:
     path = tmp_path / "model.json"
     path.touch()
     path.chmod(mode)
-    with written_whole(path, ParameterError) as draft:
+    with atomic_write(path, ParameterError) as draft:
         assert stat.S_IMODE(draft.stat().st_mode) == 0o600  # nobody else reads what is not there yet
         draft.write_text("after")
     assert path.read_text() == "after"
@@ -118,9 +118,9 @@ def test_a_file_that_is_replaced_passes_on_its_permissions(tmp_path: Path, mode:
 KILLED = """
 import os, signal, sys
 from gmix import ParameterError
-from gmix.base.atomic_write import written_whole
+from gmix.base.atomic_write import atomic_write
 
-with written_whole(sys.argv[1], ParameterError) as draft:
+with atomic_write(sys.argv[1], ParameterError) as draft:
     draft.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -139,7 +139,7 @@ def test_a_save_clears_what_a_killed_one_left(tmp_path: Path) -> None:
 
 def test_a_save_leaves_alone_what_another_is_writing(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    with written_whole(path, ParameterError) as draft:
+    with atomic_write(path, ParameterError) as draft:
         draft.write_text("slow")
         FIT.save(path)
         assert gmix.load(path).n_rows == FIT.n_rows
@@ -149,6 +149,6 @@ def test_a_save_leaves_alone_what_another_is_writing(tmp_path: Path) -> None:
 
 def test_errors_of_readers_and_of_the_writers_own_pass_unchanged(tmp_path: Path) -> None:
     for error in (BrokenPipeError(), TimeoutError(), ValueError(), KeyboardInterrupt()):
-        with pytest.raises(type(error)), written_whole(tmp_path / "a", ParameterError):
+        with pytest.raises(type(error)), atomic_write(tmp_path / "a", ParameterError):
             raise error
     assert list(tmp_path.iterdir()) == []

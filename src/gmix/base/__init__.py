@@ -1,1 +1,1 @@
-"""The ground floor: errors, arguments, tables and files, which know nothing of mixtures."""
+"""What everything else builds on: errors, arguments, tables and files. Nothing here knows of mixtures."""

@@ -1,4 +1,4 @@
-"""Arguments: numbers, counts, lists, names and sources of randomness, as users write them."""
+"""Checks and conversions of arguments: numbers, counts, lists, names and sources of randomness."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gmix.base.errors import ParameterError
 __all__ = ["Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_real", "is_count", "is_number"]
 
 Rng = int | np.random.Generator | None
-_ENDLESS = 1 << 62  # no count of anything
+_LARGEST = 1 << 62  # no table and no loop is as long
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
-    """Turn a seed, a generator or nothing (fresh entropy) into a generator."""
+    """Turn a seed, a generator or None (fresh entropy) into a generator."""
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
@@ -27,17 +27,17 @@ def as_generator(rng: Rng) -> np.random.Generator:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Say whether it is one finite real number."""
+    """Return whether a value is one finite real number."""
     return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
-def is_count(value: object, least: int = 1, most: float = _ENDLESS) -> TypeGuard[int]:
-    """Say whether it is a whole number, `least` or more, and no more than anything has."""
+def is_count(value: object, least: int = 1, most: float = _LARGEST) -> TypeGuard[int]:
+    """Return whether a value is a whole number from `least` to `most`."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
-    """A copy, as an array of float64, of numbers that a person wrote; `what` is their name in the error."""
+    """Copy numbers to an array of float64. Raises `ParameterError`, in which `what` names them."""
     try:
         return np.array(as_real(values), np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -45,7 +45,7 @@ def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
 
 
 def as_real(values: ArrayLike) -> NDArray[Any]:
-    """An array of anything but complex numbers, whose imaginary parts NumPy would drop."""
+    """Convert to an array. Raises ``TypeError`` for complex numbers, whose imaginary parts NumPy would drop."""
     array = np.asarray(values)
     if array.dtype.kind == "c":
         raise TypeError("a number is complex")
@@ -53,7 +53,7 @@ def as_real(values: ArrayLike) -> NDArray[Any]:
 
 
 def as_list(values: Any) -> list[Any] | None:
-    """What can be iterated as a list, and None for what cannot."""
+    """Convert an iterable to a list; anything else to None."""
     try:
         return list(values)
     except TypeError:
@@ -61,7 +61,7 @@ def as_list(values: Any) -> list[Any] | None:
 
 
 def as_names(columns: Iterable[Any] | None) -> list[str] | None:
-    """Names of columns as a list; one name alone would be taken for its letters."""
+    """Names of columns as a list. Raises `ParameterError` for a single string, which would be read letter by letter."""
     if isinstance(columns, str):
         raise ParameterError(f"columns is {columns!r}; give a list of names, [{columns!r}]")
     if columns is None:

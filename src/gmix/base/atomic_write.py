@@ -1,4 +1,4 @@
-"""What counts as the name of a file; files that appear whole or not at all, and folders that pass."""
+"""Files that appear whole or not at all, temporary folders, and names of files."""
 
 from __future__ import annotations
 
@@ -17,64 +17,64 @@ from pathlib import Path
 
 from gmix.base.errors import GmixError, ParameterError
 
-__all__ = ["abandon", "as_path", "passing_folder", "written_whole"]
+__all__ = ["as_path", "atomic_write", "remove_unfinished", "temporary_folder"]
 
-_under_way: set[Path] = set()  # what this process has begun and will rename or remove
+_unfinished: set[Path] = set()  # files and folders that this process will rename or remove
 
 
-def as_path(path: object, refusal: type[GmixError] = ParameterError, what: str = "the path") -> Path:
-    """The name of a file as a path. Raises `refusal` for what is none."""
+def as_path(path: object, error_type: type[GmixError] = ParameterError, what: str = "the path") -> Path:
+    """Convert the name of a file to a path. Raises `error_type`, in which `what` names the argument."""
     try:
         return Path(path)  # type: ignore[arg-type]
     except TypeError:
-        raise refusal(f"{what} is {path!r}; give the name of a file") from None
+        raise error_type(f"{what} is {path!r}; give the name of a file") from None
 
 
 @contextmanager
-def written_whole(path: str | PathLike[str], refusal: type[GmixError]) -> Iterator[Path]:
-    """Another name in the same folder to write under; where nothing goes wrong, it becomes the file itself in one step.
+def atomic_write(path: str | PathLike[str], error_type: type[GmixError]) -> Iterator[Path]:
+    """Give a draft in the same folder to write to, and rename it to the file in one step if nothing goes wrong.
 
-    A link stays a link: what it points to is written. A file that is replaced passes on its permissions. What processes
-    that were killed left behind while they wrote the same file is removed. Raises `refusal` where no file can be made,
-    and where the disk is full.
+    A link stays a link: the file that it points to is replaced. The permissions of a replaced file are kept. Drafts of
+    the same file that killed processes left behind are removed. Raises `error_type` where no file can be made, and on a
+    full disk.
     """
-    target = as_path(path, refusal)
+    target = as_path(path, error_type)
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         special = target.exists() and not target.is_file()
         draft = None if special else _Draft(target.resolve())
     except (OSError, ValueError, RuntimeError) as error:  # a name may be too long, hold a null, or lead to itself
-        raise _refused(target, error, refusal) from None
+        raise _cannot_write(target, error, error_type) from None
     try:
         if draft is None:
             yield target  # a device or a pipe is written to, never replaced
             return
-        with _noted(draft.path), draft:
+        with _registered(draft.path), draft:
             yield draft.path
             draft.publish()
     except OSError as error:
-        if isinstance(error, ConnectionError | TimeoutError):  # of a reader that has seen enough, or of where rows are
+        if isinstance(error, ConnectionError | TimeoutError):  # from a pipe, or from where the rows are
             raise
-        raise _refused(target, error, refusal) from error
+        raise _cannot_write(target, error, error_type) from error
 
 
 class _Draft:
-    """A file that is written beside the place that it will take, locked for as long as it is written."""
+    """A file beside the one that it will replace, locked while it is written."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self._mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
-        _clear(place)
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        _remove_abandoned(target)
         while True:
-            self.path = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+            self.path = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
             self._file = os.open(self.path, flags, 0o666 if self._mode is None else 0o600)
-            with suppress(OSError):  # some file systems know no locks; there nothing is taken for left behind
+            with suppress(OSError):  # on a file system without locks, drafts are never removed
                 fcntl.flock(self._file, fcntl.LOCK_EX)
             if self.path.exists():
                 return
-            os.close(self._file)  # another process found it before it was locked, and removed it
+            os.close(self._file)  # another process removed it before it was locked
 
     def __enter__(self) -> None:
         pass
@@ -84,47 +84,47 @@ class _Draft:
         os.close(self._file)
 
     def publish(self) -> None:
-        """Take the place, with the permissions of what was there."""
+        """Replace the target, and keep its permissions."""
         if self._mode is not None:
             self.path.chmod(self._mode)
-        self.path.replace(self.place)
+        self.path.replace(self.target)
 
 
-def _clear(place: Path) -> None:
-    """Remove drafts of a file whose processes were killed: nobody holds their locks."""
-    pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}")
-    for path in place.parent.iterdir():
+def _remove_abandoned(target: Path) -> None:
+    """Remove drafts of a file whose processes were killed, so that no process holds their locks."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}")
+    for path in target.parent.iterdir():
         if pattern.fullmatch(path.name):
             with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "rb") as draft:
                 fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
 
-def _refused(target: Path, error: Exception, refusal: type[GmixError]) -> GmixError:
+def _cannot_write(target: Path, error: Exception, error_type: type[GmixError]) -> GmixError:
     reason = "there is no such folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", None)
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
     remedy = "make room there, or name a file elsewhere" if full else "name a file in a folder of yours"
-    return refusal(f"{target} cannot be written ({reason or error}); {remedy}")
+    return error_type(f"{target} cannot be written ({reason or error}); {remedy}")
 
 
 @contextmanager
-def passing_folder(prefix: str) -> Iterator[Path]:
-    """A folder that is gone afterwards, for what has to be a file for a while."""
-    with tempfile.TemporaryDirectory(prefix=prefix) as name, _noted(Path(name)):
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Give a temporary folder, which is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name, _registered(Path(name)):
         yield Path(name)
 
 
-def abandon() -> None:
-    """Remove what is under way, in a process that ends at once."""
-    for path in tuple(_under_way):
+def remove_unfinished() -> None:
+    """Remove unfinished files and temporary folders, in a process that ends at once."""
+    for path in tuple(_unfinished):
         with suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager
-def _noted(path: Path) -> Iterator[None]:
-    _under_way.add(path)
+def _registered(path: Path) -> Iterator[None]:
+    _unfinished.add(path)
     try:
         yield
     finally:
-        _under_way.discard(path)
+        _unfinished.discard(path)

@@ -1,4 +1,4 @@
-"""One thread for BLAS and LAPACK while gmix computes: their last bits depend on how many threads they use."""
+"""Limit BLAS and LAPACK to one thread: the last bits of their results depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _Limits = list[tuple[Any, int]]  # libraries, and how many threads each used bef
 
 
 class _Shared:
-    """The limits of libraries that have one pool of threads for the whole process."""
+    """Limits of libraries that share one pool of threads in the process; Python threads enter and leave."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0  # threads of Python
+        self._inside = 0  # Python threads
         self._before: _Limits = []
 
     def enter(self) -> None:
@@ -43,7 +43,7 @@ _shared, _here = _Shared(), threading.local()
 def one_blas_thread() -> Iterator[None]:
     """Limit BLAS and LAPACK to one thread, as a context or as a decorator, so that results have the same bits anywhere.
 
-    What they used before is restored when the last thread of Python leaves. Contexts may be nested.
+    The former limits are restored when the last Python thread leaves. Contexts may be nested.
 
     >>> with one_blas_thread():
     ...     factor = np.linalg.cholesky(np.eye(3))
@@ -68,9 +68,9 @@ def one_blas_thread() -> Iterator[None]:
 
 @cache
 def _libraries() -> tuple[list[Any], list[Any]]:
-    """The BLAS libraries whose limit is the process's, and those whose limit is each thread's own.
+    """The BLAS libraries with one limit for the process, and those with a limit for each thread.
 
-    They are looked for once: NumPy's is loaded with NumPy, and gmix calls no other.
+    One search suffices: NumPy loads its library on import, and gmix calls no other.
     """
     from threadpoolctl import ThreadpoolController
 

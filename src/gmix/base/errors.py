@@ -1,4 +1,4 @@
-"""What can go wrong. Every message has three parts: what happened, where, and the remedy."""
+"""Errors. Every message says what happened, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class GmixError(Exception):
-    """The base of everything that gmix raises on purpose."""
+    """The base class of all errors that gmix raises on purpose."""
 
 
 class DataError(GmixError, ValueError):
@@ -32,12 +32,12 @@ class ModelFileError(GmixError, ValueError):
 
 
 class ClusterError(GmixError, RuntimeError):
-    """A cluster cannot be reached, or gave up on a task."""
+    """A Dask or Spark cluster cannot be reached, or a task on it failed."""
 
 
 @contextmanager
 def needing(extra: str, purpose: str) -> Iterator[None]:
-    """Around the import of an optional package: say what it is for and how it is installed, if it is not there."""
+    """Wrap the import of an optional package, so that the error says what it is needed for and how to install it."""
     try:
         yield
     except ModuleNotFoundError as missing:
@@ -46,7 +46,7 @@ def needing(extra: str, purpose: str) -> Iterator[None]:
 
 
 def of_kind(value: object, kind: type[T], what: str, remedy: str) -> T:
-    """Let a value of this kind pass; of any other, `what` was given and the remedy are said.
+    """Return a value of this kind. Raises `ParameterError` for any other, with its name `what` and the remedy.
 
     >>> of_kind(2, int, "n", "a whole number")
     2
@@ -57,14 +57,14 @@ def of_kind(value: object, kind: type[T], what: str, remedy: str) -> T:
 
 
 def one_of(value: object, known: Collection[str], what: str) -> str:
-    """Let a known name pass; of any other, all that are known are said, and the nearest."""
+    """Return a known name. Raises `ParameterError` for any other, with all known names and the nearest one."""
     if isinstance(value, str) and value in known:
         return value
     raise ParameterError(f"{what} {value!r} is not known; known are {', '.join(known)}{nearest(str(value), known)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant, in whatever case: ``"; did you mean 'full'?"``, or nothing.
+    """The nearest known name, in any case of letters, as ``"; did you mean 'full'?"``; empty if none is near.
 
     >>> nearest("ful", ["full", "diag"])
     "; did you mean 'full'?"

@@ -1,4 +1,4 @@
-"""Findings: what a person should know about a table or a fit, in one list that is shown the same everywhere."""
+"""Findings: what the user should know about a table or a fit, in one list that every output shows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Level = Literal["note", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about a table or a fit that a person should know.
+    """Something that the user should know about a table or a fit.
 
     Attributes
     ----------
     name : what it is, in a few words: ``"collapsed component"``.
     message : where it is and what to do, in a sentence that begins with a small letter and has no period.
-    level : ``"warning"`` if the fit should not be used before it is understood; ``"note"`` if it is good to know.
+    level : ``"warning"`` for what should be understood before the fit is used, ``"note"`` for anything else.
 
     >>> print(Finding("range cut", "the table has 4 rows, so at most 4 components were tried", "note"))
     range cut: the table has 4 rows, so at most 4 components were tried
@@ -40,12 +40,12 @@ class Finding:
 
 
 def by_importance(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The warnings, then the notes, each kind in the order given and without repetitions."""
+    """Sort warnings before notes, each level in the given order, and drop repetitions."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: finding.level != "warning"))
 
 
 def lines(findings: Iterable[Finding]) -> list[str]:
-    """A line for each finding, as every text shows it.
+    """One line of text for each finding.
 
     >>> lines([Finding("end of range", "no more than 9 components were tried", "note")])
     ['note: end of range: no more than 9 components were tried']

@@ -1,4 +1,4 @@
-"""How far a long fit is: told to a function after every pass, and on a terminal in one line that follows it."""
+"""Progress of a long fit, given to a function after every pass or shown in one line of a terminal."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 
 __all__ = ["Meter", "Progress", "meter"]
 
-_PATIENCE = 1.0  # seconds before the first line: most fits are over by then
-_PAUSE = 0.1  # seconds from one line to the next
+_DELAY = 1.0  # seconds before the first line; most fits take less
+_INTERVAL = 0.1  # seconds between updates of the line
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fit is.
+    """The progress of a fit.
 
     Attributes
     ----------
-    passes : passes over all rows that are done.
-    share : of the pass under way; 0 when one has just ended.
-    rows_per_second : in the last pass, or the one under way if it is the first.
+    passes : the number of finished passes over all rows.
+    share : the proportion of the current pass that is done; 0 when one has just ended.
+    rows_per_second : the speed of the last pass, or of the current one if it is the first.
     log_likelihood : per row, of the best mixture of the last pass; NaN before.
-    remaining : seconds that the climb under way will still take, if it goes on as it does; NaN where nobody can tell.
-        A search has further climbs ahead.
+    remaining : the estimated seconds until the current EM run converges; NaN where there is no estimate. A search may
+        have further runs to do.
     """
 
     passes: int
@@ -49,68 +49,68 @@ class Progress:
 
 
 class Meter:
-    """Counts passes and rows, and tells how far they are.
+    """Counts passes and rows, and reports the progress.
 
-    `tell` is called after every pass; `follow` (a terminal's line) as often as something new can be said.
+    `after_pass` is called after every pass, `after_rows` (the line of a terminal) after every block of rows too.
     """
 
     def __init__(
         self,
         tolerance: float,
-        tell: Callable[[Progress], None] | None = None,
-        follow: Callable[[Progress], None] | None = None,
+        after_pass: Callable[[Progress], None] | None = None,
+        after_rows: Callable[[Progress], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._tolerance, self._tell, self._follow, self._clock = tolerance, tell, follow, clock
+        self._tolerance, self._after_pass, self._after_rows, self._clock = tolerance, after_pass, after_rows, clock
         self._passes, self._rows, self._n_rows, self._seconds, self._rate = 0, 0, 1, 0.0, np.nan
-        self._way: list[float] = []  # log-likelihoods of the climb under way
+        self._log_likelihoods: list[float] = []  # the last three of the current EM run
         self._mass, self._mixtures = 1.0, 0
         self._began = clock()
 
     def begin(self, n_rows: int) -> None:
-        """A pass over so many rows begins."""
+        """Begin a pass over this many rows."""
         self._rows, self._n_rows, self._began = 0, n_rows, self._clock()
 
     def rows(self, count: int) -> None:
-        """So many more rows are done."""
+        """Count rows of the current pass."""
         self._rows += count
         if self._passes == 0:
             self._rate = self._rows / max(self._clock() - self._began, 1e-9)
-        if self._follow is not None:
-            self._follow(self.progress)
+        if self._after_rows is not None:
+            self._after_rows(self.progress)
 
     def end(self, log_likelihoods: list[float], mass: float) -> None:
-        """The pass is over, and this is what it found; nothing, if it was no step of a climb."""
+        """End a pass with the log-likelihoods that it found; with none, if it was not an EM iteration."""
         self._seconds = max(self._clock() - self._began, 1e-9)
         self._passes, self._rows, self._rate = self._passes + 1, 0, self._n_rows / self._seconds
         if log_likelihoods:
             best = max(log_likelihoods)
-            if self._mixtures != len(log_likelihoods) or (self._way and best < self._way[-1]):
-                self._way = []  # another climb
-            self._way = [*self._way[-2:], best]
+            if self._mixtures != len(log_likelihoods) or (self._log_likelihoods and best < self._log_likelihoods[-1]):
+                self._log_likelihoods = []  # another EM run began
+            self._log_likelihoods = [*self._log_likelihoods[-2:], best]
             self._mass, self._mixtures = mass, len(log_likelihoods)
-        if self._tell is not None:
-            self._tell(self.progress)
-        if self._follow is not None:
-            self._follow(self.progress)
+        if self._after_pass is not None:
+            self._after_pass(self.progress)
+        if self._after_rows is not None:
+            self._after_rows(self.progress)
 
     def close(self) -> None:
-        """The fit is over: leave no line behind."""
-        if isinstance(self._follow, _Line):
-            self._follow.clear()
+        """Remove the line from the terminal."""
+        if isinstance(self._after_rows, _Line):
+            self._after_rows.clear()
 
     @property
     def progress(self) -> Progress:
-        reached = self._way[-1] / self._mass if self._way else np.nan
+        reached = self._log_likelihoods[-1] / self._mass if self._log_likelihoods else np.nan
         share = self._rows / self._n_rows
         remaining = max(self._steps() - share, 0.0) * self._seconds
         return Progress(self._passes, share, self._rate, reached, remaining)
 
     def _steps(self) -> float:
-        """How many more steps until what is still to gain is below the tolerance: gains shrink by a factor each."""
-        if len(self._way) < 3:
+        """Estimate the iterations until the remaining gain is below the tolerance; gains shrink geometrically."""
+        if len(self._log_likelihoods) < 3:
             return np.nan
-        before, gain = np.diff(self._way)
+        before, gain = np.diff(self._log_likelihoods)
         goal = self._tolerance * self._mass
         if not 0 < gain < before or goal <= 0:
             return np.nan
@@ -121,27 +121,27 @@ class Meter:
 def meter(
     progress: Callable[[Progress], None] | bool | None, tolerance: float, stream: TextIO | None = None
 ) -> Meter | None:
-    """What `progress` asks for: a function to tell, or a line on a terminal; None for neither."""
-    stream = sys.stderr if stream is None else stream  # a process without a console has none
+    """The meter for the argument `progress` of a fit: a function, or a line on a terminal; None for neither."""
+    stream = sys.stderr if stream is None else stream  # None in a process without a console
     if callable(progress):
         return Meter(tolerance, progress)
     if progress is False or stream is None or not stream.isatty():
         return None
-    return Meter(tolerance, follow=_Line(stream))
+    return Meter(tolerance, after_rows=_Line(stream))
 
 
 class _Line:
-    """One line of a terminal, written over again and again."""
+    """A line of a terminal that each update overwrites."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._next, self._written = stream, time.perf_counter() + _PATIENCE, False
+        self._stream, self._next, self._written = stream, time.perf_counter() + _DELAY, False
 
     def __call__(self, progress: Progress) -> None:
         now = time.perf_counter()
         if now < self._next:
             return
-        self._next = now + _PAUSE
-        # The cursor waits at the beginning, so that whatever else is written there writes over the line.
+        self._next = now + _INTERVAL
+        # The cursor returns to the beginning of the line, so that other output overwrites it.
         self._stream.write(f"\r\x1b[2K{progress}\r")
         self._stream.flush()
         self._written = True

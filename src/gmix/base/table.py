@@ -1,4 +1,4 @@
-"""Tables: what counts as a table of points, and as the weights of its rows."""
+"""Tables of points and weights of rows, read from arrays, DataFrames and sequences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_names, as_real
-from gmix.base.columns import Rest, choose_columns, is_index
+from gmix.base.columns import FilledColumns, choose_columns, is_index
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 
@@ -18,11 +18,11 @@ __all__ = [
     "largest_value", "read_rows",
 ]  # fmt: skip
 
-_BLOCK = 65_536  # rows looked at together, so that checking needs no memory
+_BLOCK = 65_536  # rows that are checked together, so that a check takes little memory
 
 
 def is_frame(data: Any) -> bool:
-    """Say whether the columns of a table have names: a DataFrame or an Arrow table."""
+    """Return whether a table is a DataFrame or an Arrow table, whose columns have names."""
     return not isinstance(data, np.ndarray) and hasattr(type(data), "columns")
 
 
@@ -32,7 +32,7 @@ class Table(NamedTuple):
     Attributes
     ----------
     array : ``(N, D)`` of float32 or float64.
-    names : of the columns, if they have some.
+    names : of the columns; None where they have none.
     findings : about the columns that were left out.
     """
 
@@ -44,11 +44,11 @@ class Table(NamedTuple):
 def as_rows(
     data: Any, columns: list[str] | None = None, weight: str | None = None
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """Turn a table into an array ``(N, D)`` of float32 or float64, and its column names if it has some.
+    """Convert a table to an array ``(N, D)`` of float32 or float64, and the names of its columns or None.
 
-    An array of these types is passed on as it is, not copied, whatever its order in memory. A sequence of N numbers is
-    one column. Of a DataFrame the numeric columns are taken but for `weight` and an index, or those that `columns`
-    names; where all of them are float32, so is the array.
+    An array of these types is not copied, whatever its order in memory. A sequence of N numbers is one column. Of a
+    DataFrame, the columns that `columns` names are used, or all numeric ones except `weight` and an index; where all of
+    them are float32, so is the array.
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
@@ -57,17 +57,17 @@ def as_rows(
 
 
 def read_rows(
-    data: Any, columns: list[str] | None = None, weight: str | None = None, rest: Rest | None = None
+    data: Any, columns: list[str] | None = None, weight: str | None = None, filled: FilledColumns | None = None
 ) -> Table:
-    """A table as `as_rows` reads it, with a finding about the columns of a DataFrame that are left out.
+    """Read a table as `as_rows` does, with a finding about the columns of a DataFrame that are left out.
 
-    `rest` looks at the other rows of a larger table that begins with these; see `gmix.base.columns.choose`.
+    `filled` looks at the later rows of a larger table that begins with these; see `gmix.base.columns.choose`.
     """
     columns = as_names(columns)
     if is_frame(data):
         from gmix.base.columns.frames import read_frame
 
-        return Table(*read_frame(data, columns, weight, rest))
+        return Table(*read_frame(data, columns, weight, filled))
     if weight is not None:
         raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
     array = _real(data)
@@ -87,7 +87,7 @@ def read_rows(
 
 
 def as_points(data: Any, features: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """A table as `as_rows` reads it, a DataFrame by the names of a mixture's features if they have some."""
+    """Read points as `as_rows` does, and choose the columns of a DataFrame by the names of a mixture's features."""
     return as_rows(data, list(features) if features and is_frame(data) else None)
 
 
@@ -95,7 +95,7 @@ def _real(data: Any) -> NDArray[Any]:
     if hasattr(data, "toarray"):
         raise DataError("the table is a sparse matrix; give it as an array, with its method toarray()")
     try:
-        if isinstance(data, np.ma.MaskedArray):  # what is masked is missing
+        if isinstance(data, np.ma.MaskedArray):  # masked values are missing ones
             data = np.ma.filled(data.astype(np.float64), np.nan)
         elif hasattr(data, "to_numpy") and hasattr(data, "isna"):  # pandas has a missing value that NumPy cannot read
             data = data.to_numpy(na_value=np.nan) if data.isna().any() else data
@@ -110,7 +110,7 @@ def _real(data: Any) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
     if array.dtype in (np.float32, np.float64) and array.dtype.isnative and array.flags.aligned:
-        return array  # what has come over a network may lie anywhere in memory
+        return array  # an array that came over a network may be misaligned
     return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
 
 
@@ -120,7 +120,7 @@ def check_finite(
     limit: float = np.inf,
     place: Callable[[int], str] = "row {}".format,
 ) -> None:
-    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its place, its column, and what to do."""
+    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its row, its column and the remedy."""
     for begin in range(0, len(rows), _BLOCK):
         block = rows[begin : begin + _BLOCK]
         if -limit < float(block.min()) and float(block.max()) < limit:  # NaN compares false
@@ -140,18 +140,18 @@ def check_finite(
 
 
 def largest_value(n_features: int, mass: float) -> float:
-    """The value from which on squares, summed over rows of this mass, leave the range of float64."""
+    """The largest value whose squares, summed over rows of this mass, stay within float64."""
     return float(np.sqrt(np.finfo(np.float64).max / (64.0 * n_features * max(mass, 1.0))))
 
 
 def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64] | None:
-    """Check the weights of the rows: N numbers, finite, none negative."""
+    """Check the weights ``(N,)`` of rows: finite and not negative. Raises `DataError`."""
     if sample_weight is None:
         return None
     try:
         weight = np.require(as_real(sample_weight), np.float64, ["C", "A"])
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"sample_weight must be one number a row ({error})") from None
+        raise DataError(f"sample_weight must hold one number for each row ({error})") from None
     if weight.shape != (n_rows,):
         raise DataError(f"sample_weight has shape {weight.shape}; the table has {n_rows} rows, so give ({n_rows},)")
     wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false

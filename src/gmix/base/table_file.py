@@ -1,4 +1,4 @@
-"""Tables that are written: CSV, Parquet or Arrow, to a file that appears whole or not at all, or to a stream."""
+"""Write tables as CSV, Parquet or Arrow, to a file that appears whole or not at all, or to a stream."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.atomic_write import as_path, written_whole
+from gmix.base.atomic_write import as_path, atomic_write
 from gmix.base.errors import ParameterError, nearest, needing
 
-__all__ = ["FORMATS", "Columns", "format_of", "write_table"]
+__all__ = ["FORMATS", "Block", "format_of", "write_table"]
 
-Columns = Mapping[str, NDArray[Any]]  # some rows: a name and an array ``(n,)`` for each column
+Block = Mapping[str, NDArray[Any]]  # n rows: for each column its name and an array ``(n,)``
 
 FORMATS = ("csv", "parquet", "arrow")
 _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow"}
 
 
 def format_of(path: str | PathLike[str]) -> str:
-    """The format that a file's name asks for: ``csv``, ``parquet`` or ``arrow``; CSV for a name without an ending.
+    """The format that the ending of a file's name stands for: ``csv``, ``parquet`` or ``arrow``; CSV without one.
 
     >>> format_of("labels.parquet"), format_of("labels")
     ('parquet', 'csv')
@@ -35,34 +35,34 @@ def format_of(path: str | PathLike[str]) -> str:
     if ending and ending not in _ENDINGS:
         remedy = nearest(ending, _ENDINGS)
         raise ParameterError(
-            f"{path} is no table that can be written; end its name in .csv, .parquet or .arrow{remedy}"
+            f"{path} is not a table that can be written; end its name in .csv, .parquet or .arrow{remedy}"
         )
     return _ENDINGS.get(ending, "csv")
 
 
-def write_table(blocks: Iterable[Columns], to: str | PathLike[str] | IO[bytes], form: str | None = None) -> int:
-    """Write blocks of rows, the first of which tells names and types, and return how many rows there were.
+def write_table(blocks: Iterable[Block], to: str | PathLike[str] | IO[bytes], form: str | None = None) -> int:
+    """Write blocks of rows, and return the number of rows. The first block sets the names and types of the columns.
 
-    A file appears whole or not at all. Raises `ParameterError` where none can be made.
+    A file appears whole or not at all. Raises `ParameterError` where it cannot be made.
     """
     if isinstance(to, (str, PathLike)):
         form = form or format_of(to)
-        with written_whole(to, ParameterError) as temporary, temporary.open("wb") as file:
+        with atomic_write(to, ParameterError) as temporary, temporary.open("wb") as file:
             return _WRITERS[form](blocks, file)
     if form in (None, "csv"):
         return _write_csv(blocks, to)
-    with tempfile.TemporaryFile() as file:  # these two are no streams: their writers ask where they are
+    with tempfile.TemporaryFile() as file:  # the writers of these formats need to know their position in the file
         count = _WRITERS[form or "csv"](blocks, file)
         file.seek(0)
         shutil.copyfileobj(file, to)
     return count
 
 
-def _write_csv(blocks: Iterable[Columns], to: IO[bytes]) -> int:
+def _write_csv(blocks: Iterable[Block], to: IO[bytes]) -> int:
     def begin(schema: Any) -> Any:
         from pyarrow import csv as arrow_csv
 
-        header = io.StringIO()  # Arrow would put quotation marks about every name
+        header = io.StringIO()  # Arrow would quote every name
         csv.writer(header, lineterminator="\n").writerow(schema.names)
         to.write(header.getvalue().encode())
         return arrow_csv.CSVWriter(to, schema, write_options=arrow_csv.WriteOptions(include_header=False))
@@ -70,13 +70,13 @@ def _write_csv(blocks: Iterable[Columns], to: IO[bytes]) -> int:
     return _write(blocks, begin)
 
 
-def _write_parquet(blocks: Iterable[Columns], to: IO[bytes]) -> int:
+def _write_parquet(blocks: Iterable[Block], to: IO[bytes]) -> int:
     from pyarrow import parquet
 
     return _write(blocks, lambda schema: parquet.ParquetWriter(to, schema))
 
 
-def _write_arrow(blocks: Iterable[Columns], to: IO[bytes]) -> int:
+def _write_arrow(blocks: Iterable[Block], to: IO[bytes]) -> int:
     from pyarrow import ipc
 
     return _write(blocks, lambda schema: ipc.new_file(to, schema))
@@ -85,7 +85,7 @@ def _write_arrow(blocks: Iterable[Columns], to: IO[bytes]) -> int:
 _WRITERS = {"csv": _write_csv, "parquet": _write_parquet, "arrow": _write_arrow}
 
 
-def _write(blocks: Iterable[Columns], begin: Callable[[Any], Any]) -> int:
+def _write(blocks: Iterable[Block], begin: Callable[[Any], Any]) -> int:
     with needing("tables", "writing tables"):
         import pyarrow as pa
     count, writer = 0, None

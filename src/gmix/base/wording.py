@@ -1,17 +1,17 @@
-"""Numbers and counts as a person writes them."""
+"""Numbers, counts and lists as text for people."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-__all__ = ["beside", "count", "listed", "nats", "number", "percent"]
+__all__ = ["count", "listed", "nats", "number", "percent", "to_precision_of"]
 
 _MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float, digits: int = 4) -> str:
-    r"""A number for a person: so many digits that matter, thousands kept apart, a true minus.
+    r"""A number with this many significant digits, thousands separated by commas, and a typographic minus.
 
     >>> number(20831.93), number(0.0012345)
     ('20,832', '0.001234')
@@ -30,17 +30,17 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def nats(value: float) -> str:
-    """A log-likelihood or a criterion: two decimals show every difference that matters."""
+    """A log-likelihood or a criterion with two decimals, which show every difference that matters."""
     return f"{value:,.2f}".replace("-", _MINUS).replace("inf", "\N{INFINITY}")
 
 
 def percent(share: float) -> str:
-    """A share in whole percent."""
+    """A proportion in whole percent."""
     return f"{100.0 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
-def beside(value: float, deviation: float) -> str:
-    """A number with the decimals that its deviation of three digits has."""
+def to_precision_of(value: float, deviation: float) -> str:
+    """A number with as many decimals as its standard deviation has in three significant digits."""
     if not (math.isfinite(deviation) and deviation > 0) or not 1e-4 <= deviation < 1e9 or abs(value) >= 1e9:
         return number(value)
     decimals = max(2 - math.floor(math.log10(deviation)), 0)
@@ -48,7 +48,7 @@ def beside(value: float, deviation: float) -> str:
 
 
 def listed(parts: Sequence[str], most: int | None = None) -> str:
-    """Parts of a sentence: ``a, b and c``; with more than `most`, those and the number of the others.
+    """Join parts of a sentence as ``a, b and c``; beyond `most` parts, with the number of the others.
 
     >>> listed(["a", "b", "c"]), listed(["a", "b", "c", "d"], 2)
     ('a, b and c', 'a, b and 2 more')
@@ -59,7 +59,7 @@ def listed(parts: Sequence[str], most: int | None = None) -> str:
 
 
 def count(n: float, noun: str) -> str:
-    """A number of things.
+    """A number with its noun.
 
     >>> count(1, "row"), count(2000, "row")
     ('1 row', '2,000 rows')

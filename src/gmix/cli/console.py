@@ -1,4 +1,4 @@
-"""A fit as the command line prints it: tables for a person, a document for a machine."""
+"""Print a fit: tables for people, a JSON document for programs."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gmix.base.findings import lines
-from gmix.base.wording import beside, count, number
+from gmix.base.wording import count, number, to_precision_of
 from gmix.fitting.candidates import Search
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA
 
 __all__ = ["document", "nulled", "print_candidates", "print_fit", "print_warnings"]
 
-_SHOWN = 5  # candidates of a search that are printed
+_CANDIDATES = 5  # of a search, that are printed with a fit
 
 
-def document(found: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
-    """A fit for machines: what a person is shown, in full precision; what is not known or infinite is null."""
-    mixture = found.mixture
-    said = {
+def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
+    """A fit for programs: what `print_fit` shows, in full precision; null for what is unknown or infinite."""
+    mixture = fit.mixture
+    document = {
         "structure": mixture.structure.code,
         "components": mixture.n_components,
         "features": list(mixture.features or []),
-        "rows": found.n_rows,
-        "log_likelihood": found.log_likelihood,
-        **({"prior": repr(found.prior), "log_posterior": found.log_posterior} if found.prior else {}),
-        "parameters": found.n_parameters,
-        **found.criteria,
-        "converged": found.converged,
-        "reason": found.reason.name.lower(),
-        "steps": len(found.history) - 1,
+        "rows": fit.n_rows,
+        "log_likelihood": fit.log_likelihood,
+        **({"prior": repr(fit.prior), "log_posterior": fit.log_posterior} if fit.prior else {}),
+        "parameters": fit.n_parameters,
+        **fit.criteria,
+        "converged": fit.converged,
+        "reason": fit.reason.name.lower(),
+        "steps": len(fit.history) - 1,
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
         **({"standard_errors": {part: values.tolist() for part, values in vars(errors).items()}} if errors else {}),
-        "findings": [vars(finding) for finding in found.findings],
-        "candidates": found.search.table() if found.search else [],
+        "findings": [vars(finding) for finding in fit.findings],
+        "candidates": fit.search.table() if fit.search else [],
     }
-    return dict(nulled(said))
+    return dict(nulled(document))
 
 
 def nulled(value: Any) -> Any:
-    """The same lists and dictionaries, with None for the numbers that JSON cannot write."""
+    """Replace numbers that JSON cannot write by None, within lists and dictionaries."""
     if isinstance(value, dict):
         return {name: nulled(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -57,23 +57,23 @@ def nulled(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors | None = None) -> None:
-    """Print what was found and which files were written."""
+def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | None = None) -> None:
+    """Print a fit and the names of the files that were written."""
     console = _console()
-    mixture = found.mixture
+    mixture = fit.mixture
     names = mixture.names
     console.print(
         f"{count(mixture.n_components, 'component')}, {mixture.structure.called}, of "
-        f"{count(found.n_rows, 'row')} and {count(len(names), 'column')}",
+        f"{count(fit.n_rows, 'row')} and {count(len(names), 'column')}",
         style="bold",
     )
     console.print(
-        f"log-likelihood {found.log_likelihood:.4f}   BIC {found.bic:.2f}   AIC {found.aic:.2f}   "
-        f"ICL {found.icl:.2f}   parameters {found.n_parameters}"
+        f"log-likelihood {fit.log_likelihood:.4f}   BIC {fit.bic:.2f}   AIC {fit.aic:.2f}   "
+        f"ICL {fit.icl:.2f}   parameters {fit.n_parameters}"
     )
-    if found.prior is not None:
-        console.print(f"log posterior {found.log_posterior:.4f} under {found.prior}")
-    console.print(f"{found.reason.value} ({len(found.history) - 1} steps)")
+    if fit.prior is not None:
+        console.print(f"log posterior {fit.log_posterior:.4f} under {fit.prior}")
+    console.print(f"{fit.reason.value} ({len(fit.history) - 1} steps)")
     grid = Grid(box=SIMPLE_HEAD, title="weights, means ± standard deviations", title_justify="left", title_style="")
     grid.add_column("component", justify="right")
     grid.add_column("weight", justify="right")
@@ -81,7 +81,7 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
         grid.add_column(name, justify="right")
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-        cells = (f"{beside(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True))
+        cells = (f"{to_precision_of(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True))
         grid.add_row(str(k), f"{weight:.4f}", *cells)
         if errors is not None:
             spreads = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
@@ -89,30 +89,31 @@ def print_fit(found: Fit, files: dict[str, Path | None], errors: StandardErrors 
             grid.add_row("error", f"{errors.weights[k]:.2g}", *cells, style="dim")
     console.print()
     console.print(grid)
-    if found.search is not None:
-        console.print(_ranking(found.search, _SHOWN))
-    for line in lines(found.findings):
-        console.print(line)
-    for what, path in files.items():
-        if path is not None:
-            console.print(f"{what} written to {path}")
+    if fit.search is not None:
+        console.print(_ranking(fit.search, _CANDIDATES))
+    _print_end(console, fit, files)
 
 
-def print_candidates(found: Fit, files: dict[str, Path | None]) -> None:
-    """Print every candidate of a search, the best first."""
-    assert found.search is not None
+def print_candidates(fit: Fit, files: dict[str, Path | None]) -> None:
+    """Print every candidate of a search, best first, and the names of the files that were written."""
+    assert fit.search is not None
     console = _console()
-    console.print(_ranking(found.search, len(found.search.candidates)))
-    for line in lines(found.findings):
+    console.print(_ranking(fit.search, len(fit.search.candidates)))
+    _print_end(console, fit, files)
+
+
+def _print_end(console: Console, fit: Fit, files: dict[str, Path | None]) -> None:
+    """Print the findings and the names of the files that were written."""
+    for line in lines(fit.findings):
         console.print(line)
     for what, path in files.items():
         if path is not None:
             console.print(f"{what} written to {path}")
 
 
-def print_warnings(found: Fit) -> None:
-    """Print the warnings on standard error, where standard output is for a machine."""
-    for line in lines(finding for finding in found.findings if finding.level == "warning"):
+def print_warnings(fit: Fit) -> None:
+    """Print the warnings on standard error, where a program reads standard output."""
+    for line in lines(finding for finding in fit.findings if finding.level == "warning"):
         print(f"gmix: {line}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""The options that state how a CSV file is written, the same for every command that reads a table."""
+"""The options that state how a CSV file is written, for every command that reads a table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import typer
 from gmix.base.errors import ParameterError
 from gmix.sources import CSV
 
-__all__ = ["states_csv"]
+__all__ = ["with_csv_options"]
 
-_CALLED = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " "}
+_NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " "}
 _PANEL = "How CSV is written, where it is not recognized"
 
 Delimiter = Annotated[
@@ -51,16 +51,16 @@ _OPTIONS = {
 }
 
 
-def states_csv(command: Callable[..., None]) -> Callable[..., None]:
-    """A command of the command line with these options, which is given a `gmix.CSV` for a path where one is used."""
+def with_csv_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add these options to a command. Where one is given, the command gets a `gmix.CSV` instead of a path."""
     own = inspect.signature(command, eval_str=True)
     table = next(name for name in ("points", "given") if name in own.parameters)
 
     @wraps(command)
-    def stated(**options: Any) -> None:
-        said = {name: options.pop(name) for name in _OPTIONS}
-        if any(value is not None for value in said.values()):
-            options[table] = _stated(options[table], **said)
+    def extended(**options: Any) -> None:
+        given = {name: options.pop(name) for name in _OPTIONS}
+        if any(value is not None for value in given.values()):
+            options[table] = _csv(options[table], **given)
         command(**options)
 
     added = [
@@ -69,12 +69,12 @@ def states_csv(command: Callable[..., None]) -> Callable[..., None]:
     ]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.parameters.values()]
     signature = own.replace(parameters=[*parameters, *added])
-    stated.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
-    stated.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return stated
+    extended.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
+    extended.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return extended
 
 
-def _stated(
+def _csv(
     path: Path | None,
     delimiter: str | None,
     decimal: str | None,
@@ -87,7 +87,7 @@ def _stated(
     codes = [code.strip() for text in missing_value or () for code in text.split(",")]
     return CSV(
         path,
-        delimiter=None if delimiter is None else _CALLED.get(delimiter, delimiter),
+        delimiter=None if delimiter is None else _NAMES.get(delimiter, delimiter),
         decimal=decimal,
         skip_rows=skip_rows or 0,
         header=header,

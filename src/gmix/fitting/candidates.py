@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix import plot
 from gmix.base.wording import count
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
@@ -180,6 +181,4 @@ class Search:
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the criterion that chose, over components and structures; see `gmix.plot.criteria`."""
-        from gmix import plot
-
         return plot.criteria(self, ax)

@@ -11,7 +11,7 @@ import numpy as np
 from gmix.base.errors import ParameterError
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import RunEnd, kernel
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, compact_covariances
 from gmix.model.model import Model
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -53,7 +53,7 @@ class Run:
         if self.reason is not Reason.COLLAPSING:
             return tuple(self.mixture.collapsed(self.statistics))
         form, floor = self.mixture.structure.form, self.statistics.reference.floor
-        return (int(np.argmin(form.smallest(self.mixture.compact_covariances, floor))),)
+        return (int(np.argmin(form.smallest(compact_covariances(self.mixture), floor))),)
 
 
 def run_models(

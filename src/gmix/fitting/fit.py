@@ -1,239 +1,44 @@
-"""The front door: a table in, a fitted mixture with all that is known about it out."""
+"""The function `gmix.fit`: reads its arguments, compares the candidates, and returns a `gmix.Fit`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from gmix.base.arguments import Rng, as_generator, as_list, is_count
 from gmix.base.atomic_write import as_path
 from gmix.base.blas import one_blas_thread
-from gmix.base.errors import DataError, ParameterError, of_kind, one_of
-from gmix.base.findings import Finding, by_importance, lines
+from gmix.base.errors import DataError, ParameterError, one_of
+from gmix.base.findings import Finding
 from gmix.base.progress import Progress, meter
-from gmix.base.wording import count
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Search
-from gmix.fitting.inspection import Sample, inspect
+from gmix.fitting.from_search import fit_from_search, inspected
+from gmix.fitting.inspection import Sample
+from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan, search
-from gmix.fitting.search_findings import dependence_finding, search_findings
+from gmix.fitting.search_findings import dependence_finding
 from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Reached, Start, as_start
 from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
-from gmix.model.criteria import CRITERIA, criteria
+from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
-from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MEMORY, Journal, Source, as_source
 
-__all__ = ["Fit", "StandardErrors", "fit"]
+__all__ = ["fit"]
 
 _AUTO = range(1, 10)
 _CHANCE = 0.01  # the part of what chance adds to the likelihood that a climb may leave
 _LOOKED_AT = 2_000  # rows that show whether columns follow from others
-_SHOWN = 6  # values of a row that a finding shows
 _LONG = 100_000  # numbers in a table; a fit of fewer is over before anybody asks how far it is
-
-
-@dataclass(frozen=True, eq=False)
-class StandardErrors:
-    """One standard error for each parameter of a mixture, in the parameter's units.
-
-    Attributes
-    ----------
-    weights : ``(K,)``.
-    means : ``(K, D)``.
-    covariances : ``(K, D, D)``.
-    """
-
-    weights: NDArray[np.float64]
-    means: NDArray[np.float64]
-    covariances: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A fitted mixture, and how it came about.
-
-    Attributes
-    ----------
-    mixture : the `GaussianMixture` that was found. Its components are in the order of the first column of their means,
-        ties in the order of the next column; from a given start they are in the order of the start.
-    statistics : the sufficient statistics of the rows under it.
-    log_prior : what the prior contributed to the log posterior, in nats; zero without one.
-    history : the objective (log-likelihood plus log prior) of every E-step, in nats.
-    reason : why the climb ended; `gmix.Reason`.
-    n_rows : rows of the table.
-    findings : what a person should know, the warnings first, then the notes; see `gmix.Finding`. ``print(fit)``,
-        `summary`, the command line and the report all show this one list.
-    search : every candidate that was compared on all rows, if there was a choice.
-    prior : the prior of a MAP fit; None for maximum likelihood.
-    """
-
-    mixture: GaussianMixture
-    statistics: SufficientStatistics
-    log_prior: float
-    history: tuple[float, ...]
-    reason: Reason
-    n_rows: int
-    findings: tuple[Finding, ...] = ()
-    search: Search | None = None
-    prior: Prior | None = None
-
-    @classmethod
-    def from_search(
-        cls, found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None
-    ) -> Fit:
-        """The best candidate of a search, with what a person should know about it besides the given findings."""
-        run = found.best.run
-        return cls(
-            run.mixture,
-            run.statistics,
-            run.log_prior,
-            run.history,
-            run.reason,
-            n_rows,
-            by_importance((*findings, *search_findings(found))),
-            found if len(found.candidates) + len(found.untried) + found.left_out > 1 else None,
-            prior,
-        )
-
-    def inspected(self, sample: Sample, most: int | None = None) -> Fit:
-        """The same fit, with the findings that `gmix.fitting.inspection.inspect` adds to its own."""
-        found = inspect(sample, self.mixture, self.statistics, self.search, most, self.prior)
-        return replace(self, findings=by_importance((*self.findings, *found)))
-
-    @property
-    def independent_part(self) -> Fit:
-        """The fit of the columns that the others follow from; itself, where none do (`GaussianMixture.dependence`)."""
-        return self if self.mixture.dependence is None else replace(self, mixture=self.mixture.independent_part)
-
-    @property
-    def log_likelihood(self) -> float:
-        """Of this mixture on all rows, in nats: the total, weighted by `sample_weight`."""
-        return self.statistics.log_likelihood
-
-    @property
-    def log_posterior(self) -> float:
-        """The log-likelihood plus the log prior density, up to a constant of the prior's own parameters."""
-        return self.log_likelihood + self.log_prior
-
-    @property
-    def n_parameters(self) -> int:
-        return self.mixture.n_parameters
-
-    @property
-    def mass(self) -> float:
-        """The weighted number of rows."""
-        return self.statistics.n_rows
-
-    @property
-    def bic(self) -> float:
-        """``-2 log L + p log n`` with n the sum of the weights (`mass`); smaller is better. See `gmix.criteria.bic`."""
-        return self.criteria["bic"]
-
-    @property
-    def aic(self) -> float:
-        """``-2 log L + 2 p``; smaller is better. See `gmix.criteria.aic`."""
-        return self.criteria["aic"]
-
-    @property
-    def icl(self) -> float:
-        """BIC plus twice the entropy of the responsibilities; smaller is better. See `gmix.criteria.criteria`."""
-        return self.criteria["icl"]
-
-    @cached_property
-    def criteria(self) -> dict[str, float]:
-        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`."""
-        return criteria(self.mixture, self.statistics)
-
-    @property
-    def converged(self) -> bool:
-        return self.reason.converged
-
-    def __repr__(self) -> str:
-        mixture, per_row = self.mixture, self.log_likelihood / self.mass
-        ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
-        n_warnings = sum(finding.level == "warning" for finding in self.findings)
-        return (
-            f"Fit({mixture.structure}, {count(mixture.n_components, 'component')}, "
-            f"{count(mixture.n_features, 'feature')}, log-likelihood {per_row:.6g} per row, "
-            f"{ended} {count(len(self.history) - 1, 'step')}"
-            + (f", {count(n_warnings, 'warning')})" if n_warnings else ")")
-        )
-
-    def __str__(self) -> str:
-        return "\n".join([repr(self), *(f"  {line}" for line in lines(self.findings))])
-
-    def summary(self, errors: StandardErrors | None = None) -> str:
-        """The fit as text: what was found, how good it is, and every component's parameters.
-
-        Below them stand their standard errors, if some are given: those of `gmix.standard_errors` or of
-        `gmix.bootstrap`. That of a standard deviation is that of the variance divided by twice the deviation.
-        """
-        if errors is not None:
-            of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
-        mixture = self.mixture
-        names = mixture.names
-        text = [
-            f"Gaussian mixture {mixture.structure.called}: "
-            f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
-            f"{count(self.n_rows, 'row')}",
-            "",
-            f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
-        ]
-        if self.log_prior:
-            text.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
-        if self.prior is not None:
-            text.append(f"  prior           {self.prior}")
-        text += [
-            f"  parameters      {self.n_parameters}",
-            f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
-            f"  {self.reason.value} ({len(self.history) - 1} steps)",
-            "",
-        ]
-        width = max(10, *(len(name) for name in names)) + 2
-        text.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
-
-        def written(values: Iterable[float], digits: int) -> str:
-            return "".join(f"{value:>{width}.{digits}g}" for value in values)
-
-        deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
-        for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-            text.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
-            if errors is not None:
-                text.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
-            text.append(f"  {'':<20}  sd  " + written(deviation, 5))
-            if errors is not None:
-                spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-                text.append(f"  {'':<20}  ±   " + written(spread, 2))
-        if self.findings:
-            text += ["", *(f"  {line}" for line in lines(self.findings))]
-        return "\n".join(text)
-
-    def plot(self, points: Any = None, **options: Any) -> Any:
-        """Draw the mixture, over points if there are some; see `gmix.plot.plot`."""
-        return self.mixture.plot(points, **options)
-
-    def report(self, path: str | PathLike[str], data: Any, **options: Any) -> None:
-        """Write a page of HTML about the fit and its rows, to be opened offline; see `gmix.report.report`."""
-        from gmix.report import report
-
-        report(self, path, data, **options)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the fit to a JSON file, atomically; `gmix.load` reads it back to the last bit."""
-        from gmix.model_file import save
-
-        save(self, path)
 
 
 @one_blas_thread()
@@ -354,10 +159,10 @@ def fit(
         if not several and found.best.collapsed and not found.interrupted:
             cause = _dependence(source.watched(None, None))  # a fit that resumes passes over these rows again
             findings += [] if cause is None else [dependence_finding(cause, features, carried=False)]
-    fit = Fit.from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
+    fit = fit_from_search(found.in_order if made else found, source.n_rows, [*findings, *told], prior)
     if dependence is not None:
-        fit = replace(fit, mixture=fit.mixture.carrying(dependence, features))
-    return fit.inspected(sample, max(counts) if len(counts) > 1 else None)
+        fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
+    return inspected(fit, sample, max(counts) if len(counts) > 1 else None)
 
 
 def _within(counts: list[int], source: Source, *, chosen: bool) -> tuple[list[int], list[Finding]]:

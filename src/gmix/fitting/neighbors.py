@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.model.covariance import FULL, TIED, Structure
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
 __all__ = ["grow", "release", "splits"]
@@ -17,8 +17,8 @@ __all__ = ["grow", "release", "splits"]
 def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     """The same distribution, under a structure that allows more."""
     same = structure.form is mixture.structure.form
-    compact = mixture.compact_covariances if same else structure.form.compress(mixture.covariances)
-    return GaussianMixture.unchecked(mixture.weights, mixture.means, compact, structure, mixture.features)
+    compact = compact_covariances(mixture) if same else structure.form.compress(mixture.covariances)
+    return unchecked_mixture(mixture.weights, mixture.means, compact, structure, mixture.features)
 
 
 def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
@@ -31,7 +31,7 @@ def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         weights.append(weights[heaviest])
         order.append(order[heaviest])
     shares, compact = mixture.structure.weights(np.array(weights)), _repeated(mixture, order)
-    return GaussianMixture.unchecked(shares, mixture.means[order], compact, mixture.structure, mixture.features)
+    return unchecked_mixture(shares, mixture.means[order], compact, mixture.structure, mixture.features)
 
 
 def splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixture]:
@@ -63,7 +63,7 @@ def splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixt
         floors = RELATIVE_FLOOR * variances[chosen]
         halves = FULL.lift(dense[chosen] - FULL.outer(np.ones(len(chosen)), steps), floors)
         if structure.independent:
-            written = mixture.compact_covariances[orders]
+            written = compact_covariances(mixture)[orders]
             written[each, chosen] = written[:, -1] = structure.form.compress(halves)
             compact = list(written)
         else:
@@ -73,12 +73,12 @@ def splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixt
                 apart[[order[-1], -1]] = half
                 compact.append(structure.form.lift(structure.nearest(share, apart), floor))
     return [
-        GaussianMixture.unchecked(share, mean, covariance, structure, mixture.features)
+        unchecked_mixture(share, mean, covariance, structure, mixture.features)
         for share, mean, covariance in zip(shares, moved, compact, strict=True)
     ]
 
 
 def _repeated(mixture: GaussianMixture, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
     """The covariances of these components, compact."""
-    compact = mixture.compact_covariances
+    compact = compact_covariances(mixture)
     return compact if mixture.structure.form is TIED else compact[order]

@@ -16,7 +16,7 @@ from gmix.base.rows import Rows
 from gmix.fitting.k_means import cluster
 from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.kernel import kernel
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, compact_covariances, mixtures_from_statistics
 from gmix.model.priors import Prior
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -115,7 +115,7 @@ class KMeansPlusPlus(Start):
             # whatever the structure.
             return _padded(every, 2.0 * d + 4.0, here.sphere / n_components ** (1.0 / d))
 
-        return lambda n_components, structure: GaussianMixture.from_each(
+        return lambda n_components, structure: mixtures_from_statistics(
             statistics(n_components, structure.form), structure, prior, source.features
         )
 
@@ -134,7 +134,7 @@ class GivenMixture(Start):
                 raise ParameterError(
                     f"start is a {given}; the fit wants {n_components} components in {source.n_features} columns"
                 )
-            compact = given.compact_covariances if given.structure is structure else _in_form(given, structure)
+            compact = compact_covariances(given) if given.structure is structure else _in_form(given, structure)
             weights = structure.weights(given.weights)
             return [GaussianMixture(weights, given.means, compact, structure, source.features)]
 

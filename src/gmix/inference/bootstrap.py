@@ -14,12 +14,13 @@ from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.wording import count
 from gmix.fitting.candidates import Search
 from gmix.fitting.em import Run, run_em
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.from_search import fit_from_search
+from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.inference.standard_errors import rows_of, source_of
 from gmix.model.covariance import Structure, structure as as_structure
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, with_dependent_features
 from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource, Source, as_source
@@ -106,7 +107,7 @@ def bootstrap(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
-    whole, fit = fit.mixture, fit.independent_part
+    whole, fit = fit.mixture, in_independent_columns(fit)
     rows_of(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
@@ -115,7 +116,9 @@ def bootstrap(
             collapsed += 1
         else:
             order = _matched(run.mixture, fit.mixture)
-            found = run.mixture if whole.dependence is None else run.mixture.carrying(whole.dependence, whole.features)
+            found = run.mixture
+            if whole.dependence is not None:
+                found = with_dependent_features(found, whole.dependence, whole.features)
             kept.append((found, order))
     if len(kept) < 2:
         raise DataError(f"{collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")
@@ -267,6 +270,6 @@ def _both(source: Source, components: int, structure: Structure, rng: np.random.
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):
         raise KeyboardInterrupt
     null, alternative = (
-        Fit.from_search(Search((candidate,)), source.n_rows) for candidate in found.in_order.candidates
+        fit_from_search(Search((candidate,)), source.n_rows) for candidate in found.in_order.candidates
     )
     return null, alternative

@@ -11,7 +11,7 @@ from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
 from gmix.fitting.em import run_em
-from gmix.fitting.fit import Fit
+from gmix.fitting.result import Fit, in_independent_columns
 from gmix.inference.standard_errors import rows_of, source_of
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource
@@ -52,7 +52,7 @@ def cross_validate(
     [1448, 1246]
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
-    fit = fit.independent_part
+    fit = in_independent_columns(fit)
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
     weight = source.everything.mass

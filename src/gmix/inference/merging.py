@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix import plot
 from gmix.base.arguments import is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.wording import count
-from gmix.fitting.fit import Fit
+from gmix.fitting.result import Fit
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import LocalSource, source_for
 
@@ -79,8 +80,6 @@ class Merging:
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the entropies and the elbow; see `gmix.plot.entropy`."""
-        from gmix import plot
-
         return plot.entropy(self, ax)
 
     def _group(self, clusters: int | None) -> NDArray[np.intp]:

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.model.covariance import SPHERICAL, TIED, Structure, Tangents
 from gmix.model.dependence import Dependence
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MEMORY, Source, source_for
@@ -65,7 +65,7 @@ def standard_errors(
     (array([[0.0963]]), array([0.09634605]))
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
-    dependence, fit = fit.mixture.dependence, fit.independent_part
+    dependence, fit = fit.mixture.dependence, in_independent_columns(fit)
     errors = _errors(fit, source)
     return errors if dependence is None else _carried(errors, dependence)
 
@@ -174,7 +174,7 @@ class _Place:
 
     def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
         compact = self.structure.form.compress(self.frames @ self.frames.mT)
-        return GaussianMixture.unchecked(self.weights, self.means, compact, self.structure, features)
+        return unchecked_mixture(self.weights, self.means, compact, self.structure, features)
 
     @np.errstate(over="ignore", invalid="ignore")
     def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:

@@ -1,18 +1,39 @@
-"""Criteria: what a mixture's likelihood is worth beside what it spends. In all of them smaller is better."""
+"""Criteria that weigh the log-likelihood of a mixture against its number of parameters; smaller is better in all."""
 
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
 from gmix.base.blas import one_blas_thread
-from gmix.model.mixture import GaussianMixture
+from gmix.model.components import Components
+from gmix.model.covariance import Structure
 from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "criterion", "entropy", "second"]
 
 CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # and how they are written
+
+
+class Mixture(Protocol):
+    """What the criteria read from a mixture."""
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of free parameters."""
+        ...
+
+    @property
+    def structure(self) -> Structure:
+        """What the covariances have in common."""
+        ...
+
+    @property
+    def components(self) -> Components:
+        """The components as the kernel takes them."""
+        ...
 
 
 def aic(log_likelihood: float, n_parameters: int) -> float:
@@ -45,7 +66,7 @@ def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
 
 
 @one_blas_thread()
-def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
+def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
     r"""``-sum_i sum_k r_ik log r_ik``: how undecided the rows are between the components, in nats.
 
     It needs no pass over the rows: it is the log-likelihood less the expected log-likelihood of rows and components
@@ -59,7 +80,7 @@ def entropy(mixture: GaussianMixture, statistics: SufficientStatistics) -> float
     return float(np.maximum(statistics.log_likelihood - complete, 0.0))
 
 
-def criterion(name: str, mixture: GaussianMixture, statistics: SufficientStatistics) -> float:
+def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> float:
     """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
     reached, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.n_rows
     if name == "aic":
@@ -70,7 +91,7 @@ def criterion(name: str, mixture: GaussianMixture, statistics: SufficientStatist
     return by_bic if name == "bic" else by_bic + 2.0 * entropy(mixture, statistics)
 
 
-def criteria(mixture: GaussianMixture, statistics: SufficientStatistics) -> dict[str, float]:
+def criteria(mixture: Mixture, statistics: SufficientStatistics) -> dict[str, float]:
     """Every criterion of `CRITERIA`, for a mixture and the statistics of the rows under it.
 
     ICL is BIC plus twice the `entropy`: McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10. mclust adds the

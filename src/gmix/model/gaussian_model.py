@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.model.components import Components
-from gmix.model.mixture import GaussianMixture
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.model import CompiledStart, Model
 from gmix.model.priors import Prior
 from gmix.model.reference import Reference
@@ -53,9 +53,9 @@ class GaussianModel(Model):
         if prior is not None:
             nothing = SufficientStatistics.none(structure.form, mixture.n_components, reference)
             term = prior.term(nothing, structure)
-        return CompiledStart(structure, mixture.weights, mixture.means, mixture.compact_covariances, term)
+        return CompiledStart(structure, mixture.weights, mixture.means, compact_covariances(mixture), term)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:
         mixture = self.mixture
-        found = GaussianMixture.unchecked(weights, means, covariances, mixture.structure, mixture.features)
+        found = unchecked_mixture(weights, means, covariances, mixture.structure, mixture.features)
         return replace(self, mixture=found)

@@ -3,52 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.base.arguments import as_numbers
-from gmix.base.errors import ParameterError, of_kind
-from gmix.model.mixture import GaussianMixture
+from gmix.base.arguments import Rng, as_numbers
+from gmix.base.errors import ParameterError
 
-__all__ = ["as_shares", "highest_density", "tail_probability"]
+__all__ = ["Distribution", "as_shares", "highest_density", "tail_probability"]
 
 Array = NDArray[np.float64]
-_DRAWS, _CELLS = 100_000, 20_000_000  # draws, and numbers in them at most
+_DRAWS, _NUMBERS = 100_000, 20_000_000  # draws from a mixture, and numbers in them at most
+
+
+@runtime_checkable
+class Distribution(Protocol):
+    """A density that can be evaluated and sampled, such as a `GaussianMixture`."""
+
+    @property
+    def n_features(self) -> int:
+        """The number of columns of a point."""
+        ...
+
+    def log_density(self, x: Any) -> Array:
+        """The log density ``(N,)`` of points ``(N, D)``, in nats."""
+        ...
+
+    def sample(self, n: int, *, rng: Rng = None) -> Array:
+        """Draw ``n`` independent points ``(n, D)``."""
+        ...
 
 
 def as_shares(shares: Sequence[float], what: str) -> list[float]:
-    """Parts of a whole, one or more, each between 0 and 1; `what` is their name in the error."""
+    """Check shares between 0 and 1. Raises `ParameterError`, in which `what` names them."""
     given = as_numbers(shares, what)
     if given.ndim != 1 or not len(given) or not ((given > 0) & (given < 1)).all():
         raise ParameterError(f"{what} is {shares!r}; give a list of numbers between 0 and 1, such as [0.5, 0.95]")
     return [float(share) for share in given]
 
 
-def highest_density(mixture: GaussianMixture, shares: Sequence[float]) -> Array:
-    r"""The log densities that bound the smallest regions of these shares of a mixture.
+def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
+    r"""The log densities on the boundaries of the smallest regions that hold these shares of a mixture.
 
     .. math:: P\bigl(p(X) \ge f_\alpha\bigr) = \alpha
 
-    of which :math:`\log f_\alpha` is given: a quantile of the log density of many draws from the mixture, always the
-    same draws (Hyndman 1996, *The American Statistician* 50:120, section 3.2). A share is off by less than 0.005.
+    The returned :math:`\log f_\alpha` is a quantile of the log density of many draws from the mixture, the same in each
+    call (Hyndman 1996, *The American Statistician* 50:120, section 3.2). Shares are accurate to 0.005.
 
-    >>> mixture = GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])
+    >>> import gmix
+    >>> mixture = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])
     >>> np.abs(highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])) < 0.01
     array([ True])
     """
     return np.asarray(np.quantile(_drawn(mixture), 1.0 - np.array(as_shares(shares, "shares"))))
 
 
-def tail_probability(mixture: GaussianMixture, log_density: ArrayLike) -> Array:
-    r"""How probable a draw from the mixture is that is no denser than points of these log densities.
+def tail_probability(mixture: Distribution, log_density: ArrayLike) -> Array:
+    r"""The probability that a draw from the mixture has no more density than points of these log densities.
 
     .. math:: P\bigl(p(X) \le p(x)\bigr)
 
-    Of n rows of the mixture itself, n times this are expected to be so unusual. It is counted on the draws of
-    `highest_density`, so the smallest value is one in a hundred thousand.
+    Among n draws, n times this number are expected to be so unusual. It is counted on the draws of `highest_density`,
+    so the smallest value is one in a hundred thousand.
 
-    >>> mixture = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+    >>> import gmix
+    >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
     >>> tail_probability(mixture, mixture.log_density([[0.0], [1.96]])).round(2)
     array([1.  , 0.05])
     """
@@ -56,7 +76,8 @@ def tail_probability(mixture: GaussianMixture, log_density: ArrayLike) -> Array:
     return np.maximum(np.searchsorted(drawn, as_numbers(log_density, "log_density"), "right"), 1) / len(drawn)
 
 
-def _drawn(mixture: GaussianMixture) -> Array:
-    of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture (of a Fit: fit.mixture)")
-    n = min(_DRAWS, max(_CELLS // mixture.n_features, 1_000))
+def _drawn(mixture: Distribution) -> Array:
+    if not isinstance(mixture, Distribution):
+        raise ParameterError(f"mixture is a {type(mixture).__name__}; give a GaussianMixture (of a Fit: fit.mixture)")
+    n = min(_DRAWS, max(_NUMBERS // mixture.n_features, 1_000))
     return np.sort(mixture.log_density(mixture.sample(n, rng=0)))

@@ -1,13 +1,17 @@
-"""Mixtures of one feature: the probability of what lies below and above a point, its logarithm, and quantiles."""
+"""Mixtures of one feature: the probabilities below and above a point, their logarithms, and quantiles."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Univariate"]
+from gmix.base.arguments import as_numbers
+from gmix.base.errors import ParameterError
+
+__all__ = ["Univariate", "UnivariateFunctions"]
 
 Array = NDArray[np.float64]
 _HALVES = 128  # of an interval: more than float64 has digits
@@ -56,3 +60,82 @@ class Univariate(NamedTuple):
         """How many standard deviations points lie above each component's mean, times `side`: ``(..., K)``."""
         with np.errstate(over="ignore"):
             return np.asarray(np.asarray(side)[..., None] * ((x[..., None] - self.means) / self.deviations))
+
+
+class UnivariateFunctions(ABC):
+    """The distribution functions of a mixture of one feature, and their inverse."""
+
+    @abstractmethod
+    def _univariate(self, what: str) -> Univariate:
+        """The mixture of one feature. Raises `ParameterError` for several, in which `what` is the wanted function."""
+
+    @abstractmethod
+    def _rows(self, x: Any) -> NDArray[Any]:
+        """Points as an array. Raises `DataError` for what is not a point of the mixture."""
+
+    def cdf(self, x: Any) -> Array:
+        r"""The probability of at most ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: P(X \le x) = \sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        Raises `ParameterError` for a mixture of several features, and `DataError` for NaN.
+
+        >>> import gmix
+        >>> gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).cdf([2.0, 4.0]).round(3)
+        array([0.5 , 0.75])
+        """
+        return self._univariate("cdf").tail(self._rows(x)[:, 0], 1.0)
+
+    def sf(self, x: Any) -> Array:
+        r"""The probability of more than ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: P(X > x) = \sum_k w_k \, \Phi\Bigl(\frac{\mu_k - x}{\sigma_k}\Bigr)
+
+        It is accurate also where ``1 - cdf(x)`` has lost all digits. Raises as `cdf`.
+
+        >>> import gmix
+        >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).sf([0.0, 10.0])
+        array([5.00000000e-01, 7.61985302e-24])
+        """
+        return self._univariate("sf").tail(self._rows(x)[:, 0], -1.0)
+
+    def log_cdf(self, x: Any) -> Array:
+        r"""The logarithm of `cdf`, in nats, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: \log P(X \le x) = \log \sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
+
+        It is accurate also where the probability is too small for float64. Raises as `cdf`.
+
+        >>> import gmix
+        >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_cdf([0.0, -50.0])
+        array([-6.93147181e-01, -1.25483136e+03])
+        """
+        return self._univariate("log_cdf").log_tail(self._rows(x)[:, 0], 1.0)
+
+    def log_sf(self, x: Any) -> Array:
+        r"""The logarithm of `sf`, in nats, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
+
+        .. math:: \log P(X > x) = \log \sum_k w_k \, \Phi\Bigl(\frac{\mu_k - x}{\sigma_k}\Bigr)
+
+        It is accurate also where the probability is too small for float64. Raises as `cdf`.
+
+        >>> import gmix
+        >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_sf([-10.0, 50.0])
+        array([-7.61985302e-24, -1.25483136e+03])
+        """
+        return self._univariate("log_sf").log_tail(self._rows(x)[:, 0], -1.0)
+
+    def quantile(self, probability: ArrayLike) -> Array:
+        """The value at which the `cdf` of a mixture of one feature reaches a probability, in the units of the data.
+
+        The result has the shape of `probability`. A central interval of 90 % is ``quantile([0.05, 0.95])``.
+
+        >>> import gmix
+        >>> gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).quantile([0.5, 0.75]).round(3)
+        array([2., 4.])
+        """
+        line = self._univariate("quantile")
+        wanted = as_numbers(probability, "probability")
+        if not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
+        return line.quantile(wanted)

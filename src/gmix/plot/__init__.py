@@ -1,9 +1,9 @@
-"""Pictures: densities, points and components, criteria, and the climb of a fit.
+"""Pictures of densities, points and components, of criteria, and of the convergence of a fit.
 
-Every function draws into ``ax`` if one is given and into a new figure otherwise, and never shows or saves anything nor
-changes Matplotlib's settings. The small ones hand back the artists that they added, the composed ones (`clusters`,
-`histogram`, `criteria`, `entropy`, `history`, `optima`, `responsibilities`, `unusual`, `plot`) their axes, `pairs` its
-figure and `animation` an animation. A model is a `GaussianMixture` or a `Fit`.
+Every function draws into ``ax``, or into a new figure without it. None shows or saves a figure, or changes Matplotlib's
+settings. The small ones return the artists that they added; the composed ones (`clusters`, `histogram`, `criteria`,
+`entropy`, `history`, `optima`, `responsibilities`, `unusual`, `plot`) return their axes, `pairs` its figure, and
+`animation` an animation. A model is a `GaussianMixture` or a `Fit`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmix.base.errors import ParameterError
 from gmix.plot.choice import criteria, entropy
-from gmix.plot.climb import animation, history, optima
+from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, in_independent_columns, mixture_of
@@ -31,10 +31,10 @@ __all__ = [
 
 
 def plot(model: Model, points: Any = None, *, ax: Axes | None = None, figure: Figure | None = None) -> Axes | Figure:
-    """Draw a model, over points if there are some, in the way that its number of features asks for.
+    """Draw a model, over points if some are given, with the function that suits its number of features.
 
-    One feature: `histogram`. Two: `clusters`. More: `pairs`, which fills a figure and takes no ``ax``. Features that
-    follow from others are not drawn.
+    That is `histogram` for one feature, `clusters` for two, and `pairs` for more, which fills a figure and takes no
+    ``ax``. Features that follow from others are not drawn.
     """
     if mixture_of(model).dependence is not None:
         model, points = in_independent_columns(model, points)

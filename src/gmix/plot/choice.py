@@ -1,21 +1,18 @@
-"""The choice among candidates: criteria over the number of components and the structures, and entropy over clusters."""
+"""Model selection: criteria over the number of components and the structures, and entropy over the clusters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from gmix.base.arguments import as_list
-from gmix.base.errors import ParameterError, of_kind
+from gmix.base.errors import ParameterError
 from gmix.base.wording import count
-from gmix.fitting.candidates import Search
-from gmix.fitting.fit import Fit
-from gmix.inference.merging import Merging
 from gmix.model.criteria import CRITERIA, second
-from gmix.model.mixture import GaussianMixture
+from gmix.plot.model import Candidate, Fit, Merging, Search, is_fit, is_merging, is_search, search_of
 from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, axes_of, color, dress
 
 if TYPE_CHECKING:
@@ -23,31 +20,47 @@ if TYPE_CHECKING:
 
 __all__ = ["criteria", "entropy"]
 
-_CURVES = 6  # structures; of more, a table is easier to read than their curves
+_CURVES = 6  # structures; for more, a table is easier to read than their curves
+
+
+class _Entry(NamedTuple):
+    """What is drawn of a candidate, or of a fit among others."""
+
+    structure: str
+    n_components: int
+    criteria: Mapping[str, float]
+    is_set_aside: bool = False
+
+    @classmethod
+    def of_candidate(cls, candidate: Candidate) -> Self:
+        return cls(candidate.structure.code, candidate.n_components, candidate.criteria, candidate.is_set_aside)
+
+    @classmethod
+    def of_fit(cls, fit: Fit) -> Self:
+        return cls(fit.mixture.structure.code, fit.mixture.n_components, fit.criteria)
 
 
 def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -> Axes:
-    """Draw the criterion that chose over the number of components, the choice marked; smaller is better.
+    """Draw the criterion that chose over the number of components, and mark the choice; smaller is better.
 
-    Of one covariance structure, a second criterion is drawn beside it: AIC beside BIC, BIC beside any other. Of
-    several, each has a curve; of more than six, a table says how far each candidate lies above the least.
+    For one covariance structure a second criterion is drawn too: AIC beside BIC, BIC beside any other. For several
+    structures, each has a curve; for more than six, a table says how far each candidate lies above the least.
 
     Parameters
     ----------
     candidates : a fit that was chosen among several, its search, or fits with one component, two, and so on; among
         these BIC chooses.
 
-    Raises `ParameterError` for a fit that had no rival.
+    Raises `ParameterError` for a fit that was the only candidate.
     """
-    every, chosen, criterion = _compared(candidates)
+    every, best, criterion = _compared(candidates)
     ax = axes_of(ax, 5.6, 4.0)
-    if len({mixture_of_candidate(c).structure.code for c in every}) > _CURVES:
-        return _table(ax, every, chosen, criterion)
+    curves: dict[str, list[_Entry]] = {}
+    for entry in every:
+        curves.setdefault(entry.structure, []).append(entry)
+    if len(curves) > _CURVES:
+        return _table(ax, every, best, criterion)
     written = CRITERIA[criterion]
-    curves: dict[str, list[Any]] = {}
-    for candidate in every:
-        curves.setdefault(mixture_of_candidate(candidate).structure.code, []).append(candidate)
-    best = mixture_of_candidate(chosen)
     ends: list[tuple[float, float, str, str]] = []
     if len(curves) == 1:
         drawn = [second(criterion), criterion]
@@ -56,21 +69,21 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
     else:
         drawn = [criterion]
         for k, (code, members) in enumerate(curves.items()):
-            _curve(ax, members, code, color(k), 1.7 if code == best.structure.code else 1.0, ends, criterion)
+            _curve(ax, members, code, color(k), 1.7 if code == best.structure else 1.0, ends, criterion)
     found = count(best.n_components, "component")
     if len(curves) > 1:
-        found = f"{best.structure.code}, {found}"
-    counts = sorted({mixture_of_candidate(c).n_components for c in every})
+        found = f"{best.structure}, {found}"
+    counts = sorted({entry.n_components for entry in every})
     ax.set_xticks(counts)
     ax.set_xlim(counts[0] - 0.35, counts[-1] + 0.12 * max(len(counts), 4))
-    # The curve that wins sets the scale: one that is far above it, or a single bad point, would flatten the rest.
-    values = [c.criteria[name] for c in curves[best.structure.code] for name in drawn]
+    # The curve of the best candidate sets the scale: one far above it, or a single bad point, would flatten the others.
+    values = [entry.criteria[name] for entry in curves[best.structure] for name in drawn]
     shown = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(shown), max(shown)
     high = high if high > low else low + 1.0
     ax.set_ylim(low - 0.1 * (high - low), high + 0.16 * (high - low))
     ax.axvline(best.n_components, color=LINE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    ax.plot(best.n_components, chosen.criteria[criterion], "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
+    ax.plot(best.n_components, best.criteria[criterion], "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
     right = best.n_components > (counts[0] + counts[-1]) / 2
     ax.annotate(
         f"least {written}: {found}", (best.n_components, 1.0), xycoords=ax.get_xaxis_transform(),
@@ -84,8 +97,9 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
 
 
 def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
-    """Draw the entropy over the number of clusters, the lines that bend at the elbow, and the elbow."""
-    of_kind(merging, Merging, "merging", "what gmix.merge returned")
+    """Draw the entropy over the number of clusters, the two lines fitted to it, and the elbow where they meet."""
+    if not is_merging(merging):
+        raise ParameterError(f"merging is a {type(merging).__name__}; give what gmix.merge returned")
     ax = axes_of(ax, 5.6, 3.4)
     values, bend = merging.entropy, merging.elbow
     counts = np.arange(1, len(values) + 1)
@@ -106,43 +120,38 @@ def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def mixture_of_candidate(candidate: Any) -> GaussianMixture:
-    mixture: GaussianMixture = candidate.mixture if isinstance(candidate, Fit) else candidate.run.mixture
-    return mixture
-
-
-def _compared(candidates: Fit | Search | Iterable[Fit]) -> tuple[list[Any], Any, str]:
+def _compared(candidates: Fit | Search | Iterable[Fit]) -> tuple[list[_Entry], _Entry, str]:
     """What is compared, what was chosen, and the name of the criterion that chose."""
-    if isinstance(candidates, Fit):
-        if candidates.search is None:
-            raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
-        candidates = candidates.search
-    if isinstance(candidates, Search):
-        return list(candidates.candidates), candidates.best, candidates.criterion
-    every = as_list(candidates)
-    if not every or not all(isinstance(candidate, Fit) for candidate in every):
+    if is_fit(candidates):
+        candidates = search_of(candidates)
+    if is_search(candidates):
+        every = [_Entry.of_candidate(candidate) for candidate in candidates.candidates]
+        return every, _Entry.of_candidate(candidates.best), candidates.criterion
+    fits = as_list(candidates)
+    if not fits or not all(map(is_fit, fits)):
         raise ParameterError("there is nothing to compare; give a fit, its search, or several fits")
-    return every, min(every, key=lambda c: c.bic), "bic"
+    every = [_Entry.of_fit(fit) for fit in fits]
+    return every, min(every, key=lambda entry: entry.criteria["bic"]), "bic"
 
 
 def _curve(
     ax: Axes,
-    members: Iterable[Any],
+    members: Iterable[_Entry],
     name: str,
     ink: str,
     width: float,
     ends: list[tuple[float, float, str, str]],
     criterion: str,
 ) -> None:
-    members = sorted(members, key=lambda c: mixture_of_candidate(c).n_components)
-    x = [mixture_of_candidate(c).n_components for c in members]
-    y = [c.criteria[criterion] for c in members]
+    members = sorted(members, key=lambda entry: entry.n_components)
+    x = [entry.n_components for entry in members]
+    y = [entry.criteria[criterion] for entry in members]
     ax.plot(x, y, "-o", color=ink, linewidth=width, markersize=3.6, label=name, zorder=3)
     ends.append((x[-1], y[-1], name, ink))
 
 
 def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Write each curve's name at its end, none upon another."""
+    """Write each curve's name at its end, so that no two overlap."""
     low, high = ax.get_ylim()
     gap = 0.055 * (high - low)
     above = -math.inf
@@ -162,46 +171,39 @@ def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
         )  # fmt: skip
 
 
-def _table(ax: Axes, every: list[Any], chosen: Any, criterion: str) -> Axes:
-    """What each candidate's criterion lies above the least, structures by components; the darker the better."""
+def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
+    """Draw how far each candidate's criterion lies above the least, structures by components; darker is better."""
     from matplotlib import colormaps
     from matplotlib.patches import Rectangle
 
-    codes = list(dict.fromkeys(mixture_of_candidate(c).structure.code for c in every))
-    counts = sorted({mixture_of_candidate(c).n_components for c in every})
+    codes = list(dict.fromkeys(entry.structure for entry in every))
+    counts = sorted({entry.n_components for entry in every})
     shades = colormaps[DENSITY]
-    least = chosen.criteria[criterion]
-    above = {id(c): c.criteria[criterion] - least for c in every}
-    known = [v for c in every if not _is_set_aside(c) and math.isfinite(v := above[id(c)])]
-    far = math.log1p(max(known, default=0.0) or 1.0)
-    for candidate in every:
-        mixture = mixture_of_candidate(candidate)
-        x, y = counts.index(mixture.n_components), codes.index(mixture.structure.code)
-        behind = above[id(candidate)]
-        shade = 0.0 if _is_set_aside(candidate) else 0.9 * max(1.0 - math.log1p(max(behind, 0.0)) / far, 0.0)
-        face = "white" if _is_set_aside(candidate) else shades(shade)
+    least = best.criteria[criterion]
+    sound = [entry.criteria[criterion] - least for entry in every if not entry.is_set_aside]
+    far = math.log1p(max(filter(math.isfinite, sound), default=0.0) or 1.0)
+    for entry in every:
+        x, y = counts.index(entry.n_components), codes.index(entry.structure)
+        above = entry.criteria[criterion] - least
+        shade = 0.0 if entry.is_set_aside else 0.9 * max(1.0 - math.log1p(max(above, 0.0)) / far, 0.0)
+        face = "white" if entry.is_set_aside else shades(shade)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.0))
-        text = "\N{EN DASH}" if _is_set_aside(candidate) else _short(behind)
-        ink = SOFT if _is_set_aside(candidate) else "white" if shade > 0.6 else INK
+        text = "\N{EN DASH}" if entry.is_set_aside else _short(above)
+        ink = SOFT if entry.is_set_aside else "white" if shade > 0.6 else INK
         ax.text(x, y, text, ha="center", va="center", fontsize=7.5, color=ink)
-    best = mixture_of_candidate(chosen)
-    place = (counts.index(best.n_components) - 0.5, codes.index(best.structure.code) - 0.5)
+    place = (counts.index(best.n_components) - 0.5, codes.index(best.structure) - 0.5)
     ax.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=COLORS[1], linewidth=2.0, zorder=5))
     ax.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(codes) - 0.5, -0.5), xlabel="components", ylabel="structure")
     ax.set_xticks(range(len(counts)), [str(n) for n in counts])
     ax.set_yticks(range(len(codes)), codes)
     title = f"{CRITERIA[criterion]} above the least, {least:,.1f}".replace("-", "\N{MINUS SIGN}")
-    ending = " (\N{EN DASH}: set aside)" if any(map(_is_set_aside, every)) else ""
+    ending = " (\N{EN DASH}: set aside)" if any(entry.is_set_aside for entry in every) else ""
     ax.set_title(title + ending, fontsize=9, color=SOFT, loc="left")
     dress(ax)
     ax.grid(visible=False)
     for spine in ax.spines.values():
         spine.set_visible(False)
     return ax
-
-
-def _is_set_aside(candidate: Any) -> bool:
-    return bool(getattr(candidate, "is_set_aside", False))
 
 
 def _short(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Many variables: each of them, and every two."""
+"""Pictures of many variables: each of them, and every pair."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
-from gmix.model.mixture import GaussianMixture
 from gmix.plot.line import histogram
-from gmix.plot.model import Model, extent, in_independent_columns, names_of, points_of
+from gmix.plot.model import Mixture, Model, extent, in_independent_columns, names_of, points_of
 from gmix.plot.plane import contours, ellipses, scatter
 from gmix.plot.style import INK, SOFT, color, figure_of, marker
 
@@ -27,7 +26,7 @@ Array = NDArray[np.float64]
 def pairs(
     model: Model, points: Any = None, figure: Figure | None = None, *, levels: Sequence[float] = (0.5, 0.95)
 ) -> Figure:
-    """Draw every variable on the diagonal and every two of them below it: points, components and marginal densities."""
+    """Draw every variable on the diagonal and every pair below it: points, components and marginal densities."""
     mixture, points = in_independent_columns(model, points)
     d = mixture.n_features
     if d < 2:
@@ -63,7 +62,7 @@ def pairs(
             ax.locator_params(axis="x", nbins=4)
             if i != j:
                 ax.locator_params(axis="y", nbins=4)
-    for j in range(d):  # one scale for a column, that of its diagonal
+    for j in range(d):  # all pictures of a column have the scale of its diagonal
         for i in range(j + 1, d):
             grid[i, j].set_xlim(grid[j, j].get_xlim())
             grid[i, j].set_ylim(grid[i, i].get_xlim())
@@ -72,15 +71,15 @@ def pairs(
     return figure
 
 
-def _frame(ax: Axes, mixture: GaussianMixture, rows: Array | None) -> None:
+def _frame(ax: Axes, mixture: Mixture, rows: Array | None) -> None:
     limits = extent(mixture, 2.6)
     if rows is not None and len(rows):
         limits = np.stack([np.minimum(limits[:, 0], rows.min(0)), np.maximum(limits[:, 1], rows.max(0))], axis=1)
     ax.set(xlim=limits[0], ylim=limits[1])
 
 
-def _legend(figure: Figure, mixture: GaussianMixture) -> None:
-    """The components and their weights, in the empty corner of a triangle of pairs."""
+def _legend(figure: Figure, mixture: Mixture) -> None:
+    """Write the components and their weights in the empty corner above the diagonal."""
     from matplotlib.lines import Line2D
 
     handles = [

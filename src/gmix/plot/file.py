@@ -1,4 +1,4 @@
-"""Pictures in files, written whole or not at all."""
+"""Write pictures to files, whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmix.base.atomic_write import written_whole
+from gmix.base.atomic_write import atomic_write
 from gmix.base.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ _DOTS = 200  # per inch
 
 
 def save_figure(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a figure to a file of the kind that its name ends in, with options of Matplotlib's ``savefig``.
+    """Write a figure to a file in the format of its ending, with options of Matplotlib's ``savefig``.
 
     Raises `ParameterError` where no file can be made, and on a full disk.
     """
-    drawn = BytesIO()  # Matplotlib's writers hide what went wrong with a file behind errors of their own
+    drawn = BytesIO()  # Matplotlib's writers hide the cause of a failure behind errors of their own
     figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=_DOTS, **options)
-    with written_whole(path, ParameterError) as temporary:
+    with atomic_write(path, ParameterError) as temporary:
         temporary.write_bytes(drawn.getbuffer())

@@ -1,4 +1,4 @@
-"""One variable."""
+"""Pictures of one variable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["histogram"]
 
 
 def histogram(model: Model, points: Any = None, ax: Axes | None = None, *, bins: int | str = "auto") -> Axes:
-    """Draw a mixture of one variable: its density, each component's share of it, over a histogram of points."""
+    """Draw the density of a mixture of one variable and of each component, over a histogram of points."""
     ax = axes_of(ax, 5.6, 3.6)
     mixture = mixture_of(model)
     expect_features(mixture, 1)

@@ -1,55 +1,192 @@
-"""What a picture is made of: the mixture of a model, the points that suit it, its names and where it lies."""
+"""What a picture needs from a mixture, a fit or a search, and checks of what it is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_count
-from gmix.base.errors import ParameterError, of_kind
+from gmix.base.errors import ParameterError
 from gmix.base.table import as_points, check_finite
 from gmix.base.wording import count
-from gmix.fitting.fit import Fit
-from gmix.model.mixture import GaussianMixture
+from gmix.model.covariance import Structure
+from gmix.model.dependence import Dependence
+from gmix.model.regions import Distribution
+from gmix.model.statistics import SufficientStatistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Density", "Model", "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of",
-    "in_independent_columns", "labels_of", "mixture_of", "name_axes", "names_of", "points_of",
+    "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Run", "Search", "expect_features", "expect_some",
+    "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit", "is_merging", "is_mixture",
+    "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of", "points_of", "search_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
-Model = GaussianMixture | Fit
-Density = Callable[[Array], ArrayLike] | GaussianMixture | Fit
 
 
-def mixture_of(model: Any) -> GaussianMixture:
-    """The mixture of what can be drawn."""
-    if isinstance(model, Fit):
+class Mixture(Distribution, Protocol):
+    """A distribution with components, as `gmix.GaussianMixture` is."""
+
+    @property
+    def weights(self) -> Array: ...
+    @property
+    def means(self) -> Array: ...
+    @property
+    def covariances(self) -> Array: ...
+    @property
+    def structure(self) -> Structure: ...
+    @property
+    def features(self) -> tuple[str, ...] | None: ...
+    @property
+    def n_components(self) -> int: ...
+    @property
+    def dependence(self) -> Dependence | None: ...
+    @property
+    def independent_part(self) -> Self: ...
+    def density(self, x: Any) -> Array: ...
+    def responsibilities(self, x: Any) -> Array: ...
+    def predict(self, x: Any) -> NDArray[np.intp]: ...
+    def marginal(self, features: Sequence[str | int]) -> Self: ...
+    @classmethod
+    def from_statistics(
+        cls,
+        statistics: SufficientStatistics,
+        structure: Structure,
+        prior: None = None,
+        features: tuple[str, ...] | None = None,
+    ) -> Self: ...
+
+
+class Run(Protocol):
+    """A run of EM, as `gmix.fitting.em.Run` is."""
+
+    @property
+    def statistics(self) -> SufficientStatistics: ...
+
+
+class Candidate(Protocol):
+    """A structure with a number of components that was fitted, as `gmix.fitting.search.Candidate` is."""
+
+    @property
+    def structure(self) -> Structure: ...
+    @property
+    def n_components(self) -> int: ...
+    @property
+    def criteria(self) -> Mapping[str, float]: ...
+    @property
+    def is_set_aside(self) -> bool: ...
+    @property
+    def optima(self) -> Sequence[float]: ...
+    @property
+    def run(self) -> Run: ...
+
+
+class Search(Protocol):
+    """Candidates and the choice among them, as `gmix.fitting.search.Search` is."""
+
+    @property
+    def candidates(self) -> Sequence[Candidate]: ...
+    @property
+    def best(self) -> Candidate: ...
+    @property
+    def criterion(self) -> str: ...
+
+
+class Fit(Protocol):
+    """A fitted mixture, as `gmix.Fit` is."""
+
+    @property
+    def mixture(self) -> Mixture: ...
+    @property
+    def history(self) -> Sequence[float]: ...
+    @property
+    def mass(self) -> float: ...
+    @property
+    def log_prior(self) -> float: ...
+    @property
+    def criteria(self) -> Mapping[str, float]: ...
+    @property
+    def search(self) -> Search | None: ...
+
+
+class Merging(Protocol):
+    """Clusters of components, as `gmix.Merging` is."""
+
+    @property
+    def entropy(self) -> Array: ...
+    @property
+    def elbow(self) -> int: ...
+    def lines(self, bend: int) -> tuple[Array, Array]: ...
+
+
+Model = Mixture | Fit
+Density = Callable[[Array], ArrayLike] | Mixture | Fit
+
+
+# A runtime check against a protocol would read, and so compute, its properties; these look at a few names alone.
+def is_mixture(value: object) -> TypeGuard[Mixture]:
+    """Return whether it is a mixture."""
+    return hasattr(type(value), "responsibilities") and hasattr(type(value), "marginal")
+
+
+def is_fit(value: object) -> TypeGuard[Fit]:
+    """Return whether it is a fit."""
+    return hasattr(value, "history") and is_mixture(getattr(value, "mixture", None))
+
+
+def is_model(value: object) -> TypeGuard[Model]:
+    """Return whether it is a mixture or a fit."""
+    return is_mixture(value) or is_fit(value)
+
+
+def is_search(value: object) -> TypeGuard[Search]:
+    """Return whether it is a search."""
+    return hasattr(value, "candidates") and hasattr(value, "criterion")
+
+
+def is_merging(value: object) -> TypeGuard[Merging]:
+    """Return whether it is a merging."""
+    return hasattr(value, "entropy") and hasattr(type(value), "elbow")
+
+
+def mixture_of(model: object) -> Mixture:
+    """The mixture of a model. Raises `ParameterError` for anything but a mixture or a fit."""
+    if is_fit(model):
         return model.mixture
-    return of_kind(model, GaussianMixture, "model", "a GaussianMixture or a Fit")
+    if is_mixture(model):
+        return model
+    raise ParameterError(f"model is a {type(model).__name__}; give a GaussianMixture or a Fit")
 
 
-def in_independent_columns(model: Any, points: Any) -> tuple[GaussianMixture, Any]:
-    """The mixture of the columns that the others follow from, and the points without those others."""
+def fit_of(fit: object) -> Fit:
+    """A fit. Raises `ParameterError` for anything else: such a picture shows more than a mixture knows."""
+    if is_fit(fit):
+        return fit
+    raise ParameterError(f"fit is a {type(fit).__name__}; give what gmix.fit returned")
+
+
+def search_of(fit: Fit) -> Search:
+    """The search of a fit. Raises `ParameterError` for a fit that was the only candidate."""
+    if fit.search is None:
+        raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
+    return fit.search
+
+
+def in_independent_columns(model: Any, points: Any) -> tuple[Mixture, Any]:
+    """The mixture and the points, without the columns that follow from others."""
     mixture = mixture_of(model)
     if mixture.dependence is None or points is None:
         return mixture.independent_part, points
     return mixture.independent_part, points_of(points, mixture, mixture.n_features)[:, mixture.dependence.independent]
 
 
-def fit_of(fit: Any) -> Fit:
-    """A fit, for pictures that a mixture alone does not tell enough for."""
-    return of_kind(fit, Fit, "fit", "what gmix.fit returned")
-
-
-def expect_features(mixture: GaussianMixture, wanted: int) -> None:
-    """Refuse a mixture of more or fewer features than a picture shows."""
+def expect_features(mixture: Mixture, wanted: int) -> None:
+    """Raise `ParameterError` for a mixture of more or fewer features than a picture shows."""
     if mixture.n_features != wanted:
         raise ParameterError(
             f"this picture shows {count(wanted, 'feature')} and the mixture has {mixture.n_features}; "
@@ -57,7 +194,7 @@ def expect_features(mixture: GaussianMixture, wanted: int) -> None:
         )
 
 
-def points_of(points: Any, mixture: GaussianMixture | None, wanted: int) -> Array:
+def points_of(points: Any, mixture: Mixture | None, wanted: int) -> Array:
     """Points as an array ``(N, D)``, by the names of the mixture where they have some."""
     given, names = as_points(points, None if mixture is None else mixture.features)
     rows = np.asarray(given, np.float64)
@@ -68,7 +205,7 @@ def points_of(points: Any, mixture: GaussianMixture | None, wanted: int) -> Arra
 
 
 def expect_some(rows: Array) -> None:
-    """Refuse no points, where a picture is of nothing else."""
+    """Raise `ParameterError` for a table without rows."""
     if len(rows) == 0:
         raise ParameterError("there are no points; give one at least")
 
@@ -77,7 +214,7 @@ def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
     """The component ``(N,)`` of each row, from a model, labels or responsibilities."""
     if components is None:
         return np.zeros(len(rows), np.intp)
-    if isinstance(components, (GaussianMixture, Fit)):
+    if is_model(components):
         return mixture_of(components).predict(rows)
     given = np.asarray(components)
     if given.ndim not in (1, 2) or len(given) != len(rows):
@@ -89,13 +226,13 @@ def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
     return np.asarray(given if given.ndim == 1 else given.argmax(1)).astype(np.intp)
 
 
-def names_of(mixture: GaussianMixture) -> tuple[str, ...]:
+def names_of(mixture: Mixture) -> tuple[str, ...]:
     """The names of the features, or x with a number."""
     return mixture.features or tuple(f"$x_{{{d + 1}}}$" for d in range(mixture.n_features))
 
 
-def extent(mixture: GaussianMixture, deviations: float = 3.2) -> Array:
-    """``(D, 2)``: where all but a thousandth of each component lies; one feature gets a second row of zeros."""
+def extent(mixture: Mixture, deviations: float = 3.2) -> Array:
+    """Limits ``(D, 2)`` that hold all but a thousandth of each component; a second row of zeros for one feature."""
     deviation = deviations * np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     alive = mixture.weights > 0
     extent = np.stack([(mixture.means - deviation)[alive].min(0), (mixture.means + deviation)[alive].max(0)], axis=1)
@@ -103,7 +240,7 @@ def extent(mixture: GaussianMixture, deviations: float = 3.2) -> Array:
 
 
 def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array, Array, Array]:
-    """A grid over the plane, and the density on it."""
+    """A grid of points over the plane, x and y, and the density there."""
     given = as_numbers(limits, "limits")
     edges = np.broadcast_to(given, (2, 2)) if given.shape in ((2,), (2, 2)) else np.full((2, 2), np.nan)
     if not (np.isfinite(edges).all() and (edges[:, 0] < edges[:, 1]).all()):
@@ -112,7 +249,7 @@ def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array
         raise ParameterError(f"resolution is {resolution!r}; give the number of points along each side")
     x, y = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in edges))
     points = np.column_stack([x.ravel(), y.ravel()])
-    if isinstance(density, (GaussianMixture, Fit)):
+    if is_model(density):
         mixture = mixture_of(density)
         expect_features(mixture, 2)
         values = mixture.density(points)
@@ -128,7 +265,7 @@ def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array
 
 
 def heights_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array, Array, Array]:
-    """`grid_of` a density that is above zero somewhere."""
+    """`grid_of` for a density that must be finite, and above zero somewhere."""
     x, y, z = grid_of(density, limits, resolution)
     if not 0.0 < float(z.max()) < np.inf:  # NaN compares false
         raise ParameterError(
@@ -138,7 +275,7 @@ def heights_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Ar
     return x, y, z
 
 
-def name_axes(ax: Axes, mixture: GaussianMixture) -> None:
+def name_axes(ax: Axes, mixture: Mixture) -> None:
     """Write the names of the features at the axes."""
     names = names_of(mixture)
     ax.set_xlabel(names[0])

@@ -1,4 +1,4 @@
-"""Two variables: points, ellipses, contours, regions, a surface."""
+"""Pictures of two variables: points, ellipses, contours, regions and a surface."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_count, is_number
 from gmix.base.errors import ParameterError
-from gmix.fitting.fit import Fit
-from gmix.model.mixture import GaussianMixture
 from gmix.model.regions import as_shares, highest_density
 from gmix.plot.model import (
     Density,
@@ -21,6 +19,7 @@ from gmix.plot.model import (
     extent,
     grid_of,
     heights_of,
+    is_model,
     labels_of,
     mixture_of,
     name_axes,
@@ -39,26 +38,26 @@ if TYPE_CHECKING:
 __all__ = ["clusters", "contours", "ellipses", "regions", "scatter", "surface", "uncertainty"]
 
 Array = NDArray[np.float64]
-_MANY = 5_000  # points beyond this are stored as an image, also in a vector file
-_DENSE = 20_000  # points beyond this are counted, and their density drawn
-_PIXELS = 256  # along each side of such a picture
+_MANY = 5_000  # points; more are stored as an image, also in a vector file
+_DENSE = 20_000  # points; more are drawn as an image of their density
+_PIXELS = 256  # along each side of that image
 _GRID = "#E7E7E7"
 
 
 def surface(
     density: Density, limits: ArrayLike, ax: Axes | None = None, *, resolution: int = 121, label: str = "density"
 ) -> Any:
-    """Draw a density of two variables as a lit surface over the plane, with a color bar.
+    """Draw a density of two variables as a shaded surface over the plane, with a color bar.
 
     Parameters
     ----------
-    density : takes points ``(M, 2)`` and gives ``(M,)``; or a model.
-    limits : ``(low, high)`` for both axes, or one such pair for each.
+    density : a function of points ``(M, 2)`` that returns ``(M,)``, or a model.
+    limits : ``(low, high)`` for both axes, or a pair for each.
     ax : axes with ``projection="3d"``.
     resolution : points along each side of the grid.
-    label : what the height is.
+    label : the label of the color bar.
 
-    Raises `ParameterError` for axes that are flat.
+    Raises `ParameterError` for axes of another projection.
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -70,7 +69,7 @@ def surface(
         raise ParameterError('a surface needs axes in space; make them with figure.add_subplot(projection="3d")')
     x, y, z = heights_of(density, limits, resolution)
     top = float(z.max())
-    # Light from one side shows the shape; it dims the colors by a fifth at most, so that the color bar holds.
+    # Light from one side shows the shape; it darkens the colors by at most a fifth, so that the color bar stays valid.
     sides = {"dx": np.ptp(x) / resolution, "dy": np.ptp(y) / resolution}
     shade = LightSource(azdeg=225, altdeg=50).hillshade(z / top * np.ptp(x) / 2.0, **sides)
     shade = np.minimum(shade / shade[0, 0], 1.0)
@@ -82,7 +81,7 @@ def surface(
     artist.set_clip_on(False)
     heights = ScalarMappable(Normalize(0.0, top), DENSITY)
     drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top))
-    names = names_of(mixture_of(density)) if isinstance(density, (GaussianMixture, Fit)) else ("$x$", "$y$")
+    names = names_of(mixture_of(density)) if is_model(density) else ("$x$", "$y$")
     drawing.set(xlabel=names[0], ylabel=names[1])
     drawing.set_box_aspect((1, 1, 0.62), zoom=1.18)
     drawing.view_init(elev=30, azim=-58)
@@ -90,8 +89,8 @@ def surface(
     for axis in (drawing.xaxis, drawing.yaxis, drawing.zaxis):
         axis.set_pane_color((1, 1, 1, 0))
         axis.line.set(color=LINE, linewidth=0.6)
-        axis._axinfo["grid"].update(color=_GRID, linewidth=0.5)  # noqa: SLF001  (there is no public way)
-        axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001  (nor here)
+        axis._axinfo["grid"].update(color=_GRID, linewidth=0.5)  # noqa: SLF001  (there is no public access)
+        axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001  (the same)
         axis.label.set(color=INK, fontsize=10)
     drawing.tick_params(color=LINE, labelsize=8, labelcolor=SOFT, pad=0)
     color_bar(heights, drawing, label)
@@ -112,20 +111,20 @@ def contours(
 
     Parameters
     ----------
-    density : takes points ``(M, 2)`` and gives ``(M,)``; or a model.
-    limits : ``(low, high)`` for both axes, or one such pair for each; a model knows its own.
-    levels : the values themselves, or about how many round ones.
+    density : a function of points ``(M, 2)`` that returns ``(M,)``, or a model.
+    limits : ``(low, high)`` for both axes, or a pair for each; None for those of a model.
+    levels : the values, or the approximate number of round ones.
     labels : write the values on the lines.
-    filled : tint the plane between the lines.
+    filled : fill the regions between the lines.
     resolution : points along each side of the grid.
     """
     from matplotlib.ticker import MaxNLocator
 
     ax = axes_of(ax, 5.2, 4.6)
-    model = mixture_of(density) if isinstance(density, (GaussianMixture, Fit)) else None
+    model = mixture_of(density) if is_model(density) else None
     if limits is None:
         if model is None:
-            raise ParameterError("a function does not say where it lives; give limits=(low, high)")
+            raise ParameterError("a function has no limits of its own; give limits=(low, high)")
         limits = extent(model)
     x, y, z = heights_of(density, limits, resolution)
     if is_count(levels):
@@ -147,19 +146,19 @@ def contours(
 
 
 def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size: float | None = None) -> list[Artist]:
-    """Draw points of two variables, each in the color and mark of its most probable component.
+    """Draw points of two variables, each with the color and marker of its most probable component.
 
     Parameters
     ----------
     points : ``(N, 2)``.
     components : labels ``(N,)``, responsibilities ``(N, K)`` or a model; None for points without components.
-    size : the area of a mark in square points; None to suit their number.
+    size : the area of a marker in square points; None for one that suits the number of points.
 
-    Gives one artist for each component that has points. Beyond 20,000 points it is one image of their density, in
+    Returns one artist for each component that has points. Beyond 20,000 points, that is one image of their density, in
     which each pixel has the mean color of its points.
     """
     ax = axes_of(ax, 5.2, 4.6)
-    model = mixture_of(components) if isinstance(components, (GaussianMixture, Fit)) else None
+    model = mixture_of(components) if is_model(components) else None
     rows = points_of(points, model, 2)
     labels = labels_of(rows, components)
     n = len(rows)
@@ -199,12 +198,12 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
 def ellipses(
     model: Model, levels: Sequence[float] = (0.5, 0.95), ax: Axes | None = None, *, labels: bool = True
 ) -> list[Ellipse]:
-    r"""Draw the ellipses that hold a stated part of each component of two variables, and its number at its mean.
+    r"""Draw ellipses that hold a given part of each component of two variables, and its number at its mean.
 
     .. math:: (x - \mu_k)^\top \Sigma_k^{-1} (x - \mu_k) = -2 \log(1 - \text{level})
 
     which is the chi-square quantile for two degrees of freedom: the outer ellipse holds 95 % of a component's own mass,
-    not of the mixture's. Gives them component by component, levels in the order given.
+    not of the mixture's. Returns them component by component, with the levels in the given order.
     """
     from matplotlib.patches import Ellipse
 
@@ -248,9 +247,9 @@ def clusters(
     levels: Sequence[float] = (0.5, 0.95),
     labels: bool = True,
 ) -> Axes:
-    """Draw points of two variables by their most probable component, under the components' ellipses.
+    """Draw points of two variables by their most probable component, and the ellipses of the components.
 
-    Without points, the contours of the density take their place.
+    Without points, draw the contours of the density instead.
     """
     ax = axes_of(ax, 5.2, 4.6)
     if points is None:
@@ -262,7 +261,7 @@ def clusters(
 
 
 def _decimals(levels: Sequence[float]) -> str:
-    """A format that writes all levels with the digits that the finest needs."""
+    """A format that writes all levels with as many decimals as the finest needs."""
     for digits in range(7):
         if all(abs(round(level, digits) - level) <= 1e-3 * level for level in levels):
             return f"%.{digits}f"
@@ -278,9 +277,9 @@ def _tints(n: int) -> Array:
 def regions(
     model: Model, shares: Sequence[float] = (0.5, 0.8, 0.95), ax: Axes | None = None, *, resolution: int = 301
 ) -> ContourSet:
-    """Draw the smallest regions of two variables that hold stated shares of the whole mixture, labelled with them.
+    """Draw the smallest regions of two variables that hold given shares of the whole mixture, with their labels.
 
-    They may have several parts, and none of them has less density than what lies outside; see
+    A region may have several parts, and the density within it is nowhere lower than outside; see
     `gmix.regions.highest_density`.
     """
     ax = axes_of(ax, 5.2, 4.6)
@@ -301,11 +300,11 @@ def regions(
 
 
 def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, resolution: int = 301) -> list[Artist]:
-    r"""Draw where two variables leave the component open: in the dark, and where points are large.
+    r"""Draw the uncertainty of the component over the plane of two variables, as gray, and as the size of points.
 
     .. math:: 1 - \max_k r_k(x)
 
-    is zero where one component is certain. Gives the shading, and the points of each component.
+    It is zero where one component is certain. Returns the shading, and the points of each component.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -325,10 +324,10 @@ def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, res
     artists: list[Artist] = [shade]
     if rows is not None:
         responsibilities = mixture.responsibilities(rows)
-        open_, labels = 1.0 - responsibilities.max(1), responsibilities.argmax(1)
+        uncertain, labels = 1.0 - responsibilities.max(1), responsibilities.argmax(1)
         for k in np.unique(labels):
             mine = labels == k
-            area = 5.0 + 45.0 * open_[mine] / most
+            area = 5.0 + 45.0 * uncertain[mine] / most
             artists.append(
                 ax.scatter(
                     rows[mine, 0], rows[mine, 1], s=area, c=color(int(k)), marker=marker(int(k)), alpha=0.75,
@@ -342,7 +341,7 @@ def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, res
 
 
 def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], plain: bool) -> AxesImage:
-    """The density of many points: each pixel in the mean color of its points, the more opaque the more there are."""
+    """Draw the density of many points: each pixel has the mean color of its points, more opaque for more points."""
     from matplotlib.colors import to_rgb
 
     low, high = rows.min(0), rows.max(0)

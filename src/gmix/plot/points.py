@@ -1,4 +1,4 @@
-"""Rows of any number of variables: where they belong, and which of them are unusual."""
+"""Pictures of rows with any number of variables: their responsibilities, and which rows are unusual."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["responsibilities", "unusual"]
 
-_COLUMNS = 2_000  # rows that a picture can tell apart
-_DRAWS = 20_000
+_STRIPES = 2_000  # rows that can be told apart in a picture
+_DRAWS = 20_000  # from the mixture, for the expected log densities
 
 
 def responsibilities(model: Model, points: Any, ax: Axes | None = None) -> Axes:
-    """Draw every row as a thin column, divided among the components by their responsibilities.
+    """Draw every row as a thin stripe, divided by the responsibilities of the components.
 
-    The rows stand by their most probable component, in each the surest first: the ragged ends of the fields are the
-    rows that may belong elsewhere.
+    Rows are sorted by their most probable component, the most certain ones first. The rows at the ragged end of each
+    field may belong to another component.
     """
     ax = axes_of(ax, 6.4, 3.0)
     mixture = mixture_of(model)
@@ -34,8 +34,8 @@ def responsibilities(model: Model, points: Any, ax: Axes | None = None) -> Axes:
     shares = mixture.responsibilities(rows)
     labels = shares.argmax(1)
     order = np.lexsort((-shares.max(1), labels))
-    if len(order) > _COLUMNS:
-        order = order[np.linspace(0, len(order) - 1, _COLUMNS).astype(np.intp)]
+    if len(order) > _STRIPES:
+        order = order[np.linspace(0, len(order) - 1, _STRIPES).astype(np.intp)]
     n, k = len(order), mixture.n_components
     place = (np.arange(n) + 0.5) / n * len(labels)
     edge = np.r_[0.0, place, len(labels)]
@@ -57,10 +57,10 @@ def responsibilities(model: Model, points: Any, ax: Axes | None = None) -> Axes:
 
 
 def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) -> Axes:
-    """Draw the log densities of the rows beside those that the mixture itself would have, and number the least dense.
+    """Draw the distribution of the log densities of rows and of draws from the mixture, and number the least dense.
 
-    Where the bars reach farther to the left than the line, rows are more unusual than the mixture expects; a number in
-    red is that of a row of which less than a twentieth is expected among so many.
+    Where the bars reach further left than the line, rows are more unusual than the mixture expects. A number is red
+    where fewer than 0.05 rows of so low a density are expected in the table.
     """
     ax = axes_of(ax, 6.4, 3.6)
     if not is_count(n):
@@ -72,13 +72,13 @@ def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) ->
     least = np.argsort(log_density, kind="stable")[:n]
     drawn = mixture.log_density(mixture.sample(_DRAWS, rng=0))
     low = min(log_density.min(initial=np.inf, where=np.isfinite(log_density)), np.quantile(drawn, 1e-3))
-    log_density = np.maximum(log_density, low)  # rows of no density at all stand at the edge
+    log_density = np.maximum(log_density, low)  # rows whose density underflows are drawn at the edge
     edges = np.linspace(low, max(log_density.max(), drawn.max()), max(bins_of(log_density), 20) + 1)
     ax.hist(log_density, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, label="rows")
     height = np.histogram(drawn, edges)[0] / (len(drawn) * np.diff(edges))
     ax.stairs(height, edges, color=COLORS[0], linewidth=1.4, label="expected of the mixture")
     top = ax.get_ylim()[1]
-    # Numbers that would lie upon each other step aside to the right.
+    # Numbers that would overlap move to the right.
     gap, at = 0.028 * (edges[-1] - edges[0]), -np.inf
     expected = len(rows) * tail_probability(mixture, log_density[least])
     for row, many in zip(least, expected, strict=True):

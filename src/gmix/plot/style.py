@@ -1,4 +1,4 @@
-"""What all pictures have in common: colors, marks, grids and the size of a sheet."""
+"""The common style of all pictures: colors, markers, grids and sizes of figures."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-# Okabe & Ito's colors that keep apart for every kind of color vision, less the yellow that a white page swallows; after
-# one round the marks change their shape, so that 21 components can be told apart.
+# The colors of Okabe & Ito, distinct for every kind of color vision, without the yellow that is faint on white. When
+# they repeat, the shape of the markers changes, so that 21 components can be told apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 _MARKERS = ("o", "s", "^")
 INK, SOFT, LINE, _GRID = "#222222", "#5A5A5A", "#9A9A9A", "#E7E7E7"
-DENSITY = "GnBu"  # from the page to ink, so that no density looks like no ink
+DENSITY = "GnBu"  # from white to dark, so that zero density looks empty
 
 
 def color(component: int) -> str:
-    """The color of a component, safe for color-blind readers; it comes back after seven."""
+    """The color of a component, safe for color-blind readers; it repeats after seven."""
     return COLORS[_number(component) % len(COLORS)]
 
 
 def marker(component: int) -> str:
-    """The mark of a component's points; it changes each time the colors come back."""
+    """The marker of a component's points; it changes each time the colors repeat."""
     return _MARKERS[_number(component) // len(COLORS) % len(_MARKERS)]
 
 
@@ -47,7 +47,7 @@ def _number(component: int) -> int:
 
 
 def figure_of(figure: Figure | SubFigure | None, width: float, height: float) -> Figure:
-    """The figure that was given, or one of its own, in inches."""
+    """The given figure, or a new one of this size in inches."""
     from matplotlib import pyplot as plt
     from matplotlib.figure import FigureBase
 
@@ -58,7 +58,7 @@ def figure_of(figure: Figure | SubFigure | None, width: float, height: float) ->
 
 
 def axes_of(ax: Axes | None, width: float, height: float, **options: Any) -> Axes:
-    """The axes that were given, or some in a figure of their own."""
+    """The given axes, or new ones in a figure of this size in inches."""
     from matplotlib.axes import Axes
 
     if ax is None:
@@ -67,7 +67,7 @@ def axes_of(ax: Axes | None, width: float, height: float, **options: Any) -> Axe
 
 
 def dress(ax: Axes, grid: str = "both") -> None:
-    """Light grids, thin spines on two sides, and soft tick labels: the points speak."""
+    """Give axes a light grid, thin spines on two sides, and gray tick labels."""
     ax.set_axisbelow(True)
     ax.grid(visible=False)
     ax.grid(visible=True, axis=grid, color=_GRID, linewidth=0.6)  # type: ignore[arg-type]  # Matplotlib's is a Literal
@@ -80,14 +80,14 @@ def dress(ax: Axes, grid: str = "both") -> None:
 
 
 def halo(text: Any, width: float) -> None:
-    """Keep a text readable upon lines."""
+    """Outline a text in white, so that it is readable over lines."""
     from matplotlib.patheffects import withStroke
 
     text.set_path_effects([withStroke(linewidth=width, foreground="white")])
 
 
 def color_bar(artist: Any, ax: Any, label: str) -> None:
-    """A color bar without a frame."""
+    """Add a color bar without a frame."""
     bar = ax.figure.colorbar(artist, ax=ax, shrink=0.7, aspect=24, pad=0.09)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, width=0.6, color=LINE, labelcolor=SOFT, labelsize=8)
@@ -95,7 +95,7 @@ def color_bar(artist: Any, ax: Any, label: str) -> None:
 
 
 def write_number(ax: Axes, component: int, place: ArrayLike) -> None:
-    """Write a component's number on a disc of its color."""
+    """Write the number of a component on a disc of its color."""
     x, y = np.asarray(place, np.float64)
     disc = {"boxstyle": "circle,pad=0.28", "facecolor": color(component), "edgecolor": "white", "linewidth": 1.2}
     text = ax.text(
@@ -114,7 +114,7 @@ def write_number(ax: Axes, component: int, place: ArrayLike) -> None:
 
 
 def bins_of(values: Array) -> int:
-    """Freedman & Diaconis's number of bins, within what an eye can use; small tables get more."""
+    """Freedman & Diaconis's number of bins, within limits; small tables get more."""
     quartiles = np.quantile(values, [0.25, 0.75])
     width = 2.0 * float(quartiles[1] - quartiles[0]) / max(len(values), 1) ** (1 / 3)
     wanted = max(float(np.ptp(values)) / width if width > 0 else 0.0, 1.4 * math.sqrt(len(values)))
@@ -122,9 +122,9 @@ def bins_of(values: Array) -> int:
 
 
 def edges_of(values: Array, bins: int | None = None) -> Array:
-    """The edges of so many bins of equal width over the values, or of as many as `bins_of` says.
+    """The edges of bins of equal width over the values; `bins` is their number, or None for that of `bins_of`.
 
-    Where the values are alike, or float64 holds too few numbers between them, the bins reach beyond them.
+    Where the values are equal, or too close for float64 to divide their range, the bins extend beyond them.
     """
     low, high = float(values.min()), float(values.max())
     bins = bins_of(values) if bins is None else bins

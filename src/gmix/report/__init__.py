@@ -1,4 +1,4 @@
-"""A report: one page of HTML that says what was fitted, how good it is, and lets the rows be looked at, offline."""
+"""A report: one page of HTML about a fit, with its quality and charts of its rows, which opens offline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.base.atomic_write import as_path, written_whole
+from gmix.base.atomic_write import as_path, atomic_write
 from gmix.base.errors import ParameterError, of_kind
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.inference.standard_errors import source_of, standard_errors, statistics_of
-from gmix.report.show import charts, shown_columns
-from gmix.report.table import Rows
-from gmix.report.words import page_facts
+from gmix.report.charts import charts, shown_columns
+from gmix.report.page import page_content
+from gmix.report.row_summary import RowSummary
 from gmix.sources import CSV, MEMORY, Source
 
 __all__ = ["report"]
 
-_QUICK = 20_000_000  # densities; standard errors that take more are found only where they are asked for
+_QUICK = 20_000_000  # densities; standard errors that take more are computed only on request
 
 
 def report(
@@ -40,18 +40,18 @@ def report(
 ) -> None:
     """Write a page about a fit and the rows that it was fitted to; it needs no network and no other file.
 
-    The page holds the verdict in a sentence, what to look at before it is believed, the rows drawn in any two columns
-    and in each, the parameters, the candidates that were compared, the rows that are most unusual, a text for a methods
-    section with its references, and code. Of large tables it draws a random sub-sample, and says so.
+    The page holds a summary in a sentence, caveats, charts of the rows in every column and in any two, the parameters,
+    the candidates that were compared, the most unusual rows, a text for a methods section with its references, and
+    code. For a large table it draws a random sub-sample, and says so.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    path : where to write; a file that is there is replaced.
-    data, sample_weight, columns, memory : the same rows as there, as for `gmix.fit`.
-    errors : standard errors to show; without them, those of `gmix.standard_errors` where they are quick to find.
+    path : the file to write; an existing one is replaced.
+    data, sample_weight, columns, memory : the rows that were fitted, as for `gmix.fit`.
+    errors : standard errors to show; None for those of `gmix.standard_errors`, if they are quick to compute.
 
-    Raises `DataError` for rows that the fit was not made from.
+    Raises `DataError` for other rows than those of the fit.
     """
     import jinja2
 
@@ -59,30 +59,30 @@ def report(
     if errors is not None:
         of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, memory=memory)
-    fit = fit.independent_part
-    statistics_of(fit, source)  # or they are refused
+    fit = in_independent_columns(fit)
+    statistics_of(fit, source)  # raises an error if they are not the rows of the fit
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)
-    rows = Rows.of(source, fit.mixture, shown)
-    place = data.path if isinstance(data, CSV) else data
-    called = Path(place).name if isinstance(place, (str, PathLike)) and str(place) != "-" else None
+    rows = RowSummary.of(source, fit.mixture, shown)
+    table = data.path if isinstance(data, CSV) else data
+    table_name = Path(table).name if isinstance(table, (str, PathLike)) and str(table) != "-" else None
     here = resources.files("gmix.report")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     page = environment.from_string((here / "page.html").read_text("utf-8")).render(
-        **page_facts(fit, rows, called, shown, errors),
+        **page_content(fit, rows, table_name, shown, errors),
         style=(here / "page.css").read_text("utf-8"),
         script=(here / "page.js").read_text("utf-8"),
-        data=_inert(charts(fit, rows, shown)),
+        data=_as_script_data(charts(fit, rows, shown)),
         library=_library(),
     )
-    with written_whole(path, ParameterError) as temporary:
+    with atomic_write(path, ParameterError) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
 def _errors(fit: Fit, source: Source) -> StandardErrors | None:
-    """Standard errors, where they are quick to find and can be found."""
+    """Standard errors; None where they take long or cannot be computed."""
     unknown = fit.log_prior and fit.prior is None
     if unknown or 2 * fit.n_parameters * fit.n_rows > _QUICK:
         return None
@@ -90,8 +90,8 @@ def _errors(fit: Fit, source: Source) -> StandardErrors | None:
     return errors if np.isfinite(errors.means).all() else None
 
 
-def _inert(document: dict[str, Any]) -> str:
-    """JSON that can stand in a page: nothing in it ends a script or begins a tag."""
+def _as_script_data(document: dict[str, Any]) -> str:
+    """JSON that can stand in a script of the page: nothing in it ends the script or begins a tag."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -100,7 +100,7 @@ def _inert(document: dict[str, Any]) -> str:
 
 @cache
 def _library() -> str:
-    """Plotly's JavaScript, compressed to two fifths; the page's browser unpacks it."""
+    """Plotly's JavaScript, compressed to two fifths; the browser unpacks it."""
     from plotly.offline import get_plotlyjs
 
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

@@ -1,4 +1,4 @@
-"""What a report says below its verdict: the findings of the fit, and what is well."""
+"""The list below the summary of a report: the findings of the fit, and checks that it passed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from gmix.base.wording import count, nats, number, percent
-from gmix.fitting.fit import Fit
 from gmix.fitting.inspection import runner_up
+from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
-from gmix.report.table import DECIDED, REGION, Rows
+from gmix.report.row_summary import DECIDED, REGION, RowSummary
 
 __all__ = ["Check", "checks"]
 
@@ -19,31 +19,34 @@ _EVIDENCE = ((10.0, "very strong"), (6.0, "strong"), (2.0, "positive"), (-math.i
 
 
 class Check(NamedTuple):
-    """A finding or something that is well: its level, its name, and a sentence about it."""
+    """A finding, or a check that was passed: its level, its name, and a sentence about it."""
 
     level: Literal["warning", "note", "well"]
     name: str
     sentence: str
 
 
-def checks(fit: Fit, rows: Rows) -> list[Check]:
-    """The findings of the fit, which alone judge it, and then the facts that no finding speaks of."""
+def checks(fit: Fit, rows: RowSummary) -> list[Check]:
+    """The findings of the fit, then the checks that it passed: those about which there is no finding."""
     found = [Check(finding.level, _capital(finding.name), f"{_capital(finding.message)}.") for finding in fit.findings]
     judged = {finding.name for finding in fit.findings}
-    return [*found, *(Check("well", name, sentence) for of, name, sentence in _facts(fit, rows) if of not in judged)]
+    return [
+        *found,
+        *(Check("well", name, sentence) for finding, name, sentence in _facts(fit, rows) if finding not in judged),
+    ]
 
 
-def _facts(fit: Fit, rows: Rows) -> Iterator[tuple[str, str, str]]:
-    """The name of the finding that would say otherwise, the name of the fact, and the fact."""
+def _facts(fit: Fit, rows: RowSummary) -> Iterator[tuple[str, str, str]]:
+    """The name of the finding that would contradict a fact, the name of the fact, and a sentence about it."""
     if fit.converged:
         yield "not converged", "Convergence", f"EM {fit.reason.value} ({count(len(fit.history) - 1, 'step')})."
     if fit.search is not None and (second := runner_up(fit.search)) is not None:
         name = fit.search.criterion
-        further = second.criteria[name] - fit.search.best.criteria[name]
-        called = f"{second.structure} with {count(second.n_components, 'component')}"
-        words = next(words for least, words in _EVIDENCE if further >= least) if name == "bic" else ""
+        difference = second.criteria[name] - fit.search.best.criteria[name]
+        candidate = f"{second.structure} with {count(second.n_components, 'component')}"
+        words = next(words for least, words in _EVIDENCE if difference >= least) if name == "bic" else ""
         ending = f": {words} evidence." if words else "."
-        sentence = f"The {CRITERIA[name]} of the next best candidate, {called}, is larger by {nats(further)}"
+        sentence = f"The {CRITERIA[name]} of the next best candidate, {candidate}, is larger by {nats(difference)}"
         yield "close rival", "Choice", f"{sentence}{ending}"
     if fit.mixture.n_components > 1:
         mass = fit.statistics.mass

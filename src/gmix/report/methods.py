@@ -1,23 +1,21 @@
-"""A text for the methods section of a paper, with its references, and code that fits again."""
+"""A text for the methods section of a paper, with its references."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 
 import gmix
 from gmix.base.wording import count, listed, nats
-from gmix.fitting.candidates import Candidate
-from gmix.fitting.fit import Fit
 from gmix.fitting.inspection import runner_up
+from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.report.selection import criterion_of, tried
 
-__all__ = ["code", "criterion_of", "methods", "rivals", "shape", "tried"]
+__all__ = ["covariance_text", "methods"]
 
-_STATED = 400  # numbers of a mixture that still fit into lines of code
-_LISTED = 8  # names of columns that a sentence can hold
+_NAMED = 8  # columns that a sentence can name
 _REFERENCES = {
     "em": "Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977). Maximum likelihood from incomplete data via the EM "
     "algorithm. Journal of the Royal Statistical Society B 39, 1-38.",
@@ -46,51 +44,29 @@ _CRITERIA = {
 }
 
 
-def shape(mixture: gmix.GaussianMixture) -> str:
-    """What the covariances of the components have in common."""
+def covariance_text(mixture: gmix.GaussianMixture) -> str:
+    """What the covariances of the components have in common, in words."""
     k = mixture.n_components
     words = mixture.structure.description(k, mixture.n_features)
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
-
-
-def criterion_of(fit: Fit) -> str:
-    """The name of the criterion that chose, or would have."""
-    return fit.search.criterion if fit.search else "bic"
-
-
-def rivals(fit: Fit) -> list[Candidate]:
-    """The candidates that could have been chosen, the chosen one first, then from the least criterion on."""
-    if fit.search is None:
-        return []
-    best, set_aside = fit.search.best, set(fit.search.set_aside)
-    others = [c for c in fit.search.candidates if c is not best and c not in set_aside]
-    return [best, *sorted(others, key=lambda c: c.criteria[criterion_of(fit)])]
-
-
-def tried(fit: Fit) -> tuple[list[int], list[str]]:
-    """The numbers of components and the structures among which a fit was chosen."""
-    if fit.search is None:
-        return [fit.mixture.n_components], [fit.mixture.structure.code]
-    counts = sorted({c.n_components for c in fit.search.candidates})
-    return counts, list(dict.fromkeys(c.structure.code for c in fit.search.candidates))
 
 
 def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
     """A paragraph for a paper, and the works that it cites."""
     mixture, structure, cited = fit.mixture, fit.mixture.structure, ["em"]
     variables = count(mixture.n_features, "variable")
-    if 1 < len(names) <= _LISTED and mixture.features:
+    if 1 < len(names) <= _NAMED and mixture.features:
         variables += f" ({listed(names)})"
-    way = "by maximum likelihood"
+    estimator = "by maximum likelihood"
     if fit.prior is not None:
         kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
-        way = f"as the maximum of the posterior under {listed(sorted(kinds))}"
+        estimator = f"as the maximum of the posterior under {listed(sorted(kinds))}"
         cited += ["prior"] if _PRIORS[NormalInverseWishart] in kinds else []
     model = f"{structure.code}; {structure.citation}" if structure.citation else structure.code
     sentences = [
-        f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} (model {model}) was "
-        f"fitted to {count(fit.n_rows, 'observation')} of {variables} {way}, with the EM algorithm (Dempster, Laird & "
-        f"Rubin 1977) as implemented in gmix {gmix.__version__}."
+        f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {covariance_text(mixture)} (model "
+        f"{model}) was fitted to {count(fit.n_rows, 'observation')} of {variables} {estimator}, with the EM algorithm "
+        f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
     name = criterion_of(fit)
     if fit.search is not None:
@@ -105,7 +81,7 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
             "Observations belong to the component of their greatest posterior probability (McLachlan & Peel 2000)."
         )
         cited.append("mixtures")
-    # A range of pages takes a dash.
+    # A range of pages is written with a dash.
     works = [*(_REFERENCES[key] for key in cited), *([structure.reference] if structure.reference else [])]
     return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", work) for work in works)
 
@@ -125,42 +101,7 @@ def _choice(fit: Fit) -> str:
     second = runner_up(fit.search)
     if second is not None:
         name = criterion_of(fit)
-        behind = second.criteria[name] - fit.search.best.criteria[name]
-        text += f"; the {CRITERIA[name]} of the next best model is larger by {nats(behind)}"
+        difference = second.criteria[name] - fit.search.best.criteria[name]
+        text += f"; the {CRITERIA[name]} of the next best model is larger by {nats(difference)}"
         text += " (for such differences see Kass & Raftery 1995)" if name == "bic" else ""
     return f"{text}."
-
-
-def code(fit: Fit, called: str | None) -> str:
-    """Lines of Python that fit again, and that state the very mixture."""
-    mixture = fit.mixture
-    counts, codes = tried(fit)
-    components = repr(counts[0] if len(counts) == 1 else counts)
-    if len(counts) > 1 and counts == list(range(counts[0], counts[-1] + 1)):
-        components = f"range({counts[0]}, {counts[-1] + 1})"
-    structures = [c.structure for c in fit.search.candidates] if fit.search else [mixture.structure]
-    unknown = sorted({s.with_free_weights.code for s in structures if not s.built_in})
-    lines = [
-        "import gmix",
-        "",
-        *([f"# first make {listed(unknown)} known, with gmix.covariance.register"] if unknown else []),
-        *(["# and the weights of the rows"] if not math.isclose(fit.mass, fit.n_rows) else []),
-        "fit = gmix.fit(",
-        f"    {called!r}," if called else "    data,",
-        f"    components={components},",
-        f"    covariance={(codes[0] if len(codes) == 1 else codes)!r},",
-        *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
-        *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
-        *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
-        "    rng=0,",
-        ")",
-    ]
-    dense = mixture.covariances
-    if dense.size <= _STATED:
-        lines += ["", "# the very mixture of this report", "mixture = gmix.GaussianMixture("]
-        for name, array in (("weights", mixture.weights), ("means", mixture.means), ("covariances", dense)):
-            lines += [f"    {name}=[", *(f"        {part}," for part in array.tolist()), "    ],"]
-        lines += [f"    structure={mixture.structure.code!r},"]
-        lines += [f"    features={list(mixture.features)!r},"] if mixture.features else []
-        lines += [")"]
-    return "\n".join(lines)

@@ -176,7 +176,7 @@ function drawHistory() {
   draw("history", [{
     type: "scatter", mode: x.length > 60 ? "lines" : "lines+markers", x, y: data.history, line: { color: color(0), width: 2 },
     marker: { size: 5 }, hovertemplate: "step %{x}: %{y:.6~g}<extra></extra>",
-  }], layout("step", `${data.climbed} per row`, { xaxis: { rangemode: "tozero" } }));
+  }], layout("step", `${data.objective} per row`, { xaxis: { rangemode: "tozero" } }));
 }
 
 function drawAll() { drawScatter(); drawMarginal(); drawCriteria(); drawHistory(); }

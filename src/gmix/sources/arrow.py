@@ -10,7 +10,7 @@ import numpy as np
 
 from gmix.base.columns import Column, Kind, check_usable, choose, choose_columns
 from gmix.base.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, looked_at
-from gmix.base.columns.rule import LOOK
+from gmix.base.columns.column import LOOK
 from gmix.base.errors import DataError
 from gmix.sources.stream import Blocks, Piece
 

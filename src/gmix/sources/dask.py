@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gmix.base.columns import Column
+from gmix.base.columns.column import LOOK
 from gmix.base.columns.frames import frame_columns
-from gmix.base.columns.rule import LOOK
 from gmix.base.errors import DataError, needing
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 

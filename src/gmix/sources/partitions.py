@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.columns import Rest
+from gmix.base.columns import FilledColumns
 from gmix.base.errors import ClusterError, DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.base.table import as_rows, as_weights, check_finite, largest_value, read_rows
@@ -67,7 +67,7 @@ class PartitionedSource(Source):
         columns: list[str] | None,
         sample_weight: Any,
         threads: int | None,
-        filled: Rest | None = None,
+        filled: FilledColumns | None = None,
     ) -> None:
         if not (sample_weight is None or isinstance(sample_weight, str)):
             raise ParameterError("the rows are on a cluster, so sample_weight must be there too; name its column")

@@ -13,7 +13,7 @@ import numpy as np
 
 from gmix.base.columns import Column
 from gmix.base.columns.arrow import arrow_columns
-from gmix.base.columns.rule import LOOK
+from gmix.base.columns.column import LOOK
 from gmix.base.errors import needing
 from gmix.base.rows import Rows
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching

@@ -1,5 +1,5 @@
-"""Columns: which columns of a table are used as numbers, and why the others are left out."""
+"""The columns of a table: which are used as numbers, and why the others are left out."""
 
-from gmix.base.columns.rule import Column, Kind, Rest, check_usable, choose, choose_columns, is_index
+from gmix.base.columns.column import Column, FilledColumns, Kind, check_usable, choose, choose_columns, is_index
 
-__all__ = ["Column", "Kind", "Rest", "check_usable", "choose", "choose_columns", "is_index"]
+__all__ = ["Column", "FilledColumns", "Kind", "check_usable", "choose", "choose_columns", "is_index"]

@@ -1,4 +1,4 @@
-"""Columns of Arrow: tables, record batches, and the schemas of Parquet and Arrow files."""
+"""Columns of Arrow tables, record batches, and the schemas of Parquet and Arrow files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.columns.rule import LOOK, Column, Kind, kind_of_cells
+from gmix.base.columns.column import LOOK, Column, Kind, kind_of_cells
 
 __all__ = ["arrow_columns", "arrow_kind", "arrow_numbers", "has_value", "looked_at"]
 
-_KINDS = {  # by the names of the functions of pyarrow.types that say so
+_KINDS = {  # by the functions of pyarrow.types that recognize a type
     "is_boolean": Kind.BOOLEANS,
     "is_integer": Kind.NUMBERS, "is_floating": Kind.NUMBERS, "is_decimal": Kind.NUMBERS,
     "is_string": Kind.TEXT, "is_large_string": Kind.TEXT, "is_string_view": Kind.TEXT,
@@ -22,17 +22,17 @@ _KINDS = {  # by the names of the functions of pyarrow.types that say so
     "is_dictionary": Kind.CATEGORIES,
     "is_null": Kind.EMPTY,
 }  # fmt: skip
-_PANDAS = {  # what pandas says about a column that a file stores as plain integers
+_PANDAS = {  # by pandas' metadata, for columns that a file stores as plain integers
     "categorical": Kind.CATEGORIES,
     "date": Kind.DATES, "datetime": Kind.DATES, "datetimetz": Kind.DATES,
     "time": Kind.TIMES,
     "timedelta": Kind.DURATIONS,
 }  # fmt: skip
-_EXTENSION = b"ARROW:extension:name"  # of a field whose extension type nobody has registered
+_EXTENSION = b"ARROW:extension:name"  # in the metadata of a field whose extension type is not registered
 
 
 def arrow_kind(kind: Any) -> Kind:
-    """What the cells of an Arrow type are."""
+    """The kind of the cells of an Arrow type."""
     from pyarrow import types
 
     if types.is_run_end_encoded(kind):
@@ -44,7 +44,7 @@ def arrow_kind(kind: Any) -> Kind:
 
 
 def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> list[Column]:
-    """The columns of a schema, as far as types and pandas' metadata tell; `original` renames fields.
+    """Describe the columns of a schema by its types and pandas' metadata; `original` maps names to fields.
 
     pandas stores in the schema which fields are the index of its rows, and of what type each column was.
     """
@@ -74,7 +74,7 @@ def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> lis
 
 
 def _of_pandas(schema: Any) -> tuple[set[str], dict[str, str]]:
-    """The fields that are an index of pandas, and the types of the others; nothing where the metadata is damaged."""
+    """The fields that are an index of pandas, and the types of the others; both empty if the metadata is damaged."""
     try:
         stored = schema.pandas_metadata or {}
         index = {entry for entry in stored.get("index_columns", ()) if isinstance(entry, str)}
@@ -86,7 +86,7 @@ def _of_pandas(schema: Any) -> tuple[set[str], dict[str, str]]:
 
 
 def looked_at(column: Column, cells: Any) -> Column:
-    """A column about whose first cells, an Arrow array, more is known."""
+    """Add to a column what its first cells, an Arrow array, show."""
     if len(cells) == 0:
         return column
     if not has_value(cells):
@@ -96,7 +96,7 @@ def looked_at(column: Column, cells: Any) -> Column:
 
 
 def has_value(cells: Any) -> bool:
-    """Say whether a cell of an Arrow array is neither null nor NaN."""
+    """Return whether a cell of an Arrow array is neither null nor NaN."""
     from pyarrow import compute, types
 
     if cells.null_count == len(cells):
@@ -105,7 +105,7 @@ def has_value(cells: Any) -> bool:
 
 
 def arrow_numbers(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An Arrow array or chunked array as NumPy's, what is null as NaN."""
+    """Convert an Arrow array or chunked array to NumPy's, with NaN for null."""
     import pyarrow as pa
     from pyarrow import compute
 

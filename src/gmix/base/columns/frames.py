@@ -1,4 +1,4 @@
-"""Columns of DataFrames: pandas, Polars, Arrow tables, and whatever else narwhals knows."""
+"""Columns of DataFrames: pandas, Polars, Arrow tables, and every other kind that narwhals reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.columns.arrow import arrow_columns, arrow_numbers, looked_at
-from gmix.base.columns.rule import LOOK, Column, Kind, Rest, check_usable, choose, choose_columns, kind_of_cells
+from gmix.base.columns.column import (
+    LOOK,
+    Column,
+    FilledColumns,
+    Kind,
+    check_usable,
+    choose,
+    choose_columns,
+    kind_of_cells,
+)
 from gmix.base.errors import DataError, needing
 from gmix.base.findings import Finding
 
 __all__ = ["FrameRows", "frame_columns", "frame_names", "read_frame"]
 
-_KINDS = {  # by the names of the types of narwhals, and of pandas where narwhals does not know them
+_KINDS = {  # by the names of narwhals' types, or of pandas' where narwhals has none
     "Boolean": Kind.BOOLEANS,
     "String": Kind.TEXT,
     "Categorical": Kind.CATEGORIES, "Enum": Kind.CATEGORIES,
@@ -25,7 +34,7 @@ _KINDS = {  # by the names of the types of narwhals, and of pandas where narwhal
     "Binary": Kind.OTHER, "List": Kind.OTHER, "Array": Kind.OTHER, "Struct": Kind.OTHER,
     "PeriodDtype": Kind.DATES, "IntervalDtype": Kind.OTHER,
 }  # fmt: skip
-_LETTERS = {  # by NumPy's letters, of types that narwhals does not know: sparse, complex, long double
+_LETTERS = {  # by NumPy's letters, for types that narwhals does not read: sparse, complex, long double
     "i": Kind.NUMBERS, "u": Kind.NUMBERS, "f": Kind.NUMBERS, "b": Kind.BOOLEANS, "c": Kind.COMPLEX,
     "M": Kind.DATES, "m": Kind.DURATIONS,
 }  # fmt: skip
@@ -47,17 +56,17 @@ class FrameRows(NamedTuple):
 
 
 def read_frame(
-    data: Any, wanted: Sequence[str] | None = None, weight: str | None = None, rest: Rest | None = None
+    data: Any, wanted: Sequence[str] | None = None, weight: str | None = None, filled: FilledColumns | None = None
 ) -> FrameRows:
-    """The wanted columns of a DataFrame, or all numeric ones but the weight and an index.
+    """Read the wanted columns of a DataFrame, or all numeric ones except the weight and an index.
 
-    Where all of them are float32, so is the array. `rest` looks at the rows of a larger table that these begin.
+    Where all of them are float32, so is the array. `filled` looks at the later rows of a larger table.
 
     Raises `DataError` for a column that is not there or holds no numbers, and where there is no numeric column.
     """
     frame, series = _read(data, wanted)
     if wanted is None:
-        chosen, findings = choose(_columns(frame, series, look=True), weight, rest)
+        chosen, findings = choose(_columns(frame, series, look=True), weight, filled)
     else:
         choose_columns(list(series), list(wanted))
         columns = {column.name: column for column in _columns(frame, {name: series[name] for name in wanted})}
@@ -68,7 +77,7 @@ def read_frame(
 
 
 def frame_columns(data: Any) -> list[Column]:
-    """All columns of a DataFrame and its index, by their types and cells."""
+    """Describe all columns of a DataFrame, and its index, by their types and cells."""
     return _columns(*_read(data), look=True)
 
 
@@ -78,7 +87,7 @@ def frame_names(data: Any) -> list[str]:
 
 
 def _read(data: Any, wanted: Sequence[str] | None = None) -> tuple[Any, dict[str, Any]]:
-    """A table of any library and its columns by their names, an index of pandas among them where it is wanted."""
+    """The table of any library, and its columns by name, with an index of pandas if it is wanted."""
     with needing("tables", "a DataFrame"):
         import narwhals.stable.v2 as nw
         from narwhals.exceptions import DuplicateError
@@ -108,7 +117,7 @@ def _index(data: Any) -> list[str]:
 
 
 def _columns(frame: Any, series: dict[str, Any], *, look: bool = False) -> list[Column]:
-    """What is known of columns, and with a look at whether they have values also of the index."""
+    """Describe columns; with `look`, also whether they have values, and the index."""
     if any(values.implementation.is_pyarrow() for values in series.values()):
         columns = [column for column in arrow_columns(frame.schema) if column.name in series]
         columns = [looked_at(column, frame.column(column.name)) for column in columns] if look else columns
@@ -133,11 +142,11 @@ def _column(name: str, series: Any, look: bool) -> Column:
 
 
 def _kind(series: Any) -> tuple[Kind, str]:
-    """The kind of a column and the doubt about it, by its type where that says enough, else by its cells."""
+    """The kind of a column and the doubt about it, by its type if that suffices, else by its cells."""
     dtype, native = series.dtype, getattr(series.to_native(), "dtype", None)
     if dtype.is_numeric():
         return Kind.NUMBERS, ""
-    if str(native) == "object":  # narwhals takes one without values for text
+    if str(native) == "object":  # narwhals reads one without values as text
         return kind_of_cells(_cells(series))
     kind = _KINDS.get(type(dtype).__name__) or _KINDS.get(type(native).__name__)
     kind = kind or _LETTERS.get(getattr(native, "kind", ""))
@@ -165,7 +174,7 @@ def _has_value(series: Any) -> bool:
 
 
 def _holds_numbers(series: Any) -> bool:
-    """Say whether categories are numbers."""
+    """Return whether categories are numbers."""
     try:
         return bool(series.cat.get_categories().dtype.is_numeric())
     except (TypeError, AttributeError):
@@ -180,7 +189,7 @@ def _numbers(series: Any, column: Column, dtype: np.dtype[Any]) -> NDArray[Any]:
     if series.implementation.is_pyarrow():
         return arrow_numbers(native, dtype)
     try:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is an error that names the row
+        with np.errstate(over="ignore"):  # a value that is too large becomes infinite, and a later check names its row
             return np.asarray(series.cast(nw.Float32 if dtype == np.float32 else nw.Float64).to_numpy())
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(

@@ -146,10 +146,9 @@ class _InPython:
 
     def __init__(self, model: Model, reference: Reference) -> None:
         made = model.components()
-        names = ("log_constants", "means", "factor", "whitener")
-        self.components = made._replace(
-            **{name: np.ascontiguousarray(getattr(made, name), np.float64) for name in names}
-        )
+        arrays = (made.log_constants, made.means, made.factor, made.whitener)
+        constants, means, factor, whitener = (np.ascontiguousarray(array, np.float64) for array in arrays)
+        self.components = Components(made.form, constants, means, factor, whitener, made.family)
         self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:

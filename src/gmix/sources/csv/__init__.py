@@ -1,1 +1,1 @@
-"""CSV files: how they are recognized and read."""
+"""CSV files: recognition of how they are written, and reading."""

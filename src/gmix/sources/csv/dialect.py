@@ -1,4 +1,4 @@
-"""How a CSV file is written: what a person states, and what was recognized."""
+"""How a CSV file is written: `CSV`, what the user states, and `Dialect`, what was recognized."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _AT_ENDS = re.compile(rb"^ | $", re.MULTILINE)
 
 @dataclass(frozen=True)
 class CSV:
-    r"""CSV files and how they are written; what is not stated is recognized from their first lines.
+    r"""CSV files and how they are written. What is not stated is recognized from the first lines.
 
-    It can be given wherever the path of a table can be given.
+    It can replace the path of a table everywhere.
 
     Parameters
     ----------
-    path : of a file, of a folder of files, or a pattern such as ``"points-*.csv"``.
+    path : a file, a folder of files, or a pattern such as ``"points-*.csv"``.
     delimiter : the character between cells; a space stands for any number of spaces and tabs.
-    decimal : ``"."`` or ``","``, the decimal mark of all columns. The other one may then separate thousands.
-    skip_rows : how many lines stand above the table.
+    decimal : the decimal mark of all columns, ``"."`` or ``","``; the other one may then separate thousands.
+    skip_rows : the number of lines above the table.
     header : whether the first line of the table holds the names of the columns.
-    missing_values : codes for a missing value, numbers or texts: ``[-999]``.
+    missing_values : numbers or texts that stand for a missing value, such as ``[-999]``.
 
     Raises `ParameterError` for a value that makes no sense.
 
@@ -74,7 +74,7 @@ class CSV:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes for a missing value, as texts."""
+        """`missing_values` as texts."""
         return tuple(str(code).strip() for code in self.missing_values)
 
 
@@ -85,16 +85,16 @@ class Dialect:
     Attributes
     ----------
     delimiter : the character between cells; a space stands for any number of spaces and tabs.
-    names : of the columns; a column without a name has ``""``, and without a header they are x1, x2 and so on.
-    offset : where the first row begins, in bytes.
-    row_bytes : the mean length of a row.
-    trailing : how many columns at the end of every row are empty and have no name.
+    names : of the columns; ``""`` for a column without a name; x1, x2 and so on without a header.
+    offset : the position of the first row, in bytes.
+    row_bytes : the mean length of a row, in bytes.
+    trailing : the number of columns at the end of every row that are empty and have no name.
     comments : whether lines that begin with ``#`` stand between the rows.
-    untidy : whether the lines have to be `cleaned` before Arrow can read them.
+    untidy : whether the lines must be `cleaned` before Arrow can read them.
     spanning : whether a cell may hold line ends.
-    cells : the columns of the first rows.
-    numerals : what these show about each column's numbers.
-    findings : where the file could have been read otherwise.
+    cells : the first cells of each column.
+    numerals : how numbers are written in each column, as these cells show.
+    findings : about decisions that could be wrong.
     """
 
     delimiter: str
@@ -111,7 +111,7 @@ class Dialect:
 
 
 def cleaned(lines: bytes, delimiter: str, comments: bool = False) -> bytes:
-    r"""Lines as Arrow reads them: without comments and blanks, with one space for several between cells.
+    r"""Clean lines for Arrow: remove comments and blanks, and reduce spaces between cells to one.
 
     >>> cleaned(b' 1.5   2\n  \n"a b" "c"\n', " ")
     b'1.5 2\n\n"a b" "c"\n'
@@ -121,7 +121,7 @@ def cleaned(lines: bytes, delimiter: str, comments: bool = False) -> bytes:
     if comments:
         lines = _COMMENT.sub(b"", lines)
     lines = _BLANK.sub(b"", lines)
-    if delimiter == " " and b'"' not in lines:  # the quick way
+    if delimiter == " " and b'"' not in lines:  # quicker than a pattern
         return b"\n".join([b" ".join(line.split()) for line in lines.split(b"\n")])
     if delimiter == " ":
         lines = _SPACES.sub(lambda found: found[0] if found[0].startswith(b'"') else b" ", lines)

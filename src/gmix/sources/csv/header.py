@@ -1,4 +1,4 @@
-"""Where a table begins in a file of text, and whether its first line holds names."""
+"""Find where a table begins in a text file, and whether its first line holds names."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gmix.sources.csv.numerals import Numerals, is_missing, is_number_text
 __all__ = ["Header", "header_of"]
 
 Cells = list[str]
-_LOOK = 1000  # cells of a column that tell whether the first line holds names
-_LEAST = 100  # of whole numbers that may be names
+_COMPARED = 1000  # cells of a column that are compared with the first line
+_LEAST = 100  # the least whole number that may be a name
 _PLAIN = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 
 
 class Header(NamedTuple):
-    """What stands above the rows of a table.
+    """The lines above the rows of a table.
 
     Attributes
     ----------
-    names : of all columns, of which row names have the name ``""``; None where the file has none.
-    first : the record with which the rows begin.
-    regular : how many records above the rows have as many cells as they.
-    trailing : how many columns at the end of every row are empty and have no name.
+    names : of all columns, ``""`` for a column of row names; None where the file has no names.
+    first : the position of the record that is the first row.
+    regular : the number of records above the rows that have as many cells as the rows.
+    trailing : the number of columns at the end of every row that are empty and have no name.
     fault : why the records above do not fit the rows; None where they do.
-    findings : what was decided where the file could have been read otherwise.
+    findings : about decisions that could be wrong.
     """
 
     names: Cells | None
@@ -43,8 +43,8 @@ class Header(NamedTuple):
 def header_of(records: Sequence[Cells], width: int, stated: bool | None, codes: Sequence[str], quoted: bool) -> Header:
     """Find the header above rows of `width` cells.
 
-    `stated` is whether there is one, if a person has stated it, and `quoted` whether every row begins with a quotation
-    mark, as R writes the names of rows.
+    `stated` says whether there is one, or is None if the user did not say. `quoted` says whether every row begins with
+    a quotation mark, as R writes the names of rows.
     """
     start = next(i for i, cells in enumerate(records) if len(cells) == width or _ends_empty(cells, width + 1))
     first, above = records[start], records[:start]
@@ -54,8 +54,8 @@ def header_of(records: Sequence[Cells], width: int, stated: bool | None, codes: 
         return Header(first[:-1], start + 1, 0, 0, None, _title(above))
     empty = [not any(cell.strip() for cell in (first[j], *columns[j])) for j in range(width)]
     trailing = 0 if all(empty) else empty[::-1].index(False)
-    held, doubt = _holds_names(first, [column[:_LOOK] for column in columns], codes)
-    if stated or (stated is None and held):
+    has_names, doubt = _holds_names(first, [column[:_COMPARED] for column in columns], codes)
+    if stated or (stated is None and has_names):
         found = _title(above)
         if doubt and stated is None:
             found += (_doubtful(first, "names of columns", "--no-header or gmix.CSV(header=False)"),)
@@ -87,7 +87,7 @@ def _ends_empty(cells: Cells, width: int) -> bool:
 
 
 def _title(above: Sequence[Cells]) -> tuple[Finding, ...]:
-    """Lines above the table are left out; where they hold numbers, they may be rows."""
+    """The finding about lines above the table, which are not read; a warning if they hold numbers."""
     if not above:
         return ()
     numbers = any(is_number_text(cell) for cells in above for cell in cells)
@@ -108,7 +108,7 @@ def _shown(cells: Cells) -> str:
 
 
 def _holds_names(first: Cells, columns: Sequence[Sequence[str]], codes: Sequence[str]) -> tuple[bool, bool]:
-    """Say whether the first record holds names, and whether one may doubt it."""
+    """Return whether the first record holds names, and whether that is doubtful."""
     kinds = ["missing" if is_missing(c, codes) else "number" if is_number_text(c) else "text" for c in first]
     if not any(columns):
         return "text" in kinds or "number" not in kinds, False
@@ -137,15 +137,15 @@ def _is_whole(text: str) -> bool:
 
 
 def _is_range(cells: Cells, columns: Sequence[Sequence[str]]) -> bool:
-    """Say whether a first line counts columns that have no names: 0, 1, 2, ..., where the others are not like it."""
-    counted = cells[1:] if not cells[0] else cells  # pandas leaves the place above its index empty
+    """Return whether a first line numbers columns without names, 0, 1, 2, ..., unlike the lines below it."""
+    counted = cells[1:] if not cells[0] else cells  # pandas leaves the cell above its index empty
     if not counted or counted != [str(i) for i in range(len(counted))]:
         return False
     return len(counted) < len(cells) or len(cells) > 2 or not all(_is_whole(c) for column in columns for c in column)
 
 
 def _is_scale(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
-    """Say whether large whole numbers rise in equal steps, and none lies among those below it: years, wavelengths."""
+    """Return whether the names are large whole numbers in equal steps outside the values below, as years are."""
     steps = {b - a for a, b in pairwise(names)}
     if len(steps) != 1 or min(steps) <= 0 or names[0] < _LEAST:
         return False
@@ -157,5 +157,5 @@ def _is_scale(names: list[int], columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _are_row_names(cells: Sequence[str]) -> bool:
-    """Say whether a column holds texts, or counts from 1 as R does."""
+    """Return whether a column holds texts, or numbers from 1 on as R writes them."""
     return not any(map(is_number_text, cells)) or list(cells) == [str(i + 1) for i in range(len(cells))]

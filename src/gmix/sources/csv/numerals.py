@@ -1,4 +1,4 @@
-"""How numbers are written in text: decimal marks, thousands marks, and cells that are missing."""
+"""Numbers in text: decimal marks, thousands marks, and missing values."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = [
     "readings",
 ]
 
-# What Arrow takes for missing by default; a file states others.
+# What Arrow reads as missing by default; the user may state other codes.
 MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
     "NaN", "n/a", "nan", "null",
 )  # fmt: skip
 _MISSING = frozenset(MISSING)
-_LIKELY_MISSING = {"?", "-", "--", "*", ".", "..", "none", "missing"}  # not read as missing unless a person says so
+_LIKELY_MISSING = {"?", "-", "--", "*", ".", "..", "none", "missing"}  # read as missing only if the user says so
 _SPACES = " \u00a0\u2009\u202f'\u2019"  # between thousands; the last two are the Swiss ones
 _OTHER = {".": ",", ",": "."}
 
 
 def _pattern(decimal: str, thousands: str) -> str:
-    """A pattern, for Python and for Arrow alike, of numbers with this decimal mark and any of these thousands marks."""
+    """A pattern, for Python and Arrow, of numbers with this decimal mark and any of these thousands marks."""
     grouped = "|".join(f"(?:{re.escape(mark)}[0-9]{{3}})+" for mark in thousands)
     whole = f"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{grouped}))" if thousands else "[0-9]+"
     point = re.escape(decimal)
@@ -45,13 +45,13 @@ _NUMBER = {decimal: re.compile(_GROUPED[decimal]) for decimal in ".,"}
 
 
 def is_missing(text: str, codes: Iterable[str] = ()) -> bool:
-    """Say whether a cell holds no value, or most probably none."""
+    """Return whether a cell is missing, or probably meant as missing."""
     text = text.strip()
     return text in _MISSING or text in codes or text.lower() in _LIKELY_MISSING
 
 
 def is_number_text(text: str) -> bool:
-    """Say whether a text is a number with a decimal point or a decimal comma, with or without thousands marks.
+    """Return whether a text is a number with a decimal point or a decimal comma, with or without thousands marks.
 
     >>> [text for text in ("1.5", "4.780,50", "1,234,567", "1,2,3", "two", "") if is_number_text(text)]
     ['1.5', '4.780,50', '1,234,567']
@@ -61,14 +61,14 @@ def is_number_text(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Numerals:
-    """What the cells of a column show about how its numbers are written.
+    """How the numbers of a column are written, as its cells show.
 
     Attributes
     ----------
-    n_cells, n_numbers : cells that are not missing, and those of them that are numbers.
-    points, commas : numbers that only a decimal point, or only a decimal comma, explains.
-    doubtful : the first number that both explain, with different values: ``1,234``.
-    spaced : whether spaces stand between thousands.
+    n_cells, n_numbers : counts of cells that are not missing, and of numbers among them.
+    points, commas : counts of numbers that are valid only with a decimal point, or only with a decimal comma.
+    doubtful : the first number that is valid with both, but with different values, such as ``1,234``.
+    spaced : whether spaces separate thousands.
     """
 
     n_cells: int = 0
@@ -80,7 +80,7 @@ class Numerals:
 
     @classmethod
     def of(cls, texts: Iterable[str], codes: Iterable[str] = ()) -> Numerals:
-        """Look at cells, of which `codes` mean missing ones."""
+        """Count what the cells show; `codes` stand for missing values."""
         n_cells = n_numbers = points = commas = 0
         doubtful, spaced = None, False
         for text in map(str.strip, texts):
@@ -110,12 +110,12 @@ class Numerals:
 
     @property
     def are_numbers(self) -> bool:
-        """Say whether there are cells and most are numbers."""
+        """Return whether most of the cells are numbers."""
         return 2 * self.n_numbers > self.n_cells
 
     @property
     def decimal(self) -> str | None:
-        """The decimal mark that most cells show; None if they show none."""
+        """The decimal mark that most cells show; None if they do not decide."""
         return None if self.points == self.commas else "." if self.points > self.commas else ","
 
 
@@ -126,8 +126,8 @@ class Reading:
     Attributes
     ----------
     decimal : the decimal mark.
-    grouped : whether thousands marks may stand in a number.
-    doubtful : a number that was read in one way and could be read in another; None where there is none.
+    grouped : whether a number may have thousands marks.
+    doubtful : a number that could also have another value; None where there is none.
     """
 
     decimal: str
@@ -136,9 +136,9 @@ class Reading:
 
 
 def readings(columns: Sequence[Numerals], delimiter: str, stated: str | None) -> list[Reading]:
-    """Choose how each column is read: as its own numbers show, else as the numbers of the other columns do.
+    """Choose how each column is read: as its own numbers show, or else as those of the other columns do.
 
-    Where no number decides, a comma is a thousands mark if commas stand between the cells, and else a decimal mark.
+    If no number decides, a comma is a thousands mark in a file with commas between cells, and a decimal mark otherwise.
     """
     shown = {numerals.decimal for numerals in columns if numerals.are_numbers} - {None}
     common = shown.pop() if len(shown) == 1 else None
@@ -157,12 +157,12 @@ def _reading(numerals: Numerals, delimiter: str, stated: str | None, common: str
 
 
 class NotANumberError(ValueError):
-    """A cell of a column of numbers holds something else.
+    """A cell of a column of numbers is not a number.
 
     Attributes
     ----------
-    row : of the cell, in its block.
-    text : what it holds.
+    row : the row of the cell in its block.
+    text : the text of the cell.
     """
 
     def __init__(self, row: int, text: str) -> None:
@@ -171,7 +171,7 @@ class NotANumberError(ValueError):
 
 
 def as_doubles(texts: Any, reading: Reading) -> Any:
-    """An Arrow array of strings as one of float64. Raises `NotANumberError`."""
+    """Convert an Arrow array of strings to float64. Raises `NotANumberError`."""
     import pyarrow as pa
     from pyarrow import compute
 

@@ -1,4 +1,4 @@
-"""How a CSV file is written, recognized from its first lines."""
+"""Recognize how a CSV file is written, from its first lines."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from gmix.sources.csv.numerals import Numerals, is_number_text
 __all__ = ["recognize"]
 
 _DELIMITERS = (",", ";", "\t", "|", " ")
-_COMPARED = 1000  # lines that are divided by each delimiter
-_CALLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space"}
+_COMPARED = 1000  # lines that are split by each delimiter
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar", " ": "a space"}
 _BRACKETED = re.compile(r"\([^)]*\)|\[[^]]*\]")
 _SEPARATOR = re.compile(r'"?sep=(?!")([\t -/:-@\[-`{-~])"?\s*', re.IGNORECASE)  # the first line of a file for Excel
 
 
 def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
-    """Find out how a file is written from its first bytes, which are all of them or not.
+    """Recognize how a file is written from its first bytes; `whole` says whether they are the whole file.
 
-    For each delimiter the lines are divided, with quotation marks honored. The delimiter is taken that makes the most
-    regular rows with the largest share of numbers.
+    The lines are split by each delimiter, outside quotation marks. The delimiter wins that gives the most regular rows
+    with the largest proportion of numbers.
 
     Raises `DataError` for a file without rows, and for one whose header does not fit its rows.
     """
     lines = head.splitlines(keepends=True)
     if not whole and len(lines) > 1:
-        lines.pop()  # it may be cut
+        lines.pop()  # it may be incomplete
     if lines and len(lines) <= stated.skip_rows:
         raise DataError(
             f"{path} begins with {count(len(lines), 'line')}, and {stated.skip_rows} are to be skipped; skip fewer"
@@ -47,10 +47,10 @@ def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
         raise DataError(f"{path} is empty; gmix needs a header and at least one row")
     marks = list(_DELIMITERS) if mark is None else [mark]
     if mark is None and stated.decimal == "," and '"' not in "".join(texts):
-        marks.remove(",")  # it would divide numbers
-    tables = [_divided(texts[: full[:_COMPARED][-1] + 1], delimiter, stated) for delimiter in marks]
+        marks.remove(",")  # it would split numbers
+    tables = [_split(texts[: full[:_COMPARED][-1] + 1], delimiter, stated) for delimiter in marks]
     best = max(tables, key=lambda table: table.score)
-    table = _divided(texts, best.delimiter, stated) if len(full) > _COMPARED else best
+    table = _split(texts, best.delimiter, stated) if len(full) > _COMPARED else best
     table.check(texts, whole, path)
     findings = [*table.header.findings, *_of_comments(table, comments)]
     if stated.decimal is None:
@@ -66,46 +66,46 @@ def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
 
 
 class _Record(NamedTuple):
-    """A line of a table, or several where a cell holds line ends."""
+    """A line of a table, or several if a cell holds line ends."""
 
-    begin: int  # number of its first line
-    end: int  # number of the line below its last
+    begin: int  # the number of its first line
+    end: int  # one more than the number of its last line
     cells: list[str]
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The first lines of a file as one delimiter divides them."""
+    """The first lines of a file, split by one delimiter."""
 
     delimiter: str
     records: list[_Record]
-    width: int  # cells of most records
+    width: int  # the number of cells in most records
     header: Header
     codes: tuple[str, ...]  # for missing values
 
     @cached_property
     def body(self) -> list[_Record]:
-        """The rows that have as many cells as most."""
+        """The rows with the usual number of cells."""
         return [record for record in self.records[self.header.first :] if len(record.cells) == self.width]
 
     @cached_property
     def columns(self) -> list[tuple[str, ...]]:
-        """The cells of the rows, by columns."""
+        """The cells of each column."""
         return list(zip(*(record.cells for record in self.body), strict=True)) or [()] * self.width
 
     @cached_property
     def numerals(self) -> list[Numerals]:
-        """What the cells of each column show."""
+        """How numbers are written in each column."""
         return [Numerals.of(column, self.codes) for column in self.columns]
 
     @property
     def begin(self) -> int:
-        """The number of the line with which the rows begin."""
+        """The number of the line that holds the first row."""
         return self.records[self.header.first].begin
 
     @cached_property
     def fit(self) -> float:
-        """How well the delimiter explains the lines: the share of regular ones, times that of numbers among cells."""
+        """How well the delimiter fits: the proportion of regular lines, times that of numbers among the cells."""
         cells = sum(n.n_cells for n in self.numerals)
         numbers = sum(n.n_numbers for n in self.numerals) / max(cells, 1)
         regular = (len(self.body) + self.header.regular) / len(self.records)
@@ -113,12 +113,12 @@ class _Table:
 
     @property
     def score(self) -> tuple[float, int, int]:
-        """What is compared: the fit, then the number of columns, then how usual the delimiter is."""
+        """What delimiters are compared by: the fit, the number of columns, and how common the delimiter is."""
         return self.fit, self.width, -_DELIMITERS.index(self.delimiter) if self.delimiter in _DELIMITERS else 0
 
     @property
     def _plausibility(self) -> float:
-        """Less where a name is cut within brackets, or the only name holds another delimiter."""
+        """Below one if a name is split within brackets, or if the only name contains another delimiter."""
         names = self.header.names or []
         if any(name.count("(") != name.count(")") or name.count("[") != name.count("]") for name in names):
             return 0.5
@@ -126,7 +126,7 @@ class _Table:
         return 0.1 if any(mark in plain for mark in _DELIMITERS[:4]) else 1.0
 
     def check(self, texts: Sequence[str], whole: bool, path: object) -> None:
-        """Refuse what would lose rows or columns."""
+        """Raise `DataError` where rows or columns would be lost."""
         header = self.header
         if header.fault is not None:
             above = self.records[header.first - 1].begin
@@ -145,11 +145,11 @@ class _Table:
             if opened or (self.width > 1 and all(len(cells) == self.width for cells in plain)):
                 raise DataError(
                     f"{path}, line {record.begin + 1} has a quotation mark that is not closed in this line; "
-                    "close it, or double it where it belongs to a text"
+                    "close it, or double it if it is part of a text"
                 )
 
     def commented_header(self, comments: dict[int, str]) -> str | None:
-        """The last comment above the rows, if it holds as many names as there are columns."""
+        """The last comment above the rows, if it holds a name for each column."""
         above = [line for number, line in comments.items() if number < self.records[0].begin]
         cells = _cells(above[-1].strip("# "), self.delimiter) if above else []
         is_header = len(cells) == self.width - self.header.trailing and not any(map(is_number_text, cells))
@@ -158,13 +158,13 @@ class _Table:
     def dialect(
         self, lines: Sequence[bytes], names: list[str] | None, comments: bool, findings: Sequence[Finding]
     ) -> Dialect:
-        """All that it takes to read the file."""
+        """The dialect with which the whole file is read."""
         width = self.width - self.header.trailing
-        called = [f"x{i + 1}" for i in range(width)] if names is None else [name.strip() for name in names[:width]]
+        all_names = [f"x{i + 1}" for i in range(width)] if names is None else [name.strip() for name in names[:width]]
         rows = b"".join(lines[self.begin :]).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return Dialect(
             self.delimiter,
-            tuple(called),
+            tuple(all_names),
             offset=sum(map(len, lines[: self.begin])),
             row_bytes=len(rows) / len(self.body),
             trailing=self.header.trailing,
@@ -178,7 +178,7 @@ class _Table:
 
 
 def _texts(lines: Sequence[bytes], stated: CSV) -> tuple[list[str], dict[int, str], str | None]:
-    """The lines, blank where they are no part of the table; the comments by their lines; a delimiter that is stated."""
+    """The lines, blank outside the table; the comments by line number; and the stated delimiter or None."""
     texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
     texts[:1] = [text.removeprefix("\ufeff") for text in texts[:1]]
     skipped, mark = stated.skip_rows, stated.delimiter
@@ -187,13 +187,13 @@ def _texts(lines: Sequence[bytes], stated: CSV) -> tuple[list[str], dict[int, st
     texts[:skipped] = [""] * skipped
     comments = {i: text.strip() for i, text in enumerate(texts) if text.lstrip(" ").startswith("#")}
     others = [i for i, text in enumerate(texts) if i not in comments and text.strip()]
-    if len(others) < 2:  # then the lines below are the rows: colors, for instance
+    if len(others) < 2:  # lines that begin with # may be the rows: color codes, for instance
         comments = {i: text for i, text in comments.items() if others and i < others[0]}
     return ["" if i in comments else text for i, text in enumerate(texts)], comments, mark
 
 
-def _divided(texts: Sequence[str], delimiter: str, stated: CSV) -> _Table:
-    """The lines as a delimiter divides them."""
+def _split(texts: Sequence[str], delimiter: str, stated: CSV) -> _Table:
+    """Split the lines by a delimiter."""
     lines = cleaned("\n".join(texts).encode(), delimiter).decode().split("\n")
     reader = csv.reader([line + "\n" for line in lines], delimiter=delimiter)
     records, begin = [], 0
@@ -219,7 +219,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _is_open(lines: Sequence[str], delimiter: str) -> bool:
-    """Say whether a quotation mark is open at the end."""
+    """Return whether a quotation mark is still open at the end."""
     try:
         list(csv.reader([line + "\n" for line in lines], delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -228,7 +228,7 @@ def _is_open(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _of_comments(table: _Table, comments: dict[int, str]) -> list[Finding]:
-    """Comments between the rows are left out; where one may be a row, a person should look."""
+    """The finding about comments between the rows, which are not read; a warning if one looks like a row."""
     between = [line for number, line in comments.items() if number > table.begin]
     if not between:
         return []
@@ -241,11 +241,11 @@ def _of_comments(table: _Table, comments: dict[int, str]) -> list[Finding]:
 
 
 def _of_delimiters(table: _Table, tables: Sequence[_Table]) -> list[Finding]:
-    """A delimiter may also be a decimal mark, and a decimal mark a delimiter."""
+    """The finding that the delimiter may be a decimal mark, or the decimal mark a delimiter."""
     if len(tables) == 1:
         return []
     if any(other.fit == table.fit > 0 and other.width != table.width for other in tables):
-        message = f"{_CALLED[table.delimiter]} was read as the delimiter, which makes {count(table.width, 'column')}"
+        message = f"{_NAMES[table.delimiter]} was read as the delimiter, which makes {count(table.width, 'column')}"
         return [Finding("delimiter", f"{message}; if it belongs to the numbers, state {_stating(';')}", "note")]
     if table.width == 1 and table.numerals[0].commas:
         message = "a comma was read as the decimal mark of one column"

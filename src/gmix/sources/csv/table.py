@@ -1,4 +1,4 @@
-"""Tables in CSV files, which are read block by block."""
+"""Tables in CSV files, read block by block."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from gmix.sources.csv.recognition import recognize
 
 __all__ = ["CsvTable", "check_names"]
 
-_HEAD = 1 << 17  # bytes that show how a file is written
-_LINES = 16  # or this many lines that are not comments, if that is more
-_BLOCK = 1 << 20  # bytes that are read at once
+_HEAD = 1 << 17  # bytes from which the dialect is recognized
+_LINES = 16  # lines besides comments that these bytes hold at least
+_BLOCK = 1 << 20  # bytes that are read together
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
-_SHRUNK = 8.0  # how much smaller compression may have made a file
-_FOREIGN = {  # how files begin that are taken for CSV and are none
+_COMPRESSION = 8.0  # the assumed ratio of the size of a table to that of its compressed file
+_FOREIGN = {  # the first bytes of files that are not CSV
     b"PK\x03\x04": "a spreadsheet or an archive",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
     b"\x93NUMPY": "an array of NumPy",
@@ -49,9 +49,9 @@ _FOREIGN = {  # how files begin that are taken for CSV and are none
 
 
 class CsvTable(ArrowTable):
-    """The numeric columns of CSV files of the same columns, or those that are named.
+    """The numeric columns of CSV files with the same columns, or those that the user names.
 
-    Every column is read as text, and its numbers are converted as its own decimal mark asks for.
+    Every column is read as text and converted with its own decimal mark.
     """
 
     def __init__(self, files: Sequence[Path], stated: CSV, columns: Sequence[str] | None, weight: str | None) -> None:
@@ -61,18 +61,18 @@ class CsvTable(ArrowTable):
         dialects = _dialects(files, stated)
         first = dialects[0]
         check_names(files[0], first.names)
-        asked = {*(columns or []), *([] if weight is None else [weight])}
+        wanted = {*(columns or []), *([] if weight is None else [weight])}
         numerals = _together(files, dialects)
         kinds = [
-            pa.float64() if found.are_numbers else _kind(cells, name in asked, stated.codes)
+            pa.float64() if found.are_numbers else _kind(cells, name in wanted, stated.codes)
             for name, found, cells in zip(first.names, numerals, first.cells, strict=True)
         ]
         schema = pa.schema(list(zip(first.names, kinds, strict=True)))
         dataset = ds.dataset([str(file) for file in files], format=ds.CsvFileFormat(), schema=schema)
-        size = sum(file.stat().st_size * (_SHRUNK if _compression(file) else 1.0) for file in files)
+        size = sum(file.stat().st_size * (_COMPRESSION if _compression(file) else 1.0) for file in files)
         n_bytes = 8.0 * sum(map(is_numeric, kinds)) * size / first.row_bytes
-        chosen = readings(numerals, first.delimiter, stated.decimal)
-        self._readings = dict(zip(first.names, chosen, strict=True))
+        own_readings = readings(numerals, first.delimiter, stated.decimal)
+        self._readings = dict(zip(first.names, own_readings, strict=True))
         self._dialects, self._stated = dialects, stated
         super().__init__(dataset, columns, weight, called=str(stated), n_bytes=n_bytes)
         self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
@@ -107,7 +107,7 @@ class CsvTable(ArrowTable):
             csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.spanning),
             csv.ConvertOptions(
                 include_columns=read,
-                column_types=dict.fromkeys(read, pa.binary()),  # texts need not be UTF-8 where they are left out
+                column_types=dict.fromkeys(read, pa.binary()),  # columns that are left out need not be UTF-8
                 null_values=[*MISSING, *self._stated.codes],
                 strings_can_be_null=True,
             ),
@@ -127,7 +127,7 @@ class CsvTable(ArrowTable):
                     at += texts.num_rows
 
     def _converted(self, texts: Any, name: str, path: str, at: int) -> Any:
-        """The cells of a column, of which the first stands in row `at`; what is missing is null."""
+        """Convert the cells of a column, null for missing values; the first is in row `at`."""
         import pyarrow as pa
         from pyarrow import compute
 
@@ -147,7 +147,7 @@ class CsvTable(ArrowTable):
         return compute.if_else(compute.is_in(values, pa.array(codes)), None, values) if codes else values
 
     def _doubts(self) -> Iterator[Finding]:
-        """Which numbers could be read in another way."""
+        """The findings about numbers that could have another value."""
         for name in self._scanned:
             reading = self._readings[name]
             if reading.doubtful is not None:
@@ -159,11 +159,11 @@ class CsvTable(ArrowTable):
 
 
 class _Cleaned(io.RawIOBase):
-    """The lines of a file as Arrow reads them."""
+    """A file whose lines are cleaned for Arrow."""
 
     def __init__(self, file: Any, dialect: Dialect) -> None:
         self._file, self._dialect = file, dialect
-        self._ready, self._rest = memoryview(b""), b""
+        self._ready, self._incomplete = memoryview(b""), b""
 
     def readable(self) -> bool:
         return True
@@ -171,9 +171,9 @@ class _Cleaned(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._ready:
             block = self._file.read(_BLOCK)
-            lines = self._rest + block
+            lines = self._incomplete + block
             cut = max(lines.rfind(b"\n"), lines.rfind(b"\r", 0, -1)) + 1 if block else len(lines)
-            self._rest = lines[cut:]
+            self._incomplete = lines[cut:]
             self._ready = memoryview(cleaned(lines[:cut], self._dialect.delimiter, self._dialect.comments))
             if not block:
                 break
@@ -191,14 +191,14 @@ def check_names(path: Path, names: Sequence[str]) -> None:
 
 
 def _compression(path: str | Path) -> str | None:
-    """How a file is compressed, as its first bytes show."""
+    """The compression of a file, from its first bytes; None without."""
     with Path(path).open("rb") as file:
         begin = file.read(6)
     return next((kind for magic, kind in _COMPRESSED.items() if begin.startswith(magic)), None)
 
 
 def _opened(path: str | Path) -> Any:
-    """The text of a file, compressed or not."""
+    """Open a file, compressed or not."""
     import pyarrow as pa
 
     kind = _compression(path)
@@ -206,7 +206,7 @@ def _opened(path: str | Path) -> Any:
 
 
 def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
-    """How each file is written. Raises `DataError` where one does not have the columns of the first."""
+    """The dialect of each file. Raises `DataError` for a file with other columns than the first."""
     found: list[Dialect] = []
     for path in files:
         with _opened(path) as file:
@@ -222,7 +222,7 @@ def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
 
 
 def _head(file: Any, size: int) -> tuple[bytes, bool]:
-    """The first lines of a file, and whether they are all."""
+    """The first bytes of a file, and whether they are the whole file."""
     head = file.read(size)
     while sum(not line.startswith(b"#") for line in head.splitlines()) < _LINES and (more := file.read(len(head))):
         head += more
@@ -230,7 +230,7 @@ def _head(file: Any, size: int) -> tuple[bytes, bool]:
 
 
 def _together(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Numerals]:
-    """What the cells of each column show in all files. Raises `DataError` where the decimal marks differ."""
+    """How numbers are written in each column of all files. Raises `DataError` where the decimal marks differ."""
     together = list(dialects[0].numerals)
     for path, dialect in zip(files[1:], dialects[1:], strict=True):
         for i, numerals in enumerate(dialect.numerals):
@@ -248,7 +248,7 @@ def _different(path: Path, names: Sequence[str], first: Path, theirs: Sequence[s
 
 
 def _findings(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Finding]:
-    """How the files were read: of each kind of finding the first, and in how many files there is another."""
+    """The first finding of each kind, with the number of other files that have one."""
     found: dict[str, list[tuple[Path, Finding]]] = {}
     for path, dialect in zip(files, dialects, strict=True):
         for finding in dialect.findings:
@@ -263,24 +263,24 @@ def _findings(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Findin
     return findings
 
 
-def _kind(cells: Sequence[str], asked: bool, codes: Sequence[str]) -> Any:
+def _kind(cells: Sequence[str], wanted: bool, codes: Sequence[str]) -> Any:
     """The Arrow type of a column that does not hold numbers."""
     import pyarrow as pa
 
-    held = [cell.strip() for cell in cells if not is_missing(cell, codes)]
-    if held and all(cell.lower() in ("true", "false") for cell in held):
+    values = [cell.strip() for cell in cells if not is_missing(cell, codes)]
+    if values and all(cell.lower() in ("true", "false") for cell in values):
         return pa.bool_()
-    if asked:
-        return pa.float64()  # what is not a number is then an error that names the row
+    if wanted:
+        return pa.float64()  # a cell that is not a number raises an error that names its row
     try:
-        _strings(held).cast(pa.timestamp("s"))
+        _strings(values).cast(pa.timestamp("s"))
     except pa.ArrowInvalid:
         return pa.string()
-    return pa.timestamp("s") if held else pa.string()
+    return pa.timestamp("s") if values else pa.string()
 
 
 def _decoded(cells: Any) -> Any:
-    """An Arrow array of bytes as one of strings; bytes that are not UTF-8 are replaced, so no number has them."""
+    """Decode an Arrow array of bytes; bytes that are not UTF-8 are replaced, so such a cell is not a number."""
     import pyarrow as pa
 
     try:
@@ -304,7 +304,7 @@ def _is_float(code: float | str) -> bool:
 
 
 def _hint(text: str, row: int, reading: Reading) -> str:
-    """What a person may state to make a number of it."""
+    """What the user may state so that a cell can be read as a number."""
     if is_number_text(text):
         return f" with {reading.decimal!r} as the decimal mark; state --decimal or gmix.CSV(decimal=...)"
     if is_missing(text):

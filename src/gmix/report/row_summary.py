@@ -1,4 +1,4 @@
-"""The rows that a report shows: a sub-sample for its charts, and the most unusual of all."""
+"""What a report shows of the rows: a sub-sample for its charts, the most unusual rows, and counts of all."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from gmix.model.regions import highest_density, tail_probability
 from gmix.plot.style import edges_of
 from gmix.sources import MemorySource, Source
 
-__all__ = ["DECIDED", "REGION", "Rows", "Unusual"]
+__all__ = ["DECIDED", "REGION", "RowSummary", "Unusual"]
 
 Array = NDArray[np.float64]
-_READ = 10_000_000  # numbers; what is read of a table that is not in memory
+_READ = 10_000_000  # numbers that are read of a table that is not in memory
 _DRAWN, _CELLS = 5_000, 300_000  # rows, and numbers about them, that a page can hold and a browser can draw
-_UNUSUAL = 10
-REGION = 0.99  # of the mixture; rows outside the region of this share are counted
-DECIDED = 0.9  # with at least this probability it is known where a row belongs
+_UNUSUAL = 10  # rows that are listed
+REGION = 0.99  # the part of the mixture within the region whose outside rows are counted
+DECIDED = 0.9  # the least posterior probability with which the component of a row counts as known
 
 
 @dataclass(frozen=True)
 class Unusual:
-    """One row, and how improbable it is that the mixture gives one of no more density."""
+    """A row, and the probability that a draw from the mixture has no more density."""
 
     number: int | None
     values: Array
@@ -34,18 +34,18 @@ class Unusual:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What is known about the rows of a table under a mixture.
+class RowSummary:
+    """What a report shows of the rows of a table under a mixture.
 
     Attributes
     ----------
-    n_read : rows that were looked at: all of a table in memory.
-    n_outside : how many of them lie outside the region that holds 99 % of the mixture.
-    decided : the share whose component is known with a probability of at least 0.9.
-    unusual : the least dense of them, the least dense first.
-    numbers : which rows are drawn, counted from 0; None where rows have lost their numbers.
-    values, responsibilities, log_density : of the rows that are drawn, ``(n, D)``, ``(n, K)`` and ``(n,)``.
-    histograms : for each shown column the edges of its bins and the density in them.
+    n_read : the number of rows that were read: all of a table in memory.
+    n_outside : the number of them outside the region that holds 99 % of the mixture.
+    decided : the proportion whose component has a posterior probability of at least 0.9.
+    unusual : the rows of the least density, in ascending order.
+    numbers : the positions of the rows in the charts, counted from 0; None where they are not known.
+    values, responsibilities, log_density : of the rows in the charts, ``(n, D)``, ``(n, K)`` and ``(n,)``.
+    histograms : the edges of the bins and the density in them, for each shown column.
     """
 
     n_read: int
@@ -59,7 +59,7 @@ class Rows:
     histograms: list[tuple[Array, Array]]
 
     @classmethod
-    def of(cls, source: Source, mixture: GaussianMixture, shown: list[int]) -> Rows:
+    def of(cls, source: Source, mixture: GaussianMixture, shown: list[int]) -> RowSummary:
         rng = np.random.default_rng(0)
         weight: Array | None
         if isinstance(source, MemorySource):

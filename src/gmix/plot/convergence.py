@@ -1,4 +1,4 @@
-"""How a fit was found: its climb, the tops that were reached, and EM step by step."""
+"""Convergence: the objective over the EM iterations of a fit, the local optima of a search, and EM as an animation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import numpy as np
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
-from gmix.fitting.fit import Fit
-from gmix.model.mixture import GaussianMixture
-from gmix.plot.model import expect_features, expect_some, extent, fit_of, mixture_of, name_axes, points_of
+from gmix.model.statistics import SufficientStatistics
+from gmix.plot.model import (
+    Fit,
+    Mixture,
+    expect_features,
+    expect_some,
+    extent,
+    fit_of,
+    mixture_of,
+    name_axes,
+    points_of,
+    search_of,
+)
 from gmix.plot.plane import ellipses
 from gmix.plot.style import INK, LINE, SOFT, axes_of, color, dress
-from gmix.sources import expect
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -21,11 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["animation", "history", "optima"]
 
-_SAME = 1e-5  # nats a row; tops that differ by less are one
+_SAME = 1e-5  # nats per row; optima that differ by less are the same
 
 
 def history(fit: Fit, ax: Axes | None = None) -> Axes:
-    """Draw the climb of a fit: what it maximizes, per row, at every step."""
+    """Draw the objective of a fit per row (log-likelihood, or log posterior with a prior) after every EM iteration."""
     from matplotlib.ticker import MaxNLocator
 
     fit_of(fit)
@@ -46,27 +55,26 @@ def history(fit: Fit, ax: Axes | None = None) -> Axes:
 
 
 def optima(fit: Fit, ax: Axes | None = None) -> Axes:
-    """Draw the tops that the climbs of the chosen structure reached, with how many climbs reached each.
+    """Draw the local optima that EM runs of the chosen structure reached, and how many runs reached each.
 
-    Where many climbs end on one top, it is probably the highest; where each ends on its own, there may be higher ones.
+    Where many runs end at the same optimum, it is probably the global one; where every run ends at another, there may
+    be better ones.
 
-    Raises `ParameterError` for a fit that had no rival.
+    Raises `ParameterError` for a fit that was the only candidate.
     """
-    fit_of(fit)
-    if fit.search is None:
-        raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
+    search = search_of(fit_of(fit))
     ax = axes_of(ax, 5.6, 3.6)
     code = fit.mixture.structure.code
     candidates = sorted(
-        (c for c in fit.search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
+        (c for c in search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
     )
     counts = [c.n_components for c in candidates]
-    mass = candidates[0].run.statistics.n_rows  # that of the sub-sample on which they were compared, if any
-    best = [c.optima[0] / mass for c in candidates]
+    n_rows = candidates[0].run.statistics.n_rows  # of a sub-sample, where one was used
+    best = [c.optima[0] / n_rows for c in candidates]
     ax.plot(counts, best, color=LINE, linewidth=1.0, zorder=1)
     for candidate in candidates:
-        tops = np.asarray(candidate.optima) / mass
-        groups = np.split(tops, np.flatnonzero(-np.diff(tops) > _SAME) + 1)
+        reached = np.asarray(candidate.optima) / n_rows
+        groups = np.split(reached, np.flatnonzero(-np.diff(reached) > _SAME) + 1)
         for rank, group in enumerate(groups):
             face = color(0) if rank == 0 else "white"
             ax.scatter(candidate.n_components, group[0], s=34, c=face, edgecolors=color(0), linewidths=1.1, zorder=3)
@@ -85,18 +93,18 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
 
 
 def animation(
-    points: Any, start: GaussianMixture, ax: Axes | None = None, *, steps: int = 30, interval: int = 250
+    points: Any, start: Mixture, ax: Axes | None = None, *, steps: int = 30, interval: int = 250
 ) -> FuncAnimation:
-    """Show EM at work on points of two variables: each takes the mixed color of the components that claim it.
+    """Animate EM on points of two variables, each in the colors of the components mixed by its responsibilities.
 
-    Keep what is returned while it is shown; its method ``save("em.gif")`` writes it.
+    Keep the returned animation while it is shown; its method ``save("em.gif")`` writes it.
 
     Parameters
     ----------
     points : ``(N, 2)``.
-    start : where EM begins; a good one for learners is far from the end.
-    steps : of EM.
-    interval : milliseconds between them.
+    start : the mixture that EM starts from; a poor one shows more.
+    steps : the number of EM iterations.
+    interval : milliseconds between two iterations.
 
     >>> import gmix
     >>> from gmix.plot import animation
@@ -117,12 +125,12 @@ def animation(
     ax = axes_of(ax, 5.2, 4.8)
     rows = points_of(points, start, 2)
     expect_some(rows)
-    climb = []
-    mixture = start
+    iterations, mixture = [], start
     for _ in range(steps + 1):
-        [statistics] = expect(rows, [mixture])
-        climb.append((mixture, statistics.log_likelihood / len(rows)))
-        mixture = GaussianMixture.from_statistics(statistics, mixture.structure, features=mixture.features)
+        iterations.append((mixture, float(mixture.log_density(rows).mean())))
+        responsibilities = mixture.responsibilities(rows)
+        statistics = SufficientStatistics.from_responsibilities(mixture.structure.form, rows, responsibilities)
+        mixture = mixture.from_statistics(statistics, mixture.structure, features=mixture.features)
     inks = np.array([to_rgb(color(k)) for k in range(start.n_components)])
     dots = ax.scatter(
         rows[:, 0], rows[:, 1], s=float(np.clip(9000.0 / len(rows), 2.0, 20.0)), linewidths=0, alpha=0.8, zorder=2
@@ -137,14 +145,14 @@ def animation(
     drawn: list[Any] = []
 
     def show(step: int) -> list[Any]:
-        now, height = climb[step]
+        now, log_likelihood = iterations[step]
         for artist in drawn:
             artist.remove()
         texts = len(ax.texts)
         drawn[:] = [*ellipses(now, ax=ax), *ax.texts[texts:]]
         dots.set_facecolor(np.clip(now.responsibilities(rows) @ inks, 0.0, 1.0))
-        value = f"{height:.4f}".replace("-", "\N{MINUS SIGN}")
+        value = f"{log_likelihood:.4f}".replace("-", "\N{MINUS SIGN}")
         ax.set_title(f"step {step}: log-likelihood {value} per row", fontsize=9.5, color=INK, loc="left")
         return [dots, *drawn]
 
-    return FuncAnimation(ax.figure, show, frames=len(climb), interval=interval, blit=False)  # type: ignore[arg-type]  # a SubFigure has a figure too
+    return FuncAnimation(ax.figure, show, frames=len(iterations), interval=interval, blit=False)  # type: ignore[arg-type]  # a SubFigure has a figure too

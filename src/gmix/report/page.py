@@ -1,4 +1,4 @@
-"""What a report says, in sentences and tables: every number of it comes from the fit and its rows."""
+"""The sentences and tables of a report, for the template of the page."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from typing import Any
 import numpy as np
 
 import gmix
-from gmix.base.wording import beside, count, nats, number
-from gmix.fitting.fit import Fit, StandardErrors
+from gmix.base.wording import count, nats, number, to_precision_of
+from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
-from gmix.report.methods import code, criterion_of, methods, rivals, shape
-from gmix.report.table import Rows
+from gmix.report.code import refitting_code
+from gmix.report.methods import covariance_text, methods
+from gmix.report.row_summary import RowSummary
+from gmix.report.selection import candidates_by_rank, criterion_of
 
-__all__ = ["page_facts"]
+__all__ = ["page_content"]
 
-_CANDIDATES = 10  # that are printed
-_LISTED = 12  # names of columns that a line can hold
+_CANDIDATES = 10  # that are listed
+_NAMED = 12  # columns that a line can name
 
 
-def page_facts(
-    fit: Fit, rows: Rows, called: str | None, shown: list[int], errors: StandardErrors | None
+def page_content(
+    fit: Fit, rows: RowSummary, table_name: str | None, shown: list[int], errors: StandardErrors | None
 ) -> dict[str, Any]:
-    """Everything that the page's template asks for, but charts."""
+    """Everything that the template shows, except the charts."""
     mixture = fit.mixture
     names = mixture.names
     text, references = methods(fit, names)
     return {
-        "title": f"Gaussian mixture of {called}" if called else "Gaussian mixture",
+        "title": f"Gaussian mixture of {table_name}" if table_name else "Gaussian mixture",
         "version": gmix.__version__,
         "table": _table(fit, names),
         "verdict": _verdict(fit),
@@ -50,22 +52,23 @@ def page_facts(
         "unusual": _unusual(rows, shown),
         "steps": len(fit.history) - 1,
         "reached": number(fit.history[-1] / fit.mass, 6),
-        "climbed": "log posterior" if fit.log_prior else "log-likelihood",
+        "objective": "log posterior" if fit.log_prior else "log-likelihood",
         "methods": text,
         "references": references,
-        "code": code(fit, called),
+        "code": refitting_code(fit, table_name),
     }
 
 
 def _table(fit: Fit, names: Sequence[str]) -> str:
     mass = "" if math.isclose(fit.mass, fit.n_rows) else f" of total weight {number(fit.mass, 6)}"
-    columns = f": {', '.join(names)}" if len(names) <= _LISTED and fit.mixture.features else ""
+    columns = f": {', '.join(names)}" if len(names) <= _NAMED and fit.mixture.features else ""
     return f"{count(fit.n_rows, 'row')}{mass}, {count(len(names), 'column')}{columns}"
 
 
 def _verdict(fit: Fit) -> str:
     mixture = fit.mixture
-    what = f"{count(mixture.n_components, 'Gaussian component')} with {shape(mixture)} ({mixture.structure.code})"
+    components = count(mixture.n_components, "Gaussian component")
+    what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
     if fit.search is None:
         return f"The rows are described by {what}, as was asked for."
     least = f"the least {CRITERIA[criterion_of(fit)]}"
@@ -97,8 +100,8 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
             "rows": f"{fit.statistics.mass[k]:,.1f}",
             "cells": [
                 (
-                    beside(mixture.means[k, j], deviations[k, j]),
-                    beside(errors.means[k, j], deviations[k, j]) if errors else "",
+                    to_precision_of(mixture.means[k, j], deviations[k, j]),
+                    to_precision_of(errors.means[k, j], deviations[k, j]) if errors else "",
                     number(deviations[k, j], 3),
                 )
                 for j in shown
@@ -109,7 +112,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
 
 
 def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]]]:
-    """For each component, or for all together where they are the same, the correlations below the diagonal."""
+    """The lower triangle of the correlations for each component, or once for all where they are equal."""
     mixture = fit.mixture
     if mixture.structure.form.axis_aligned or not 2 <= len(shown) <= 12:
         return []
@@ -123,13 +126,13 @@ def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]
     ]
 
 
-def _drawn_sentence(fit: Fit, rows: Rows) -> str:
+def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
     n = len(rows.values)
     return "" if n == fit.n_rows else f"Drawn are {n:,} of {fit.n_rows:,} rows, chosen at random."
 
 
 def _candidates(fit: Fit) -> list[list[str]]:
-    ranked, name, other = rivals(fit), criterion_of(fit), second(criterion_of(fit))
+    ranked, name, other = candidates_by_rank(fit), criterion_of(fit), second(criterion_of(fit))
     least = ranked[0].criteria[name] if ranked else 0.0
     set_aside = [c for c in fit.search.set_aside if c not in ranked] if fit.search else []
     return [
@@ -146,7 +149,7 @@ def _candidates(fit: Fit) -> list[list[str]]:
     ]
 
 
-def _unusual(rows: Rows, shown: list[int]) -> list[dict[str, Any]]:
+def _unusual(rows: RowSummary, shown: list[int]) -> list[dict[str, Any]]:
     return [
         {
             "number": "" if u.number is None else str(u.number),

@@ -1,4 +1,4 @@
-"""The rule: what a column's cells are decides whether the column is used, or why it is left out.
+"""A column of any table: the kind of its cells decides whether it is used, or why it is left out.
 
 Libraries differ in how they store a column; `arrow.py` and `frames.py` translate their types into a `Column`.
 Everything after that is the same for all tables.
@@ -21,20 +21,29 @@ from gmix.base.errors import DataError, nearest
 from gmix.base.findings import Finding, Level
 
 __all__ = [
-    "LOOK", "Column", "Kind", "Rest", "check_usable", "choose", "choose_columns", "is_index", "kind_of_cells",
-    "reasons", "without_index",
+    "LOOK",
+    "Column",
+    "FilledColumns",
+    "Kind",
+    "check_usable",
+    "choose",
+    "choose_columns",
+    "is_index",
+    "kind_of_cells",
+    "reasons",
+    "without_index",
 ]  # fmt: skip
 
 LOOK = 1000  # rows at the beginning of a table that decide whether text looks like numbers
-_SHOWN = 8  # names of one kind in a finding
+_NAMED = 8  # columns of one kind that a finding names
 _WIDTH = 40  # characters of a cell in a message
 _INDEX = re.compile(r"(Unnamed: 0|__index_level_\d+__)?")
 
 
 class Kind(Enum):
-    """What the cells of a column are, in the words that say why the column is left out.
+    """What the cells of a column are, in the words that explain why a column is left out.
 
-    Only `NUMBERS` are used without being named.
+    Only `NUMBERS` are used unless the user names columns.
     """
 
     NUMBERS = "numbers"  # integers, floats and decimals, of any width
@@ -50,10 +59,14 @@ class Kind(Enum):
     OTHER = "neither numbers nor text"
 
 
-_USABLE = {Kind.NUMBERS, Kind.BOOLEANS, Kind.EMPTY}  # where they are named; what has no value is then an error as NaN
-_CELLS: tuple[tuple[tuple[type, ...], Kind], ...] = (  # the first that a Python object is an instance of
+_USABLE = {
+    Kind.NUMBERS,
+    Kind.BOOLEANS,
+    Kind.EMPTY,
+}  # if named; without values, NaN is then an error
+_CELLS: tuple[tuple[tuple[type, ...], Kind], ...] = (  # the first match counts
     ((bool, np.bool_), Kind.BOOLEANS),
-    ((dt.timedelta, np.timedelta64), Kind.DURATIONS),  # NumPy's is an integer by its base class
+    ((dt.timedelta, np.timedelta64), Kind.DURATIONS),  # NumPy's is a subclass of its integers
     ((numbers.Real, Decimal), Kind.NUMBERS),
     ((numbers.Complex,), Kind.COMPLEX),
     ((str,), Kind.TEXT),
@@ -69,12 +82,12 @@ class Column(NamedTuple):
     ----------
     name : as the table has it.
     kind : what its cells are.
-    type : what its own library calls them, for an error.
+    type : the name that its library has for them, for an error.
     numeric_categories : its cells are categories, and these are numbers.
     single : float32 holds its cells exactly.
-    labels_rows : it identifies the rows, as its table says.
+    labels_rows : it identifies the rows, according to the table.
     empty : no cell has a value.
-    doubt : why its cells look like numbers but cannot be used, to be shown instead of the kind.
+    doubt : why its cells look like numbers but cannot be used; shown instead of the kind.
     """
 
     name: str
@@ -88,47 +101,47 @@ class Column(NamedTuple):
 
     @property
     def used(self) -> bool:
-        """Say whether it is used where no columns are named."""
+        """Return whether it is used if the user names no columns."""
         return self.kind is Kind.NUMBERS and not (self.labels_rows or self.empty)
 
     @property
     def usable(self) -> bool:
-        """Say whether it can be used where it is named."""
+        """Return whether it can be used if the user names it."""
         return self.kind in _USABLE or self.numeric_categories
 
     @property
     def reason(self) -> str:
-        """Why it is left out."""
+        """The reason why it is left out."""
         kind = Kind.INDEX if self.labels_rows else Kind.EMPTY if self.empty else self.kind
         return self.doubt if self.doubt and kind is self.kind else kind.value
 
     @property
     def looks_numeric(self) -> bool:
-        """Say whether a person may expect that it is used although it cannot be."""
+        """Return whether the user may expect it to be used although it cannot be."""
         return not (self.labels_rows or self.empty) and (bool(self.doubt) or self.kind is Kind.COMPLEX)
 
 
-# Looks at the whole table: those of these columns, without a value in the first rows, that have one somewhere.
-Rest = Callable[[list[str]], Iterable[Column]]
+# Given names of columns without a value in the first rows, it finds those that have one in any row.
+FilledColumns = Callable[[list[str]], Iterable[Column]]
 
 
 def choose(
     columns: Sequence[Column],
     weight: str | None = None,
-    rest: Rest | None = None,
+    filled: FilledColumns | None = None,
     *,
     none: str = "the table has no numeric column",
 ) -> tuple[list[Column], tuple[Finding, ...]]:
-    """The columns that are used where none are named, in order, and the finding about the others.
+    """Choose the columns that are used if the user names none, in order, with a finding about the others.
 
-    All numeric columns are used but the weight and an index. Raises `DataError`, which begins with `none`, where there
-    is no such column.
+    All numeric columns are used except the weight and an index. Raises `DataError`, with a message that begins with
+    `none`, if there is no such column.
     """
     others = [column for column in columns if column.name != weight]
     empty = [column.name for column in others if column.empty and not column.labels_rows]
-    if empty and rest is not None:
-        filled = {column.name: column for column in rest(empty)}
-        others = [filled.get(column.name, column) for column in others]
+    if empty and filled is not None:
+        later = {column.name: column for column in filled(empty)}
+        others = [later.get(column.name, column) for column in others]
     kept = without_index([column.name for column in others if column.used])
     left_out = [
         column._replace(labels_rows=column.labels_rows or column.used) for column in others if column.name not in kept
@@ -142,7 +155,7 @@ def choose(
 
 
 def reasons(columns: Iterable[Column]) -> str:
-    """Names and reasons, those with the same reason together.
+    """The names of columns, grouped by the reason why they are left out.
 
     >>> reasons([Column("a", Kind.TEXT, "string"), Column("b", Kind.DATES, "date32"), Column("c", Kind.TEXT, "string")])
     "'a', 'c' (text), 'b' (dates)"
@@ -154,13 +167,13 @@ def reasons(columns: Iterable[Column]) -> str:
 
 
 def _shortened(names: list[str]) -> str:
-    if len(names) <= _SHOWN:
+    if len(names) <= _NAMED:
         return ", ".join(names)
-    return f"{', '.join(names[: _SHOWN - 1])} and {len(names) - _SHOWN + 1} more"
+    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
 
 
 def check_usable(column: Column, place: str = "") -> None:
-    """Raise `DataError` for a column that was named and holds no numbers."""
+    """Raise `DataError` for a column that the user named but that holds no numbers."""
     if not column.usable:
         cell = f" ({column.doubt})" if column.doubt else ""
         raise DataError(
@@ -169,21 +182,21 @@ def check_usable(column: Column, place: str = "") -> None:
 
 
 def is_index(name: str) -> bool:
-    """Say whether a column only numbers the rows, by a name that nobody gave it.
+    """Return whether a column only numbers the rows, by a name that a program gave it.
 
-    It has none in CSV that pandas or R wrote, and is called ``Unnamed: 0`` where pandas has read such a file, and
+    The name is empty in CSV that pandas or R wrote, ``Unnamed: 0`` after pandas has read such a file, and
     ``__index_level_0__`` in Parquet that pandas wrote.
     """
     return _INDEX.fullmatch(name) is not None
 
 
 def without_index(names: list[str]) -> list[str]:
-    """The names but for an index, where there are others."""
+    """The names without an index, unless there are only such names."""
     return [name for name in names if not is_index(name)] or names
 
 
 def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
-    """The positions of the wanted columns; a name that is not there is an error that names the nearest one."""
+    """The positions of the wanted columns. Raises `DataError` for an unknown name, with the nearest one."""
     for name in wanted:
         if name not in names:
             meant = nearest(str(name), names)
@@ -197,7 +210,7 @@ def choose_columns(names: list[str], wanted: list[str]) -> list[int]:
 
 
 def kind_of_cells(cells: Sequence[Any]) -> tuple[Kind, str]:
-    """The kind of a column of Python objects, missing ones None, and the doubt about it if there is one.
+    """The kind of a column of Python objects, None where missing, and the doubt about it or ``""``.
 
     >>> kind_of_cells([1, None, 2.5, Decimal("3")])
     (<Kind.NUMBERS: 'numbers'>, '')
@@ -220,7 +233,7 @@ def _kind_of_type(cell: type) -> Kind:
 
 
 def _doubt(cells: Iterable[Any], kind: Kind) -> str:
-    """Say that most cells of a column are numbers, and which is not."""
+    """The message that most cells of a column are numbers, and which one is not; empty if that is not so."""
     given = [(row, cell) for row, cell in enumerate(cells) if cell is not None]
     wrong = [(row, cell) for row, cell in given if not _reads_as_number(cell)]
     if 2 * len(wrong) >= len(given):

@@ -1,4 +1,4 @@
-"""What the charts of a report need, as plain numbers; the page's script draws them."""
+"""The data of the charts of a report as plain numbers; the script of the page draws them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.fitting.fit import Fit
+from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker
-from gmix.report.methods import criterion_of
-from gmix.report.table import Rows
+from gmix.report.row_summary import RowSummary
+from gmix.report.selection import criterion_of
 
 __all__ = ["charts", "shown_columns"]
 
-_SHOWN = 30  # columns; of more, those that tell the components apart
-# The pictures' colors on paper, and lighter kin of them on a dark screen.
+_MOST_COLUMNS = 30  # that are shown; of more, those that separate the components best
+# Lighter variants of the colors of `gmix.plot`, for a dark screen.
 _DARK = ("#4C9BE8", "#F4793B", "#20B486", "#E08DBD", "#F2B134", "#8FD3F4", "#B5B5B5")
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up"}
 
 
 def shown_columns(mixture: GaussianMixture) -> list[int]:
-    """The columns that a page shows: all, or those in which the components differ most."""
-    if mixture.n_features <= _SHOWN:
+    """The columns that a page shows: all, or those that separate the components best."""
+    if mixture.n_features <= _MOST_COLUMNS:
         return list(range(mixture.n_features))
-    return sorted(np.argsort(-_told_apart(mixture), kind="stable")[:_SHOWN].tolist())
+    return sorted(np.argsort(-_separation(mixture), kind="stable")[:_MOST_COLUMNS].tolist())
 
 
-def charts(fit: Fit, rows: Rows, shown: list[int]) -> dict[str, Any]:
-    """Everything that is drawn."""
+def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
+    """The data of all charts."""
     mixture = fit.mixture
     names = mixture.names
-    two = np.argsort(-_told_apart(mixture)[shown], kind="stable")[:2].tolist()
+    best = np.argsort(-_separation(mixture)[shown], kind="stable")[:2].tolist()
     return {
         "names": [names[j] for j in shown],
-        "first": sorted(two),
+        "first": sorted(best),
         "weights": _numbers(mixture.weights, 6),
         "means": _numbers(mixture.means[:, shown], 8),
         "covariances": _numbers(mixture.covariances[:, shown][:, :, shown], 8),
@@ -59,12 +59,12 @@ def charts(fit: Fit, rows: Rows, shown: list[int]) -> dict[str, Any]:
         "criterion": CRITERIA[criterion_of(fit)],
         "other": CRITERIA[second(criterion_of(fit))],
         "history": _numbers(np.asarray(fit.history) / fit.mass, 9),
-        "climbed": "log posterior" if fit.log_prior else "log-likelihood",
+        "objective": "log posterior" if fit.log_prior else "log-likelihood",
     }
 
 
-def _told_apart(mixture: GaussianMixture) -> NDArray[np.float64]:
-    """The share ``(D,)`` of each column's variance that lies between the components."""
+def _separation(mixture: GaussianMixture) -> NDArray[np.float64]:
+    """The proportion ``(D,)`` of each column's variance that lies between the components."""
     between = mixture.weights @ (mixture.means - mixture.mean) ** 2
     within = mixture.weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
     return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))
@@ -88,12 +88,12 @@ def _criteria(fit: Fit) -> list[dict[str, Any]]:
 
 
 def _finite(value: float) -> float | None:
-    """A number as JSON can write it: an AICc without rows to spare is infinite, and none."""
+    """A number as JSON can write it; None for an infinite AICc, of a fit with too few rows."""
     return value if math.isfinite(value) else None
 
 
 def _numbers(values: ArrayLike, digits: int) -> Any:
-    """Nested lists of numbers with so many digits that matter."""
+    """Nested lists of numbers with this many significant digits."""
     array = np.asarray(values, np.float64)
     if array.ndim > 1:
         return [_numbers(part, digits) for part in array]

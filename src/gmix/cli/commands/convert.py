@@ -1,0 +1,67 @@
+"""``gmix convert``: write a table, or the parameters of a model, in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+import gmix
+from gmix.base.errors import ParameterError
+from gmix.base.table_file import Block, write_table
+from gmix.cli.csv_options import with_csv_options
+from gmix.cli.input import from_stdin, print_findings
+from gmix.cli.options import ColumnNames, Format
+from gmix.cli.output import table_target
+from gmix.cli.parse import parse_names
+from gmix.sources import CSV
+from gmix.sources.files import open_files
+
+__all__ = ["EXAMPLES", "convert"]
+
+EXAMPLES = (
+    "Examples:\n\n  gmix convert points.csv points.parquet\n\n"
+    "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component"
+)
+
+
+@with_csv_options
+def convert(
+    given: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="A table, or a model; or -.", callback=from_stdin, show_default=False),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet or Arrow, or -.", show_default=False)],
+    form: Format = None,
+    columns: ColumnNames = None,
+) -> None:
+    """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow."""
+    to, form = table_target(out, form)
+    if _is_model(given):
+        if columns is not None:
+            raise ParameterError("--columns chooses among a table's columns; a model is converted whole")
+        write_table([_parameters(gmix.load(given).mixture)], to, form)
+        return
+    table = open_files(given, parse_names(columns))
+    names = table.names or ()
+    write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
+    print_findings(table.findings)
+
+
+def _parameters(mixture: gmix.GaussianMixture) -> Block:
+    """A row for each component: its weight, its means, and its covariances, each pair of columns once."""
+    names = mixture.names
+    table = {"component": np.arange(mixture.n_components), "weight": mixture.weights}
+    table |= {f"mean {name}": mixture.means[:, i] for i, name in enumerate(names)}
+    for i, name in enumerate(names):
+        table |= {f"cov {name} {names[j]}": mixture.covariances[:, i, j] for j in range(i, len(names))}
+    return table
+
+
+def _is_model(path: Path | CSV) -> bool:
+    if isinstance(path, CSV) or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(1) == b"{"

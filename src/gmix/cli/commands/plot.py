@@ -1,0 +1,32 @@
+"""``gmix plot``: draw a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import gmix
+from gmix.cli.csv_options import with_csv_options
+from gmix.cli.input import drawn_rows, source_for_model
+from gmix.cli.options import Memory, Model, points_argument
+from gmix.cli.output import check_picture, check_writable, draw
+
+__all__ = ["EXAMPLES", "plot"]
+
+EXAMPLES = "Example:\n\n  gmix plot model.json points.csv --out picture.png"
+
+
+@with_csv_options
+def plot(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],
+    points: Annotated[Path | None, points_argument("A table to draw under it, or -.")] = None,
+    memory: Memory = "512M",
+) -> None:
+    """Draw a model: its density in one dimension, ellipses in two, every pair of columns in more."""
+    check_writable(out)
+    check_picture(out)
+    result = gmix.load(model)
+    draw(result, None if points is None else drawn_rows(source_for_model(result.mixture, points, memory)), out)

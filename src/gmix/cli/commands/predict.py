@@ -1,0 +1,42 @@
+"""``gmix predict``: the most probable component of every row."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import gmix
+from gmix.base.table_file import write_table
+from gmix.cli.csv_options import with_csv_options
+from gmix.cli.input import source_for_model
+from gmix.cli.options import Format, Memory, Model, Out, PointsForModel
+from gmix.cli.output import table_target
+from gmix.inference.predict import predictions
+
+__all__ = ["EXAMPLES", "predict"]
+
+EXAMPLES = (
+    "Examples:\n\n  gmix predict model.json points.csv\n\n"
+    "  gmix predict model.json points.parquet -p --out probabilities.parquet"
+)
+
+
+@with_csv_options
+def predict(
+    model: Model,
+    points: PointsForModel,
+    out: Out = None,
+    form: Format = None,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities", "-p", metavar="", help="Add the probability of each component, and the log density."
+        ),
+    ] = False,
+    memory: Memory = "512M",
+) -> None:
+    """Say which component each row most probably came from; components count from 0."""
+    to, form = table_target(out, form)
+    mixture = gmix.load(model).mixture
+    write_table(predictions(mixture, source_for_model(mixture, points, memory), probabilities=probabilities), to, form)

@@ -1,0 +1,68 @@
+"""The group of all commands, which turns errors into a line on standard error and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from gmix.base.errors import GmixError, nearest
+from gmix.cli.input import STDIN_FOLDER
+
+__all__ = ["Commands"]
+
+
+class Commands(TyperGroup):
+    """The commands. Errors exit with status 2 and say how to fix them; no traceback is shown."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
+        except typer.TyperException as error:
+            status = _print_error(_usage_error(error))
+        except GmixError as error:
+            status = _print_error(str(error))
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            remedy = "make room there" if error.errno == errno.ENOSPC else "give another path, or permission there"
+            status = _print_error(f"{where}{error.strerror or error}; {remedy}")
+        except ModuleNotFoundError as error:
+            has_remedy = "pip install" in str(error)
+            status = _print_error(
+                str(error) if has_remedy else f"this needs {error.name}; pip install 'gmix[all]' brings it"
+            )
+        except MemoryError:
+            status = _print_error("there is not enough memory for this; ask for fewer rows or columns")
+        raise SystemExit(status)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_error(message: str) -> int:
+    """Print a message, without the folder of a copy of standard input, and return the exit status."""
+    if message:
+        print(f"gmix: {re.sub(rf'[^ ]*{STDIN_FOLDER}[^/]*/', '', message)}", file=sys.stderr)
+    return 2
+
+
+def _usage_error(error: Any) -> str:
+    """Typer's message about a mistake in what was typed; for an unknown option, with the nearest known one."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""  # the help has been printed
+    context: Any = getattr(error, "ctx", None)
+    ask = f"{context.command_path if context is not None else 'gmix'} --help"
+    if (option := getattr(error, "option_name", None)) is not None and type(error).__name__ == "NoSuchOption":
+        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+        return f"there is no option {option}{nearest(option, known)} (see {ask})"
+    message = error.format_message().rstrip(".")
+    return f"{message[:1].lower()}{message[1:]} (see {ask})"

@@ -1,0 +1,81 @@
+"""What the commands read: standard input, tables, and the rows that suit a model."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+import gmix
+from gmix.base.atomic_write import temporary_folder
+from gmix.base.errors import DataError, ParameterError
+from gmix.cli.parse import parse_bytes
+from gmix.sources import CSV, LocalSource, as_source
+
+__all__ = [
+    "STDIN_FOLDER", "drawn_rows", "from_stdin", "print_findings", "source_for_model", "table_source",
+    "without_findings_of",
+]  # fmt: skip
+
+STDIN_FOLDER = "gmix-stdin-"  # the prefix of the temporary folder that holds a copy of standard input
+_DRAWN = 100_000  # rows of a table that a picture shows
+
+
+def from_stdin(context: typer.Context, path: Path | None) -> Path | None:
+    """The path of an input; for ``-``, that of a copy of standard input."""
+    if path is None or str(path) != "-":
+        return path
+    if STDIN_FOLDER in context.meta:
+        raise ParameterError("standard input can be read only once; give a file for the other")
+    context.meta[STDIN_FOLDER] = True
+    copy = Path(context.find_root().with_resource(temporary_folder(STDIN_FOLDER))) / "standard input"
+    with copy.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return copy
+
+
+def table_source(
+    points: Path | CSV, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
+) -> LocalSource:
+    """The rows of a table. Its findings are printed on standard error."""
+    source = as_source(points, columns=columns, sample_weight=weights, memory=parse_bytes(memory))
+    assert isinstance(source, LocalSource)
+    if not quiet:
+        print_findings(source.findings)
+    return source
+
+
+def source_for_model(
+    mixture: gmix.GaussianMixture, points: Path | CSV, memory: str, weights: str | None = None
+) -> LocalSource:
+    """The rows of a table, in the columns of a model."""
+    names = None if mixture.features is None else list(mixture.features)
+    source = table_source(points, names, weights, memory)
+    if source.n_features != mixture.n_features:
+        raise DataError(
+            f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "
+            f"{mixture.n_features}; give a table with just those"
+        )
+    return source
+
+
+def drawn_rows(source: LocalSource) -> Any:
+    """The rows that a picture shows: all, or a sample of many."""
+    return source.rows(_DRAWN, np.random.default_rng(0)).values
+
+
+def print_findings(findings: Iterable[gmix.Finding]) -> None:
+    """Print findings on standard error."""
+    for finding in findings:
+        print(f"gmix: {finding.level}: {finding}", file=sys.stderr)
+
+
+def without_findings_of(source: LocalSource, fit: gmix.Fit) -> gmix.Fit:
+    """The fit without the findings about its table, which `table_source` has printed."""
+    return replace(fit, findings=tuple(finding for finding in fit.findings if finding not in source.findings))

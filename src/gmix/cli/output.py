@@ -1,0 +1,83 @@
+"""Where the commands write: checks of the names of files before long work, tables, models and pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import typer
+
+import gmix
+from gmix.base.atomic_write import temporary_folder
+from gmix.base.errors import ParameterError, nearest
+from gmix.base.table_file import FORMATS, format_of
+
+__all__ = ["check_page", "check_picture", "check_writable", "draw", "save", "table_target"]
+
+
+def check_writable(path: Path | None) -> None:
+    """Raise `ParameterError` before a long fit, not after it, if a file of this name cannot be written."""
+    if path is None:
+        return
+    if str(path) == "-":
+        raise ParameterError("- stands for standard input or output, and cannot be used here; give the name of a file")
+    if path.is_dir():
+        raise ParameterError(f"{path} is a directory; give the name of a file in it")
+    if not path.parent.is_dir():
+        raise ParameterError(f"there is no directory {path.parent}; make it first, or give another path")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ParameterError(f"{path} cannot be written; give another path, or permission there")
+
+
+def check_picture(path: Path | None) -> None:
+    """Raise `ParameterError` before a long fit if Matplotlib writes no picture of this name."""
+    if path is None:
+        return
+    from matplotlib.figure import Figure
+
+    known = Figure().canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in known:
+        raise ParameterError(f"{path} is not a picture that can be drawn; end its name in .png, .svg or .pdf")
+
+
+def check_page(path: Path) -> None:
+    """Raise `ParameterError` before a long fit if the name is not that of a page of HTML."""
+    if path.suffix.lower() not in ("", ".html", ".htm"):
+        raise ParameterError(f"{path} would be a page of HTML, and its name says otherwise; end it in .html")
+
+
+def table_target(out: Path | None, form: str | None) -> tuple[Path | IO[bytes], str]:
+    """Where a table is written and in which format, checked before any work is done."""
+    if form is not None and form not in FORMATS:
+        raise ParameterError(f"--format {form!r} is none of csv, parquet and arrow{nearest(form, FORMATS)}")
+    if out is None or str(out) == "-":
+        return sys.stdout.buffer, form or "csv"
+    check_writable(out)
+    return out, form or format_of(out)
+
+
+def save(fit: gmix.Fit, path: Path | None) -> None:
+    """Write a model to a file, or to standard output."""
+    if path is not None:
+        fit.save(path)
+        return
+    with temporary_folder("gmix-") as folder:
+        fit.save(folder / "model.json")
+        typer.echo((folder / "model.json").read_text(encoding="utf-8"))
+
+
+def draw(fit: gmix.Fit, rows: Any, path: Path) -> None:
+    """Draw a model, over rows if there are some, and write the picture."""
+    from matplotlib.figure import Figure
+
+    from gmix import plot
+    from gmix.plot.file import save_figure
+
+    d = fit.mixture.independent_part.n_features  # dependent columns are not drawn
+    sizes = {1: (5.6, 3.6), 2: (5.4, 4.8)}
+    side = min(2.4 * d, 24.0)
+    figure = Figure(figsize=sizes.get(d, (side, side)), layout="constrained")
+    plot.plot(fit, rows, figure=figure)
+    save_figure(figure, path)

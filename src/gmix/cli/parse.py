@@ -1,0 +1,55 @@
+"""Conversion of what is typed at the command line into arguments of the library."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from gmix.base.errors import ParameterError
+from gmix.model.covariance import structure
+
+__all__ = ["parse_bytes", "parse_counts", "parse_names", "parse_structures"]
+
+
+def parse_counts(text: str) -> str | list[int]:
+    """Numbers of components: ``2``, ``1-8``, ``2,4,6`` or ``auto``."""
+    if text.strip().lower() == "auto":
+        return "auto"
+    counts: list[int] = []
+    for part in text.split(","):
+        low, dash, high = (piece.strip() for piece in part.partition("-"))
+        if not low.isdecimal() or (dash and not high.isdecimal()) or int(low) < 1:
+            raise ParameterError(f"--components {text!r} is not a count; write 2, 1-8, 2,4,6 or auto")
+        counts += range(int(low), int(high if dash else low) + 1)
+    if not counts:
+        raise ParameterError(f"--components {text!r} is an empty range; write the smaller number first, as in 1-8")
+    return counts
+
+
+def parse_names(texts: list[str] | None) -> list[str] | None:
+    """Names of columns, ``a,b,c``, quoted as in CSV where they hold commas: ``"a, b",c``."""
+    if not texts:
+        return None
+    rows = [next(csv.reader([text], skipinitialspace=True), [""]) for text in texts]
+    names = [name.strip() for row in rows for name in row]
+    if not all(names) or len(set(names)) < len(names):
+        given = " --columns ".join(map(repr, texts))
+        raise ParameterError(
+            f"--columns {given} must be different names with commas between them, as in a,b,c; quote a name that holds "
+            "a comma, as in '\"a, b\",c'"
+        )
+    return names
+
+
+def parse_structures(text: str) -> str | list[str]:
+    """Names or codes of structures, ``full,VEV``, or ``auto``."""
+    names = [name.strip() for name in text.split(",")]
+    return "auto" if names == ["auto"] else [structure(name).code for name in names]
+
+
+def parse_bytes(text: str) -> float:
+    """An amount of memory, ``500M`` or ``2G``, in bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise ParameterError(f"--memory {text!r} is not an amount of memory; write 500M or 2G")
+    return float(match[1]) * 1024.0 ** " kmgt".index(match[2] or " ")

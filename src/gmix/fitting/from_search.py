@@ -1,0 +1,37 @@
+"""From a search to a fit: the best candidate, with the findings about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gmix.base.findings import Finding, by_importance
+from gmix.fitting.candidates import Search
+from gmix.fitting.inspection import Sample, inspect
+from gmix.fitting.result import Fit
+from gmix.fitting.search_findings import search_findings
+from gmix.model.priors import Prior
+
+__all__ = ["fit_from_search", "inspected"]
+
+
+def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None) -> Fit:
+    """The best candidate of a search as a fit, with the given findings and those of the search."""
+    run = found.best.run
+    return Fit(
+        run.mixture,
+        run.statistics,
+        run.log_prior,
+        run.history,
+        run.reason,
+        n_rows,
+        by_importance((*findings, *search_findings(found))),
+        found if len(found.candidates) + len(found.untried) + found.left_out > 1 else None,
+        prior,
+    )
+
+
+def inspected(fit: Fit, sample: Sample, most: int | None = None) -> Fit:
+    """The same fit, with the findings that `gmix.fitting.inspection.inspect` adds to its own."""
+    found = inspect(sample, fit.mixture, fit.statistics, fit.search, most, fit.prior)
+    return replace(fit, findings=by_importance((*fit.findings, *found)))

@@ -1,0 +1,245 @@
+"""The result of a fit: the mixture and everything that is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.errors import of_kind
+from gmix.base.findings import Finding, lines
+from gmix.base.wording import count
+from gmix.fitting.candidates import Search
+from gmix.model.criteria import criteria
+from gmix.model.document import (
+    mixture_document,
+    mixture_from,
+    prior_document,
+    prior_from,
+    statistics_document,
+    statistics_from,
+)
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Prior
+from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Reason
+from gmix.model_file import as_float, expect, read, write
+
+__all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
+
+
+@dataclass(frozen=True, eq=False)
+class StandardErrors:
+    """The standard error of each parameter of a mixture, in the units of the parameter.
+
+    Attributes
+    ----------
+    weights : ``(K,)``.
+    means : ``(K, D)``.
+    covariances : ``(K, D, D)``.
+    """
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted mixture, with its statistics, its findings, and how it was found.
+
+    Attributes
+    ----------
+    mixture : the fitted `GaussianMixture`. Its components are sorted by the first column of their means, ties by the
+        next column; from a given start they keep the order of the start.
+    statistics : the sufficient statistics of the rows under the mixture.
+    log_prior : the log prior density of the mixture, in nats; zero without a prior.
+    history : the objective (log-likelihood plus log prior) after every E-step, in nats.
+    reason : why EM stopped; see `gmix.Reason`.
+    n_rows : the number of rows of the table.
+    findings : what the user should know, first the warnings, then the notes; see `gmix.Finding`. ``print(fit)``,
+        `summary`, the command line and the report all show this list.
+    search : the candidates that were compared on all rows; None if there was only one.
+    prior : the prior of a MAP fit; None for maximum likelihood.
+    """
+
+    mixture: GaussianMixture
+    statistics: SufficientStatistics
+    log_prior: float
+    history: tuple[float, ...]
+    reason: Reason
+    n_rows: int
+    findings: tuple[Finding, ...] = ()
+    search: Search | None = None
+    prior: Prior | None = None
+
+    @property
+    def log_likelihood(self) -> float:
+        """The log-likelihood of the mixture on all rows, weighted by `sample_weight`, in nats."""
+        return self.statistics.log_likelihood
+
+    @property
+    def log_posterior(self) -> float:
+        """The log-likelihood plus the log prior density, up to a constant of the prior's own parameters."""
+        return self.log_likelihood + self.log_prior
+
+    @property
+    def n_parameters(self) -> int:
+        return self.mixture.n_parameters
+
+    @property
+    def mass(self) -> float:
+        """The weighted number of rows."""
+        return self.statistics.n_rows
+
+    @property
+    def bic(self) -> float:
+        """``-2 log L + p log n`` with n the sum of the weights (`mass`); smaller is better. See `gmix.criteria.bic`."""
+        return self.criteria["bic"]
+
+    @property
+    def aic(self) -> float:
+        """``-2 log L + 2 p``; smaller is better. See `gmix.criteria.aic`."""
+        return self.criteria["aic"]
+
+    @property
+    def icl(self) -> float:
+        """BIC plus twice the entropy of the responsibilities; smaller is better. See `gmix.criteria.criteria`."""
+        return self.criteria["icl"]
+
+    @cached_property
+    def criteria(self) -> dict[str, float]:
+        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`."""
+        return criteria(self.mixture, self.statistics)
+
+    @property
+    def converged(self) -> bool:
+        return self.reason.converged
+
+    def __repr__(self) -> str:
+        mixture, per_row = self.mixture, self.log_likelihood / self.mass
+        ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
+        n_warnings = sum(finding.level == "warning" for finding in self.findings)
+        return (
+            f"Fit({mixture.structure}, {count(mixture.n_components, 'component')}, "
+            f"{count(mixture.n_features, 'feature')}, log-likelihood {per_row:.6g} per row, "
+            f"{ended} {count(len(self.history) - 1, 'step')}"
+            + (f", {count(n_warnings, 'warning')})" if n_warnings else ")")
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *(f"  {line}" for line in lines(self.findings))])
+
+    def summary(self, errors: StandardErrors | None = None) -> str:
+        """Describe the fit as text: the model, its criteria, the parameters of every component, and the findings.
+
+        Standard errors of `gmix.standard_errors` or `gmix.bootstrap` are shown below the parameters, if given. That of
+        a standard deviation is that of the variance divided by twice the deviation.
+        """
+        if errors is not None:
+            of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
+        mixture = self.mixture
+        names = mixture.names
+        text = [
+            f"Gaussian mixture {mixture.structure.called}: "
+            f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
+            f"{count(self.n_rows, 'row')}",
+            "",
+            f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
+        ]
+        if self.log_prior:
+            text.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
+        if self.prior is not None:
+            text.append(f"  prior           {self.prior}")
+        text += [
+            f"  parameters      {self.n_parameters}",
+            f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
+            f"  {self.reason.value} ({len(self.history) - 1} steps)",
+            "",
+        ]
+        width = max(10, *(len(name) for name in names)) + 2
+        text.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
+
+        def written(values: Iterable[float], digits: int) -> str:
+            return "".join(f"{value:>{width}.{digits}g}" for value in values)
+
+        deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+        for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
+            text.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
+            if errors is not None:
+                text.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
+            text.append(f"  {'':<20}  sd  " + written(deviation, 5))
+            if errors is not None:
+                spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
+                text.append(f"  {'':<20}  ±   " + written(spread, 2))
+        if self.findings:
+            text += ["", *(f"  {line}" for line in lines(self.findings))]
+        return "\n".join(text)
+
+    def plot(self, points: Any = None, **options: Any) -> Any:
+        """Draw the mixture, over points if some are given; see `gmix.plot.plot`."""
+        return self.mixture.plot(points, **options)
+
+    def report(self, path: str | PathLike[str], data: Any, **options: Any) -> None:
+        """Write a page of HTML about the fit and its rows, which opens offline; see `gmix.report.report`."""
+        from gmix.report import report  # the one import upward: a report reads the rows and everything below it
+
+        report(self, path, data, **options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fit to a JSON file, all but the search; `gmix.load` reads it back to the last bit.
+
+        The file appears whole or not at all. A structure of your own has to be registered before the file is loaded;
+        see `gmix.covariance.register`. Raises `ModelFileError` where no file can be made, on a full disk, for a prior
+        that is not gmix's own, and for a structure whose code means another one.
+        """
+        write(_document(self), path)
+
+
+def in_independent_columns(fit: Fit) -> Fit:
+    """The fit without the columns that follow from others; the fit itself, where none do."""
+    return fit if fit.mixture.dependence is None else replace(fit, mixture=fit.mixture.independent_part)
+
+
+def load(path: str | PathLike[str]) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version, and for a folder, a
+    device or a pipe. It never runs what it finds, and takes no more memory than a small multiple of the file's size.
+    """
+    return read(path, _fit_from)
+
+
+def _document(fit: Fit) -> dict[str, Any]:
+    """Everything but the search, as a model file holds it."""
+    return {
+        "mixture": mixture_document(fit.mixture),
+        "statistics": statistics_document(fit.statistics),
+        "prior": prior_document(fit.prior),
+        "log_prior": fit.log_prior,
+        "history": fit.history,
+        "reason": fit.reason.name,
+        "n_rows": fit.n_rows,
+        "findings": [[finding.name, finding.message, finding.level] for finding in fit.findings],
+    }
+
+
+def _fit_from(document: dict[str, Any]) -> Fit:
+    mixture = mixture_from(document["mixture"])
+    statistics = statistics_from(document["statistics"], document["version"], mixture)
+    history = tuple(as_float(value) for value in document["history"])
+    expect(len(history) > 0, "the history is empty")
+    n_rows = document["n_rows"]
+    expect(type(n_rows) is int and n_rows > 0, "n_rows is not a count")
+    findings = tuple(Finding(*texts) for texts in document["findings"])
+    expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
+    prior = prior_from(document["prior"]) if document["version"] > 1 else None
+    if prior is not None:  # its parameters must fit the mixture, or this raises
+        prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
+    log_prior, reason = as_float(document["log_prior"]), Reason[document["reason"]]
+    return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)

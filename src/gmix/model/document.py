@@ -1,0 +1,160 @@
+"""Documents: mixtures, statistics and priors as plain dictionaries and lists, as a model file holds them, and back."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from gmix.base.errors import ModelFileError, ParameterError
+from gmix.model.covariance import Structure, structure
+from gmix.model.dependence import Dependence
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture, with_dependent_features
+from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.model.statistics import SufficientStatistics
+from gmix.model_file import UnknownStructureError, as_array, as_float, expect
+
+__all__ = [
+    "mixture_document", "mixture_from", "prior_document", "prior_from", "statistics_document", "statistics_from",
+]  # fmt: skip
+
+Document = dict[str, Any]
+_PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
+
+
+def mixture_document(mixture: GaussianMixture) -> Document:
+    """A mixture, with the columns that follow from others."""
+    dependence = mixture.dependence
+    return {
+        "structure": _code(mixture.structure),
+        "features": mixture.features,
+        "weights": mixture.weights.tolist(),
+        "means": mixture.independent_part.means.tolist(),
+        "covariances": compact_covariances(mixture).tolist(),
+        **({} if dependence is None else {"dependence": _dependence_document(dependence)}),
+    }
+
+
+def mixture_from(document: Document) -> GaussianMixture:
+    """The mixture of a document, to the last bit."""
+    named, features = _structure_from(document["structure"]), document["features"]
+    expect(features is None or isinstance(features, list), "the features are not a list of names")
+    dependence = _dependence_from(document["dependence"]) if "dependence" in document else None
+    if dependence is not None:
+        expect(features is None or len(features) == len(dependence.offset), "the features do not fit the dependence")
+    names = None if dependence is None else [f"x{j + 1}" for j in dependence.independent]
+    own = (
+        features if dependence is None else names if features is None else [features[j] for j in dependence.independent]
+    )
+    checked = GaussianMixture(document["weights"], document["means"], document["covariances"], named, own)
+    # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
+    weights = as_array(document["weights"], (checked.n_components,))
+    expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
+    mixture = unchecked_mixture(
+        weights, checked.means, compact_covariances(checked), checked.structure, checked.features
+    )
+    if dependence is not None:
+        expect(len(dependence.independent) == checked.n_features, "the dependence does not fit the means")
+        mixture = with_dependent_features(mixture, dependence, None if features is None else tuple(features))
+    return mixture
+
+
+def _code(kind: Structure) -> str:
+    """The code that a file stores for a structure; it must not be read back as another structure."""
+    try:
+        known = structure(kind.code)
+    except ParameterError:
+        return kind.code
+    if known is not kind:
+        raise ModelFileError(
+            f"a file cannot hold {kind.code!r} because another structure has this code; give yours a code of its own, "
+            "and make it known with gmix.covariance.register"
+        )
+    return kind.code
+
+
+def _structure_from(code: Any) -> Structure:
+    expect(isinstance(code, str), "the structure is not a code")
+    try:
+        return structure(code)
+    except ParameterError:
+        raise UnknownStructureError(
+            f"structure {code!r}, which this gmix does not know; if it is your own, make it known first, with "
+            "gmix.covariance.register; if not, the file is damaged"
+        ) from None
+
+
+def _dependence_document(dependence: Dependence) -> Document:
+    return {
+        "independent": list(dependence.independent),
+        "matrix": dependence.matrix.tolist(),
+        "offset": dependence.offset.tolist(),
+    }
+
+
+def _dependence_from(document: Document) -> Dependence:
+    independent = document["independent"]
+    n_features = len(document["offset"])
+    sound = isinstance(independent, list) and all(type(j) is int and 0 <= j < n_features for j in independent)
+    expect(sound and 0 < len(set(independent)) == len(independent) < n_features, "the dependence names no columns")
+    matrix = as_array(document["matrix"], (n_features, len(independent)))
+    expect(bool((matrix[independent] == np.eye(len(independent))).all()), "the dependence contradicts itself")
+    return Dependence(tuple(independent), matrix, as_array(document["offset"], (n_features,)))
+
+
+def statistics_document(statistics: SufficientStatistics) -> Document:
+    """The sufficient statistics of the rows; their form is that of the mixture's structure."""
+    return {
+        "mass": statistics.mass.tolist(),
+        "mean": statistics.mean.tolist(),
+        "scatter": statistics.scatter.tolist(),
+        "log_likelihood": statistics.log_likelihood,
+        "n_rows": statistics.n_rows,
+    }
+
+
+def statistics_from(document: Document, version: int, mixture: GaussianMixture) -> SufficientStatistics:
+    """The statistics of a document of this version, under the mixture that they belong to."""
+    form, shape = mixture.structure.form, mixture.independent_part.means.shape
+    mass = as_array(document["mass"], shape[:1])
+    expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
+    n_rows = as_float(document["n_rows"]) if version > 3 else float(mass.sum())
+    expect(n_rows > 0, "the statistics are those of no rows")
+    return SufficientStatistics(
+        form,
+        mass,
+        as_array(document["mean"], shape),
+        as_array(document["scatter"], form.shape(*shape)),
+        as_float(document["log_likelihood"]),
+        n_rows=n_rows,
+    )
+
+
+def prior_document(prior: Prior | None) -> list[Document]:
+    """The terms of a prior, each with its kind and its parameters; none without a prior.
+
+    Raises `ModelFileError` for a prior that is not gmix's own.
+    """
+    written = []
+    for term in () if prior is None else prior.terms:
+        if type(term) not in _PRIORS.values():
+            raise ModelFileError(
+                f"a file cannot hold {term!r}, which is not gmix's own prior; save dataclasses.replace(fit, prior=None)"
+            )
+        parameters = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(term).items()
+        }
+        written.append({"kind": type(term).__name__, **parameters})
+    return written
+
+
+def prior_from(document: Any) -> Prior | None:
+    """The prior of a document; None for no terms."""
+    expect(isinstance(document, list), "the prior is not a list of terms")
+    prior: Prior | None = None
+    for stated in document:
+        kind = _PRIORS[stated["kind"]]
+        term = kind(**{field.name: stated[field.name] for field in fields(kind)})
+        prior = term if prior is None else prior + term
+    return prior

@@ -1,0 +1,126 @@
+"""Checks and conversions of what a user gives for a mixture: parameters, features, values and affine maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gmix.base.arguments import as_list, as_numbers
+from gmix.base.errors import DataError, ParameterError
+from gmix.base.table import as_points, check_finite, choose_columns
+from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
+
+__all__ = ["affine_map", "checked_parameters", "checked_points", "given_values", "positions_of"]
+
+Array = NDArray[np.float64]
+
+
+def checked_parameters(
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    structure: str | Structure,
+    features: Sequence[str] | None,
+) -> tuple[Array, Array, Array, Structure, tuple[str, ...] | None]:
+    """Weights that sum to one, means, compact covariances, structure and names of a mixture.
+
+    Raises `ParameterError` for parameters that are not those of a mixture; whether covariances are positive definite is
+    left to their factorization.
+    """
+    structure = as_structure(structure)
+    w, mu = as_numbers(weights, "weights"), as_numbers(means, "means")
+    sigma = as_numbers(covariances, "covariances")
+    if mu.ndim != 2 or 0 in mu.shape:
+        raise ParameterError(f"means has shape {mu.shape}; give one row a component and one column a feature, (K, D)")
+    n_components, n_features = mu.shape
+    if w.shape != (n_components,):
+        raise ParameterError(f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)")
+    if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - 1.0) < 1e-3):
+        raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to one")
+    if structure.equal_weights and np.ptp(w) > 1e-6:
+        raise ParameterError(f"weights {w.tolist()} are not equal, as {structure.code} has them; leave structure out")
+    if not np.isfinite(mu).all():
+        raise ParameterError("means holds a value that is not finite")
+    names = None if features is None else as_list(features)
+    if features is not None and not (
+        names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
+    ):
+        raise ParameterError(f"features {features!r} must be {n_features} different names")
+    structure = structure.in_columns(n_features)
+    compact = _compact(sigma, structure, n_components, n_features)
+    return structure.weights(w), mu, compact, structure, None if names is None else tuple(names)
+
+
+def _compact(sigma: Array, structure: Structure, n_components: int, n_features: int) -> Array:
+    """Convert covariances, dense or compact, to the compact shape. Raises `ParameterError` for another structure."""
+    form, square = structure.form, (n_components, n_features, n_features)
+    if sigma.shape not in (square, form.shape(n_components, n_features)):
+        raise ParameterError(
+            f"covariances has shape {sigma.shape}; give {square}"
+            + ("" if form is FULL else f" or, for {structure.name}, {form.shape(n_components, n_features)}")
+        )
+    if not np.isfinite(sigma).all():
+        raise ParameterError("covariances holds a value that is not finite")
+    if sigma.shape != square and form is not TIED:
+        return sigma  # not expanded to matrices, which may take thousands of times the memory
+    deviation = np.sqrt(np.abs(np.diagonal(sigma, axis1=-2, axis2=-1)))
+    rounding = 1e-6 * deviation[..., :, None] * deviation[..., None, :]  # each entry in its own units
+    if (np.abs(sigma - sigma.mT) > rounding).any():
+        raise ParameterError("covariances holds a matrix that is not symmetric")
+    symmetric = sigma + (sigma.mT - sigma) / 2.0
+    if sigma.shape != square:
+        return symmetric
+    compact = form.compress(symmetric)
+    if (np.abs(form.dense(compact, n_components, n_features) - sigma) > rounding).any():
+        raise ParameterError(f"covariances are not {structure.name}; leave structure out, or give them so")
+    return compact
+
+
+def positions_of(
+    features: str | int | Sequence[str | int], names: tuple[str, ...] | None, n_features: int
+) -> list[int]:
+    """The positions of one or more different features, given by name or position. Raises `ParameterError`."""
+    wanted = [features] if isinstance(features, (str, int, np.integer)) else as_list(features) or []
+    known = list(names or ())
+    positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(known, [f])[0] for f in wanted]
+    if not positions or len(set(positions)) != len(positions) or not all(0 <= i < n_features for i in positions):
+        raise ParameterError(f"{features!r} must be one or more different features, by name or 0..{n_features - 1}")
+    return positions
+
+
+def given_values(values: Mapping[str | int, float]) -> tuple[list[str | int], Array]:
+    """Features and their values. Raises `ParameterError` unless there is one number for each."""
+    try:
+        values = dict(values)
+    except (TypeError, ValueError):
+        raise ParameterError(f"condition takes a value for each feature, {{feature: value}}, not {values!r}") from None
+    point = as_numbers(list(values.values()), "the given values")
+    if point.ndim > 1:
+        raise ParameterError(f"the given values {list(values.values())} must be one number each")
+    return list(values), point
+
+
+def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[Array, Array]:
+    """Matrix and offset of an affine map. Raises `ParameterError` for shapes that do not fit."""
+    a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
+    if a.ndim != 2 or a.shape[1] != n_features:
+        raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {n_features} features")
+    if b.shape not in ((), a.shape[:1]):
+        raise ParameterError(f"offset has shape {b.shape}; the matrix has {a.shape[0]} rows, so give ({a.shape[0]},)")
+    return a, b
+
+
+def checked_points(points: Any, features: tuple[str, ...] | None, n_features: int) -> NDArray[Any]:
+    """Points as an array ``(N, D)`` of finite numbers. Raises `DataError`."""
+    rows, names = as_points(points, features)
+    if rows.shape[1] != n_features:
+        raise DataError(
+            f"the points have {rows.shape[1]} columns and the mixture has {n_features} features"
+            + (f" {list(features)}" if features else "")
+            + "; one point is written [[...]]"
+        )
+    check_finite(rows, names)
+    return rows

@@ -1,0 +1,5 @@
+"""Estimators with scikit-learn's constructor, attributes and methods. Its names live in this package alone."""
+
+from gmix.sklearn.estimator import GaussianMixture
+
+__all__ = ["GaussianMixture"]

@@ -1,0 +1,113 @@
+"""The start of an estimator: `init_params`, `weights_init`, `means_init` and `precisions_init`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans, kmeans_plusplus
+
+from gmix.base.arguments import as_numbers
+from gmix.base.errors import ParameterError
+from gmix.fitting.start import Begin, Start
+from gmix.model.covariance import FULL, TIED, Form, Structure
+from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
+from gmix.model.priors import Prior
+from gmix.model.statistics import SufficientStatistics
+from gmix.sources import MemorySource, Source
+
+__all__ = ["INIT_PARAMS", "InitParameters", "StatedStart", "inverse"]
+
+Array = NDArray[np.float64]
+INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+
+
+class InitParameters(Protocol):
+    """The parameters of an estimator that say where EM starts."""
+
+    n_components: int
+    covariance_type: str
+    n_init: int
+    init_params: str
+    weights_init: ArrayLike | None
+    means_init: ArrayLike | None
+    precisions_init: ArrayLike | None
+
+
+@dataclass(frozen=True, eq=False)
+class StatedStart(Start):
+    """The mixtures that an estimator starts from: `n_init` of them, or one where all its parameters are given."""
+
+    parameters: InitParameters
+    state: np.random.RandomState
+
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
+        assert isinstance(source, MemorySource)
+        return partial(self._mixtures, source, prior)
+
+    def _mixtures(
+        self, source: MemorySource, prior: Prior | None, n_components: int, structure: Structure
+    ) -> list[Mixture]:
+        form, shape = structure.form, (n_components, source.n_features)
+        weights, means = self._given("weights_init", shape[:1]), self._given("means_init", shape)
+        precisions = self._given("precisions_init", form.shape(*shape))
+        covariances = None if precisions is None else _covariances(form, precisions)
+        if weights is not None and means is not None and covariances is not None:
+            return [Mixture(weights, means, covariances, structure, source.features)]
+        mixtures = []
+        for _ in range(self.parameters.n_init):
+            drawn = Mixture.from_statistics(self._statistics(source, form), structure, prior)
+            mixture = Mixture(
+                drawn.weights if weights is None else weights,
+                drawn.means if means is None else means,
+                compact_covariances(drawn) if covariances is None else covariances,
+                structure,
+                source.features,
+            )
+            mixtures.append(mixture)
+        return mixtures
+
+    def _given(self, name: str, shape: tuple[int, ...]) -> Array | None:
+        if (value := getattr(self.parameters, name)) is None:
+            return None
+        array = as_numbers(value, name)
+        if array.shape != shape:
+            raise ParameterError(f"{name} has shape {array.shape}; with {self.parameters.covariance_type} give {shape}")
+        return array
+
+    def _statistics(self, source: MemorySource, form: Form) -> SufficientStatistics:
+        """The statistics of rows that `init_params` assigns to the components."""
+        rows, weight, state = source.array, source.weight, self.state
+        method, k = self.parameters.init_params, self.parameters.n_components
+        if method == "random":
+            responsibilities = state.uniform(size=(len(rows), k))
+            responsibilities /= responsibilities.sum(1, keepdims=True)
+        elif method in ("k-means++", "random_from_data"):
+            if method == "k-means++":
+                _, chosen = kmeans_plusplus(rows, k, sample_weight=weight, random_state=state)
+            else:
+                probability = None if weight is None else weight / weight.sum()
+                chosen = state.choice(len(rows), size=k, replace=False, p=probability)
+            rows, weight, responsibilities = rows[chosen], None, np.eye(k)
+        else:
+            k_means = KMeans(k, n_init=1, random_state=state).fit(rows, sample_weight=weight)
+            responsibilities = np.eye(k)[k_means.labels_]
+        return SufficientStatistics.from_responsibilities(form, rows, responsibilities, weight)
+
+
+def inverse(form: Form, whitener: Array) -> Array:
+    """The inverses of matrices in the compact shape, from the inverses of their Cholesky factors."""
+    return np.asarray(whitener.mT @ whitener if form in (FULL, TIED) else whitener**2)
+
+
+def _covariances(form: Form, precisions: Array) -> Array:
+    """Covariances from precisions. Raises `ParameterError` where these are not positive definite."""
+    if form in (FULL, TIED) and not np.allclose(precisions, precisions.mT):
+        raise ParameterError("precisions_init holds a matrix that is not symmetric")
+    try:
+        return inverse(form, form.whitener(form.factor(precisions)))
+    except np.linalg.LinAlgError:
+        raise ParameterError("precisions_init must be positive, its matrices positive definite") from None
