@@ -350,12 +350,15 @@ def _freeze(
     features: tuple[str, ...] | None,
 ) -> None:
     """Set the parameters of a mixture."""
-    weights, means, compact = (np.ascontiguousarray(array) for array in (weights, means, compact))  # for the kernel
-    for array in (weights, means, compact):
-        array.flags.writeable = False
-    mixture.__dict__.update(
-        weights=weights, means=means, _compact=compact, structure=structure, features=features, dependence=None
-    )
+    arrays = {"weights": _frozen(weights), "means": _frozen(means), "_compact": _frozen(compact)}
+    vars(mixture).update(arrays, structure=structure, features=features, dependence=None)
+
+
+def _frozen(array: Array) -> Array:
+    """An array as the kernel takes it, in C order, that does not change."""
+    array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    return array
 
 
 def unchecked_mixture(
