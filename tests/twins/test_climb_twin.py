@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gmix.fitting.stop import Heat, Reason, Stop
 from numpy.typing import NDArray
 
 from gmix import GaussianMixture, SufficientStatistics
 from gmix.fitting.em import Run, expectation_maximization
-from gmix.fitting.stop import Heat, Reason, Stop
 from gmix.model import kernel
 from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.sources import MemorySource
