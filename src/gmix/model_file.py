@@ -25,7 +25,7 @@ from gmix.model.stopping import Reason
 
 __all__ = ["load", "save"]
 
-_VERSION = 3  # version 1 has no prior, version 2 no levels of findings
+_VERSION = 4  # version 1 has no prior, version 2 no levels of findings, version 3 no weighted number of rows
 _PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory as text is larger
 
@@ -55,6 +55,7 @@ def save(fit: Fit, path: str | PathLike[str]) -> None:
             "mean": statistics.mean.tolist(),
             "scatter": statistics.scatter.tolist(),
             "log_likelihood": statistics.log_likelihood,
+            "n_rows": statistics.n_rows,
         },
         "prior": _terms(fit.prior),
         "log_prior": fit.log_prior,
@@ -136,13 +137,15 @@ def _fit(document: dict[str, Any]) -> Fit:
         mixture = mixture.carrying(dependence, None if features is None else tuple(features))
     mass = _array(counted["mass"], (n_components,))
     _expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
+    weighted = _number(counted["n_rows"]) if document["version"] > 3 else float(mass.sum())
+    _expect(weighted > 0, "the statistics are those of no rows")
     statistics = SufficientStatistics(
         kind.form,
         mass,
         _array(counted["mean"], (n_components, n_features)),
         _array(counted["scatter"], kind.form.shape(n_components, n_features)),
         _number(counted["log_likelihood"]),
-        n_rows=_number(counted["n_rows"]) if "n_rows" in counted else float(mass.sum()),
+        n_rows=weighted,
     )
     history = tuple(_number(value) for value in document["history"])
     _expect(len(history) > 0, "the history is empty")

@@ -205,8 +205,8 @@ def test_a_damaged_document_is_refused(document: dict[str, Any], tmp_path: Path)
 
 def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    path.write_text(json.dumps(document | {"version": 4}))
-    with pytest.raises(ModelFileError, match=r"version 4 .* reads 3; install a newer gmix"):
+    path.write_text(json.dumps(document | {"version": 5}))
+    with pytest.raises(ModelFileError, match=r"version 5 .* reads 4; install a newer gmix"):
         gmix.load(path)
     path.write_text('{"name": "something else"}')
     with pytest.raises(ModelFileError, match="not a gmix model"):
@@ -246,6 +246,14 @@ def test_findings_keep_their_level_and_those_of_version_2_were_warnings(
     path.write_text(json.dumps({**document, "findings": [["a", "b", "c"]]}))
     with pytest.raises(ModelFileError, match="damaged"):
         gmix.load(path)
+
+
+def test_version_3_had_the_mass_of_the_components_alone(document: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    counted = {**document["statistics"]}
+    del counted["n_rows"]
+    path.write_text(json.dumps({**document, "version": 3, "statistics": counted}))
+    assert gmix.load(path).mass == sum(counted["mass"])
 
 
 def test_the_first_version_did_not_say_the_prior(document: dict[str, Any], tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_components_without_width_are_lifted(points: Array, s: Structure) -> Non
         mixture = GaussianMixture.from_statistics(read, s)
         assert np.isfinite(mixture.log_density(x)).all()
         assert (
-            s.form.smallest(mixture.compact_covariances, read.floor) > 0.4
+            s.form.smallest(mixture.compact_covariances, read.reference.floor) > 0.4
         ).all()  # below its half they are raised to it
 
 
