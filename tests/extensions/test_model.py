@@ -2,8 +2,8 @@
 
 The approximate posterior is a Dirichlet distribution of the weights and normal-Wishart distributions of the means and
 precisions. Its parameters are the statistics of the rows plus those of the prior, in the fields of
-`SufficientStatistics`: concentrations in `counts`, precisions of the means in `mass`, degrees of freedom in `divisor` and
-inverse scale matrices in `scatter`.
+`SufficientStatistics`: concentrations in `counts`, precisions of the means in `mass`, degrees of freedom in `divisor`
+and inverse scale matrices in `scatter`.
 """
 
 from __future__ import annotations

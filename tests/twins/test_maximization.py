@@ -9,8 +9,8 @@ from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientSta
 from gmix.base.rows import Rows
 from gmix.model import m_step
 from gmix.model.covariance import DIRECT, FORMS, STRUCTURES, Form, Structure
-from gmix.model.mixture import compact_covariances, unchecked_mixture
 from gmix.model.kernel import ReferenceKernel, kernel
+from gmix.model.mixture import compact_covariances, unchecked_mixture
 from gmix.model.priors import Prior
 
 pytestmark = pytest.mark.skipif(isinstance(kernel, ReferenceKernel), reason="the compiled kernel is not built")
