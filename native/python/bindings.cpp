@@ -121,7 +121,7 @@ std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
                                 std::vector<std::unique_ptr<Statistics>>& priors,
                                 std::unique_ptr<Reference>& reference) {
   if (!PyTuple_Check(object.ptr())) return std::make_unique<PythonModel>(nb::borrow(object));
-  const auto fields = nb::cast<nb::tuple>(object);
+  const nb::tuple fields = tuple_of(object, 7, "a start");
   const Form form = form_of(nb::cast<int>(fields[1]));
   if (!reference) reference = std::make_unique<Reference>(reference_of(reference_object, form));
   priors.push_back(nullptr);
@@ -142,7 +142,7 @@ nb::list run(nb::handle rows, nb::sequence starts, nb::handle reference_object, 
   const StoppingRule rule = rule_of(rule_object);
   std::vector<Round> rounds;
   for (nb::handle object : round_objects) {
-    const auto round = nb::cast<nb::tuple>(object);
+    const nb::tuple round = tuple_of(object, 2, "a round");
     rounds.push_back({rule_of(round[0]), nb::cast<std::size_t>(round[1])});
   }
   Data data(rows, weight, threads);

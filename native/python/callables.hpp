@@ -79,7 +79,7 @@ class PythonModel : public Model {
     return with_gil([&] {
       const nb::object found = object_.attr("raw_maximize")(statistics_tuple(statistics));
       if (found.is_none()) return Outcome::kFailed;
-      const auto answer = nb::cast<nb::tuple>(found);
+      const nb::tuple answer = tuple_of(found, 2, "the answer of raw_maximize");
       set(answer[0]);
       return nb::cast<bool>(answer[1]) ? Outcome::kCollapsed : Outcome::kSound;
     });
@@ -105,7 +105,7 @@ inline GaussianModel::Fallback fallback_of(nb::handle function) {
   if (function.is_none()) return nullptr;
   return [function](const Statistics& statistics, Parameters& parameters) {
     return with_gil([&] {
-      const auto answer = nb::cast<nb::tuple>(function(statistics_tuple(statistics)));
+      const nb::tuple answer = tuple_of(function(statistics_tuple(statistics)), 4, "the answer of the fallback");
       Parameters found = parameters_of(answer[0], answer[1], answer[2], statistics.form);
       if (!found.prepare()) return Outcome::kFailed;
       parameters = std::move(found);
@@ -118,7 +118,7 @@ inline GaussianModel::Fallback fallback_of(nb::handle function) {
 // objectives so far, whether the parameters are at rest, and the estimated remaining gain, which returns None or why
 // the run ends.
 inline StoppingRule rule_of(nb::handle object) {
-  const auto fields = nb::cast<nb::tuple>(object);
+  const nb::tuple fields = tuple_of(object, 8, "a rule");
   const nb::object judge = fields[7];
   StoppingRule rule{nb::cast<double>(fields[0]),      nb::cast<double>(fields[1]),
                     nb::cast<double>(fields[2]),      nb::cast<double>(fields[3]),

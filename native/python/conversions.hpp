@@ -20,6 +20,14 @@ inline Form form_of(int code) {
   return static_cast<Form>(code);
 }
 
+// A tuple of so many fields, which nanobind reads without looking at its size.
+inline nb::tuple tuple_of(nb::handle object, std::size_t size, const char* name) {
+  const auto fields = nb::cast<nb::tuple>(object);
+  if (fields.size() != size)
+    throw nb::value_error((std::string(name) + " must be a tuple of " + std::to_string(size)).c_str());
+  return fields;
+}
+
 inline Rows rows_of(const Array& array) {
   return {array.bytes(), array.stride(0), array.stride(1), array.size(0), array.size(1), array.is('f')};
 }
@@ -60,7 +68,7 @@ inline nb::object compact_array(const Numbers& numbers, Form form, std::size_t k
 // infinite for Gaussians. It is created and deleted with the GIL.
 class ComponentArrays {
  public:
-  explicit ComponentArrays(nb::handle object) : ComponentArrays(nb::cast<nb::tuple>(object)) {}
+  explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 6, "components")) {}
 
   Components view() const { return view_; }
 
@@ -121,7 +129,7 @@ inline nb::tuple statistics_tuple(const Statistics& s) {
 }
 
 inline Statistics statistics_of(nb::handle object, Form form) {
-  const auto fields = nb::cast<nb::tuple>(object);
+  const nb::tuple fields = tuple_of(object, 7, "statistics");
   const Array mean(fields[2], 2, "mean");
   const std::size_t k = mean.size(0), d = mean.size(1);
   Statistics s{form,
@@ -141,7 +149,7 @@ inline Statistics statistics_of(nb::handle object, Form form) {
 
 // (floor, scatter, n_rows) of all rows as one component.
 inline Reference reference_of(nb::handle object, Form form) {
-  const auto parts = nb::cast<nb::tuple>(object);
+  const nb::tuple parts = tuple_of(object, 3, "a reference");
   const std::size_t d = nb::len(nb::object(parts[0]));
   return {numbers_of(parts[0], "floor", 1, d), compact_of(parts[1], "scatter", form, 1, d), nb::cast<double>(parts[2])};
 }

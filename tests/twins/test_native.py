@@ -44,7 +44,7 @@ def make_mixture(form, k, d, rng, spread=2.0):
     factor = np.linalg.inv(whitener) if form in (FULL, TIED) else 1 / whitener
     log_determinant = np.log(np.diagonal(matrices, axis1=1, axis2=2)).sum(1)
     log_constants = np.log(rng.dirichlet(np.ones(k))) - d / 2 * np.log(2 * np.pi) + log_determinant
-    return (form, log_constants, spread * rng.normal(size=(k, d)), factor, whitener), matrices
+    return (form, log_constants, spread * rng.normal(size=(k, d)), factor, whitener, np.inf), matrices
 
 
 def expect(rows, mixtures, weight=None, threads=None, coarse=False):
@@ -204,8 +204,8 @@ def test_any_scale(form, scale):
     rng = np.random.default_rng(13)
     rows = 3 * rng.normal(size=(500, 3))
     plain, _ = make_mixture(form, 3, 3, rng)
-    _, log_constants, means, factor, whitener = plain
-    scaled = (form, log_constants, means * scale, factor * scale, whitener / scale)
+    _, log_constants, means, factor, whitener, family = plain
+    scaled = (form, log_constants, means * scale, factor * scale, whitener / scale, family)
     (expected,), (found,) = expect(rows, [plain]), expect(rows * scale, [scaled])
     for a, b, unit in zip(moments(expected, plain), moments(found, scaled), (1, scale, scale**2, 1), strict=True):
         assert_close(b / unit, a)
@@ -269,7 +269,7 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
         SPHERICAL: np.array([1.0, 0.1]),
     }[form]
     factor = np.linalg.inv(whitener) if form in (FULL, TIED) else 1 / whitener
-    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), factor, whitener)
+    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), factor, whitener, np.inf)
     log_density, responsibilities = native.posterior(rows, mixture, True, None)
     assert log_density[333] == -np.inf
     assert sorted(responsibilities[333]) == [0, 1]
