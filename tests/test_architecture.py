@@ -24,7 +24,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["base.columns"],
             ["base.table", "base.atomic_write"],
             ["base.table_file", "base.progress", "model_file"],
-            ["model.covariance", "model.univariate", "model.dependence", "model.regions"],
+            ["model.covariance", "model.univariate", "model.dependence", "model.regions", "model.families"],
             ["model.dependent_features", "model.sampling", "model.mixture_arguments"],
             ["model.components", "model.reference", "model.stopping", "fitting.distinct"],
             ["model.statistics"],
