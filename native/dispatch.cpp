@@ -1,4 +1,4 @@
-// Which instruction level runs here.
+// Chooses the kernel of the highest instruction level that the processor runs.
 #include <cstdlib>
 #include <cstring>
 
@@ -18,8 +18,8 @@ extern const Kernel kKernel;
 }
 
 static const Kernel& choose() {
-  // GMIX_LEVEL holds the library below what the machine could do, so that every level can be
-  // tested.
+  // The environment variable GMIX_LEVEL, such as x86-64-v3, excludes higher levels, so that each can be tested. The
+  // names of levels are in alphabetical order.
   const char* wanted = std::getenv("GMIX_LEVEL");
   const auto allowed = [wanted](const Kernel& kernel) {
     return wanted == nullptr || *wanted == '\0' || std::strcmp(wanted, kernel.level) >= 0;

@@ -139,7 +139,7 @@ std::optional<Ended> Run::take(const StoppingRule& rule, bool& accepted) {
       return try_step();
     }
   } else if (tried_ == Tried::kStep && rule.monotone &&
-             !(reached >= last - (coarse_ ? grain() : rule.fall * std::abs(reached)))) {
+             !(std::isfinite(reached) && reached >= last - (coarse_ ? grain() : rule.fall * std::abs(reached)))) {
     if (!coarse_) return Ended::kStationary;  // no digits are left to gain by, and the step is not taken
     refine();
     return std::nullopt;

@@ -1,6 +1,6 @@
-// Dense algebra of one covariance: its Cholesky factor, the factor's inverse, and a congruence.
+// Dense linear algebra of one covariance: its Cholesky factor, the inverse of the factor, and congruences.
 //
-// Matrices are (D, D), row after row. All of it is products of rows with rows, a few at a time.
+// Matrices are (D, D) in row-major order. All three algorithms consist of dot products of rows, a few rows at a time.
 #pragma once
 
 #include <algorithm>
@@ -11,10 +11,11 @@
 
 namespace gmix::GMIX_LEVEL {
 
-// Rows of the one matrix and of the other; where there are no divisions between, as many as registers allow.
-inline constexpr int kTall = 2, kBroad = 4, kTallest = kRegisters / 8;
+// Rows of the left and of the right matrix that are multiplied at once. Divisions between the products allow only a few
+// rows of the left one, a congruence as many as fit into registers.
+inline constexpr int kLeft = 2, kRight = 4, kMostLeft = kRegisters / 8;
 
-typedef double Products[kTallest][kBroad];
+typedef double Products[kMostLeft][kRight];
 
 template <int M, int N>
 inline void multiply_rows(const double* a, const double* b, std::size_t d, std::size_t count, Products& products) {
@@ -41,22 +42,21 @@ inline void multiply_rows(const double* a, const double* b, std::size_t d, std::
       for (int j = 0; j < N; ++j) products[i][j] += a[i * d + p] * b[j * d + p];
 }
 
-// The products of the first `count` numbers of m rows of one matrix with those of n rows of the
-// other.
+// Sets the dot products of the first `count` numbers of m rows of a with those of n rows of b.
 inline void multiply(const double* a, std::size_t m, const double* b, std::size_t n, std::size_t d, std::size_t count,
                      Products& products) {
-  with_count<kTallest>(m, [&](auto tall) {
-    with_count<kBroad>(n, [&](auto broad) { multiply_rows<tall(), broad()>(a, b, d, count, products); });
+  with_count<kMostLeft>(m, [&](auto left) {
+    with_count<kRight>(n, [&](auto right) { multiply_rows<left(), right()>(a, b, d, count, products); });
   });
 }
 
-// The lower factor takes the matrix's place; false if the matrix is not definite.
+// Replaces a symmetric matrix by its lower Cholesky factor; false if it is not positive definite.
 inline bool cholesky(double* a, std::size_t d) {
   Products products;
-  for (std::size_t j = 0; j < d; j += kBroad) {
-    const std::size_t n = std::min<std::size_t>(kBroad, d - j);
-    for (std::size_t i = j; i < d; i += kTall) {
-      const std::size_t m = std::min<std::size_t>(kTall, d - i);
+  for (std::size_t j = 0; j < d; j += kRight) {
+    const std::size_t n = std::min<std::size_t>(kRight, d - j);
+    for (std::size_t i = j; i < d; i += kLeft) {
+      const std::size_t m = std::min<std::size_t>(kLeft, d - i);
       multiply(a + i * d, m, a + j * d, n, d, j, products);
       for (std::size_t r = 0; r < m; ++r) {
         double* row = a + (i + r) * d + j;
@@ -78,15 +78,16 @@ inline bool cholesky(double* a, std::size_t d) {
   return true;
 }
 
+// Sets the inverse of a lower triangular factor.
 inline void invert_lower(const double* factor, double* inverse, std::size_t d) {
-  // Columns of the inverse lie in rows until the end.
+  // Columns of the inverse are stored as rows until the end.
   std::fill(inverse, inverse + d * d, 0.0);
   Products products;
-  for (std::size_t i = 0; i < d; i += kTall) {
-    const std::size_t m = std::min<std::size_t>(kTall, d - i);
+  for (std::size_t i = 0; i < d; i += kLeft) {
+    const std::size_t m = std::min<std::size_t>(kLeft, d - i);
     const double* rows = factor + i * d;
-    for (std::size_t j = 0; j < i + m; j += kBroad) {
-      const std::size_t n = std::min<std::size_t>(kBroad, i + m - j);
+    for (std::size_t j = 0; j < i + m; j += kRight) {
+      const std::size_t n = std::min<std::size_t>(kRight, i + m - j);
       multiply(rows + j, m, inverse + j * d + j, n, d, i > j ? i - j : 0, products);
       for (std::size_t c = 0; c < n; ++c) {
         double* column = inverse + (j + c) * d + i;
@@ -102,22 +103,22 @@ inline void invert_lower(const double* factor, double* inverse, std::size_t d) {
     for (std::size_t j = 0; j < i; ++j) std::swap(inverse[i * d + j], inverse[j * d + i]);
 }
 
-// scatter = L centred L' of a symmetric matrix; work is another (D, D).
-inline void congruence(const double* factor, const double* centred, double* work, double* scatter, std::size_t d) {
+// Sets scatter = L centered L' for a symmetric matrix; work is another (D, D).
+inline void congruence(const double* factor, const double* centered, double* work, double* scatter, std::size_t d) {
   Products products;
   const auto product = [&](const double* a, const double* b, bool half, double* target) {
-    for (std::size_t i = 0; i < d; i += kTallest) {
-      const std::size_t m = std::min<std::size_t>(kTallest, d - i);
+    for (std::size_t i = 0; i < d; i += kMostLeft) {
+      const std::size_t m = std::min<std::size_t>(kMostLeft, d - i);
       const std::size_t columns = half ? i + m : d;
-      for (std::size_t j = 0; j < columns; j += kBroad) {
-        const std::size_t n = std::min<std::size_t>(kBroad, columns - j);
+      for (std::size_t j = 0; j < columns; j += kRight) {
+        const std::size_t n = std::min<std::size_t>(kRight, columns - j);
         multiply(a + i * d, m, b + j * d, n, d, half ? j + n : i + m, products);
         for (std::size_t r = 0; r < m; ++r)
           for (std::size_t c = 0; c < n; ++c) target[(i + r) * d + j + c] = products[r][c];
       }
     }
   };
-  product(factor, centred, false, work);
+  product(factor, centered, false, work);
   product(work, factor, true, scatter);
   for (std::size_t i = 0; i < d; ++i)
     for (std::size_t j = 0; j < i; ++j) scatter[j * d + i] = scatter[i * d + j];

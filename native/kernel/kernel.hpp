@@ -1,5 +1,5 @@
-// What a compiled kernel offers: rows and a mixture in, sums out, the same for every instruction
-// level.
+// The contract of the compiled kernel: what it reads, what it returns, and its functions. Each instruction level
+// implements it once.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,14 @@ namespace gmix {
 
 enum class Form { kFull, kTied, kDiagonal, kSpherical };
 
-// A table as NumPy holds it; strides are in bytes.
+// A view of a table in memory. Strides are in bytes and may have any sign and size.
 struct Rows {
   const char* data;
   std::ptrdiff_t row_stride;
   std::ptrdiff_t column_stride;
   std::size_t n_rows;
   std::size_t n_features;
-  bool single;  // float32, else float64
+  bool single;  // float32 rather than float64
 };
 
 // What a component is, given the squared distance delta = |z|^2 of a row, z = W_k (x - means[k]), and its D cells:
@@ -46,51 +46,53 @@ struct Sums {
   double* counts = nullptr;  // (K): r. Gaussian counts are the mass, and the pointer may be null.
 };
 
-// Points of P coordinates in blocks of kPoints, the last one shorter; each is (1 + P, points) numbers, of which the
-// first row is not read.
+// Points of P coordinates in blocks of kPoints, of which the last may be shorter. Each block is an array (1 + P,
+// points); its first row is not read.
 struct Blocks {
   const double* data;
   std::size_t width;  // P
-  std::size_t count;  // points, a multiple of kPointStep
+  std::size_t count;  // of points, a multiple of kPointStep
 };
 inline constexpr std::size_t kPoints = 128, kPointStep = 32;
 
-// Asked once per block of rows: whether to give up.
+// Says whether to stop early, after an interruption. It is called once per block of rows; the sums of a call that
+// stopped are incomplete.
 struct Stop {
-  bool (*asked)(void* context);
+  bool (*is_stopped)(void* context);
   void* context;
-  bool operator()() const { return asked(context); }
+  bool operator()() const { return is_stopped(context); }
 };
 
 struct Kernel {
   const char* level;
-  // Bytes of a plan (a mixture laid out for the kernel, shared by threads) and of one thread's
-  // scratch.
+  // The bytes of a plan, a mixture as the kernel's loops read it, which threads share; and of the scratch memory of one
+  // thread. They depend on the form, family and sizes of the mixture alone. Memory is aligned to kAlignment.
   std::size_t (*plan_size)(const Mixture&);
   std::size_t (*scratch_size)(const Mixture&);
-  // Coarse is float32: shares and moments of a block are added up in it, blocks in float64.
+  // Fills the plan. If coarse, blocks of Gaussian mixtures are computed in float32 and added up in float64; other
+  // families ignore it.
   void (*plan)(const Mixture&, bool coarse, void* plan);
-  // Sets sums to those of rows [begin, end); weight is null or one number per row of the table.
+  // Sets the sums to those of rows [begin, end). `weight` is null or one number per row of the table.
   void (*expect)(const Mixture&, bool coarse, const void* plan, const Rows&, std::size_t begin, std::size_t end,
                  const double* weight, void* scratch, Sums& sums, const Stop& stop);
-  // Writes log_density[begin..end) and, unless null, responsibilities[(begin..end), K].
+  // Sets log_density[begin..end) and, unless null, responsibilities[(begin..end), K], from a plan that is not coarse.
   void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end, void* scratch,
                     double* log_density, double* responsibilities, const Stop& stop);
-  // Of (D, D) matrices, row after row. The lower Cholesky factor takes its matrix's place; false
-  // if the matrix is not definite.
+  // Linear algebra of (D, D) matrices in row-major order. cholesky() replaces a matrix by its lower factor; it returns
+  // false if the matrix is not positive definite.
   bool (*cholesky)(double* matrix, std::size_t d);
   void (*invert_lower)(const double* factor, double* inverse, std::size_t d);
-  // scatter = L centred L' of a symmetric matrix, which work and scatter may not be.
-  void (*congruence)(const double* factor, const double* centred, double* work, double* scatter, std::size_t d);
-  // Squared distances (K, count) of points to centres (K, P), less the points' own squared norms; and the nearest
-  // centre (count), of several the first. Work holds K * (1 + P) numbers.
-  void (*distances)(const Blocks&, const double* centres, std::size_t k, double* work, double* to);
-  void (*nearest)(const Blocks&, const double* centres, std::size_t k, double* work, std::int64_t* label);
+  // Sets scatter = L centered L' for a symmetric matrix. The three matrices may not overlap.
+  void (*congruence)(const double* factor, const double* centered, double* work, double* scatter, std::size_t d);
+  // Sets the squared distances (K, count) of points to centers (K, P), less the points' own squared norms; or the
+  // nearest center (count) of each point, the first of several. `work` holds K * (1 + P) numbers.
+  void (*distances)(const Blocks&, const double* centers, std::size_t k, double* work, double* to);
+  void (*nearest)(const Blocks&, const double* centers, std::size_t k, double* work, std::int64_t* label);
 };
 
 inline constexpr std::size_t kAlignment = 64;
 
-const Kernel& kernel();  // the best that this machine can run
+const Kernel& kernel();  // of the highest level that this processor runs and GMIX_LEVEL allows
 
 inline std::size_t second_size(const Mixture& mixture) {
   const std::size_t k = mixture.n_components, d = mixture.n_features;

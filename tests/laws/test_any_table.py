@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import gmix
 from gmix.model.covariance import DIRECT, EII, STRUCTURES, Structure, structure as structure_named
 from gmix.model.priors import Prior
-from gmix.model.statistics import RELATIVE_FLOOR
+from gmix.model.reference import RELATIVE_FLOOR
 
 Array = NDArray[np.float64]
 
@@ -176,7 +176,7 @@ def test_the_floor_stays_where_it_is_when_everything_collapses() -> None:
     fit = gmix.fit(digits, covariance="full", start=labels, max_iterations=20)
     spread = digits.var(0)
     floor = RELATIVE_FLOOR * np.where(spread > 0, spread, spread[spread > 0].min())
-    np.testing.assert_allclose(fit.statistics.floor, floor, rtol=1e-12)
+    np.testing.assert_allclose(fit.statistics.reference.floor, floor, rtol=1e-12)
     assert (np.diagonal(fit.mixture.covariances, axis1=1, axis2=2) > 0.99 * floor).all()
 
 

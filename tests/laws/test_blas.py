@@ -36,7 +36,8 @@ show("wide", fit.mixture.weights, fit.mixture.means, fit.mixture.covariances, fi
 show("start", gmix.fit(tall, 2, covariance="full", rng=0, max_iterations=0).mixture.covariances)
 [statistics] = gmix.expect(tall, [mixture])
 show("expect", statistics.mass, statistics.mean, statistics.scatter)
-show("total", (statistics + statistics).total.scatter, (statistics + statistics).total.mean)
+reference = (statistics + statistics).reference
+show("reference", reference.scatter, reference.mean)
 show("entropy", entropy(mixture, statistics))
 show("density", mixture.log_density(tall), mixture.mean, mixture.covariance)
 show("sample", mixture.sample(500, rng=0))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
+from gmix.fitting.candidates import Candidate
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.neighbors import grow, splits
-from gmix.fitting.candidates import Candidate
 from gmix.model.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.model.criteria import CRITERIA, aic, aicc, bic
 

@@ -160,7 +160,7 @@ def holder(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 
 def numbers(source: Any) -> Any:
-    return source.rows(source.n_rows, np.random.default_rng(0))[0]
+    return source.rows(source.n_rows, np.random.default_rng(0)).values
 
 
 def left_out(case: Case, name: str = "case") -> tuple[Finding, ...]:

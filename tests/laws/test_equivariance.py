@@ -63,7 +63,7 @@ def assert_moved(moved: gmix.Fit, plain: gmix.Fit, matrix: Array, offset: float,
 
 def ordered(plain: gmix.Fit, moved: gmix.Fit, move: Move) -> gmix.Fit:
     """The fit with its components in the order that they have after the move."""
-    order = moved.statistics.order(plain.mixture.means @ move.matrix.T + move.offset)
+    order = moved.statistics.reference.order(plain.mixture.means @ move.matrix.T + move.offset)
     return replace(plain, mixture=plain.mixture.reordered(order))
 
 

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture
+from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
-from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.judge import Judge
 from gmix.fitting.search_findings import dependence_finding, search_findings
-from gmix.fitting.stop import Reason
 from gmix.model.covariance import EEE, VII, VVI, VVV
 from gmix.model.dependence import Dependence
+from gmix.model.gaussian_model import GaussianModel
+from gmix.model.stopping import Reason
 from gmix.sources import MemorySource
 
 Array = NDArray[np.float64]
@@ -33,7 +34,7 @@ def run(x: Array, means: Array, variances: list[float], weight: Array | None = N
     k, d = means.shape
     mixture = GaussianMixture(np.full(k, 1.0 / k), means, [v * np.eye(d) for v in variances])
     [statistics] = gmix.expect(x, [mixture], sample_weight=weight)
-    return Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED)
+    return Run(GaussianModel(mixture), statistics, (statistics.log_likelihood,), Reason.CONVERGED)
 
 
 def test_distinct_rows_are_those_that_differ_in_any_column() -> None:
@@ -87,7 +88,7 @@ def test_the_bound_on_distinct_rows_is_one(seed: int) -> None:
 def test_candidates_that_the_table_has_too_few_rows_for_are_not_tried() -> None:
     x = np.repeat([[0.0, 0.0], [1.0, 3.0], [2.0, 1.0], [5.0, 5.0], [4.0, 2.0]], 2, axis=0)
     source = MemorySource(x)
-    judge = _Judge.of(source, source, 2, None)
+    judge = Judge.of(source, source, 2, None)
     # VVV needs three distinct rows a component, EEE one a component and two more.
     every = [(VVV, 1), (VVV, 2), (EEE, 3), (EEE, 4), (VII, 9)]
     assert judge.supportable(every, 2) == [(VVV, 1), (EEE, 3), (VII, 9)]
@@ -96,8 +97,8 @@ def test_candidates_that_the_table_has_too_few_rows_for_are_not_tried() -> None:
     # no more components than distinct rows.
     assert replace(judge, n_rows=6).supportable(every, 2) == [(VVV, 1), (VVV, 2), (EEE, 3), (EEE, 4), (VII, 9)]
     assert replace(judge, n_rows=5).supportable(every, 2) == [(VVV, 1), (EEE, 3), (VII, 9)]
-    assert _Judge.of(source, source, 2, gmix.NormalInverseWishart()).supportable(every, 2) == every[:-1]
-    assert _Judge.of(source, source, 5, None).supportable(every, 2) == every[:-1]
+    assert Judge.of(source, source, 2, gmix.NormalInverseWishart()).supportable(every, 2) == every[:-1]
+    assert Judge.of(source, source, 5, None).supportable(every, 2) == every[:-1]
 
 
 def test_a_component_rests_on_as_many_distinct_rows_as_its_structure_needs() -> None:
@@ -105,8 +106,8 @@ def test_a_component_rests_on_as_many_distinct_rows_as_its_structure_needs() -> 
         x = column(*np.linspace(-2.0, 2.0, 20), *values)
         source = MemorySource(x)
         reached = run(x, column(0.0, 101.0), [1.0, 1.0])
-        assert _Judge.of(source, source, 1, None).candidate([reached], 1.0).unsupported == unsupported
-        assert _Judge.of(source, source, 1, gmix.NormalInverseWishart()).candidate([reached], 1.0).unsupported == ()
+        assert Judge.of(source, source, 1, None).candidate([reached], 1.0).unsupported == unsupported
+        assert Judge.of(source, source, 1, gmix.NormalInverseWishart()).candidate([reached], 1.0).unsupported == ()
 
 
 @pytest.mark.parametrize(("weight", "unsupported"), [(0.6, ()), (0.4, (1,))])
@@ -114,7 +115,7 @@ def test_half_a_row_may_be_wanting(weight: float, unsupported: tuple[int, ...]) 
     x = column(*np.linspace(-2.0, 2.0, 20), 100, 101, 102)  # three are needed
     each = np.append(np.ones(22), weight)
     source, reached = MemorySource(x, sample_weight=each), run(x, column(0.0, 101.0), [1.0, 1.0], each)
-    assert _Judge.of(source, source, 1, None).candidate([reached], 1.0).unsupported == unsupported
+    assert Judge.of(source, source, 1, None).candidate([reached], 1.0).unsupported == unsupported
 
 
 def test_a_sub_sample_shows_a_part_of_the_rows_that_a_component_rests_on() -> None:
@@ -122,14 +123,14 @@ def test_a_sub_sample_shows_a_part_of_the_rows_that_a_component_rests_on() -> No
     for values, unsupported in (((100.0, 101.0), ()), ((100.0,) * 9, (1,))):
         sample = column(*inside, *values)
         x = np.repeat(sample, 2, axis=0)  # as many again, which the sample does not show
-        judge = _Judge.of(MemorySource(x), MemorySource(sample), 1, None)
+        judge = Judge.of(MemorySource(x), MemorySource(sample), 1, None)
         assert judge.candidate([run(x, column(0.0, 100.0), [1.0, 1.0])], 1.0).unsupported == unsupported
 
 
 def test_the_best_run_is_one_whose_components_neither_collapse_nor_rest_on_few_rows() -> None:
     x = column(*np.linspace(-2.0, 2.0, 30), 100.0, 101.0)
     source = MemorySource(x)
-    judge = _Judge.of(source, source, 1, None)
+    judge = Judge.of(source, source, 1, None)
     plain = run(x, column(0.0, 0.5), [400.0, 400.0])
     few = run(x, column(0.0, 100.5), [1.0, 0.25])
     none = run(x, column(0.0, 100.0), [3.0, 1e-30])
@@ -151,7 +152,7 @@ def test_a_component_stands_for_a_repeated_row_that_it_has_collapsed_to(off: flo
     rng = np.random.default_rng(0)
     x = np.vstack([rng.normal(size=(60, 2)) + 5.0, np.zeros((40, 2)), np.full((40, 2), -3.0)])
     source, place = MemorySource(x), off * x.std(0)
-    judge = _Judge.of(source, source, 1, None)
+    judge = Judge.of(source, source, 1, None)
     assert judge.has_repeated_rows
     means = np.array([[5.0, 5.0], [0.0, place[1]]])  # in one column it is there, in the other nearly
     best = judge.candidate([run(x, means, [1.0, 1e-30])], 0.0)
@@ -224,7 +225,7 @@ def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> No
     x = column(*np.linspace(-2.0, 2.0, 30))
     empty = GaussianMixture([1.0, 0.0], [[0.0], [1e3]], [[[1.0]], [[1.0]]])
     [statistics] = gmix.expect(x, [empty])
-    limit = Run(empty, statistics, 0.0, (0.0,), Reason.ITERATION_LIMIT)
+    limit = Run(GaussianModel(empty), statistics, (0.0,), Reason.ITERATION_LIMIT)
     names = [name for name, _, _ in told(Search((Candidate(limit, (), (), 0.0),), interrupted=True))]
     assert names == ["empty component", "not converged", "interrupted"]
     assert told(Search((Candidate(limit, (), (), 0.0),)))[0][2] == "component 1 has no rows; ask for fewer components"

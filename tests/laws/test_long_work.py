@@ -121,11 +121,20 @@ def test_a_checkpoint_of_another_fit_or_of_nothing_is_refused(rows: Array, tmp_p
         ([b"[" * 100_000 + b"\n"], "is no gmix checkpoint"),
         ([b"null\n"], "is no gmix checkpoint"),
         ([json.dumps(json.loads(first) | {"seed": -1}).encode(), b"\n"], "is no gmix checkpoint"),
-        ([json.dumps(json.loads(first) | {"version": 2}).encode(), b"\n"], "has version 2"),
+        ([json.dumps(json.loads(first) | {"version": 1}).encode(), b"\n"], "has version 1"),
+        ([json.dumps(json.loads(first) | {"version": 3}).encode(), b"\n"], "has version 3"),
         ([first, b"{}\n"], "belongs to a fit of other rows"),
         ([first, json.dumps(entry | {"found": []}).encode(), b"\n"], "is damaged"),
-        ([first, json.dumps(entry | {"found": [["", "", "", 1.0]]}).encode(), b"\n"], "is damaged"),
-        ([first, json.dumps(entry | {"found": [[*entry["found"][0][:3], None]]}).encode(), b"\n"], "is damaged"),
+        *(
+            ([first, json.dumps(entry | {"found": [wrong]}).encode(), b"\n"], "is damaged")
+            for [found] in [entry["found"]]
+            for wrong in (
+                ["", "", "", 1.0],
+                dict.fromkeys(found, "") | {"log_likelihood": 1.0},
+                found | {"log_likelihood": None},
+                {name: part for name, part in found.items() if name != "divisor"},
+            )
+        ),
     ):
         path.write_bytes(b"".join(lines))
         with pytest.raises(gmix.ModelFileError, match=message):
@@ -244,7 +253,7 @@ def test_ctrl_c_keeps_the_best_so_far(rows: Array) -> None:
 def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
     rows: Array, moment: int, under_way: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    climb, calls = gmix.fitting.search.expectation_maximization, []  # of starts that race, and of the best on all rows
+    climb, calls = gmix.fitting.search.run_em, []  # of starts that race, and of the best on all rows
 
     def climbing(*arguments: Any, **settings: Any) -> Any:
         calls.append(arguments)
@@ -254,7 +263,7 @@ def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
             signal.raise_signal(signal.SIGINT)
         return [replace(run, reason=gmix.Reason.INTERRUPTED) for run in climb(*arguments, **settings)]
 
-    monkeypatch.setattr(gmix.fitting.search, "expectation_maximization", climbing)
+    monkeypatch.setattr(gmix.fitting.search, "run_em", climbing)
     fit = gmix.fit([rows[:5000], rows[5000:]], 3, rng=1)
     assert fit.reason is gmix.Reason.INTERRUPTED
     assert any(finding.name == "interrupted" for finding in fit.findings)
@@ -268,7 +277,7 @@ def test_ctrl_c_before_the_first_candidate_is_done_keeps_what_there_is(
 def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
     rows: Array, tmp_path: Path, moment: int, many: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    climb, calls = gmix.fitting.search.expectation_maximization, []
+    climb, calls = gmix.fitting.search.run_em, []
 
     def climbing(*arguments: Any, **settings: Any) -> Any:
         calls.append(arguments)
@@ -285,7 +294,7 @@ def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
         settings["covariance"] = "full"
     whole = gmix.fit(rows, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr(gmix.fitting.search, "expectation_maximization", climbing)
+        patch.setattr(gmix.fitting.search, "run_em", climbing)
         fit = gmix.fit(rows, checkpoint=tmp_path / "fit", **settings)
         assert fit.reason is gmix.Reason.INTERRUPTED
     assert_same_bits(gmix.fit(rows, checkpoint=tmp_path / "fit", resume=True, **settings), whole)

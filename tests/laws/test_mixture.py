@@ -13,7 +13,7 @@ from scipy.stats import multivariate_normal, norm
 
 import gmix
 from gmix import DataError, GaussianMixture, ParameterError
-from gmix.model import kernel
+from gmix.model.components import Components
 from gmix.model.covariance import FORMS, STRUCTURES, Structure, structure as structure_named
 from gmix.model.mixture import compact_covariances
 
@@ -342,7 +342,7 @@ def test_what_a_mixture_cannot_do_is_said(call: object, error: type[Exception], 
 @each_structure
 def test_the_kernel_sees_what_it_needs(m: GaussianMixture) -> None:
     components = m.components
-    assert isinstance(components, kernel.Components)
+    assert isinstance(components, Components)
     factor, whitener = (components.form.dense(a, 3, 4) for a in (components.factor, components.whitener))
     np.testing.assert_allclose(factor @ factor.transpose(0, 2, 1), m.covariances, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(whitener @ factor, [np.eye(4)] * 3, atol=1e-12)

@@ -68,7 +68,7 @@ def test_units_do_not_change_the_choice(scale: float) -> None:
     fit = gmix.fit(scale * x, range(1, 5), covariance=["EII", "VVI", "VVV"], rng=0)
     assert chosen(fit) == chosen(gmix.fit(x, range(1, 5), covariance=["EII", "VVI", "VVV"], rng=0))
     assert adjusted_rand_score(labels, fit.mixture.predict(scale * x)) == 1.0
-    assert (fit.statistics.floor > 0).all()
+    assert (fit.statistics.reference.floor > 0).all()
     assert sound(fit)
 
 
@@ -146,8 +146,8 @@ def test_the_floor_is_what_float64_cannot_tell_from_zero() -> None:
     x = rng.normal(size=(100, 3)) * [1.0, 1e-9, 1e5] + [0.0, 1e6, 0.0]
     [statistics] = gmix.expect(x, [gmix.GaussianMixture([1.0], [x.mean(0)], [np.diag(x.var(0))])])
     eps = np.finfo(float).eps
-    np.testing.assert_allclose(statistics.floor[[0, 2]], 1e-24 * x.var(0)[[0, 2]], rtol=1e-6)
-    assert statistics.floor[1] == pytest.approx((eps * 1e6) ** 2)
+    np.testing.assert_allclose(statistics.reference.floor[[0, 2]], 1e-24 * x.var(0)[[0, 2]], rtol=1e-6)
+    assert statistics.reference.floor[1] == pytest.approx((eps * 1e6) ** 2)
 
 
 def test_how_many_rows_a_component_needs() -> None:

@@ -11,8 +11,8 @@ from gmix.fitting import narrowing
 from gmix.fitting.candidates import Candidate
 from gmix.fitting.search import SearchPlan, _enough, _starts, _Trial, search
 from gmix.fitting.start import KMeansPlusPlus
-from gmix.fitting.stop import Stop
 from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure
+from gmix.model.stopping import StoppingRule
 from gmix.sources import MemorySource, as_source
 
 Array = NDArray[np.float64]
@@ -55,12 +55,11 @@ def test_a_candidate_is_left_out_if_it_is_worse_beyond_doubt(
     monkeypatch.setattr(narrowing, "_STAGES", (1000,))
     rng = np.random.default_rng(seed)
     x = np.vstack([rng.normal(center, 1.0, size=(n_rows, 2)) for center in (0.0, gap, 2.0 * gap)])
-    source, kinds, counts = as_source(x), [EII, VVI, VVV], [1, 2, 3, 4]
-    kept = narrowing.narrowed(
-        source, counts, kinds, KMeansPlusPlus(), Stop(), None, np.random.default_rng(2), criterion
-    )
+    source = as_source(x)
+    plan = SearchPlan([1, 2, 3, 4], [EII, VVI, VVV], KMeansPlusPlus(), StoppingRule(), None, criterion)
+    kept = narrowing.narrowed(source, plan, np.random.default_rng(2))
     [stage] = narrowing._stages(source, again := np.random.default_rng(2))
-    found = search(stage.fitted, counts, kinds, KMeansPlusPlus(), Stop(), None, again, criterion=criterion)
+    found = search(stage.fitted, plan, again)
 
     def terms(candidate: Candidate) -> list[Array]:
         """Minus twice the log density of each row, fitted and held out, with the entropy and the penalty."""
@@ -83,7 +82,7 @@ def test_a_candidate_is_left_out_if_it_is_worse_beyond_doubt(
         beside = candidate.structure is best.structure and abs(candidate.n_components - best.n_components) == 1
         if np.mean(differences) <= 3.0 * error + 0.002 or beside:
             expected.add((candidate.structure, candidate.n_components))
-    assert set(kept.candidates) == expected
+    assert set(kept.plan.candidates) == expected
     assert 1 < len(expected) < 12
     assert kept.left_out == 12 - len(expected)
 
@@ -106,8 +105,8 @@ def test_structures_that_iterate_start_from_their_neighbors_alone() -> None:
 def test_starts_race_as_the_page_says() -> None:
     def race(n_rows: int) -> tuple[list[int], list[float]]:
         source = MemorySource(np.zeros((n_rows, 2)) + np.arange(n_rows)[:, None])
-        heats = _Trial.of(EII, 2, source, source, Stop()).heats
-        return [heat.most for heat in heats], [heat.stop.tolerance for heat in heats]
+        rounds = _Trial.of(EII, 2, source, source, StoppingRule()).rounds
+        return [each.most for each in rounds], [each.rule.tolerance for each in rounds]
 
     assert race(10_000) == ([16, 6, 3], [0.0, 1e-2, 1e-3])  # 20,000 numbers
     assert race(9_999) == ([8, 4, 2], [0.0, 3e-3, 5e-4])

@@ -9,11 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
-from gmix import GaussianMixture, SufficientStatistics
-from gmix.fitting.em import Run
+from gmix import GaussianMixture
 from gmix.fitting.candidates import Candidate
-from gmix.fitting.stop import Reason
+from gmix.fitting.em import Run
 from gmix.model.covariance import DIAGONAL, FULL, TIED
+from gmix.model.gaussian_model import GaussianModel
+from gmix.model.reference import Reference
+from gmix.model.stopping import Reason
 
 Array = NDArray[np.float64]
 THREE = GaussianMixture([0.5, 0.3, 0.2], [[6.0, 0.0], [-2.0, 5.0], [1.0, -6.0]], [np.eye(2)] * 3)
@@ -64,9 +66,9 @@ def test_means_that_differ_by_rounding_alone_tie(offset: float) -> None:
 
 def test_where_all_columns_tie_the_last_digits_decide() -> None:
     means = np.array([[1.0, 3.0], [1.0, 2.0], [1.0 - 1e-13, 2.0]])
-    total = SufficientStatistics(FULL, np.array([9.0]), np.zeros((1, 2)), 9.0 * np.eye(2)[None], 0.0)
-    assert total.order(means).tolist() == [2, 1, 0]
-    assert total.order(means[::-1]).tolist() == [0, 1, 2]
+    reference = Reference(FULL, np.full(2, 9.0), np.zeros(2), 9.0 * np.eye(2)[None])
+    assert reference.order(means).tolist() == [2, 1, 0]
+    assert reference.order(means[::-1]).tolist() == [0, 1, 2]
 
 
 def test_both_fits_of_a_likelihood_ratio_test_are_in_order() -> None:
@@ -85,7 +87,7 @@ def test_from_a_given_start_the_order_is_the_givers() -> None:
 
 def test_a_collapsed_component_keeps_its_number() -> None:
     [statistics] = gmix.expect(ROWS, [THREE])
-    run = Run(THREE, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED)
+    run = Run(GaussianModel(THREE), statistics, (statistics.log_likelihood,), Reason.CONVERGED)
     for given, moved in (((0,), (2,)), ((0, 2), (1, 2)), ((), ())):
         candidate = Candidate(run, (run.objective,), given, 0.0).in_order
         assert candidate.collapsed == moved
@@ -106,7 +108,7 @@ def test_components_may_be_reordered(form: Any) -> None:
     found = statistics.reordered(np.array([2, 0, 1]))
     for part in ("mass", "mean", "scatter"):
         np.testing.assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-12)
-    assert found.total is statistics.total
+    assert found.reference is statistics.reference
 
 
 def test_columns_that_follow_from_others_are_carried_to_the_new_order() -> None:

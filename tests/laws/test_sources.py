@@ -257,9 +257,9 @@ def test_blocks_that_change_are_noticed(rows: Array) -> None:
     lengths = iter([5000] * 5 + [4000])
     source = as_source(Blocks(lambda: iter([rows[: next(lengths)]])))
     mixture = gmix.GaussianMixture([1.0], [[0.0] * 3], [np.eye(3)])
-    assert source.expect([mixture])
+    assert source.expect([mixture.components])
     with pytest.raises(DataError, match="5000 rows when it was first read and has 4000 now"):
-        source.expect([mixture])
+        source.expect([mixture.components])
 
 
 @pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])

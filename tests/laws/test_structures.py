@@ -226,7 +226,7 @@ def test_components_without_width_are_lifted(points: Array, s: Structure) -> Non
         mixture = GaussianMixture.from_statistics(read, s)
         assert np.isfinite(mixture.log_density(x)).all()
         assert (
-            s.form.smallest(compact_covariances(mixture), read.floor) > 0.4
+            s.form.smallest(compact_covariances(mixture), read.reference.floor) > 0.4
         ).all()  # below its half they are raised to it
 
 

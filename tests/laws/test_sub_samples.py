@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 import gmix
 from gmix import GaussianMixture
 from gmix.fitting import narrowing
+from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run
 from gmix.fitting.neighbors import grow, release
-from gmix.fitting.candidates import Candidate, Search
-from gmix.fitting.start import KMeansPlusPlus
-from gmix.fitting.stop import Reason, Stop
+from gmix.fitting.search import SearchPlan
+from gmix.fitting.start import KMeansPlusPlus, Reached
 from gmix.model.covariance import EEE, EII, VII, VVI, VVV
 from gmix.model.criteria import CRITERIA, criterion
+from gmix.model.gaussian_model import GaussianModel
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource
 
 Array = NDArray[np.float64]
@@ -72,12 +74,13 @@ def test_where_more_rows_are_worth_more_components_the_winner_is_not_left_out(
     best = on_all_rows(x, range(1, 7), monkeypatch).mixture
     source = MemorySource(x)
     structures = [VII, VVI, VVV]
-    able = narrowing.narrowed(
-        source, range(1, 7), structures, KMeansPlusPlus(), Stop(), None, np.random.default_rng(0), "bic"
-    )
-    assert (best.structure, best.n_components) in able.candidates
-    assert able.left_out == 18 - len(able.candidates) > 9
-    assert set(able.start.mixture_of) == set(able.candidates)
+    plan = SearchPlan(range(1, 7), structures, KMeansPlusPlus(), StoppingRule(), None, "bic")
+    able = narrowing.narrowed(source, plan, np.random.default_rng(0))
+    candidates, start = able.plan.candidates, able.plan.start
+    assert (best.structure, best.n_components) in candidates
+    assert able.left_out == 18 - len(candidates) > 9
+    assert isinstance(start, Reached)
+    assert set(start.mixture_of) == set(candidates)
     assert f"the 18 candidates were compared on sub-samples of 1,000 and 3,000 of 6,000 rows, and {able.left_out} " in (
         able.finding.message
     )
@@ -116,20 +119,22 @@ def test_the_error_of_a_difference_of_means_is_found_row_by_row() -> None:
 def test_estimate_and_penalty_are_the_criterion_of_the_rows(name: str) -> None:
     x = cluster(1, "VVV")
     fit = gmix.fit(x, 3, covariance="VVV", rng=0)
-    run = Run(fit.mixture, fit.statistics, 0.0, fit.history, fit.reason)
+    run = Run(GaussianModel(fit.mixture), fit.statistics, fit.history, fit.reason)
     source = MemorySource(x, sample_weight=np.full(len(x), 2.0))
     stage = narrowing._Stage(source, MemorySource(x[:100]))
     fitted, _ = narrowing._estimates(Candidate(run, (), (), 0.0), stage, name)
     mass = 2.0 * len(x)
     assert narrowing._mean_weight(source) == 2.0
-    [statistics] = source.expect([fit.mixture])
+    [statistics] = source.expect([fit.mixture.components])
     whole = mass * fitted.mean + narrowing._penalty(name, fit.n_parameters, mass)
     assert whole == pytest.approx(criterion(name, fit.mixture, statistics), rel=1e-7)
 
 
 def candidate(source: MemorySource, mixture: GaussianMixture) -> Candidate:
-    [statistics] = source.expect([mixture])
-    return Candidate(Run(mixture, statistics, 0.0, (statistics.log_likelihood,), Reason.CONVERGED), (), (), 0.0)
+    [statistics] = source.expect([mixture.components])
+    return Candidate(
+        Run(GaussianModel(mixture), statistics, (statistics.log_likelihood,), Reason.CONVERGED), (), (), 0.0
+    )
 
 
 @pytest.mark.parametrize("weight", [None, 0.5])

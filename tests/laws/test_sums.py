@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -13,8 +12,11 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture, SufficientStatistics
-from gmix.model import kernel
+from gmix.base.rows import Rows
+from gmix.model.components import Components
 from gmix.model.covariance import DIAGONAL, FORMS, STRUCTURES, Form, Structure
+from gmix.model.kernel import CHUNK, Kernel, ReferenceKernel, compiled, kernel, reference
+from gmix.model.reference import Reference
 
 Array = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ def start(points: Array, labels: Array, structure: Structure) -> GaussianMixture
 
 def assert_same(a: SufficientStatistics, b: SufficientStatistics, precision: float = 1e-11) -> None:
     """Equal to rounding, each entry in units of the data's own scale."""
-    deviation = np.sqrt(b.variances)
+    deviation = np.sqrt(b.reference.variances)
     np.testing.assert_allclose(a.mass, b.mass, rtol=precision, atol=precision)
     np.testing.assert_allclose((a.mean - b.mean)[b.mass > 0] / deviation, 0.0, atol=precision)
     scatter = b.form.congruence(b.form.compress(np.diag(1.0 / deviation)[None]), a.scatter - b.scatter)
@@ -47,7 +49,11 @@ def test_parts_add_up_to_the_whole(
     for cuts in ([70], [1, 2, 139], range(5, 140, 5), [0, 50, 50, 140]):
         parts = zip(np.split(rows, cuts), np.split(weight, cuts), strict=True)
         sums = [gmix.expect(part, [mixture], sample_weight=w)[0] for part, w in parts]
-        assert_same(reduce(operator.add, sums), whole, 1e-7 if offset == 1e8 else 1e-10)
+        together, precision = reduce(operator.add, sums), 1e-7 if offset == 1e8 else 1e-10
+        assert_same(together, whole, precision)
+        np.testing.assert_allclose(together.reference.count, whole.reference.count, rtol=precision)
+        np.testing.assert_allclose(together.reference.mean, whole.reference.mean, rtol=precision, atol=precision)
+        np.testing.assert_allclose(together.reference.variances, whole.reference.variances, rtol=precision)
 
 
 @st.composite
@@ -57,17 +63,18 @@ def statistics(draw: st.DrawFn, form: Form) -> SufficientStatistics:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     compact = form.compress(np.array([np.eye(2), np.eye(2)]))
     log_constants = np.log([0.3, 0.7])
-    mixture = kernel.Components(form, log_constants, np.array([[0.0, 0.0], [1.0, 3.0]]), compact, compact)
+    mixture = Components(form, log_constants, np.array([[0.0, 0.0], [1.0, 3.0]]), compact, compact)
     rows = rng.standard_normal((n, 2)) * draw(st.sampled_from([1e-3, 1.0, 1e3]))
-    return kernel.expect(rows, [mixture], rng.integers(0, 3, n).astype(float))[0]
+    return kernel.expect(Rows(rows, rng.integers(0, 3, n).astype(float)), [mixture])[0]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=repr)
 @given(data=st.data())
 def test_addition_is_that_of_a_commutative_monoid(form: Form, data: st.DataObject) -> None:
     a, b, c = (data.draw(statistics(form)) for _ in range(3))
-    nothing = kernel.expect(np.empty((0, 2)), [kernel.Components(form, np.zeros(2), np.zeros((2, 2)), *[
-        form.compress(np.array([np.eye(2)] * 2))] * 2)])[0]  # fmt: skip
+    compact = form.compress(np.array([np.eye(2)] * 2))
+    components = Components(form, np.zeros(2), np.zeros((2, 2)), compact, compact)
+    [nothing] = kernel.expect(Rows(np.empty((0, 2))), [components])
     assert_same(a + b, b + a)
     assert_same((a + b) + c, a + (b + c))
     assert_same(a + nothing, a)
@@ -75,15 +82,18 @@ def test_addition_is_that_of_a_commutative_monoid(form: Form, data: st.DataObjec
 
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
-def test_the_total_does_not_depend_on_the_responsibilities(points: Array, labels: Array, structure: Structure) -> None:
+def test_the_reference_does_not_depend_on_the_responsibilities(
+    points: Array, labels: Array, structure: Structure
+) -> None:
     weight = np.linspace(0.5, 2.0, len(points))
     [statistics] = gmix.expect(points, [start(points, labels, structure)], sample_weight=weight)
-    np.testing.assert_allclose(statistics.total.mass, [weight.sum()])
-    np.testing.assert_allclose(statistics.total.mean[0], np.average(points, axis=0, weights=weight), rtol=1e-12)
+    np.testing.assert_allclose(statistics.reference.n_rows, weight.sum())
+    np.testing.assert_allclose(statistics.reference.count, [weight.sum()] * 3)
+    np.testing.assert_allclose(statistics.reference.mean, np.average(points, axis=0, weights=weight), rtol=1e-12)
     variance = np.diagonal(np.cov(points.T, aweights=weight, ddof=0))
     if structure.form.name == "spherical":  # only a trace is kept
         variance = np.full(3, variance.mean())
-    np.testing.assert_allclose(statistics.variances, variance, rtol=1e-12)
+    np.testing.assert_allclose(statistics.reference.variances, variance, rtol=1e-12)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
@@ -107,7 +117,9 @@ def test_the_unit_of_the_weights_does_not_matter(points: Array, labels: Array, f
     assert len(other.history) == len(plain.history)
 
 
-@pytest.mark.skipif(kernel._native is None, reason="the compiled kernel is not built; the NumPy twin has one thread")
+@pytest.mark.skipif(
+    isinstance(kernel, ReferenceKernel), reason="the compiled kernel is not built; the NumPy twin has one thread"
+)
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 def test_the_number_of_threads_changes_no_bit(points: Array, labels: Array, structure: Structure) -> None:
     mixture = start(points, labels, structure)
@@ -121,8 +133,9 @@ def test_the_number_of_threads_changes_no_bit(points: Array, labels: Array, stru
 
 
 def test_no_more_threads_are_used_than_were_asked_for(points: Array, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, at_most = set(), kernel._at_most
-    monkeypatch.setattr(kernel, "_at_most", lambda threads: asked.add(threads) or at_most(threads))
+    asked, n_threads = set(), compiled.n_threads
+    for module in (compiled, reference):
+        monkeypatch.setattr(module, "n_threads", lambda threads: asked.add(threads) or n_threads(threads))
     gmix.fit(points, [1, 2], covariance="full", threads=1, rng=0)
     monkeypatch.setattr(gmix.fitting.narrowing, "LARGE", 100)
     monkeypatch.setattr(gmix.fitting.narrowing, "_STAGES", (90,))
@@ -135,21 +148,22 @@ def test_no_more_threads_are_used_than_were_asked_for(points: Array, monkeypatch
     assert asked == {1}
 
 
-@pytest.mark.parametrize("sums", [kernel.sums, kernel.sums_numpy], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("each", {k.name: k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: k.name)
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
-def test_sums_that_are_carried_on_have_the_bits_of_one_pass(
-    points: Array, labels: Array, structure: Structure, sums: Callable[..., list[kernel.Sums]]
+def test_blocks_have_the_bits_of_all_rows_at_once(
+    points: Array, labels: Array, structure: Structure, each: Kernel
 ) -> None:
     mixtures = [start(points, labels, structure), start(points, labels, structure).affine(np.eye(3), 0.1)]
     components = [mixture.components for mixture in mixtures]
     rows = mixtures[0].sample(10_000, rng=2)
     weight = np.linspace(0.0, 2.0, len(rows))
     for w in (None, weight):
-        carry = None
-        for begin, end in ((0, 2048), (2048, 8192), (8192, 8192), (8192, len(rows))):
-            carry = sums(rows[begin:end], components, None if w is None else w[begin:end], carry=carry)
-        for carried, whole in zip(carry or [], sums(rows, components, w), strict=True):
-            assert all(np.array_equal(a, b) for a, b in zip(carried, whole, strict=True))
+        every = Rows(rows, w)
+        cuts = ((0, CHUNK), (CHUNK, 4 * CHUNK), (4 * CHUNK, 4 * CHUNK), (4 * CHUNK, len(rows)))
+        blocks = each.expect((every[begin:end] for begin, end in cuts), components)
+        for one, whole in zip(blocks, each.expect(every, components), strict=True):
+            for part in ("counts", "mass", "mean", "scatter", "divisor", "log_likelihood", "n_rows"):
+                assert np.array_equal(getattr(one, part), getattr(whole, part)), part
 
 
 def test_several_mixtures_share_a_pass_and_nothing_else(points: Array, labels: Array) -> None:
@@ -176,7 +190,9 @@ def test_labels_are_responsibilities_of_zero_and_one(form: Form, n: int) -> None
 
 def test_statistics_do_not_change() -> None:
     [statistics] = gmix.expect([[1.0], [2.0]], [GaussianMixture([1.0], [[0.0]], [[[1.0]]])])
-    for array in (statistics.mass, statistics.mean, statistics.scatter):
+    every = (statistics.counts, statistics.mass, statistics.mean, statistics.scatter, statistics.divisor)
+    scale = statistics.reference
+    for array in (*every, scale.count, scale.mean, scale.scatter):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0.0
     with pytest.raises(AttributeError):
@@ -198,16 +214,16 @@ def test_statistics_of_different_kinds_do_not_add_up() -> None:
 @pytest.mark.parametrize("form", FORMS, ids=repr)
 def test_a_factor_is_as_many_copies(form: Form) -> None:
     compact = form.compress(np.array([np.eye(2), np.eye(2)]))
-    components = kernel.Components(form, np.log([0.3, 0.7]), np.array([[0.0, 0.0], [1.0, 3.0]]), compact, compact)
-    [s] = kernel.expect(np.array([[0.0, 1.0], [2.0, 3.0], [1.0, 0.0]]), [components])
+    components = Components(form, np.log([0.3, 0.7]), np.array([[0.0, 0.0], [1.0, 3.0]]), compact, compact)
+    [s] = kernel.expect(Rows(np.array([[0.0, 1.0], [2.0, 3.0], [1.0, 0.0]])), [components])
     assert_same(s * 3.0, s + s + s, 1e-14)
     assert (s * 3.0).log_likelihood == pytest.approx(3.0 * s.log_likelihood, rel=1e-15)
     assert (s * 0.0).log_likelihood == 0.0
 
 
-def in_one_component(mean: list[float], variance: list[float]) -> SufficientStatistics:
+def in_one_component(mean: list[float], variance: list[float]) -> Reference:
     """Two rows of this mean and variance."""
-    return SufficientStatistics(DIAGONAL, np.array([2.0]), np.array([mean]), 2.0 * np.array([variance]), 0.0)
+    return Reference(DIAGONAL, np.full(len(mean), 2.0), np.array(mean), 2.0 * np.array([variance]))
 
 
 def test_a_column_whose_spread_is_the_rounding_of_its_mean_is_constant() -> None:

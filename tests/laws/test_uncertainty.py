@@ -215,7 +215,7 @@ def test_a_table_that_is_drawn_has_the_mass_of_the_one_that_was_seen(
     source = MemorySource(cloud, sample_weight=None if weight is None else np.full(len(cloud), weight))
     mixture = gmix.fit(cloud, 1, covariance="full").mixture
     drawn = _like(source, mixture, kind, np.random.default_rng(0))
-    [statistics] = drawn.expect([mixture])
+    [statistics] = drawn.expect([mixture.components])
     assert statistics.mass.sum() == pytest.approx(round((weight or 1.0) * len(cloud)), rel=0.01 if weight else 1e-12)
     if kind != "parametric":
         assert statistics.mass.sum() == pytest.approx((weight or 1.0) * len(cloud), rel=1e-12)

@@ -16,11 +16,11 @@ PROLOGUE = """
 import os, signal, sys, threading, time
 import numpy as np
 import gmix
-from gmix.model import kernel
-from gmix.fitting.stop import Stop
+from gmix.model.kernel import kernel
+from gmix.model.stopping import StoppingRule
 
-ENDLESS = (-1.0, 0.0, 1e300, -1.0, 10**15, False)  # a rule under which a run ends only when it is interrupted
-Stop.rule = lambda self, mass: ENDLESS
+ENDLESS = (-1.0, 0.0, 1e300, -1.0, 10**15, False, True)  # a rule under which a run ends only when it is interrupted
+StoppingRule.numbers = lambda self, n_rows: ENDLESS
 main, compiled, started, sent = time.pthread_getcpuclockid(threading.get_ident()), {}, threading.Event(), []
 
 def computed():
@@ -35,11 +35,11 @@ def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
 def interrupted_in(name):
-    function = getattr(kernel._native, name)
+    function = getattr(kernel.native, name)
     def call(*arguments):
         started.set()
         return function(*arguments)
-    setattr(kernel._native, name, call)
+    setattr(kernel.native, name, call)
     threading.Thread(target=interrupt, daemon=True).start()
 
 def answered():
@@ -64,7 +64,7 @@ def run(story: str) -> None:
 def test_a_fit_returns_the_best_so_far(rows: int, columns: int, threads: int) -> None:
     run(f"""
         x = rng.standard_normal(({rows}, {columns}))
-        interrupted_in("climb")
+        interrupted_in("run")
         fit = gmix.fit(x, covariance="full", start=rng.integers(0, 2, len(x)), threads={threads}, progress=False)
         answered()
         assert fit.reason is gmix.Reason.INTERRUPTED
@@ -92,7 +92,7 @@ def test_an_exception_of_another_signal_is_raised() -> None:
             raise TimeoutError("enough")
         signal.signal(signal.SIGINT, late)
         x = rng.standard_normal((1000, 2))
-        interrupted_in("climb")
+        interrupted_in("run")
         try:
             gmix.fit(x, covariance="full", start=rng.integers(0, 2, len(x)), progress=False)
         except TimeoutError:

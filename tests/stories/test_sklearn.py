@@ -266,14 +266,15 @@ def test_it_says_when_it_has_not_converged(clouds: Array) -> None:
 
 def test_an_interrupted_fit_keeps_the_best_so_far(clouds: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = iter(range(6))
-    expect = MemorySource.expect
+    statistics = MemorySource.statistics
 
     def interrupted(*arguments: Any) -> Any:
         if next(passes) == 5:
             raise KeyboardInterrupt
-        return expect(*arguments)
+        return statistics(*arguments)
 
-    monkeypatch.setattr(MemorySource, "expect", interrupted)
+    monkeypatch.setattr(MemorySource, "in_memory", None)  # each E-step is asked for
+    monkeypatch.setattr(MemorySource, "statistics", interrupted)
     model = GaussianMixture(tol=0.0, **start(clouds, "full"))
     with pytest.raises(KeyboardInterrupt):
         model.fit(clouds)

@@ -57,7 +57,7 @@ struct Scratch {
 
 template <typename T>
 class Window {
-  static constexpr std::size_t kLane = kLanes<T>;
+  static constexpr std::size_t kGroupRows = kLanes<T>;
 
   const Chunk& chunk_;
   const Frame& frame_;
@@ -88,7 +88,7 @@ class Window {
 
   // Sets the largest bound of each row, and the first component that has it.
   void find_likeliest() const {
-    for (std::size_t at = 0; at < rows_.groups * kLane; at += kLane) {
+    for (std::size_t at = 0; at < rows_.groups * kGroupRows; at += kGroupRows) {
       Vector<T> best = load(joint(0) + at), likeliest = {};
       for (std::size_t c = 1; c < k_; ++c) {
         const Vector<T> other = load(joint(c) + at);
@@ -109,19 +109,19 @@ class Window {
     for (std::size_t i = 0; i < rows_.count; ++i) s_.listed[ends[static_cast<std::size_t>(s_.likeliest[i])]++] = i;
   }
 
-  // Lists the rows of other likeliest components in which c is not negligible by its bound, and returns how many. The
-  // densities of the others become zero.
+  // Lists the rows whose likeliest component is another, and in which c may still not be negligible by its bound;
+  // returns how many. Where c is negligible, its log density becomes minus infinity.
   std::size_t list_others(std::size_t c) const {
     constexpr T none = -std::numeric_limits<T>::infinity();
     const T* const likeliest = s_.likeliest;
     std::size_t* const listed = s_.listed;
     std::size_t count = 0;
-    for (std::size_t at = 0; at < rows_.groups * kLane; at += kLane) {
+    for (std::size_t at = 0; at < rows_.groups * kGroupRows; at += kGroupRows) {
       const Vector<T> least = load(s_.densities.largest + at) + T(kNegligible), bound = load(joint(c) + at);
       const auto own = load(likeliest + at) == broadcast(static_cast<T>(c)), wanted = (bound > least) & ~own;
       store(joint(c) + at, (wanted | own) ? bound : broadcast(none));
       if (all_zero(reinterpret_cast<Vector<T>>(wanted))) continue;
-      for (std::size_t lane = 0; lane < kLane; ++lane) {
+      for (std::size_t lane = 0; lane < kGroupRows; ++lane) {
         listed[count] = at + lane;
         count += wanted[lane] != 0 && at + lane < rows_.count;
       }
@@ -135,11 +135,11 @@ class Window {
     T* const responsibilities = s_.responsibility;
     std::size_t count = 0;
     Vector<T> total = {};
-    for (std::size_t at = 0; at < rows_.groups * kLane; at += kLane) {
+    for (std::size_t at = 0; at < rows_.groups * kGroupRows; at += kGroupRows) {
       const Vector<T> r = load(joint(c) + at) * load(s_.densities.norm + at);
       total += r;
       if (all_zero(r)) continue;
-      for (std::size_t lane = 0; lane < kLane; ++lane) {
+      for (std::size_t lane = 0; lane < kGroupRows; ++lane) {
         listed[count] = at + lane;
         responsibilities[count] = r[lane];
         count += r[lane] > T(0);
@@ -172,7 +172,7 @@ class Window {
     for (std::size_t first = begin; first < end && !chunk_.stop(); first += plan_.batch) {
       const std::size_t count = std::min(plan_.batch, end - first), groups = groups_of<T>(count);
       load_rows(gather(first, count), 0, count, groups, frame_, s_.x);
-      whiten_batch(c, d_, groups, d_ * kLane, s_.batch_joint);
+      whiten_batch(c, d_, groups, d_ * kGroupRows, s_.batch_joint);
       function(first, count);
     }
   }
@@ -225,9 +225,10 @@ class Window {
     sums.log_likelihood += weigh(s_.densities, s_.weight, rows_.groups, chunk_.weight != nullptr);
     for (std::size_t c = 0; c < k_; ++c) {
       const std::size_t active = list_active(c, sums.mass[c]);
-      std::fill(s_.responsibility + active, s_.responsibility + (active + kLane - 1) / kLane * kLane, T(0));
+      std::fill(s_.responsibility + active, s_.responsibility + (active + kGroupRows - 1) / kGroupRows * kGroupRows,
+                T(0));
       whiten_listed(c, 0, active, [&](std::size_t first, std::size_t count) {
-        triangle_moments(s_.responsibility + first, s_.z, s_.weighted_z, d_, (count + kLane - 1) / kLane,
+        triangle_moments(s_.responsibility + first, s_.z, s_.weighted_z, d_, (count + kGroupRows - 1) / kGroupRows,
                          sums.first + c * d_, sums.second + c * d_ * d_);
       });
     }

@@ -1,7 +1,7 @@
 // The path of rows so far from all components that the other paths overflow: one row at a time, in float64.
 //
-// The other paths do not look for such rows. Their sums then are not finite, and the rows of the chunk are added again
-// by this path.
+// The other paths do not look for such rows. If a chunk holds one, their sums are not finite, and this path adds up the
+// chunk from its start.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@ struct Scratch {
         distances(arena.take<double>(m.n_components)) {}
 };
 
-// Whitened residuals are clipped here: so that sums of Gaussian squares stay finite, whereas share factors shrink the
-// residuals of other families.
+// Whitened residuals are clipped here, so that sums of their squares stay finite. Residuals of other families than the
+// Gaussian are multiplied by share factors before they are squared.
 template <typename F>
 inline constexpr double kMostResidual = F::kHasFactors ? std::numeric_limits<double>::max() : 1e150;
 
@@ -54,8 +54,8 @@ double whiten(const Mixture& m, std::size_t c, const double* x, double* z) {
   return std::isnan(norm) ? std::numeric_limits<double>::infinity() : norm;
 }
 
-// Sets s.responsibilities of a row, and returns its log density. If all densities of the row vanish, the nearest
-// component takes it.
+// Sets s.responsibilities of a row, and returns its log density. If all densities of the row underflow to zero, the
+// nearest component is responsible for it.
 template <typename F>
 double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t row, const Scratch& s) {
   constexpr double infinity = std::numeric_limits<double>::infinity();

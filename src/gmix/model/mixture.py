@@ -331,10 +331,8 @@ class GaussianMixture(UnivariateFunctions):
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
         """The components whose covariance is at the floor of these statistics."""
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, or fit.statistics")
-        smallest = np.broadcast_to(
-            self.structure.form.smallest(self._compact, statistics.reference.floor), (self.n_components,)
-        )
-        return [int(k) for k in np.flatnonzero(smallest < 1.5)]
+        smallest = self.structure.form.smallest(self._compact, statistics.reference.floor)
+        return [k for k, least in enumerate(np.broadcast_to(smallest, self.n_components)) if least < 1.5]
 
     def plot(self, points: Any = None, **options: Any) -> Any:
         """Draw the mixture, over points if some are given; see `gmix.plot.plot`."""
@@ -350,12 +348,15 @@ def _freeze(
     features: tuple[str, ...] | None,
 ) -> None:
     """Set the parameters of a mixture."""
-    weights, means, compact = (np.ascontiguousarray(array) for array in (weights, means, compact))  # for the kernel
-    for array in (weights, means, compact):
-        array.flags.writeable = False
-    mixture.__dict__.update(
-        weights=weights, means=means, _compact=compact, structure=structure, features=features, dependence=None
-    )
+    arrays = {"weights": _frozen(weights), "means": _frozen(means), "_compact": _frozen(compact)}
+    vars(mixture).update(arrays, structure=structure, features=features, dependence=None)
+
+
+def _frozen(array: Array) -> Array:
+    """An array as the kernel takes it, in C order, that does not change."""
+    array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    return array
 
 
 def unchecked_mixture(
@@ -376,8 +377,7 @@ def mixtures_from_statistics(
 
 def compact_covariances(mixture: GaussianMixture) -> Array:
     """The covariances in the compact shape of the structure's form; see `gmix.covariance.form`."""
-    compact: Array = vars(mixture)["_compact"]
-    return compact
+    return np.asarray(vars(mixture)["_compact"])
 
 
 def with_dependent_features(

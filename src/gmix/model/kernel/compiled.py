@@ -77,8 +77,8 @@ class CompiledKernel(Kernel):
         structure: Structure,
         prior: SufficientStatistics | None = None,
     ) -> list[Parameters | None]:
-        if not statistics:
-            return []
+        if not (statistics and structure.compiled_code):
+            return [None] * len(statistics)
         added, reference = None if prior is None else _raw(prior), _reference(statistics[0].reference)
         every = [_raw(each) for each in statistics]
         found: list[Parameters | None] = self.native.maximize(

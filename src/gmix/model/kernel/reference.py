@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.rows import Rows
 from gmix.model.components import Components
-from gmix.model.covariance import Form, Structure
+from gmix.model.covariance import TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, n_threads
 from gmix.model.model import Model
@@ -167,8 +167,10 @@ def expectation_maximization(
 
 
 def has_collapsed(components: Components, reference: Reference) -> bool:
-    """Say whether a covariance stands on the floor of the data."""
+    """Say whether a component is empty, or a covariance stands on the floor of the data."""
     form, n_features = components.form, components.means.shape[1]
+    if form is not TIED and np.isneginf(components.log_constants).any():
+        return True
     covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
     return bool(form.smallest(covariances, reference.floor).min() <= _ON_FLOOR)
 
