@@ -151,6 +151,7 @@ def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Mon
         assert said.startswith(f"{name}.py:")
         assert line.splitlines()[-1].strip() in said
     path = tmp_path / "fitting" / "result.py"
+    path.parent.mkdir(exist_ok=True)
     path.write_text("from gmix.base.table import as_rows\ndef report():\n    from gmix.report import report")
     assert wrong(path) == []
 
