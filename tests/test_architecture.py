@@ -24,7 +24,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["base.columns"],
             ["base.table", "base.atomic_write"],
             ["base.table_file", "base.progress", "model_file"],
-            ["model.covariance", "model.univariate", "model.dependence", "model.regions"],
+            ["model.covariance", "model.univariate", "model.dependence", "model.regions", "model.families"],
             ["model.dependent_features", "model.sampling", "model.mixture_arguments"],
             ["model.components", "model.reference", "model.stopping", "fitting.distinct"],
             ["model.statistics"],
@@ -151,6 +151,7 @@ def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Mon
         assert said.startswith(f"{name}.py:")
         assert line.splitlines()[-1].strip() in said
     path = tmp_path / "fitting" / "result.py"
+    path.parent.mkdir(exist_ok=True)
     path.write_text("from gmix.base.table import as_rows\ndef report():\n    from gmix.report import report")
     assert wrong(path) == []
 
