@@ -88,7 +88,9 @@ def run_models(
     if not arrived and any(end.reason is Reason.INTERRUPTED for end in ends):
         raise KeyboardInterrupt
     if not arrived:
-        raise ParameterError(f"the rows are so far from {starts[0]} that their density is zero; start nearer to them")
+        raise ParameterError(
+            f"the rows are so far from the start, {starts[0]}, that their density under it is zero; start nearer"
+        )
     return arrived
 
 

@@ -136,8 +136,8 @@ class Journal:
 def _digest(every: Sequence[Components], coarse: bool) -> str:
     digest = hashlib.blake2b(bytes([coarse]), digest_size=16)
     for components in every:
-        digest.update(components.form.name.encode())
-        for array in components[1:]:
+        digest.update(f"{components.form} {components.family.degrees_of_freedom}".encode())
+        for array in (components.log_constants, components.means, components.factor, components.whitener):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
