@@ -292,19 +292,35 @@ NB_MODULE(_native, module) {
   namespace nb = nanobind;
   using nb::arg;
   module.doc() = "The compiled kernel; gmix.model.kernel.compiled is its only user.";
+  // The signatures name what stub.pat defines; a test calls every function by the names that they give.
   nb::class_<gmix::EStep>(module, "EStep", nb::is_final())
-      .def(nb::init<nb::sequence, nb::handle, bool>(), arg("components"), arg("threads").none(), arg("coarse"))
-      .def("add", &gmix::EStep::add, arg("rows"), arg("sample_weight").none())
-      .def("statistics", &gmix::EStep::statistics);
+      .def(nb::init<nb::sequence, nb::handle, bool>(), arg("components"), arg("threads").none(), arg("coarse"),
+           nb::sig("def __init__(self, components: Sequence[Components], threads: int | None, coarse: bool) -> None"))
+      .def("add", &gmix::EStep::add, arg("rows"), arg("sample_weight").none(),
+           nb::sig("def add(self, rows: Rows, sample_weight: Array | None) -> None"))
+      .def("statistics", &gmix::EStep::statistics, nb::sig("def statistics(self) -> list[Statistics]"));
   module.def("run", &gmix::run, arg("rows"), arg("starts"), arg("reference"), arg("rounds"), arg("rule"),
-             arg("patient"), arg("coarse"), arg("sample_weight").none(), arg("threads").none());
+             arg("patient"), arg("coarse"), arg("sample_weight").none(), arg("threads").none(),
+             nb::sig("def run(rows: Rows | Callable[[Components, bool], Statistics], "
+                     "starts: Sequence[CompiledStart | Model], reference: Reference, "
+                     "rounds: Sequence[tuple[Rule, int]], rule: Rule, patient: bool, coarse: bool, "
+                     "sample_weight: Array | None, threads: int | None) -> list[RunEnd]"));
   module.def("maximize", &gmix::maximize_each, arg("structure"), arg("form"), arg("statistics"), arg("prior").none(),
-             arg("reference"));
-  module.def("prepare", &gmix::prepare_mixture, arg("form"), arg("weights"), arg("means"), arg("covariances"));
+             arg("reference"),
+             nb::sig("def maximize(structure: str, form: int, statistics: Sequence[Statistics], "
+                     "prior: Statistics | None, reference: Reference) -> list[Parameters | None]"));
+  module.def("prepare", &gmix::prepare_mixture, arg("form"), arg("weights"), arg("means"), arg("covariances"),
+             nb::sig("def prepare(form: int, weights: Array, means: Array, covariances: Array) "
+                     "-> tuple[Array, Array, Array] | None"));
   module.def("label_statistics", &gmix::label_statistics, arg("form"), arg("rows"), arg("labels"), arg("n_components"),
-             arg("sample_weight").none());
-  module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"));
+             arg("sample_weight").none(),
+             nb::sig("def label_statistics(form: int, rows: Array, labels: Sequence[Array], n_components: int, "
+                     "sample_weight: Array | None) -> list[Statistics]"));
+  module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"),
+             nb::sig("def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> Array"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("components"), arg("responsibilities"),
-             arg("threads").none());
+             arg("threads").none(),
+             nb::sig("def posterior(rows: Rows, components: Components, responsibilities: bool, threads: int | None) "
+                     "-> tuple[Array, Array | None]"));
   module.def("level", [] { return gmix::kernel().level; });
 }

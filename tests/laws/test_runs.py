@@ -235,3 +235,21 @@ def test_a_run_is_at_rest_where_neither_the_objective_nor_a_parameter_moves(loop
 def test_a_run_goes_on_while_the_objective_or_a_mean_moves(loop: Kernel, gain: float, moved: float, ends: bool) -> None:
     then = GaussianMixture([1.0], [[moved]], [[[1.0]]])
     assert after_a_step(loop, UNIT, then, gain) is (Reason.STATIONARY if ends else Reason.ITERATION_LIMIT)
+
+
+@each_loop
+@pytest.mark.parametrize("place", ["components", "maximize", "objective", "expect"])
+def test_an_exception_is_passed_on(loop: Kernel, place: str) -> None:
+    class Failing(Written):
+        def __getattribute__(self, name: str) -> object:
+            if name == place and (name != "components" or object.__getattribute__(self, "at") == 1):
+                raise ZeroDivisionError(place)
+            return object.__getattribute__(self, name)
+
+    def expect(components: Components, coarse: bool) -> SufficientStatistics:
+        if place == "expect":
+            raise ZeroDivisionError(place)
+        return of_mass_one(1.0)
+
+    with pytest.raises(ZeroDivisionError, match=place):
+        loop.run(expect, [Failing([(UNIT, 0.0), (UNIT, 1.0)])], of_mass_one(1.0).reference, StoppingRule())

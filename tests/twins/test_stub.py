@@ -1,40 +1,126 @@
-"""The stub of the compiled kernel names its functions and their arguments as the module itself does."""
+"""The stub that the build makes of the compiled kernel names its functions and arguments as the module itself does."""
 
 from __future__ import annotations
 
 import ast
-import re
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-import gmix
-
 native: Any = pytest.importorskip("gmix._native")
-STUB = Path(gmix.__file__).parent / "_native.pyi"
+STUB = Path(native.__file__).parent / "_native.pyi"
+ONE, POINT, UNIT = np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))
+COMPONENTS = (0, -ONE, POINT, UNIT, UNIT)
+STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
+REFERENCE = (ONE * 1e-24, UNIT, 1.0)
+RULE = (0.0, 1e-15, 1e-11, 1e-9, 1, True, True, None)
+START = ("VVV", 0, ONE, POINT, UNIT, None, None)
+# A call of every function, by the names of its arguments.
+CALLS: dict[str, dict[str, Any]] = {
+    "EStep": {"components": [COMPONENTS], "threads": None, "coarse": False},
+    "EStep.add": {"rows": POINT, "sample_weight": None},
+    "EStep.statistics": {},
+    "run": {
+        "rows": np.array([[0.0], [1.0]]),
+        "starts": [START],
+        "reference": REFERENCE,
+        "rounds": [(RULE, 1)],
+        "rule": RULE,
+        "patient": True,
+        "coarse": False,
+        "sample_weight": None,
+        "threads": None,
+    },
+    "maximize": {
+        "structure": "VVV",
+        "form": 0,
+        "statistics": [STATISTICS],
+        "prior": None,
+        "reference": REFERENCE,
+    },
+    "prepare": {"form": 0, "weights": ONE, "means": POINT, "covariances": UNIT},
+    "label_statistics": {"form": 0, "rows": POINT, "labels": [0.0 * ONE], "n_components": 1, "sample_weight": None},
+    "cluster": {"points": POINT, "mass": ONE, "sweeps": 1, "draws": POINT},
+    "posterior": {"rows": POINT, "components": COMPONENTS, "responsibilities": True, "threads": None},
+    "level": {},
+}
 
 
-def signature(function: ast.FunctionDef) -> str:
-    """The names of the arguments in their order, with their defaults."""
+def stated() -> dict[str, ast.FunctionDef]:
+    """The functions of the stub; that of a class is its constructor."""
+    found = {}
+    for node in ast.parse(STUB.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        if isinstance(node, ast.ClassDef) and hasattr(native, node.name):
+            for method in node.body:
+                assert isinstance(method, ast.FunctionDef)
+                found[node.name if method.name == "__init__" else f"{node.name}.{method.name}"] = method
+    return found
+
+
+def names(function: ast.FunctionDef) -> list[str]:
     arguments = function.args
-    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-        argument.annotation = None
-    return ast.unparse(arguments)
+    assert not any([arguments.posonlyargs, arguments.kwonlyargs, arguments.vararg, arguments.kwarg])
+    return [argument.arg for argument in arguments.args if argument.arg != "self"]
 
 
-def test_the_stub_has_every_function_and_argument() -> None:
+def bound(name: str) -> Callable[..., Any]:
+    if "." not in name:
+        return getattr(native, name)  # type: ignore[no-any-return]
+    owner, method = name.split(".")
+    step = getattr(native, owner)(**CALLS[owner])
+    if method == "statistics":
+        step.add(**CALLS["EStep.add"])
+    return getattr(step, method)  # type: ignore[no-any-return]
+
+
+def test_the_stub_has_every_function() -> None:
     compiled = {name: getattr(native, name) for name in dir(native) if not name.startswith("_")}
-    actual = {}
-    for name, function in compiled.items():
-        [(text, _, defaults)] = function.__nb_signature__
-        written = re.sub(r"\\(\d+)", lambda place, values=defaults: repr(values[int(place[1])]), text)
-        [definition] = ast.parse(f"{written}: ...").body
-        assert isinstance(definition, ast.FunctionDef)
-        actual[name] = signature(definition)
-    stated = {
-        node.name: signature(node)
-        for node in ast.parse(STUB.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
+    methods = {
+        f"{name}.{method}"
+        for name, value in compiled.items()
+        if inspect.isclass(value)
+        for method in vars(value)
+        if not method.startswith("_")
     }
-    assert stated == actual
+    assert set(stated()) == set(compiled) | methods == set(CALLS)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_stub_has_every_argument(name: str) -> None:
+    function, given = stated()[name], CALLS[name]
+    assert names(function) == list(given)
+    bound(name)(**given)  # what nanobind knows the arguments by
+    bound(name)(*given.values())  # and their order
+    optional = names(function)[len(given) - len(function.args.defaults) :]
+    for left_out in given:
+        others = {argument: value for argument, value in given.items() if argument != left_out}
+        if left_out in optional:
+            bound(name)(**others)
+        else:
+            with pytest.raises(TypeError, match="incompatible function arguments"):
+                bound(name)(**others)
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        bound(name)(**given, another=None)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_argument_and_result_has_a_type(name: str) -> None:
+    function = stated()[name]
+    assert function.returns is not None
+    for argument in function.args.args:
+        assert argument.arg == "self" or argument.annotation is not None
+    written = ast.unparse(function)
+    assert "object" not in written
+    assert "Any" not in written
+
+
+def test_the_stub_is_sound() -> None:
+    api = pytest.importorskip("mypy.api")
+    told, errors, status = api.run(["--strict", str(STUB)])
+    assert status == 0, told + errors

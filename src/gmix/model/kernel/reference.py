@@ -114,7 +114,7 @@ class ReferenceKernel(Kernel):
     ) -> list[RunEnd]:
         def expect(components: Components, coarsely: bool) -> SufficientStatistics:
             if isinstance(rows, Rows):
-                return self.expect(rows, [components], [reference])[0]
+                return self.expect(rows, [components], [reference], threads=threads)[0]
             return rows(components, coarsely)
 
         ends: list[RunEnd] = []

@@ -1,0 +1,26 @@
+# Names that the signatures in bindings.cpp use, at the head of the generated stub.
+_native.__prefix__:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol, TypeAlias
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
+    Rows: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+    Components: TypeAlias = tuple[int, Array, Array, Array, Array]
+    Statistics: TypeAlias = tuple[Array, Array, Array, Array, Array, float, dict[str, Array]]
+    Parameters: TypeAlias = tuple[Array, Array, Array]
+    Reference: TypeAlias = tuple[Array, Array, float]
+    Judge: TypeAlias = Callable[[list[float], bool, float], int | None]
+    Rule: TypeAlias = tuple[float, float, float, float, int, bool, bool, Judge | None]
+    Fallback: TypeAlias = Callable[[Statistics], tuple[Array, Array, Array, bool]]
+    CompiledStart: TypeAlias = tuple[str, int, Array, Array, Array, Statistics | None, Fallback | None]
+
+    class Model(Protocol):
+        def raw_components(self) -> Components: ...
+        def raw_maximize(self, statistics: Statistics, /) -> tuple[Model, bool]: ...
+        def raw_objective(self, statistics: Statistics, /) -> float: ...
+
+    RunEnd: TypeAlias = tuple[int, Parameters | Model | None, Statistics | None, list[float], int, bool]
+
