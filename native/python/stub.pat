@@ -8,7 +8,7 @@ _native.__prefix__:
 
     Array: TypeAlias = NDArray[np.float64]
     Rows: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-    Components: TypeAlias = tuple[int, Array, Array, Array, Array]
+    Components: TypeAlias = tuple[int, Array, Array, Array, Array, float]
     Statistics: TypeAlias = tuple[Array, Array, Array, Array, Array, float, dict[str, Array]]
     Parameters: TypeAlias = tuple[Array, Array, Array]
     Reference: TypeAlias = tuple[Array, Array, float]

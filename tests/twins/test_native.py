@@ -298,7 +298,7 @@ def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
 def test_residuals_are_cut_where_their_squares_would_overflow(form):
     """A row far beyond the others has the kernel look at rows one by one; residuals up to 1e150 lose nothing."""
     one = {FULL: np.eye(2)[None], TIED: np.eye(2), DIAGONAL: np.ones((1, 2)), SPHERICAL: np.ones(1)}[form]
-    mixture = (form, np.zeros(1), np.zeros((1, 2)), one, one)
+    mixture = (form, np.zeros(1), np.zeros((1, 2)), one, one, np.inf)
     for far, seen in ((0.99e150, 0.99e150), (1.01e150, 1e150), (1e300, 1e150), (-1e308, -1e150)):
         rows = np.array([[far, 0.0], [-far, 0.0], [0.0, np.nan]])
         _, first, _, _ = moments(expect(rows, [mixture], np.array([1.0, 0.0, 0.0]))[0], mixture)
@@ -315,7 +315,7 @@ def far_from_the_origin(form, apart):
     means = rng.choice([-1.0, 1.0], (k, d)) * np.round(apart * rng.uniform(1.0, 1.2, (k, d)))
     rows = means[own] + rng.integers(-512, 512, (600, d)) / 256  # of few digits, also in float32
     one = {FULL: np.stack([np.eye(d)] * k), TIED: np.eye(d), DIAGONAL: np.ones((k, d)), SPHERICAL: np.ones(k)}[form]
-    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one, one)
+    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one, one, np.inf)
     return rows, mixture, mixture[1][0] - np.square(rows - means[own]).sum(1) / 2
 
 
@@ -358,17 +358,17 @@ def test_rows_that_are_not_numbers_spoil_only_themselves():
         ("rows", np.ones((3, 5)), ValueError),
         ("weight", np.ones(4), ValueError),
         ("threads", -1, ValueError),
-        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1))], ValueError),
-        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1))], TypeError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1), np.ones(1))], ValueError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(2), np.ones(1))], ValueError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1))], ValueError),
+        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)], ValueError),
+        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)], TypeError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1), np.ones(1), np.inf)], ValueError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(2), np.ones(1), np.inf)], ValueError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1))], ValueError),
     ],
 )
 def test_wrong_arguments_are_refused(argument, value, error):
     good = {
         "rows": np.ones((3, 2)),
-        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1))],
+        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)],
         "weight": None,
         "threads": 1,
     }
