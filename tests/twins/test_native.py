@@ -281,7 +281,7 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
 def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
     whitener = {FULL: np.stack([np.eye(2)] * 3), TIED: np.eye(2), DIAGONAL: np.ones((3, 2)), SPHERICAL: np.ones(3)}
     means = np.array([[0.0, 0.0], [1e200, 1e200], [1e190, 1e190]])  # the nearest weighs nothing
-    mixture = (form, np.array([np.log(0.5), -np.inf, np.log(0.5)]), means, whitener[form], whitener[form])
+    mixture = (form, np.array([np.log(0.5), -np.inf, np.log(0.5)]), means, whitener[form], whitener[form], np.inf)
     rows = np.vstack([np.zeros((5, 2)), [[1e200, 1e200]]])
     log_density, responsibilities = native.posterior(rows, mixture, True, None)
     assert log_density[5] == -np.inf
