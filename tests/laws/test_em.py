@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
-from gmix.fitting.em import Run, _run, run_em
+from gmix.fitting.em import Run, run_em
 from gmix.model.components import Components
 from gmix.model.covariance import DIRECT, STRUCTURES, Structure
 from gmix.model.gaussian_model import GaussianModel
@@ -44,7 +44,7 @@ def first(points: Array, labels: Array, structure: Structure) -> GaussianMixture
 def run_plainly(source: MemorySource, start: GaussianMixture, rule: StoppingRule, prior: Prior | None = None) -> Run:
     """A run by the plain loop, which neither races nor accelerates."""
     model, reference = GaussianModel(start, prior), source.reference(start.structure.form)
-    return _run(expectation_maximization(model, source.statistics, rule, reference))
+    return Run.of(expectation_maximization(model, source.statistics, rule, reference))
 
 
 def objective(mixture: GaussianMixture, rows: Array, weight: Array, prior: Prior | None) -> float:
@@ -234,7 +234,7 @@ def test_an_interrupted_run_returns_the_best_so_far(points: Array, labels: Array
 
     start = first(points, labels, STRUCTURES[-1])
     [end] = loop.run(expect, [GaussianModel(start)], source.reference(start.structure.form), StoppingRule(0.0))
-    run = _run(end)
+    run = Run.of(end)
     assert run.reason is Reason.INTERRUPTED
     assert len(run.history) == 3
     assert run.statistics.log_likelihood == pytest.approx(run.mixture.log_density(points).sum())
@@ -251,7 +251,7 @@ def test_a_step_from_which_every_density_is_zero_is_not_taken(points: Array, lab
 
     start = first(points, labels, STRUCTURES[-1])
     [end] = loop.run(expect, [GaussianModel(start)], source.reference(start.structure.form), StoppingRule(0.0))
-    run = _run(end)
+    run = Run.of(end)
     assert run.reason is Reason.STATIONARY
     assert np.isfinite(run.history).all()
     assert run.statistics.log_likelihood == pytest.approx(run.mixture.log_density(points).sum())

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gmix import GaussianMixture, SufficientStatistics
-from gmix.fitting.em import Run, _run, run_em
+from gmix.fitting.em import Run, run_em
 from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import ReferenceKernel, kernel
@@ -44,7 +44,7 @@ def run(rows: Array, start: GaussianMixture, rule: StoppingRule) -> Run:
     source, model, plain = MemorySource(rows), GaussianModel(start), replace(rule, accelerate=False)
     reference = source.reference(start.structure.form)
     [compiled] = run_em(source, [start], plain)
-    assert_same(compiled, _run(expectation_maximization(model, source.statistics, plain, reference)))
+    assert_same(compiled, Run.of(expectation_maximization(model, source.statistics, plain, reference)))
     assert_same(compiled, *in_python(source, [start], plain))
     [accelerated] = run_em(source, [start], rule)
     assert_same(accelerated, *in_python(source, [start], rule))
@@ -66,7 +66,7 @@ def plain(source: MemorySource, starts: list[GaussianMixture], *settings: Any, *
     """The same runs by the plain loop, each to its end."""
     reference = source.reference(starts[0].structure.form)
     ends = ReferenceKernel().run(source.statistics, [GaussianModel(s) for s in starts], reference, *settings, **others)
-    return [_run(end) for end in ends]
+    return [Run.of(end) for end in ends]
 
 
 Runs = Callable[..., list[Run]]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from gmix.base.errors import ParameterError
+from gmix.model.covariance import Form
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import RunEnd, kernel
 from gmix.model.mixture import GaussianMixture, compact_covariances
@@ -30,6 +32,13 @@ class Run:
     history: tuple[float, ...]  # the objective of every E-step: log-likelihood plus log prior, in nats
     reason: Reason
     sound: bool = False  # whether it is known that no component has collapsed, whatever the reason
+
+    @classmethod
+    def of(cls, end: RunEnd) -> Self:
+        """The run that the kernel ended, of a Gaussian mixture."""
+        assert isinstance(end.model, GaussianModel)
+        assert end.statistics is not None
+        return cls(end.model, end.statistics, tuple(end.history), end.reason or Reason.COLLAPSING, end.sound)
 
     @property
     def mixture(self) -> GaussianMixture:
@@ -72,12 +81,21 @@ def run_models(
 
     Raises `ParameterError` where the density of the rows is zero under all starts.
     """
-    if not starts:
-        return []
+    return _run(source, starts, starts[0].components().form, rule, rounds, patient) if starts else []
+
+
+def _run(
+    source: Source,
+    starts: Sequence[Model],
+    form: Form,
+    rule: StoppingRule,
+    rounds: Sequence[Round],
+    patient: bool,
+) -> list[RunEnd]:
     ends = kernel.run(
         source.in_memory or source.statistics,
         starts,
-        source.reference(starts[0].components().form),
+        source.reference(form),
         rule,
         rounds,
         patient=patient,
@@ -104,11 +122,8 @@ def run_em(
     patient: bool = True,
 ) -> list[Run]:
     """`run_models` from several mixtures of one structure, by maximum likelihood or with a prior."""
+    if not starts:
+        return []
     models = [GaussianModel(mixture, prior) for mixture in starts]
-    return [_run(end) for end in run_models(source, models, rule, rounds, patient=patient)]
-
-
-def _run(end: RunEnd) -> Run:
-    assert isinstance(end.model, GaussianModel)
-    assert end.statistics is not None
-    return Run(end.model, end.statistics, tuple(end.history), end.reason or Reason.COLLAPSING, end.sound)
+    ends = _run(source, models, starts[0].structure.form, rule, rounds, patient)
+    return [Run.of(end) for end in ends]

@@ -234,7 +234,7 @@ def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> li
         share.sum(1)[:, None, None] * one if form is TIED else share.reshape(*share.shape, *(1,) * (one.ndim - 1)) * one
     )
     return [
-        SufficientStatistics(form, m, s.mean, w, np.nan, reference=s.reference)
+        SufficientStatistics(form, m, s.mean, w, np.nan, n_rows=s.n_rows, reference=s.reference)
         for s, m, w in zip(every, mass + extra, scatter, strict=True)
     ]
 

@@ -61,7 +61,7 @@ class Reference:
     def n_features(self) -> int:
         return len(self.mean)
 
-    @property
+    @cached_property
     def n_rows(self) -> float:
         """The weighted number of rows with an observed cell."""
         return float(self.count.max())

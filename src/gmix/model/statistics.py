@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -76,7 +77,7 @@ class SufficientStatistics:
             object.__setattr__(self, "counts", self.mass)
         if self.divisor is _OF_MASS:
             object.__setattr__(self, "divisor", self.mass)
-        if np.isnan(self.n_rows):
+        if math.isnan(self.n_rows):
             object.__setattr__(self, "n_rows", float(self.counts.sum()))
         if self.reference is _OF_ROWS:
             whole = Reference.of_components(self.form, self.mass, self.mean, self.scatter)

@@ -112,7 +112,7 @@ class CompiledKernel(Kernel):
     ) -> list[RunEnd]:
         if not starts:
             return []
-        form = starts[0].components().form
+        form = reference.form
 
         def elsewhere(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)
