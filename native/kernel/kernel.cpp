@@ -31,7 +31,8 @@ void make_plan(const Mixture& given, void* memory) {
   if constexpr (kFramed<T>) set_frame(given, plan.framed);
   const Mixture m = plan.framed.view(given);
   for (std::size_t c = 0; c < m.n_components; ++c) plan.log_constants[c] = m.log_constants[c] / kLog2;
-  Arena of_products = arena, of_residuals = arena;  // the same place: only one of the two plans is kept
+  // The two plans take the same place, because only one of them is kept.
+  Arena of_products = prefers_matrix_products(m) ? arena : Arena(nullptr), of_residuals = arena;
   const matrix_products::Plan<T> products(m, of_products);
   *plan.path = choose_path(m, products);
   if (*plan.path == Path::kMatrixProducts)
