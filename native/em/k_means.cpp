@@ -31,7 +31,7 @@ class Table {
     }
   }
 
-  Blocks blocks() const { return {blocks_.data(), width_, count_}; }
+  PointBlocks blocks() const { return {blocks_.data(), width_, count_}; }
   double norm(std::size_t i) const { return norm_[i]; }
 
  private:
@@ -103,7 +103,7 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
              const double* draws, const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels) {
   const std::size_t n = points.n, width = points.width, k = n_components;
   const Table table(points);
-  const Blocks all = table.blocks();
+  const PointBlocks all = table.blocks();
   Numbers centers, work(k * (1 + width));
   if (!seed(points, table, k, trials, draws, interrupted, centers)) return false;
   std::vector<std::int64_t> before;
@@ -111,7 +111,7 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
   const auto assign = [&] {
     for (std::size_t at = 0; at < all.count; at += kBlock) {
       if (interrupted()) return false;
-      const Blocks block{all.data + at * (1 + width), width, std::min(kBlock, all.count - at)};
+      const PointBlocks block{all.data + at * (1 + width), width, std::min(kBlock, all.count - at)};
       kernel().nearest(block, centers.data(), k, work.data(), labels.data() + at);
     }
     return true;

@@ -13,7 +13,7 @@ struct Chunk {
   const Rows& rows;
   std::size_t begin, end;
   const double* weight;
-  const Stop& stop;
+  const Interruption& interruption;
 };
 
 // Rows [begin, begin + count), which fill `groups` groups.

@@ -72,7 +72,7 @@ void add_by_few_columns(const Mixture& m, const Plan<T>& common, Arena planned, 
                         Sums& sums) {
   const few_columns::Plan<T> plan(m, planned);
   const few_columns::Scratch<T> s(m, plan, memory);
-  for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
+  for (std::size_t at = chunk.begin; at < chunk.end && !chunk.interruption(); at += plan.block) {
     const RowBlock<T> block(chunk, at, plan.block);
     block.set_weights(chunk.weight, s.weight);
     block.load(chunk, common.framed.frame, s.x);
@@ -87,7 +87,7 @@ void add_by_matrix_products(const Mixture& m, const Plan<T>& common, Arena plann
   const matrix_products::Plan<T> plan(m, planned);
   const matrix_products::Scratch<T> s(m, plan, memory);
   matrix_products::clear(m, plan, s);
-  for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
+  for (std::size_t at = chunk.begin; at < chunk.end && !chunk.interruption(); at += plan.block) {
     const RowBlock<T> block(chunk, at, plan.block);
     block.set_weights(chunk.weight, s.weight);
     block.load(chunk, common.framed.frame, s.x);
@@ -107,7 +107,7 @@ void evaluate_residuals(const F& family, const Mixture& m, const Plan<T>& common
   const residuals::Plan<T> plan(m, planned);
   const residuals::Scratch<T> s(m, plan, memory);
   std::size_t at = chunk.begin, columns = 0;
-  for (; at < chunk.end && columns == 0 && !chunk.stop(); at += plan.block) {
+  for (; at < chunk.end && columns == 0 && !chunk.interruption(); at += plan.block) {
     const RowBlock<T> block(chunk, at, plan.block);
     block.load(chunk, frame, s.x);
     residuals::evaluate(family, m, common.log_constants, plan, s, block.groups,
@@ -121,7 +121,7 @@ void evaluate_residuals(const F& family, const Mixture& m, const Plan<T>& common
   if (columns == 0) return;
   const far_apart::Plan<T> apart(m);
   const far_apart::Scratch<T> scratch(m, apart, memory);
-  for (; at < chunk.end && !chunk.stop(); at += apart.window) {
+  for (; at < chunk.end && !chunk.interruption(); at += apart.window) {
     const RowBlock<T> block(chunk, at, apart.window);
     const far_apart::Window<T> window(m, chunk, frame, common.log_constants, plan.components, apart, scratch, block,
                                       columns);
@@ -187,7 +187,7 @@ void expect(const F& family, const Mixture& given, Arena planned, Arena memory, 
   rescale(m, sums);
   if (all_finite(m, sums)) return;
   clear(given, sums);
-  for (std::size_t row = chunk.begin; row < chunk.end && !chunk.stop(); ++row)
+  for (std::size_t row = chunk.begin; row < chunk.end && !chunk.interruption(); ++row)
     row_by_row::add(family, given, chunk.rows, row, chunk.weight == nullptr ? 1.0 : chunk.weight[row], single, sums);
 }
 
@@ -226,7 +226,7 @@ void posterior(const F& family, const Mixture& m, Arena planned, Arena memory, c
     const matrix_products::Plan<double> plan(m, planned);
     const matrix_products::Scratch<double> s(m, plan, memory);
     matrix_products::clear(m, plan, s);
-    for (std::size_t at = chunk.begin; at < chunk.end && !chunk.stop(); at += plan.block) {
+    for (std::size_t at = chunk.begin; at < chunk.end && !chunk.interruption(); at += plan.block) {
       const RowBlock<double> block(chunk, at, plan.block);
       block.load(chunk, common.framed.frame, s.x);
       matrix_products::evaluate(m, plan, s, block.groups,
@@ -261,15 +261,15 @@ void expect_with(const Mixture& m, void* planned, void* memory, const Chunk& chu
 }
 
 void expect_any(const Mixture& m, bool coarse, const void* planned, const Rows& rows, std::size_t begin,
-                std::size_t end, const double* weight, void* memory, Sums& sums, const Stop& stop) {
+                std::size_t end, const double* weight, void* memory, Sums& sums, const Interruption& interruption) {
   const auto by = is_coarse(m, coarse) ? expect_with<float> : expect_with<double>;
-  by(m, const_cast<void*>(planned), memory, {rows, begin, end, weight, stop}, sums);
+  by(m, const_cast<void*>(planned), memory, {rows, begin, end, weight, interruption}, sums);
 }
 
 void posterior_any(const Mixture& m, const void* planned, const Rows& rows, std::size_t begin, std::size_t end,
-                   void* memory, double* log_densities, double* responsibilities, const Stop& stop) {
+                   void* memory, double* log_densities, double* responsibilities, const Interruption& interruption) {
   with_family<double>(m, [&](const auto& family) {
-    posterior(family, m, Arena(const_cast<void*>(planned)), Arena(memory), {rows, begin, end, nullptr, stop},
+    posterior(family, m, Arena(const_cast<void*>(planned)), Arena(memory), {rows, begin, end, nullptr, interruption},
               {log_densities, responsibilities});
   });
 }

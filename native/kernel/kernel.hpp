@@ -48,16 +48,16 @@ struct Sums {
 
 // Points of P coordinates in blocks of kPoints, of which the last may be shorter. Each block is an array (1 + P,
 // points); its first row is not read.
-struct Blocks {
+struct PointBlocks {
   const double* data;
   std::size_t width;  // P
   std::size_t count;  // of points, a multiple of kPointStep
 };
 inline constexpr std::size_t kPoints = 128, kPointStep = 32;
 
-// Says whether to stop early, after an interruption. It is called once per block of rows; the sums of a call that
-// stopped are incomplete.
-struct Stop {
+// Says whether to return early, because the user interrupted. It is called once per block of rows; the sums of a call
+// that stopped are incomplete.
+struct Interruption {
   bool (*is_stopped)(void* context);
   void* context;
   bool operator()() const { return is_stopped(context); }
@@ -74,10 +74,10 @@ struct Kernel {
   void (*plan)(const Mixture&, bool coarse, void* plan);
   // Sets the sums to those of rows [begin, end). `weight` is null or one number per row of the table.
   void (*expect)(const Mixture&, bool coarse, const void* plan, const Rows&, std::size_t begin, std::size_t end,
-                 const double* weight, void* scratch, Sums& sums, const Stop& stop);
+                 const double* weight, void* scratch, Sums& sums, const Interruption& interruption);
   // Sets log_density[begin..end) and, unless null, responsibilities[(begin..end), K], from a plan that is not coarse.
   void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end, void* scratch,
-                    double* log_density, double* responsibilities, const Stop& stop);
+                    double* log_density, double* responsibilities, const Interruption& interruption);
   // Linear algebra of (D, D) matrices in row-major order. cholesky() replaces a matrix by its lower factor; it returns
   // false if the matrix is not positive definite.
   bool (*cholesky)(double* matrix, std::size_t d);
@@ -86,8 +86,8 @@ struct Kernel {
   void (*congruence)(const double* factor, const double* centered, double* work, double* scatter, std::size_t d);
   // Sets the squared distances (K, count) of points to centers (K, P), less the points' own squared norms; or the
   // nearest center (count) of each point, the first of several. `work` holds K * (1 + P) numbers.
-  void (*distances)(const Blocks&, const double* centers, std::size_t k, double* work, double* to);
-  void (*nearest)(const Blocks&, const double* centers, std::size_t k, double* work, std::int64_t* label);
+  void (*distances)(const PointBlocks&, const double* centers, std::size_t k, double* work, double* to);
+  void (*nearest)(const PointBlocks&, const double* centers, std::size_t k, double* work, std::int64_t* label);
 };
 
 inline constexpr std::size_t kAlignment = 64;

@@ -37,7 +37,7 @@ void tile_distances(const double* points, std::size_t count, std::size_t width, 
     evaluate_tile<double, C, V>(points + i, count, 1 + width, tile, to + i, stride);
 }
 
-inline void distances(const Blocks& points, const double* centers, std::size_t k, double* work, double* to) {
+inline void distances(const PointBlocks& points, const double* centers, std::size_t k, double* work, double* to) {
   const std::size_t size = 1 + points.width;
   lay_out(centers, k, points.width, work);
   for (std::size_t at = 0; at < points.count; at += kPoints)
@@ -48,7 +48,8 @@ inline void distances(const Blocks& points, const double* centers, std::size_t k
       });
 }
 
-inline void nearest(const Blocks& points, const double* centers, std::size_t k, double* work, std::int64_t* label) {
+inline void nearest(const PointBlocks& points, const double* centers, std::size_t k, double* work,
+                    std::int64_t* label) {
   typedef VectorOf<std::int64_t, kLanes<double>>::type Labels;
   const std::size_t size = 1 + points.width;
   lay_out(centers, k, points.width, work);

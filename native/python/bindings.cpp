@@ -276,10 +276,10 @@ nb::tuple posterior(nb::handle rows_object, nb::handle components_object, bool r
   const std::size_t scratch_size = aligned(kernel.scratch_size(mixture));
   const Memory plan(kernel.plan_size(mixture)), memory(threads * scratch_size);
   kernel.plan(mixture, false, plan.data());
-  const auto work = [&](const Turn& turn, const Stop& stop) {
+  const auto work = [&](const Turn& turn, const Interruption& interruption) {
     const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
     kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
-                     shares, stop);
+                     shares, interruption);
   };
   without_gil([&] { return run_in_order(n_chunks, threads, threads, work, [](std::size_t) {}, is_interrupted); });
   return nb::make_tuple(density_object, shares_object);

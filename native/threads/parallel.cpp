@@ -38,8 +38,8 @@ double quota() {
 class OrderedWork {
  public:
   OrderedWork(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
-              const std::function<void(const Turn&, const Stop&)>& work, const std::function<void(std::size_t)>& fold,
-              const std::function<bool()>& interrupted)
+              const std::function<void(const Turn&, const Interruption&)>& work,
+              const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted)
       : n_chunks_(n_chunks),
         work_(work),
         fold_(fold),
@@ -48,13 +48,14 @@ class OrderedWork {
         done_(n_slots) {}
 
   void worker(std::size_t id) {
-    const Stop stop{id == 0 ? &OrderedWork::asked_by_caller : &OrderedWork::asked_by_helper, this};
+    const Interruption interruption{id == 0 ? &OrderedWork::is_interrupted_caller : &OrderedWork::is_interrupted_helper,
+                                    this};
     for (std::size_t begin; !stopped_ && (begin = next_.fetch_add(run_)) < n_chunks_;)
       for (std::size_t chunk = begin; chunk < std::min(begin + run_, n_chunks_); ++chunk) {
-        if (!is_free(chunk)) wait_until([&] { return is_free(chunk); }, stop);
+        if (!is_free(chunk)) wait_until([&] { return is_free(chunk); }, interruption);
         if (stopped_) return;
         const std::size_t slot = chunk % done_.size();
-        work_({chunk, id, slot}, stop);
+        work_({chunk, id, slot}, interruption);
         if (stopped_) return;
         done_[slot] = true;
         fold_in_order();
@@ -63,18 +64,18 @@ class OrderedWork {
 
   // Works on the calling thread, and then waits for the others; false if interrupted.
   bool caller() {
-    const Stop stop{&OrderedWork::asked_by_caller, this};
+    const Interruption interruption{&OrderedWork::is_interrupted_caller, this};
     worker(0);
-    if (!stopped_) wait_until([this] { return folded_ == n_chunks_; }, stop);
+    if (!stopped_) wait_until([this] { return folded_ == n_chunks_; }, interruption);
     return !stopped_;
   }
 
  private:
   static constexpr std::size_t kRun = 4;
 
-  static bool asked_by_helper(void* run) { return static_cast<OrderedWork*>(run)->stopped_; }
+  static bool is_interrupted_helper(void* run) { return static_cast<OrderedWork*>(run)->stopped_; }
 
-  static bool asked_by_caller(void* context) {
+  static bool is_interrupted_caller(void* context) {
     OrderedWork* run = static_cast<OrderedWork*>(context);
     if (!run->stopped_ && run->interrupted_()) run->stopped_ = true;
     return run->stopped_;
@@ -84,10 +85,10 @@ class OrderedWork {
   bool is_free(std::size_t chunk) const { return chunk < folded_ + done_.size(); }
 
   template <typename Condition>
-  void wait_until(const Condition& condition, const Stop& stop) {
+  void wait_until(const Condition& condition, const Interruption& interruption) {
     std::unique_lock lock(mutex_);
     ++waiting_;
-    while (!condition() && !stop()) changed_.wait_for(lock, kPatience);
+    while (!condition() && !interruption()) changed_.wait_for(lock, kPatience);
     --waiting_;
   }
 
@@ -108,7 +109,7 @@ class OrderedWork {
   }
 
   const std::size_t n_chunks_;
-  const std::function<void(const Turn&, const Stop&)>& work_;
+  const std::function<void(const Turn&, const Interruption&)>& work_;
   const std::function<void(std::size_t)>& fold_;
   const std::function<bool()>& interrupted_;
   const std::size_t run_;  // consecutive chunks that a thread takes together, because it reads them faster
@@ -135,7 +136,7 @@ std::size_t available_threads() {
 }
 
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
-                  const std::function<void(const Turn&, const Stop&)>& work,
+                  const std::function<void(const Turn&, const Interruption&)>& work,
                   const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted) {
   OrderedWork run(n_chunks, n_workers, n_slots, work, fold, interrupted);
   std::vector<std::thread> helpers;

@@ -23,12 +23,12 @@ struct Turn {
   std::size_t slot;
 };
 
-// Calls work(turn, stop) for every chunk, on as many workers as wanted, and fold(slot) after it, strictly in the order
-// of the chunks. There are as many slots as results that may wait for those before them, at least one per worker. The
-// calling thread is one of the workers, and calls interrupted() at least once, for each block of rows, and every
-// kPatience while it waits. Returns false if that returned true.
+// Calls work(turn, interruption) for every chunk, on as many workers as wanted, and fold(slot) after it, strictly in
+// the order of the chunks. There are as many slots as results that may wait for those before them, at least one per
+// worker. The calling thread is one of the workers, and calls interrupted() at least once, for each block of rows, and
+// every kPatience while it waits. Returns false if that returned true.
 bool run_in_order(std::size_t n_chunks, std::size_t n_workers, std::size_t n_slots,
-                  const std::function<void(const Turn&, const Stop&)>& work,
+                  const std::function<void(const Turn&, const Interruption&)>& work,
                   const std::function<void(std::size_t)>& fold, const std::function<bool()>& interrupted);
 
 }  // namespace gmix

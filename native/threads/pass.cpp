@@ -73,9 +73,9 @@ void mirror(const Mixture& m, Sums& sums) {
 
 }  // namespace
 
-std::size_t choose_threads(std::size_t asked, std::size_t n_chunks, double nanoseconds) {
-  if (n_chunks < 2 || nanoseconds < 1e6 || asked == 1) return 1;
-  return std::min(asked == 0 ? available_threads() : asked, n_chunks);
+std::size_t choose_threads(std::size_t wanted, std::size_t n_chunks, double nanoseconds) {
+  if (n_chunks < 2 || nanoseconds < 1e6 || wanted == 1) return 1;
+  return std::min(wanted == 0 ? available_threads() : wanted, n_chunks);
 }
 
 double estimated_nanoseconds(const Mixture& m, std::size_t n_rows) {
@@ -120,12 +120,12 @@ bool Pass::add(const Rows& rows, const double* weight, const std::function<bool(
   const std::size_t count = mixtures_.size(), n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
   return run_in_order(
       n_chunks, std::min(threads_, std::max<std::size_t>(n_chunks, 1)), slots_,
-      [&](const Turn& turn, const Stop& stop) {
+      [&](const Turn& turn, const Interruption& interruption) {
         const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
         const Flushing flushing(coarse_);
         for (std::size_t i = 0; i < count; ++i)
           kernel_.expect(mixtures_[i], coarse_, plans_->data() + plan_at_[i], rows, begin, end, weight,
-                         scratch_->data() + turn.worker * scratch_size_, parts_[turn.slot * count + i], stop);
+                         scratch_->data() + turn.worker * scratch_size_, parts_[turn.slot * count + i], interruption);
       },
       [&](std::size_t slot) {
         for (std::size_t i = 0; i < count; ++i) add_sums(mixtures_[i], parts_[slot * count + i], totals_[i]);

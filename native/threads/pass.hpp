@@ -30,9 +30,9 @@ class Memory {
 
 inline std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
-// How many threads to use where `asked` (0: all) are allowed: they pay from about a millisecond of
+// How many threads to use where `wanted` (0: all) are allowed: they pay from about a millisecond of
 // work on.
-std::size_t choose_threads(std::size_t asked, std::size_t n_chunks, double nanoseconds);
+std::size_t choose_threads(std::size_t wanted, std::size_t n_chunks, double nanoseconds);
 
 double estimated_nanoseconds(const Mixture& mixture, std::size_t n_rows);
 

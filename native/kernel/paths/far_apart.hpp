@@ -79,7 +79,7 @@ class Window {
 
   // Sets upper bounds of all log densities, which are the densities themselves if all columns are used.
   void set_bounds() const {
-    for (std::size_t at = 0; at < rows_.count && !chunk_.stop(); at += plan_.batch) {
+    for (std::size_t at = 0; at < rows_.count && !chunk_.interruption(); at += plan_.batch) {
       const std::size_t count = std::min(plan_.batch, rows_.count - at), groups = groups_of<T>(count);
       load_rows(chunk_.rows, rows_.begin + at, count, groups, frame_, s_.x);
       for (std::size_t c = 0; c < k_; ++c) whiten_batch(c, columns_, groups, 0, joint(c) + at);
@@ -169,7 +169,7 @@ class Window {
   // Whitens listed rows [begin, end) by component c, batch after batch, and calls function(first, count) for each.
   template <typename Function>
   void whiten_listed(std::size_t c, std::size_t begin, std::size_t end, const Function& function) const {
-    for (std::size_t first = begin; first < end && !chunk_.stop(); first += plan_.batch) {
+    for (std::size_t first = begin; first < end && !chunk_.interruption(); first += plan_.batch) {
       const std::size_t count = std::min(plan_.batch, end - first), groups = groups_of<T>(count);
       load_rows(gather(first, count), 0, count, groups, frame_, s_.x);
       whiten_batch(c, d_, groups, d_ * kGroupRows, s_.batch_joint);
