@@ -100,9 +100,8 @@ def main() -> None:
     folder = HERE / "build" / "bench" / "versions"
     folder.mkdir(parents=True, exist_ok=True)
     before, now = Version(given.before), Version(HERE)
-    print(
-        "| workload | steps | seconds | ratio | 95 % | difference in log-likelihood per row |\n|---|---|---|---|---|---|"
-    )
+    heads = ["workload", "steps", "seconds", "ratio", "95 %", "difference in log-likelihood per row"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for name, path, steps in tables(given.workloads, folder):
         before.measure(path, steps)
         now.measure(path, steps)
