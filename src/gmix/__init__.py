@@ -56,4 +56,4 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "covariance", "criteria", "plot", "regions", "sklearn", "sources"]
+    return [*__all__, "covariance", "criteria", "plot", "regions", "sources"]
