@@ -3,9 +3,9 @@
 // Near an optimum each step of EM is lambda times as long as the one before and gains lambda^2 times as much. The gains
 // therefore show the remaining gain, the limit of a geometric series (Aitken; Boehning et al. 1994, Annals of the
 // Institute of Statistical Mathematics 46:373), and how many times the last step it is to the optimum,
-// lambda / (1 - lambda). An extrapolation goes that far, after every few steps, but not farther than those before have
-// succeeded. This is the squared extrapolation of Varadhan & Roland (2008, Scandinavian Journal of Statistics 35:335),
-// of sufficient statistics, with lengths read from the objective, which mean the same in all units.
+// lambda / (1 - lambda). An extrapolation goes that far, after every few steps, but not much farther than earlier ones
+// that succeeded. It follows the squared extrapolation of Varadhan & Roland (2008, Scandinavian Journal of Statistics
+// 35:335), of sufficient statistics, with lengths read from the objective, which mean the same in all units.
 #pragma once
 
 #include <vector>

@@ -30,14 +30,14 @@ struct Parameters {
   bool prepare();
 };
 
-// The M-step: the most likely parameters, given the statistics of the rows, with those of a prior added if there is
-// one, whose covariances are nowhere below the floor.
+// The M-step: the most likely parameters whose covariances are not below the floor, given statistics that already
+// include a prior's.
 Outcome maximize(const Structure& structure, const Statistics& statistics, const Reference& reference,
                  Parameters& parameters);
 
 class GaussianModel : public Model {
  public:
-  // Does an M-step that the compiled one cannot do; false if it cannot either.
+  // Does an M-step that the compiled one cannot do.
   using Fallback = std::function<Outcome(const Statistics&, Parameters&)>;
 
   // `prior` is null or what a prior adds to the statistics of the rows.

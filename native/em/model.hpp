@@ -9,7 +9,7 @@ namespace gmix {
 
 // How an M-step ended.
 enum class Outcome {
-  kSound,      // every component is above the floor
+  kSound,      // every component is clearly above the floor
   kCollapsed,  // a component is empty, or its covariance stands on the floor
   kFailed,     // numbers leave the range of float64; the model is as it was before
 };
@@ -34,8 +34,7 @@ class Model {
   virtual double objective(const Statistics& statistics) const = 0;
 };
 
-// Whether the means of two models, in standard deviations, and their weights differ by less than `limit`, or by no more
-// than rounding.
+// Whether the means of two models differ by less than `limit` standard deviations, or by no more than rounding.
 bool is_at_rest(const Model& before, const Model& after, double limit);
 
 }  // namespace gmix

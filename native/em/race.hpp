@@ -15,9 +15,9 @@ struct Round {
   std::size_t most;
 };
 
-// The runs that are left after all rounds go on until the last rule ends them: their places, best first after a round,
-// and how each ended. The others are deleted. An interruption ends the list with the run that it met; in a round, with
-// the best alone.
+// Runs all rounds, and then the runs that were kept until the last rule ends them. Returns the place and the end of
+// each; if a round was held, the best after the last round comes first. Other runs are deleted. An interruption ends
+// the list with the run that it met; in a round, the list is the best run alone.
 std::vector<std::pair<std::size_t, Ended>> race(std::vector<std::unique_ptr<Run>>& runs,
                                                 const std::vector<Round>& rounds, const StoppingRule& rule);
 

@@ -36,19 +36,18 @@ Run::Run(Expect expect, std::unique_ptr<Model> start, bool coarse, bool patient)
 
 double Run::objective() const { return arrived_ ? history_.back() : -kInfinity; }
 
-// What a coarse objective cannot tell.
+// The smallest gain that a coarse E-step shows.
 double Run::grain() const {
   const double columns = static_cast<double>(tried_statistics_.n_features());
   return kCoarse * std::sqrt(columns) * total(tried_statistics_.counts);
 }
 
-// Goes on in float64, where the last step is taken again.
+// Continues in float64, beginning with a repetition of the last step.
 void Run::refine() {
   coarse_ = false;
   if (!arrived_) return;
   next_->assign(*model_);
   tried_ = Tried::kRepetition;
-  history_.pop_back();
   acceleration_.restart();
 }
 
@@ -101,7 +100,7 @@ std::optional<Ended> Run::try_step() {
   return patient_ ? std::nullopt : std::optional(Ended::kCollapsed);
 }
 
-// Takes the step that was tried into the account.
+// Accepts what was tried.
 void Run::arrive(double reached, double gain, double rounding, double rest) {
   plain_ = tried_ == Tried::kStep;
   no_gain_ = plain_ && gain <= rounding;
@@ -129,6 +128,7 @@ std::optional<Ended> Run::decide(const StoppingRule& rule, bool round) {
 std::optional<Ended> Run::take(const StoppingRule& rule, bool& accepted) {
   accepted = false;
   if (!expect_(next_->components(), coarse_, tried_statistics_)) return arrived_ ? Ended::kStationary : Ended::kFailed;
+  if (tried_ == Tried::kRepetition) history_.pop_back();  // the coarse objective of the step that was repeated
   const double last = history_.empty() ? -kInfinity : history_.back();
   const double reached = next_->objective(tried_statistics_);
   if (!arrived_ && !std::isfinite(reached)) return Ended::kFailed;
@@ -153,7 +153,7 @@ std::optional<Ended> Run::take(const StoppingRule& rule, bool& accepted) {
 
 Ended Run::go_on(const StoppingRule& rule, bool round) try {
   if (!arrived_ && !next_->prepare()) return Ended::kFailed;
-  bool accepted = arrived_;  // a start has to be tried, whatever the rule says
+  bool accepted = arrived_;  // a start is evaluated whatever the rule says
   for (;;) {
     if (accepted)
       if (const auto ended = decide(rule, round)) return *ended;

@@ -3,7 +3,7 @@
 // The loop is written over three functions, each compiled or Python: the E-step (`Expect`), the M-step and the
 // objective
 // (`Model`), and the stopping rule (`StoppingRule`). The plain loop that it is tested against is
-// gmix.model.kernel.reference.
+// gmix.model.kernel.reference.expectation_maximization.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,8 @@
 
 namespace gmix {
 
-// Why a run ended: gmix.model.stopping.Reason. The last two are for a run that is not to go on with a component that
-// has collapsed, and for an M-step that float64 cannot do.
+// Why a run ended: gmix.model.stopping.Reason. kCollapsed ends a run that is not patient. kFailed is for a start that
+// cannot be evaluated, and for an M-step that float64 cannot do.
 enum class Ended { kConverged, kStationary, kLimit, kInterrupted, kCollapsed, kFailed };
 
 // gmix.model.stopping.StoppingRule, in nats over all rows.
@@ -25,14 +25,14 @@ struct StoppingRule {
   // Looks at the objectives so far, whether the parameters are at rest, and the estimated remaining gain.
   using Judge = std::function<std::optional<Ended>(const std::vector<double>&, bool, double)>;
 
-  double tolerance;  // of the remaining gain
-  double rounding;   // of the objective: a smaller gain is none
-  double fall;       // of the objective: a greater fall is more than rounding
-  double rest;       // standard deviations: means that move less are at rest
-  std::size_t max_steps;
-  bool accelerate;  // by extrapolation
-  bool monotone;    // a step that goes down ends the run
-  Judge judge;      // decides instead of the tolerance, if there is one
+  double tolerance;       // of the remaining gain
+  double rounding;        // of the objective: a smaller gain is none
+  double fall;            // of the objective: a greater fall is more than rounding
+  double rest;            // standard deviations: means that move less are at rest
+  std::size_t max_steps;  // that are accepted
+  bool accelerate;        // by extrapolation
+  bool monotone;          // a step that goes down ends the run
+  Judge judge;            // decides instead of the tolerance, if there is one
 };
 
 // Thrown by any of the three functions when the user interrupts the run.
@@ -49,12 +49,12 @@ class Run {
   // A run that is not `patient` ends where a component collapses.
   Run(Expect expect, std::unique_ptr<Model> start, bool coarse, bool patient);
 
-  // Goes on until the rule ends it; under a stricter rule it goes on from there. A run that ends a `round` of a race
-  // is as coarse as it was.
+  // Continues until the rule ends the run; may be called again with a stricter rule. At the end of a `round` of a race
+  // a coarse run stays coarse.
   Ended go_on(const StoppingRule& rule, bool round);
 
   bool arrived() const { return arrived_; }
-  // Whether the last M-step is known to have left every component above the floor.
+  // Whether the last plain M-step left every component above the floor.
   bool sound() const { return moved_ && last_outcome_ == Outcome::kSound; }
   double objective() const;
   const Model& model() const { return *model_; }
@@ -78,7 +78,7 @@ class Run {
   bool coarse_;
   const bool patient_;
   std::unique_ptr<Model> model_, next_;
-  Statistics statistics_, before_, tried_statistics_;  // `before`: of the step before; none before the second
+  Statistics statistics_, before_, tried_statistics_;  // `before`: one accepted step ago
   std::vector<double> history_;                        // objectives of the E-steps that were accepted
   Acceleration acceleration_;
   // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.

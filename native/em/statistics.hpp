@@ -45,8 +45,8 @@ void add_outer(Form form, std::size_t c, std::size_t d, double mass, const doubl
 // The statistics of all rows of both.
 Statistics sum(const Statistics& left, const Statistics& right);
 
-// (1 + length) here - length before: where statistics of the same rows lead that went from `before` to `here`, after
-// `length` more such steps. False if no rows could have them, because a mass would not be positive.
+// The statistics that `length` more steps like the one from `before` to `here` would reach, (1 + length) here - length
+// before. False if no rows could have them, because a mass would not be positive.
 bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there);
 
 // The statistics of the rows whose whitened sums under these components are given.

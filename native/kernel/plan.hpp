@@ -17,7 +17,7 @@ inline constexpr double kScale = 0.8493218002880191;  // sqrt(1 / (2 log 2))
 
 inline constexpr std::size_t kUnroll = 4;  // vectors of rows that small loops hold at once
 
-// PointBlocks of rows are padded to multiples of this.
+// Blocks of rows are padded to multiples of this.
 template <typename T>
 inline constexpr std::size_t kStepRows = kUnroll * kLanes<T>;
 

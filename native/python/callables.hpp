@@ -55,7 +55,7 @@ inline Expect by_python(nb::handle function) {
 }
 
 // A model in Python: an object with maximize(statistics) and objective(statistics), as
-// gmix.model.kernel.compiled.PythonModel says.
+// gmix.model.kernel.compiled._InPython says.
 class PythonModel : public Model {
  public:
   explicit PythonModel(nb::object object) { set(std::move(object)); }
