@@ -94,7 +94,7 @@ def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], messag
         ({"start": [0] * 11 + [10**9]}, "from 0 to 1000000000 for 12 rows"),
         ({"start": np.full((12, 2), 0.7)}, "do not sum to one"),
         ({"start": np.full((12, 2), np.nan)}, "do not sum to one"),
-        ({"start": np.repeat([0, 1], 6), "components": 3}, "2 components; the fit has 12 and 3"),
+        ({"start": np.repeat([0, 1], 6), "components": 3}, "2 components; give one with 12 rows and 3 components"),
         ({"start": ONE}, "give one with 2 components and 2 columns"),
         ({"start": ONE.affine([[1.0]]), "components": 1}, "give one with 1 components and 2 columns"),
         ({"start": gmix.GaussianMixture([1.0], [[1e200, 0.0]], [np.eye(2)]), "components": 1}, "so far from the start"),

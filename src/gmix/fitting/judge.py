@@ -100,9 +100,7 @@ class Judge:
         responsibilities = kernel.posterior(self.rows, run.mixture.components, True)[1]
         assert responsibilities is not None
         rests_on = self.distinct.effective(responsibilities)
-        if (
-            self.distinct.n_rows < self.n_rows
-        ):  # the table has more distinct rows than the sub-sample, unless they repeat
+        if self.distinct.n_rows < self.n_rows:  # unless rows repeat, the table has more distinct rows than these
             repeats = rests_on < responsibilities.sum(0) / 2.0
             rests_on = np.where(repeats, rests_on, np.maximum(rests_on, share * self.n_rows))
         return tuple(int(k) for k in np.flatnonzero(rests_on < needed))

@@ -78,9 +78,9 @@ class SearchPlan:
 def search(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Search:
     """Run EM from several starts for every candidate, and keep the best run of each.
 
-    If starts are made rather than given, a candidate also starts from its poorer neighbors: the best mixtures of simpler
-    structures, and the best mixture with fewer components, each component split in turn. So without a prior the
-    likelihood of a richer candidate is never below that of a poorer one.
+    If starts are made rather than given, a candidate also starts from its poorer neighbors: the best mixtures of
+    simpler structures, and the best mixture with fewer components, each component split in turn. So without a prior
+    the likelihood of a richer candidate is never below that of a poorer one.
     """
     return _Searching(source, plan, rng).search()
 

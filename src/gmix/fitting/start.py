@@ -77,7 +77,7 @@ class _SeedRows:
 
 @dataclass(frozen=True)
 class KMeansPlusPlus(Start):
-    """Greedy k-means++ seeds (Arthur & Vassilvitskii 2007), iterations of Lloyd's k-means, and one M-step; `runs` times.
+    """Greedy k-means++ seeds (Arthur & Vassilvitskii 2007), Lloyd's k-means and one M-step, repeated `runs` times.
 
     Every other run measures distances after whitening by the covariance of all rows, so that neither the units of the
     columns nor the directions of the axes matter. The other runs standardize the columns instead, because among many
