@@ -58,8 +58,8 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         (X, {"sample_weight": [np.inf] * 12}, r"sample_weight\[0\] is inf"),
         (X, {"sample_weight": ["a"] * 12}, "one number for each row"),
         (X, {"sample_weight": [1j] * 12}, "a number is complex"),
-        (X, {"sample_weight": [0.0] * 12}, "at least one row must count"),
-        (X, {"sample_weight": [1e-320] * 12}, "at least one row must count"),
+        (X, {"sample_weight": [0.0] * 12}, "give at least one row a positive weight"),
+        (X, {"sample_weight": [1e-320] * 12}, "give at least one row a positive weight"),
     ],
 )
 def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], message: str) -> None:

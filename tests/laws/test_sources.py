@@ -382,7 +382,7 @@ def test_how_a_csv_file_is_written_shows_in_any_of_its_lines_and_files(tmp_path:
         ({"sample_weight": "text"}, "column 'text' holds string"),
         ({"sample_weight": [1.0, 2.0]}, r"sample_weight has shape \(2,\)"),
         ({"sample_weight": np.ones(N + 1)}, rf"the table has {N} rows, so give \({N},\)"),
-        ({"sample_weight": np.zeros(N)}, "at least one row must count"),
+        ({"sample_weight": np.zeros(N)}, "give at least one row a positive weight"),
         ({"sample_weight": -np.ones(N)}, r"sample_weight\[0\] is -1"),
     ],
 )

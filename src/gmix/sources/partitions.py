@@ -28,7 +28,7 @@ from gmix.model.families import family_of
 from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import Source, selected
+from gmix.sources.source import Source, check_mass, selected
 
 __all__ = ["Join", "PartitionedSource", "Read", "Task", "reaching"]
 
@@ -134,8 +134,7 @@ class PartitionedSource(Source):
         self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        if self._mass < 1e-100:
-            raise DataError(f"sample_weight adds up to zero ({self._mass:.3g}); at least one row must count")
+        check_mass(self._mass)
         most = np.array([np.broadcast_to(values, self.n_features) for values in largest])
         beyond = ~(most < largest_value(self.n_features, max(self._mass, self.n_rows)))
         if beyond.any():
