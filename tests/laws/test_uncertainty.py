@@ -261,8 +261,8 @@ def test_a_bootstrap_that_cannot_be_says_so(cloud: Array) -> None:
 def test_weights_that_no_table_can_be_drawn_by_are_refused(cloud: Array) -> None:
     for size, kind, message in (
         (1e-12, "weights", "too few to draw"),
-        (1e12, "parametric", "so many rows"),
-        (1e60, "rows", "so many rows"),
+        (1e12, "parametric", "too many to draw"),
+        (1e60, "rows", "too many to draw"),
     ):
         weight = np.full(len(cloud), size)
         fit = gmix.fit(cloud, 1, covariance="full", sample_weight=weight)
