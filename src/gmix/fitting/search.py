@@ -23,7 +23,7 @@ from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["SearchPlan", "search"]
 
-# The size of the sub-sample that the race runs on: so many rows per parameter of the richest candidate, within limits.
+# The rows of the sub-sample that the race runs on: a number per parameter of the richest candidate, within limits.
 _ROWS_PER_PARAMETER, _FEWEST, _MOST = 25, 2_000, 10_000
 _PROMISING = 16  # runs that race, at most
 # The rounds of a race: the rule that ends each, and the share of `_PROMISING` runs that are kept. On large tables the

@@ -229,7 +229,7 @@ def likelihood_ratio_test(
     .. math:: 2 \log \frac{L_{K+1}}{L_K}
 
     does not have the usual chi-squared distribution. It is therefore compared with its values on tables drawn from the
-    mixture of K components (McLachlan 1987, *Applied Statistics* 36:318), each fitted anew with K and with K + 1
+    mixture of K components (McLachlan 1987, *Applied Statistics* 36:318), each fitted with K and with K + 1
     components, from the starts of `gmix.fit`. To choose a number of components, test 1, 2 and so on until the p-value
     is no longer small.
 
