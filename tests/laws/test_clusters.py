@@ -266,7 +266,7 @@ def test_what_cannot_be_used_is_named(cluster: Any, frame: Any, table: Frame) ->
         gmix.fit(frame, 2, columns=["a", "text"])
     with pytest.raises(DataError, match=r"no column 'aa'; did you mean 'a'"):
         gmix.fit(frame, 2, columns=["aa"])
-    with pytest.raises(ParameterError, match="name its column"):
+    with pytest.raises(ParameterError, match="must be the name of a column"):
         gmix.fit(frame, 2, columns=NAMES, sample_weight=np.ones(N))
     spoiled = table.assign(b=np.where(np.arange(N) == N // 2, np.nan, table["b"]))
     with pytest.raises(DataError, match=r"partition \d: row \d+, column 'b' is NaN"):

@@ -381,7 +381,7 @@ def test_what_makes_no_sense_is_refused(stated: dict[str, Any], message: str) ->
 def test_what_is_stated_does_not_apply_to_other_files(tmp_path: Path) -> None:
     path = tmp_path / "points.parquet"
     gmix.predict_to(gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]), [1.0, 2.0], path)
-    with pytest.raises(DataError, match=r"is Parquet, and what states how CSV is written does not apply"):
+    with pytest.raises(DataError, match=r"is Parquet, and gmix.CSV and its options apply to CSV files only; leave"):
         as_source(CSV(path, decimal=","))
     (tmp_path / "points.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="begins with 2 lines, and 5 are to be skipped; skip fewer"):

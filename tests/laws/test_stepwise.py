@@ -102,7 +102,10 @@ def test_a_fit_is_gone_on_from() -> None:
         ({"decay": "slow"}, "decay is 'slow'"),
         ({"forgetting": 1.0}, "forgetting is 1.0; give a number from 0 to below 1"),
         ({"prior": "weak"}, "give a gmix.NormalInverseWishart"),
-        ({"statistics": ONE_COMPONENT}, r"1 component, .*not of a GaussianMixture\(VVV, 2 components.*from one fit"),
+        (
+            {"statistics": ONE_COMPONENT},
+            r"1 component, .*do not belong to .*\(VVV, 2 components.*from one fit",
+        ),
     ],
 )
 def test_what_is_wrong_with_an_argument(settings: dict[str, Any], message: str) -> None:

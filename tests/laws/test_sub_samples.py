@@ -16,7 +16,7 @@ from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run
 from gmix.fitting.neighbors import grow, release
 from gmix.fitting.search import SearchPlan
-from gmix.fitting.start import KMeansPlusPlus, Reached
+from gmix.fitting.start import KMeansPlusPlus, WarmStart
 from gmix.model.covariance import EEE, EII, VII, VVI, VVV
 from gmix.model.criteria import CRITERIA, criterion
 from gmix.model.gaussian_model import GaussianModel
@@ -79,7 +79,7 @@ def test_where_more_rows_are_worth_more_components_the_winner_is_not_left_out(
     candidates, start = able.plan.candidates, able.plan.start
     assert (best.structure, best.n_components) in candidates
     assert able.left_out == 18 - len(candidates) > 9
-    assert isinstance(start, Reached)
+    assert isinstance(start, WarmStart)
     assert set(start.mixture_of) == set(candidates)
     assert f"the 18 candidates were compared on sub-samples of 1,000 and 3,000 of 6,000 rows, and {able.left_out} " in (
         able.finding.message
@@ -104,15 +104,15 @@ def test_a_stage_judges_by_as_many_other_rows(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_error_of_a_difference_of_means_is_found_row_by_row() -> None:
-    one = narrowing._Values(np.array([1.0, 2.0, 6.0], np.float32), np.full(3, 1 / 3))
-    other = narrowing._Values(np.array([0.0, 2.0, 2.0], np.float32), np.full(3, 1 / 3))
+    one = narrowing._Terms(np.array([1.0, 2.0, 6.0], np.float32), np.full(3, 1 / 3))
+    other = narrowing._Terms(np.array([0.0, 2.0, 2.0], np.float32), np.full(3, 1 / 3))
     assert one.mean == pytest.approx(3.0)
     differences = np.array([1.0, 0.0, 4.0])
-    assert one.error_beside(other) == pytest.approx(differences.std() / np.sqrt(3.0), rel=1e-14)
-    assert one.error_beside(one) == 0.0
-    weighted = narrowing._Values(one.each, np.array([0.5, 0.5, 0.0])), narrowing._Values(other.each, np.ones(3) / 2)
+    assert one.error_of_difference(other) == pytest.approx(differences.std() / np.sqrt(3.0), rel=1e-14)
+    assert one.error_of_difference(one) == 0.0
+    weighted = narrowing._Terms(one.values, np.array([0.5, 0.5, 0.0])), narrowing._Terms(other.values, np.ones(3) / 2)
     assert weighted[0].mean == 1.5
-    assert weighted[0].error_beside(weighted[1]) == pytest.approx(np.sqrt(0.5**2 * 2 * 0.5**2), rel=1e-14)
+    assert weighted[0].error_of_difference(weighted[1]) == pytest.approx(np.sqrt(0.5**2 * 2 * 0.5**2), rel=1e-14)
 
 
 @pytest.mark.parametrize("name", CRITERIA)
@@ -122,7 +122,7 @@ def test_estimate_and_penalty_are_the_criterion_of_the_rows(name: str) -> None:
     run = Run(GaussianModel(fit.mixture), fit.statistics, fit.history, fit.reason)
     source = MemorySource(x, sample_weight=np.full(len(x), 2.0))
     stage = narrowing._Stage(source, MemorySource(x[:100]))
-    fitted, _ = narrowing._estimates(Candidate(run, (), (), 0.0), stage, name)
+    fitted, _ = narrowing._terms(Candidate(run, (), (), 0.0), stage, name)
     mass = 2.0 * len(x)
     assert narrowing._mean_weight(source) == 2.0
     [statistics] = source.expect([fit.mixture.components])
@@ -150,7 +150,7 @@ def test_a_candidate_that_is_still_where_a_poorer_one_is_may_win_where_that_one_
     )
     still = [candidate(stage.fitted, m) for m in (grow(fits[1], 4), release(fits[1], VVI), release(fits[0], VVI))]
     found = Search((*still, worse, one, best))
-    assert narrowing._able(found, stage, source, "bic") == [
+    assert narrowing._kept(found, stage, source, "bic") == [
         best,
         *sorted(still[:2], key=lambda c: c.run.mixture.n_parameters),
     ]
@@ -180,7 +180,7 @@ def test_a_candidate_that_is_set_aside_on_a_sub_sample_is_left_out_unless_there_
     fits = [gmix.fit(stage.fitted.array, k, covariance=VII, rng=0).mixture for k in (1, 3)]
     one, three = (candidate(stage.fitted, mixture) for mixture in fits)
     aside = replace(three, unsupported=(1,))
-    assert narrowing._able(Search((one, three)), stage, source, "bic") == [three]
-    assert narrowing._able(Search((one, aside)), stage, source, "bic") == [one]
-    assert narrowing._able(Search((aside,)), stage, source, "bic") == [aside]
-    assert narrowing._able(Search((one, aside), lenient=True), stage, source, "bic") == [aside]
+    assert narrowing._kept(Search((one, three)), stage, source, "bic") == [three]
+    assert narrowing._kept(Search((one, aside)), stage, source, "bic") == [one]
+    assert narrowing._kept(Search((aside,)), stage, source, "bic") == [aside]
+    assert narrowing._kept(Search((one, aside), lenient=True), stage, source, "bic") == [aside]

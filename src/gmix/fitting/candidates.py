@@ -1,4 +1,4 @@
-"""What a search finds: the best run of every candidate, and the one that the criterion chose."""
+"""The result of a search: the best run of every candidate, and the candidate that the criterion chose."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Candidate", "Search"]
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """The best run of one structure with one number of components.
+    """A structure with a number of components, and the best of its EM runs.
 
     Attributes
     ----------
-    run : its `gmix.fitting.em.Run`.
-    optima : the objectives that all its runs reached, best first.
-    collapsed : the components that have no width in some direction, but for those that stand for a repeated row.
-    seconds : how long it took.
+    run : the best `gmix.fitting.em.Run`.
+    optima : the objectives that all runs reached, best first.
+    collapsed : the components that have no width in some direction, without those in `repeated`.
+    seconds : how long the runs took.
     unsupported : the components that rest on fewer distinct rows than `Structure.rows_needed`.
     repeated : the components that stand for one repeated row alone.
     """
@@ -42,7 +42,7 @@ class Candidate:
 
     @property
     def is_set_aside(self) -> bool:
-        """Say whether it is chosen only if there is no other: its likelihood may be an accident of a few rows."""
+        """Whether it is chosen only if every candidate is set aside: few rows may account for its likelihood."""
         return bool(self.collapsed or self.unsupported)
 
     @property
@@ -59,16 +59,18 @@ class Candidate:
 
     @property
     def in_order(self) -> Candidate:
-        """The same candidate with its components in their stated order; see `gmix.model.reference.Reference.order`."""
+        """The same candidate with its components in the order of `gmix.model.reference.Reference.order`."""
         run = self.run
         order = run.statistics.reference.order(run.mixture.means)
         if (np.diff(order) > 0).all():
             return self
         model = replace(run.model, mixture=run.mixture.reordered(order))
         statistics = run.statistics.reordered(order)
-        places = np.argsort(order)
-        marked = (self.collapsed, self.unsupported, self.repeated)
-        collapsed, unsupported, repeated = (tuple(sorted(int(places[k]) for k in those)) for those in marked)
+        rank = np.argsort(order)
+        collapsed, unsupported, repeated = (
+            tuple(sorted(int(rank[k]) for k in components))
+            for components in (self.collapsed, self.unsupported, self.repeated)
+        )
         return replace(
             self,
             run=replace(run, model=model, statistics=statistics),
@@ -101,19 +103,19 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Every candidate that was tried, and the one that the criterion chose.
+    """The candidates that were fitted, and which one the criterion chose.
 
     A candidate with a component that collapsed, or that rests on too few rows, is chosen only if there is no other.
 
     Attributes
     ----------
-    candidates : every one that was fitted.
-    interrupted : whether Ctrl-C ended the search with candidates still to fit.
-    criterion : what chose, ``"bic"`` for instance.
-    untried : the candidates that were not fitted because the table has too few different rows for them.
-    distinct : the different rows of the table, or of a sub-sample of it; None where there was nothing to choose.
-    left_out : how many candidates sub-samples of a large table left out.
-    lenient : whether candidates that collapsed are as good as others, because the table has few different rows.
+    candidates : the candidates that were fitted.
+    interrupted : whether Ctrl-C ended the search before all candidates were fitted.
+    criterion : the name of the criterion that chooses, such as ``"bic"``.
+    untried : the candidates that were not fitted, because the table has too few distinct rows for them.
+    distinct : the distinct rows of the table or of a sub-sample; None if there was only one candidate.
+    left_out : how many candidates were left out after sub-samples of a large table.
+    lenient : whether collapsed candidates may be chosen like any other, because the table has few distinct rows.
     """
 
     candidates: tuple[Candidate, ...]
@@ -126,7 +128,7 @@ class Search:
 
     @property
     def in_order(self) -> Search:
-        """The same search with the components of every candidate in their stated order."""
+        """The same search with the components of every candidate in order; see `Candidate.in_order`."""
         return replace(self, candidates=tuple(candidate.in_order for candidate in self.candidates))
 
     def __repr__(self) -> str:
@@ -137,16 +139,16 @@ class Search:
         return min(self.candidates, key=self.order)
 
     def order(self, candidate: Candidate) -> tuple[bool, bool, float]:
-        """What candidates are sorted by, the best first."""
+        """The key that sorts candidates, the best first."""
         score = candidate.score(self.criterion)
         return (False, False, score) if self.lenient else (bool(candidate.collapsed), candidate.is_set_aside, score)
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """How probable each candidate is beside the others, by BIC: ``exp(-BIC / 2)``, normalized; not if set aside.
+        """The BIC weight of each candidate: ``exp(-BIC / 2)``, normalized; zero if set aside, unless all are.
 
-        With equal prior probabilities they approximate the posterior: Kass & Raftery (1995), *Journal of the American
-        Statistical Association* 90:773. Two that are nearly alike say that the data does not choose between them.
+        Under equal prior probabilities they approximate the posterior probabilities: Kass & Raftery (1995), *Journal
+        of the American Statistical Association* 90:773.
         """
         values = np.array([np.inf if c.is_set_aside and not self.lenient else c.bic for c in self.candidates])
         if np.isinf(values).all():
@@ -155,7 +157,7 @@ class Search:
         return np.asarray(share / share.sum())
 
     def table(self) -> list[dict[str, Any]]:
-        """One row a candidate: structure, components, log-likelihood, parameters, criteria, weight, seconds, reason."""
+        """One dict per candidate, for a DataFrame: structure, components, criteria, weight, seconds and more."""
         return [
             {
                 "structure": c.structure.code,
@@ -174,11 +176,11 @@ class Search:
 
     @cached_property
     def set_aside(self) -> tuple[Candidate, ...]:
-        """The candidates that could not be chosen beside sound ones, the best first."""
+        """The candidates that are chosen only if there is no other, the best first."""
         if self.lenient:
             return ()
         return tuple(sorted((c for c in self.candidates if c.is_set_aside), key=self.order))
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the criterion that chose, over components and structures; see `gmix.plot.criteria`."""
+        """Draw the criterion for all numbers of components and structures; see `gmix.plot.criteria`."""
         return plot.criteria(self, ax)

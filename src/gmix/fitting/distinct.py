@@ -1,4 +1,4 @@
-"""Repeated rows: how many different rows a table has, and on how many of them a component rests."""
+"""Distinct rows: how many a table has, and on how many of them a component rests."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 __all__ = ["DistinctRows"]
 
 Array = NDArray[np.float64]
-_SHARE = 0.1  # of all weight; a row that has it, and
-_TIMES = 10.0  # times the weight of the median row, is no coincidence of rounded values
+# Rows that coincide because values are rounded, or few, have less than both: this share of all weight, and this
+# multiple of the weight of the median distinct row.
+_SHARE, _MULTIPLE = 0.1, 10.0
 
 
 @dataclass(frozen=True, eq=False)
 class DistinctRows:
-    """The different rows of a table.
+    """The distinct rows of a table, and their weights.
 
     Attributes
     ----------
-    values : ``(M, D)``, each once.
-    which : ``(N,)`` the distinct row that each row of the table is.
+    values : ``(M, D)`` the distinct rows.
+    which : ``(N,)`` the index into `values` for each row of the table.
     row_weight : ``(N,)`` the weight of each row of the table.
 
     >>> table = DistinctRows.of(np.array([[1.0], [2.0], [1.0], [1.0]]))
@@ -37,11 +38,11 @@ class DistinctRows:
 
     @classmethod
     def of(cls, rows: NDArray[Any], weight: Array | None = None) -> DistinctRows:
-        """The different ones among ``rows (N, D)`` that have weight ``(N,)``; without weights, each has one."""
+        """The distinct ones among ``rows (N, D)`` with weights ``(N,)``; None for weights of one."""
         n_rows = len(rows)
         weight = np.ones(n_rows) if weight is None else weight
         first = np.sort(rows[:, 0])
-        if n_rows and (first[1:] != first[:-1]).all():  # usual, and quickly seen
+        if n_rows and (first[1:] != first[:-1]).all():  # common, and fast to check
             return cls(rows, np.arange(n_rows), weight)
         order = np.lexsort(np.asarray(rows).T)
         ordered = rows[order]
@@ -53,7 +54,7 @@ class DistinctRows:
 
     @property
     def n_rows(self) -> int:
-        """How many rows the table has."""
+        """The number of rows of the table."""
         return len(self.which)
 
     @cached_property
@@ -68,12 +69,12 @@ class DistinctRows:
 
     @property
     def heaviest_count(self) -> int:
-        """How many rows of the table are the heaviest distinct row."""
+        """How many rows of the table equal the heaviest distinct row."""
         return int(np.count_nonzero(self.which == self.weight.argmax()))
 
     @property
     def rarest_count(self) -> int:
-        """How many rows of the table are the rarest distinct row."""
+        """How many rows of the table equal the distinct row that is repeated least."""
         return int(np.bincount(self.which).min())
 
     @property
@@ -83,45 +84,44 @@ class DistinctRows:
 
     @cached_property
     def repeated(self) -> NDArray[np.intp]:
-        """The distinct rows that are repeated so often that a component may rest on one of them alone.
+        """Indices of the distinct rows that are repeated so often that a component may rest on one of them alone.
 
-        Each has a tenth of all weight, and ten times as much as the median row: values that are merely rounded, or few,
-        repeat alike.
+        Each has a tenth of all weight, and ten times the weight of the median distinct row.
         """
         weight = self.weight
-        often = (weight >= _SHARE * weight.sum()) & (weight >= _TIMES * np.median(weight))
+        often = (weight >= _SHARE * weight.sum()) & (weight >= _MULTIPLE * np.median(weight))
         return np.flatnonzero(often)
 
     def are_few(self, most: int) -> bool:
-        """Say whether there are at most so many distinct rows, each of them there at least twice on average."""
+        """Whether there are at most `most` distinct rows, which occur at least twice on average."""
         return len(self.values) <= most and 2 * len(self.values) <= self.n_rows
 
     def at_least(self, share: Array) -> Array:
-        """What `effective` is at least for components of a share ``(K,)`` of all weight, whichever rows are theirs."""
+        """A lower bound ``(K,)`` of `effective` for components with a share ``(K,)`` of all weight."""
         total, most, excess = self._bounds
         return np.asarray(np.maximum(share * total / most, share * total - excess))
 
     @cached_property
     def _bounds(self) -> tuple[float, float, float]:
-        """All weight, that of the heaviest distinct row, and all beyond the median's, in units of the median's."""
+        """The sum, the maximum and the excess over one of the relative weights."""
         relative = self._relative
         return float(relative.sum()), float(relative.max()), float(np.maximum(relative - 1.0, 0.0).sum())
 
     @cached_property
     def _relative(self) -> Array:
-        """The weight ``(M,)`` of each distinct row in units of the median's."""
+        """The weight ``(M,)`` of each distinct row, relative to the median distinct row."""
         return np.asarray(self.weight / np.median(self.weight))
 
     @cached_property
     def _first(self) -> NDArray[np.intp]:
-        """The first row of the table ``(M,)`` that is each distinct row."""
+        """The position ``(M,)`` in the table at which each distinct row occurs first."""
         return np.asarray(np.unique(self.which, return_index=True)[1])
 
     def effective(self, responsibilities: Array) -> Array:
-        r"""How many distinct rows each component rests on, effectively, ``(K,)``, by responsibilities ``(N, K)``.
+        r"""The effective number of distinct rows ``(K,)`` that each component rests on, by responsibilities ``(N, K)``.
 
-        Of distinct rows g of weight :math:`w_g`, that is :math:`\sum_g r_{gk} \min(1, w_g / \tilde w)` with the median
-        weight :math:`\tilde w`: a repeated row counts once, and a row of hardly any weight hardly.
+        For distinct rows g of weight :math:`w_g` it is :math:`\sum_g r_{gk} \min(1, w_g / \tilde w)` with the median
+        weight :math:`\tilde w`. A repeated row counts once, and a row of very small weight counts very little.
         """
         if len(self.values) < self.n_rows:  # equal rows have equal responsibilities
             responsibilities = responsibilities[self._first]

@@ -1,4 +1,4 @@
-"""Runs of EM: from models, on the rows of a source, to the best models that EM reaches from them."""
+"""EM runs on the rows of a source, from several starts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,26 @@ __all__ = ["Run", "run_em", "run_models"]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The end of one run of EM. The statistics, and their likelihood, belong to the model beside them."""
+    """The result of one EM run.
+
+    Attributes
+    ----------
+    model : where the run ended.
+    statistics : the sufficient statistics of the rows under the model.
+    history : the objective of every E-step: log-likelihood plus log prior, in nats.
+    reason : why the run ended.
+    sound : whether it is known that no component has collapsed, whatever the reason.
+    """
 
     model: GaussianModel
     statistics: SufficientStatistics
-    history: tuple[float, ...]  # the objective of every E-step: log-likelihood plus log prior, in nats
+    history: tuple[float, ...]
     reason: Reason
-    sound: bool = False  # whether it is known that no component has collapsed, whatever the reason
+    sound: bool = False
 
     @classmethod
     def of(cls, end: RunEnd) -> Self:
-        """The run that the kernel ended, of a Gaussian mixture."""
+        """Convert the end of a kernel's run of a Gaussian mixture."""
         assert isinstance(end.model, GaussianModel)
         assert end.statistics is not None
         return cls(end.model, end.statistics, tuple(end.history), end.reason or Reason.COLLAPSING, end.sound)
@@ -46,17 +55,17 @@ class Run:
 
     @property
     def objective(self) -> float:
-        """What EM raises: the log-likelihood, plus the log density of the prior."""
+        """The objective that EM maximizes: the log-likelihood plus the log prior density."""
         return self.history[-1]
 
     @property
     def log_prior(self) -> float:
-        """The log density of the prior, up to a constant of its own parameters."""
+        """The log prior density, up to a constant of the prior's own parameters."""
         return self.objective - self.statistics.log_likelihood
 
     @cached_property
     def collapsed(self) -> tuple[int, ...]:
-        """The components that have collapsed; of a run that was given up on the way there, the narrowest."""
+        """The components that have collapsed; of a run that ended before a collapse, the narrowest component."""
         if self.sound:
             return ()
         if self.reason is not Reason.COLLAPSING:
@@ -73,13 +82,13 @@ def run_models(
     *,
     patient: bool = True,
 ) -> list[RunEnd]:
-    """Run EM on all rows of a source, from several models of one form, until the rule ends each run.
+    """Run EM on all rows of a source from several models of one form, until the rule ends each run.
 
-    The runs race in `rounds` first, and only those that are kept are returned, best first. Each ends on an E-step, so
-    what it reports belongs to its model. A run that is not `patient` ends where a component is empty or reaches the
-    floor. After Ctrl-C the runs that have finished an E-step are returned, the last one with that reason.
+    The runs first race in `rounds`; those that are kept are returned, best first. Each ends on an E-step, so its
+    statistics belong to its model. A run that is not `patient` ends when a component is empty or reaches the floor.
+    After Ctrl-C the runs that have finished an E-step are returned, the last one with the reason `INTERRUPTED`.
 
-    Raises `ParameterError` where the density of the rows is zero under all starts.
+    Raises `ParameterError` if the density of the rows is zero under all starts.
     """
     return _run(source, starts, starts[0].components().form, rule, rounds, patient) if starts else []
 
@@ -102,14 +111,15 @@ def _run(
         coarse=source.is_single and source.is_large and type(rule) is StoppingRule,
         threads=source.threads,
     )
-    arrived = [end for end in ends if end.model is not None]
-    if not arrived and any(end.reason is Reason.INTERRUPTED for end in ends):
+    evaluated = [end for end in ends if end.model is not None]
+    if not evaluated and any(end.reason is Reason.INTERRUPTED for end in ends):
         raise KeyboardInterrupt
-    if not arrived:
+    if not evaluated:
         raise ParameterError(
-            f"the rows are so far from the start, {starts[0]}, that their density under it is zero; start nearer"
+            f"the rows are so far from the start, {starts[0]}, that their density under it is zero; give a start "
+            "nearer to the rows"
         )
-    return arrived
+    return evaluated
 
 
 def run_em(
@@ -121,7 +131,7 @@ def run_em(
     *,
     patient: bool = True,
 ) -> list[Run]:
-    """`run_models` from several mixtures of one structure, by maximum likelihood or with a prior."""
+    """`run_models` from several mixtures of one structure, for maximum likelihood or with a prior."""
     if not starts:
         return []
     models = [GaussianModel(mixture, prior) for mixture in starts]

@@ -1,4 +1,4 @@
-"""From a search to a fit: the best candidate, with the findings about it."""
+"""Conversion of a search to a fit: the best candidate, with the findings about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["fit_from_search", "inspected"]
 
 
 def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None) -> Fit:
-    """The best candidate of a search as a fit, with the given findings and those of the search."""
+    """The best candidate of a search as a fit, with the given findings and those about the search."""
     run = found.best.run
     return Fit(
         run.mixture,

@@ -1,4 +1,4 @@
-"""Starts from poorer candidates: a simpler structure's mixture under a richer one, and components that are split."""
+"""Starts from poorer candidates: the mixture of a simpler structure, and mixtures with a component split."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["grow", "release", "splits"]
 
 
 def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
-    """The same distribution, under a structure that allows more."""
+    """The same distribution, in a structure that contains the mixture's own."""
     same = structure.form is mixture.structure.form
     compact = compact_covariances(mixture) if same else structure.form.compress(mixture.covariances)
     return unchecked_mixture(mixture.weights, mixture.means, compact, structure, mixture.features)
 
 
 def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
-    """The same distribution, its heaviest components written twice with half the weight."""
+    """The same distribution with more components: the heaviest ones are duplicated and their weight is halved."""
     order = list(range(mixture.n_components))
     weights = list(mixture.weights)
     while len(order) < n_components:
@@ -34,44 +34,45 @@ def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
     return unchecked_mixture(shares, mixture.means[order], compact, mixture.structure, mixture.features)
 
 
-def splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixture]:
-    """With one more component each: a piece cut across its longest axis, in deviations of the columns.
+def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[GaussianMixture]:
+    """One mixture for each of the components, in which that component is split in two.
 
-    Mean and covariance of its two halves together stay its own.
+    It is split along its longest axis after standardizing the columns. The mean and covariance of the two halves
+    together are those of the component, up to what the structure allows.
     """
-    if not pieces:
+    if not components:
         return []
-    structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(pieces)
-    away = means - mixture.weights @ means
+    structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(components)
+    offsets = means - mixture.weights @ means
     variances = dense.diagonal(axis1=1, axis2=2)
-    unit = np.sqrt(mixture.weights @ (variances + away**2))
+    unit = np.sqrt(mixture.weights @ (variances + offsets**2))
     values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
     steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
-    each = np.arange(len(chosen))
+    split = np.arange(len(chosen))
     orders = np.empty((len(chosen), len(means) + 1), np.intp)
     orders[:, :-1], orders[:, -1] = np.arange(len(means)), chosen
     moved, shares = means[orders], mixture.weights[orders]
-    moved[each, chosen] += steps
+    moved[split, chosen] += steps
     moved[:, -1] -= steps
-    shares[each, chosen] = shares[:, -1] = mixture.weights[chosen] / 2.0
+    shares[split, chosen] = shares[:, -1] = mixture.weights[chosen] / 2.0
     if structure.equal_weights:
         shares[:] = structure.weights(shares[0])
     if structure.shared:
         compact = [_repeated(mixture, order) for order in orders]
     else:
-        # Where columns are of very different units, the smaller ones may be left with nothing but rounding.
+        # If the units of the columns differ very much, the variances of the smaller ones may be rounding error.
         floors = RELATIVE_FLOOR * variances[chosen]
         halves = FULL.lift(dense[chosen] - FULL.outer(np.ones(len(chosen)), steps), floors)
         if structure.independent:
-            written = compact_covariances(mixture)[orders]
-            written[each, chosen] = written[:, -1] = structure.form.compress(halves)
-            compact = list(written)
+            covariances = compact_covariances(mixture)[orders]
+            covariances[split, chosen] = covariances[:, -1] = structure.form.compress(halves)
+            compact = list(covariances)
         else:
             compact = []
             for order, half, floor, share in zip(orders, halves, floors, shares, strict=True):
-                apart = dense[order]
-                apart[[order[-1], -1]] = half
-                compact.append(structure.form.lift(structure.nearest(share, apart), floor))
+                covariances = dense[order]
+                covariances[[order[-1], -1]] = half
+                compact.append(structure.form.lift(structure.nearest(share, covariances), floor))
     return [
         unchecked_mixture(share, mean, covariance, structure, mixture.features)
         for share, mean, covariance in zip(shares, moved, compact, strict=True)
@@ -79,6 +80,6 @@ def splits(mixture: GaussianMixture, pieces: Sequence[int]) -> list[GaussianMixt
 
 
 def _repeated(mixture: GaussianMixture, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
-    """The covariances of these components, compact."""
+    """The compact covariances of the components in `order`, which may repeat some."""
     compact = compact_covariances(mixture)
     return compact if mixture.structure.form is TIED else compact[order]

@@ -1,4 +1,4 @@
-"""The result of a fit: the mixture and everything that is known about it."""
+"""The result of a fit, its summary, and its model file."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ class StandardErrors:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted mixture, with its statistics, its findings, and how it was found.
+    """A fitted mixture with its statistics, its findings, and the search that chose it.
 
     Attributes
     ----------
     mixture : the fitted `GaussianMixture`. Its components are sorted by the first column of their means, ties by the
-        next column; from a given start they keep the order of the start.
+        next column. With a start that you gave, they keep the order of the start.
     statistics : the sufficient statistics of the rows under the mixture.
     log_prior : the log prior density of the mixture, in nats; zero without a prior.
     history : the objective (log-likelihood plus log prior) after every E-step, in nats.
     reason : why EM stopped; see `gmix.Reason`.
     n_rows : the number of rows of the table.
-    findings : what the user should know, first the warnings, then the notes; see `gmix.Finding`. ``print(fit)``,
+    findings : warnings and notes about the table and the fit, warnings first; see `gmix.Finding`. ``print(fit)``,
         `summary`, the command line and the report all show this list.
-    search : the candidates that were compared on all rows; None if there was only one.
+    search : the comparison of candidates on all rows; None if there was only one candidate.
     prior : the prior of a MAP fit; None for maximum likelihood.
     """
 
@@ -138,8 +138,8 @@ class Fit:
     def summary(self, errors: StandardErrors | None = None) -> str:
         """Describe the fit as text: the model, its criteria, the parameters of every component, and the findings.
 
-        Standard errors of `gmix.standard_errors` or `gmix.bootstrap` are shown below the parameters, if given. That of
-        a standard deviation is that of the variance divided by twice the deviation.
+        If `errors` from `gmix.standard_errors` or `gmix.bootstrap` are given, they are shown below the parameters. The
+        standard error of a standard deviation is that of the variance, divided by twice the standard deviation.
         """
         if errors is not None:
             of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
@@ -182,41 +182,42 @@ class Fit:
         return "\n".join(text)
 
     def plot(self, points: Any = None, **options: Any) -> Any:
-        """Draw the mixture, over points if some are given; see `gmix.plot.plot`."""
+        """Draw the mixture, with points if given; see `gmix.plot.plot`."""
         return self.mixture.plot(points, **options)
 
     def report(self, path: str | PathLike[str], data: Any, **options: Any) -> None:
-        """Write a page of HTML about the fit and its rows, which opens offline; see `gmix.report.report`."""
-        from gmix.report import report  # the one import upward: a report reads the rows and everything below it
+        """Write an HTML page about the fit and its rows, which opens offline; see `gmix.report.report`."""
+        from gmix.report import report  # imported here, because gmix.report imports this module
 
         report(self, path, data, **options)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the fit to a JSON file, all but the search; `gmix.load` reads it back to the last bit.
+        """Write the fit without its search to a JSON file, from which `gmix.load` reads exactly the same fit.
 
-        The file appears whole or not at all. A structure of your own has to be registered before the file is loaded;
-        see `gmix.covariance.register`. Raises `ModelFileError` where no file can be made, on a full disk, for a prior
-        that is not gmix's own, and for a structure whose code means another one.
+        The file is written completely or not at all. A structure of your own must be registered before the file is
+        loaded; see `gmix.covariance.register`. Raises `ModelFileError` if the file cannot be written, for a prior that
+        is not one of gmix, and for a structure whose code belongs to another one.
         """
         write(_document(self), path)
 
 
 def in_independent_columns(fit: Fit) -> Fit:
-    """The fit without the columns that follow from others; the fit itself, where none do."""
+    """The fit without the columns that follow from others; the same fit if there are none."""
     return fit if fit.mixture.dependence is None else replace(fit, mixture=fit.mixture.independent_part)
 
 
 def load(path: str | PathLike[str]) -> Fit:
     """Read a fit that `Fit.save` wrote.
 
-    Raises `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version, and for a folder, a
-    device or a pipe. It never runs what it finds, and takes no more memory than a small multiple of the file's size.
+    Loading runs no code from the file, and needs no more memory than a small multiple of the file's size. Raises
+    `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version, and for a folder, a device or
+    a pipe.
     """
     return read(path, _fit_from)
 
 
 def _document(fit: Fit) -> dict[str, Any]:
-    """Everything but the search, as a model file holds it."""
+    """The fit without its search, as a model file holds it."""
     return {
         "mixture": mixture_document(fit.mixture),
         "statistics": statistics_document(fit.statistics),
@@ -239,7 +240,7 @@ def _fit_from(document: dict[str, Any]) -> Fit:
     findings = tuple(Finding(*texts) for texts in document["findings"])
     expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
     prior = prior_from(document["prior"]) if document["version"] > 1 else None
-    if prior is not None:  # its parameters must fit the mixture, or this raises
+    if prior is not None:  # raises if the parameters of the prior do not match the mixture
         prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
     log_prior, reason = as_float(document["log_prior"]), Reason[document["reason"]]
     return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)

@@ -1,4 +1,4 @@
-"""Findings of a search: which candidates could not be chosen or were not tried, and why."""
+"""Findings about a search: which candidates were set aside or not fitted, and why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN = 6  # values of a row that a finding shows
 
 
 def dependence_finding(dependence: Dependence, features: Sequence[str] | None, *, carried: bool = True) -> Finding:
-    """Say which columns follow from others, and whether the mixture carries them along or is singular in them."""
+    """Say which columns follow from others. If not `carried`, the mixture was fitted to them and is singular."""
     one = len(dependence.dependent) == 1
     equations = dependence.described(features) if features else dependence
     what = (
@@ -36,7 +36,7 @@ def dependence_finding(dependence: Dependence, features: Sequence[str] | None, *
 
 
 def search_findings(found: Search) -> list[Finding]:
-    """What a person should know about the best candidate of a search, and about those that could not be chosen."""
+    """The findings about the best candidate of a search, and about those that were set aside or not fitted."""
     run, mass = found.best.run, found.best.run.statistics.mass
     findings = [
         Finding("empty component", f"component {k} has no rows; ask for fewer components")
@@ -48,7 +48,7 @@ def search_findings(found: Search) -> list[Finding]:
             f"component {k} ({mass[k]:.4g} rows) has no width in some direction, because rows repeat or a column "
             "follows from others; ask for fewer components or a simpler covariance, or give a prior",
         )
-        for k in (() if found.lenient else found.best.collapsed)  # which few different rows explain
+        for k in (() if found.lenient else found.best.collapsed)  # if lenient, `_repeated` explains them
     ]
     findings += [*_set_aside(found), *_untried(found), *_repeated(found)]
     if run.reason is Reason.ITERATION_LIMIT:
@@ -59,7 +59,7 @@ def search_findings(found: Search) -> list[Finding]:
 
 
 def _set_aside(found: Search) -> list[Finding]:
-    """Say how many candidates could not be chosen, and why the best of them could not."""
+    """Say how many candidates were set aside, and why the best of them was."""
     if not found.set_aside or found.distinct is None:
         return []
     best, every = found.set_aside[0], len(found.candidates) == len(found.set_aside)

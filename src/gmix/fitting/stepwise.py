@@ -1,4 +1,4 @@
-"""Stepwise EM: a mixture that learns from one block of rows after another, and from streams without an end."""
+"""Stepwise EM: a mixture that is updated by one block of rows after another, as from an endless stream."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ __all__ = ["Stepwise"]
 
 
 class Stepwise:
-    r"""Stepwise EM: after each block of rows, statistics per row move a step towards the block's own.
+    r"""Stepwise EM: each block of rows moves the statistics per row a step toward those of the block.
 
     .. math:: s_t = (1 - \gamma_t) \, s_{t-1} + \gamma_t \, \bar s(B_t; \theta_{t-1}), \qquad
               \theta_t = \operatorname{M}(s_t), \qquad \gamma_t = \max\{(t + 1)^{-\kappa}, \gamma_\infty\}
 
-    where :math:`\bar s` are the statistics of block t divided by its mass: stochastic approximation, which needs each
-    row once (Cappé & Moulines 2009, *Journal of the Royal Statistical Society B* 71:593, equations 12 to 14). The
-    mixture that it gives back is that of the average of the later :math:`s_t`, the last half or a little more, which
-    takes out most of the noise of the steps (Polyak & Ruppert's averaging, which they recommend there).
+    where :math:`\bar s` are the statistics of block t divided by its mass. This stochastic approximation reads each row
+    once (Cappé & Moulines 2009, *Journal of the Royal Statistical Society B* 71:593, equations 12 to 14). `mixture` is
+    the M-step of the average of the later :math:`s_t`, the last half or a little more. The average removes most of the
+    noise of the steps (Polyak-Ruppert averaging, which they recommend).
 
     Parameters
     ----------
-    mixture : where to start, from a fit to the first rows for instance.
+    mixture : where to start, such as a fit to the first rows.
     decay : :math:`\kappa`, above 0.5 and at most 1: how fast the steps shrink. Small values forget a poor start sooner.
-    forgetting : :math:`\gamma_\infty`, from 0 to below 1: the smallest step. Above zero the mixture follows a stream
-        that drifts: a block counts for :math:`(1 - \gamma_\infty)^m` of its first weight when m more have come, and
-        there is no average.
-    prior : for MAP steps, beside all rows that were seen and not forgotten (`mass`).
-    statistics : those of rows from which `mixture` was fitted, if there are some (``Fit.statistics``): they count as
-        the first block.
+    forgetting : :math:`\gamma_\infty`, from 0 to below 1: the smallest step. Above zero, the mixture follows a stream
+        that drifts: after m more blocks, a block has :math:`(1 - \gamma_\infty)^m` of its first weight, and nothing is
+        averaged.
+    prior : the prior of MAP steps; None for maximum likelihood. It is weighed against `mass` rows.
+    statistics : the statistics of the rows that `mixture` was fitted to (``Fit.statistics``), as the first block; None
+        to learn from the blocks alone.
     threads : as in `gmix.fit`.
 
     Attributes
     ----------
-    mass : the weighted number of rows that were seen, less what was forgotten.
-    blocks : how many blocks were seen.
+    mass : the weighted number of rows so far, less what was forgotten.
+    blocks : the number of blocks so far.
 
     >>> import gmix
     >>> truth = gmix.GaussianMixture([0.3, 0.7], [[0.0], [5.0]], [[[1.0]], [[1.0]]])
@@ -72,60 +72,62 @@ class Stepwise:
         self.decay, self.forgetting, self.prior, self.threads = decay, forgetting, as_prior(prior), threads
         self.mass, self.blocks = 0.0, 0
         self._latest = mixture
-        self._shown: GaussianMixture | None = None  # what `mixture` gives back, until more is learned
+        self._averaged: GaussianMixture | None = None  # cache of `mixture`, until the next block
         self._state: SufficientStatistics | None = None  # per row
         self._older, self._newer = _Average(1), _Average(2)
         if statistics is not None:
             of_kind(statistics, SufficientStatistics, "statistics", "fit.statistics")
             if statistics.form is not mixture.structure.form or statistics.mean.shape != mixture.means.shape:
-                raise ParameterError(f"these are {statistics} and not of a {mixture}; give both from one fit")
+                raise ParameterError(
+                    f"statistics are {statistics}, which do not belong to a {mixture}; give both from one fit"
+                )
             self._learn(statistics)
 
     def __repr__(self) -> str:
         return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {count(self.blocks, 'block')})"
 
     def update(self, block: Any, *, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from a block of rows ``(n, D)``. Raises `DataError` as `gmix.expect`, and has then learned nothing."""
+        """Learn from a block of rows ``(n, D)``. Raises `DataError` as `gmix.expect` does, and then changes nothing."""
         [statistics] = expect(block, [self._latest], sample_weight=sample_weight, threads=self.threads)
         self._learn(statistics)
         return self
 
     @property
     def mixture(self) -> GaussianMixture:
-        """What was learned so far."""
-        if self._shown is None:
+        """The mixture after the blocks so far."""
+        if self._averaged is None:
             average = self._older.statistics
-            self._shown = self._latest if self.forgetting or average is None else self._read(average)
-        return self._shown
+            self._averaged = self._latest if self.forgetting or average is None else self._maximize(average)
+        return self._averaged
 
     def _learn(self, statistics: SufficientStatistics) -> None:
         mass = statistics.n_rows
         if not mass > 0:
             return
-        own = statistics * (1.0 / mass)
+        per_row = statistics * (1.0 / mass)
         self.blocks += 1
         self.mass = (1.0 - self.forgetting) * self.mass + mass
         step = max(self.blocks**-self.decay, self.forgetting)
-        self._state = own if self._state is None else self._state * (1.0 - step) + own * step
-        self._latest, self._shown = self._read(self._state), None
+        self._state = per_row if self._state is None else self._state * (1.0 - step) + per_row * step
+        self._latest, self._averaged = self._maximize(self._state), None
         if self.blocks == 2 * self._newer.since:
             self._older, self._newer = self._newer, _Average(self.blocks)
         for average in (self._older, self._newer):
-            average.take(self.blocks, self._state)
+            average.add(self.blocks, self._state)
 
-    def _read(self, state: SufficientStatistics) -> GaussianMixture:
+    def _maximize(self, state: SufficientStatistics) -> GaussianMixture:
         before = self._latest
         return GaussianMixture.from_statistics(state * self.mass, before.structure, self.prior, before.features)
 
 
 class _Average:
-    """The average of all states from the block `since` on."""
+    """The average of the states after the block number `since` and all later ones."""
 
     def __init__(self, since: int) -> None:
         self.since = since
         self.statistics: SufficientStatistics | None = None
 
-    def take(self, block: int, state: SufficientStatistics) -> None:
+    def add(self, block: int, state: SufficientStatistics) -> None:
         if block < self.since:
             return
         share = 1.0 / (block - self.since + 1)

@@ -1,4 +1,4 @@
-"""The bootstrap: what fits of other tables of the same kind would be, and whether one component more is real."""
+"""The bootstrap: standard errors from fits to resampled tables, and a test of K components against K + 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gmix.fitting.from_search import fit_from_search
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
-from gmix.inference.standard_errors import rows_of, source_of
+from gmix.inference.standard_errors import checked_statistics, source_of
 from gmix.model.covariance import Structure, structure as as_structure
 from gmix.model.mixture import GaussianMixture, with_dependent_features
 from gmix.model.priors import Prior
@@ -29,21 +29,22 @@ __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_te
 
 Array = NDArray[np.float64]
 _KINDS = ("weights", "rows", "parametric")
-_MOST, _COUNTED = 1e9, 1e18  # rows that are drawn, and that are counted as drawn
+_MOST_DRAWN = 1e9  # rows that are drawn from a mixture, at most
+_MOST_COUNTED = 1e18  # draws with replacement, at most, which only count rows
 
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """The parameters of R fits to tables like the one that was seen, component k of each like component k of the fit.
+    """The parameters of R fits to resampled tables. Component k of each is matched with component k of the fit.
 
-    An interval of 95 % for every mean is ``np.quantile(replicates.means, [0.025, 0.975], axis=0)``.
+    ``np.quantile(replicates.means, [0.025, 0.975], axis=0)`` is a 95 % interval for every mean.
 
     Attributes
     ----------
     weights : ``(R, K)``.
     means : ``(R, K, D)``.
     covariances : ``(R, K, D, D)``.
-    collapsed : how many fits more had a collapsed component, and were left out.
+    collapsed : the number of further fits, which were left out because a component collapsed.
     """
 
     weights: Array
@@ -61,7 +62,7 @@ class Bootstrap:
     @property
     def standard_errors(self) -> StandardErrors:
         """The standard deviations over the replicates."""
-        return StandardErrors(*(_deviation(part) for part in (self.weights, self.means, self.covariances)))
+        return StandardErrors(*(_standard_deviation(part) for part in (self.weights, self.means, self.covariances)))
 
 
 @one_blas_thread()
@@ -76,23 +77,24 @@ def bootstrap(
     threads: int | None = None,
     rng: Rng = None,
 ) -> Bootstrap:
-    """Fit again and again to tables like the one that was seen, each climb from the fit.
+    """Fit the mixture to many resampled tables, with EM runs that start from the fit.
 
-    Components are matched with those of the fit so that the sum of their symmetric Kullback divergences is least.
+    Components are matched with those of the fit so that the sum of their symmetric Kullback-Leibler divergences is
+    smallest.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the same rows as there, in memory. Weight 2 is a row twice.
-    kind : ``"weights"`` gives every row an exponential weight, and so collapses less often where components are small
+    data, sample_weight, columns : the rows of the fit, in memory. A row of weight 2 counts twice.
+    kind : ``"weights"`` gives every row an exponential random weight, so that small components collapse less often
         (the weighted-likelihood bootstrap: Newton & Raftery 1994, *Journal of the Royal Statistical Society B* 56:3);
         ``"rows"`` draws rows with replacement (Efron 1979, *Annals of Statistics* 7:1); ``"parametric"`` draws new rows
         from the mixture. O'Hagan et al. (2019), *Computational Statistics* 34:1779, compare them.
-    replicates : how many tables.
-    threads : how many to use at most.
+    replicates : the number of tables.
+    threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
 
-    Raises `DataError` for rows that the fit was not made from.
+    Raises `DataError` for rows that are not those of the fit.
 
     >>> import gmix
     >>> x = gmix.GaussianMixture([1.0], [[0.0]], [[[4.0]]]).sample(400, rng=7)
@@ -107,18 +109,18 @@ def bootstrap(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
-    whole, fit = fit.mixture, in_independent_columns(fit)
-    rows_of(fit, source)
+    complete, fit = fit.mixture, in_independent_columns(fit)
+    checked_statistics(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
-        run = _climb(fit.mixture, _like(source, fit.mixture, kind, generator), fit.prior)
+        run = _run(fit.mixture, _resampled(source, fit.mixture, kind, generator), fit.prior)
         if run.mixture.collapsed(run.statistics):
             collapsed += 1
         else:
             order = _matched(run.mixture, fit.mixture)
             found = run.mixture
-            if whole.dependence is not None:
-                found = with_dependent_features(found, whole.dependence, whole.features)
+            if complete.dependence is not None:
+                found = with_dependent_features(found, complete.dependence, complete.features)
             kept.append((found, order))
     if len(kept) < 2:
         raise DataError(f"{collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")
@@ -129,18 +131,18 @@ def bootstrap(
     return Bootstrap(weights, means, covariances, collapsed)
 
 
-def _deviation(replicates: Array) -> Array:
-    away = np.hypot.reduce(replicates - replicates.mean(0), 0)  # squares may leave the range of float64
-    return np.asarray(away / np.sqrt(len(replicates) - 1))
+def _standard_deviation(replicates: Array) -> Array:
+    norm = np.hypot.reduce(replicates - replicates.mean(0), 0)  # squares may overflow or underflow
+    return np.asarray(norm / np.sqrt(len(replicates) - 1))
 
 
-def _like(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> Source:
-    """Another table of the same kind, of the same mass."""
+def _resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> Source:
+    """A resampled table whose weights have the same sum."""
     weight = source.everything.mass
     mass = weight.sum()
     if kind == "parametric":
         return _drawn(mixture, mass, source.threads, rng)
-    if kind == "rows" and mass > _COUNTED:
+    if kind == "rows" and mass > _MOST_COUNTED:
         raise _too_heavy(mass)
     drawn = rng.gamma(weight) if kind == "weights" else rng.multinomial(max(round(mass), 1), weight / mass)
     if not drawn.sum() > 0:
@@ -149,16 +151,17 @@ def _like(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.ran
 
 
 def _drawn(mixture: GaussianMixture, mass: float, threads: int | None, rng: np.random.Generator) -> MemorySource:
-    if mass > _MOST:
+    """A table of rows drawn from the mixture, as many as the weights sum to."""
+    if mass > _MOST_DRAWN:
         raise _too_heavy(mass)
     return MemorySource(mixture.sample(max(round(mass), 1), rng=rng), threads=threads)
 
 
 def _too_heavy(mass: float) -> DataError:
-    return DataError(f"sample_weight adds up to {mass:.3g}, and so many rows would be drawn; give smaller weights")
+    return DataError(f"sample_weight adds up to {mass:.3g} rows, too many to draw; give smaller weights")
 
 
-def _climb(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
+def _run(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
     [run] = run_em(source, [start], StoppingRule(), prior)
     if run.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
@@ -166,25 +169,25 @@ def _climb(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
 
 
 def _matched(mixture: GaussianMixture, reference: GaussianMixture) -> NDArray[np.intp]:
-    """Which component of the mixture is most like each component of the reference, all in all."""
+    """The component of the mixture that is matched with each component of the reference mixture."""
     from scipy.optimize import linear_sum_assignment
 
     step = reference.means[:, None] - mixture.means
-    there, here = reference.covariances[:, None], mixture.covariances[None]
-    inverse, other = np.linalg.inv(there), np.linalg.inv(here)
-    divergence = np.einsum("kjab,kjba->kj", inverse, here) + np.einsum("kjab,kjba->kj", other, there)
+    wanted, found = reference.covariances[:, None], mixture.covariances[None]
+    inverse, other = np.linalg.inv(wanted), np.linalg.inv(found)
+    divergence = np.einsum("kjab,kjba->kj", inverse, found) + np.einsum("kjab,kjba->kj", other, wanted)
     divergence = divergence + np.einsum("kja,kjab,kjb->kj", step, inverse + other, step)
     return np.asarray(linear_sum_assignment(divergence)[1])
 
 
 @dataclass(frozen=True, eq=False)
 class LikelihoodRatioTest:
-    """Whether one component more fits better than chance alone would make it.
+    """A test of K components against K + 1: whether the gain in likelihood exceeds chance.
 
     Attributes
     ----------
     null, alternative : the fits with K and K + 1 components.
-    replicates : ``(R,)`` the statistic on tables drawn from the null.
+    replicates : ``(R,)`` the statistic on tables drawn from the mixture of the null.
     """
 
     null: Fit
@@ -198,7 +201,7 @@ class LikelihoodRatioTest:
 
     @property
     def p_value(self) -> float:
-        """The part of the tables, the one that was seen among them, whose statistic is at least as large."""
+        """The share of tables, the observed one among them, whose statistic is at least the observed one."""
         return float((1 + np.count_nonzero(self.replicates >= self.statistic)) / (1 + len(self.replicates)))
 
     def __repr__(self) -> str:
@@ -225,16 +228,17 @@ def likelihood_ratio_test(
 
     .. math:: 2 \log \frac{L_{K+1}}{L_K}
 
-    does not have the usual chi-squared distribution, so it is compared with its values on tables drawn from the mixture
-    of K components (McLachlan 1987, *Applied Statistics* 36:318). Both mixtures are searched for as `gmix.fit` does, on
-    each table anew. To choose a number of components, test 1, 2 and so on until the p-value is no longer small.
+    does not have the usual chi-squared distribution. It is therefore compared with its values on tables drawn from the
+    mixture of K components (McLachlan 1987, *Applied Statistics* 36:318), each fitted with K and with K + 1
+    components, from the starts of `gmix.fit`. To choose a number of components, test 1, 2 and so on until the p-value
+    is no longer small.
 
     Parameters
     ----------
-    data, sample_weight, columns, threads : as for `gmix.fit`. Tables drawn have as many rows as the weights add up to.
+    data, sample_weight, columns, threads : as for `gmix.fit`. Drawn tables have as many rows as the weights sum to.
     components : K.
     covariance : one structure, its code or its name.
-    replicates : how many tables to draw; the p-value is a multiple of one part in one more than these.
+    replicates : R, the number of tables to draw; the p-value is a multiple of 1 / (R + 1).
     rng : a seed or a `numpy.random.Generator`.
 
     >>> import gmix
@@ -252,19 +256,20 @@ def likelihood_ratio_test(
             f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
         )
     structure, generator = as_structure(covariance).in_columns(source.n_features), as_generator(rng)
-    null, alternative = _both(source, components, structure, generator)
+    null, alternative = _null_and_alternative(source, components, structure, generator)
     if round(null.mass) <= components:
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
     gains = []
     for _ in range(replicates):
-        fewer, more = _both(
-            _drawn(null.mixture, null.mass, source.threads, generator), components, structure, generator
-        )
+        drawn = _drawn(null.mixture, null.mass, source.threads, generator)
+        fewer, more = _null_and_alternative(drawn, components, structure, generator)
         gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
     return LikelihoodRatioTest(null, alternative, np.array(gains))
 
 
-def _both(source: Source, components: int, structure: Structure, rng: np.random.Generator) -> tuple[Fit, Fit]:
+def _null_and_alternative(
+    source: Source, components: int, structure: Structure, rng: np.random.Generator
+) -> tuple[Fit, Fit]:
     plan = SearchPlan([components, components + 1], [structure], KMeansPlusPlus(), StoppingRule())
     found = search(source, plan, rng)
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):

@@ -1,4 +1,4 @@
-"""Cross-validation: what a mixture's likelihood is worth on rows that it has not seen."""
+"""Cross-validation: the likelihood of rows that a mixture was not fitted to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
 from gmix.fitting.em import run_em
 from gmix.fitting.result import Fit, in_independent_columns
-from gmix.inference.standard_errors import rows_of, source_of
+from gmix.inference.standard_errors import checked_statistics, source_of
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource
 
@@ -30,21 +30,21 @@ def cross_validate(
     threads: int | None = None,
     rng: Rng = None,
 ) -> float:
-    """``-2 sum_f log L(rows of fold f | mixture of the other folds)``; smaller is better, and AIC is what it tends to.
+    """Cross-validated deviance: ``-2 sum_f log L(rows of fold f | mixture of the other folds)``; smaller is better.
 
-    Every row is in one fold. Each mixture climbs from the fit, so it is the optimum near that one, without the rows
-    held out. Smyth (2000), *Statistics and Computing* 10:63; Stone (1977), *Journal of the Royal Statistical Society B*
-    39:44.
+    Every row is in one fold. EM starts from the fit each time, so it finds the optimum near the fit without the rows of
+    the fold. AIC approximates the same number. Smyth (2000), *Statistics and Computing* 10:63; Stone (1977), *Journal
+    of the Royal Statistical Society B* 39:44.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the same rows as there, in memory.
-    folds : how many, from 2 to the number of rows.
-    threads : how many to use at most.
-    rng : a seed or a `numpy.random.Generator`, for the folds. Compare fits on the same folds: give the same seed.
+    data, sample_weight, columns : the rows of the fit, in memory.
+    folds : the number of folds, from 2 to the number of rows.
+    threads : the most threads to use.
+    rng : a seed or a `numpy.random.Generator` for the folds. To compare fits on the same folds, give the same seed.
 
-    Raises `DataError` for rows that the fit was not made from, and `ParameterError` for folds that cannot be made.
+    Raises `DataError` for rows that are not those of the fit, and `ParameterError` for an invalid number of folds.
 
     >>> import gmix
     >>> x = gmix.GaussianMixture([0.5, 0.5], [[0.0], [5.0]], [[[1.0]], [[1.0]]]).sample(300, rng=1)
@@ -61,15 +61,16 @@ def cross_validate(
         raise ParameterError(
             f"folds is {folds!r}; give a whole number from 2 to the rows of the table, {len(counting)}"
         )
-    rows_of(fit, source)
+    checked_statistics(fit, source)
     fold = np.full(source.n_rows, -1)
     fold[counting] = as_generator(rng).permutation(len(counting)) % folds
-    held_out = 0.0
+    log_likelihood = 0.0
     for number in range(folds):
-        out = fold == number
-        rest = MemorySource(source.array, sample_weight=np.where(out, 0.0, weight), threads=source.threads)
-        [run] = run_em(rest, [fit.mixture], StoppingRule(), fit.prior)
+        held_out = fold == number
+        others = MemorySource(source.array, sample_weight=np.where(held_out, 0.0, weight), threads=source.threads)
+        [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        held_out += float(weight[out] @ run.mixture.log_density(source.array[out], threads=source.threads))
-    return -2.0 * held_out
+        log_density = run.mixture.log_density(source.array[held_out], threads=source.threads)
+        log_likelihood += float(weight[held_out] @ log_density)
+    return -2.0 * log_likelihood

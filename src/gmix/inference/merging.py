@@ -1,4 +1,4 @@
-"""Merging: clusters of several components each, for when a cluster is not a Gaussian."""
+"""Merging of components into clusters that are not Gaussian."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from gmix.sources import LocalSource, source_for
 __all__ = ["Merging", "merge"]
 
 Array = NDArray[np.float64]
-_APART = 1e-3  # nats a row; components of less entropy hardly overlap
+_NO_OVERLAP = 1e-3  # nats per row; if the entropy is less, components hardly overlap
 
 
 @dataclass(frozen=True, eq=False)
 class Merging:
-    """The components of a mixture, merged two by two until one cluster is left.
+    """The components of a mixture, merged two at a time until one cluster remains.
 
     Attributes
     ----------
-    mixture : the `gmix.GaussianMixture`; merging leaves its density as it is.
-    groups : ``(K, K)``, row ``c - 1`` the cluster, counted from 0, that each component belongs to when there are c.
-    entropy : ``(K,)`` how undecided the rows are between 1, 2, ... K clusters, in nats.
+    mixture : the `gmix.GaussianMixture`, whose density merging does not change.
+    groups : ``(K, K)``; row ``c - 1`` holds the cluster of each component, counted from 0, if there are c clusters.
+    entropy : ``(K,)`` the entropy of the posterior probabilities of 1 to K clusters, summed over the rows, in nats.
     mass : the weighted number of rows.
     """
 
@@ -45,14 +45,14 @@ class Merging:
 
     @property
     def elbow(self) -> int:
-        """How many clusters: where the entropy begins to rise faster.
+        """The number of clusters at which the entropy begins to rise faster.
 
-        Two straight lines that share a number of clusters are fitted to the entropies by least squares, and the number
-        where they fit best is taken (Baudry et al. 2010, section 3.2). All components are clusters where they hardly
-        overlap, or where there are fewer than three.
+        Two straight lines, one up to this number and one from it on, are fitted to the entropies by least squares; the
+        number at which they fit best is the elbow (Baudry et al. 2010, section 3.2). It is the number of components if
+        these hardly overlap, or are fewer than three.
         """
         k = len(self.entropy)
-        if k < 3 or self.entropy[-1] < _APART * self.mass:
+        if k < 3 or self.entropy[-1] < _NO_OVERLAP * self.mass:
             return k
 
         def error(bend: int) -> float:
@@ -64,18 +64,18 @@ class Merging:
         return min(range(2, k), key=error)
 
     def lines(self, bend: int) -> tuple[Array, Array]:
-        """Two straight lines fitted to the entropies up to so many clusters, and from there on: their values."""
+        """The values of two straight lines, fitted to the entropies up to `bend` clusters and from `bend` on."""
         counts = np.arange(1.0, len(self.entropy) + 1)
         parts = [(counts[part], self.entropy[part]) for part in (slice(0, bend), slice(bend - 1, None))]
         first, second = (np.polyval(np.polyfit(x, y, 1), x) for x, y in parts)
         return first, second
 
     def responsibilities(self, x: Any, clusters: int | None = None) -> Array:
-        """The probability ``(N, c)`` that a point belongs to each of c clusters, or of as many as the `elbow` says."""
+        """The posterior probabilities ``(N, c)`` of c clusters for each row; by default `elbow` clusters."""
         return _joined(self.mixture.responsibilities(x), self._group(clusters))
 
     def predict(self, x: Any, clusters: int | None = None) -> NDArray[np.intp]:
-        """The most probable cluster ``(N,)`` of each point, of c clusters or as many as the `elbow` says."""
+        """The most probable of c clusters ``(N,)`` for each row; by default of `elbow` clusters."""
         return np.asarray(self.responsibilities(x, clusters).argmax(1))
 
     def plot(self, ax: Any = None) -> Any:
@@ -98,20 +98,20 @@ def merge(
     columns: list[str] | None = None,
     threads: int | None = None,
 ) -> Merging:
-    r"""Merge the components of a mixture into clusters, each time the two whose union leaves the least entropy.
+    r"""Merge the components of a mixture into clusters, each time the two that leave the least entropy.
 
     .. math:: -\sum_i \sum_c t_{ic} \log t_{ic}, \qquad t_{ic} = \sum_{k \in c} r_{ik}
 
-    A density may need several Gaussians for one cluster that is bent or has heavy tails. BIC finds the Gaussians, and
-    merging then finds the clusters; the mixture stays as it is. Baudry, Raftery, Celeux, Lo & Gottardo (2010), *Journal
-    of Computational and Graphical Statistics* 19:332. There is one pass over the rows for each merger.
+    A cluster that is bent or has heavy tails may need several Gaussians. BIC finds the Gaussians, and merging then
+    finds the clusters; the mixture does not change. Baudry, Raftery, Celeux, Lo & Gottardo (2010), *Journal of
+    Computational and Graphical Statistics* 19:332. Each merger takes one pass over the rows.
 
     Parameters
     ----------
     model : a `gmix.Fit` or a `gmix.GaussianMixture`.
-    data, sample_weight, columns, threads : the rows, as for `gmix.fit`; features are found by their names.
+    data, sample_weight, columns, threads : the rows, as for `gmix.fit`; columns are matched with the features by name.
 
-    Raises `DataError` for rows of other columns, or that are not on this machine.
+    Raises `DataError` for rows of other columns, and for Dask and Spark collections.
 
     >>> import gmix
     >>> wide = gmix.GaussianMixture([0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3)
@@ -129,9 +129,9 @@ def merge(
     group = np.arange(mixture.n_components)
     groups, entropy, mass = [], [], 0.0
     while True:
-        gain, left, mass = _gains(mixture.independent_part, source, group)
+        gain, remaining, mass = _gains(mixture.independent_part, source, group)
         groups.append(group)
-        entropy.append(left)
+        entropy.append(remaining)
         if len(gain) == 1:
             return Merging(mixture, np.array(groups[::-1]), np.array(entropy[::-1]), mass)
         one, other = np.unravel_index(gain.argmax(), gain.shape)
@@ -140,19 +140,19 @@ def merge(
 
 
 def _gains(mixture: GaussianMixture, source: LocalSource, group: NDArray[np.intp]) -> tuple[Array, float, float]:
-    """What the union of each two clusters takes from the entropy, above the diagonal; the entropy; the rows' mass."""
+    """The decrease in entropy by merging each two clusters (upper triangle), the entropy, and the mass of the rows."""
     n_clusters = int(group.max()) + 1
     gain, entropy, mass = np.full((n_clusters, n_clusters), -np.inf), 0.0, 0.0
     gain[np.triu_indices(n_clusters, 1)] = 0.0
     for block in source.blocks():
         share = _joined(mixture.responsibilities(block.values, threads=source.threads), group).T
-        each = block.mass
-        alone = _negentropy(share) @ each
+        weight = block.mass
+        separate = _negentropy(share) @ weight
         for c in range(n_clusters - 1):
-            together = _negentropy(share[c] + share[c + 1 :]) @ each
-            gain[c, c + 1 :] += together - alone[c] - alone[c + 1 :]
-        entropy -= float(alone.sum())
-        mass += float(each.sum())
+            merged = _negentropy(share[c] + share[c + 1 :]) @ weight
+            gain[c, c + 1 :] += merged - separate[c] - separate[c + 1 :]
+        entropy -= float(separate.sum())
+        mass += float(weight.sum())
     return gain, max(entropy, 0.0), mass
 
 
@@ -161,5 +161,5 @@ def _negentropy(share: Array) -> Array:
 
 
 def _joined(responsibilities: Array, group: NDArray[np.intp]) -> Array:
-    """Responsibilities ``(N, K)`` of components as those of clusters, ``(N, c)``."""
+    """The responsibilities ``(N, c)`` of clusters from those of components, ``(N, K)``."""
     return responsibilities @ np.eye(int(group.max()) + 1)[group]

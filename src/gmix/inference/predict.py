@@ -28,19 +28,19 @@ def predict_to(
     memory: float = MEMORY,
     threads: int | None = None,
 ) -> int:
-    """Write the most probable component of each row to a file, and return how many rows there were.
+    """Write the most probable component of each row to a file, and return the number of rows.
 
-    The file is CSV, Parquet or Arrow by the ending of its name. It has a row for each row of the table, in its order,
-    and a column ``component``, counted from 0; with `probabilities` also ``p0``, ``p1`` and so on, the
-    responsibilities, and ``log_density`` in nats. The numbers are those of `GaussianMixture.predict`,
-    `responsibilities` and `log_density`, to the last bit.
+    The ending of the file's name chooses CSV, Parquet or Arrow. The file has the rows of the table in their order, and
+    a column ``component``, counted from 0. With `probabilities` it also has the responsibilities ``p0``, ``p1`` and so
+    on, and ``log_density`` in nats. The numbers have the same bits as those of `GaussianMixture.predict`,
+    `responsibilities` and `log_density`.
 
     Parameters
     ----------
-    data : anything that `gmix.fit` takes; the mixture's features are found by their names.
+    data : anything that `gmix.fit` takes; its columns are matched with the mixture's features by name.
     memory : bytes; larger tables are read block by block.
 
-    Raises `DataError` for a table that cannot be used, and then writes nothing.
+    Raises `DataError` for a table that cannot be used, and then writes no file.
 
     >>> import gmix, tempfile, pathlib
     >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]])
@@ -58,9 +58,11 @@ def predict_to(
 def predictions(
     mixture: GaussianMixture, source: Source, *, probabilities: bool = False, threads: int | None = None
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """The columns that `predict_to` writes, some rows at a time."""
+    """The columns that `predict_to` writes, block by block."""
     if not isinstance(source, LocalSource):
-        raise ParameterError("predictions are written for rows that this machine reads; predict where the rows are")
+        raise ParameterError(
+            "predictions need rows that this process reads; predict in each partition of the collection"
+        )
     if mixture.dependence is not None and source.n_features == mixture.n_features:
         source = source.select(mixture.dependence.independent)
     for block in source.blocks():

@@ -17,11 +17,11 @@ from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MEMORY, Source, source_for
 
-__all__ = ["rows_of", "source_of", "standard_errors", "statistics_of"]
+__all__ = ["checked_statistics", "source_of", "standard_errors", "statistics_of"]
 
 Array = NDArray[np.float64]
-_STEP = 1e-3  # standard deviations; the error of a central difference of this step is a millionth
-_SAME = 1e-6  # relative; log-likelihoods that differ by more belong to different rows
+_STEP = 1e-3  # standard deviations; the relative error of a central difference is the square of this
+_SAME_ROWS = 1e-6  # relative; log-likelihoods that differ by more belong to different rows
 
 
 @one_blas_thread()
@@ -33,28 +33,28 @@ def standard_errors(
     columns: list[str] | None = None,
     threads: int | None = None,
 ) -> StandardErrors:
-    r"""The standard errors of a fit, from the observed information of the rows that it was fitted to.
+    r"""Compute the standard errors of a fit from the observed information of its rows.
 
     .. math:: \operatorname{cov}(\hat\theta) \approx I^{-1}, \qquad
               I = -\frac{\partial^2 \log L}{\partial\theta\,\partial\theta^\top}\Big|_{\hat\theta}
 
-    The score is a function of the sufficient statistics: the gradient of the log-likelihood is that of the expected
-    log-likelihood of rows and components together (Fisher's identity; Louis 1982, *Journal of the Royal Statistical
-    Society B* 44:226, equation 3.1). Its differences about the fit are the information, in one pass over the rows with
-    two mixtures for each parameter (McLachlan & Peel 2000, *Finite Mixture Models*, section 2.15). Parameters that a
-    structure makes equal move together. With a prior, the log posterior is differentiated.
+    The score is a function of the sufficient statistics, because the gradient of the log-likelihood is that of the
+    expected complete-data log-likelihood (Fisher's identity; Louis 1982, *Journal of the Royal Statistical Society B*
+    44:226, equation 3.1). Central differences of the score at the fit are the information. They take one pass over the
+    rows with two mixtures for each parameter (McLachlan & Peel 2000, *Finite Mixture Models*, section 2.15). Parameters
+    that a structure makes equal change together. With a prior, the log posterior is differentiated.
 
     All errors are NaN if the information is not positive definite, because a component is empty or has collapsed or
-    the fit did not reach a maximum; and if axes that are not those of the columns mix columns of such different units
-    that float64 loses the smaller. A column that follows from several others (`GaussianMixture.dependence`) has none
-    either. Standard errors are valid for many rows in every component; if components overlap and rows are few,
+    EM did not reach a maximum. They are also NaN if rotated axes mix columns of such different units that float64 loses
+    the smaller ones. The errors of a column that follows from several others (`GaussianMixture.dependence`) are NaN
+    too. Standard errors are valid if every component has many rows. If components overlap and rows are few,
     `gmix.bootstrap` is safer.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
     data, sample_weight, columns : the rows of the fit. A row of weight 2 counts twice.
-    threads : how many to use at most.
+    threads : the most threads to use.
 
     Raises `DataError` for rows that are not those of the fit.
 
@@ -71,24 +71,27 @@ def standard_errors(
 
 
 def _errors(fit: Fit, source: Source) -> StandardErrors:
-    statistics, mixture = rows_of(fit, source), fit.mixture
+    statistics, mixture = checked_statistics(fit, source), fit.mixture
     unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
         return unknown
     try:
-        here = _Place.of(mixture)
-        there = [here.moved(step * direction) for direction in np.eye(here.n_directions) for step in (_STEP, -_STEP)]
-        counted = source.expect([place.mixture(mixture.features).components for place in there])
+        point = _Point.of(mixture)
+        moved = [point.moved(step * direction) for direction in np.eye(point.n_directions) for step in (_STEP, -_STEP)]
+        found = source.expect([p.mixture(mixture.features).components for p in moved])
     except np.linalg.LinAlgError:
         return unknown
-    scores = np.array([place.score(s, fit.prior) for place, s in zip(there, counted, strict=True)])
+    scores = np.array([p.score(s, fit.prior) for p, s in zip(moved, found, strict=True)])
     with np.errstate(invalid="ignore"):
         information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
-    return here.errors((information + information.T) / 2.0)
+    return point.errors((information + information.T) / 2.0)
 
 
 def _carried(errors: StandardErrors, dependence: Dependence) -> StandardErrors:
-    """The errors of all columns; NaN for columns that follow from several, which need the correlations of errors."""
+    """The errors of all columns from those of the independent ones.
+
+    A column that follows from several would need the correlations of their errors, so its errors are NaN.
+    """
     several = np.count_nonzero(dependence.matrix, axis=1) > 1
     matrix = np.where(several[:, None], np.nan, np.abs(dependence.matrix))
     return StandardErrors(errors.weights, errors.means @ matrix.T, matrix @ errors.covariances @ matrix.T)
@@ -103,24 +106,24 @@ def source_of(
     threads: int | None = None,
     memory: float = MEMORY,
 ) -> Source:
-    """The source of what should be the rows of a fit, its features found by their names."""
-    of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned: it knows its rows")
+    """The source of the rows of a fit, its columns matched with the features by name."""
+    of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
     return source_for(fit.mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
 
 
 def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
-    """The statistics of the rows under the fit, if they are the rows of the fit."""
+    """The statistics of the rows under the fit. Raises `DataError` if they are not the rows of the fit."""
     statistics = source.statistics(fit.mixture.components)
-    if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME * max(abs(fit.log_likelihood), fit.mass):
+    if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME_ROWS * max(abs(fit.log_likelihood), fit.mass):
         raise DataError(
             f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "
-            f"the fit {fit.log_likelihood:.6g}; give the same rows, weights and columns"
+            f"the fit is {fit.log_likelihood:.6g}; give the same rows, weights and columns"
         )
     return statistics
 
 
-def rows_of(fit: Fit, source: Source) -> SufficientStatistics:
-    """The statistics of the rows under the fit, if they are the rows of the fit and the prior of the fit is known."""
+def checked_statistics(fit: Fit, source: Source) -> SufficientStatistics:
+    """`statistics_of` the rows under the fit. Raises `ParameterError` if the prior of the fit is not known."""
     statistics = statistics_of(fit, source)
     if fit.log_prior and fit.prior is None:
         raise ParameterError(
@@ -130,46 +133,46 @@ def rows_of(fit: Fit, source: Source) -> SufficientStatistics:
     return statistics
 
 
-class _Place:
-    """A mixture, and the directions in which its parameters can move.
+class _Point:
+    """A point in the space of parameters: a mixture, and the directions in which its parameters can change.
 
-    Covariances move along the tangents of their structure, means in units of their own component's frame, and weights
+    Covariances change along the tangents of their structure, means in units of their component's frame, and weights
     by their logarithms, so the units of the data do not matter.
     """
 
     def __init__(
-        self, weights: Array, means: Array, tangents: Tangents, structure: Structure, lone: list[int] | None = None
+        self, weights: Array, means: Array, tangents: Tangents, structure: Structure, free: list[int] | None = None
     ) -> None:
         self.weights, self.means, self.tangents, self.structure = weights, means, tangents, structure
         self.frames = tangents.frames
-        # The heaviest component takes the weight that the others leave, even if another becomes heavier by a move.
+        # The weights sum to one, so all but one are free. A moved point keeps the same free ones.
         heaviest = int(weights.argmax())
         others = [] if structure.equal_weights else [k for k in range(len(weights)) if k != heaviest]
-        self.lone = others if lone is None else lone
+        self.free = others if free is None else free
 
     @classmethod
-    def of(cls, mixture: GaussianMixture) -> _Place:
+    def of(cls, mixture: GaussianMixture) -> _Point:
         tangents = mixture.structure.tangents(mixture.weights, mixture.covariances)
         return cls(mixture.weights, mixture.means, tangents, mixture.structure)
 
     @property
     def n_directions(self) -> int:
-        return len(self.lone) + self.means.size + self.tangents.n_directions
+        return len(self.free) + self.means.size + self.tangents.n_directions
 
     def split(self, directions: Array) -> list[Array]:
-        """Directions ``(..., P)`` as those of the weights, the means and the covariances."""
-        return np.split(directions, np.cumsum([len(self.lone), self.means.size]), axis=-1)
+        """Directions ``(..., P)``, split into those of the weights, the means and the covariances."""
+        return np.split(directions, np.cumsum([len(self.free), self.means.size]), axis=-1)
 
-    def moved(self, direction: Array) -> _Place:
+    def moved(self, direction: Array) -> _Point:
         weights, means, motions = self.split(direction)
         growth = np.ones_like(self.weights)
-        growth[self.lone] = np.exp(weights)
-        return _Place(
+        growth[self.free] = np.exp(weights)
+        return _Point(
             self.weights * growth / (self.weights @ growth),
             self.means + (self.frames @ means.reshape(*self.means.shape, 1))[..., 0],
             self.tangents.moved(motions),
             self.structure,
-            self.lone,
+            self.free,
         )
 
     def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
@@ -179,22 +182,21 @@ class _Place:
     @np.errstate(over="ignore", invalid="ignore")
     def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:
         """The derivatives of the log-likelihood, or log posterior, in all directions."""
-        evidence = statistics
         if prior is not None:
-            evidence += prior.term(statistics, self.structure)
+            statistics = statistics + prior.term(statistics, self.structure)
         n_components, n_features = self.means.shape
-        form, step = statistics.form, evidence.mean - self.means
-        scatter = form.dense(evidence.scatter + form.outer(evidence.mass, step), n_components, n_features)
-        if form is TIED:  # a sum over the components, which move together
+        form, step = statistics.form, statistics.mean - self.means
+        scatter = form.dense(statistics.scatter + form.outer(statistics.mass, step), n_components, n_features)
+        if form is TIED:  # a sum over the components, whose covariances change together
             scatter = scatter / n_components
         if form is SPHERICAL:  # a sum over the columns
             scatter = scatter / n_features
-        divisor = evidence.divisor[:, None, None] * np.eye(n_features)
+        divisor = statistics.divisor[:, None, None] * np.eye(n_features)
         inverse = np.linalg.inv(self.frames)
-        pull = evidence.mass[:, None] * (inverse @ step[..., None])[..., 0]
-        motions = self.tangents.along(inverse @ scatter @ inverse.mT - divisor)
-        counts = evidence.counts - self.weights * evidence.counts.sum()
-        return np.concatenate([counts[self.lone], pull.ravel(), motions])
+        means = statistics.mass[:, None] * (inverse @ step[..., None])[..., 0]
+        covariances = self.tangents.along(inverse @ scatter @ inverse.mT - divisor)
+        weights = statistics.counts - self.weights * statistics.counts.sum()
+        return np.concatenate([weights[self.free], means.ravel(), covariances])
 
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def errors(self, information: Array) -> StandardErrors:
@@ -206,11 +208,11 @@ class _Place:
             root = np.full_like(information, np.nan)
         weights, means, motions = self.split(root)  # ``root.T @ root`` is the covariance of the directions
         means = means.reshape(-1, *self.means.shape, 1)
-        share = self.weights[:, None] * (np.eye(len(self.weights)) - self.weights)[:, self.lone]
+        jacobian = self.weights[:, None] * (np.eye(len(self.weights)) - self.weights)[:, self.free]
         x = self.tangents.sum(motions)
         change = self.frames @ (x + x.mT) @ self.frames.mT
 
-        def size(moves: Array) -> Array:
-            return np.asarray(np.hypot.reduce(moves, 0))  # squares may leave the range of float64
+        def norm(changes: Array) -> Array:
+            return np.asarray(np.hypot.reduce(changes, 0))  # squares may overflow or underflow
 
-        return StandardErrors(size(weights @ share.T), size((self.frames @ means)[..., 0]), size(change))
+        return StandardErrors(norm(weights @ jacobian.T), norm((self.frames @ means)[..., 0]), norm(change))

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 
 from gmix.base.arguments import as_numbers
 from gmix.base.errors import ParameterError
-from gmix.fitting.start import Begin, Start
+from gmix.fitting.start import Start, StartingMixtures
 from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
 from gmix.model.priors import Prior
@@ -44,7 +44,7 @@ class StatedStart(Start):
     parameters: InitParameters
     state: np.random.RandomState
 
-    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> Begin:
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         assert isinstance(source, MemorySource)
         return partial(self._mixtures, source, prior)
 

@@ -1,4 +1,4 @@
-"""Sources: where rows live."""
+"""Sources: tables in memory, in files and on clusters that yield rows and their statistics."""
 
 from __future__ import annotations
 

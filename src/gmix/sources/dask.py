@@ -17,20 +17,20 @@ __all__ = ["DaskSource"]
 
 
 class DaskSource(PartitionedSource):
-    """A Dask array ``(N, D)`` or DataFrame, worked on wherever Dask's current scheduler runs its tasks.
+    """A Dask array ``(N, D)`` or DataFrame, read by tasks on Dask's current scheduler.
 
-    Every pass computes the collection anew, unless it is persisted.
+    Every pass computes the collection again, unless it is persisted.
     """
 
     def __init__(
         self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
     ) -> None:
         with needing("dask", "a cluster"):
-            import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
-            import pyarrow as pa  # noqa: F401  (as narwhals)
+            import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
+            import pyarrow as pa  # noqa: F401  (the same)
         if hasattr(data, "columns"):
             pieces = data.to_delayed()
-            head = data._meta if columns else _first_rows(pieces)  # noqa: SLF001  (Dask's own name for it)
+            head = data._meta if columns else _first_rows(pieces)  # noqa: SLF001  (Dask documents this attribute)
             super().__init__(head, columns, sample_weight, threads, partial(_filled, pieces))
             wanted = [name for name in data.columns if str(name) in self.names]
             self._pieces = data[wanted].to_delayed()
@@ -45,16 +45,16 @@ class DaskSource(PartitionedSource):
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         import dask
 
-        work = dask.delayed(partial(_answer, self.read, task))  # one node of the graph, however many partitions use it
-        answers = [work(number, piece) for number, piece in enumerate(self._pieces)]
+        answer = dask.delayed(partial(_answer, self.read, task))  # one node of the graph for all partitions
+        answers = [answer(number, piece) for number, piece in enumerate(self._pieces)]
         while join is not None and len(answers) > 1:
-            answers = [dask.delayed(join)(answers[at : at + self.fan]) for at in range(0, len(answers), self.fan)]
+            answers = [dask.delayed(join)(answers[i : i + self.fan]) for i in range(0, len(answers), self.fan)]
         with reaching("Dask"):
             return list(dask.compute(*answers))
 
 
 def _first_rows(pieces: list[Any]) -> Any:
-    """The first rows of the first partition that has some."""
+    """The first rows of the first partition that is not empty."""
     import dask
 
     head = partial(_head, LOOK)
@@ -68,7 +68,7 @@ def _head(n: int, piece: Any) -> Any:
 
 
 def _filled(pieces: list[Any], names: list[str]) -> list[Column]:
-    """Those of the columns that have a value in any partition."""
+    """The columns among `names` that have a value in any partition."""
     import dask
 
     with reaching("Dask"):

@@ -1,4 +1,4 @@
-"""Tables in files: CSV, Parquet and Arrow; one, a folder of them, or all that a pattern names."""
+"""Tables in CSV, Parquet and Arrow files: one file, a folder of files, or all files that match a pattern."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _MAGIC = {b"PAR1": "Parquet", b"ARRO": "Arrow"}
 
 
 class Table(NamedTuple):
-    """The numbers of a file.
+    """The numeric columns of a table in files.
 
     Attributes
     ----------
-    names : of the columns that were read.
+    names : the names of the columns that were read.
     rows : ``(N, D)``; an empty cell is NaN.
-    findings : about the columns that were left out.
+    findings : findings about the columns that were left out.
     """
 
     names: tuple[str, ...]
@@ -43,7 +43,7 @@ class Table(NamedTuple):
 
 
 def open_table(path: str | PathLike[str] | CSV, columns: Sequence[str] | None = None) -> Table:
-    """Read the numeric columns of files into memory, or those that are named. Raises `DataError` as `open_files`."""
+    """Read the numeric columns of files, or the named ones, into memory. Raises `DataError` as `open_files` does."""
     table = open_files(path, columns)
     rows, _ = table.read()
     if len(rows) == 0:
@@ -54,16 +54,16 @@ def open_table(path: str | PathLike[str] | CSV, columns: Sequence[str] | None = 
 def open_files(
     path: str | PathLike[str] | CSV, columns: Sequence[str] | None = None, weight: str | None = None
 ) -> ArrowTable:
-    """Open a CSV, Parquet or Arrow file, a folder of files of one kind, or all that a pattern such as ``*.csv`` names.
+    """Open a CSV, Parquet or Arrow file, a folder of files of one kind, or all files that match a pattern.
 
-    Files are read in the order of their names; in a folder, those whose names begin with a dot or an underscore are
-    passed over. How a CSV file is written is recognized from its first lines, or stated by `gmix.CSV`: the delimiter
+    Files are read in the order of their names. In a folder, files whose names begin with a dot or an underscore are
+    ignored. How a CSV file is written is recognized from its first lines, or stated by `gmix.CSV`: the delimiter
     (comma, semicolon, tab, bar, or spaces), the decimal mark of each column, thousands marks, lines above the table,
-    comments, and whether there is a header; without one, the columns are called x1, x2 and so on. Files that gzip,
-    bzip2, xz or zstd have compressed are unpacked, whatever their names.
+    comments, and whether there is a header. Columns without a header are named x1, x2 and so on. Files compressed by
+    gzip, bzip2, xz or zstd are decompressed, whatever their names.
 
-    Raises `DataError` for a file that is missing, empty or unreadable, files that do not have the same columns, a
-    column that is not there or holds text where numbers are wanted, and a table without a column of numbers.
+    Raises `DataError` for a file that is missing, empty or unreadable, for files with different columns, for a named
+    column that is missing or holds no numbers, and for a table without a numeric column.
     """
     with needing("tables", "a table in a file"):
         import pyarrow as pa
@@ -80,7 +80,7 @@ def open_files(
         if kind == "CSV":
             return CsvTable(files, stated or CSV(path), columns, weight)
         if stated is not None:
-            raise DataError(f"{path} is {kind}, and what states how CSV is written does not apply to it; leave it out")
+            raise DataError(f"{path} is {kind}, and gmix.CSV and its options apply to CSV files only; leave them out")
         return _columnar(files, kind, columns, weight, str(path))
     except pa.ArrowException as error:
         raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
@@ -114,7 +114,7 @@ def _files(path: str | PathLike[str]) -> list[Path]:
         named = glob.glob(str(path), recursive=True)  # noqa: PTH207  (a pattern may begin anywhere)
         files = [Path(name) for name in sorted(named) if Path(name).is_file()]
         if not files:
-            raise DataError(f"there is no file that {path} names; check the pattern")
+            raise DataError(f"no file matches {path}; check the pattern")
     else:
         files = [folder]
     for file in files:
@@ -123,7 +123,7 @@ def _files(path: str | PathLike[str]) -> list[Path]:
 
 
 def _within(folder: Path) -> list[Path]:
-    """All files in a folder and the folders in it, none of which may be closed to us."""
+    """All files in a folder and its subfolders. Raises ``OSError`` for a folder that cannot be read."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -185,22 +185,22 @@ def _columnar(
 
 
 def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted: Sequence[str] | None) -> None:
-    """Say where a file differs from the first in a column that counts."""
+    """Raise `DataError` if a column that is used differs from that of the first file."""
     for field in first:
         if (not is_numeric(field.type) or is_index(field.name)) if wanted is None else (field.name not in wanted):
             continue
         if field.name not in schema.names:
             raise DataError(
-                f"{file} has no column {field.name!r} and {first_file} has one; its columns are {schema.names}"
+                f"{file} has no column {field.name!r}, which {first_file} has; its columns are {schema.names}"
             )
         kind = schema.field(field.name).type
         if not is_numeric(kind) and kind != field.type:
             raise DataError(
-                f"{file}, column {field.name!r} holds {kind}, and in {first_file} {field.type}; "
+                f"{file}, column {field.name!r} holds {kind}, and in {first_file} it holds {field.type}; "
                 "convert it, or name other columns"
             )
     for field in schema:
         if wanted is None and is_numeric(field.type) and not is_index(field.name) and field.name not in first.names:
             raise DataError(
-                f"{file} has a column {field.name!r} and {first_file} has none; name the columns that both have"
+                f"{file} has a column {field.name!r}, which {first_file} does not have; name the columns that both have"
             )

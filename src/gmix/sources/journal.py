@@ -1,7 +1,7 @@
-"""The journal of a long fit: what every pass over the rows found, so that a fit that was killed can go on.
+"""The journal of a long fit: the result of every pass over the rows, so that a fit that was killed can be resumed.
 
-Everything between the passes follows from the rows, the settings and the seed. A fit that resumes does it all again and
-reads from the journal instead of the rows, until the journal ends; so it takes the same steps to the same bits.
+The results of the passes, the settings and the seed determine a fit. A resumed fit repeats all computations, but reads
+the results of the passes from the journal until it ends. So it takes the same steps to the same bits.
 """
 
 from __future__ import annotations
@@ -33,39 +33,41 @@ _ARRAYS = ("counts", "mass", "mean", "scatter", "divisor")  # of statistics
 
 
 class Journal:
-    """A file of lines of JSON, one a pass, to which each is added when it is over.
+    """A file of JSON lines, to which every pass appends its result.
 
-    A line that was cut off, by a kill or a full disk, is dropped and its pass done again.
+    An incomplete line, after a kill or on a full disk, is dropped, and its pass is repeated.
 
     Attributes
     ----------
-    seed : of the fit; drawn anew, and written down, where a person gave none.
+    seed : the seed of a fit without `rng`; a new journal draws it, and stores it in the first line.
 
-    Raises `ModelFileError` for a file that is none of gmix, or belongs to another fit, and `ParameterError` for one
-    that is there when it should not be.
+    Raises `ModelFileError` for a file that is no checkpoint or belongs to another fit, and `ParameterError` for one
+    that exists without `resume`.
     """
 
     def __init__(self, path: str | PathLike[str], resume: bool, n_rows: int, n_features: int) -> None:
         self._path = Path(path)
         about = {"format": "gmix checkpoint", "version": _VERSION, "n_rows": n_rows, "n_features": n_features}
-        if self._path.exists() and not self._path.is_file():  # it would be read without end, or cannot be cut
+        if self._path.exists() and not self._path.is_file():  # a device may have no end, and cannot be truncated
             raise ModelFileError(f"the checkpoint {path} is a folder or a device; name a file")
-        there = self._path.exists() and self._path.stat().st_size > 0
-        if there and not resume:
-            raise ParameterError(f"there is a checkpoint {path}; go on from it with resume=True, or delete it")
+        exists = self._path.exists() and self._path.stat().st_size > 0
+        if exists and not resume:
+            raise ParameterError(f"there is a checkpoint {path}; continue it with resume=True, or delete it")
         try:
-            self._file = self._path.open("r+b" if there else "w+b")
+            self._file = self._path.open("r+b" if exists else "w+b")
         except OSError as error:
-            raise ModelFileError(f"the checkpoint {path} cannot be opened ({error.strerror}); give another") from None
+            raise ModelFileError(
+                f"the checkpoint {path} cannot be opened ({error.strerror}); give another file"
+            ) from None
         try:
-            self.seed = self._begin(about)
+            self.seed = self._read_seed(about)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Give the file back."""
-        with suppress(OSError):  # what could not be written has been reported
+        """Close the file."""
+        with suppress(OSError):  # errors of writing have already been raised
             self._file.close()
 
     def recall(
@@ -73,39 +75,39 @@ class Journal:
         components: Sequence[Components],
         references: Sequence[Reference] | None,
         coarse: bool,
-        ask: Callable[[], list[SufficientStatistics]],
+        run_pass: Callable[[], list[SufficientStatistics]],
     ) -> list[SufficientStatistics]:
-        """What a pass under these components found: as the next line says or, if there is none, as `ask` does."""
-        asked = _digest(components, coarse)
-        said = self._read()
-        if said is None:
-            found = ask()
-            self._write({"asked": asked, "found": [_written(entry) for entry in found]})
+        """The result of a pass under these components: from the next line or, after the last one, from `run_pass`."""
+        digest = _digest(components, coarse)
+        entry = self._read()
+        if entry is None:
+            found = run_pass()
+            self._write({"asked": digest, "found": [_document(statistics) for statistics in found]})
             return found
-        if said.get("asked") != asked:
-            raise self._wrong("belongs to a fit of other rows, other settings, or on another kind of processor")
+        if entry.get("asked") != digest:
+            raise self._error("belongs to a fit of other rows, other settings, or on another kind of processor")
         known: Sequence[Reference | None] = references or [None] * len(components)
         try:
-            return [_understood(*each) for each in zip(said["found"], components, known, strict=True)]
+            return [_statistics(*each) for each in zip(entry["found"], components, known, strict=True)]
         except (LookupError, TypeError, ValueError, binascii.Error) as error:
-            raise self._wrong(f"is damaged ({error})") from None
+            raise self._error(f"is damaged ({error})") from None
 
-    def _begin(self, about: dict[str, Any]) -> int:
+    def _read_seed(self, about: dict[str, Any]) -> int:
         """Read or write the first line, and return the seed."""
-        said = self._read()
-        if said is None:
+        entry = self._read()
+        if entry is None:
             seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
             self._write(about | {"seed": seed})
             return seed
-        if said.get("format") != about["format"] or not is_count(said.get("seed"), 0, 1 << 64):
-            raise self._wrong("is no gmix checkpoint")
-        for what in ("version", "n_rows", "n_features"):
-            if said.get(what) != about[what]:
-                raise self._wrong(f"has {what} {said.get(what)} and this fit has {about[what]}")
-        return int(said["seed"])
+        if entry.get("format") != about["format"] or not is_count(entry.get("seed"), 0, 1 << 64):
+            raise self._error("is no gmix checkpoint")
+        for key in ("version", "n_rows", "n_features"):
+            if entry.get(key) != about[key]:
+                raise self._error(f"has {key} {entry.get(key)} and this fit has {about[key]}")
+        return int(entry["seed"])
 
     def _read(self) -> dict[str, Any] | None:
-        """The next line; None at the end, where what is left of a line is cut off."""
+        """The next line; None at the end of the file, where an incomplete line is removed."""
         begin = self._file.tell()
         line = self._file.readline()
         if not line.endswith(b"\n"):
@@ -113,52 +115,56 @@ class Journal:
             self._file.truncate()
             return None
         try:
-            said = json.loads(line)
+            entry = json.loads(line)
         except (ValueError, RecursionError):
-            raise self._wrong("is no gmix checkpoint, or is damaged") from None
-        if not isinstance(said, dict):
-            raise self._wrong("is no gmix checkpoint, or is damaged")
-        return said
+            raise self._error("is no gmix checkpoint, or is damaged") from None
+        if not isinstance(entry, dict):
+            raise self._error("is no gmix checkpoint, or is damaged")
+        return entry
 
-    def _write(self, said: dict[str, Any]) -> None:
+    def _write(self, entry: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(said).encode() + b"\n")
+            self._file.write(json.dumps(entry).encode() + b"\n")
             self._file.flush()
         except OSError as error:
             raise ModelFileError(
                 f"the checkpoint {self._path} cannot be written ({error.strerror}); make room there, and resume the fit"
             ) from error
 
-    def _wrong(self, what: str) -> ModelFileError:
-        return ModelFileError(f"{self._path} {what}; delete it to begin anew, or give another checkpoint")
+    def _error(self, what: str) -> ModelFileError:
+        return ModelFileError(f"{self._path} {what}; delete it to start again, or give another checkpoint")
 
 
-def _digest(every: Sequence[Components], coarse: bool) -> str:
+def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
+    """A digest of everything that a pass receives but the rows."""
     digest = hashlib.blake2b(bytes([coarse]), digest_size=16)
-    for components in every:
+    for components in mixtures:
         digest.update(f"{components.form} {components.family.degrees_of_freedom}".encode())
         for array in (components.log_constants, components.means, components.factor, components.whitener):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
-def _written(found: SufficientStatistics) -> dict[str, Any]:
-    arrays = {name: getattr(found, name) for name in _ARRAYS} | {f"extra {k}": v for k, v in found.extra.items()}
-    written = {name: base64.b64encode(np.asarray(array, "<f8").tobytes()).decode() for name, array in arrays.items()}
-    return written | {"log_likelihood": found.log_likelihood}
+def _document(statistics: SufficientStatistics) -> dict[str, Any]:
+    """Statistics as a line of the journal holds them."""
+    extra = {f"extra {name}": array for name, array in statistics.extra.items()}
+    arrays = {name: getattr(statistics, name) for name in _ARRAYS} | extra
+    texts = {name: base64.b64encode(np.asarray(array, "<f8").tobytes()).decode() for name, array in arrays.items()}
+    return texts | {"log_likelihood": statistics.log_likelihood}
 
 
-def _understood(entry: Any, components: Components, reference: Reference | None) -> SufficientStatistics:
+def _statistics(document: Any, components: Components, reference: Reference | None) -> SufficientStatistics:
+    """The statistics that a line of the journal holds, under these components."""
     form, (k, d) = components.form, components.means.shape
     shapes = {"mean": (k, d), "scatter": form.shape(k, d)}
-    if not is_number(entry["log_likelihood"]):
+    if not is_number(document["log_likelihood"]):
         raise ValueError("a log-likelihood is missing")
 
     def read(name: str) -> Array:
-        array = np.frombuffer(base64.b64decode(entry[name], validate=True), "<f8").astype(np.float64)
+        array = np.frombuffer(base64.b64decode(document[name], validate=True), "<f8").astype(np.float64)
         return array.reshape(shapes.get(name, (k,) if name in _ARRAYS else (k, -1)))
 
-    extra = {name.removeprefix("extra "): read(name) for name in entry if name.startswith("extra ")}
+    extra = {name.removeprefix("extra "): read(name) for name in document if name.startswith("extra ")}
     arrays: dict[str, Any] = {name: read(name) for name in _ARRAYS}
-    found = SufficientStatistics(form, log_likelihood=float(entry["log_likelihood"]), extra=extra, **arrays)
+    found = SufficientStatistics(form, log_likelihood=float(document["log_likelihood"]), extra=extra, **arrays)
     return found if reference is None else found.on(reference)

@@ -17,17 +17,17 @@ from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import LocalSource, selected
+from gmix.sources.source import LocalSource, check_mass, selected
 
 __all__ = ["MemorySource", "expect"]
 
-_BLOCK = 65_536  # rows handed out together
+_BLOCK = 65_536  # rows
 
 
 class MemorySource(LocalSource):
-    """A table in memory. The array is used where it lies and never copied. `place` says where a row came from.
+    """A table in memory, whose array is never copied. `place` says in an error message where a row came from.
 
-    Raises `DataError` for an empty table, NaN or infinite values, text, or weights that do not fit.
+    Raises `DataError` for an empty table, NaN or infinite values, text, and weights that do not match the rows.
     """
 
     def __init__(
@@ -50,8 +50,7 @@ class MemorySource(LocalSource):
         self.weight = as_weights(sample_weight, self.n_rows)
         self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
         total = self.n_rows if self.weight is None else self.weight.sum()
-        if total < 1e-100:
-            raise DataError(f"sample_weight adds up to zero ({total:.3g}); at least one row must count")
+        check_mass(total)
         check_finite(self.array, self.features, largest_value(self.n_features, max(total, self.n_rows)), place)
         self.threads = threads
 
@@ -102,19 +101,19 @@ def expect(
     sample_weight: ArrayLike | None = None,
     threads: int | None = None,
 ) -> list[SufficientStatistics]:
-    """The E-step of a block of rows ``(N, D)`` under each of several mixtures: what to add up on any engine.
+    """The E-step on a block of rows ``(N, D)`` under each of several mixtures.
 
-    With ``+`` on the results and `GaussianMixture.from_statistics` it is all that EM needs. A block may be empty: its
-    statistics are zero and change no sum.
+    Together with ``+`` on the results and `GaussianMixture.from_statistics` it is all that EM needs, on any engine. The
+    statistics of an empty block are zero and change no sum.
 
     Parameters
     ----------
-    block : array ``(N, D)``, or a DataFrame, in which the features of the mixtures are found by their names.
-    mixtures : all of the same features; all share the one pass.
-    sample_weight : ``(N,)``; weight 2 is a row twice, weight 0 is no row.
-    threads : how many to use at most; the result is the same.
+    block : array ``(N, D)``, or a DataFrame, whose columns are matched with the features of the mixtures by name.
+    mixtures : mixtures of the same features, which share one pass over the rows.
+    sample_weight : ``(N,)``. A row of weight 2 counts twice; a row of weight 0 is ignored.
+    threads : the most threads to use; the result has the same bits.
 
-    Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures that are not of their columns.
+    Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
@@ -132,7 +131,9 @@ def expect(
     )
     for mixture in listed:
         if mixture.n_features != rows.shape[1]:
-            raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns")
+            raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns; give as many as features")
         if names and mixture.features and mixture.features != names:
-            raise ParameterError(f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}")
+            raise ParameterError(
+                f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}; give the same columns"
+            )
     return kernel.expect(Rows(rows, weight), [m.components for m in listed], threads=threads)

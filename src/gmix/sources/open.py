@@ -1,4 +1,4 @@
-"""The door: whatever holds rows, turned into a `Source`."""
+"""Conversion of whatever holds rows to a `Source`."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def as_source(
     threads: int | None = None,
     memory: float = MEMORY,
 ) -> Source:
-    """Turn what a person holds into a `Source`.
+    """Convert a table to a `Source`.
 
-    An array or a DataFrame is used where it lies. Files, folders, patterns of file names and Arrow datasets are read
-    into memory where that takes at most `memory` bytes; larger ones are streamed, as are blocks: any object that
-    can be iterated again and again and gives arrays ``(n, D)`` or DataFrames. Dask and Spark collections stay on their
-    cluster. A source is passed on.
+    An array or a DataFrame is used without a copy. Files, folders, patterns of file names and Arrow datasets are read
+    into memory if that takes at most `memory` bytes, and streamed otherwise. Any object that yields blocks, arrays
+    ``(n, D)`` or DataFrames, each time it is iterated, is streamed. Dask and Spark collections stay on their cluster. A
+    source is returned as it is.
 
-    Raises `DataError` for what can be read only once, and for tables that cannot be used as they are.
+    Raises `DataError` for an iterator, which can be read only once, and for tables that cannot be used as they are.
     """
     if not (is_number(memory) and memory > 0):
         raise ParameterError(f"memory is {memory!r}; give a number of bytes above zero")
@@ -62,7 +62,7 @@ def as_source(
     table = _blocks(data, columns, column)
     if table is None:
         return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
-    if 2 * table.n_bytes > memory:  # reading takes twice the rows for a moment
+    if 2 * table.n_bytes > memory:  # reading holds the rows twice for a short time
         return StreamSource(table, sample_weight=weight, threads=threads, memory=memory)
     rows, read = table.read()
     names = None if table.names is None else list(table.names)
@@ -81,9 +81,9 @@ def source_for(
     threads: int | None = None,
     memory: float = MEMORY,
 ) -> Source:
-    """Turn what a person holds into a `Source` of the features of a mixture, found by their names where both have some.
+    """Convert a table to a `Source` of the features of a mixture, matched by name if both have names.
 
-    Of a mixture with a `dependence`, they are those of its `independent_part`.
+    If the mixture has a `dependence`, the source has the features of its `independent_part`.
 
     Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
     """
@@ -104,7 +104,7 @@ def source_for(
 
 
 def _has_names(data: Any) -> bool:
-    """Say whether the columns of a table that is no `Source` have names of their own."""
+    """Whether the columns of a table that is no `Source` have names."""
     if isinstance(data, (str, PathLike, CSV)) or is_frame(data) or _is_dataset(data):
         return True
     blocks = isinstance(data, Iterable) and not (isinstance(data, Iterator) or hasattr(data, "ndim"))
@@ -112,12 +112,12 @@ def _has_names(data: Any) -> bool:
 
 
 def _is_dataset(data: Any) -> bool:
-    """Say whether it is a ``pyarrow.dataset.Dataset``."""
+    """Whether the table is a ``pyarrow.dataset.Dataset``."""
     return hasattr(data, "scanner") and hasattr(data, "get_fragments")
 
 
 def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks | None:
-    """A table that is read in blocks; None for one in memory."""
+    """The table as blocks; None if it is in memory."""
     if isinstance(data, (str, PathLike, CSV)):
         from gmix.sources.files import open_files
 
@@ -128,8 +128,8 @@ def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks 
         return ArrowTable(data, columns, weight)
     if isinstance(data, Iterator):
         raise DataError(
-            f"a {type(data).__name__} can be read once, and EM reads the rows in every step; give a list of blocks, or "
-            "an object whose __iter__ begins anew each time"
+            f"a {type(data).__name__} can be read once, and EM reads the rows in every iteration; give a list of "
+            "blocks, or an object whose __iter__ starts from the first block each time"
         )
     if isinstance(data, Iterable) and not (is_frame(data) or isinstance(data, np.ndarray)):
         first = next(iter(data), None)

@@ -1,8 +1,8 @@
-"""Rows in the partitions of a cluster: tasks go to the rows, and only statistics come back.
+"""Tables in the partitions of a cluster: tasks are sent to the rows, and only statistics are sent back.
 
-An engine needs one method, `PartitionedSource.ask`: run a task on every partition and hand back the answers. What
-travels in a pass are names of functions in this file and Arrow buffers; gmix pickles nothing. Before the first pass an
-engine hands over the first rows, which decide what columns are used.
+An engine implements one method, `PartitionedSource.ask`, which runs a task on every partition and returns the answers.
+A pass sends only names of functions in this file and Arrow buffers; gmix pickles no objects. Before the first pass, the
+engine provides the first rows, which decide which columns are used.
 """
 
 from __future__ import annotations
@@ -28,38 +28,39 @@ from gmix.model.families import family_of
 from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import Source, selected
+from gmix.sources.source import Source, check_mass, selected
 
 __all__ = ["Join", "PartitionedSource", "Read", "Task", "reaching"]
 
 Array = NDArray[np.float64]
 Read = Callable[[Iterable[Any]], Iterator[Rows]]  # pieces of a partition, as the engine has them -> blocks
 Task = Callable[[int, Iterable[Rows]], bytes]  # the number of a partition and its blocks -> the answer
-Join = Callable[[Iterable[bytes]], bytes]  # answers of neighboring partitions, in order -> one answer
-_THROWN = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
+Join = Callable[[Iterable[bytes]], bytes]  # answers of successive partitions, in order -> one answer
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
 _FIELDS = ("counts", "mass", "mean", "scatter", "divisor", "log_likelihood", "n_rows")  # of statistics
-_SAME = 1e-9  # by how much the mass of all rows may differ between two passes, relative: more than rounding
+_SAME_MASS = 1e-9  # relative; a larger difference between the masses of two passes is more than rounding
 
 
 class PartitionedSource(Source):
-    """A table whose partitions stay where they are.
+    """A table whose partitions stay on a cluster.
 
-    Statistics of a partition are added up block by block, and those of partitions in a tree that depends on their
-    number alone. So neither the order in which workers finish nor a task that is run again changes a bit.
+    The statistics of a partition are added up block by block, and those of all partitions in a tree that depends only
+    on their number. So neither the order in which workers finish nor a repeated task changes a bit.
 
     Parameters
     ----------
-    head : a table with the columns of every partition, of no rows or, where no columns are named, the first ones.
+    head : a table with the columns of every partition. It may have no rows if columns are named; otherwise it has the
+        first rows.
     columns, sample_weight : names, as `gmix.fit` takes them.
-    threads : of the kernel in each task; None for one, since the cluster gives every core a task of its own.
-    filled : says which of some columns that are empty in `head` have a value in any partition.
+    threads : the threads of the kernel in each task; None for one, because the cluster runs one task on each core.
+    filled : returns which of some columns that are empty in `head` have a value in any partition.
 
     # Implementation
     A constructor ends with `look`, which raises `DataError` for an empty table and for values that cannot be used,
     with the partition and the column.
     """
 
-    fan = 16  # answers that are joined at once; part of the result's bits, so never a setting
+    fan = 16  # answers that are joined at once; not a setting, because the bits of the result depend on it
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class PartitionedSource(Source):
         filled: FilledColumns | None = None,
     ) -> None:
         if not (sample_weight is None or isinstance(sample_weight, str)):
-            raise ParameterError("the rows are on a cluster, so sample_weight must be there too; name its column")
+            raise ParameterError("the rows are on a cluster, so sample_weight must be the name of a column")
         rows, self.features, self.findings = read_rows(head, columns, sample_weight, filled)
         if sample_weight is not None:
             as_rows(head, [sample_weight])
@@ -82,16 +83,19 @@ class PartitionedSource(Source):
 
     @abstractmethod
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
-        """The answers of all partitions, in order; with a `join`, those of neighbors may be joined where they are."""
+        """Run a task on every partition, and return the answers in order.
+
+        With a `join`, the cluster may join the answers of successive partitions.
+        """
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
-        # The very draw of a table in memory, so that the sub-sample is the same.
+        # The same draw as for a table in memory, so that the sub-sample is the same.
         ends = np.cumsum(self._counting)
         count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
-        each = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
-        answers = [_unpacked(answer)[0] for answer in self.ask(partial(_picked, each))]
+        positions = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
+        answers = [_unpacked(answer)[0] for answer in self.ask(partial(_chosen_rows, positions))]
         rows, weight = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
         if len(weight) != len(chosen):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
@@ -103,8 +107,8 @@ class PartitionedSource(Source):
     def obeys(self, dependence: Dependence) -> bool:
         columns = np.array(dependence.independent, np.float64)
         slack = np.broadcast_to(dependence.slack, self.n_features)
-        stated = _packed([columns, dependence.matrix, dependence.offset, slack])
-        return not any(_unpacked(answer)[0][0].any() for answer in self.ask(partial(_departing, stated)))
+        packed = _packed([columns, dependence.matrix, dependence.offset, slack])
+        return not any(_unpacked(answer)[0][0].any() for answer in self.ask(partial(_departs, packed)))
 
     @property
     def center(self) -> Array:
@@ -113,18 +117,20 @@ class PartitionedSource(Source):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        task = partial(_expected, _asked(components), 1 if self.threads is None else self.threads)
-        found = _statistics(_joined(self.ask(task, _joined)))
-        if not abs((mass := found[0].n_rows) / self._mass - 1.0) < _SAME:
-            raise self._changed(f"the rows weighed {self._mass:.12g} when they were first read and {mass:.12g} now")
+        task = partial(_expect, _packed_components(components), 1 if self.threads is None else self.threads)
+        found = _statistics(_join(self.ask(task, _join)))
+        if not abs((mass := found[0].n_rows) / self._mass - 1.0) < _SAME_MASS:
+            raise self._changed(
+                f"the rows had a total weight of {self._mass:.12g} when they were first read and have {mass:.12g} now"
+            )
         return found if references is None else [s.on(r) for s, r in zip(found, references, strict=True)]
 
     def _changed(self, what: str) -> DataError:
         return DataError(f"{what}; give a table that is the same each time it is computed, or persist it")
 
     def look(self) -> None:
-        """Read everything once: count, and refuse what cannot be used before a climb begins."""
-        answers = [_unpacked(answer) for answer in self.ask(partial(_looked, self.features))]
+        """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""
+        answers = [_unpacked(answer) for answer in self.ask(partial(_look, self.features))]
         for _, error in answers:
             if error:
                 raise DataError(error)
@@ -134,15 +140,14 @@ class PartitionedSource(Source):
         self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        if self._mass < 1e-100:
-            raise DataError(f"sample_weight adds up to zero ({self._mass:.3g}); at least one row must count")
-        most = np.array([np.broadcast_to(values, self.n_features) for values in largest])
-        beyond = ~(most < largest_value(self.n_features, max(self._mass, self.n_rows)))
-        if beyond.any():
-            number, column = (int(i) for i in np.argwhere(beyond)[0])
+        check_mass(self._mass)
+        by_partition = np.array([np.broadcast_to(values, self.n_features) for values in largest])
+        too_large = ~(by_partition < largest_value(self.n_features, max(self._mass, self.n_rows)))
+        if too_large.any():
+            number, column = (int(i) for i in np.argwhere(too_large)[0])
             raise DataError(
                 f"partition {number}: column {repr(self.features[column]) if self.features else column} reaches "
-                f"{most[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
+                f"{by_partition[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
             )
         self._center = sum(sums) / self._mass
 
@@ -154,7 +159,7 @@ class _Selected(PartitionedSource):
         self.__dict__.update(vars(table))
         self._table, self._columns = table, columns
         self.features, self.n_features = selected(table.features, columns), len(columns)
-        self._center = table._center[columns]  # noqa: SLF001  (of its own kind)
+        self._center = table._center[columns]  # noqa: SLF001  (the table is of the same class)
         self.__dict__.pop("_references", None)
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
@@ -163,28 +168,28 @@ class _Selected(PartitionedSource):
 
 @contextmanager
 def reaching(engine: str) -> Iterator[None]:
-    """Around a call of a cluster: say what can be done where it fails."""
+    """Convert an exception of a cluster to a `ClusterError` with a remedy."""
     try:
         yield
     except Exception as error:
         raise ClusterError(
-            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_gist(str(error))}); "
-            "see that its session is open and that its workers can be reached, stay alive, and have gmix installed"
+            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_main_line(str(error))}); "
+            "check that its session is open and that its workers can be reached, stay alive, and have gmix installed"
         ) from error
 
 
-def _gist(said: str) -> str:
-    """What an engine says in a line: where it hands on a traceback of Python, that of its last line, else the first."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    thrown = [line for line in lines if _THROWN.match(line)]
-    return (thrown or lines or [""])[-1 if thrown else 0]
+def _main_line(message: str) -> str:
+    """The most informative line of a message: the last exception of a Python traceback, or else the first line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    exceptions = [line for line in lines if _EXCEPTION.match(line)]
+    return (exceptions or lines or [""])[-1 if exceptions else 0]
 
 
-# Beside the rows ------------------------------------------------------------------------------------------------------
+# Tasks, which run on the cluster --------------------------------------------------------------------------------------
 
 
-def _looked(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
-    """Counts of a partition, its largest values and sums by column; or what is wrong with it."""
+def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
+    """The row counts of a partition, its largest values and sums by column, or the error that it raises."""
     counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
 
     def place(row: int) -> str:
@@ -203,82 +208,83 @@ def _looked(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) 
     return _packed([counts, largest, sums])
 
 
-def _expected(question: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+def _expect(packed: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
     """The statistics of a partition."""
-    components = _components(question)
-    nothing = Rows(np.empty((0, components[0].means.shape[1])))
+    components = _components(packed)
+    no_rows = Rows(np.empty((0, components[0].means.shape[1])))
     every = [kernel.expect(block, components, threads=threads) for block in blocks if len(block)]
-    return _sent(reduce(_sum, every or [kernel.expect(nothing, components)]))
+    return _packed_statistics(reduce(_sum, every or [kernel.expect(no_rows, components)]))
 
 
 def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
-    """The answer to a task about some of the columns."""
+    """The answer to a task on some of the columns."""
     return task(number, (block.select(columns) for block in blocks))
 
 
-def _departing(stated: bytes, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
-    """Whether any row of a partition that has weight departs from how its columns should follow from one another."""
-    columns, matrix, offset, slack = _unpacked(stated)[0]
+def _departs(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+    """Whether any row of positive weight in a partition departs from a dependence among the columns."""
+    columns, matrix, offset, slack = _unpacked(packed)[0]
     independent = tuple(int(column) for column in columns)
     dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset, slack)
-    off = any(dependence.departs(block.counting.values).any() for block in blocks)
-    return _packed([np.array([off])])
+    departs = any(dependence.departs(block.counting.values).any() for block in blocks)
+    return _packed([np.array([departs])])
 
 
-def _picked(each: bytes, number: int, blocks: Iterable[Rows]) -> bytes:
-    """The rows at the given places among those of a partition that have weight, and their weights."""
-    wanted, at = _unpacked(each)[0][number].astype(np.intp), 0
-    kept, weights = [np.zeros(0)], [np.zeros(0)]
+def _chosen_rows(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:
+    """The rows at given positions among the rows of positive weight in a partition, and their weights."""
+    positions, begin = _unpacked(packed)[0][number].astype(np.intp), 0
+    values, weights = [np.zeros(0)], [np.zeros(0)]
     for block in blocks:
         counting = np.flatnonzero(block.mass)
-        mine = block[counting[wanted[(wanted >= at) & (wanted < at + len(counting))] - at]]
-        kept.append(np.asarray(mine.values, np.float64).ravel())
-        weights.append(mine.mass)
-        at += len(counting)
-    return _packed([np.concatenate(kept), np.concatenate(weights)])
+        end = begin + len(counting)
+        rows = block[counting[positions[(positions >= begin) & (positions < end)] - begin]]
+        values.append(np.asarray(rows.values, np.float64).ravel())
+        weights.append(rows.mass)
+        begin = end
+    return _packed([np.concatenate(values), np.concatenate(weights)])
 
 
-def _joined(answers: Iterable[bytes]) -> bytes:
+def _join(answers: Iterable[bytes]) -> bytes:
     """The sum of the statistics of several partitions, in order."""
-    return _sent(reduce(_sum, (_statistics(answer) for answer in answers)))
+    return _packed_statistics(reduce(_sum, (_statistics(answer) for answer in answers)))
 
 
 def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Rows]:
     for piece in pieces:
         values, _ = as_rows(piece, columns, weight)
-        own = None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
-        yield Rows(values, own)
+        weights = None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
+        yield Rows(values, weights)
 
 
 def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) -> list[SufficientStatistics]:
     return [a + b for a, b in zip(left, right, strict=True)]
 
 
-# Between the two ------------------------------------------------------------------------------------------------------
+# Messages between this process and the tasks --------------------------------------------------------------------------
 
 
-def _asked(components: Sequence[Components]) -> bytes:
+def _packed_components(components: Sequence[Components]) -> bytes:
     arrays = [array for each in components for array in (*each[1:-1], np.array([each.family.degrees_of_freedom]))]
     return _packed(arrays, " ".join(each.form.name for each in components))
 
 
-def _components(question: bytes) -> list[Components]:
+def _components(packed: bytes) -> list[Components]:
     found = []
-    for form, (constants, flat_means, *compact, degrees_of_freedom) in _by_form(*_unpacked(question)):
+    for form, (constants, flat_means, *compact, degrees_of_freedom) in _by_form(*_unpacked(packed)):
         means, factor, whitener = _shaped(form, len(constants), flat_means, *compact)
         family = family_of(float(degrees_of_freedom[0]))
         found.append(Components(form, constants, means, factor, whitener, family))
     return found
 
 
-def _sent(statistics: list[SufficientStatistics]) -> bytes:
+def _packed_statistics(statistics: list[SufficientStatistics]) -> bytes:
     arrays = [np.asarray(getattr(s, name)) for s in statistics for name in _FIELDS]
     return _packed(arrays, " ".join(s.form.name for s in statistics))
 
 
-def _statistics(answer: bytes) -> list[SufficientStatistics]:
+def _statistics(packed: bytes) -> list[SufficientStatistics]:
     found = []
-    for form, arrays in _by_form(*_unpacked(answer)):
+    for form, arrays in _by_form(*_unpacked(packed)):
         parts: dict[str, Any] = dict(zip(_FIELDS, arrays, strict=True))
         parts["mean"], parts["scatter"] = _shaped(form, len(parts["mass"]), parts["mean"], parts["scatter"])
         log_likelihood, n_rows = (float(parts.pop(name)[0]) for name in ("log_likelihood", "n_rows"))
@@ -287,24 +293,24 @@ def _statistics(answer: bytes) -> list[SufficientStatistics]:
 
 
 def _by_form(arrays: list[Array], names: str) -> Iterator[tuple[Form, list[Array]]]:
-    """The arrays of a message in equal parts, one for the name of each form."""
-    forms, each = {form.name: form for form in FORMS}, len(arrays) // max(len(names.split()), 1)
+    """The arrays of a message, split into equal parts, one for each named form."""
+    forms, size = {form.name: form for form in FORMS}, len(arrays) // max(len(names.split()), 1)
     for number, name in enumerate(names.split()):
-        yield forms[name], arrays[each * number : each * (number + 1)]
+        yield forms[name], arrays[size * number : size * (number + 1)]
 
 
 def _shaped(form: Form, n_components: int, means: Array, *compact: Array) -> list[Array]:
-    """Flat arrays as ``(K, D)`` and compact ones."""
+    """Flat arrays in the shapes of means ``(K, D)`` and of compact matrices."""
     shape = n_components, len(means) // n_components
     return [means.reshape(shape), *(array.reshape(form.shape(*shape)) for array in compact)]
 
 
-def _packed(arrays: Sequence[NDArray[Any]], words: str = "") -> bytes:
-    """Arrays of numbers, flat, and some words, as an Arrow stream."""
+def _packed(arrays: Sequence[NDArray[Any]], text: str = "") -> bytes:
+    """Flattened arrays and a text as an Arrow stream."""
     import pyarrow as pa
 
     flat = pa.array([np.ravel(array).astype(np.float64) for array in arrays], pa.list_(pa.float64()))
-    batch = pa.record_batch({"arrays": flat}).replace_schema_metadata({"words": words})
+    batch = pa.record_batch({"arrays": flat}).replace_schema_metadata({"text": text})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as stream:
         stream.write_batch(batch)
@@ -315,4 +321,4 @@ def _unpacked(message: bytes) -> tuple[list[Array], str]:
     import pyarrow as pa
 
     table = pa.ipc.open_stream(message).read_all()
-    return [entry.values.to_numpy() for entry in table["arrays"]], table.schema.metadata[b"words"].decode()
+    return [entry.values.to_numpy() for entry in table["arrays"]], table.schema.metadata[b"text"].decode()

@@ -1,4 +1,4 @@
-"""The contract of a source: where rows live, and how they are asked for statistics."""
+"""The contract of a source, which yields rows and their statistics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.progress import Meter
 from gmix.base.rows import Rows
@@ -22,57 +23,69 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources.journal import Journal
 
-__all__ = ["LocalSource", "Source", "selected", "unit_component"]
+__all__ = ["LocalSource", "Source", "check_mass", "selected", "unit_component"]
 
 Array = NDArray[np.float64]
-_MANY = 20_000  # numbers in a table from which on steps are worth saving
+_LARGE = 20_000  # numbers in a table
 
 
 class Source(ABC):
-    """Where rows live. It hands out rows and their statistics.
+    """A table, in memory or elsewhere, that yields its rows and their statistics.
+
+    Attributes
+    ----------
+    n_rows : the number of rows.
+    n_counting : the number of rows of positive weight.
+    n_features : the number of columns.
+    features : the names of the columns, or None.
+    threads : the most threads to use on this machine.
+    findings : findings about the table, such as columns that are left out.
+    is_single : whether coarse statistics may be computed in float32.
+    meter : reports the progress of each pass.
+    journal : records the result of each pass.
 
     # Implementation
     A source is read many times, and must give the same rows in the same order each time.
     """
 
     n_rows: int
-    n_counting: int  # of the rows, those of positive weight
+    n_counting: int
     n_features: int
     features: tuple[str, ...] | None
-    threads: int | None = None  # to use at most on this machine
-    findings: tuple[Finding, ...] = ()  # about the table: columns left out and the like
-    is_single: bool = False  # whether coarse statistics can be had, because rows are of float32
+    threads: int | None = None
+    findings: tuple[Finding, ...] = ()
+    is_single: bool = False
     meter: Meter | None = None
     journal: Journal | None = None
 
     @property
     def is_large(self) -> bool:
-        """Say whether a step on all rows takes so long that some are worth saving, or taking in float32."""
-        return self.n_counting * self.n_features >= _MANY
+        """Whether an E-step on all rows takes so long that fewer or coarse steps save time."""
+        return self.n_counting * self.n_features >= _LARGE
 
     @property
     def in_memory(self) -> Rows | None:
-        """All rows, where they lie in memory and no pass over them has to be counted or recorded."""
+        """All rows, if they are in memory and passes over them need not be counted or recorded; else None."""
         return None
 
     def watched(self, meter: Meter | None, journal: Journal | None) -> Self:
-        """The same source, whose passes are counted and recorded."""
+        """The same source with a meter and a journal for its passes."""
         watched = copy.copy(self)
         watched.meter, watched.journal = meter, journal
         return watched
 
     def expect(self, components: Sequence[Components], coarse: bool = False) -> list[SufficientStatistics]:
-        """The E-step under each of several components over all rows, in one pass."""
-        return self._recalled(components, [self.reference(each.form) for each in components], coarse)
+        """The E-step over all rows for each of several mixtures, in one pass."""
+        return self._recorded_pass(components, [self.reference(each.form) for each in components], coarse)
 
     def statistics(self, components: Components, coarse: bool = False) -> SufficientStatistics:
         """The E-step over all rows; `coarse` statistics may be computed in float32."""
         return self.expect([components], coarse)[0]
 
     def reference(self, form: Form) -> Reference:
-        """The scale of all rows, computed in one pass."""
+        """The reference term of all rows, computed in one pass."""
         if form not in self._references:
-            [found] = self._recalled([unit_component(form, self.center)], None, False)
+            [found] = self._recorded_pass([unit_component(form, self.center)], None, False)
             self._references[form] = found.reference
         return self._references[form]
 
@@ -80,18 +93,18 @@ class Source(ABC):
     def _references(self) -> dict[Form, Reference]:
         return {}
 
-    def _recalled(
+    def _recorded_pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        """What a pass finds, or what the journal says that it found."""
+        """The statistics of a pass, which the meter counts; from the journal, if it holds them."""
 
         def metered() -> list[SufficientStatistics]:
             if self.meter is None:
                 return self._pass(components, references, coarse)
             self.meter.begin(self.n_rows)
             found = self._pass(components, references, coarse)
-            reached = [each.log_likelihood for each in found] if references else []
-            self.meter.end(reached, found[0].n_rows)
+            log_likelihoods = [statistics.log_likelihood for statistics in found] if references else []
+            self.meter.end(log_likelihoods, found[0].n_rows)
             return found
 
         if self.journal is None:
@@ -101,34 +114,34 @@ class Source(ABC):
     @property
     @abstractmethod
     def center(self) -> Array:
-        """The mean ``(1, D)`` of all rows but for rounding, about which their scale is computed."""
+        """The mean ``(1, D)`` of all rows up to rounding, about which their scale is computed."""
 
     @abstractmethod
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        """The statistics of all rows under each of several components; see `gmix.model.kernel.Kernel.expect`."""
+        """The statistics of all rows for each of several mixtures; see `gmix.model.kernel.Kernel.expect`."""
 
     @abstractmethod
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
-        """A sub-sample of at most ``n`` rows of positive weight, in their order."""
+        """A random sub-sample of at most `n` rows of positive weight, in the order of the table."""
 
     def obeys(self, dependence: Dependence) -> bool:
-        """Say whether the columns of all rows of positive weight are known to follow from one another as stated."""
+        """Whether all rows of positive weight are known to obey a dependence among their columns."""
         return False
 
     def select(self, columns: Sequence[int]) -> Source:
-        """The same rows with some of the columns, by position. A source that may say yes to `obeys` can do this."""
+        """The same rows with some of the columns, by position. A source that implements `obeys` implements this too."""
         raise NotImplementedError
 
 
 class LocalSource(Source):
-    """Rows whose statistics this process computes: equal rows give equal bits."""
+    """A source whose statistics this process computes. The same rows give the same bits in every local source."""
 
     @property
     @abstractmethod
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64, of the rows."""
+        """The dtype of the rows, float32 or float64."""
 
     @property
     def is_single(self) -> bool:  # type: ignore[override]
@@ -136,7 +149,7 @@ class LocalSource(Source):
 
     @abstractmethod
     def blocks(self) -> Iterator[Rows]:
-        """The rows, some at a time; each block is overwritten when the next but one is read."""
+        """The rows, block by block. Reading the next block but one may overwrite a block."""
 
     @abstractmethod
     def select(self, columns: Sequence[int]) -> LocalSource: ...
@@ -155,12 +168,18 @@ class LocalSource(Source):
         return kernel.expect(self.blocks(), components, references, threads=self.threads, coarse=coarse)
 
 
+def check_mass(mass: float) -> None:
+    """Raise `DataError` if the weights of all rows add up to zero."""
+    if mass < 1e-100:
+        raise DataError(f"sample_weight adds up to zero ({mass:.3g}); give at least one row a positive weight")
+
+
 def selected(names: tuple[str, ...] | None, columns: Sequence[int]) -> tuple[str, ...]:
-    """The names of some of the columns, also where they have no names of their own."""
+    """The names of some of the columns; x1, x2 and so on if the table has no names."""
     return tuple(names[j] if names else f"x{j + 1}" for j in columns)
 
 
 def unit_component(form: Form, mean: Array) -> Components:
-    """One component of unit covariance about a mean ``(1, D)``: every row belongs to it wholly."""
-    one = form.compress(np.eye(mean.shape[1])[None])
-    return Components(form, np.zeros(1), mean, one, one)
+    """A single component of unit covariance about a mean ``(1, D)``, to which every row belongs completely."""
+    identity = form.compress(np.eye(mean.shape[1])[None])
+    return Components(form, np.zeros(1), mean, identity, identity)

@@ -20,16 +20,17 @@ from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reachin
 
 __all__ = ["SparkSource"]
 
-_BYTES = 4 << 20  # of rows in a block, or a batch more: what a block costs Spark is then next to nothing
+_BYTES = 4 << 20  # of rows in a block, at least; in such large blocks, Spark's cost per block does not matter
 
 
 class SparkSource(PartitionedSource):
-    """A Spark DataFrame, worked on in its partitions.
+    """A Spark DataFrame, read by tasks on its partitions.
 
-    It is computed once, by ``mapInArrow``, and packed into large blocks, which Spark keeps in memory and on disk for as
-    long as the source is used; every pass is a job over them. What is lost with a worker is computed again.
+    The DataFrame is computed once, by ``mapInArrow``, and packed into large blocks, which Spark keeps in memory and on
+    disk while the source is in use. Every pass is a job over these blocks. Blocks that are lost with a worker are
+    computed again.
 
-    Spark Connect has no such jobs. There every pass computes the DataFrame anew, unless it is cached.
+    Spark Connect has no such jobs. With it, every pass computes the DataFrame again, unless it is cached.
     """
 
     _ask: Callable[[Task, Join | None], list[bytes]]
@@ -38,7 +39,7 @@ class SparkSource(PartitionedSource):
         self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
     ) -> None:
         with needing("spark", "a cluster"):
-            import narwhals  # noqa: F401  (tasks need it: said here, before one fails)
+            import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
             from pyspark import StorageLevel
         with reaching("Spark"):
             head = data.limit(0 if columns else LOOK).toArrow()
@@ -52,9 +53,9 @@ class SparkSource(PartitionedSource):
                 self._ask = partial(_ask_table, table, self.read)
             else:
                 self._ask = partial(_ask_blocks, blocks.persist(StorageLevel.MEMORY_AND_DISK), self.fan)
-                # In a thread of its own: garbage may be collected in the midst of another call of Spark.
-                freeing = Thread(target=_free, args=(blocks,), daemon=True)
-                weakref.finalize(self._ask, freeing.start).atexit = False
+                # In its own thread, because the garbage collector may run during another call of Spark.
+                release = Thread(target=_unpersist, args=(blocks,), daemon=True)
+                weakref.finalize(self._ask, release.start).atexit = False
         self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
@@ -63,19 +64,19 @@ class SparkSource(PartitionedSource):
 
 
 def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
-    """Those of the columns that have a value in any row."""
+    """The columns among `names` that have a value in any row."""
     from pyspark.sql import functions
 
     floats = {name for name, kind in table.dtypes if kind in ("float", "double")}
     cells = {name: functions.col(f"`{name}`") for name in names}
-    given = [functions.nanvl(cell, functions.lit(None)) if name in floats else cell for name, cell in cells.items()]
+    values = [functions.nanvl(cell, functions.lit(None)) if name in floats else cell for name, cell in cells.items()]
     with reaching("Spark"):
-        [counts] = table.agg(*map(functions.count, given)).collect()
+        [counts] = table.agg(*map(functions.count, values)).collect()
     filled = {name for name, count in zip(names, counts, strict=True) if count}
     return [column for column in arrow_columns(schema) if column.name in filled]
 
 
-# Over blocks that Spark keeps -----------------------------------------------------------------------------------------
+# Passes over blocks that Spark keeps ----------------------------------------------------------------------------------
 
 
 def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
@@ -104,8 +105,8 @@ def _unpack(dtype: Any, n_features: int, packed: Any) -> Rows:
     )
 
 
-def _free(blocks: Any) -> None:
-    with suppress(Exception):  # the session may have ended, and the blocks with it
+def _unpersist(blocks: Any) -> None:
+    with suppress(Exception):  # the session may have ended, which releases the blocks
         blocks.unpersist()
 
 
@@ -125,7 +126,7 @@ def _join(join: Join, number: int, answers: Iterable[tuple[int, bytes]]) -> Iter
     yield number, join([answer for _, answer in sorted(answers)])
 
 
-# Over the DataFrame itself --------------------------------------------------------------------------------------------
+# Passes over the DataFrame, with Spark Connect ------------------------------------------------------------------------
 
 
 def _ask_table(table: Any, read: Read, task: Task, join: Join | None) -> list[bytes]:  # noqa: ARG001  (the driver joins)

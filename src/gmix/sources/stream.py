@@ -1,4 +1,4 @@
-"""Rows that come in blocks: tables larger than memory, and whatever can be read again and again."""
+"""Tables that are read in blocks: files larger than memory, and other objects that yield blocks."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from gmix.model.covariance import DIAGONAL
 from gmix.model.kernel import CHUNK, kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import LocalSource, selected, unit_component
+from gmix.sources.source import LocalSource, check_mass, selected, unit_component
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
 
 T = TypeVar("T")
-_BYTES = 8 << 20  # of a block: enough to keep threads busy, little enough to stay near the processor
+_BYTES = 8 << 20  # of a block: large enough to keep threads busy, small enough for the caches
 
 
 class Piece(NamedTuple):
-    """Some rows of a table, in any number."""
+    """Successive rows of a table, any number of them."""
 
     columns: Sequence[NDArray[Any]]  # D arrays of n numbers
     weight: NDArray[np.float64] | None
@@ -45,12 +45,12 @@ class Blocks(ABC):
 
     Attributes
     ----------
-    names : of the columns, if they have some.
-    n_features : how many columns there are.
-    dtype : float32 or float64, of the rows.
+    names : the names of the columns, or None.
+    n_features : the number of columns.
+    dtype : the dtype of the rows, float32 or float64.
     weighted : whether every piece has weights.
-    n_bytes : what the rows would take in memory, or more; infinite where nobody knows.
-    findings : about the table: columns that are left out.
+    n_bytes : the memory that all rows would take, or an upper bound; infinite if it is not known.
+    findings : findings about the table, such as columns that are left out.
     """
 
     names: tuple[str, ...] | None
@@ -66,10 +66,10 @@ class Blocks(ABC):
 
     @abstractmethod
     def where(self, row: int) -> str:
-        """Where a row stands, in words for an error: the row itself, the file, the row group."""
+        """The position of a row in words for an error message, such as its file, row group and row."""
 
     def read(self) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        """All rows ``(N, D)`` and their weights, in memory."""
+        """Read all rows ``(N, D)`` and their weights into memory."""
         pieces = list(self.pieces())
         rows = np.empty((sum(len(piece.columns[0]) for piece in pieces), self.n_features), self.dtype)
         for j in range(self.n_features):
@@ -79,7 +79,7 @@ class Blocks(ABC):
 
 
 class GivenBlocks(Blocks):
-    """Any object that can be iterated again and again and gives arrays ``(n, D)`` or DataFrames."""
+    """An object that yields blocks, arrays ``(n, D)`` or DataFrames, each time it is iterated."""
 
     n_bytes = np.inf
 
@@ -87,7 +87,7 @@ class GivenBlocks(Blocks):
         self._blocks, self._columns, self._weight = blocks, columns, weight
         first = next(iter(blocks))
         array, self.names, self.findings = read_rows(first, columns, weight, self._filled)
-        self._known = frame_names(first) if is_frame(first) else None
+        self._names_of_first = frame_names(first) if is_frame(first) else None
         self.n_features, self.dtype = array.shape[1], array.dtype
         self.weighted = weight is not None
 
@@ -102,34 +102,34 @@ class GivenBlocks(Blocks):
                 )
             if rows.dtype != self.dtype:
                 raise DataError(
-                    f"block {number} holds {rows.dtype} and the first {self.dtype}; give every block the same"
+                    f"block {number} holds {rows.dtype} and the first holds {self.dtype}; give every block the same"
                 )
             weight = None if self._weight is None else as_rows(block, [self._weight])[0][:, 0].astype(np.float64)
             yield Piece(list(rows.T), weight)
 
     def _check_columns(self, number: int, block: Any) -> None:
-        """Say where a block has other names than the first; columns that are not used may be missing."""
-        theirs = frame_names(block) if is_frame(block) else None
-        if theirs == self._known:
+        """Raise `DataError` if a block has other columns than the first; unused columns may be missing."""
+        names, first = frame_names(block) if is_frame(block) else None, self._names_of_first
+        if names == first:
             return
-        used, known = {*(self.names or ()), *([self._weight] if self._weight else [])}, set(self._known or ())
-        if theirs is None or not used <= set(theirs) or (self._columns is None and not set(theirs) <= known):
+        used = {*(self.names or ()), *([self._weight] if self._weight else [])}
+        if names is None or not used <= set(names) or (self._columns is None and not set(names) <= set(first or ())):
             raise DataError(
-                f"block {number} has the columns {theirs} and the first {self._known}; give every block the same"
+                f"block {number} has the columns {names} and the first has {first}; give every block the same"
             )
 
     def _filled(self, names: list[str]) -> Iterator[Column]:
-        """Those of the columns that have a value in any block."""
+        """The columns among `names` that have a value in any block."""
         for block in self._blocks:
             if is_frame(block):
                 yield from (c for c in frame_columns(block) if c.name in names and not c.empty)
 
     def where(self, row: int) -> str:
-        at = 0
+        begin = 0
         for number, piece in enumerate(self.pieces()):
-            if row < at + len(piece.columns[0]):
-                return f"block {number}, row {row - at}"
-            at += len(piece.columns[0])
+            if row < begin + len(piece.columns[0]):
+                return f"block {number}, row {row - begin}"
+            begin += len(piece.columns[0])
         return f"row {row}"
 
 
@@ -151,13 +151,13 @@ class _Selected(Blocks):
 
 
 class StreamSource(LocalSource):
-    """A table that is read again in every pass, one block while the one before is worked on.
+    """A table that is read again in every pass; a thread reads the next block during the E-step on the current one.
 
-    The blocks are of a fixed number of rows whatever the pieces that the table comes in, and the kernel carries its
-    sums on from one to the next: the bits are those of the same rows in memory. Two blocks are held at a time,
-    together at most `memory` bytes.
+    The number of rows in a block does not depend on the pieces, and the kernel adds up one sum over all blocks, so the
+    statistics have the same bits as those of the same rows in memory. Two blocks are held at a time, together at most
+    `memory` bytes.
 
-    Raises `DataError` for an empty table, and for values and weights that cannot be used, with the place.
+    Raises `DataError` for an empty table, and for values and weights that cannot be used, with their position.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class StreamSource(LocalSource):
         chunks = int(min(_BYTES, memory / 2) // (row_bytes * CHUNK))
         self.block_rows = max(chunks, 1) * CHUNK
         self.n_rows = self.n_counting = 0
-        self._look()
+        self._check_table()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -202,23 +202,23 @@ class StreamSource(LocalSource):
         return kernel.expect(metered(), components, references, threads=self.threads, coarse=coarse)
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
-        # The very draw of a table in memory, so that the sub-sample is the same.
+        # The same draw as for a table in memory, so that the sub-sample is the same.
         count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
-        kept, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
-        at = done = 0
+        values, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
+        begin = done = 0
         for block in self.blocks():
             counting = np.flatnonzero(block.mass)
-            upto = int(np.searchsorted(chosen, at + len(counting)))
-            mine = block[counting[chosen[done:upto] - at]]
-            kept[done:upto], weights[done:upto] = mine.values, mine.mass
-            at, done = at + len(counting), upto
-        return Rows(kept, weights if self._weighted else None)
+            end = int(np.searchsorted(chosen, begin + len(counting)))
+            drawn = block[counting[chosen[done:end] - begin]]
+            values[done:end], weights[done:end] = drawn.values, drawn.mass
+            begin, done = begin + len(counting), end
+        return Rows(values, weights if self._weighted else None)
 
     def blocks(self) -> Iterator[Rows]:
         total = 0
-        with closing(_ahead(self._cut())) as cut:
-            for block in cut:
+        with closing(_read_in_thread(self._blocks_of_pieces())) as blocks:
+            for block in blocks:
                 yield block
                 total += len(block)
         if self.n_rows and total != self.n_rows:
@@ -227,44 +227,49 @@ class StreamSource(LocalSource):
                 "give one that does not change while it is fitted"
             )
 
-    def _cut(self) -> Iterator[Rows]:
-        """Blocks of a fixed size, out of pieces of any size, in two buffers that take turns."""
-        size, at = self.block_rows, 0
+    def _blocks_of_pieces(self) -> Iterator[Rows]:
+        """Blocks of a fixed size from pieces of any size, in two buffers that are used alternately."""
+        size, n_rows = self.block_rows, 0
         buffers = [np.empty((size, self.n_features), self.table.dtype, order="F") for _ in range(2)]
         weights = [np.empty(size if self._weighted else 0) for _ in range(2)]
-        turn = filled = 0
-        for columns, own in self.table.pieces():
+        current = filled = 0
+        for columns, piece_weight in self.table.pieces():
             length, taken = len(columns[0]), 0
-            weight = own if self._weight is None else self._weight[at : at + length]
+            weight = piece_weight if self._weight is None else self._weight[n_rows : n_rows + length]
             if weight is not None and len(weight) < length:
-                raise DataError(f"sample_weight has shape ({len(weight) + at},); the table has more rows")
-            at += length
+                raise DataError(
+                    f"sample_weight has shape ({len(weight) + n_rows},) and the table has more rows; give one weight "
+                    "per row"
+                )
+            n_rows += length
             while taken < length:
                 step = min(size - filled, length - taken)
                 for j, column in enumerate(columns):
-                    buffers[turn][filled : filled + step, j] = column[taken : taken + step]
+                    buffers[current][filled : filled + step, j] = column[taken : taken + step]
                 if weight is not None:
-                    weights[turn][filled : filled + step] = weight[taken : taken + step]
+                    weights[current][filled : filled + step] = weight[taken : taken + step]
                 filled, taken = filled + step, taken + step
                 if filled == size:
-                    yield Rows(buffers[turn], weights[turn] if self._weighted else None)
-                    turn, filled = 1 - turn, 0
-        if self._weight is not None and len(self._weight) != at:
-            raise DataError(f"sample_weight has shape {self._weight.shape}; the table has {at} rows, so give ({at},)")
+                    yield Rows(buffers[current], weights[current] if self._weighted else None)
+                    current, filled = 1 - current, 0
+        if self._weight is not None and len(self._weight) != n_rows:
+            raise DataError(
+                f"sample_weight has shape {self._weight.shape}; the table has {n_rows} rows, so give ({n_rows},)"
+            )
         if filled:
-            yield Rows(buffers[turn], weights[turn] if self._weighted else None)[:filled]
+            yield Rows(buffers[current], weights[current] if self._weighted else None)[:filled]
 
-    def _look(self) -> None:
-        """Read everything once: count, find the mean, and refuse what cannot be used before a climb begins."""
-        at = 0
+    def _check_table(self) -> None:
+        """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""
+        n_rows = 0
         mass = largest = 0.0
 
         def checked() -> Iterator[Rows]:
-            nonlocal at, mass, largest
+            nonlocal n_rows, mass, largest
             for block in self.blocks():
-                largest = max(largest, self._check(block.values, block.weights, at))
+                largest = max(largest, self._check_block(block.values, block.weights, n_rows))
                 yield block
-                at += len(block)
+                n_rows += len(block)
                 self.n_counting += len(block) if block.weights is None else int(np.count_nonzero(block.weights))
                 mass += len(block) if block.weights is None else float(block.weights.sum())
 
@@ -272,30 +277,29 @@ class StreamSource(LocalSource):
         if (first := next(blocks, None)) is None:
             raise DataError("the table has no rows; gmix needs at least one")
         [sums] = kernel.expect(chain([first], blocks), [origin], threads=self.threads)
-        if mass < 1e-100:
-            raise DataError(f"sample_weight adds up to zero ({mass:.3g}); at least one row must count")
-        limit = largest_value(self.n_features, max(mass, at))
+        check_mass(mass)
+        limit = largest_value(self.n_features, max(mass, n_rows))
         if not largest < limit:
-            at = 0
+            begin = 0
             for block in self.blocks():
-                check_finite(block.values, self.features, limit, partial(self._place, at))
-                at += len(block)
-        self.n_rows, self.center = at, sums.mean
+                check_finite(block.values, self.features, limit, partial(self._place, begin))
+                begin += len(block)
+        self.n_rows, self.center = n_rows, sums.mean
 
-    def _check(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, at: int) -> float:
-        """The largest absolute value of a block that begins at a row; raises `DataError` for what is no number."""
+    def _check_block(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, begin: int) -> float:
+        """The largest absolute value of a block that begins at a row. Raises `DataError` for values not finite."""
         low, high = float(rows.min()), float(rows.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             row, column = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
             name = repr(self.features[column]) if self.features else column
             what = "NaN" if np.isnan(rows[row, column]) else "infinite"
             raise DataError(
-                f"{self._place(at, row)}, column {name} is {what}; drop such rows or fill them in before the fit"
+                f"{self._place(begin, row)}, column {name} is {what}; drop such rows or fill them in before the fit"
             )
         if weight is not None and not ((weight >= 0) & (weight < 1e100)).all():  # NaN compares false
             row = int(np.argmin((weight >= 0) & (weight < 1e100)))
             raise DataError(
-                f"the weight of {self._place(at, row)} is {weight[row]}; "
+                f"the weight of {self._place(begin, row)} is {weight[row]}; "
                 "give numbers from 0 (the row does not count) to 1e100"
             )
         return max(-low, high)
@@ -304,11 +308,11 @@ class StreamSource(LocalSource):
         return self.table.where(begin + row)
 
 
-def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The same items, the next one made by a thread while one is used."""
-    nothing: Any = object()
+def _read_in_thread(items: Iterator[T]) -> Generator[T, None, None]:
+    """The same items; a thread reads the next one while the caller uses the current one."""
+    end: Any = object()
     with ThreadPoolExecutor(1, "gmix-reader") as reader:
-        coming = reader.submit(next, items, nothing)
-        while (item := coming.result()) is not nothing:
-            coming = reader.submit(next, items, nothing)
+        following = reader.submit(next, items, end)
+        while (item := following.result()) is not end:
+            following = reader.submit(next, items, end)
             yield item

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,8 +42,8 @@ def arrow_kind(kind: Any) -> Kind:
                 Kind.OTHER)  # fmt: skip
 
 
-def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> list[Column]:
-    """Describe the columns of a schema by its types and pandas' metadata; `original` maps names to fields.
+def arrow_columns(schema: Any) -> list[Column]:
+    """Describe the columns of a schema by its types and pandas' metadata.
 
     pandas stores in the schema which fields are the index of its rows, and of what type each column was.
     """
@@ -52,13 +51,13 @@ def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> lis
 
     index, kinds = _of_pandas(schema)
     columns = []
-    for name, theirs in (original or {name: name for name in schema.names}).items():
-        field = schema.field(theirs)
+    for name in dict.fromkeys(schema.names):
+        field = schema.field(name)
         kind, stored = arrow_kind(field.type), (field.metadata or {}).get(_EXTENSION)
         if stored is not None:
             kind = Kind.DATES if stored == b"pandas.period" else Kind.OTHER
         if kind is Kind.NUMBERS:
-            kind = _PANDAS.get(kinds.get(theirs, ""), kind)
+            kind = _PANDAS.get(kinds.get(name, ""), kind)
         categories = arrow_kind(field.type.value_type if types.is_dictionary(field.type) else field.type)
         columns.append(
             Column(
@@ -67,7 +66,7 @@ def arrow_columns(schema: Any, original: Mapping[str, str] | None = None) -> lis
                 str(field.type),
                 numeric_categories=kind is Kind.CATEGORIES and categories is Kind.NUMBERS,
                 single=str(field.type) in ("float", "halffloat"),
-                labels_rows=theirs in index,
+                labels_rows=name in index,
             )
         )
     return columns

@@ -1,4 +1,4 @@
-"""Inspection: what a person should know about a fit, read from a sub-sample of its rows and from its search."""
+"""Inspection: findings about a fit, from a sub-sample of its rows and from its search."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ def inspect(
 ) -> list[Finding]:
     """The findings about a mixture, the statistics of all rows under it, and the search that chose it, if any.
 
-    `most` is the largest number of components that was asked for, where there were several. With a prior, a
-    mixture may have many parameters. The sub-sample is drawn by a generator of its own, so the draws of a fit do not
-    depend on it.
+    `most` is the largest number of components that was to be compared, or None if there was only one. With a prior, a
+    mixture may have many parameters.
     """
     found = [
         *about_columns(sample, statistics.n_rows),

@@ -13,11 +13,11 @@ __all__ = ["about_choice", "runner_up"]
 
 # Kass & Raftery (1995), section 3.2: a smaller difference of BIC is "not worth more than a bare mention".
 _CLOSE = 2.0
-_SAME = 1e-9  # relative; log-likelihoods that differ by less are of the same model
+_SAME = 1e-9  # relative; log-likelihoods that differ by less belong to the same model
 
 
 def about_choice(search: Search, most: int | None) -> Iterator[Finding]:
-    """Whether the range of counts was wide enough, and whether another candidate is nearly as good."""
+    """Findings if the range of numbers of components may be too small, or another candidate is nearly as good."""
     best = search.best
     if best.n_components == most and not search.interrupted:
         yield Finding(
@@ -26,17 +26,17 @@ def about_choice(search: Search, most: int | None) -> Iterator[Finding]:
             "note",
         )
     second = runner_up(search)
-    if second is not None and (further := second.score(search.criterion) - best.score(search.criterion)) < _CLOSE:
+    if second is not None and (gap := second.score(search.criterion) - best.score(search.criterion)) < _CLOSE:
         yield Finding(
             "close rival",
-            f"{_called(second)} has a {CRITERIA[search.criterion]} that is larger by only {nats(further)} than that of "
-            f"{_called(best)}, which was chosen; the rows hardly decide between them",
+            f"{_description(second)} has a {CRITERIA[search.criterion]} that is larger by only {nats(gap)} than that "
+            f"of {_description(best)}, which was chosen; the rows hardly decide between them",
             "note",
         )
 
 
 def runner_up(search: Search) -> Candidate | None:
-    """The next best candidate that is another model: with one component, several structures are the same."""
+    """The next best candidate that is a different model. With one component, several structures are the same model."""
     best = search.best
     others = [c for c in search.candidates if (search.lenient or not c.is_set_aside) and not _same(c, best)]
     return min(others, key=lambda candidate: candidate.score(search.criterion), default=None)
@@ -50,5 +50,5 @@ def _same(one: Candidate, other: Candidate) -> bool:
     )
 
 
-def _called(candidate: Candidate) -> str:
+def _description(candidate: Candidate) -> str:
     return f"{candidate.structure} with {count(candidate.n_components, 'component')}"

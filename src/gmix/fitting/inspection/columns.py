@@ -1,4 +1,4 @@
-"""Findings about the columns of a table and the weights of its rows, whatever mixture is fitted to them."""
+"""Findings about the columns of a table and the weights of its rows, which do not depend on the mixture."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ __all__ = ["about_columns"]
 
 Array = NDArray[np.float64]
 
-# Weights whose sum differs from the number of rows by a larger factor were hardly made for these rows. Uniform random
-# weights have half of it, and the rows of a table of frequencies count a few times each.
+# If the sum of the weights differs from the number of rows by a larger factor, it is hardly the number of observations.
+# Uniform random weights sum to half the number of rows, and frequencies to a few times that number.
 _FACTOR = 5.0
 
-# What people write for "missing": nines, eights or sevens in a row, -9, the ends of the integers, fills of arrays.
+# Common codes for missing values: repeated nines, eights or sevens, -9, and the limits of integer types.
 _CODE = re.compile(r"-?(?:9\.?9+|9{2,}(?:\.9+)?|8{2,}|7{2,})|-9|-32768|32767|65535|-?214748364[78]")
-_FILL = 1e19  # the fills of floating-point arrays are beyond this: 1e20, 9.97e36, 3.4e38
-_OUTSIDE = 3.0  # standard deviations between a code and its nearest value; what is nearer may be the end of a tail
-_ONCE = 10.0  # standard deviations, for a code that occurs once, which may be an outlier
-_ONCE_DIGITS = 4  # -999 and 9999 are written on purpose; 99 occurs
-_CODES = 4  # of one column: a survey has several, such as 77, 88 and 99
-_ENOUGH = 5  # values beside the code; fewer have no spread
+_FILL = 1e19  # fill values of floating-point arrays exceed this: 1e20, 9.97e36, 3.4e38
+_OUTSIDE = 3.0  # standard deviations between a code and the nearest other value; the end of a tail may be nearer
+_ONCE = 10.0  # the same for a code that occurs once, which may be an outlier
+_ONCE_DIGITS = 4  # of a code that occurs once: -999 and 9999 are written on purpose, but 99 may be a measurement
+_CODES = 4  # in one column, at most: a survey has several, such as 77, 88 and 99
+_ENOUGH = 5  # other values that a spread can be estimated from
 
-# Continuous columns hardly repeat a value. Measurements in tenths, such as those of the iris, have each value five
-# times in 150 rows; ages and scales have it more often.
-_DIFFERENT = 100
-_EACH = 8.0  # rows for each different value
+# A column with fewer distinct values, and more rows for each, is not continuous. Measurements in tenths, such as those
+# of the iris, have five rows for each value in 150 rows; ages and rating scales have more.
+_DISTINCT = 100
+_ROWS_PER_VALUE = 8.0
 
-# An exponential column has a skewness of 2, and a lognormal one whose logarithm has a deviation of 1/2 has 1.75.
+# The skewness of an exponential column is 2; that of a lognormal column, with 1/2 as the standard deviation of the
+# logarithm, is 1.75.
 _SKEWED = 1.5
-_LESS = 0.25  # of the skewness; the logarithm of an exponential column has about half of it, to the other side
+_LESS = 0.25  # of the skewness; the logarithm of an exponential column has about minus half of it
 
 
 def about_columns(sample: Sample, mass: float) -> list[Finding]:
-    """What the values and the weights of a table show; `mass` is the weight of all of its rows."""
+    """Findings about the values and the weights of a table; `mass` is the sum of the weights of all its rows."""
     columns = np.sort(np.ascontiguousarray(sample.rows.T), axis=1)
-    return [*_weights(sample, mass), *_codes(sample, columns), *_few(sample, columns), *_skewed(sample, columns)]
+    return [*_weights(sample, mass), *_codes(sample, columns), *_few_values(sample, columns), *_skewed(sample, columns)]
 
 
 def _weights(sample: Sample, mass: float) -> Iterator[Finding]:
@@ -70,7 +71,7 @@ def _codes(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
                 break
             others = values[values != code]
             where = f"{sample.in_rows(len(values) - len(others))} of {sample.column(j)}"
-            found.setdefault(_written(code), []).append(where)
+            found.setdefault(_digits(code), []).append(where)
             values = others
     for text, places in found.items():
         yield Finding(
@@ -81,8 +82,8 @@ def _codes(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
 
 
 def _is_code(value: Any, values: NDArray[Any]) -> bool:
-    """Say whether an end of a sorted column looks like a code for missing, and lies apart from all other values."""
-    text = _written(value)
+    """Whether the first or last value of a sorted column is written like a code, and far from all other values."""
+    text = _digits(value)
     if not _CODE.fullmatch(text) and abs(value) < _FILL:
         return False
     others = values[values != value].astype(np.float64)
@@ -96,16 +97,16 @@ def _is_code(value: Any, values: NDArray[Any]) -> bool:
     return bool(gap > (_ONCE if once else _OUTSIDE) * spread and (enough or not once))
 
 
-def _written(value: Any) -> str:
-    """A value with the fewest digits that tell it from its neighbors, in float32 or float64."""
+def _digits(value: Any) -> str:
+    """A value with the fewest digits that identify it, in float32 or float64."""
     return np.format_float_positional(value, trim="-") if abs(value) < _FILL else f"{value:.3g}"
 
 
-def _few(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
-    different = 1 + (np.diff(columns, axis=1) != 0).sum(1)
-    few = [j for j, n in enumerate(different) if 1 < n <= min(_DIFFERENT, columns.shape[1] / _EACH)]
+def _few_values(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
+    distinct = 1 + (np.diff(columns, axis=1) != 0).sum(1)
+    few = [j for j, n in enumerate(distinct) if 1 < n <= min(_DISTINCT, columns.shape[1] / _ROWS_PER_VALUE)]
     if few:
-        named = [f"{sample.column(j)} ({different[j]})" for j in few]
+        named = [f"{sample.column(j)} ({distinct[j]})" for j in few]
         yield Finding(
             "few values",
             f"{listed(named, NAMED)} {'has' if len(few) == 1 else 'have'} few different values for "
@@ -132,9 +133,9 @@ def _skewed(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
 
 
 def _skewness(values: Array) -> float:
-    away = values - values.mean()
-    largest = np.abs(away).max()
+    deviations = values - values.mean()
+    largest = np.abs(deviations).max()
     if not largest > 0:
         return 0.0
-    away /= largest  # cubes of very large or small numbers leave the range of float64
-    return float((away**3).mean() / (away**2).mean() ** 1.5)
+    deviations /= largest  # because cubes of very large or small numbers overflow or underflow
+    return float((deviations**3).mean() / (deviations**2).mean() ** 1.5)

@@ -1,4 +1,4 @@
-"""Findings about the components of a mixture: what they rest on, and how they describe the rows."""
+"""Findings about the components of a mixture: how many rows they have, and how well they describe the rows."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ __all__ = ["about_components"]
 
 Array = NDArray[np.float64]
 
-_FEW = 5.0  # rows for each column; a covariance of fewer is a rough guess
-_HALF_A_ROW = 0.5  # that a component shares with others, which still leaves it the row
+_FEW = 5.0  # rows for each column; fewer estimate a covariance poorly
+_ALLOWANCE = 0.5  # rows that a component may lack, because their probabilities are shared with other components
 
-# Parameters for each number of the table, and for each row. Fits that describe noise have both many: 134 parameters for
-# 65 x 9 numbers are 0.23 and 2.1. Five full components of 100 x 5 numbers, at 0.2 and 1, are the limit.
+# Parameters for each number of the table, and for each row. Fits that describe noise have many of both: 134 parameters
+# for 65 x 9 numbers are 0.23 and 2.1. Five full components for 100 x 5 numbers, at 0.2 and 1, are the limit.
 _PER_NUMBER, _PER_ROW = 0.2, 1.0
-_HALF = 0.5  # parameters for each number: of one or two columns, fits of noise have more parameters than half the rows
+_HALF = 0.5  # parameters for each number, too many in any case: with one or two columns, fits of noise reach it
 
-# A component on one value of a rounded column has nearly all of its rows there. The narrowest kind of iris has 58 %
-# of its petal widths at 0.2 cm.
+# A component that describes one value of a rounded column has nearly all of its rows there. Of the narrowest species
+# of iris, 58 % of the petal widths are 0.2 cm.
 _SPIKE = 0.8
-_LEFT = 0.5  # of the share that is elsewhere in all rows: a rare value of a column with one common value is no spike
-_TIMES = 5  # rows; values that occur less often are no spike
+_OTHERS = 0.5  # the share of other values in a spike, relative to all rows, is at most this
+_TIMES = 5  # rows; a value that occurs less often is no spike
 
-_DECIDED = 0.9  # with at least this probability a row belongs to one component
+_DECIDED = 0.9  # the posterior probability from which on a row clearly belongs to one component
 _UNDECIDED = 0.5  # of the rows
-_TAIL = 0.01  # of the mixture, in its region of least density
+_TAIL = 0.01  # of the mixture, in its region of lowest density
 _DRAWS = 4  # for each row, to find that region
-_DEVIATIONS = 3.0  # of a count of rare rows, beyond which it is not by chance
-_WORK = 2e8  # multiply-adds that looking at the rows may take
+_DEVIATIONS = 3.0  # standard deviations by which the number of rows there may exceed its expectation by chance
+_WORK = 2e8  # multiply-adds that the responsibilities may take
 
 
 def about_components(
     sample: Sample, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None
 ) -> list[Finding]:
-    """What the components rest on, and how the rows lie among them."""
+    """Findings about the number of rows of the components, and about how well they describe the rows."""
     step = math.ceil(len(sample.rows) * mixture.n_components * mixture.n_features**2 / _WORK)
     rows = sample.rows[::step]
     mass = np.ones(len(rows)) if sample.weight is None else sample.weight[::step]
@@ -60,18 +60,18 @@ def about_components(
 
 
 def _few_rows(sample: Sample, statistics: SufficientStatistics, prior: Prior | None) -> Iterator[Finding]:
-    # Weights are counted as rows, so that it does not matter what they sum to.
+    # Masses are scaled to the number of rows, so that the sum of the weights does not matter.
     rows = statistics.mass * (sample.n_counting / statistics.n_rows)
     d = statistics.n_features
 
     def named(small: NDArray[np.bool_]) -> str:
-        each = [
+        names = [
             f"component {k} ({rows[k]:.3g} {'row' if round(rows[k], 2) == 1 else 'rows'})"
             for k in np.flatnonzero(small)
         ]
-        return f"{listed(each, NAMED)} {'has' if len(each) == 1 else 'have'}"
+        return f"{listed(names, NAMED)} {'has' if len(names) == 1 else 'have'}"
 
-    if (small := (rows > 0) & (rows < d + 1 - _HALF_A_ROW)).any():
+    if (small := (rows > 0) & (rows < d + 1 - _ALLOWANCE)).any():
         yield Finding(
             "few rows",
             f"{named(small)} fewer than {d + 1} rows, the number of columns + 1, and may describe chance; ask for "
@@ -99,22 +99,21 @@ def _many_parameters(sample: Sample, parameters: int, d: int) -> Iterator[Findin
 
 
 def _spikes(sample: Sample, rows: NDArray[Any], share: Array) -> Iterator[Finding]:
-    """Components that stand on one value of a column; ``share (n, K)`` is the mass of each row in each."""
+    """Components that describe one value of a column; ``share (n, K)`` is the mass of each row in each component."""
     total = np.maximum(share.sum(0), np.finfo(np.float64).tiny)
     ordered = np.sort(np.ascontiguousarray(rows.T), axis=1)
     constant = ordered[:, 0] == ordered[:, -1]
     repeated = (ordered[:, _TIMES - 1 :] == ordered[:, : max(len(rows) - _TIMES + 1, 0)]).any(1)
     named = []
     for j in np.flatnonzero(repeated & ~constant):
-        values, place = np.unique(rows[:, j], return_inverse=True)
-        each = np.stack([np.bincount(place, own, len(values)) for own in share.T]) / total[:, None]
-        often = np.bincount(place, minlength=len(values))
-        at = each.argmax(1)
-        overall = (total @ each / total.sum())[at]
-        there = each[np.arange(len(each)), at]
-        spikes = (there >= _SPIKE) & (1.0 - there < _LEFT * (1.0 - overall)) & (often[at] * there >= _TIMES)
+        values, indices = np.unique(rows[:, j], return_inverse=True)
+        fractions = np.stack([np.bincount(indices, mass, len(values)) for mass in share.T]) / total[:, None]
+        times = np.bincount(indices, minlength=len(values))
+        mode = fractions.argmax(1)
+        at_mode, overall = fractions.max(1), (total @ fractions / total.sum())[mode]
+        spikes = (at_mode >= _SPIKE) & (1.0 - at_mode < _OTHERS * (1.0 - overall)) & (times[mode] * at_mode >= _TIMES)
         if spikes.any():
-            settled = [f"component {k} at {values[at[k]]:.4g}" for k in np.flatnonzero(spikes)]
+            settled = [f"component {k} at {values[mode[k]]:.4g}" for k in np.flatnonzero(spikes)]
             named.append(
                 f"{sample.column(int(j))} ({count(len(values), 'different value')}; {', '.join(settled[:NAMED])}"
                 f"{', ...' * (len(settled) > NAMED)})"
@@ -139,13 +138,13 @@ def _overlap(mass: Array, share: Array) -> Iterator[Finding]:
 
 
 def _tails(rows: NDArray[Any], mass: Array, mixture: GaussianMixture, threads: int | None) -> Iterator[Finding]:
-    """The rows in the region of least density, beside those that the mixture itself has there."""
+    """A finding if more rows are in the region of lowest density than the mixture has there."""
     drawn = mixture.log_density(mixture.sample(_DRAWS * len(rows), rng=0), threads=threads)
     rare = mixture.log_density(rows, threads=threads) < np.quantile(drawn, _TAIL)
-    effective = mass.sum() ** 2 / (mass @ mass)  # rows of one weight whose mean is as sure
+    effective = mass.sum() ** 2 / (mass @ mass)  # the number of rows of equal weight that have the same standard error
     outside, expected = effective * (mass @ rare) / mass.sum(), effective * _TAIL
-    chance = math.sqrt(expected * (1.0 + 1.0 / _DRAWS))  # of both counts
-    if outside > expected + _DEVIATIONS * chance + 1.0:
+    deviation = math.sqrt(expected * (1.0 + 1.0 / _DRAWS))  # of the rows and of the draws together
+    if outside > expected + _DEVIATIONS * deviation + 1.0:
         yield Finding(
             "heavy tails",
             f"the tails of the rows are heavier than the mixture's: {percent(outside / effective)} of the rows are "

@@ -1,4 +1,4 @@
-"""The rows that an inspection looks at: all rows of a small table, and a random part of a large one."""
+"""The rows that an inspection reads: all rows of a small table, and a random sub-sample of a large one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gmix.sources import Source
 __all__ = ["NAMED", "Sample"]
 
 Array = NDArray[np.float64]
-NAMED = 5  # columns or components that one sentence can name
+NAMED = 5  # columns or components that one sentence names at most
 _ROWS = 10_000  # a value of one row in a thousand still occurs ten times
 _NUMBERS = 1_000_000  # rows x columns; 8 MB, and milliseconds to sort
 
@@ -26,10 +26,10 @@ class Sample:
     Attributes
     ----------
     rows : ``(n, D)``.
-    weight : ``(n,)``, or None where all rows count alike.
+    weight : ``(n,)``; None if every row counts once.
     n_counting : how many rows of the whole table have weight.
-    features : the names of the columns, if they have some.
-    threads : how many may be used to look at the rows.
+    features : the names of the columns, or None.
+    threads : the most threads to use.
     """
 
     rows: NDArray[Any]
@@ -40,18 +40,17 @@ class Sample:
 
     @classmethod
     def of(cls, source: Source) -> Self:
-        """Draw the rows; the draw is the same each time, and takes nothing from the generator of a fit."""
+        """Draw the rows with a seed of their own, so that the draws of a fit do not depend on them."""
         n = min(_ROWS, max(_NUMBERS // source.n_features, 1))
         sample = source.rows(n, np.random.default_rng(0))
-        rows, weight = sample.values, sample.weights
-        return cls(rows, weight, source.n_counting, source.features, source.threads)
+        return cls(sample.values, sample.weights, source.n_counting, source.features, source.threads)
 
     def column(self, j: int) -> str:
-        """A column as a sentence calls it: by its name, or else by its number from 0."""
+        """A column as a sentence names it: by its name, or else by its number from 0."""
         return f"column {repr(self.features[j]) if self.features else j}"
 
     def in_rows(self, n: int) -> str:
-        """In how many rows of the whole table something is that is in this many rows of the sample."""
+        """The number of rows of the whole table, in words, that corresponds to `n` rows of the sample."""
         if len(self.rows) == self.n_counting:
             return count(n, "row")
         return f"about {count(round(n * self.n_counting / len(self.rows)), 'row')}"

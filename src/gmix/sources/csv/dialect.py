@@ -25,7 +25,7 @@ _AT_ENDS = re.compile(rb"^ | $", re.MULTILINE)
 class CSV:
     r"""CSV files and how they are written. What is not stated is recognized from the first lines.
 
-    It can replace the path of a table everywhere.
+    Every function that takes the path of a table also takes a `CSV`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class CSV:
     header : whether the first line of the table holds the names of the columns.
     missing_values : numbers or texts that stand for a missing value, such as ``[-999]``.
 
-    Raises `ParameterError` for a value that makes no sense.
+    Raises `ParameterError` for an invalid value.
 
     >>> import gmix, tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +85,7 @@ class Dialect:
     Attributes
     ----------
     delimiter : the character between cells; a space stands for any number of spaces and tabs.
-    names : of the columns; ``""`` for a column without a name; x1, x2 and so on without a header.
+    names : the names of the columns; ``""`` for a column without a name; x1, x2 and so on without a header.
     offset : the position of the first row, in bytes.
     row_bytes : the mean length of a row, in bytes.
     trailing : the number of columns at the end of every row that are empty and have no name.
@@ -94,7 +94,7 @@ class Dialect:
     spanning : whether a cell may hold line ends.
     cells : the first cells of each column.
     numerals : how numbers are written in each column, as these cells show.
-    findings : about decisions that could be wrong.
+    findings : findings about decisions that could be wrong.
     """
 
     delimiter: str
@@ -121,7 +121,7 @@ def cleaned(lines: bytes, delimiter: str, comments: bool = False) -> bytes:
     if comments:
         lines = _COMMENT.sub(b"", lines)
     lines = _BLANK.sub(b"", lines)
-    if delimiter == " " and b'"' not in lines:  # quicker than a pattern
+    if delimiter == " " and b'"' not in lines:  # faster than a pattern
         return b"\n".join([b" ".join(line.split()) for line in lines.split(b"\n")])
     if delimiter == " ":
         lines = _SPACES.sub(lambda found: found[0] if found[0].startswith(b'"') else b" ", lines)

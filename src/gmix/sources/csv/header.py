@@ -24,12 +24,12 @@ class Header(NamedTuple):
 
     Attributes
     ----------
-    names : of all columns, ``""`` for a column of row names; None where the file has no names.
+    names : the names of all columns, ``""`` for a column of row names; None if the file has no names.
     first : the position of the record that is the first row.
     regular : the number of records above the rows that have as many cells as the rows.
     trailing : the number of columns at the end of every row that are empty and have no name.
-    fault : why the records above do not fit the rows; None where they do.
-    findings : about decisions that could be wrong.
+    fault : why the records above do not match the rows; None if they do.
+    findings : findings about decisions that could be wrong.
     """
 
     names: Cells | None

@@ -29,8 +29,8 @@ _SEPARATOR = re.compile(r'"?sep=(?!")([\t -/:-@\[-`{-~])"?\s*', re.IGNORECASE)  
 def recognize(head: bytes, whole: bool, path: object, stated: CSV) -> Dialect:
     """Recognize how a file is written from its first bytes; `whole` says whether they are the whole file.
 
-    The lines are split by each delimiter, outside quotation marks. The delimiter wins that gives the most regular rows
-    with the largest proportion of numbers.
+    The lines are split by each delimiter, outside quotation marks. The delimiter that gives the most regular rows with
+    the largest proportion of numbers is chosen.
 
     Raises `DataError` for a file without rows, and for one whose header does not fit its rows.
     """
@@ -113,12 +113,12 @@ class _Table:
 
     @property
     def score(self) -> tuple[float, int, int]:
-        """What delimiters are compared by: the fit, the number of columns, and how common the delimiter is."""
+        """The key that compares delimiters: the fit, the number of columns, and how common the delimiter is."""
         return self.fit, self.width, -_DELIMITERS.index(self.delimiter) if self.delimiter in _DELIMITERS else 0
 
     @property
     def _plausibility(self) -> float:
-        """Below one if a name is split within brackets, or if the only name contains another delimiter."""
+        """A factor below one if a name is split within brackets, or if the only name contains another delimiter."""
         names = self.header.names or []
         if any(name.count("(") != name.count(")") or name.count("[") != name.count("]") for name in names):
             return 0.5
@@ -126,7 +126,7 @@ class _Table:
         return 0.1 if any(mark in plain for mark in _DELIMITERS[:4]) else 1.0
 
     def check(self, texts: Sequence[str], whole: bool, path: object) -> None:
-        """Raise `DataError` where rows or columns would be lost."""
+        """Raise `DataError` if rows or columns would be lost."""
         header = self.header
         if header.fault is not None:
             above = self.records[header.first - 1].begin

@@ -62,7 +62,7 @@ class CsvTable(ArrowTable):
         first = dialects[0]
         check_names(files[0], first.names)
         wanted = {*(columns or []), *([] if weight is None else [weight])}
-        numerals = _together(files, dialects)
+        numerals = _numerals_of_all(files, dialects)
         kinds = [
             pa.float64() if found.are_numbers else _kind(cells, name in wanted, stated.codes)
             for name, found, cells in zip(first.names, numerals, first.cells, strict=True)
@@ -71,8 +71,7 @@ class CsvTable(ArrowTable):
         dataset = ds.dataset([str(file) for file in files], format=ds.CsvFileFormat(), schema=schema)
         size = sum(file.stat().st_size * (_COMPRESSION if _compression(file) else 1.0) for file in files)
         n_bytes = 8.0 * sum(map(is_numeric, kinds)) * size / first.row_bytes
-        own_readings = readings(numerals, first.delimiter, stated.decimal)
-        self._readings = dict(zip(first.names, own_readings, strict=True))
+        self._readings = dict(zip(first.names, readings(numerals, first.delimiter, stated.decimal), strict=True))
         self._dialects, self._stated = dialects, stated
         super().__init__(dataset, columns, weight, called=str(stated), n_bytes=n_bytes)
         self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
@@ -183,7 +182,7 @@ class _Cleaned(io.RawIOBase):
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
-    """Raise `DataError` where two columns have the same name."""
+    """Raise `DataError` if two columns have the same name."""
     for name, n in Counter(names).items():
         if n > 1:
             called = f"called {name!r}; rename one of them" if name else "without a name; name them"
@@ -191,7 +190,7 @@ def check_names(path: Path, names: Sequence[str]) -> None:
 
 
 def _compression(path: str | Path) -> str | None:
-    """The compression of a file, from its first bytes; None without."""
+    """The compression of a file, from its first bytes; None if it is not compressed."""
     with Path(path).open("rb") as file:
         begin = file.read(6)
     return next((kind for magic, kind in _COMPRESSED.items() if begin.startswith(magic)), None)
@@ -229,21 +228,21 @@ def _head(file: Any, size: int) -> tuple[bytes, bool]:
     return head, not file.read(1)
 
 
-def _together(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Numerals]:
-    """How numbers are written in each column of all files. Raises `DataError` where the decimal marks differ."""
-    together = list(dialects[0].numerals)
+def _numerals_of_all(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Numerals]:
+    """How numbers are written in each column of all files. Raises `DataError` if the decimal marks differ."""
+    total = list(dialects[0].numerals)
     for path, dialect in zip(files[1:], dialects[1:], strict=True):
         for i, numerals in enumerate(dialect.numerals):
-            if {together[i].decimal, numerals.decimal} == {".", ","}:
+            if {total[i].decimal, numerals.decimal} == {".", ","}:
                 raise _different(path, dialect.names, files[0], dialects[0].names)
-            together[i] += numerals
-    return together
+            total[i] += numerals
+    return total
 
 
-def _different(path: Path, names: Sequence[str], first: Path, theirs: Sequence[str]) -> DataError:
+def _different(path: Path, names: Sequence[str], first: Path, names_of_first: Sequence[str]) -> DataError:
     return DataError(
-        f"{path} has the columns {list(names)} and {first} {list(theirs)}, or they are written differently; "
-        "give files with the same columns, delimiter and decimal marks"
+        f"{path} has the columns {list(names)} and {first} has {list(names_of_first)}, or they are written "
+        "differently; give files with the same columns, delimiter and decimal marks"
     )
 
 
@@ -254,11 +253,11 @@ def _findings(files: Sequence[Path], dialects: Sequence[Dialect]) -> list[Findin
         for finding in dialect.findings:
             found.setdefault(finding.name, []).append((path, finding))
     findings = []
-    for these in found.values():
-        path, finding = these[0]
+    for of_one_kind in found.values():
+        path, finding = of_one_kind[0]
         message = finding.message if len(files) == 1 else f"in {path.name}, {finding.message}"
-        if len(these) > 1:
-            message += f" (and in {count(len(these) - 1, 'other file')})"
+        if len(of_one_kind) > 1:
+            message += f" (and in {count(len(of_one_kind) - 1, 'other file')})"
         findings.append(replace(finding, message=message))
     return findings
 
