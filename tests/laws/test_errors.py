@@ -150,7 +150,7 @@ def test_what_is_wrong_with_a_prior_of_the_weights(concentration: Any) -> None:
 
 
 def test_stated_weights_are_equal_where_the_structure_says_so() -> None:
-    with pytest.raises(ParameterError, match=r"weights \[0.4, 0.6\] are not equal, as EVVV has them"):
+    with pytest.raises(ParameterError, match=r"weights \[0.4, 0.6\] are not equal, as EVVV requires"):
         gmix.GaussianMixture([0.4, 0.6], [[0.0], [1.0]], [[[1.0]], [[1.0]]], "EVVV")
 
 

@@ -318,9 +318,9 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.condition({0: [1.0, 2.0]}), ParameterError, "one number each"),
         (lambda m: m.condition({0: "x"}), ParameterError, "must be numbers"),
         (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
-        (lambda m: m.cdf([0.0]), ParameterError, "a cdf is of one feature and the mixture has 2; take its marginal"),
-        (lambda m: m.quantile(0.5), ParameterError, "a quantile is of one feature"),
-        (lambda m: m.log_sf([0.0]), ParameterError, "a log_sf is of one feature"),
+        (lambda m: m.cdf([0.0]), ParameterError, "cdf needs a mixture of one feature, and this one has 2; take a marginal"),
+        (lambda m: m.quantile(0.5), ParameterError, "quantile needs a mixture of one feature"),
+        (lambda m: m.log_sf([0.0]), ParameterError, "log_sf needs a mixture of one feature"),
         (lambda m: m.marginal(0).quantile([0.5, 1.5]), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.marginal(0).quantile(np.nan), ParameterError, "give numbers from 0 to 1"),
         (lambda m: m.affine(np.eye(3)), ParameterError, r"matrix has shape \(3, 3\)"),
@@ -331,7 +331,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: gmix.expect([[0.0]], m), ParameterError, "give a list of GaussianMixture"),
         (lambda m: gmix.Stepwise("m"), ParameterError, "give a GaussianMixture to start from"),
         (lambda m: GaussianMixture.from_statistics(gmix.expect([[0.0, 0.0]], [m])[0], structure_named("diag")),
-         ParameterError, "VVI reads diagonal scatter, not full"),
+         ParameterError, "VVI needs diagonal scatter, not full"),
     ],
 )  # fmt: skip
 def test_what_a_mixture_cannot_do_is_said(call: object, error: type[Exception], message: str) -> None:

@@ -1,4 +1,4 @@
-"""What the kernel sees of a mixture, or of any other model."""
+"""The components of a mixture, or of another model, as the kernel takes them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Array = NDArray[np.float64]
 
 
 class Components(NamedTuple):
-    """K weighted densities of one family, as functions of ``|z|^2``, ``z = W_k (x - mu_k)``, and of constants.
+    """K weighted densities of one family, as functions of ``|z|^2`` with ``z = W_k (x - mu_k)``, and of constants.
 
     For the Gaussian, ``log w_k N(x | mu_k, L_k L_k') = log_constants[k] - |z|^2 / 2``. A constant need not be that of a
-    normalized density: variational Bayes has the expectation of its logarithm there.
+    normalized density: variational Bayes uses the expectation of its logarithm.
     """
 
     form: Form

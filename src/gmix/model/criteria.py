@@ -1,4 +1,4 @@
-"""Criteria that weigh the log-likelihood of a mixture against its number of parameters; smaller is better in all."""
+"""Criteria that weigh the log-likelihood of a mixture against its number of parameters. Smaller values are better."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "criterion", "entropy", "second"]
 
-CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # and how they are written
+CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # as displayed
 
 
 class Mixture(Protocol):
@@ -46,15 +46,15 @@ def aic(log_likelihood: float, n_parameters: int) -> float:
 
 
 def aicc(log_likelihood: float, n_parameters: int, mass: float) -> float:
-    """``AIC + 2 p (p + 1) / (n - p - 1)``: Hurvich & Tsai (1989), *Biometrika* 76:297; infinite without rows to spare.
+    """``AIC + 2 p (p + 1) / (n - p - 1)``: Hurvich & Tsai (1989), *Biometrika* 76:297; infinite if ``n <= p + 1``.
 
     >>> aicc(-100.0, 3, 10.0)
     210.0
     """
-    spare = mass - n_parameters - 1.0
-    if spare <= 0:
+    denominator = mass - n_parameters - 1.0
+    if denominator <= 0:
         return math.inf
-    return aic(log_likelihood, n_parameters) + 2.0 * n_parameters * (n_parameters + 1.0) / spare
+    return aic(log_likelihood, n_parameters) + 2.0 * n_parameters * (n_parameters + 1.0) / denominator
 
 
 def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
@@ -67,28 +67,28 @@ def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
 
 @one_blas_thread()
 def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
-    r"""``-sum_i sum_k r_ik log r_ik``: how undecided the rows are between the components, in nats.
+    r"""``-sum_i sum_k r_ik log r_ik``: how uncertain the components of the rows are, in nats.
 
-    It needs no pass over the rows: it is the log-likelihood less the expected log-likelihood of rows and components
-    together, and that is a function of the statistics.
+    It is the log-likelihood minus the expected complete-data log-likelihood. Both are functions of the statistics, so
+    it needs no pass over the rows.
     """
     form, components = mixture.structure.form, mixture.components
-    about = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
-    alive = statistics.mass > 0
-    complete = float(statistics.mass[alive] @ components.log_constants[alive])
-    complete -= form.trace(form.congruence(components.whitener, about)) / 2.0
+    scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
+    nonempty = statistics.mass > 0
+    complete = float(statistics.mass[nonempty] @ components.log_constants[nonempty])
+    complete -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
     return float(np.maximum(statistics.log_likelihood - complete, 0.0))
 
 
 def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> float:
     """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
-    reached, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.n_rows
+    log_likelihood, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.n_rows
     if name == "aic":
-        return aic(reached, p)
+        return aic(log_likelihood, p)
     if name == "aicc":
-        return aicc(reached, p, mass)
-    by_bic = bic(reached, p, mass)
-    return by_bic if name == "bic" else by_bic + 2.0 * entropy(mixture, statistics)
+        return aicc(log_likelihood, p, mass)
+    value = bic(log_likelihood, p, mass)
+    return value if name == "bic" else value + 2.0 * entropy(mixture, statistics)
 
 
 def criteria(mixture: Mixture, statistics: SufficientStatistics) -> dict[str, float]:
@@ -101,5 +101,5 @@ def criteria(mixture: Mixture, statistics: SufficientStatistics) -> dict[str, fl
 
 
 def second(criterion: str) -> str:
-    """The criterion that is shown beside the one that chose: AIC beside BIC, and BIC beside any other."""
+    """The criterion shown beside the one used for selection: AIC beside BIC, and BIC beside any other."""
     return "aic" if criterion == "bic" else "bic"

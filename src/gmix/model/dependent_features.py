@@ -14,7 +14,7 @@ from gmix.model.dependence import Dependence, independent_columns
 __all__ = ["condition_part", "image"]
 
 Array = NDArray[np.float64]
-_NOTHING = 1e-12  # of the largest coefficient; a smaller one is rounding
+_ROUNDING = 1e-12  # of the largest coefficient; a smaller one is set to zero
 
 
 class Mixture(Protocol):
@@ -33,46 +33,46 @@ M = TypeVar("M", bound=Mixture)
 
 
 def image(mixture: M, matrix: Array, offset: Array) -> tuple[M, Dependence | None]:
-    """The distribution of the independent rows of ``matrix @ x + offset``, and how the others follow from them.
+    """The distribution of the independent entries of ``matrix @ x + offset``, and how the others follow from them.
 
-    The dependence is None where all rows are independent. Raises `ParameterError` where all rows are constant.
+    The dependence is None if all entries are independent. Raises `ParameterError` if all entries are constant.
     """
     root = np.linalg.cholesky(mixture.covariance)
     chosen = independent_columns((matrix @ root).T)
     if not chosen:
         raise ParameterError("these features are constant, so they have no distribution; name others")
-    plain = [int(np.flatnonzero(row)[0]) for row in matrix[chosen] if np.count_nonzero(row) == 1 and row.max() == 1]
+    features = [int(np.flatnonzero(row)[0]) for row in matrix[chosen] if np.count_nonzero(row) == 1 and row.max() == 1]
     part = (
-        mixture.marginal([*plain])
-        if len(plain) == len(chosen) and not offset[chosen].any()
+        mixture.marginal([*features])
+        if len(features) == len(chosen) and not offset[chosen].any()
         else mixture.affine(matrix[chosen], offset[chosen])
     )
     if len(chosen) == len(matrix):
         return part, None
-    share = np.linalg.lstsq((matrix[chosen] @ root).T, (matrix @ root).T, rcond=None)[0].T
-    share[np.abs(share) < _NOTHING * np.abs(share).max(1, keepdims=True)] = 0.0
-    share[chosen] = np.eye(len(chosen))
-    return part, Dependence(tuple(chosen), share, offset - share @ offset[chosen])
+    coefficients = np.linalg.lstsq((matrix[chosen] @ root).T, (matrix @ root).T, rcond=None)[0].T
+    coefficients[np.abs(coefficients) < _ROUNDING * np.abs(coefficients).max(1, keepdims=True)] = 0.0
+    coefficients[chosen] = np.eye(len(chosen))
+    return part, Dependence(tuple(chosen), coefficients, offset - coefficients @ offset[chosen])
 
 
 def condition_part(
     mixture: M, dependence: Dependence, given: list[int], point: Array, free: list[int]
 ) -> tuple[M, Array, Array]:
-    """The distribution of the independent part that is left by the values of the `given` features.
+    """The distribution of the independent part of a mixture, given the values of some features.
 
-    It comes with the matrix and the offset that map it to the `free` features. Raises `ParameterError` where these
+    Returns it with the matrix and the offset that map it to the `free` features. Raises `ParameterError` if these
     follow from the given values.
     """
     root, n_independent = np.linalg.cholesky(mixture.covariance), mixture.n_features
-    # New coordinates: the given features, as far as they are independent, and then as many others as it takes.
+    # The new coordinates are the independent ones of the given features, completed to a basis.
     candidates = np.vstack([dependence.matrix[given], np.eye(n_independent)])
     chosen = independent_columns((candidates @ root).T)
     known = [j for j in chosen if j < len(given)]
     if len(known) == n_independent:
         raise ParameterError("the other features follow from the given values; give fewer")
-    turned = mixture.affine(candidates[chosen])
+    transformed = mixture.affine(candidates[chosen])
     values: dict[str | int, float] = {i: point[j] - dependence.offset[given[j]] for i, j in enumerate(known)}
-    left = turned.condition(values) if known else turned
-    back = dependence.matrix[free] @ np.linalg.inv(candidates[chosen])
-    offset = dependence.offset[free] + back[:, : len(known)] @ np.array(list(values.values()))
-    return left, back[:, len(known) :], offset
+    conditional = transformed.condition(values) if known else transformed
+    inverse = dependence.matrix[free] @ np.linalg.inv(candidates[chosen])
+    offset = dependence.offset[free] + inverse[:, : len(known)] @ np.array(list(values.values()))
+    return conditional, inverse[:, len(known) :], offset

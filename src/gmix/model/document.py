@@ -1,4 +1,4 @@
-"""Documents: mixtures, statistics and priors as plain dictionaries and lists, as a model file holds them, and back."""
+"""Conversions of mixtures, statistics and priors to documents (dictionaries and lists for a model file) and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gmix.base.errors import ModelFileError, ParameterError
-from gmix.model.covariance import Structure, structure
+from gmix.model.covariance import Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture, with_dependent_features
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
@@ -24,7 +24,7 @@ _PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 
 
 def mixture_document(mixture: GaussianMixture) -> Document:
-    """A mixture, with the columns that follow from others."""
+    """The document of a mixture, with the columns that follow from others."""
     dependence = mixture.dependence
     return {
         "structure": _code(mixture.structure),
@@ -38,17 +38,16 @@ def mixture_document(mixture: GaussianMixture) -> Document:
 
 def mixture_from(document: Document) -> GaussianMixture:
     """The mixture of a document, to the last bit."""
-    named, features = _structure_from(document["structure"]), document["features"]
+    structure, features = _structure_from(document["structure"]), document["features"]
     expect(features is None or isinstance(features, list), "the features are not a list of names")
-    dependence = _dependence_from(document["dependence"]) if "dependence" in document else None
-    if dependence is not None:
-        expect(features is None or len(features) == len(dependence.offset), "the features do not fit the dependence")
-    names = None if dependence is None else [f"x{j + 1}" for j in dependence.independent]
-    own = (
-        features if dependence is None else names if features is None else [features[j] for j in dependence.independent]
-    )
-    checked = GaussianMixture(document["weights"], document["means"], document["covariances"], named, own)
-    # The constructor divides the weights by their sum, which may move a last bit; keep what was written.
+    dependence, names = None, features
+    if "dependence" in document:
+        dependence = _dependence_from(document["dependence"])
+        all_names = [f"x{j + 1}" for j in range(len(dependence.offset))] if features is None else features
+        expect(len(all_names) == len(dependence.offset), "the features do not fit the dependence")
+        names = [all_names[j] for j in dependence.independent]
+    checked = GaussianMixture(document["weights"], document["means"], document["covariances"], structure, names)
+    # The constructor divides the weights by their sum, which may change the last bit; the stored weights are exact.
     weights = as_array(document["weights"], (checked.n_components,))
     expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
     mixture = unchecked_mixture(
@@ -61,9 +60,9 @@ def mixture_from(document: Document) -> GaussianMixture:
 
 
 def _code(kind: Structure) -> str:
-    """The code that a file stores for a structure; it must not be read back as another structure."""
+    """The code that a file stores for a structure. Raises `ModelFileError` if it is the code of another structure."""
     try:
-        known = structure(kind.code)
+        known = as_structure(kind.code)
     except ParameterError:
         return kind.code
     if known is not kind:
@@ -77,7 +76,7 @@ def _code(kind: Structure) -> str:
 def _structure_from(code: Any) -> Structure:
     expect(isinstance(code, str), "the structure is not a code")
     try:
-        return structure(code)
+        return as_structure(code)
     except ParameterError:
         raise UnknownStructureError(
             f"structure {code!r}, which this gmix does not know; if it is your own, make it known first, with "
@@ -96,15 +95,15 @@ def _dependence_document(dependence: Dependence) -> Document:
 def _dependence_from(document: Document) -> Dependence:
     independent = document["independent"]
     n_features = len(document["offset"])
-    sound = isinstance(independent, list) and all(type(j) is int and 0 <= j < n_features for j in independent)
-    expect(sound and 0 < len(set(independent)) == len(independent) < n_features, "the dependence names no columns")
+    valid = isinstance(independent, list) and all(type(j) is int and 0 <= j < n_features for j in independent)
+    expect(valid and 0 < len(set(independent)) == len(independent) < n_features, "the dependence names no columns")
     matrix = as_array(document["matrix"], (n_features, len(independent)))
     expect(bool((matrix[independent] == np.eye(len(independent))).all()), "the dependence contradicts itself")
     return Dependence(tuple(independent), matrix, as_array(document["offset"], (n_features,)))
 
 
 def statistics_document(statistics: SufficientStatistics) -> Document:
-    """The sufficient statistics of the rows; their form is that of the mixture's structure."""
+    """The document of sufficient statistics; their form is that of the mixture's structure."""
     return {
         "mass": statistics.mass.tolist(),
         "mean": statistics.mean.tolist(),
@@ -115,7 +114,7 @@ def statistics_document(statistics: SufficientStatistics) -> Document:
 
 
 def statistics_from(document: Document, version: int, mixture: GaussianMixture) -> SufficientStatistics:
-    """The statistics of a document of this version, under the mixture that they belong to."""
+    """The statistics of a document of this version, computed under this mixture."""
     form, shape = mixture.structure.form, mixture.independent_part.means.shape
     mass = as_array(document["mass"], shape[:1])
     expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")

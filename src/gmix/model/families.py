@@ -1,4 +1,4 @@
-"""Families: what a component is, given the squared Mahalanobis distance of a row and the number of its cells."""
+"""Families of component densities, as functions of a row's squared Mahalanobis distance and number of cells."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Array = NDArray[np.float64]
 class Family(ABC):
     """The density of a component, and the factor that multiplies responsibilities in its moments.
 
-    Rows and components are whitened, so a family sees distances ``(N, K)`` and the number of cells of each row alone.
+    The kernel whitens the rows, so a family depends on distances ``(N, K)`` and the number of cells of a row alone.
     ``native/kernel/families.hpp`` is the same contract in C++.
     """
 
     degrees_of_freedom: float
-    """What kernels and messages know the family by: infinity for the Gaussian, which is Student's t in this limit."""
+    """Identifies the family to kernels and in messages: infinity for the Gaussian, the limit of Student's t."""
 
     @abstractmethod
     def log_constant(self, n_cells: int) -> float:
-        """What a log density adds to ``log w_k - log |L_k|``, so that it is normalized."""
+        """The constant that, added to ``log w_k - log |L_k|``, normalizes the log density."""
 
     @abstractmethod
     def log_density(self, log_constants: Array, squared_distances: Array, n_cells: int) -> Array:
@@ -99,5 +99,5 @@ GAUSSIAN = Gaussian()
 
 
 def family_of(degrees_of_freedom: float) -> Family:
-    """The family that a kernel or a message knows by this number."""
+    """The family with these degrees of freedom."""
     return GAUSSIAN if math.isinf(degrees_of_freedom) else StudentT(degrees_of_freedom)

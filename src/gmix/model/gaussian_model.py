@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class GaussianModel(Model):
-    """A mixture, and the prior of its parameters if there is one."""
+    """A mixture, and the prior of its parameters if it has one."""
 
     mixture: GaussianMixture
     prior: Prior | None = None
@@ -34,8 +34,8 @@ class GaussianModel(Model):
 
     def maximize(self, statistics: SufficientStatistics) -> GaussianModel:
         mixture = self.mixture
-        better = GaussianMixture.from_statistics(statistics, mixture.structure, self.prior, mixture.features)
-        return replace(self, mixture=better)
+        found = GaussianMixture.from_statistics(statistics, mixture.structure, self.prior, mixture.features)
+        return replace(self, mixture=found)
 
     def objective(self, statistics: SufficientStatistics) -> float:
         mixture, prior = self.mixture, self.prior
@@ -51,8 +51,8 @@ class GaussianModel(Model):
             return None
         term = None
         if prior is not None:
-            nothing = SufficientStatistics.none(structure.form, mixture.n_components, reference)
-            term = prior.term(nothing, structure)
+            no_rows = SufficientStatistics.none(structure.form, mixture.n_components, reference)
+            term = prior.term(no_rows, structure)
         return CompiledStart(structure, mixture.weights, mixture.means, compact_covariances(mixture), term)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:

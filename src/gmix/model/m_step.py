@@ -13,41 +13,41 @@ from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["maximize"]
 
-_SHADOW = 1e-12  # the part of all rows that an empty component counts for
+_EMPTY_SHARE = 1e-12  # of the statistics of all rows, which an empty component gets
 
 
-def maximize(every: Sequence[SufficientStatistics], structure: Structure, prior: Prior | None) -> list[Parameters]:
+def maximize(sums: Sequence[SufficientStatistics], structure: Structure, prior: Prior | None) -> list[Parameters]:
     """Weights, means and compact covariances for each of several statistics of the same rows.
 
     The statistics have the form of the structure, and are not empty; see `GaussianMixture.from_statistics`.
     """
-    if prior is not None and not prior.constant and len(every) > 1:
-        return [parameters for statistics in every for parameters in maximize([statistics], structure, prior)]
-    term = prior.term(every[0], structure) if prior is not None and every else None
-    direct = structure.direct and structure.compiled_for(every[0].n_features if every else 1)
-    compiled = kernel.maximize(every, structure, term) if direct else [None] * len(every)
+    if prior is not None and not prior.constant and len(sums) > 1:
+        return [parameters for statistics in sums for parameters in maximize([statistics], structure, prior)]
+    term = prior.term(sums[0], structure) if prior is not None and sums else None
+    direct = structure.direct and structure.compiled_for(sums[0].n_features if sums else 1)
+    compiled = kernel.maximize(sums, structure, term) if direct else [None] * len(sums)
     return [
         _maximize(statistics, structure, term) if found is None else found
-        for statistics, found in zip(every, compiled, strict=True)
+        for statistics, found in zip(sums, compiled, strict=True)
     ]
 
 
-def _maximize(statistics: SufficientStatistics, structure: Structure, prior: SufficientStatistics | None) -> Parameters:
+def _maximize(statistics: SufficientStatistics, structure: Structure, term: SufficientStatistics | None) -> Parameters:
     """The M-step in NumPy, with the term that a prior adds."""
     reference = statistics.reference
-    total = statistics if prior is None else statistics + prior
+    total = statistics if term is None else statistics + term
     scatter, divisor = total.scatter, total.divisor
     empty = ~(divisor > np.finfo(np.float64).tiny)
     if empty.any() and not structure.shared:
-        # Components without rows keep their place with the covariance of all rows, of which they count for so
-        # little that nothing changes for components that have something in common with them.
-        shadow = _SHADOW * reference.scatter
-        scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), shadow, scatter)
-        divisor = np.where(empty, _SHADOW * reference.n_rows, divisor)
+        # An empty component gets the covariance of all rows, with a divisor so small that it has no effect on the
+        # volumes, shapes and axes that the structure makes equal.
+        share = _EMPTY_SHARE * reference.scatter
+        scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), share, scatter)
+        divisor = np.where(empty, _EMPTY_SHARE * reference.n_rows, divisor)
     if not (structure.direct or structure.shared):
-        # A component without width would make its shape infinite, or the volumes that depend on it zero.
-        each = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
-        scatter = each * structure.form.lift(scatter / each, reference.floor)
+        # Without a floor, the shape of a collapsed component would be infinite, or volumes that depend on it zero.
+        divisors = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
+        scatter = divisors * structure.form.lift(scatter / divisors, reference.floor)
     compact = structure.covariances(scatter, divisor, statistics.n_features)
     compact = structure.form.lift(compact, reference.floor)
     return structure.weights(total.counts), total.mean.copy(), compact

@@ -1,4 +1,4 @@
-"""`GaussianMixture`: an immutable distribution to evaluate, sample, condition and draw."""
+"""`GaussianMixture`: an immutable distribution to evaluate, sample, condition and plot."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from gmix.model.kernel import kernel
 from gmix.model.m_step import maximize
 from gmix.model.mixture_arguments import affine_map, checked_parameters, checked_points, given_values, positions_of
 from gmix.model.priors import Prior, as_prior
+from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import draw
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.univariate import Univariate, UnivariateFunctions
@@ -33,7 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
-_BLOCK = 65_536  # rows that are classified together, so that no posterior of all rows is held in memory
+_BLOCK = 65_536  # rows that are classified together, so that their posterior probabilities take little memory
 
 
 class GaussianMixture(UnivariateFunctions):
@@ -53,7 +54,7 @@ class GaussianMixture(UnivariateFunctions):
     fits the independent columns, and the mixture describes how the others follow (`dependence`): means, covariances,
     samples, marginals and conditionals have all columns, and densities are those of the independent ones.
 
-    Raises `ParameterError` for parameters that are not those of a mixture.
+    Raises `ParameterError` for invalid parameters.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([0.4, 0.6], [[-1.0, -1.0], [1.0, 2.0]], [np.eye(2), 2 * np.eye(2)])
@@ -81,9 +82,9 @@ class GaussianMixture(UnivariateFunctions):
     ) -> None:
         _freeze(self, *checked_parameters(weights, means, covariances, structure, features))
         try:
-            self.components  # noqa: B018  (computed and kept; an indefinite covariance shows itself here)
+            self.components  # noqa: B018  (cached, and raises for a covariance that is not positive definite)
         except np.linalg.LinAlgError:
-            raise ParameterError("covariances holds a matrix that is not positive definite") from None
+            raise ParameterError("covariances holds a matrix that is not positive definite; replace it") from None
 
     @classmethod
     @one_blas_thread()
@@ -94,28 +95,29 @@ class GaussianMixture(UnivariateFunctions):
         prior: Prior | None = None,
         features: tuple[str, ...] | None = None,
     ) -> GaussianMixture:
-        """The M-step: the mixture of greatest expected likelihood, or posterior density, given the statistics.
+        """The M-step: the mixture with the greatest expected log-likelihood, or log posterior, given the statistics.
 
         No covariance falls below the floor of the `reference` of the statistics. For structures whose M-step is one
         division, and for those with one covariance, the result is the maximum under that constraint, so EM stays
-        monotone. For the others, a covariance at the floor is positive definite and near the maximum, and what the
-        structure holds equal may differ by what the floor added.
+        monotone. For the others, a covariance at the floor is positive definite and close to the maximum, and
+        quantities that the structure makes equal may differ by what the floor adds.
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
         structure = structure.in_columns(statistics.n_features)
         if statistics.form is not structure.form:
-            raise ParameterError(f"{structure.code} reads {structure.form} scatter, not {statistics.form}")
+            needed = f"{structure.code} needs {structure.form} scatter, not {statistics.form}"
+            raise ParameterError(f"{needed}; compute the statistics with a mixture of this structure")
         if not statistics.n_rows > 0:
-            raise ParameterError("these statistics are of no rows at all; add some that have rows")
+            raise ParameterError("the statistics are of no rows; add statistics of some rows")
         [parameters] = maximize([statistics], structure, prior)
         return unchecked_mixture(*parameters, structure, features)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a mixture does not change; make another one instead of setting {name!r}")
+        raise AttributeError(f"a mixture does not change; make a new one instead of setting {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a mixture does not change; {name!r} cannot be deleted")
+        raise AttributeError(f"a mixture does not change; make a new one instead of deleting {name!r}")
 
     def __repr__(self) -> str:
         components, features = count(self.n_components, "component"), count(self.n_features, "feature")
@@ -129,7 +131,7 @@ class GaussianMixture(UnivariateFunctions):
 
     @cached_property
     def independent_part(self) -> GaussianMixture:
-        """The distribution of the independent columns; the mixture itself, if no column follows from others."""
+        """The distribution of the independent columns; the mixture itself if no column follows from others."""
         if self.dependence is None:
             return self
         chosen = list(self.dependence.independent)
@@ -146,7 +148,7 @@ class GaussianMixture(UnivariateFunctions):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the features; ``x1``, ``x2`` and so on where they have none."""
+        """The names of the features; ``x1``, ``x2`` and so on if they have none."""
         return self.features or tuple(f"x{d + 1}" for d in range(self.n_features))
 
     @property
@@ -223,9 +225,8 @@ class GaussianMixture(UnivariateFunctions):
 
     def _univariate(self, what: str) -> Univariate:
         if self.n_features > 1:
-            raise ParameterError(
-                f"a {what} is of one feature and the mixture has {self.n_features}; take its marginal or condition it"
-            )
+            needed = f"{what} needs a mixture of one feature, and this one has {self.n_features}"
+            raise ParameterError(f"{needed}; take a marginal first, or condition on the other features")
         return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]))
 
     @property
@@ -238,10 +239,9 @@ class GaussianMixture(UnivariateFunctions):
     @one_blas_thread()
     def covariance(self) -> Array:
         """The covariance ``(D, D)`` of the distribution: that within the components plus that between their means."""
-        between = self.means - self.mean
-        return np.asarray(
-            np.tensordot(self.weights, self.covariances, 1) + (self.weights[:, None] * between).T @ between
-        )
+        deviations = self.means - self.mean
+        between = (self.weights[:, None] * deviations).T @ deviations
+        return np.asarray(np.tensordot(self.weights, self.covariances, 1) + between)
 
     @one_blas_thread()
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
@@ -282,8 +282,8 @@ class GaussianMixture(UnivariateFunctions):
             raise ParameterError("every feature is given a value; leave at least one free")
         names = tuple(self.features[i] for i in free) if self.features else None
         if self.dependence is not None:
-            left, matrix, offset = condition_part(self.independent_part, self.dependence, given, point, free)
-            return _named(*image(left, matrix, offset), names)
+            part, matrix, offset = condition_part(self.independent_part, self.dependence, given, point, free)
+            return _named(*image(part, matrix, offset), names)
         weights = self.marginal(given).responsibilities(point[None])[0]
         dense = self.covariances
         whitener = FULL.whitener(FULL.factor(dense[:, given][:, :, given]))
@@ -315,7 +315,7 @@ class GaussianMixture(UnivariateFunctions):
         """The distribution of ``matrix @ x + offset``, with unrestricted covariances.
 
         The rows of the matrix must be independent, unless features of this mixture follow from others (`dependence`);
-        then those of the result may do so too.
+        then features of the result may follow from others too.
         """
         a, b = affine_map(matrix, offset, self.n_features)
         if self.dependence is not None and np.isfinite(a).all() and np.isfinite(b).all():
@@ -332,7 +332,7 @@ class GaussianMixture(UnivariateFunctions):
         """The components whose covariance is at the floor of these statistics."""
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, or fit.statistics")
         smallest = self.structure.form.smallest(self._compact, statistics.reference.floor)
-        return [k for k, least in enumerate(np.broadcast_to(smallest, self.n_components)) if least < 1.5]
+        return np.flatnonzero(np.broadcast_to(smallest, self.n_components) < AT_FLOOR).tolist()
 
     def plot(self, points: Any = None, **options: Any) -> Any:
         """Draw the mixture, over points if some are given; see `gmix.plot.plot`."""
@@ -353,7 +353,7 @@ def _freeze(
 
 
 def _frozen(array: Array) -> Array:
-    """An array as the kernel takes it, in C order, that does not change."""
+    """The array, read-only and in C order, as the kernel takes it."""
     array = np.ascontiguousarray(array)
     array.flags.writeable = False
     return array
@@ -362,17 +362,17 @@ def _frozen(array: Array) -> Array:
 def unchecked_mixture(
     weights: Array, means: Array, compact: Array, structure: Structure, features: tuple[str, ...] | None
 ) -> GaussianMixture:
-    """A mixture with parameters that are known to be sound, its covariances in the compact shape."""
+    """A mixture with parameters that are known to be valid, and compact covariances."""
     mixture = GaussianMixture.__new__(GaussianMixture)
     _freeze(mixture, weights, means, compact, structure, features)
     return mixture
 
 
 def mixtures_from_statistics(
-    every: Sequence[SufficientStatistics], structure: Structure, prior: Prior | None, features: tuple[str, ...] | None
+    sums: Sequence[SufficientStatistics], structure: Structure, prior: Prior | None, features: tuple[str, ...] | None
 ) -> list[GaussianMixture]:
     """`GaussianMixture.from_statistics` for each of several statistics of the same rows, without its checks."""
-    return [unchecked_mixture(*parameters, structure, features) for parameters in maximize(every, structure, prior)]
+    return [unchecked_mixture(*parameters, structure, features) for parameters in maximize(sums, structure, prior)]
 
 
 def compact_covariances(mixture: GaussianMixture) -> Array:
@@ -393,7 +393,7 @@ def with_dependent_features(
 def _named(
     mixture: GaussianMixture, dependence: Dependence | None, features: tuple[str, ...] | None
 ) -> GaussianMixture:
-    """A mixture with the features that follow from its own, if any, and the names of all."""
+    """A mixture, extended by the features that follow from its features, with these names."""
     if dependence is not None:
         return with_dependent_features(mixture, dependence, features)
     compact = compact_covariances(mixture)

@@ -1,4 +1,4 @@
-"""Checks and conversions of what a user gives for a mixture: parameters, features, values and affine maps."""
+"""Checks and conversions of the arguments of a mixture: parameters, features, values, affine maps and points."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ def checked_parameters(
 ) -> tuple[Array, Array, Array, Structure, tuple[str, ...] | None]:
     """Weights that sum to one, means, compact covariances, structure and names of a mixture.
 
-    Raises `ParameterError` for parameters that are not those of a mixture; whether covariances are positive definite is
-    left to their factorization.
+    Raises `ParameterError` for invalid parameters. Their factorization will show whether covariances are positive
+    definite.
     """
     structure = as_structure(structure)
     w, mu = as_numbers(weights, "weights"), as_numbers(means, "means")
     sigma = as_numbers(covariances, "covariances")
     if mu.ndim != 2 or 0 in mu.shape:
-        raise ParameterError(f"means has shape {mu.shape}; give one row a component and one column a feature, (K, D)")
+        raise ParameterError(f"means has shape {mu.shape}; give one row per component and one column per feature")
     n_components, n_features = mu.shape
     if w.shape != (n_components,):
         raise ParameterError(f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)")
     if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - 1.0) < 1e-3):
         raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to one")
     if structure.equal_weights and np.ptp(w) > 1e-6:
-        raise ParameterError(f"weights {w.tolist()} are not equal, as {structure.code} has them; leave structure out")
+        raise ParameterError(
+            f"weights {w.tolist()} are not equal, as {structure.code} requires; make them equal, or leave structure out"
+        )
     if not np.isfinite(mu).all():
-        raise ParameterError("means holds a value that is not finite")
+        raise ParameterError("means holds a value that is not finite; give finite numbers")
     names = None if features is None else as_list(features)
     if features is not None and not (
         names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
@@ -55,7 +57,7 @@ def checked_parameters(
 
 
 def _compact(sigma: Array, structure: Structure, n_components: int, n_features: int) -> Array:
-    """Convert covariances, dense or compact, to the compact shape. Raises `ParameterError` for another structure."""
+    """Compact covariances from dense or compact ones. Raises `ParameterError` if the form cannot hold them."""
     form, square = structure.form, (n_components, n_features, n_features)
     if sigma.shape not in (square, form.shape(n_components, n_features)):
         raise ParameterError(
@@ -63,19 +65,19 @@ def _compact(sigma: Array, structure: Structure, n_components: int, n_features: 
             + ("" if form is FULL else f" or, for {structure.name}, {form.shape(n_components, n_features)}")
         )
     if not np.isfinite(sigma).all():
-        raise ParameterError("covariances holds a value that is not finite")
+        raise ParameterError("covariances holds a value that is not finite; give finite numbers")
     if sigma.shape != square and form is not TIED:
         return sigma  # not expanded to matrices, which may take thousands of times the memory
     deviation = np.sqrt(np.abs(np.diagonal(sigma, axis1=-2, axis2=-1)))
     rounding = 1e-6 * deviation[..., :, None] * deviation[..., None, :]  # each entry in its own units
     if (np.abs(sigma - sigma.mT) > rounding).any():
-        raise ParameterError("covariances holds a matrix that is not symmetric")
+        raise ParameterError("covariances holds a matrix that is not symmetric; give symmetric matrices")
     symmetric = sigma + (sigma.mT - sigma) / 2.0
     if sigma.shape != square:
         return symmetric
     compact = form.compress(symmetric)
     if (np.abs(form.dense(compact, n_components, n_features) - sigma) > rounding).any():
-        raise ParameterError(f"covariances are not {structure.name}; leave structure out, or give them so")
+        raise ParameterError(f"covariances are not {structure.name}; leave structure out, or change them")
     return compact
 
 
@@ -92,7 +94,7 @@ def positions_of(
 
 
 def given_values(values: Mapping[str | int, float]) -> tuple[list[str | int], Array]:
-    """Features and their values. Raises `ParameterError` unless there is one number for each."""
+    """The features and their values. Raises `ParameterError` unless each feature has one number."""
     try:
         values = dict(values)
     except (TypeError, ValueError):
@@ -104,7 +106,7 @@ def given_values(values: Mapping[str | int, float]) -> tuple[list[str | int], Ar
 
 
 def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[Array, Array]:
-    """Matrix and offset of an affine map. Raises `ParameterError` for shapes that do not fit."""
+    """The matrix and offset of an affine map. Raises `ParameterError` for shapes that do not fit."""
     a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
     if a.ndim != 2 or a.shape[1] != n_features:
         raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {n_features} features")
@@ -114,7 +116,7 @@ def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[A
 
 
 def checked_points(points: Any, features: tuple[str, ...] | None, n_features: int) -> NDArray[Any]:
-    """Points as an array ``(N, D)`` of finite numbers. Raises `DataError`."""
+    """Points as an array ``(N, D)`` of finite numbers. Raises `DataError` if they are not."""
     rows, names = as_points(points, features)
     if rows.shape[1] != n_features:
         raise DataError(

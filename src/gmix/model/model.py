@@ -1,4 +1,4 @@
-"""The contract of what EM fits."""
+"""The contract of the models that EM fits."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ class CompiledStart(NamedTuple):
 
 
 class Model(ABC):
-    """What a fit looks for: immutable parameters, from which EM steps to better ones.
+    """The parameters that EM estimates; an M-step returns a new model.
 
     # Implementation
-    EM asks for nothing but the three methods below. Where `compiled` says so, the M-step and the objective are those of
-    the compiled kernel, and `with_parameters` makes a model of what it found.
+    EM calls the three abstract methods alone. If `compiled` returns parameters, the compiled kernel computes the M-step
+    and the objective, and `with_parameters` makes a model of its result.
     """
 
     @abstractmethod
     def components(self) -> Components:
-        """What the E-step needs."""
+        """The components that the E-step evaluates."""
 
     @abstractmethod
     def maximize(self, statistics: SufficientStatistics) -> Self:
-        """The M-step: the model of the greatest expected objective, given the statistics under this one.
+        """The M-step: the model with the greatest expected objective, given the statistics under this model.
 
-        May raise ``LinAlgError`` where there is no such model, as for statistics that were extrapolated too far.
+        May raise ``LinAlgError`` if there is no such model, as for statistics that were extrapolated too far.
         """
 
     @abstractmethod
     def objective(self, statistics: SufficientStatistics) -> float:
-        """What EM raises, in nats, given the statistics under this model: the log-likelihood plus a log prior, say."""
+        """The objective of EM in nats, such as log-likelihood plus log prior, given the statistics under this model."""
 
     def compiled(self, reference: Reference) -> CompiledStart | None:
-        """The same model for the compiled M-step, on rows of this scale; None where there is none."""
+        """The parameters for the compiled M-step, on rows of this scale; None if the M-step is not compiled."""
         return None
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> Any:
-        """A model of the same kind with the parameters that the compiled M-step found."""
+        """A model of the same kind with the parameters of the compiled M-step."""
         raise NotImplementedError

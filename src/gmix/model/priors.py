@@ -1,4 +1,4 @@
-"""Priors: statistics of rows not seen, with the divisors that they imply. They turn maximum likelihood into MAP."""
+"""Priors of the parameters, written as statistics of unobserved rows. They turn maximum likelihood into MAP."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior"]
 
 Array = NDArray[np.float64]
-_SHOWN = 9  # numbers of an array that a prompt shows
+_SHOWN = 9  # numbers; a longer array is shown as "..."
 
 
 class Prior(ABC):
-    r"""Rows not yet observed. A prior is one more term of the sum that EM is, and priors add up.
+    r"""A prior distribution of the parameters: one more term that is added to the statistics. Priors add up.
 
-    With counts :math:`c_k`, and means :math:`m_k` of :math:`n_k` rows with scatter :math:`W_k` about them, to be
-    divided by :math:`\nu_k`, it says
+    With counts :math:`c_k`, means :math:`m_k` of :math:`n_k` rows, and scatter :math:`W_k` with the divisor
+    :math:`\nu_k`, its log density is
 
     .. math:: \log p = \sum_k c_k \log w_k - \frac{\nu_k}2 \log|\Sigma_k|
               - \frac12 \mathrm{tr}\,\Sigma_k^{-1} \big(W_k + n_k (\mu_k - m_k)(\mu_k - m_k)^\top\big)
 
-    up to a constant of its own parameters.
+    up to a constant of the prior's own parameters.
     """
 
     @property
     def constant(self) -> bool:
-        """Whether it says the same all the way up: it reads no more of statistics than their reference and shape."""
+        """Whether its term is the same in all iterations: it depends on the reference and shape of statistics alone."""
         return True
 
     @property
     def suits_any_columns(self) -> bool:
-        """Whether it can be asked about fewer columns than the table has, because it states nothing of any of them."""
+        """Whether it also applies to some of the table's columns, because it states no parameter per column."""
         return False
 
     @abstractmethod
     def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
-        """The prior as a term of the sum: what it adds to the statistics of the rows.
+        """The term that the prior adds to the statistics of the rows.
 
-        A hyperparameter that was not given is read from the reference of the `statistics`.
+        A hyperparameter that was not given is derived from the reference of the `statistics`.
         """
 
     def log_density(
         self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
     ) -> float:
         """The log density of the mixture's parameters, in nats, up to a constant of the prior's own parameters."""
-        rows, form, (n_components, n_features) = self.term(statistics, structure), mixture.form, mixture.means.shape
+        term, form, (n_components, n_features) = self.term(statistics, structure), mixture.form, mixture.means.shape
         log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
-        with np.errstate(over="ignore", invalid="ignore"):  # a start may be so far off that its density is zero
-            scatter = rows.scatter + form.outer(rows.mass, mixture.means - rows.mean)
+        with np.errstate(over="ignore", invalid="ignore"):  # the density of a start may be zero in float64
+            scatter = term.scatter + form.outer(term.mass, mixture.means - term.mean)
             quadratic = form.trace(form.congruence(mixture.whitener, scatter))
-        density = -float(rows.divisor @ log_determinant + quadratic / 2.0)
+        log_density = -float(term.divisor @ log_determinant + quadratic / 2.0)
         if structure.equal_weights:
-            return density
-        return density + float(rows.counts @ np.log(np.maximum(weights, np.finfo(np.float64).tiny)))
+            return log_density
+        return log_density + float(term.counts @ np.log(np.maximum(weights, np.finfo(np.float64).tiny)))
 
     @property
     def terms(self) -> tuple[Prior, ...]:
-        """The priors whose sum it is; itself, where it is no sum."""
+        """The priors of a sum; any other prior alone."""
         return (self,)
 
     def __add__(self, other: Prior) -> Prior:
@@ -77,7 +77,7 @@ class Prior(ABC):
 
 @dataclass(frozen=True, eq=False)
 class _Sum(Prior):
-    """Priors that hold together; their log densities add up."""
+    """Several priors; their log densities add up."""
 
     parts: tuple[Prior, ...]
 
@@ -101,8 +101,8 @@ class _Sum(Prior):
         return " + ".join(repr(term) for term in self.terms)
 
 
-class _Told(Prior):
-    """A prior that is a dataclass of what a person tells it."""
+class _Stated(Prior):
+    """A prior that is a dataclass of its hyperparameters."""
 
     def __repr__(self) -> str:
         given = []
@@ -116,18 +116,18 @@ class _Told(Prior):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dirichlet(_Told):
-    r"""The conjugate prior of the weights: as if each component had been seen in ``concentration - 1`` more rows.
+class Dirichlet(_Stated):
+    r"""The conjugate prior of the weights. It acts as ``concentration - 1`` more rows in each component.
 
     .. math:: p(w) \propto \prod_k w_k^{\alpha_k - 1}, \qquad w_k \propto n_k + \alpha_k - 1
 
     See Bishop, *Pattern Recognition and Machine Learning*, equation 10.39. Add it to a prior of the other parameters
-    with ``+``. Where the weights are equal anyway it says nothing.
+    with ``+``. It has no effect if the structure makes the weights equal.
 
     Parameters
     ----------
-    concentration : alpha, one number or ``(K,)``, each at least 1; at 1 all weights are as probable as any others.
-    strength : the power that the prior's density is raised to; at zero there is no prior.
+    concentration : alpha, one number or ``(K,)``, each at least 1; at 1 the prior is uniform.
+    strength : the power to which the density is raised; zero means no prior.
 
     >>> import gmix
     >>> fit = gmix.fit([[0.0], [1.0], [0.5], [8.0]], start=[0, 0, 0, 1], covariance="spherical",
@@ -144,16 +144,16 @@ class Dirichlet(_Told):
         alpha = as_numbers(self.concentration, "the concentration")
         if alpha.ndim > 1 or not (np.isfinite(alpha) & (alpha >= 1)).all():
             raise ParameterError(
-                f"concentration is {self.concentration!r}; give a number or one a component, none below 1 (flat)"
+                f"concentration is {self.concentration!r}; give one number or one per component, each at least 1"
             )
         alpha.flags.writeable = False
         object.__setattr__(self, "concentration", alpha)
 
     def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
-        return replace(_nothing(statistics), counts=self._rows(statistics.n_components))
+        return replace(_empty_term(statistics), counts=self._counts(statistics.n_components))
 
-    def _rows(self, n_components: int) -> Array:
-        """The rows not seen, ``(K,)``."""
+    def _counts(self, n_components: int) -> Array:
+        """The number of rows ``(K,)`` that the prior adds to each component."""
         alpha = np.asarray(self.concentration)
         if alpha.shape not in ((), (n_components,)):
             raise ParameterError(
@@ -164,32 +164,32 @@ class Dirichlet(_Told):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NormalInverseWishart(_Told):
+class NormalInverseWishart(_Stated):
     r"""The conjugate prior of Fraley & Raftery (2007), *Journal of Classification* 24:155, equations 8 to 13.
 
     .. math:: \Sigma_k \sim \mathrm{IW}(\nu, \Lambda), \qquad \mu_k \mid \Sigma_k \sim N(\mu_0, \Sigma_k / \kappa)
 
-    With it no component collapses: each is as if it had seen `mean_strength` rows at `mean`, and a scatter `scale`
-    from about `degrees_of_freedom` rows. Diagonal and spherical structures take the diagonal of `scale` and its mean,
-    with inverse-gamma priors. What is not given follows mclust: the mean of the data, a strength of 0.01, ``D + 2``
+    It keeps components from collapsing: it adds to each component `mean_strength` rows at `mean`, and the scatter
+    `scale` of about `degrees_of_freedom` rows. Diagonal and spherical structures use the diagonal of `scale` and its
+    mean, with inverse-gamma priors. The defaults follow mclust: the mean of the data, a strength of 0.01, ``D + 2``
     degrees of freedom, and the covariance of the data (for diagonal and spherical structures its mean variance) divided
     by ``K ** (2 / D)``.
 
-    The paper speaks of six structures: EII, VII, EEI, VVI, EEE, VVV. A covariance that all components share is one draw
-    from the prior, one that is a component's own is one for each. For VEI, EVI, EEV and VEV each component adds a
-    `scale` of its own, and the divisors are those that mclust 6 counts. mclust has no prior for VEE, EVE, VVE and EVV;
-    here the one for VVV is taken as it is, on the covariances that the structure allows. Each of these is a function of
-    the parameters that the M-step maximizes exactly. In two places mclust 6 differs from the paper. For EII it leaves
-    the scale out, and so does the default here. For EEI its EM does not move the means, and counts fewer rows; that
-    maximizes nothing, so here it is as in the paper.
+    The paper covers six structures: EII, VII, EEI, VVI, EEE and VVV. A covariance that all components share is one draw
+    from the prior; otherwise each component's covariance is one draw. For VEI, EVI, EEV and VEV each component adds a
+    `scale` of its own, and the divisors are those of mclust 6. mclust has no prior for VEE, EVE, VVE and EVV; gmix uses
+    the prior of VVV, restricted to the covariances that the structure allows. For every structure the M-step maximizes
+    the posterior density exactly. mclust 6 differs from the paper in two cases. For EII it omits the scale, and so does
+    the default here. For EEI its EM does not move the means, and divides by fewer rows; this maximizes no density, so
+    gmix follows the paper.
 
     Parameters
     ----------
     mean : ``(D,)`` or None.
-    mean_strength : kappa, in rows; at zero every mean is as probable as any other.
+    mean_strength : kappa, in rows; at zero the prior of the means is uniform.
     degrees_of_freedom : nu, above ``D - 1``, or None.
     scale : Lambda, ``(D, D)``, in squared units of the data, or None.
-    strength : the power that the prior's density is raised to; at zero there is no prior.
+    strength : the power to which the density is raised; zero means no prior.
 
     >>> import gmix
     >>> fit = gmix.fit([[0.0], [1.0], [5.0], [5.0]], components=2, covariance="full",
@@ -206,7 +206,7 @@ class NormalInverseWishart(_Told):
 
     def __post_init__(self) -> None:
         if not (is_number(self.mean_strength) and self.mean_strength >= 0):
-            raise ParameterError(f"mean_strength is {self.mean_strength!r}; it counts rows and cannot be negative")
+            raise ParameterError(f"mean_strength is {self.mean_strength!r}; give a number of rows, zero or more")
         if not (self.degrees_of_freedom is None or is_number(self.degrees_of_freedom)):
             raise ParameterError(f"degrees_of_freedom is {self.degrees_of_freedom!r}; give a number, or None for D + 2")
         object.__setattr__(self, "strength", _strength(self.strength))
@@ -217,7 +217,7 @@ class NormalInverseWishart(_Told):
             if (given := getattr(self, name)) is not None:
                 array = as_numbers(given, f"the prior's {name}")
                 if not np.isfinite(array).all():
-                    raise ParameterError(f"the prior's {name} holds a value that is not finite")
+                    raise ParameterError(f"the prior's {name} holds a value that is not finite; give finite numbers")
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
 
@@ -228,7 +228,7 @@ class NormalInverseWishart(_Told):
     def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
         (k, d), form = statistics.mean.shape, statistics.form
         return replace(
-            _nothing(statistics),
+            _empty_term(statistics),
             mass=np.full(k, self.strength * self.mean_strength),
             mean=np.broadcast_to(self._mean(statistics), (k, d)),
             scatter=np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
@@ -241,7 +241,8 @@ class NormalInverseWishart(_Told):
         mean = np.asarray(self.mean, np.float64)
         if mean.shape != (statistics.n_features,):
             raise ParameterError(
-                f"the prior's mean has shape {mean.shape}; the data has {statistics.n_features} columns"
+                f"the prior's mean has shape {mean.shape}; the data has {statistics.n_features} columns, so give "
+                f"({statistics.n_features},)"
             )
         return mean
 
@@ -252,39 +253,43 @@ class NormalInverseWishart(_Told):
             reference = statistics.reference
             unbiased = reference.scatter / max(reference.n_rows - 1.0, 1.0)
             return structure.default_prior_scale(unbiased, n_components, d) / shares
-        scale, sound = np.asarray(self.scale, np.float64), False
+        scale, valid = np.asarray(self.scale, np.float64), False
         if scale.shape == (d, d):
             rounding = 1e-8 * np.abs(scale).max() + np.finfo(np.float64).tiny
-            sound = bool(np.allclose(scale, scale.T, atol=rounding) and np.linalg.eigvalsh(scale)[0] >= -rounding)
-        if not sound:
+            valid = bool(np.allclose(scale, scale.T, atol=rounding) and np.linalg.eigvalsh(scale)[0] >= -rounding)
+        if not valid:
             raise ParameterError(
                 f"the prior's scale must be a symmetric matrix ({d}, {d}) without negative eigenvalues"
             )
         return structure.form.compress((scale + scale.T)[None] / 2.0) / shares
 
     def _divisor(self, statistics: SufficientStatistics, structure: Structure) -> float:
-        """What it adds to each component's divisor: one if it speaks of the mean, the rest for the covariance."""
+        """The divisor that the prior adds to each component's: for the covariance, and one if it has a mean."""
         d, n_components = statistics.n_features, statistics.n_components
-        freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
-        if not freedom > d - 1:
-            raise ParameterError(f"degrees_of_freedom is {freedom}; with {d} columns it must be above {d - 1}")
-        return float(structure.prior_divisor(freedom, 1.0 if self.mean_strength > 0 else 0.0, n_components, d))
+        degrees_of_freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
+        if not degrees_of_freedom > d - 1:
+            raise ParameterError(
+                f"degrees_of_freedom is {degrees_of_freedom}; with {d} columns it must be above {d - 1}"
+            )
+        return float(
+            structure.prior_divisor(degrees_of_freedom, 1.0 if self.mean_strength > 0 else 0.0, n_components, d)
+        )
 
 
-def _nothing(statistics: SufficientStatistics) -> SufficientStatistics:
-    """What adds nothing to statistics; a prior's term is made from it."""
+def _empty_term(statistics: SufficientStatistics) -> SufficientStatistics:
+    """A term that adds nothing to the statistics; priors replace some of its fields."""
     reference = replace(Reference.none(statistics.form, statistics.n_features), mean=statistics.reference.mean)
     return SufficientStatistics.none(statistics.form, statistics.n_components, reference)
 
 
 def _strength(strength: object) -> float:
     if not (is_number(strength) and strength >= 0):
-        raise ParameterError(f"strength is {strength!r}; it must be a number, zero or more")
+        raise ParameterError(f"strength is {strength!r}; give a number, zero or more")
     return float(strength)
 
 
 def as_prior(prior: object) -> Prior | None:
-    """Let a `Prior` or None pass, and nothing else."""
+    """Return a `Prior` or None. Raises `ParameterError` for anything else."""
     if prior is None or isinstance(prior, Prior):
         return prior
     raise ParameterError(

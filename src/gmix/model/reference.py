@@ -1,4 +1,4 @@
-"""The scale of the data: what floors of covariances and default priors are read from."""
+"""The scale of the data, which sets the floors of covariances and the default priors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from gmix.model.covariance import Form
 
-__all__ = ["RELATIVE_FLOOR", "Reference"]
+__all__ = ["AT_FLOOR", "RELATIVE_FLOOR", "Reference"]
 
 Array = NDArray[np.float64]
 
-RELATIVE_FLOOR = 1e-24  # of a column's variance: beside deviations 1e12 times as large, rows coincide
-_TIE = 1e-9  # of a column's standard deviation; means that differ by less tie
-_DIGITS = 8.0 * np.finfo(np.float64).eps  # relative; likewise
+RELATIVE_FLOOR = 1e-24  # of a column's variance
+AT_FLOOR = 1.5  # times the floor; a component with a smaller variance has collapsed
+_TIE = 1e-9  # of a column's standard deviation; means that differ by less are tied
+_DIGITS = 8.0 * np.finfo(np.float64).eps  # of a column's mean; means that differ by less are tied
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +25,14 @@ class Reference:
     """All rows as one component: the count, mean and scatter of their observed cells.
 
     References of two tables add up. Unlike the statistics of a mixture's components, a reference does not depend on the
-    mixture, so what is read from it stays the same from one E-step to the next.
+    mixture, so it stays the same from one E-step to the next.
 
     Parameters
     ----------
     form : the form that `scatter` is stored in.
     count : ``(D,)`` weighted number of observed cells of each column.
     mean : ``(D,)`` their mean.
-    scatter : centred second moments about the mean, of one component in the form.
+    scatter : centered second moments about the mean, of one component in the form.
     """
 
     form: Form
@@ -50,12 +51,12 @@ class Reference:
 
     @classmethod
     def of_components(cls, form: Form, mass: Array, mean: Array, scatter: Array) -> Reference:
-        """The reference of complete rows that K components share among them, from the components' statistics."""
+        """The reference of complete rows, from the statistics of the K components that share them."""
         total = mass.sum(keepdims=True)
-        middle = (mass / total) @ mean if total[0] > 0 else mean.mean(0)
-        between = form.outer(mass, mean - middle)
-        count = np.broadcast_to(total, middle.shape).copy()
-        return cls(form, count, middle, form.total(scatter) + form.total(between))
+        overall = (mass / total) @ mean if total[0] > 0 else mean.mean(0)
+        between = form.outer(mass, mean - overall)
+        count = np.broadcast_to(total, overall.shape).copy()
+        return cls(form, count, overall, form.total(scatter) + form.total(between))
 
     @property
     def n_features(self) -> int:
@@ -80,12 +81,12 @@ class Reference:
     def variances(self) -> Array:
         """The variance ``(D,)`` of each column over all rows.
 
-        A constant column has none; it is given the smallest of the others', or one where there is no other. A column
-        whose squares leave the range of float64 counts as constant.
+        A constant column gets the smallest variance of the other columns, or 1 if all columns are constant. A column
+        whose squares leave the range of float64 is treated as constant.
         """
         if not self.n_rows > 0:
             return np.ones(self.n_features)
-        # The scatter of a constant column is rounding: it is nothing beside the square of what was added up.
+        # The variance of a constant column is rounding error, which is relative to the square of its mean.
         variances = self.form.variances(self.scatter, self.n_features) / np.maximum(self.count, np.finfo(float).tiny)
         noise = (8.0 * np.finfo(np.float64).eps * np.abs(self.mean)) ** 2
         spread = variances > np.maximum(noise, np.finfo(np.float64).tiny)
@@ -93,10 +94,10 @@ class Reference:
 
     @cached_property
     def floor(self) -> Array:
-        """The variances ``(D,)`` below which no covariance may fall: what float64 cannot tell from zero.
+        """The smallest variances ``(D,)`` that a covariance may have: float64 cannot distinguish less from zero.
 
-        Rows that differ by less than this, beside the spread or the mean of their column, coincide. How narrow a
-        component is beside the whole table does not matter otherwise.
+        Rows that differ by less than this, relative to the spread or the mean of their column, coincide. Above the
+        floor, a component may be arbitrarily narrow relative to the whole table.
         """
         rounding = (np.finfo(np.float64).eps * np.abs(self.mean)) ** 2
         least = np.maximum(rounding, np.finfo(np.float64).tiny)
@@ -105,8 +106,9 @@ class Reference:
     def order(self, means: Array) -> NDArray[np.intp]:
         """The order ``(K,)`` of components with these means ``(K, D)``: by the first column, ties by the next.
 
-        Means tie that differ by rounding alone: by less than a billionth of the column's standard deviation over all
-        rows, or than the last digits of its mean. Components that tie in all columns are ordered by these digits.
+        Means are tied if they differ by rounding alone: by less than a billionth of the column's standard deviation
+        over all rows, or than the last digits of the column's mean. Components that are tied in all columns are ordered
+        by the exact means.
         """
         tie = np.maximum(_TIE * np.sqrt(self.variances), _DIGITS * np.abs(self.mean))
         steps = np.rint((means - self.mean) / tie)

@@ -14,7 +14,7 @@ from gmix.base.errors import ParameterError
 __all__ = ["Distribution", "as_shares", "highest_density", "tail_probability"]
 
 Array = NDArray[np.float64]
-_DRAWS, _NUMBERS = 100_000, 20_000_000  # draws from a mixture, and numbers in them at most
+_DRAWS, _NUMBERS = 100_000, 20_000_000  # draws from a mixture, unless they would hold more numbers
 
 
 @runtime_checkable
@@ -56,27 +56,27 @@ def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
     >>> np.abs(highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])) < 0.01
     array([ True])
     """
-    return np.asarray(np.quantile(_drawn(mixture), 1.0 - np.array(as_shares(shares, "shares"))))
+    return np.asarray(np.quantile(_log_densities_of_draws(mixture), 1.0 - np.array(as_shares(shares, "shares"))))
 
 
 def tail_probability(mixture: Distribution, log_density: ArrayLike) -> Array:
-    r"""The probability that a draw from the mixture has no more density than points of these log densities.
+    r"""The probability that a draw from the mixture has at most these log densities.
 
     .. math:: P\bigl(p(X) \le p(x)\bigr)
 
-    Among n draws, n times this number are expected to be so unusual. It is counted on the draws of `highest_density`,
-    so the smallest value is one in a hundred thousand.
+    Among n draws, n times this probability are expected to be at least as unusual. It is estimated from the draws of
+    `highest_density`, so the smallest value is one in a hundred thousand.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
     >>> tail_probability(mixture, mixture.log_density([[0.0], [1.96]])).round(2)
     array([1.  , 0.05])
     """
-    drawn = _drawn(mixture)
-    return np.maximum(np.searchsorted(drawn, as_numbers(log_density, "log_density"), "right"), 1) / len(drawn)
+    draws = _log_densities_of_draws(mixture)
+    return np.maximum(np.searchsorted(draws, as_numbers(log_density, "log_density"), "right"), 1) / len(draws)
 
 
-def _drawn(mixture: Distribution) -> Array:
+def _log_densities_of_draws(mixture: Distribution) -> Array:
     if not isinstance(mixture, Distribution):
         raise ParameterError(f"mixture is a {type(mixture).__name__}; give a GaussianMixture (of a Fit: fit.mixture)")
     n = min(_DRAWS, max(_NUMBERS // mixture.n_features, 1_000))

@@ -21,10 +21,10 @@ def draw(
     order = np.argsort(labels.astype(np.min_scalar_type(n_components)), kind="stable")
     ends = np.cumsum(np.bincount(labels, minlength=n_components))
     ordered = generator.standard_normal((n, n_features))
-    # One component at a time, so that only its own factor is expanded to a matrix.
+    # One component at a time, so that only its factor is expanded to a matrix.
     for k, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-        mine = ordered[begin:end]
-        mine[:] = means[k] + form.apply(factor if form is TIED else factor[k : k + 1], mine[None])[0]
-    place = np.empty_like(order)
-    place[order] = np.arange(n)
-    return ordered.take(place, axis=0), labels.astype(np.intp, copy=False)
+        points = ordered[begin:end]
+        points[:] = means[k] + form.apply(factor if form is TIED else factor[k : k + 1], points[None])[0]
+    position = np.empty_like(order)
+    position[order] = np.arange(n)
+    return ordered.take(position, axis=0), labels.astype(np.intp, copy=False)

@@ -1,4 +1,4 @@
-"""Sufficient statistics: everything about the rows that an M-step needs, as sums that add up."""
+"""Sufficient statistics: the sums over the rows that an M-step needs."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ __all__ = ["SufficientStatistics"]
 
 Array = NDArray[np.float64]
 
-_NUMBERS = 2**19  # values that are held at once: rows, each written once per component
+_NUMBERS = 2**19  # in a block of rows, with one copy of each row per component
 PLAIN = ("counts", "mass", "divisor")  # fields (K,) that simply add up
-# Defaults, which are replaced by what they stand for.
-_OF_MASS = np.empty(0)
-_OF_ROWS = Reference.none(TIED, 0)
+# Placeholders for defaults that depend on other fields.
+_SAME_AS_MASS = np.empty(0)
+_OF_COMPLETE_ROWS = Reference.none(TIED, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class SufficientStatistics:
-    r"""What N weighted rows say about K components, in a size that does not depend on N.
+    r"""The sums over N weighted rows that determine the M-step of K components.
 
     .. math:: n_k = \sum_i w_i r_{ik}, \quad \bar x_k = \frac1{n_k} \sum_i w_i r_{ik} x_i, \quad
               S_k = \sum_i w_i r_{ik} (x_i - \bar x_k)(x_i - \bar x_k)^\top
 
-    Statistics add up: those of two tables are ``a + b``, by the centred merge of Chan, Golub & LeVeque (1983),
+    Statistics add up: those of two tables are ``a + b``, by the centered merge of Chan, Golub & LeVeque (1983),
     *The American Statistician* 37:242, so that no offset of the data costs digits. A prior is one more term of the sum.
 
     Parameters
     ----------
     form : the form that `scatter` is stored in; `gmix.covariance.Form`.
-    mass : ``(K,)`` what the means are averages over: the weighted number of rows of each component.
-    mean : ``(K, D)`` weighted mean of each component's rows; where the mass is zero, anything finite.
-    scatter : centred second moments about `mean`, not divided; summed over K when tied.
-    log_likelihood : of the mixture whose responsibilities were used, on these rows, in nats.
-    counts : ``(K,)`` what the weights are in proportion to. By default the mass.
-    divisor : ``(K,)`` what the scatter is divided by. By default the mass.
+    mass : ``(K,)`` the total weight of the rows that each mean averages.
+    mean : ``(K, D)`` weighted mean of each component's rows; any finite values where the mass is zero.
+    scatter : centered second moments about `mean`, not divided; summed over K when tied.
+    log_likelihood : of these rows, in nats, under the mixture that gave the responsibilities.
+    counts : ``(K,)`` to which the M-step makes the weights proportional. By default the mass.
+    divisor : ``(K,)`` by which the M-step divides the scatter. By default the mass.
     n_rows : the weighted number of rows. By default the sum of the counts.
-    reference : the scale of the data; see `gmix.model.reference.Reference`. By default that of complete
-        rows, each of which the components share among them.
-    extra : further sums by name that a model asks for, arrays ``(K, ...)``.
+    reference : the scale of the data; see `gmix.model.reference.Reference`. By default computed from the other fields,
+        for rows without missing cells.
+    extra : further sums that a model needs, by name, arrays ``(K, ...)``.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
@@ -66,40 +66,40 @@ class SufficientStatistics:
     mean: Array
     scatter: Array
     log_likelihood: float
-    counts: Array = field(default_factory=lambda: _OF_MASS)
-    divisor: Array = field(default_factory=lambda: _OF_MASS)
+    counts: Array = field(default_factory=lambda: _SAME_AS_MASS)
+    divisor: Array = field(default_factory=lambda: _SAME_AS_MASS)
     n_rows: float = np.nan
-    reference: Reference = field(default_factory=lambda: _OF_ROWS)
+    reference: Reference = field(default_factory=lambda: _OF_COMPLETE_ROWS)
     extra: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.counts is _OF_MASS:
+        if self.counts is _SAME_AS_MASS:
             object.__setattr__(self, "counts", self.mass)
-        if self.divisor is _OF_MASS:
+        if self.divisor is _SAME_AS_MASS:
             object.__setattr__(self, "divisor", self.mass)
         if math.isnan(self.n_rows):
             object.__setattr__(self, "n_rows", float(self.counts.sum()))
-        if self.reference is _OF_ROWS:
-            whole = Reference.of_components(self.form, self.mass, self.mean, self.scatter)
-            object.__setattr__(self, "reference", whole)
+        if self.reference is _OF_COMPLETE_ROWS:
+            reference = Reference.of_components(self.form, self.mass, self.mean, self.scatter)
+            object.__setattr__(self, "reference", reference)
         for array in (self.counts, self.mass, self.mean, self.scatter, self.divisor, *self.extra.values()):
             array.flags.writeable = False
 
     @classmethod
     def none(cls, form: Form, n_components: int, reference: Reference) -> SufficientStatistics:
-        """The statistics of no rows, with the scale of the data that others will be added to."""
-        nothing, shape = np.zeros(n_components), form.shape(n_components, reference.n_features)
+        """The statistics of no rows, with this reference."""
+        mass, shape = np.zeros(n_components), form.shape(n_components, reference.n_features)
         mean = np.broadcast_to(reference.mean, (n_components, reference.n_features))
-        return cls(form, nothing, mean, np.zeros(shape), 0.0, n_rows=0.0, reference=reference)
+        return cls(form, mass, mean, np.zeros(shape), 0.0, n_rows=0.0, reference=reference)
 
     @classmethod
     @one_blas_thread()
     def from_responsibilities(
         cls, form: Form, rows: NDArray[Any], responsibilities: Array, sample_weight: Array | None = None
     ) -> SufficientStatistics:
-        """The statistics of ``rows (N, D)`` that belong to the components as ``responsibilities (N, K)`` say.
+        """The statistics of ``rows (N, D)`` with these ``responsibilities (N, K)``.
 
-        They were not computed from a mixture, so their `log_likelihood` is NaN.
+        They are not those of a mixture, so the `log_likelihood` is NaN.
         """
         n_components, n_features = responsibilities.shape[1], rows.shape[1]
         mean = np.zeros((n_components, n_features))
@@ -116,7 +116,7 @@ class SufficientStatistics:
                     share if sample_weight is None else share * sample_weight[block],
                 )
 
-        # Differences from any row of positive weight keep the digits of the means.
+        # Differences from a row of positive weight, so that an offset of the data costs no digits of the means.
         center = np.asarray(rows[0 if sample_weight is None else int(np.argmax(sample_weight > 0))], np.float64)
         for block, share in blocks():
             mass += share.sum(1)
@@ -136,11 +136,11 @@ class SufficientStatistics:
         n_components: int,
         sample_weight: Array | None = None,
     ) -> SufficientStatistics:
-        """The statistics of ``rows (N, D)`` that each belong to the one component that ``labels (N,)`` say.
+        """The statistics of ``rows (N, D)``, each of which belongs to one component, given by ``labels (N,)``.
 
-        That is `from_responsibilities` where all are zero or one, at the cost of one component.
+        The result is that of `from_responsibilities` with zeros and ones, at the cost of one component.
         """
-        if rows.size * n_components <= _NUMBERS:  # all products at once are faster
+        if rows.size * n_components <= _NUMBERS:  # faster, as one product of matrices
             return cls.from_responsibilities(form, rows, np.eye(n_components)[labels], sample_weight)
         order = np.argsort(labels, kind="stable")
         if sample_weight is not None:
@@ -148,7 +148,7 @@ class SufficientStatistics:
         x, label = np.asarray(rows[order], np.float64), labels[order]
         weight = np.ones(len(x)) if sample_weight is None else sample_weight[order]
         mass = np.asarray(np.bincount(label, weight, n_components), np.float64)
-        differences = weight[:, None] * (x - x[0])  # from any row of positive weight, which keeps the digits
+        differences = weight[:, None] * (x - x[0])  # so that an offset of the data costs no digits of the means
         sums = np.stack([np.bincount(label, column, n_components) for column in differences.T], axis=1)
         mean = x[0] + sums * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)[:, None]
         x -= mean[label]
@@ -196,9 +196,9 @@ class SufficientStatistics:
         )
 
     def __mul__(self, factor: float) -> SufficientStatistics:
-        """The statistics of the same rows, each with its weight multiplied by a factor of zero or more.
+        """The statistics of the same rows, with all weights multiplied by a factor of zero or more.
 
-        The scale of the data, their `reference`, stays.
+        The `reference` is not changed, because it is the scale of the data.
         """
         if not is_number(factor) or factor < 0:
             return NotImplemented
@@ -212,11 +212,11 @@ class SufficientStatistics:
         )
 
     def on(self, reference: Reference) -> SufficientStatistics:
-        """The same statistics, of rows whose scale is known."""
+        """The same statistics with the reference of the rows, which also has their number."""
         return replace(self, reference=reference, n_rows=reference.n_rows)
 
     def reordered(self, order: NDArray[np.intp]) -> SufficientStatistics:
-        """The statistics of the same rows, where component k is the one that was ``order[k]``."""
+        """The statistics of the same rows, where component k is the former ``order[k]``."""
         return replace(
             self,
             **{name: getattr(self, name)[order] for name in (*PLAIN, "mean")},

@@ -1,4 +1,4 @@
-"""When a run of EM ends, and why; and the rounds of a race between runs."""
+"""Stopping rules of EM runs, the reasons why runs end, and the rounds of a race between runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gmix.base.errors import ParameterError
 __all__ = ["REST", "Reason", "Round", "StoppingRule", "remaining_gain"]
 
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
-_FALL = 1e-11  # of the objective; a greater fall is more than rounding
+_FALL = 1e-11  # of the objective; a greater decrease is more than rounding
 REST = 1e-9  # standard deviations; means that move less are at rest
 
 
@@ -35,25 +35,25 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """When a run ends: its estimated remaining gain is below `tolerance` nats per row, or the iterations are used up.
+    """Ends a run when its estimated remaining gain is below `tolerance` nats per row, or after `max_iterations`.
 
-    The remaining gain is the limit of the geometric series that the last gains begin (`remaining_gain`). A tolerance
-    per row means the same in all units.
+    The remaining gain is estimated from the last gains (`remaining_gain`). Because it is per row, it does not depend on
+    the units of the data.
 
-    The log-likelihood of n rows at an optimum is by chance alone ``p / 2n`` nats per row higher than that of other rows
-    would be, for p parameters: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. A run to an optimum that
-    is itself uncertain by so much may end a part of it below, if that is more than the tolerance.
+    At an optimum with p parameters, the log-likelihood of the n fitted rows is expected to be ``p / 2n`` nats per row
+    above that of the true parameters: Akaike (1974), *IEEE Transactions on Automatic Control* 19:716. `chance` lets a
+    run stop at a part of this amount below the optimum, if that is more than the tolerance.
 
     Attributes
     ----------
     tolerance : nats per row.
-    max_iterations : M-steps at most.
-    accelerate : whether to extrapolate where steps shrink slowly. Without it a run takes EM's own steps alone, and ends
-        where they lead, which is what a start that a user gave asks for.
-    chance : the part of what chance adds to the log-likelihood that a run may leave.
+    max_iterations : the largest number of M-steps.
+    accelerate : whether to extrapolate if the gains shrink slowly. Without it a run converges to the local optimum that
+        plain EM finds, which is what a user expects from a given start.
+    chance : the part of ``p / 2n`` nats per row that a run need not gain.
 
     # Implementation
-    A subclass may override `judge`, and set `monotone` to False where steps may go down.
+    A subclass may override `judge`, and set `monotone` to False if its steps may decrease the objective.
     """
 
     tolerance: float = 1e-6
@@ -69,14 +69,14 @@ class StoppingRule:
 
     @property
     def monotone(self) -> bool:
-        """Whether a step that goes down by more than rounding ends the run, and is not taken."""
+        """Whether a step that decreases the objective by more than rounding is rejected and ends the run."""
         return True
 
     def judge(self, history: Sequence[float], n_rows: float, at_rest: bool, remaining: float) -> Reason | None:
-        """Why a run ends here, if it does.
+        """The reason why a run ends after this E-step; None if it continues.
 
-        `history` holds the objectives reached so far, in nats over `n_rows` weighted rows. `at_rest` says that the last
-        step gained nothing above rounding and moved no parameter; `remaining` is the estimated remaining gain in nats.
+        `history` holds the objectives so far, in nats over `n_rows` weighted rows. `at_rest` is true if the last step
+        gained nothing above rounding and moved no parameter. `remaining` is the estimated remaining gain in nats.
         """
         if at_rest:
             return Reason.STATIONARY
@@ -85,29 +85,30 @@ class StoppingRule:
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
     def among(self, n_parameters: int, n_rows: int) -> StoppingRule:
-        """The rule for a mixture of so many parameters, on so many rows."""
-        left = self.chance * n_parameters / (2.0 * n_rows)
-        return self if left <= self.tolerance else replace(self, tolerance=left, chance=0.0)
+        """The rule for a mixture with this number of parameters, whose tolerance includes what `chance` allows."""
+        tolerance = self.chance * n_parameters / (2.0 * n_rows)
+        return self if tolerance <= self.tolerance else replace(self, tolerance=tolerance, chance=0.0)
 
     def rounding(self, objective: float) -> float:
-        """A smaller gain than this is none."""
+        """The rounding error of an objective; a gain of at most this is none."""
         return _ROUNDING * abs(objective)
 
     def fell(self, before: float, after: float) -> bool:
-        """Say whether a step went down by more than rounding: no digits are left to gain by."""
+        """Return whether a step decreased the objective by more than rounding."""
         return not (np.isfinite(after) and after >= before - _FALL * abs(after))
 
     def numbers(self, n_rows: float) -> tuple[float, float, float, float, int, bool, bool]:
-        """The same rule for the compiled run, on so many weighted rows."""
+        """The numbers of the rule that the compiled run needs, for `n_rows` weighted rows."""
         tolerance = self.tolerance * n_rows
         return tolerance, _ROUNDING, _FALL, REST, self.max_iterations, self.accelerate, self.monotone
 
 
 class Round(NamedTuple):
-    """A round of a race between runs: they go on until `rule` ends them, and then at most so many are kept.
+    """A round of a race between runs: `rule` ends each of them, and at most `most` runs are kept.
 
-    Of two runs that are nearer to each other than a tenth of what each may still gain, the lower one is dropped,
-    because they lead to one optimum; and so is a run that is behind the best one by more than ten times that.
+    If the objectives of two runs differ by no more than a tenth of the rule's tolerance, they lead to the same optimum,
+    and the lower one is dropped. A converged run that is more than ten times the tolerance below the best is dropped
+    too.
     """
 
     rule: StoppingRule
@@ -115,10 +116,10 @@ class Round(NamedTuple):
 
 
 def remaining_gain(history: Sequence[float], rounding: float) -> float:
-    """The estimated remaining gain after these objectives; infinity where it cannot be told yet.
+    """The estimated remaining gain after these objectives; infinity if they do not yet allow an estimate.
 
-    Near an optimum the gains of EM are a geometric series, whose limit this is (Aitken; Boehning et al. 1994, *Annals
-    of the Institute of Statistical Mathematics* 46:373).
+    Close to an optimum the gains of EM form a geometric series, and this is the sum of its remaining terms (Aitken;
+    Boehning et al. 1994, *Annals of the Institute of Statistical Mathematics* 46:373).
     """
     if len(history) < 3:
         return np.inf

@@ -14,8 +14,8 @@ from gmix.base.errors import ParameterError
 __all__ = ["Univariate", "UnivariateFunctions"]
 
 Array = NDArray[np.float64]
-_HALVES = 128  # of an interval: more than float64 has digits
-_SMALLEST = -37.0  # standard deviations; the normal distribution function underflows not far below
+_BISECTIONS = 128  # of an interval: more than float64 has digits
+_SMALLEST = -37.0  # standard deviations; a little lower the normal distribution function underflows
 
 
 class Univariate(NamedTuple):
@@ -30,8 +30,8 @@ class Univariate(NamedTuple):
         from scipy.special import log_ndtr, ndtr
 
         z = self._standardized(x, side)
-        each = np.where(z < _SMALLEST, np.exp(log_ndtr(np.minimum(z, 0.0))), ndtr(z))
-        return np.asarray((each * self.weights).sum(-1))
+        tails = np.where(z < _SMALLEST, np.exp(log_ndtr(np.minimum(z, 0.0))), ndtr(z))
+        return np.asarray((tails * self.weights).sum(-1))
 
     def log_tail(self, x: Array, side: float) -> Array:
         """The logarithm of `tail`, accurate for probabilities near one and for those too small for float64."""
@@ -42,15 +42,15 @@ class Univariate(NamedTuple):
         return np.where(other < 0.5, np.log1p(-np.minimum(other, 0.5)), small)
 
     def quantile(self, probability: Array) -> Array:
-        """Where the probability of at most ``x`` reaches each of some probabilities, from 0 to 1."""
+        """The ``x`` at which the probability of at most ``x`` reaches each ``probability (...)``, from 0 to 1."""
         from scipy.special import ndtri
 
         upper = probability > 0.5
         side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - probability, probability)
-        alive = self.weights > 0
-        each = self.means[alive] + self.deviations[alive] * ndtri(probability)[..., None]  # the mixture's lies between
-        low, high = each.min(-1), each.max(-1)
-        for _ in range(_HALVES):
+        present = self.weights > 0
+        quantiles = self.means[present] + self.deviations[present] * ndtri(probability)[..., None]
+        low, high = quantiles.min(-1), quantiles.max(-1)  # the mixture's quantile lies between those of its components
+        for _ in range(_BISECTIONS):
             middle = low / 2.0 + high / 2.0
             below = side * (self.tail(middle, side) - tail) < 0
             low, high = np.where(below, middle, low), np.where(below, high, middle)
@@ -67,11 +67,11 @@ class UnivariateFunctions(ABC):
 
     @abstractmethod
     def _univariate(self, what: str) -> Univariate:
-        """The mixture of one feature. Raises `ParameterError` for several, in which `what` is the wanted function."""
+        """The mixture of one feature. Raises `ParameterError` for several, in which `what` names the function."""
 
     @abstractmethod
     def _rows(self, x: Any) -> NDArray[Any]:
-        """Points as an array. Raises `DataError` for what is not a point of the mixture."""
+        """Points as an array. Raises `DataError` if they are not points of the mixture."""
 
     def cdf(self, x: Any) -> Array:
         r"""The probability of at most ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
@@ -91,7 +91,7 @@ class UnivariateFunctions(ABC):
 
         .. math:: P(X > x) = \sum_k w_k \, \Phi\Bigl(\frac{\mu_k - x}{\sigma_k}\Bigr)
 
-        It is accurate also where ``1 - cdf(x)`` has lost all digits. Raises as `cdf`.
+        It is accurate also where ``1 - cdf(x)`` has lost all digits. Raises the errors of `cdf`.
 
         >>> import gmix
         >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).sf([0.0, 10.0])
@@ -104,7 +104,7 @@ class UnivariateFunctions(ABC):
 
         .. math:: \log P(X \le x) = \log \sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)
 
-        It is accurate also where the probability is too small for float64. Raises as `cdf`.
+        It is accurate also where the probability is too small for float64. Raises the errors of `cdf`.
 
         >>> import gmix
         >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_cdf([0.0, -50.0])
@@ -117,7 +117,7 @@ class UnivariateFunctions(ABC):
 
         .. math:: \log P(X > x) = \log \sum_k w_k \, \Phi\Bigl(\frac{\mu_k - x}{\sigma_k}\Bigr)
 
-        It is accurate also where the probability is too small for float64. Raises as `cdf`.
+        It is accurate also where the probability is too small for float64. Raises the errors of `cdf`.
 
         >>> import gmix
         >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_sf([-10.0, 50.0])
@@ -134,8 +134,8 @@ class UnivariateFunctions(ABC):
         >>> gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).quantile([0.5, 0.75]).round(3)
         array([2., 4.])
         """
-        line = self._univariate("quantile")
-        wanted = as_numbers(probability, "probability")
-        if not ((wanted >= 0) & (wanted <= 1)).all():
+        univariate = self._univariate("quantile")
+        probabilities = as_numbers(probability, "probability")
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
             raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
-        return line.quantile(wanted)
+        return univariate.quantile(probabilities)
