@@ -23,7 +23,7 @@ __all__ = ["FAITHFUL", "demo", "density", "tutorial_mixture"]
 Array = NDArray[np.float64]
 FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
 
-_FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two Gaussians, in the tutorial's line of code
+_FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two Gaussians in the tutorial's code
 _MEANS = ((-1.0, -1.0), (1.0, 2.0))
 _COVARIANCES = (((1.0, -0.8), (-0.8, 1.0)), ((1.5**2, 0.6), (0.6, 0.8**2)))
 _SEED = 20
@@ -49,7 +49,7 @@ def density(x: Array) -> Array:
 
 
 def demo(out: str | PathLike[str]) -> None:
-    """Run the demonstration, and write pictures and a model to the directory `out`, which is made if missing."""
+    """Run the demonstration, and write pictures and a model to the folder `out`, which is made if it does not exist."""
     from rich.console import Console
 
     folder = Path(out)
@@ -59,16 +59,16 @@ def demo(out: str | PathLike[str]) -> None:
     def head(title: str) -> None:
         console.print(f"\n{title}\n{'-' * len(title)}", style="bold")
 
-    head("1  A density of two bells")
+    head("1  A density of two Gaussians")
     console.print(_draw_density(folder))
     head("2  Metropolis draws from it")
     chains, text = _draw_samples(folder)
     console.print(text)
-    head("3  Two components are fitted to the draws")
-    found, text = _find_components(chains, folder)
+    head("3  A fit of two components to the draws")
+    fit, text = _fit_components(chains, folder)
     console.print(text)
     head("4  A prior, and the number of components")
-    console.print(_compare(chains.points, found, folder))
+    console.print(_compare(chains.points, fit, folder))
     head("5  A real table: the eruptions of Old Faithful")
     console.print(_real_table(folder))
     pictures = ", ".join(sorted(p.name for p in folder.glob("*.png")))
@@ -81,9 +81,9 @@ def _draw_density(folder: Path) -> str:
     save_figure(figure, folder / "density.png")
     weights = tutorial_mixture().weights
     return (
-        "The tutorial's line 0.6*g1 + 28.4*g2/(0.6+28.4) divides the second term only, so what it draws is the\n"
-        f"unnormalized density q = 0.6 g1 + {_FACTORS[1]:.4f} g2 of total mass {_FACTORS.sum():.4f}; divided by that, "
-        f"it is a mixture of\nweights {weights[0]:.4f} and {weights[1]:.4f}."
+        "The tutorial's line 0.6*g1 + 28.4*g2/(0.6+28.4) divides only the second term. It is the unnormalized density\n"
+        f"q = 0.6 g1 + {_FACTORS[1]:.4f} g2 of total mass {_FACTORS.sum():.4f}. Divided by this mass, it is a mixture "
+        f"with the weights\n{weights[0]:.4f} and {weights[1]:.4f}."
     )
 
 
@@ -103,7 +103,7 @@ def _draw_samples(folder: Path) -> tuple[gmix.Chains, str]:
     )
 
 
-def _find_components(chains: gmix.Chains, folder: Path) -> tuple[gmix.Fit, str]:
+def _fit_components(chains: gmix.Chains, folder: Path) -> tuple[gmix.Fit, str]:
     points = chains.points
     fit = gmix.fit(points, components=2, covariance="full", columns=["x", "y"], rng=_SEED)
     figure = _sheet(5.8, 4.9)
@@ -114,11 +114,12 @@ def _find_components(chains: gmix.Chains, folder: Path) -> tuple[gmix.Fit, str]:
     weight, size = fit.mixture.weights[0], chains.effective_sample_size.min()
     return fit, (
         f"{fit!r}\n\n{_side_by_side({'true': tutorial_mixture(), 'found': fit.mixture})}\n\n"
-        f"So few independent draws leave a weight uncertain by about {np.sqrt(weight * (1 - weight) / size):.2f}."
+        "The standard error of a weight from this effective sample size is about "
+        f"{np.sqrt(weight * (1 - weight) / size):.2f}."
     )
 
 
-def _compare(points: Array, likeliest: gmix.Fit, folder: Path) -> str:
+def _compare(points: Array, fit: gmix.Fit, folder: Path) -> str:
     prior = gmix.NormalInverseWishart()
     posterior = gmix.fit(points, components=2, covariance="full", prior=prior, columns=["x", "y"], rng=_SEED)
     several = gmix.fit(points, components=range(1, 9), covariance="full", columns=["x", "y"], rng=_SEED)
@@ -126,9 +127,9 @@ def _compare(points: Array, likeliest: gmix.Fit, folder: Path) -> str:
     plot.criteria(several, figure.add_subplot())
     save_figure(figure, folder / "criteria.png")
     lines = [
-        "Maximum likelihood (ML) beside the maximum of the posterior (MAP) under a weak conjugate prior:",
+        "Maximum likelihood (ML) and the maximum of the posterior (MAP) with a weak conjugate prior:",
         "",
-        _side_by_side({"true": tutorial_mixture(), "ML": likeliest.mixture, "MAP": posterior.mixture}),
+        _side_by_side({"true": tutorial_mixture(), "ML": fit.mixture, "MAP": posterior.mixture}),
         "",
         "How many components? Smaller is better:",
         "",
@@ -153,9 +154,9 @@ def _real_table(folder: Path) -> str:
     plot.criteria(fit, right)
     save_figure(figure, folder / "faithful.png")
     fit.save(folder / "faithful.json")
-    again = gmix.load(folder / "faithful.json")
-    same = np.array_equal(again.mixture.log_density(points), fit.mixture.log_density(points))
-    return f"{fit.summary()}\n\nSaved to {folder / 'faithful.json'} and read back: " + (
+    loaded = gmix.load(folder / "faithful.json")
+    same = np.array_equal(loaded.mixture.log_density(points), fit.mixture.log_density(points))
+    return f"{fit.summary()}\n\nSaved to {folder / 'faithful.json'} and loaded again: " + (
         "the same distribution, to the last bit." if same else "NOT the same distribution."
     )
 

@@ -1,4 +1,4 @@
-"""Metropolis: a random walk that visits points as often as an unnormalized density asks, and how far to trust it."""
+"""Draws from an unnormalized density by the Metropolis algorithm, with diagnostics of convergence."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gmix.base.wording import count
 __all__ = ["Chains", "metropolis"]
 
 Array = NDArray[np.float64]
-_BLOCK = 1 << 15  # random numbers drawn together, so that a step costs little more than its log_density
+_BLOCK = 1 << 15  # random numbers drawn together, so that a step costs little more than a call of log_density
 
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """What `metropolis` drew, and how far it may be trusted.
+    """The draws of `metropolis`, with diagnostics of their convergence.
 
     Attributes
     ----------
     draws : ``(chains, draws, D)``.
-    log_density : ``(chains, draws)``, as the caller's function gave it.
+    log_density : ``(chains, draws)``, the log density of each draw.
     acceptance : ``(chains,)``, the share of proposals that were accepted after the warm-up.
     """
 
@@ -41,17 +41,17 @@ class Chains:
 
     @property
     def n_chains(self) -> int:
-        """How many walks went side by side."""
+        """The number of chains."""
         return int(self.draws.shape[0])
 
     @property
     def n_draws(self) -> int:
-        """Draws of each chain."""
+        """The number of draws in each chain."""
         return int(self.draws.shape[1])
 
     @property
     def n_features(self) -> int:
-        """Coordinates of a point."""
+        """The number of coordinates of a point."""
         return int(self.draws.shape[2])
 
     @property
@@ -61,7 +61,7 @@ class Chains:
 
     @cached_property
     def effective_sample_size(self) -> Array:
-        r"""How many independent draws would tell as much about the middle of each coordinate: ``(D,)``.
+        r"""The number of independent draws that would estimate the center of each coordinate as well: ``(D,)``.
 
         Every chain is split in half, all draws of a coordinate are replaced by normal scores of their ranks, and
 
@@ -71,14 +71,14 @@ class Chains:
         with the autocorrelations :math:`\rho` of M half-chains of N draws, the sum cut before the first pair that is
         not positive and the pairs made monotone (Geyer 1992, *Statistical Science* 7:473): the bulk-ESS of Vehtari,
         Gelman, Simpson, Carpenter & Buerkner (2021), *Bayesian Analysis* 16:667, as ArviZ computes it. NaN for
-        fewer than 4 draws a chain or a coordinate that never moved. Draws that alternate can count for more than they
-        are, at most ``M N log10(M N)``.
+        fewer than 4 draws per chain or a coordinate that never moved. Negative autocorrelation can raise it above the
+        number of draws, to at most ``M N log10(M N)``.
         """
         return np.array([_effective_sample_size(_normal_scores(_halves(x))) for x in np.moveaxis(self.draws, 2, 0)])
 
     @cached_property
     def r_hat(self) -> Array:
-        r"""How much wider the draws of all chains are than those of one: ``(D,)``; above 1.01, draw more.
+        r"""The spread of all chains relative to that of one: ``(D,)``. If it is above 1.01, take more draws.
 
         .. math:: \hat R = \sqrt{\frac{(N - 1) W / N + B / N}{W}}
 
@@ -93,9 +93,9 @@ class Chains:
         return np.array(values)
 
     def summary(self) -> str:
-        """The chains as text: acceptance, and for each coordinate its mean, spread, and how well they are known.
+        """The acceptance and, for each coordinate, its mean, standard deviation and diagnostics, as text.
 
-        ``error`` is the standard error of the mean that the finite number of draws leaves, ``sd / sqrt(ESS)``.
+        ``error`` is the standard error of the mean due to the finite number of draws, ``sd / sqrt(ESS)``.
         """
         chains = f"{count(self.n_chains, 'chain')} of {count(self.n_draws, 'draw')}"
         lines = [
@@ -110,7 +110,7 @@ class Chains:
         if not (self.r_hat <= 1.01).all():
             lines += [
                 "",
-                "  The chains have not settled (R-hat is not below 1.01): draw more, or change the proposals' scale.",
+                "  The chains have not converged (R-hat is not below 1.01): take more draws, or change the scale.",
             ]
         return "\n".join(lines)
 
@@ -134,30 +134,30 @@ def metropolis(
 ) -> Chains:
     r"""Draw from any density that can be evaluated up to a constant, by a random walk.
 
-    From ``x`` a step proposes ``x' = x + e`` with normal ``e``, and goes there with probability
+    A step from ``x`` proposes ``x' = x + e`` with normal ``e``, and accepts it with probability
 
     .. math:: \min\{1, \; p(x') / p(x)\}
 
-    and stays otherwise: Metropolis, Rosenbluth, Rosenbluth, Teller & Teller (1953), *Journal of Chemical Physics*
-    21:1087. All chains step together, so that `log_density` is called once a step.
+    (Metropolis, Rosenbluth, Rosenbluth, Teller & Teller 1953, *Journal of Chemical Physics* 21:1087). All chains step
+    together, so that `log_density` is called once per step.
 
     Parameters
     ----------
-    log_density : takes points ``(M, D)`` and gives ``(M,)``, in nats, up to one constant; ``-inf`` where the density
+    log_density : takes points ``(M, D)`` and returns ``(M,)``, in nats, up to one constant; ``-inf`` where the density
         is zero. `GaussianMixture.log_density` is such a function. It must not write into the points.
     start : one point ``(D,)`` for all chains, or one for each, ``(chains, D)``. The density there must not be zero.
-    draws : how many to keep of each chain.
+    draws : the number of draws to keep of each chain.
     scale : of the proposals: one standard deviation, one for each coordinate ``(D,)``, or a covariance ``(D, D)``.
     thin : keep the last of every `thin` steps.
-    warmup : steps that are taken first and forgotten.
-    chains : how many; None for as many as `start` has points.
+    warmup : the number of steps that are discarded at the beginning.
+    chains : the number of chains; None for as many as `start` has points.
     rng : a seed or a `numpy.random.Generator`.
 
     Raises
     ------
     ParameterError
         if a shape does not fit, the density is zero at the start, or it is NaN or infinite somewhere; the message
-        says where. What `log_density` itself raises goes through.
+        says where. Exceptions of `log_density` are passed on.
 
     >>> import gmix
     >>> chains = gmix.metropolis(lambda x: -0.5 * (x**2).sum(axis=1), start=[0.0, 0.0], draws=1000, thin=10, rng=7)
@@ -182,7 +182,7 @@ def metropolis(
     n_chains, n_features = point.shape
     kept, kept_density = np.empty((n_chains, draws, n_features)), np.empty((n_chains, draws))
     accepted = np.zeros(n_chains)
-    steps = max(1, _BLOCK // point.size)  # it does not depend on draws: a longer run begins as a shorter one
+    steps = max(1, _BLOCK // point.size)  # independent of draws, so that a longer run begins with a shorter one
     for step in range(1, warmup + draws * thin + 1):
         within = (step - 1) % steps
         if within == 0:
@@ -195,8 +195,8 @@ def metropolis(
         current = np.where(accept, proposed, current)
         if step > warmup:
             accepted += accept
-            index, rest = divmod(step - warmup, thin)
-            if rest == 0:
+            index, remainder = divmod(step - warmup, thin)
+            if remainder == 0:
                 kept[:, index - 1], kept_density[:, index - 1] = point, current
     return Chains(kept, kept_density, accepted / (draws * thin))
 
@@ -224,7 +224,7 @@ def _starts(start: ArrayLike, chains: int | None) -> Array:
 
 
 def _factor(scale: ArrayLike, n_features: int) -> Array:
-    """A matrix that turns white noise into proposals."""
+    """A matrix that transforms standard normal numbers to steps of the proposals."""
     given = as_numbers(scale, "scale")
     if given.shape not in ((), (n_features,), (n_features, n_features)):
         raise ParameterError(
@@ -250,8 +250,8 @@ def _evaluate(log_density: Callable[[Array], ArrayLike], points: Array, step: in
     values: NDArray[Any] = np.asarray(log_density(points))
     if values.shape != (len(points),) or values.dtype.kind not in "fiu":
         raise ParameterError(
-            f"log_density gave {values.dtype} values of shape {values.shape} for points {points.shape}; it must give "
-            f"one number for each point, ({len(points)},), as lambda x: -0.5 * (x**2).sum(axis=1) does"
+            f"log_density returned {values.dtype} values of shape {values.shape} for points {points.shape}; it must "
+            f"return one number for each point, ({len(points)},), as lambda x: -0.5 * (x**2).sum(axis=1) does"
         )
     wrong = ~(values < np.inf)  # NaN compares false
     if wrong.any():
@@ -264,52 +264,53 @@ def _evaluate(log_density: Callable[[Array], ArrayLike], points: Array, step: in
 
 
 def _halves(x: Array) -> Array:
-    """Split each chain ``(chains, draws)`` in two, so that a trend within one shows as a difference between two."""
+    """Split each chain ``(chains, draws)`` in two, so that a trend in a chain is a difference between its halves."""
     half = x.shape[1] // 2
     return np.concatenate([x[:, :half], x[:, x.shape[1] - half :]])
 
 
 def _normal_scores(x: Array) -> Array:
-    """Ranks over all chains (ties share theirs) as quantiles of a standard normal (Blom 1958)."""
+    """Quantiles of a standard normal for the ranks over all chains; ties get their mean rank (Blom 1958)."""
     from scipy.special import ndtri
 
-    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2.0)[place].reshape(x.shape)
+    _, position, count = np.unique(x, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2.0)[position].reshape(x.shape)
     return np.asarray(ndtri((rank - 0.375) / (x.size + 0.25)))
 
 
 def _variances(x: Array) -> tuple[float, float]:
-    """The mean variance within the chains, and the variance that all of them together show."""
+    """The mean variance within the chains, and the variance of all draws together."""
     n = x.shape[1]
     within = float(x.var(1, ddof=1).mean())
     between = float(x.mean(1).var(ddof=1))
     return within, (n - 1) / n * within + between
 
 
-def _knows_nothing(x: Array) -> bool:
+def _is_undefined(x: Array) -> bool:
+    """Return whether the draws are too few, or constant."""
     return x.shape[1] < 2 or float(np.ptp(x)) == 0.0
 
 
 def _r_hat(x: Array) -> float:
-    if _knows_nothing(x):
+    if _is_undefined(x):
         return np.nan
     within, total = _variances(x)
     return float(np.sqrt(total / within)) if within > 0 else np.inf
 
 
 def _effective_sample_size(x: Array) -> float:
-    if _knows_nothing(x):
+    if _is_undefined(x):
         return np.nan
     n = x.shape[1]
     within, total = _variances(x)
-    centred = x - x.mean(1, keepdims=True)
-    spectrum = np.fft.rfft(centred, 2 * n)
+    centered = x - x.mean(1, keepdims=True)
+    spectrum = np.fft.rfft(centered, 2 * n)
     autocovariance = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n)[:, :n].mean(0) / n
     correlation = 1.0 - (within - autocovariance) / total
     correlation[0] = 1.0
     pairs = correlation[: n - n % 2].reshape(-1, 2).sum(1)
     negative = np.append(pairs, -1.0) <= 0
     kept = int(np.argmax(negative))
-    rest = max(float(correlation[2 * kept]), 0.0) if 2 * kept < n else 0.0
-    time = 2.0 * float(np.minimum.accumulate(pairs[:kept]).sum()) - 1.0 + rest
+    last = max(float(correlation[2 * kept]), 0.0) if 2 * kept < n else 0.0
+    time = 2.0 * float(np.minimum.accumulate(pairs[:kept]).sum()) - 1.0 + last
     return float(x.size / max(time, 1.0 / np.log10(x.size)))

@@ -136,7 +136,7 @@ def test_chains_that_disagree_are_found_out() -> None:
     drifting = chains_of(noise[:1] + np.linspace(0, 4, 500))
     for chains in (apart, wider, drifting):
         assert chains.r_hat[0] > 1.1
-        assert "have not settled" in chains.summary()
+        assert "have not converged" in chains.summary()
     assert apart.effective_sample_size[0] < 50
 
 

@@ -22,10 +22,10 @@ __all__ = [
 
 # From the simplest to the richest: each comes after those that it contains.
 STRUCTURES: tuple[Parsimonious, ...] = (EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV)
-DIRECT: tuple[Parsimonious, ...] = tuple(one for one in (*STRUCTURES, E, V) if one.direct)
+DIRECT: tuple[Parsimonious, ...] = tuple(s for s in (*STRUCTURES, E, V) if s.direct)
 
-for _own in (*STRUCTURES, E, V):
-    names.add(_own, own=True)
+for _structure in (*STRUCTURES, E, V):
+    names.add(_structure, built_in=True)
 
 AnyStructure = TypeVar("AnyStructure", bound=Structure)
 
@@ -49,10 +49,10 @@ def structure(name: str | Structure) -> Structure:
 
 
 def register(structure: AnyStructure) -> AnyStructure:
-    """Make a structure of your own known by its code and name, to ``covariance="..."`` and to `gmix.load`.
+    """Register a structure of your own, so that ``covariance="..."`` and `gmix.load` know its code and name.
 
-    Returns the structure. It replaces one that was registered under the same code before. Raises `ParameterError` if
-    gmix itself has a structure of that code or name.
+    Returns the structure. It replaces a structure that was registered under the same code. Raises `ParameterError` if a
+    structure of gmix has that code or name.
 
     >>> class Unit(Structure):
     ...     "Every covariance is the identity matrix."

@@ -22,15 +22,15 @@ class _Diagonal(Parsimonious):
 
 
 class _OneShape(_Diagonal):
-    """Ellipsoids of one shape in several sizes. The prior's divisor is the one that mclust 6 counts."""
+    """Ellipsoids of one shape in several sizes. The prior's divisor is that of mclust 6."""
 
     def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
-        # A volume is one draw for D columns, and so is a mean.
+        # A volume is one draw for all D columns, and so is a mean.
         return (mean + self.draw_divisor(degrees_of_freedom, n_features)) / n_features
 
 
 class _OneVolume(_Diagonal):
-    """Ellipsoids of one volume in several shapes. The prior's divisor is the one that mclust 6 counts."""
+    """Ellipsoids of one volume in several shapes. The prior's divisor is that of mclust 6."""
 
     def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
         # The volume is one draw for all components.

@@ -17,7 +17,7 @@ __all__ = ["EEE", "EEV", "EVE", "EVV", "VEE", "VEV", "VVE", "VVV", "E", "V"]
 
 Array = NDArray[np.float64]
 _DEFINITE = 1e-14  # of the largest eigenvalue; smaller ones are rounding, and are raised to this
-_NO_ROWS = 1e-8  # as good as none, and enough that a component without rows stays finite
+_NEGLIGIBLE = 1e-8  # rows; enough for a finite covariance of a component without rows
 
 
 class _Tied(Parsimonious):
@@ -37,7 +37,7 @@ class _Free(Parsimonious):
         return (V if n_features == 1 else VVV).with_weights_of(self)
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        return _each_alone(scatter, divisor)
+        return _divided(scatter, divisor)
 
 
 class _Proportional(Parsimonious):
@@ -56,45 +56,45 @@ class _Proportional(Parsimonious):
         return np.asarray(np.exp(log_volume)[:, None, None] * common * scale)
 
 
-class _Turned(Parsimonious):
-    """Each component has axes of its own: those of its scatter, paired from the shortest to the longest."""
+class _OwnAxes(Parsimonious):
+    """Each component has axes of its own: those of its scatter, matched between components by their lengths."""
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         if len(scatter) == 1:
-            return _each_alone(scatter, divisor)
+            return _divided(scatter, divisor)
         values, axes = _axes(scatter)
         return _matrices(variances(self.volume, self.shape, values, divisor), axes)
 
 
-class _TurnedOfOneVolume(_Turned):
-    """One ellipsoid, turned for each component. The prior's divisor is the one that mclust 6 counts."""
+class _OwnAxesEqualVolume(_OwnAxes):
+    """One ellipsoid, rotated for each component. The prior's divisor is that of mclust 6."""
 
     def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
         return (mean + self.draw_divisor(degrees_of_freedom, n_features)) / n_components
 
 
-class _TurnedOfAnyVolume(_Turned):
-    """One shape, turned and in several sizes. The prior's divisor is the one that mclust 6 counts: none."""
+class _OwnAxesVaryingVolume(_OwnAxes):
+    """One shape, rotated and scaled for each component. The prior's divisor is that of mclust 6: none."""
 
     def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
-        return _NO_ROWS
+        return _NEGLIGIBLE
 
 
-class _Sized(Parsimonious):
-    """Ellipsoids of one volume: each component's own scatter, made larger or smaller."""
+class _EqualVolume(Parsimonious):
+    """Ellipsoids of one volume: the scatter of each component, scaled."""
 
     @property
     def has_studied_prior(self) -> bool:
         return False
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        scatter, scale = _standardize(scatter)  # all determinants change alike, so the result is the same
+        scatter, scale = _standardize(scatter)  # multiplies all determinants by one factor, so the result is the same
         values, axes = _axes(scatter)
         return np.asarray(_matrices(variances(self.volume, self.shape, values, divisor), axes) * scale)
 
 
-class _Parallel(Parsimonious):
-    """All components have the same axes, along which each has a shape of its own."""
+class _CommonAxes(Parsimonious):
+    """All components have the same axes, and each has a shape of its own."""
 
     @property
     def has_studied_prior(self) -> bool:
@@ -102,26 +102,26 @@ class _Parallel(Parsimonious):
 
     def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
         if len(scatter) == 1:
-            return _each_alone(scatter, divisor)
+            return _divided(scatter, divisor)
         axes = common_axes(scatter, divisor, self.volume)
         along = np.einsum("ij,kil,lj->kj", axes, scatter, axes)
         return _matrices(variances(self.volume, self.shape, along, divisor), axes)
 
 
-def _each_alone(scatter: Array, divisor: Array) -> Array:
-    """The scatter over its divisor. No axes are computed, so small columns lose no digits beside large ones."""
+def _divided(scatter: Array, divisor: Array) -> Array:
+    """The scatter over its divisor. No axes are computed, so columns on a smaller scale than others lose no digits."""
     return np.asarray(scatter / divisor[:, None, None])
 
 
 def _standardize(scatter: Array) -> tuple[Array, Array]:
-    """Scatter ``(K, D, D)`` in units in which its sum has ones on the diagonal, and what converts it back."""
+    """The scatter ``(K, D, D)`` in units that give its sum a diagonal of ones, and the factors that convert it back."""
     deviation = np.sqrt(np.diagonal(scatter, axis1=1, axis2=2).sum(0))
     deviation = np.where(deviation > 0, deviation, 1.0)
     return scatter / deviation / deviation[:, None], deviation * deviation[:, None]
 
 
 def _axes(scatter: Array) -> tuple[Array, Array]:
-    """The scatter ``(K, D)`` along each component's own axes, rising, and the axes: the columns of ``(K, D, D)``."""
+    """The scatter ``(K, D)`` along each component's own axes, ascending, and the axes: the columns of ``(K, D, D)``."""
     values, vectors = np.linalg.eigh(scatter)
     return np.maximum(values, _DEFINITE * values[:, -1:]), vectors
 
@@ -133,11 +133,11 @@ def _matrices(values: Array, axes: Array) -> Array:
 
 EEE: Final[Parsimonious] = _Tied("EEE", TIED, "tied")
 VEE: Final[Parsimonious] = _Proportional("VEE", FULL)
-EVE: Final[Parsimonious] = _Parallel("EVE", FULL)
-VVE: Final[Parsimonious] = _Parallel("VVE", FULL)
-EEV: Final[Parsimonious] = _TurnedOfOneVolume("EEV", FULL)
-VEV: Final[Parsimonious] = _TurnedOfAnyVolume("VEV", FULL)
-EVV: Final[Parsimonious] = _Sized("EVV", FULL)
+EVE: Final[Parsimonious] = _CommonAxes("EVE", FULL)
+VVE: Final[Parsimonious] = _CommonAxes("VVE", FULL)
+EEV: Final[Parsimonious] = _OwnAxesEqualVolume("EEV", FULL)
+VEV: Final[Parsimonious] = _OwnAxesVaryingVolume("VEV", FULL)
+EVV: Final[Parsimonious] = _EqualVolume("EVV", FULL)
 VVV: Final[Parsimonious] = _Free("VVV", FULL, "full")
 # In one column: one variance for all components, or one for each.
 E: Final[Parsimonious] = _Tied("E", TIED, letters="EEE")

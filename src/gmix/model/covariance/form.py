@@ -1,7 +1,7 @@
 """Forms: how the K covariances of a mixture are stored, factored and applied.
 
-A form is linear algebra and knows nothing of statistics. There are four. The kernel works with forms alone, and every
-covariance structure uses one of them. In the shapes below a *compact* array is what the form stores:
+A form is linear algebra without statistics. There are four. The kernel works with forms alone, and every covariance
+structure uses one of them. A form stores covariances as a *compact* array:
 
 ==========  =============  ==========================================
 form        compact        the covariance of component k
@@ -12,8 +12,8 @@ diagonal    ``(K, D)``     ``diag(compact[k])``
 spherical   ``(K,)``       ``compact[k] * identity``
 ==========  =============  ==========================================
 
-Scatter matrices are stored in the same shapes: summed over components when tied, their diagonals when diagonal,
-their traces when spherical.
+Scatter matrices are stored in the same shapes: summed over components if tied, as diagonals if diagonal, and as traces
+if spherical.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
 
 Array = NDArray[np.float64]
 _RIDGES = 64  # powers of two that are tried as a ridge
-_DEFINITE = 1e-14  # of a variance; less than this in some direction is rounding
+_DEFINITE = 1e-14  # of a variance; a smaller eigenvalue is rounding error
 
 
 class Form(ABC):
@@ -39,13 +39,13 @@ class Form(ABC):
     """
 
     name: ClassVar[str]
-    code: ClassVar[int]  # what the compiled kernel calls it
+    code: ClassVar[int]  # of the form in the compiled kernel
     axis_aligned: ClassVar[bool] = False  # whether the axes of every covariance are those of the columns
 
     def __repr__(self) -> str:
         return self.name
 
-    def __reduce__(self) -> str:  # a copy or a pickle is the one object itself
+    def __reduce__(self) -> str:  # a copy or an unpickled form is this very object
         return self.name.upper()
 
     @abstractmethod
@@ -58,7 +58,7 @@ class Form(ABC):
 
     @abstractmethod
     def compress(self, dense: Array) -> Array:
-        """Covariances ``(K, D, D)`` as a compact array; what the form cannot hold is lost."""
+        """Covariances ``(K, D, D)`` as a compact array; entries that the form does not store are dropped."""
 
     @abstractmethod
     def factor(self, compact: Array) -> Array:
@@ -94,7 +94,7 @@ class Form(ABC):
 
     @abstractmethod
     def variances(self, total: Array, n_features: int) -> Array:
-        """The diagonal ``(D,)`` of a one-component or tied scatter; if only a trace is stored, its mean D times."""
+        """The diagonal ``(D,)`` of a one-component or tied scatter; if spherical, the mean of the diagonal, D times."""
 
     @abstractmethod
     def total(self, scatter: Array) -> Array:
@@ -106,7 +106,7 @@ class Form(ABC):
 
     @abstractmethod
     def lift(self, compact: Array, floor: Array) -> Array:
-        """The likeliest covariances that are at least ``diag(floor)``: smaller eigenvalues are raised to it.
+        """The likeliest covariances of at least ``diag(floor)``: smaller eigenvalues are raised to the floor.
 
         They are symmetric to the last bit and can be factored, because eigenvalues that float64 cannot distinguish
         from zero are raised too.
@@ -114,7 +114,7 @@ class Form(ABC):
 
 
 def _symmetric(matrices: Array) -> Array:
-    """Make matrices ``(..., D, D)`` that are symmetric but for rounding symmetric to the last bit."""
+    """Remove the asymmetry that rounding left in matrices ``(..., D, D)``."""
     return np.asarray((matrices + matrices.mT) / 2.0)
 
 
@@ -131,7 +131,7 @@ class _Full(Form):
         return dense
 
     def factor(self, compact: Array) -> Array:
-        # The correlation is factored, so that columns of very different scales do not mix.
+        # Correlations are factored, so that columns on a large scale cost columns on a small scale no digits.
         with np.errstate(invalid="ignore"):
             deviation = np.sqrt(np.diagonal(compact, axis1=-2, axis2=-1))
         if not (np.isfinite(deviation).all() and (deviation > 0).all()):
@@ -150,8 +150,8 @@ class _Full(Form):
         return inverse
 
     def log_determinant(self, factor: Array, n_components: int, n_features: int) -> Array:
-        each = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-        return np.broadcast_to(each, (n_components,))
+        logs = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        return np.broadcast_to(logs, (n_components,))
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return np.asarray((matrices @ vectors[..., None])[..., 0] if vectors.ndim == 2 else vectors @ matrices.mT)
@@ -180,12 +180,12 @@ class _Full(Form):
 
     def lift(self, compact: Array, floor: Array) -> Array:
         relative, scale = self._relative(compact, floor)
-        try:  # the cheap test first: almost always every eigenvalue is far above one
+        try:  # almost always every eigenvalue is far above one, as this fast test shows
             np.linalg.cholesky(relative - 0.5 * np.eye(compact.shape[-1]))
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(relative)
-            missing = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
-            compact = (relative + missing) * scale[..., :, None] * scale[..., None, :]
+            raised = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
+            compact = (relative + raised) * scale[..., :, None] * scale[..., None, :]
             lifted = _symmetric(compact)
             return lifted if self._can_be_factored(lifted) else self._ridged(lifted, scale)
         return _symmetric(compact)
@@ -198,10 +198,10 @@ class _Full(Form):
         return True
 
     def _ridged(self, compact: Array, scale: Array) -> Array:
-        """Add the smallest power of two to the diagonal, in squares of the scale, with which all can be factored.
+        """Add to the diagonal the smallest power of two, in squares of the scale, that makes all matrices factorable.
 
-        If variances differ by more than the digits of float64, rounding makes negative eigenvalues that remain after
-        they have been raised.
+        If variances differ by more than the digits of float64, rounding leaves negative eigenvalues even in raised
+        covariances.
         """
         ridge = np.eye(compact.shape[-1]) * (scale**2)[..., None, :]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -213,10 +213,10 @@ class _Full(Form):
     def _relative(self, compact: Array, floor: Array) -> tuple[Array, Array]:
         """The covariances in units of the floor, or of the rounding error of the variances if that is larger.
 
-        The second result has these units, as deviations ``(..., D)``.
+        Also returns these units, as standard deviations ``(..., D)``.
         """
         scale = np.sqrt(np.maximum(floor, _DEFINITE * np.diagonal(compact, axis1=-2, axis2=-1)))
-        with np.errstate(over="ignore"):  # a column may consist of the rounding errors of larger ones
+        with np.errstate(over="ignore"):  # a column may consist of the rounding errors of columns on a larger scale
             relative = compact / scale[..., :, None] / scale[..., None, :]
         deviation = np.sqrt(np.maximum(np.diagonal(relative, axis1=-2, axis2=-1), 1.0))
         limit = deviation[..., :, None] * deviation[..., None, :]

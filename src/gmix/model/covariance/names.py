@@ -9,28 +9,28 @@ from gmix.base.errors import ParameterError, nearest
 if TYPE_CHECKING:
     from gmix.model.covariance.structure import Structure
 
-__all__ = ["add", "is_known", "is_own", "named"]
+__all__ = ["add", "is_built_in", "is_known", "named"]
 
 _KNOWN: dict[str, Structure] = {}  # by code, by name, and by the code with equal weights
-_OWN: set[str] = set()  # names of gmix's own structures, which cannot be taken
+_BUILT_IN: set[str] = set()  # codes and names of gmix's own structures
 
 
-def add(structure: Structure, own: bool = False) -> None:
+def add(structure: Structure, built_in: bool = False) -> None:
     """Make a structure known by its code and its name, and its twin with equal weights by its code.
 
-    Raises `ParameterError` if gmix itself has a structure of that name.
+    Raises `ParameterError` if a structure of gmix has that code or name.
     """
     free, equal = structure.with_free_weights, structure.with_equal_weights
     words = {free.code: free, free.name: free, equal.code: equal}
-    if taken := [word for word in words if word in _OWN]:
+    if taken := [word for word in words if word in _BUILT_IN]:
         raise ParameterError(f"gmix has a structure named {taken[0]!r}; give yours another code and name")
     _KNOWN.update(words)
-    if own:
-        _OWN.update(words)
+    if built_in:
+        _BUILT_IN.update(words)
 
 
 def named(name: str) -> Structure:
-    """The structure of this code or name, in the case given, in capitals or in small letters."""
+    """The structure of this code or name, in the given case, in capitals or in small letters."""
     for word in (name, name.upper(), name.lower()):
         if word in _KNOWN:
             return _KNOWN[word]
@@ -40,10 +40,10 @@ def named(name: str) -> Structure:
 
 
 def is_known(structure: Structure) -> bool:
-    """Whether a structure's code stands for this very structure."""
+    """Whether a structure is the one that its code stands for."""
     return _KNOWN.get(structure.code) is structure
 
 
-def is_own(structure: Structure) -> bool:
+def is_built_in(structure: Structure) -> bool:
     """Whether a structure is one of gmix's own."""
-    return is_known(structure) and structure.code in _OWN
+    return is_known(structure) and structure.code in _BUILT_IN

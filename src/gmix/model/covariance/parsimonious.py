@@ -16,7 +16,7 @@ from gmix.model.covariance.tangents import Tangents
 __all__ = ["Parsimonious"]
 
 Array = NDArray[np.float64]
-_FEW_COLUMNS = 24  # up to which the compiled rotations are faster than LAPACK's
+_COMPILED_COLUMNS = 24  # up to which the compiled eigenvalue decomposition is faster than LAPACK's
 _WORDS = {"E": "equal", "V": "varying"}
 _AXES = {"I": "axes along the columns", "E": "common axes", "V": "axes of their own"}
 
@@ -63,27 +63,27 @@ class Parsimonious(Structure):
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         times = {"I": 0, "E": 1, "V": n_components}
-        turns = n_features * (n_features - 1) // 2
-        return times[self.volume] + times[self.shape] * (n_features - 1) + times[self.orientation] * turns
+        angles = n_features * (n_features - 1) // 2
+        return times[self.volume] + times[self.shape] * (n_features - 1) + times[self.orientation] * angles
 
     def rows_needed(self, n_features: int) -> int:
         if self.shared:
             return 1
-        # Axes that all components have in common are determined by the rows of all.
+        # Common axes are determined by the rows of all components.
         return n_features + 2 if self.orientation == "V" else min(n_features + 2, ENOUGH_ROWS)
 
     def rows_needed_by_all(self, n_components: int, n_features: int) -> int:
         if self.orientation == "I":
             return 1
-        own = n_components * (n_features + 1) if self.orientation == "V" and self.shape == "V" else 0
-        return max(own, n_components + n_features)
+        alone = n_components * (n_features + 1) if self.orientation == "V" and self.shape == "V" else 0
+        return max(alone, n_components + n_features)
 
     def contains(self, other: Structure) -> bool:
-        """Identity < equal < variable, letter by letter; an independent structure contains all that its form holds."""
+        """Letter by letter, identity < equal < variable; an independent structure contains all that its form holds."""
         if isinstance(other, Parsimonious):
             return _contains(self, other)
-        holds = self.form is FULL or other.form in (self.form, SPHERICAL)
-        return self.independent and holds and self._allows_weights_of(other)
+        form_holds = self.form is FULL or other.form in (self.form, SPHERICAL)
+        return self.independent and form_holds and self._allows_weights_of(other)
 
     @property
     def in_one_column(self) -> Structure:
@@ -91,8 +91,8 @@ class Parsimonious(Structure):
 
     @property
     def marginal(self) -> Structure:
-        # Parts of proportional ellipsoids are proportional; parts of ellipsoids of one volume, shape or orientation
-        # have none of these in common.
+        # Marginals of proportional ellipsoids are proportional; marginals of other ellipsoids that share a volume,
+        # shape or orientation share none of these.
         if self.shape == "I" or (self.shape == "E" and self.orientation != "V"):
             return self.with_free_weights
         return named("VVI" if self.orientation == "I" else "VVV")
@@ -114,7 +114,7 @@ class Parsimonious(Structure):
         return self.shape + self.orientation in ("EV", "VE")
 
     def compiled_for(self, n_features: int) -> bool:
-        return n_features <= _FEW_COLUMNS or not self.turns
+        return n_features <= _COMPILED_COLUMNS or not self.turns
 
     @property
     def has_studied_prior(self) -> bool:
@@ -126,5 +126,5 @@ class Parsimonious(Structure):
 
 @cache
 def _contains(richer: Parsimonious, poorer: Parsimonious) -> bool:
-    codes = (structure.compiled_code.rjust(4, "V") for structure in (poorer, richer))  # free weights may be equal
+    codes = (structure.compiled_code.rjust(4, "V") for structure in (poorer, richer))  # "V" for free weights
     return all("IEV".index(one) <= "IEV".index(other) for one, other in zip(*codes, strict=True))

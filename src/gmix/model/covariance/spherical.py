@@ -22,7 +22,7 @@ class _OneSize(Parsimonious):
         return np.full(len(scatter), scatter.sum() / (n_features * divisor.sum()))
 
     def default_prior_scale(self, covariance: Array, n_components: int, n_features: int) -> Array:
-        return np.zeros(1)  # mclust's default: its EM never reads the scale
+        return np.zeros(1)  # mclust's default, because its EM ignores the scale
 
 
 class _AnySize(Parsimonious):

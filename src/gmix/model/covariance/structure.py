@@ -10,37 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.model.covariance.form import FULL, SPHERICAL, TIED, Form
-from gmix.model.covariance.names import is_known, is_own, named
+from gmix.model.covariance.names import is_built_in, is_known, named
 from gmix.model.covariance.tangents import Tangents, TangentsByDifferences
 
 __all__ = ["ENOUGH_ROWS", "Structure"]
 
 Array = NDArray[np.float64]
 ENOUGH_ROWS = 5  # rows for a center and a size
-_SHADOW = 1e-12  # rows; a component of no weight counts as this many
+_LEAST_WEIGHT = 1e-12  # replaces a weight of zero
 
 
 class Structure(ABC):
     r"""What the K covariances of a mixture have in common.
 
-    A structure is stateless. All that gmix needs to know about the covariances of a mixture, it asks the structure:
-    the form in which they are stored, how many parameters they have, the M-step, and the questions below. The code is
-    for display and for files, and no other code reads its letters. The weights may be equal too: `with_equal_weights`
-    is a twin with an ``E`` before its code.
+    A structure is stateless. It answers all questions of gmix about the covariances of a mixture: in which form they
+    are stored, how many parameters they have, how the M-step estimates them, and those below. Its code is for display
+    and for files; nothing else depends on the letters. The weights may be equal too: `with_equal_weights` is a
+    twin with an ``E`` before its code.
 
     # Implementation
     Choose a code and a form (`gmix.covariance.FULL`, ``TIED``, ``DIAGONAL`` or ``SPHERICAL``), and write
-    `n_covariance_parameters` and `covariances`. The other answers are right for any structure, if cautious; override
-    those that you know better. `gmix.covariance.register` makes the structure known by name.
+    `n_covariance_parameters` and `covariances`. The defaults of the other methods are valid for any structure but
+    cautious; override those for which you know more. `gmix.covariance.register` makes the structure known by name.
     """
 
     citation: str = ""  # authors and year, for the text of a report
-    reference: str = ""  # the whole entry of a bibliography
+    reference: str = ""  # the full bibliographic entry
 
     def __init__(self, code: str, form: Form, name: str | None = None) -> None:
         self.code = code
         self.form = form
-        self.name = name or code  # scikit-learn's word, where it has one
+        self.name = name or code  # scikit-learn's name, if it has one
         self.with_free_weights: Structure = self
 
     def __repr__(self) -> str:
@@ -52,24 +52,24 @@ class Structure(ABC):
     def __deepcopy__(self, memo: object) -> Structure:
         return self
 
-    def __reduce_ex__(self, protocol: Any) -> Any:  # a pickle of a known structure is read back as the one object
+    def __reduce_ex__(self, protocol: Any) -> Any:  # a known structure is unpickled as this very object
         return (named, (self.code,)) if is_known(self) else super().__reduce_ex__(protocol)
 
     @property
     def called(self) -> str:
-        """The code, followed by the name if it is another word: ``VVV (full)``."""
+        """The code, followed by the name if it differs: ``VVV (full)``."""
         return self.code if self.name == self.code else f"{self.code} ({self.name})"
 
     def description(self, n_components: int, n_features: int) -> str:
-        """What the covariances of such a mixture are, in words that follow "components with"."""
+        """A description of the covariances of such a mixture, to follow "components with"."""
         return f"covariances of structure {self.with_free_weights.called}"
 
     @property
     def built_in(self) -> bool:
         """Whether the structure comes with gmix, so that its code is known without `gmix.covariance.register`."""
-        return is_own(self)
+        return is_built_in(self)
 
-    # The weights.
+    # Weights.
 
     @cached_property
     def with_equal_weights(self) -> Structure:
@@ -88,37 +88,37 @@ class Structure(ABC):
         return self.with_free_weights is not self
 
     def with_weights_of(self, other: Structure) -> Structure:
-        """The structure with equal weights if those of the other are equal, and with free weights if not."""
+        """The structure with equal weights if the other has equal weights, and with free weights if not."""
         return self.with_equal_weights if other.equal_weights else self.with_free_weights
 
     def weights(self, mass: Array) -> Array:
         """The likeliest weights ``(K,)`` of components of these masses."""
         return np.full(len(mass), 1.0 / len(mass)) if self.equal_weights else mass / mass.sum()
 
-    # Counting.
+    # Numbers of parameters and rows.
 
     @abstractmethod
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        """How many free parameters the K covariances have together."""
+        """The number of free parameters of the K covariances together."""
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Free parameters of the mixture: ``K - 1`` weights unless equal, ``K * D`` means, and the covariances'."""
+        """The free parameters of a mixture: ``K - 1`` weights unless equal, ``K * D`` means, and the covariances'."""
         n_weights = 0 if self.equal_weights else n_components - 1
         return n_weights + n_components * n_features + self.n_covariance_parameters(n_components, n_features)
 
     def rows_needed(self, n_features: int) -> int:
-        """On how many distinct rows a component must rest before its likelihood means anything.
+        """The number of distinct rows below which the likelihood of a component means nothing.
 
-        D + 1 rows span a covariance whose axes are estimated, and one more tells it from an accident. Where the axes
-        are those of the columns, few rows determine a center and a size, however many columns there are. A component
-        that shares its whole covariance with the others cannot shrink to a point: a single row may be a component.
+        D + 1 rows determine a covariance whose axes are estimated, and one more makes an accident unlikely. If the axes
+        are those of the columns, a few rows determine a center and a size for any number of columns. A component that
+        shares its covariance with the others cannot collapse, so one row is enough.
         """
         if self.shared:
             return 1
         return min(n_features + 2, ENOUGH_ROWS) if self.form.axis_aligned else n_features + 2
 
     def rows_needed_by_all(self, n_components: int, n_features: int) -> int:
-        """The number of distinct rows below which K components must lie in planes, so that no fit need be tried."""
+        """The number of distinct rows below which K components must lie in planes, so that a fit is pointless."""
         return 1 if self.form.axis_aligned else n_components + n_features
 
     # Relations to other structures.
@@ -131,17 +131,17 @@ class Structure(ABC):
         return other.equal_weights or not self.equal_weights
 
     def in_columns(self, n_features: int) -> Structure:
-        """The structure under the name that it has for this number of columns, if it has several."""
+        """The structure under its name for this number of columns, if it has several names."""
         return self
 
     @property
     def in_one_column(self) -> Structure:
-        """The structure of the variances of one column that comes nearest to this structure."""
+        """The structure of one column that is closest to this structure."""
         return self
 
     @property
     def marginal(self) -> Structure:
-        """The simplest structure that marginals and conditionals of any such mixture are known to have.
+        """The simplest structure that all marginals and conditionals of such a mixture have.
 
         Its weights are free, because the components of a conditional have other weights than those of the mixture.
         """
@@ -158,26 +158,26 @@ class Structure(ABC):
 
     @property
     def independent(self) -> bool:
-        """Whether each component may have any covariance that the form can hold, whatever the others have."""
+        """Whether each component may have any covariance that the form can hold, independently of the others."""
         return False
 
     @property
     def direct(self) -> bool:
-        """Whether the covariances are the scatter over its divisor, for each component or for all together."""
+        """Whether the covariances are the scatter over its divisor, for each component alone or for all together."""
         return False
 
     @property
     def turns(self) -> bool:
-        """Whether the M-step has to find axes, at a cost that grows with the cube of the columns for each component."""
+        """Whether the M-step has to find axes, which costs D^3 operations for each component."""
         return False
 
     @property
     def compiled_code(self) -> str:
-        """What the compiled M-step calls the structure; empty, because it knows none but gmix's own."""
+        """The code of the structure in the compiled M-step; empty for structures that it does not know."""
         return ""
 
     def compiled_for(self, n_features: int) -> bool:
-        """Whether the compiled M-step knows this structure, and is the faster one for this number of columns."""
+        """Whether the compiled M-step knows this structure and is faster than NumPy for this number of columns."""
         return bool(self.compiled_code)
 
     @abstractmethod
@@ -188,19 +188,19 @@ class Structure(ABC):
 
         .. math:: \sum_k n_k \log|\Sigma_k| + \mathrm{tr}(\Sigma_k^{-1} W_k)
 
-        The divisors :math:`n_k` are the components' masses, plus what a prior adds to them; all are above zero.
+        The divisors :math:`n_k` are the masses of the components plus what a prior adds, and are all above zero.
         """
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
-        """The covariances of this structure, compact, with the least Kullback-Leibler divergence from given ones.
+        """The compact covariances of this structure with the least Kullback-Leibler divergence from ``(K, D, D)``.
 
-        The given ones are ``(K, D, D)``. The result is what an M-step reads from any number of rows drawn from them.
+        An M-step would estimate them from infinitely many rows with the given covariances.
         """
         if self.independent:
             return self.form.compress(covariances)
         n_components, n_features = covariances.shape[:2]
-        share = np.maximum(weights, _SHADOW)
-        # The columns of a Cholesky factor are points whose scatter is the covariance itself.
+        share = np.maximum(weights, _LEAST_WEIGHT)
+        # The scatter of the columns of a Cholesky factor is the covariance.
         points = FULL.factor(covariances).mT
         mass = np.broadcast_to(share[:, None], (n_components, n_features))
         return self.covariances(self.form.scatter(mass, points), share, n_features)
@@ -209,26 +209,26 @@ class Structure(ABC):
 
     @property
     def has_studied_prior(self) -> bool:
-        """Whether the literature or mclust has a conjugate prior of this structure."""
+        """Whether the literature or mclust has a conjugate prior for this structure."""
         return False
 
     def default_prior_scale(self, covariance: Array, n_components: int, n_features: int) -> Array:
-        r"""The scale of a prior that states none: compact, like the `covariance` of all rows as one component.
+        r"""The default scale of a prior, compact like the `covariance` of all rows as one component.
 
-        It is that covariance divided by :math:`K^{2/D}`, so that K ellipsoids of this size have the volume of the one
-        of all rows (Fraley & Raftery 2007). For covariances along the columns it is round, as in mclust: the mean
-        variance along every column.
+        It is that covariance divided by :math:`K^{2/D}`, so that K ellipsoids of this size have the volume of the
+        ellipsoid of all rows (Fraley & Raftery 2007). For axis-aligned covariances it is spherical, as in mclust: the
+        mean variance for every column.
         """
         if self.form.axis_aligned:
-            covariance = np.maximum(covariance, 0.0)  # rounding may leave a constant column less than zero
+            covariance = np.maximum(covariance, 0.0)  # rounding may make the variance of a constant column negative
             covariance = np.full_like(covariance, self.form.trace(covariance) / n_features)
         return np.asarray(covariance / n_components ** (2.0 / n_features))
 
     def prior_scale_shares(self, n_components: int) -> int:
-        """By how much the scale of a prior is divided before it is added to the scatter of each component.
+        """The divisor of a prior's scale before the scale is added to the scatter of each component.
 
-        A covariance that all components share is one draw from the prior. Where it is stored K times, K scatters are
-        added up, and each takes its share of the scale.
+        A covariance that all components share is one draw from the prior. If the form stores it K times, the M-step
+        sums K scatters, so each gets a K-th of the scale.
         """
         return n_components if self.shared and self.form is not TIED else 1
 
@@ -236,8 +236,8 @@ class Structure(ABC):
         r"""What a conjugate prior adds to the divisor of each component.
 
         The divisor is the factor of :math:`-\frac12 \log|\Sigma_k|` in the log density. The prior of a mean given its
-        covariance contributes `mean`: one, or zero if all means are equally probable. A draw of a covariance
-        contributes `draw_divisor`; where all components share the covariance there is one draw for K of them.
+        covariance contributes `mean`: one, or zero for a uniform prior. A draw of a covariance contributes
+        `draw_divisor`; a covariance that all components share is one draw for K components.
         """
         return mean + self.draw_divisor(degrees_of_freedom, n_features) / (n_components if self.shared else 1)
 
@@ -246,7 +246,7 @@ class Structure(ABC):
 
         The density of an inverse Wishart matrix has the power :math:`-(\nu + D + 1)/2` of its determinant, and that of
         an inverse gamma variance the power :math:`-(\nu + 2)/2` of the variance (Fraley & Raftery 2007, section 3). A
-        spherical covariance has one variance for D columns, so that its determinant has one D-th of that power.
+        spherical covariance has one variance for D columns, so the power of its determinant is a D-th of that.
         """
         if not self.form.axis_aligned:
             return degrees_of_freedom + (n_features + 1.0)
@@ -258,6 +258,6 @@ class Structure(ABC):
     def tangents(self, weights: Array, covariances: Array) -> Tangents:
         """The directions in which the covariances ``(K, D, D)`` of a mixture can move within the structure.
 
-        Here they are found by differences of the M-step. Raises ``LinAlgError`` where float64 cannot represent them.
+        By default they are found by differences of the M-step. Raises ``LinAlgError`` if float64 cannot represent them.
         """
         return TangentsByDifferences.of(self.nearest, self.form, weights, covariances)

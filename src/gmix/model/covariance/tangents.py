@@ -1,4 +1,4 @@
-"""How the covariances of a mixture can move within their structure: what standard errors differentiate along."""
+"""The directions in which covariances can move within their structure; standard errors differentiate along them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gmix.model.covariance.form import FULL, Form
 __all__ = ["Tangents", "TangentsByDifferences"]
 
 Array = NDArray[np.float64]
-_STEP = 1e-4  # standard deviations; the error of a central difference of this step is a hundred-millionth
-_NOTHING = 1e-4  # of the largest singular value, which is one or more; differences leave 1e-8 of a zero
+_STEP = 1e-4  # relative; the error of a central difference with this step is about 1e-8
+_ZERO = 1e-4  # of the largest singular value, which is at least one; the error of differences is about 1e-8
 
 
 class Tangents(ABC):
-    """The directions in which K covariances can move, at one place, within a structure.
+    """The P directions that span the tangent space of a structure, at K covariances.
 
     The covariance of component k is ``F F'`` with a frame ``F = frames[k]``. A direction ``X (K, D, D)`` changes every
-    frame to ``F (I + X[k])``, so the units of the data do not matter. There are P directions, which span the tangent
-    space of the structure, and they vary smoothly from place to place.
+    frame to ``F (I + X[k])``, so the units of the data do not matter. The directions vary smoothly with the
+    covariances.
     """
 
     frames: Array  # (K, D, D)
@@ -31,11 +31,11 @@ class Tangents(ABC):
     @property
     @abstractmethod
     def n_directions(self) -> int:
-        """P, how many directions there are."""
+        """P, the number of directions."""
 
     @abstractmethod
     def moved(self, amounts: Array) -> Tangents:
-        """The tangents at the place that these amounts ``(P,)`` of the directions lead to."""
+        """The tangents at the covariances that these amounts ``(P,)`` of the directions lead to."""
 
     @abstractmethod
     def along(self, x: Array) -> Array:
@@ -47,16 +47,17 @@ class Tangents(ABC):
 
 
 class TangentsByDifferences(Tangents):
-    """Tangents of any structure, from differences of its projection: `Structure.nearest` of nearby covariances.
+    """Tangents of any structure, from differences of the projection `Structure.nearest`.
 
-    The derivative of the projection at covariances of the structure is a projection on the tangent space. Its range is
-    what the directions span at the origin; elsewhere they are the derivatives of the projection of what they lead to.
-    This takes some P * P M-steps in all.
+    At covariances of the structure, the derivative of the projection is a projection on the tangent space. The
+    directions at the origin span its range; at other covariances they are the derivatives of the projection along
+    these directions. All of this takes about P^2 M-steps.
     """
 
     def __init__(self, project: Callable[[Array], Array], spanned: Array, origin: Array, amounts: Array) -> None:
         self._project, self._spanned, self._origin, self._amounts = project, spanned, origin, amounts
-        self.frames = FULL.factor(self._reached(amounts))
+        self._moved_to = origin + np.tensordot(amounts, spanned, 1)
+        self.frames = FULL.factor(project(self._moved_to))
 
     @classmethod
     def of(
@@ -73,14 +74,14 @@ class TangentsByDifferences(Tangents):
         rows, columns = np.tril_indices(n_features)
         size = n_components * len(rows)
         unit = np.zeros((size, n_components, n_features, n_features))  # an orthonormal basis of symmetric matrices
-        each = np.arange(size)
-        component, pair = np.divmod(each, len(rows))
+        index = np.arange(size)
+        component, pair = np.divmod(index, len(rows))
         weight = np.where(rows == columns, 1.0, np.sqrt(0.5))[pair]
-        unit[each, component, rows[pair], columns[pair]] = unit[each, component, columns[pair], rows[pair]] = weight
-        every = factor @ unit @ factor.mT
-        change = inverse @ np.stack([_slope(project, covariances, one) for one in every]) @ inverse.mT
-        _, values, range_ = np.linalg.svd(change.reshape(size, -1))
-        kept = range_[: int((values > _NOTHING * values[0]).sum())].reshape(-1, *covariances.shape)
+        unit[index, component, rows[pair], columns[pair]] = unit[index, component, columns[pair], rows[pair]] = weight
+        directions = factor @ unit @ factor.mT
+        change = inverse @ np.stack([_slope(project, covariances, one) for one in directions]) @ inverse.mT
+        _, values, vectors = np.linalg.svd(change.reshape(size, -1))
+        kept = vectors[: int((values > _ZERO * values[0]).sum())].reshape(-1, *covariances.shape)
         return cls(project, factor @ kept @ factor.mT, np.array(covariances), np.zeros(len(kept)))
 
     @property
@@ -102,12 +103,8 @@ class TangentsByDifferences(Tangents):
     def _directions(self) -> Array:
         """The directions ``(P, K, D, D)``, symmetric: half of the whitened change of the covariances."""
         inverse = FULL.whitener(self.frames)
-        place = self._origin + np.tensordot(self._amounts, self._spanned, 1)
-        change = np.stack([_slope(self._project, place, one) for one in self._spanned])
+        change = np.stack([_slope(self._project, self._moved_to, one) for one in self._spanned])
         return np.asarray(inverse @ change @ inverse.mT / 2.0)
-
-    def _reached(self, amounts: Array) -> Array:
-        return self._project(self._origin + np.tensordot(amounts, self._spanned, 1))
 
 
 def _slope(function: Callable[[Array], Array], x: Array, direction: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The kernel: what is computed row by row. There are two, which tests hold together: compiled, and plain NumPy."""
+"""The kernel: what is computed row by row. There are two implementations, compiled and NumPy, which tests compare."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["CHUNK", "CompiledKernel", "Expect", "Kernel", "Parameters", "Referen
 def _best() -> Kernel:
     try:
         return CompiledKernel(importlib.import_module("gmix._native"))
-    except ImportError:  # a platform without a compiler: everything works, more slowly
+    except ImportError:  # on a platform without a compiler, everything works, but more slowly
         return ReferenceKernel()
 
 

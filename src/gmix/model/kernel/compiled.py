@@ -1,4 +1,4 @@
-"""The compiled kernel: NumPy arrays to ``native/`` and back."""
+"""The compiled kernel: conversions between gmix's objects and the arrays of ``native/``."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["CompiledKernel"]
 
 Array = NDArray[np.float64]
 Raw = tuple[Any, ...]
-_ENDED = (  # in the order of native/em/run.hpp
+_REASONS = (  # in the order of `Ended` in native/em/run.hpp
     Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, Reason.COLLAPSING, None,
 )  # fmt: skip
-_FEW = 24  # columns up to which scatter is added up row by row; of more, products of matrices are faster
+_ROW_BY_ROW = 24  # columns up to which adding scatter row by row is faster than products of matrices
 
 
 class CompiledKernel(Kernel):
@@ -79,20 +79,19 @@ class CompiledKernel(Kernel):
     ) -> list[Parameters | None]:
         if not (statistics and structure.compiled_code):
             return [None] * len(statistics)
-        added, reference = None if prior is None else _raw(prior), _reference(statistics[0].reference)
-        every = [_raw(each) for each in statistics]
+        term, reference = None if prior is None else _raw(prior), _reference(statistics[0].reference)
         found: list[Parameters | None] = self.native.maximize(
-            structure.compiled_code, structure.form.code, every, added, reference
+            structure.compiled_code, structure.form.code, [_raw(each) for each in statistics], term, reference
         )
         return found
 
     def label_statistics(
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
-        if rows.values.shape[1] > _FEW:
+        if rows.values.shape[1] > _ROW_BY_ROW:
             return from_labels(form, rows, labels, n_components, reference)
-        values, written = np.ascontiguousarray(rows.values, np.float64), [each.astype(np.float64) for each in labels]
-        found = self.native.label_statistics(form.code, values, written, n_components, rows.weights)
+        values, floats = np.ascontiguousarray(rows.values, np.float64), [one.astype(np.float64) for one in labels]
+        found = self.native.label_statistics(form.code, values, floats, n_components, rows.weights)
         return [_statistics(form, (*raw[:5], np.nan, raw[6]), reference) for raw in found]
 
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
@@ -114,14 +113,14 @@ class CompiledKernel(Kernel):
             return []
         form = reference.form
 
-        def elsewhere(raw: Raw, coarsely: bool) -> Raw:
+        def expect(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)
             constants, means, factor, whitener, degrees_of_freedom = raw[1:]
             family = family_of(degrees_of_freedom)
             return _raw(rows(Components(form, constants, means, factor, whitener, family), coarsely))
 
         found = self.native.run(
-            rows.values if isinstance(rows, Rows) else elsewhere,
+            rows.values if isinstance(rows, Rows) else expect,
             [_start(model, reference, patient) for model in starts],
             _reference(reference),
             [(_rule(each.rule, reference.n_rows), each.most) for each in rounds],
@@ -135,29 +134,28 @@ class CompiledKernel(Kernel):
         for place, result, raw, history, ended, sound in found:
             model, statistics = None, None
             if raw is not None:
-                model = result.model if isinstance(result, _InPython) else starts[place].with_parameters(*result)
+                model = result.model if isinstance(result, _PythonModel) else starts[place].with_parameters(*result)
                 statistics = _statistics(form, raw, reference)
-            ends.append(RunEnd(place, model, statistics, history, _ENDED[ended], sound))
+            ends.append(RunEnd(place, model, statistics, history, _REASONS[ended], sound))
         return ends
 
 
-class _InPython:
-    """A model whose M-step and objective are Python's, as the compiled loop calls them."""
+class _PythonModel:
+    """A model whose M-step and objective are in Python, with the methods that the compiled run calls."""
 
     def __init__(self, model: Model, reference: Reference) -> None:
-        made = model.components()
-        arrays = (made.log_constants, made.means, made.factor, made.whitener)
+        form, *arrays, family = model.components()
         constants, means, factor, whitener = (np.ascontiguousarray(array, np.float64) for array in arrays)
-        self.components = Components(made.form, constants, means, factor, whitener, made.family)
+        self.components = Components(form, constants, means, factor, whitener, family)
         self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:
         return _components(self.components)
 
-    def raw_maximize(self, raw: Raw) -> tuple[_InPython, bool] | None:
-        """The model after the M-step, and whether a component has collapsed; None where there is no such model."""
+    def raw_maximize(self, raw: Raw) -> tuple[_PythonModel, bool] | None:
+        """The model after the M-step, and whether a component has collapsed; None if there is no such model."""
         try:
-            after = _InPython(self.model.maximize(self._statistics(raw)), self.reference)
+            after = _PythonModel(self.model.maximize(self._statistics(raw)), self.reference)
         except np.linalg.LinAlgError:
             return None
         return after, has_collapsed(after.components, self.reference)
@@ -169,39 +167,31 @@ class _InPython:
         return _statistics(self.components.form, raw, self.reference)
 
 
-def _start(model: Model, reference: Reference, patient: bool) -> _InPython | Raw:
+def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | Raw:
     compiled = model.compiled(reference)
     if compiled is None:
-        return _InPython(model, reference)
+        return _PythonModel(model, reference)
     structure, weights, means, covariances, prior = compiled
 
-    def in_python(raw: Raw) -> Raw:
-        """An M-step that the compiled one cannot do."""
+    def maximize(raw: Raw) -> Raw:
+        """The M-step in Python, if the compiled one fails."""
         after = model.maximize(_statistics(structure.form, raw, reference))
         found = after.compiled(reference)
         assert found is not None
         parameters = (np.ascontiguousarray(array) for array in (found.weights, found.means, found.covariances))
         return *parameters, has_collapsed(after.components(), reference)
 
-    added = None if prior is None else _raw(prior)
-    return (
-        structure.compiled_code,
-        structure.form.code,
-        weights,
-        means,
-        covariances,
-        added,
-        in_python if patient else None,
-    )
+    term, fallback = None if prior is None else _raw(prior), maximize if patient else None
+    return structure.compiled_code, structure.form.code, weights, means, covariances, term, fallback
 
 
 def _rule(rule: StoppingRule, n_rows: float) -> Raw:
     def judge(history: list[float], at_rest: bool, remaining: float) -> int | None:
         reason = rule.judge(history, n_rows, at_rest, remaining)
-        return None if reason is None else _ENDED.index(reason)
+        return None if reason is None else _REASONS.index(reason)
 
-    plain = type(rule).judge is StoppingRule.judge
-    return *rule.numbers(n_rows), None if plain else judge
+    overridden = type(rule).judge is not StoppingRule.judge
+    return *rule.numbers(n_rows), judge if overridden else None
 
 
 def _components(components: Components) -> Raw:

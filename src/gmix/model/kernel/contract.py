@@ -1,4 +1,4 @@
-"""The contract of a kernel: what is computed row by row, and the loop of EM around it."""
+"""The contract of a kernel: what is computed row by row, and the EM runs around it."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from gmix.model.stopping import Reason, Round, StoppingRule
 __all__ = ["CHUNK", "Expect", "Kernel", "Parameters", "RunEnd", "n_threads"]
 
 Array = NDArray[np.float64]
-CHUNK = 2048  # rows whose sums are added to the others at once; part of the result's bits, so never a setting
+CHUNK = 2048  # rows whose sums are added to the total at once; fixed, because the last bits of results depend on it
 
 Parameters = tuple[Array, Array, Array]  # weights, means and compact covariances of a mixture
-Expect = Callable[[Components, bool], SufficientStatistics]  # the E-step over rows elsewhere, coarse or not
+Expect = Callable[[Components, bool], SufficientStatistics]  # the E-step over rows not in memory, coarse or not
 
 
 class RunEnd(NamedTuple):
-    """Where a run of EM ended, and how. Statistics belong to the model beside them."""
+    """The result of an EM run. The statistics are those under the model."""
 
-    place: int  # among the starts
-    model: Model | None  # None where no E-step was finished
+    place: int  # the position of its start
+    model: Model | None  # None if no E-step was finished
     statistics: SufficientStatistics | None
-    history: list[float]  # objectives of the E-steps that were accepted
-    reason: Reason | None  # None where float64 cannot do the next step
-    sound: bool  # whether no component is empty or on the floor, as the last M-step saw it
+    history: list[float]  # objectives of the accepted E-steps
+    reason: Reason | None  # None if the next step is not possible in float64
+    sound: bool  # whether the last M-step left no component empty or at the floor
 
 
 class Kernel(ABC):
-    """The E-step and what else is computed row by row.
+    """The E-step, and everything else that is computed row by row.
 
     All implementations whiten the residual of each row, ``z = W_k (x - mu_k)``, and add up its moments about the
     current means, so that neither an offset nor the scale of the data costs digits.
 
     # Implementation
-    The bits of a result may not depend on `threads`, nor on how rows are cut into blocks, as long as all blocks but the
-    last have a multiple of `CHUNK` rows. A row of weight zero adds nothing, wherever it lies.
+    The bits of a result may not depend on `threads`, nor on how rows are cut into blocks if all blocks but the last
+    have a multiple of `CHUNK` rows. A row of weight zero adds nothing, whatever its values are.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Kernel(ABC):
     ) -> list[SufficientStatistics]:
         """The E-step: statistics of rows under each of several components, in one pass over the rows.
 
-        The rows come in one piece or in blocks, at least one. `references` are the scale of all rows; without them it
-        is read from the statistics, which is right for Gaussian components alone. `coarse` statistics may be computed
-        in float32, and are good to about seven digits.
+        The rows come in one piece, or in at least one block. The `references` are those of all rows; without them they
+        are computed from the statistics, which is correct for Gaussian components alone. `coarse` statistics may be
+        computed in float32, and are accurate to about seven digits.
         """
 
     @abstractmethod
@@ -79,8 +79,8 @@ class Kernel(ABC):
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
         """The components of a Gaussian mixture; ``LinAlgError`` if a covariance is not positive definite.
 
-        Every kernel is given components that were computed here: the factors of nearly singular covariances differ
-        between implementations in digits that show in the likelihood.
+        All components are computed by this method: factors of nearly singular covariances differ between
+        implementations, in digits that affect the likelihood.
         """
 
     @abstractmethod
@@ -90,16 +90,16 @@ class Kernel(ABC):
         structure: Structure,
         prior: SufficientStatistics | None = None,
     ) -> list[Parameters | None]:
-        """The M-steps of several statistics of the same rows, each with what a prior adds.
+        """The M-steps of several statistics of the same rows, with the term that a prior adds to each.
 
-        None where this kernel cannot do it; `GaussianMixture.from_statistics` can always.
+        None in place of those that this kernel cannot compute; `GaussianMixture.from_statistics` computes all.
         """
 
     @abstractmethod
     def label_statistics(
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
-        """`SufficientStatistics.from_labels` by each of several labels, of rows of which `reference` is the scale."""
+        """`SufficientStatistics.from_labels` for each of several labelings of rows with this reference."""
 
     @abstractmethod
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
@@ -123,15 +123,16 @@ class Kernel(ABC):
     ) -> list[RunEnd]:
         """Run EM from several starts of one form, until the rule ends each run.
 
-        The runs race in `rounds` first, and those that are kept go on to the end: in their order, or, after a round,
-        best first. `rows` are in memory, or a function that returns their statistics. A run that is not `patient` ends
-        where a component becomes empty or reaches the floor. A `coarse` run may take steps in float32 for as long as
-        they gain, and the last ones in float64. A KeyboardInterrupt ends the list with the run that it met.
+        The runs race in `rounds` first, and those that are kept continue until `rule` ends them. They are returned in
+        the order of their starts or, after a round, best first. `rows` are in memory, or a function that returns their
+        statistics. A run that is not `patient` ends when a component becomes empty or reaches the floor. A `coarse` run
+        may take steps in float32 as long as they gain; its last steps are in float64. After a KeyboardInterrupt, the
+        interrupted run is the last of the list.
         """
 
 
 def n_threads(threads: int | None) -> int:
-    """How many threads may be used; zero for every processor."""
+    """The number of threads that may be used; zero for every processor."""
     if threads is None:
         return 0
     if not is_count(threads):

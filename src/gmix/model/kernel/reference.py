@@ -1,4 +1,4 @@
-"""The plain kernel: NumPy, written to be obviously right. The compiled one is tested against it."""
+"""The reference kernel: NumPy, written to be obviously correct. The compiled kernel is tested against it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from gmix.model.covariance import TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, n_threads
 from gmix.model.model import Model
-from gmix.model.reference import Reference
+from gmix.model.reference import AT_FLOOR, Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import REST, Reason, Round, StoppingRule, remaining_gain
 
 __all__ = ["ReferenceKernel", "expectation_maximization", "from_labels", "has_collapsed"]
 
 Array = NDArray[np.float64]
-_NOTHING = 2.0**-100  # a share of a row below this counts as none: it is far below rounding
-_ON_FLOOR = 1.5  # times the floor
-_AT_REST = 1000  # Lloyd's iteration ends when at most one in so many points has moved
+_NEGLIGIBLE = 2.0**-100  # smaller responsibilities are set to zero; they are far below rounding
+_SETTLED = 1000  # Lloyd's iteration ends when at most one in this many points has changed its cluster
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 
@@ -95,7 +94,7 @@ class ReferenceKernel(Kernel):
             size = share.sum(0)
             centers = np.where(size[:, None] > 0, share.T @ points / np.maximum(size, 1e-300)[:, None], centers)
             before, labels = labels, _nearest(points, centers)
-            if _AT_REST * np.count_nonzero(labels != before) <= len(points):
+            if _SETTLED * np.count_nonzero(labels != before) <= len(points):
                 break
         _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
         return np.asarray(np.argsort(np.argsort(first))[inverse])
@@ -134,7 +133,7 @@ def expectation_maximization(
 ) -> RunEnd:
     """EM from one start: E-steps and M-steps in turn, beginning and ending with an E-step.
 
-    This is the loop that the compiled runs are tested against; it has neither races nor acceleration.
+    The compiled runs are tested against this loop, which has neither races nor acceleration.
     """
     statistics, history, reason = None, list[float](), None
     at_rest, remaining, sound = False, np.inf, False
@@ -149,8 +148,8 @@ def expectation_maximization(
                 reason = Reason.STATIONARY
                 break
             if statistics is not None:
-                still = reached - history[-1] <= rule.rounding(reached)
-                at_rest = still and _is_at_rest(model, proposal, statistics, found)
+                no_gain = reached - history[-1] <= rule.rounding(reached)
+                at_rest = no_gain and _is_at_rest(model, proposal, statistics, found)
             model, statistics = proposal, found
             history.append(reached)
             remaining = remaining_gain(history, rule.rounding(reached))
@@ -167,28 +166,33 @@ def expectation_maximization(
 
 
 def has_collapsed(components: Components, reference: Reference) -> bool:
-    """Say whether a component is empty, or a covariance stands on the floor of the data."""
+    """Return whether a component is empty, or a covariance is at the floor."""
     form, n_features = components.form, components.means.shape[1]
     if form is not TIED and np.isneginf(components.log_constants).any():
         return True
     covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
-    return bool(form.smallest(covariances, reference.floor).min() <= _ON_FLOOR)
+    return bool(form.smallest(covariances, reference.floor).min() <= AT_FLOOR)
 
 
 def from_labels(
     form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
 ) -> list[SufficientStatistics]:
-    """`SufficientStatistics.from_labels` by each of several labels."""
-    every = (SufficientStatistics.from_labels(form, rows.values, each, n_components, rows.weights) for each in labels)
-    return [each.on(reference) for each in every]
+    """`SufficientStatistics.from_labels` for each of several labelings."""
+    return [
+        SufficientStatistics.from_labels(form, rows.values, one, n_components, rows.weights).on(reference)
+        for one in labels
+    ]
 
 
-def _is_at_rest(before: Model, after: Model, old: SufficientStatistics, now: SufficientStatistics) -> bool:
-    """Say whether means, in standard deviations, and weights differ by less than shows in any digit that matters."""
+def _is_at_rest(
+    before: Model, after: Model, statistics_before: SufficientStatistics, statistics_after: SufficientStatistics
+) -> bool:
+    """Return whether a step moved no mean, in standard deviations, and no weight by more than rounding or `REST`."""
     a, b = before.components(), after.components()
+    counts_before, counts_after = statistics_before.counts, statistics_after.counts
     moved = np.abs(b.form.apply(b.whitener, b.means - a.means))
     rounding = _ROUNDING * b.form.apply(np.abs(b.whitener), np.abs(b.means))
-    weights = np.abs(now.counts / now.counts.sum() - old.counts / old.counts.sum())
+    weights = np.abs(counts_after / counts_after.sum() - counts_before / counts_before.sum())
     return bool((moved < REST + rounding).all() and (weights < REST).all())
 
 
@@ -198,7 +202,7 @@ def _chunks(rows: Rows) -> Iterator[Rows]:
 
 
 class _Sums:
-    """What one pass adds up, in whitened coordinates about the current means."""
+    """The sums of one pass, in whitened coordinates about the current means."""
 
     def __init__(self, components: Components) -> None:
         (k, d), form = components.means.shape, components.form
@@ -206,9 +210,7 @@ class _Sums:
         self.counts = np.zeros(k)
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
 
-    @np.errstate(
-        over="ignore", invalid="ignore"
-    )  # a row may be far from a stated mixture, as the likelihood then shows
+    @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def add(self, rows: Rows) -> None:
         rows = rows.counting
         z, root, log_density, responsibilities = _posterior(rows.values, self.components)
@@ -221,7 +223,7 @@ class _Sums:
 
     @np.errstate(over="ignore", invalid="ignore")
     def statistics(self, reference: Reference | None) -> SufficientStatistics:
-        """Centre the sums on the new means and carry them back to the coordinates of the data."""
+        """The sums, centered on the new means and in the coordinates of the data."""
         form, mass, components = self.components.form, self.mass, self.components
         step = self.first * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)[:, None]
         found = SufficientStatistics(
@@ -237,9 +239,10 @@ class _Sums:
 
 
 def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array, Array, Array, Array]:
-    """Whitened residuals ``(K, N, D)``, log densities ``(N,)`` and responsibilities ``(N, K)`` of a block.
+    """What one block adds to the sums.
 
-    Residuals are multiplied by the square roots of the share factors, ``(K, N)``, which come second.
+    Returns whitened residuals ``(K, N, D)`` times the square roots of their share factors, these roots ``(K, N)``, log
+    densities ``(N,)``, and responsibilities ``(N, K)``.
     """
     family, n_cells = components.family, rows.shape[1]
     residuals = np.asarray(rows, np.float64) - components.means[:, None, :]
@@ -249,18 +252,18 @@ def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array
         joint = family.log_density(components.log_constants, squared, n_cells)  # (N, K)
         root = np.sqrt(family.share_factor(squared, n_cells))
         if family is not GAUSSIAN and not np.isfinite(squared).all():
-            instead = family.far(components.log_constants, np.hypot.reduce(z, axis=-1).T, n_cells)
-            joint, root = (np.where(np.isfinite(squared), *both) for both in zip((joint, root), instead, strict=True))
+            distant = family.far(components.log_constants, np.hypot.reduce(z, axis=-1).T, n_cells)
+            joint, root = (np.where(np.isfinite(squared), *both) for both in zip((joint, root), distant, strict=True))
         largest = joint.max(1)
         lost = np.isneginf(largest)
-        if lost.any():  # so far from everything that every density is zero: the nearest component owns the row
-            far = np.hypot.reduce(z[:, lost], axis=-1).T  # finite where the squares may not be
-            far = np.where(np.isnan(far) | np.isneginf(components.log_constants), np.inf, far)
-            order = np.argsort(-components.log_constants, kind="stable")  # among equals the heaviest
-            nearest = order[far[:, order].argmin(1)]
+        if lost.any():  # if every density is zero in float64, the row belongs to the nearest component
+            distances = np.hypot.reduce(z[:, lost], axis=-1).T  # finite even if their squares are not
+            distances = np.where(np.isnan(distances) | np.isneginf(components.log_constants), np.inf, distances)
+            order = np.argsort(-components.log_constants, kind="stable")  # of tied components, the largest constant
+            nearest = order[distances[:, order].argmin(1)]
             joint[lost] = np.where(np.arange(joint.shape[1]) == nearest[:, None], 0.0, -np.inf)
         shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
-        shifted[shifted < _NOTHING] = 0.0
+        shifted[shifted < _NEGLIGIBLE] = 0.0
         norm = shifted.sum(1)
     if family is not GAUSSIAN:
         z = np.where(root.T[:, :, None] > 0.0, z * root.T[:, :, None], 0.0)
@@ -272,22 +275,23 @@ def _nearest(points: Array, centers: Array) -> NDArray[np.intp]:
 
 
 def _seeds(points: Array, mass: Array, draws: Array) -> Array:
+    """Centers chosen by greedy k-means++, with uniform numbers ``draws (K, trials)``."""
     norms = (points**2).sum(1)
 
-    def drawn(share: Array, part: Array) -> NDArray[np.intp]:
-        sums = np.cumsum(share)
-        return np.asarray(np.minimum(np.searchsorted(sums, part * sums[-1], side="right"), len(share) - 1))
+    def sample(probabilities: Array, uniform: Array) -> NDArray[np.intp]:
+        sums = np.cumsum(probabilities)
+        return np.asarray(np.minimum(np.searchsorted(sums, uniform * sums[-1], side="right"), len(probabilities) - 1))
 
     def squared_distances(chosen: NDArray[np.intp]) -> Array:
-        # Expanding the square costs no digit that matters: the points are about zero and of unit scale.
+        # The expanded square is accurate enough, because the points are centered and of unit scale.
         return np.asarray(np.maximum(norms[chosen, None] - 2.0 * points[chosen] @ points.T + norms, 0.0))
 
-    chosen = drawn(mass, draws[0, :1])
+    chosen = sample(mass, draws[0, :1])
     closest = squared_distances(chosen)[0]
-    for parts in draws[1:]:
-        potential = closest * mass
-        tried = drawn(potential if potential.any() else mass, parts)  # else there are fewer distinct points than seeds
-        closer = np.minimum(closest, squared_distances(tried))
+    for uniform in draws[1:]:
+        potential = closest * mass  # zero if there are fewer distinct points than seeds
+        proposed = sample(potential if potential.any() else mass, uniform)
+        closer = np.minimum(closest, squared_distances(proposed))
         best = int((closer @ mass).argmin())
-        chosen, closest = np.append(chosen, tried[best]), closer[best]
+        chosen, closest = np.append(chosen, proposed[best]), closer[best]
     return points[chosen]
