@@ -81,9 +81,9 @@ def _draw_density(folder: Path) -> str:
     save_figure(figure, folder / "density.png")
     weights = tutorial_mixture().weights
     return (
-        "The tutorial's line 0.6*g1 + 28.4*g2/(0.6+28.4) divides only the second term. It is the unnormalized density\n"
-        f"q = 0.6 g1 + {_FACTORS[1]:.4f} g2 of total mass {_FACTORS.sum():.4f}. Divided by this mass, it is a mixture "
-        f"with the weights\n{weights[0]:.4f} and {weights[1]:.4f}."
+        "The tutorial's line 0.6*g1 + 28.4*g2/(0.6+28.4) divides only the second term. So it is the\n"
+        f"unnormalized density q = 0.6 g1 + {_FACTORS[1]:.4f} g2 of total mass {_FACTORS.sum():.4f}. Divided by this "
+        f"mass, it is a\nmixture with the weights {weights[0]:.4f} and {weights[1]:.4f}."
     )
 
 

@@ -1,1 +1,1 @@
-"""What everything else builds on: errors, arguments, tables and files. Nothing here knows of mixtures."""
+"""Errors, arguments, tables and files, on which everything else builds. They do not depend on mixtures."""

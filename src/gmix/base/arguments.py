@@ -15,7 +15,7 @@ from gmix.base.errors import ParameterError
 __all__ = ["Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_real", "is_count", "is_number"]
 
 Rng = int | np.random.Generator | None
-_LARGEST = 1 << 62  # no table and no loop is as long
+_LARGEST = 1 << 62  # longer than any table or loop
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
@@ -41,7 +41,7 @@ def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     try:
         return np.array(as_real(values), np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ParameterError(f"{what} must be numbers, the same count in every row ({error})") from None
+        raise ParameterError(f"{what} must be numbers, with as many in each row ({error})") from None
 
 
 def as_real(values: ArrayLike) -> NDArray[Any]:
@@ -61,7 +61,7 @@ def as_list(values: Any) -> list[Any] | None:
 
 
 def as_names(columns: Iterable[Any] | None) -> list[str] | None:
-    """Names of columns as a list. Raises `ParameterError` for a single string, which would be read letter by letter."""
+    """Names of columns as a list. Raises `ParameterError` for a single string, whose letters would be the names."""
     if isinstance(columns, str):
         raise ParameterError(f"columns is {columns!r}; give a list of names, [{columns!r}]")
     if columns is None:

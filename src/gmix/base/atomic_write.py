@@ -44,7 +44,7 @@ def atomic_write(path: str | PathLike[str], error_type: type[GmixError]) -> Iter
             raise IsADirectoryError(None, "it is a folder")
         special = target.exists() and not target.is_file()
         draft = None if special else _Draft(target.resolve())
-    except (OSError, ValueError, RuntimeError) as error:  # a name may be too long, hold a null, or lead to itself
+    except (OSError, ValueError, RuntimeError) as error:  # a name may be too long, hold a null, or link to itself
         raise _cannot_write(target, error, error_type) from None
     try:
         if draft is None:
@@ -54,7 +54,7 @@ def atomic_write(path: str | PathLike[str], error_type: type[GmixError]) -> Iter
             yield draft.path
             draft.publish()
     except OSError as error:
-        if isinstance(error, ConnectionError | TimeoutError):  # from a pipe, or from where the rows are
+        if isinstance(error, ConnectionError | TimeoutError):  # from a pipe, or from the source of the rows
             raise
         raise _cannot_write(target, error, error_type) from error
 
@@ -91,7 +91,7 @@ class _Draft:
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Remove drafts of a file whose processes were killed, so that no process holds their locks."""
+    """Remove drafts of a file whose processes were killed: no process holds their locks."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}")
     for path in target.parent.iterdir():
         if pattern.fullmatch(path.name):
@@ -115,7 +115,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 
 def remove_unfinished() -> None:
-    """Remove unfinished files and temporary folders, in a process that ends at once."""
+    """Remove unfinished files and temporary folders, before the process exits immediately."""
     for path in tuple(_unfinished):
         with suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

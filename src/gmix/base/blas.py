@@ -16,11 +16,11 @@ _Limits = list[tuple[Any, int]]  # libraries, and how many threads each used bef
 
 
 class _Shared:
-    """Limits of libraries that share one pool of threads in the process; Python threads enter and leave."""
+    """Limits of libraries whose threads are shared by the process. The first Python thread sets, the last restores."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0  # Python threads
+        self._inside = 0  # number of Python threads in the context
         self._before: _Limits = []
 
     def enter(self) -> None:
@@ -41,7 +41,7 @@ _shared, _here = _Shared(), threading.local()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS and LAPACK to one thread, as a context or as a decorator, so that results have the same bits anywhere.
+    """Limit BLAS and LAPACK to one thread, as a context or as a decorator, so that results are reproducible to the bit.
 
     The former limits are restored when the last Python thread leaves. Contexts may be nested.
 
@@ -74,9 +74,9 @@ def _libraries() -> tuple[list[Any], list[Any]]:
     """
     from threadpoolctl import ThreadpoolController
 
-    every = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
-    own = [library for library in every if getattr(library, "threading_layer", None) == "openmp"]
-    return [library for library in every if library not in own], own
+    libraries = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+    by_thread = [library for library in libraries if getattr(library, "threading_layer", None) == "openmp"]
+    return [library for library in libraries if library not in by_thread], by_thread
 
 
 def _limited(libraries: list[Any]) -> _Limits:
@@ -87,7 +87,7 @@ def _limited(libraries: list[Any]) -> _Limits:
 
 def _restore(limits: _Limits) -> None:
     for library, number in limits:
-        # From 3.8 on threadpoolctl ignores every thread of Python but the first that set a limit, until it is cleared.
+        # threadpoolctl 3.8 ignores all Python threads but the first that set a limit, until that thread is cleared.
         clear = getattr(library, "clear_controlling_thread", lambda **_: None)
         clear(force=True)
         library.set_num_threads(number)

@@ -24,7 +24,7 @@ class DataError(GmixError, ValueError):
 
 
 class ParameterError(GmixError, ValueError):
-    """An argument, or a stated parameter of a mixture, makes no sense."""
+    """An argument, or a given parameter of a mixture, is invalid."""
 
 
 class ModelFileError(GmixError, ValueError):
@@ -64,7 +64,7 @@ def one_of(value: object, known: Collection[str], what: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The nearest known name, in any case of letters, as ``"; did you mean 'full'?"``; empty if none is near.
+    """The nearest known name, in any case of letters, as ``"; did you mean 'full'?"``; empty if none is similar.
 
     >>> nearest("ful", ["full", "diag"])
     "; did you mean 'full'?"

@@ -1,4 +1,4 @@
-"""Progress of a long fit, given to a function after every pass or shown in one line of a terminal."""
+"""Progress of a long fit, passed to a function after every pass or shown in one line of a terminal."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Meter:
         return Progress(self._passes, share, self._rate, reached, remaining)
 
     def _steps(self) -> float:
-        """Estimate the iterations until the remaining gain is below the tolerance; gains shrink geometrically."""
+        """Estimate the iterations until the remaining gain is below the tolerance, if gains shrink geometrically."""
         if len(self._log_likelihoods) < 3:
             return np.nan
         before, gain = np.diff(self._log_likelihoods)

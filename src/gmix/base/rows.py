@@ -14,16 +14,16 @@ __all__ = ["Rows"]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of a table that has been checked, with what is known about each.
+    """Rows of a checked table, with the properties of each row.
 
     Attributes
     ----------
     values : ``(N, D)`` of float32 or float64, in any memory order.
-    weights : ``(N,)`` of float64, zero or more; None where every row counts once.
+    weights : ``(N,)`` of float64, zero or more; None if every row counts once.
 
     # Implementation
-    Every field is an array with one entry per row, or None. Whoever takes some of the rows, or sends them elsewhere,
-    does so field by field, so that a new kind of row is a new field here.
+    Every field is an array with one entry per row, or None. Code that selects or sends rows loops over the fields, so
+    that a new property of rows needs only a new field.
     """
 
     values: NDArray[Any]
@@ -48,5 +48,5 @@ class Rows:
 
     @property
     def mass(self) -> NDArray[np.float64]:
-        """The weights ``(N,)``, ones where there are none."""
+        """The weights ``(N,)``; ones if there are none."""
         return np.ones(len(self)) if self.weights is None else self.weights

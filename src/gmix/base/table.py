@@ -32,7 +32,7 @@ class Table(NamedTuple):
     Attributes
     ----------
     array : ``(N, D)`` of float32 or float64.
-    names : of the columns; None where they have none.
+    names : of the columns; None if they have none.
     findings : about the columns that were left out.
     """
 
@@ -47,7 +47,7 @@ def as_rows(
     """Convert a table to an array ``(N, D)`` of float32 or float64, and the names of its columns or None.
 
     An array of these types is not copied, whatever its order in memory. A sequence of N numbers is one column. Of a
-    DataFrame, the columns that `columns` names are used, or all numeric ones except `weight` and an index; where all of
+    DataFrame, the columns that `columns` names are used, or all numeric ones except `weight` and an index; if all of
     them are float32, so is the array.
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
@@ -61,7 +61,7 @@ def read_rows(
 ) -> Table:
     """Read a table as `as_rows` does, with a finding about the columns of a DataFrame that are left out.
 
-    `filled` looks at the later rows of a larger table that begins with these; see `gmix.base.columns.choose`.
+    `filled` finds values in the later rows of a larger table that begins with these; see `gmix.base.columns.choose`.
     """
     columns = as_names(columns)
     if is_frame(data):
@@ -140,7 +140,7 @@ def check_finite(
 
 
 def largest_value(n_features: int, mass: float) -> float:
-    """The largest value whose squares, summed over rows of this mass, stay within float64."""
+    """The largest value whose squares, summed over rows of this mass, stay in the range of float64."""
     return float(np.sqrt(np.finfo(np.float64).max / (64.0 * n_features * max(mass, 1.0))))
 
 

@@ -26,7 +26,7 @@ _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "a
 
 
 def format_of(path: str | PathLike[str]) -> str:
-    """The format that the ending of a file's name stands for: ``csv``, ``parquet`` or ``arrow``; CSV without one.
+    """The format that the suffix of a file's name stands for: ``csv``, ``parquet`` or ``arrow``; CSV without a suffix.
 
     >>> format_of("labels.parquet"), format_of("labels")
     ('parquet', 'csv')
@@ -34,16 +34,14 @@ def format_of(path: str | PathLike[str]) -> str:
     ending = as_path(path).suffix.lower()
     if ending and ending not in _ENDINGS:
         remedy = nearest(ending, _ENDINGS)
-        raise ParameterError(
-            f"{path} is not a table that can be written; end its name in .csv, .parquet or .arrow{remedy}"
-        )
+        raise ParameterError(f"{path} has an unknown format; end its name in .csv, .parquet or .arrow{remedy}")
     return _ENDINGS.get(ending, "csv")
 
 
 def write_table(blocks: Iterable[Block], to: str | PathLike[str] | IO[bytes], form: str | None = None) -> int:
     """Write blocks of rows, and return the number of rows. The first block sets the names and types of the columns.
 
-    A file appears whole or not at all. Raises `ParameterError` where it cannot be made.
+    A file appears whole or not at all. Raises `ParameterError` if it cannot be written.
     """
     if isinstance(to, (str, PathLike)):
         form = form or format_of(to)

@@ -1,4 +1,4 @@
-"""Numbers, counts and lists as text for people."""
+"""Numbers, counts and lists as text."""
 
 from __future__ import annotations
 

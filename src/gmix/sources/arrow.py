@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gmix.base.columns import Column, Kind, check_usable, choose, choose_columns
-from gmix.base.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, looked_at
+from gmix.base.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, with_cells
 from gmix.base.columns.column import LOOK
 from gmix.base.errors import DataError
 from gmix.sources.stream import Blocks, Piece
@@ -91,7 +91,7 @@ class ArrowTable(Blocks):
         """The columns, with what their first cells show."""
         for batch, _ in self._scan([column.name for column in columns], LOOK):
             if batch.num_rows:
-                return [looked_at(*pair) for pair in zip(columns, batch.columns, strict=True)]
+                return [with_cells(*pair) for pair in zip(columns, batch.columns, strict=True)]
         return columns
 
     def _filled(self, names: list[str]) -> list[Column]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmix.base.columns.column import LOOK, Column, Kind, kind_of_cells
 
-__all__ = ["arrow_columns", "arrow_kind", "arrow_numbers", "has_value", "looked_at"]
+__all__ = ["arrow_columns", "arrow_kind", "arrow_numbers", "has_value", "with_cells"]
 
 _KINDS = {  # by the functions of pyarrow.types that recognize a type
     "is_boolean": Kind.BOOLEANS,
@@ -53,9 +53,9 @@ def arrow_columns(schema: Any) -> list[Column]:
     columns = []
     for name in dict.fromkeys(schema.names):
         field = schema.field(name)
-        kind, stored = arrow_kind(field.type), (field.metadata or {}).get(_EXTENSION)
-        if stored is not None:
-            kind = Kind.DATES if stored == b"pandas.period" else Kind.OTHER
+        kind, extension = arrow_kind(field.type), (field.metadata or {}).get(_EXTENSION)
+        if extension is not None:
+            kind = Kind.DATES if extension == b"pandas.period" else Kind.OTHER
         if kind is Kind.NUMBERS:
             kind = _PANDAS.get(kinds.get(name, ""), kind)
         categories = arrow_kind(field.type.value_type if types.is_dictionary(field.type) else field.type)
@@ -84,8 +84,8 @@ def _of_pandas(schema: Any) -> tuple[set[str], dict[str, str]]:
     return index, kinds
 
 
-def looked_at(column: Column, cells: Any) -> Column:
-    """Add to a column what its first cells, an Arrow array, show."""
+def with_cells(column: Column, cells: Any) -> Column:
+    """Describe a column also by its first cells, an Arrow array."""
     if len(cells) == 0:
         return column
     if not has_value(cells):

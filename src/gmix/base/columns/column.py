@@ -59,14 +59,10 @@ class Kind(Enum):
     OTHER = "neither numbers nor text"
 
 
-_USABLE = {
-    Kind.NUMBERS,
-    Kind.BOOLEANS,
-    Kind.EMPTY,
-}  # if named; without values, NaN is then an error
+_USABLE = {Kind.NUMBERS, Kind.BOOLEANS, Kind.EMPTY}  # if named; the NaN of an empty column is a later error
 _CELLS: tuple[tuple[tuple[type, ...], Kind], ...] = (  # the first match counts
     ((bool, np.bool_), Kind.BOOLEANS),
-    ((dt.timedelta, np.timedelta64), Kind.DURATIONS),  # NumPy's is a subclass of its integers
+    ((dt.timedelta, np.timedelta64), Kind.DURATIONS),  # before numbers: np.timedelta64 is a subclass of np.integer
     ((numbers.Real, Decimal), Kind.NUMBERS),
     ((numbers.Complex,), Kind.COMPLEX),
     ((str,), Kind.TEXT),
@@ -80,13 +76,13 @@ class Column(NamedTuple):
 
     Attributes
     ----------
-    name : as the table has it.
-    kind : what its cells are.
-    type : the name that its library has for them, for an error.
-    numeric_categories : its cells are categories, and these are numbers.
-    single : float32 holds its cells exactly.
-    labels_rows : it identifies the rows, according to the table.
-    empty : no cell has a value.
+    name : in the table.
+    kind : of its cells.
+    type : of its cells, by the name in its library, for an error.
+    numeric_categories : whether its cells are categories that are numbers.
+    single : whether float32 holds its cells exactly.
+    labels_rows : whether the table says that it identifies the rows.
+    empty : whether no cell has a value.
     doubt : why its cells look like numbers but cannot be used; shown instead of the kind.
     """
 
@@ -121,7 +117,7 @@ class Column(NamedTuple):
         return not (self.labels_rows or self.empty) and (bool(self.doubt) or self.kind is Kind.COMPLEX)
 
 
-# Given names of columns without a value in the first rows, it finds those that have one in any row.
+# Takes names of columns without a value in the first rows, and returns those that have a value in any row.
 FilledColumns = Callable[[list[str]], Iterable[Column]]
 
 
@@ -233,10 +229,10 @@ def _kind_of_type(cell: type) -> Kind:
 
 
 def _doubt(cells: Iterable[Any], kind: Kind) -> str:
-    """The message that most cells of a column are numbers, and which one is not; empty if that is not so."""
-    given = [(row, cell) for row, cell in enumerate(cells) if cell is not None]
-    wrong = [(row, cell) for row, cell in given if not _reads_as_number(cell)]
-    if 2 * len(wrong) >= len(given):
+    """The message that most cells of a column are numbers, and which one is not; empty if most are not."""
+    filled = [(row, cell) for row, cell in enumerate(cells) if cell is not None]
+    wrong = [(row, cell) for row, cell in filled if not _reads_as_number(cell)]
+    if 2 * len(wrong) >= len(filled):
         return ""
     if not wrong:
         return "numbers written as text"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.columns.arrow import arrow_columns, arrow_numbers, looked_at
+from gmix.base.columns.arrow import arrow_columns, arrow_numbers, with_cells
 from gmix.base.columns.column import (
     LOOK,
     Column,
@@ -24,7 +24,7 @@ from gmix.base.findings import Finding
 
 __all__ = ["FrameRows", "frame_columns", "frame_names", "read_frame"]
 
-_KINDS = {  # by the names of narwhals' types, or of pandas' where narwhals has none
+_KINDS = {  # by the names of narwhals' types, or of pandas' types that narwhals lacks
     "Boolean": Kind.BOOLEANS,
     "String": Kind.TEXT,
     "Categorical": Kind.CATEGORIES, "Enum": Kind.CATEGORIES,
@@ -60,9 +60,9 @@ def read_frame(
 ) -> FrameRows:
     """Read the wanted columns of a DataFrame, or all numeric ones except the weight and an index.
 
-    Where all of them are float32, so is the array. `filled` looks at the later rows of a larger table.
+    If all of them are float32, so is the array. `filled` finds values in the later rows of a larger table.
 
-    Raises `DataError` for a column that is not there or holds no numbers, and where there is no numeric column.
+    Raises `DataError` for a column that does not exist or holds no numbers, and if there is no numeric column.
     """
     frame, series = _read(data, wanted)
     if wanted is None:
@@ -120,7 +120,7 @@ def _columns(frame: Any, series: dict[str, Any], *, look: bool = False) -> list[
     """Describe columns; with `look`, also whether they have values, and the index."""
     if any(values.implementation.is_pyarrow() for values in series.values()):
         columns = [column for column in arrow_columns(frame.schema) if column.name in series]
-        columns = [looked_at(column, frame.column(column.name)) for column in columns] if look else columns
+        columns = [with_cells(column, frame.column(column.name)) for column in columns] if look else columns
         return [column._replace(type=str(series[column.name].dtype)) for column in columns]
     columns = [_column(name, values, look) for name, values in series.items()]
     index = [name for name in _index(frame) if look and name not in series]
@@ -142,11 +142,11 @@ def _column(name: str, series: Any, look: bool) -> Column:
 
 
 def _kind(series: Any) -> tuple[Kind, str]:
-    """The kind of a column and the doubt about it, by its type if that suffices, else by its cells."""
+    """The kind of a column and the doubt about it, by its type if that suffices, and otherwise by its cells."""
     dtype, native = series.dtype, getattr(series.to_native(), "dtype", None)
     if dtype.is_numeric():
         return Kind.NUMBERS, ""
-    if str(native) == "object":  # narwhals reads one without values as text
+    if str(native) == "object":  # narwhals reads a column without values as text
         return kind_of_cells(_cells(series))
     kind = _KINDS.get(type(dtype).__name__) or _KINDS.get(type(native).__name__)
     kind = kind or _LETTERS.get(getattr(native, "kind", ""))
@@ -189,7 +189,7 @@ def _numbers(series: Any, column: Column, dtype: np.dtype[Any]) -> NDArray[Any]:
     if series.implementation.is_pyarrow():
         return arrow_numbers(native, dtype)
     try:
-        with np.errstate(over="ignore"):  # a value that is too large becomes infinite, and a later check names its row
+        with np.errstate(over="ignore"):  # a value that is too large becomes infinite, and a later check finds its row
             return np.asarray(series.cast(nw.Float32 if dtype == np.float32 else nw.Float64).to_numpy())
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
