@@ -106,8 +106,8 @@ class GaussianMixture(UnivariateFunctions):
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
         structure = structure.in_columns(statistics.n_features)
         if statistics.form is not structure.form:
-            needed = f"{structure.code} needs {structure.form} scatter, not {statistics.form}"
-            raise ParameterError(f"{needed}; compute the statistics with a mixture of this structure")
+            problem = f"{structure.code} needs {structure.form} scatter, not {statistics.form}"
+            raise ParameterError(f"{problem}; compute the statistics with a mixture of this structure")
         if not statistics.n_rows > 0:
             raise ParameterError("the statistics are of no rows; add statistics of some rows")
         [parameters] = maximize([statistics], structure, prior)
@@ -225,8 +225,8 @@ class GaussianMixture(UnivariateFunctions):
 
     def _univariate(self, what: str) -> Univariate:
         if self.n_features > 1:
-            needed = f"{what} needs a mixture of one feature, and this one has {self.n_features}"
-            raise ParameterError(f"{needed}; take a marginal first, or condition on the other features")
+            problem = f"{what} needs a mixture of one feature, not {self.n_features}"
+            raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
         return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]))
 
     @property
