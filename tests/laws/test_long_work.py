@@ -241,10 +241,12 @@ def test_ctrl_c_keeps_the_best_so_far(rows: Array) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     start = gmix.GaussianMixture([0.5, 0.5], [[0.0, 0.0], [1.0, 1.0]], [np.eye(2)] * 2)
-    for data in (rows, [rows[:5000], rows[5000:]]):
+    single = np.tile(rows, (2, 1)).astype(np.float32)  # whose first steps are in float32
+    for data, whole in ((rows, rows), ([rows[:5000], rows[5000:]], rows), (single, single)):
         fit = gmix.fit(data, start=start, tolerance=0.0, progress=interrupt)
         assert fit.reason is gmix.Reason.INTERRUPTED
-        [statistics] = gmix.expect(rows, [fit.mixture])
+        assert fit.history[-1] == fit.log_likelihood
+        [statistics] = gmix.expect(whole, [fit.mixture])
         assert statistics.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-14)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -17,6 +18,7 @@ from gmix.model.components import Components
 from gmix.model.covariance import DIAGONAL, FORMS, STRUCTURES, Form, Structure
 from gmix.model.kernel import CHUNK, Kernel, ReferenceKernel, compiled, kernel, reference
 from gmix.model.reference import Reference
+from gmix.sources import partitions
 
 Array = NDArray[np.float64]
 
@@ -240,3 +242,18 @@ def test_the_floor_is_what_a_column_can_tell_from_nothing() -> None:
     eps = float(np.finfo(np.float64).eps)
     s = in_one_component([0.0, 0.0, -1e6], [4.0, 1e10, 1.0])
     np.testing.assert_allclose(s.floor, [4e-24, 1e-14, (1e6 * eps) ** 2], rtol=1e-15)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=repr)
+def test_statistics_travel_by_name_with_all_their_sums(form: Form) -> None:
+    labels, rows = np.repeat([0, 1], 5), np.random.default_rng(3).normal(size=(10, 2))
+    plain = SufficientStatistics.from_labels(form, rows, labels, 2)
+    given = replace(
+        plain, counts=plain.mass + 1.0, log_likelihood=-3.5, extra={"moments": np.arange(6.0).reshape(2, 3)}
+    )
+    flat = {name: array.ravel() for name, array in given.arrays.items()}
+    [sent] = partitions._statistics(partitions._packed_statistics([given]))
+    for read in (SufficientStatistics.from_arrays(form, flat), sent):
+        for name, array in given.arrays.items():
+            np.testing.assert_array_equal(read.arrays[name], array)
+        np.testing.assert_array_equal((read + read).extra["moments"], 2.0 * given.extra["moments"])

@@ -47,7 +47,7 @@ class Run:
         """Convert the end of a kernel's run of a Gaussian mixture."""
         assert isinstance(end.model, GaussianModel)
         assert end.statistics is not None
-        return cls(end.model, end.statistics, tuple(end.history), end.reason or Reason.COLLAPSING, end.sound)
+        return cls(end.model, end.statistics, tuple(end.history), end.reason, end.sound)
 
     @property
     def mixture(self) -> GaussianMixture:
@@ -101,6 +101,7 @@ def _run(
     rounds: Sequence[Round],
     patient: bool,
 ) -> list[RunEnd]:
+    coarse = source.is_single and source.is_large and type(rule) is StoppingRule
     ends = kernel.run(
         source.in_memory or source.statistics,
         starts,
@@ -108,7 +109,7 @@ def _run(
         rule,
         rounds,
         patient=patient,
-        coarse=source.is_single and source.is_large and type(rule) is StoppingRule,
+        coarse=coarse,
         threads=source.threads,
     )
     evaluated = [end for end in ends if end.model is not None]
@@ -119,7 +120,18 @@ def _run(
             f"the rows are so far from the start, {starts[0]}, that their density under it is zero; give a start "
             "nearer to the rows"
         )
-    return evaluated
+    return [_in_float64(source, end) if coarse else end for end in evaluated]
+
+
+def _in_float64(source: Source, end: RunEnd) -> RunEnd:
+    """A run that was interrupted before its last E-steps in float64, with one more E-step. A checkpoint omits it."""
+    if end.reason is not Reason.INTERRUPTED:
+        return end
+    assert end.model is not None
+    statistics = source.watched(source.meter, None).statistics(end.model.components())
+    objective = end.model.objective(statistics)
+    history = [*(min(value, objective) for value in end.history[:-1]), objective]
+    return end._replace(statistics=statistics, history=history)
 
 
 def run_em(

@@ -23,7 +23,10 @@ __all__ = ["SufficientStatistics"]
 Array = NDArray[np.float64]
 
 _NUMBERS = 2**19  # in a block of rows, with one copy of each row per component
-PLAIN = ("counts", "mass", "divisor")  # fields (K,) that simply add up
+_ADDITIVE = ("counts", "mass", "divisor")  # fields (K,) that simply add up
+_ARRAYS = (*_ADDITIVE, "mean", "scatter")
+_NUMBERS_ALONE = ("log_likelihood", "n_rows")
+_EXTRA = "extra "  # before the name of a further sum
 # Placeholders for defaults that depend on other fields.
 _SAME_AS_MASS = np.empty(0)
 _OF_COMPLETE_ROWS = Reference.none(TIED, 0)
@@ -156,6 +159,27 @@ class SufficientStatistics:
         parts = [form.scatter(weight[None, a:b], x[None, a:b]) for a, b in pairwise(ends)]
         return cls(form, mass, mean, np.sum(parts, axis=0) if form is TIED else np.concatenate(parts), np.nan)
 
+    @classmethod
+    def from_arrays(cls, form: Form, arrays: Mapping[str, Array]) -> SufficientStatistics:
+        """The statistics whose `arrays` these are; they may be flat.
+
+        Raises ``KeyError`` for a name that is missing, and ``ValueError`` for sizes that do not fit together.
+        """
+        k = arrays["mass"].size
+        shape = (k, arrays["mean"].size // max(k, 1))
+        shapes = {"mean": shape, "scatter": form.shape(*shape)}
+        parts: dict[str, Any] = {name: arrays[name].reshape(shapes.get(name, (k,))) for name in _ARRAYS}
+        parts |= {name: float(arrays[name].item()) for name in _NUMBERS_ALONE}
+        extra = {name: array.reshape(k, -1) for name, array in arrays.items() if name.startswith(_EXTRA)}
+        return cls(form, **parts, extra={name.removeprefix(_EXTRA): array for name, array in extra.items()})
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """All numbers by name, but those of the reference: what a file or a message to a cluster holds."""
+        numbers = {name: np.array(getattr(self, name)) for name in _NUMBERS_ALONE}
+        extra = {_EXTRA + name: array for name, array in self.extra.items()}
+        return {name: getattr(self, name) for name in _ARRAYS} | numbers | extra
+
     @property
     def n_components(self) -> int:
         return len(self.mean)
@@ -186,7 +210,7 @@ class SufficientStatistics:
         step = other.mean - self.mean
         return replace(
             self,
-            **{name: getattr(self, name) + getattr(other, name) for name in PLAIN},
+            **{name: getattr(self, name) + getattr(other, name) for name in _ADDITIVE},
             mean=self.mean + share[:, None] * step,
             scatter=self.scatter + other.scatter + self.form.outer(self.mass * share, step),
             log_likelihood=self.log_likelihood + other.log_likelihood,
@@ -204,7 +228,7 @@ class SufficientStatistics:
             return NotImplemented
         return replace(
             self,
-            **{name: factor * getattr(self, name) for name in PLAIN},
+            **{name: factor * getattr(self, name) for name in _ADDITIVE},
             scatter=factor * self.scatter,
             log_likelihood=factor * self.log_likelihood,
             n_rows=factor * self.n_rows,
@@ -219,7 +243,7 @@ class SufficientStatistics:
         """The statistics of the same rows, where component k is the former ``order[k]``."""
         return replace(
             self,
-            **{name: getattr(self, name)[order] for name in (*PLAIN, "mean")},
+            **{name: getattr(self, name)[order] for name in (*_ADDITIVE, "mean")},
             scatter=self.scatter if self.form is TIED else self.scatter[order],
             extra={name: array[order] for name, array in self.extra.items()},
         )

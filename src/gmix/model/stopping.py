@@ -26,6 +26,7 @@ class Reason(Enum):
     STATIONARY = "converged: no further gain above rounding"
     ITERATION_LIMIT = "iteration limit reached before convergence; raise max_iterations or the tolerance"
     INTERRUPTED = "interrupted; this is the best so far"
+    FAILED = "given up: float64 cannot compute the next step; this is the best so far"
     COLLAPSING = "given up: a component was about to lose its width, and there were other candidates"
 
     @property

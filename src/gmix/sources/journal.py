@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.arguments import is_count, is_number
+from gmix.base.arguments import is_count
 from gmix.base.errors import ModelFileError, ParameterError
 from gmix.model.components import Components
 from gmix.model.reference import Reference
@@ -29,7 +29,6 @@ __all__ = ["Journal"]
 
 Array = NDArray[np.float64]
 _VERSION = 2
-_ARRAYS = ("counts", "mass", "mean", "scatter", "divisor")  # of statistics
 
 
 class Journal:
@@ -89,7 +88,7 @@ class Journal:
         known: Sequence[Reference | None] = references or [None] * len(components)
         try:
             return [_statistics(*each) for each in zip(entry["found"], components, known, strict=True)]
-        except (LookupError, TypeError, ValueError, binascii.Error) as error:
+        except (AttributeError, LookupError, TypeError, ValueError, binascii.Error) as error:
             raise self._error(f"is damaged ({error})") from None
 
     def _read_seed(self, about: dict[str, Any]) -> int:
@@ -145,26 +144,19 @@ def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
     return digest.hexdigest()
 
 
-def _document(statistics: SufficientStatistics) -> dict[str, Any]:
+def _document(statistics: SufficientStatistics) -> dict[str, str]:
     """Statistics as a line of the journal holds them."""
-    extra = {f"extra {name}": array for name, array in statistics.extra.items()}
-    arrays = {name: getattr(statistics, name) for name in _ARRAYS} | extra
-    texts = {name: base64.b64encode(np.asarray(array, "<f8").tobytes()).decode() for name, array in arrays.items()}
-    return texts | {"log_likelihood": statistics.log_likelihood}
+    arrays = {name: np.asarray(array, "<f8").tobytes() for name, array in statistics.arrays.items()}
+    return {name: base64.b64encode(numbers).decode() for name, numbers in arrays.items()}
 
 
 def _statistics(document: Any, components: Components, reference: Reference | None) -> SufficientStatistics:
     """The statistics that a line of the journal holds, under these components."""
-    form, (k, d) = components.form, components.means.shape
-    shapes = {"mean": (k, d), "scatter": form.shape(k, d)}
-    if not is_number(document["log_likelihood"]):
-        raise ValueError("a log-likelihood is missing")
-
-    def read(name: str) -> Array:
-        array = np.frombuffer(base64.b64decode(document[name], validate=True), "<f8").astype(np.float64)
-        return array.reshape(shapes.get(name, (k,) if name in _ARRAYS else (k, -1)))
-
-    extra = {name.removeprefix("extra "): read(name) for name in document if name.startswith("extra ")}
-    arrays: dict[str, Any] = {name: read(name) for name in _ARRAYS}
-    found = SufficientStatistics(form, log_likelihood=float(document["log_likelihood"]), extra=extra, **arrays)
+    arrays = {
+        name: np.frombuffer(base64.b64decode(text, validate=True), "<f8").astype(np.float64)
+        for name, text in document.items()
+    }
+    found = SufficientStatistics.from_arrays(components.form, arrays)
+    if found.mean.shape != components.means.shape:
+        raise ValueError("statistics are of another mixture")
     return found if reference is None else found.on(reference)

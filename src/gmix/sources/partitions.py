@@ -7,6 +7,7 @@ engine provides the first rows, which decide which columns are used.
 
 from __future__ import annotations
 
+import json
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +38,7 @@ Read = Callable[[Iterable[Any]], Iterator[Rows]]  # pieces of a partition, as th
 Task = Callable[[int, Iterable[Rows]], bytes]  # the number of a partition and its blocks -> the answer
 Join = Callable[[Iterable[bytes]], bytes]  # answers of successive partitions, in order -> one answer
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
-_FIELDS = ("counts", "mass", "mean", "scatter", "divisor", "log_likelihood", "n_rows")  # of statistics
+_FORMS = {form.name: form for form in FORMS}
 _SAME_MASS = 1e-9  # relative; a larger difference between the masses of two passes is more than rounding
 
 
@@ -278,25 +279,24 @@ def _components(packed: bytes) -> list[Components]:
 
 
 def _packed_statistics(statistics: list[SufficientStatistics]) -> bytes:
-    arrays = [np.asarray(getattr(s, name)) for s in statistics for name in _FIELDS]
-    return _packed(arrays, " ".join(s.form.name for s in statistics))
+    arrays = [array for s in statistics for array in s.arrays.values()]
+    return _packed(arrays, json.dumps([[s.form.name, list(s.arrays)] for s in statistics]))
 
 
 def _statistics(packed: bytes) -> list[SufficientStatistics]:
-    found = []
-    for form, arrays in _by_form(*_unpacked(packed)):
-        parts: dict[str, Any] = dict(zip(_FIELDS, arrays, strict=True))
-        parts["mean"], parts["scatter"] = _shaped(form, len(parts["mass"]), parts["mean"], parts["scatter"])
-        log_likelihood, n_rows = (float(parts.pop(name)[0]) for name in ("log_likelihood", "n_rows"))
-        found.append(SufficientStatistics(form, log_likelihood=log_likelihood, n_rows=n_rows, **parts))
-    return found
+    arrays, words = _unpacked(packed)
+    remaining = iter(arrays)
+    return [
+        SufficientStatistics.from_arrays(_FORMS[form], {name: next(remaining) for name in names})
+        for form, names in json.loads(words)
+    ]
 
 
 def _by_form(arrays: list[Array], names: str) -> Iterator[tuple[Form, list[Array]]]:
     """The arrays of a message, split into equal parts, one for each named form."""
-    forms, size = {form.name: form for form in FORMS}, len(arrays) // max(len(names.split()), 1)
+    size = len(arrays) // max(len(names.split()), 1)
     for number, name in enumerate(names.split()):
-        yield forms[name], arrays[size * number : size * (number + 1)]
+        yield _FORMS[name], arrays[size * number : size * (number + 1)]
 
 
 def _shaped(form: Form, n_components: int, means: Array, *compact: Array) -> list[Array]:

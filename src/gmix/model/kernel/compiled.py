@@ -25,7 +25,8 @@ __all__ = ["CompiledKernel"]
 Array = NDArray[np.float64]
 Raw = tuple[Any, ...]
 _REASONS = (  # in the order of `Ended` in native/em/run.hpp
-    Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, Reason.COLLAPSING, None,
+    Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, Reason.COLLAPSING,
+    Reason.FAILED,
 )  # fmt: skip
 _ROW_BY_ROW = 24  # columns up to which adding scatter row by row is faster than products of matrices
 

@@ -35,7 +35,7 @@ class RunEnd(NamedTuple):
     model: Model | None  # None if no E-step was finished
     statistics: SufficientStatistics | None
     history: list[float]  # objectives of the accepted E-steps
-    reason: Reason | None  # None if the next step is not possible in float64
+    reason: Reason
     sound: bool  # whether the last M-step left no component empty or at the floor
 
 

@@ -124,7 +124,7 @@ class ReferenceKernel(Kernel):
         if not rounds:
             return ends
         return sorted(
-            ends, key=lambda end: (end.reason in (None, Reason.COLLAPSING), -max(end.history, default=-np.inf))
+            ends, key=lambda end: (end.reason in (Reason.FAILED, Reason.COLLAPSING), -max(end.history, default=-np.inf))
         )
 
 
@@ -135,25 +135,27 @@ def expectation_maximization(
 
     The compiled runs are tested against this loop, which has neither races nor acceleration.
     """
-    statistics, history, reason = None, list[float](), None
+    statistics, history = None, list[float]()
     at_rest, remaining, sound = False, np.inf, False
     proposal = model
     try:
         while True:
             found = expect(proposal.components(), False)
             reached = proposal.objective(found)
-            if statistics is None and not np.isfinite(reached):
-                return RunEnd(0, None, None, [], None, False)
-            if statistics is not None and rule.monotone and rule.fell(history[-1], reached):
+            if statistics is None:
+                if not np.isfinite(reached):
+                    return RunEnd(0, None, None, [], Reason.FAILED, False)
+            elif rule.monotone and rule.fell(history[-1], reached):
                 reason = Reason.STATIONARY
                 break
-            if statistics is not None:
+            else:
                 no_gain = reached - history[-1] <= rule.rounding(reached)
                 at_rest = no_gain and _is_at_rest(model, proposal, statistics, found)
             model, statistics = proposal, found
             history.append(reached)
             remaining = remaining_gain(history, rule.rounding(reached))
-            if reason := rule.judge(history, reference.n_rows, at_rest, remaining):
+            if ended := rule.judge(history, reference.n_rows, at_rest, remaining):
+                reason = ended
                 break
             proposal = model.maximize(statistics)
             sound = not has_collapsed(proposal.components(), reference)
@@ -162,6 +164,8 @@ def expectation_maximization(
                 break
     except KeyboardInterrupt:
         reason = Reason.INTERRUPTED
+    except np.linalg.LinAlgError:
+        reason = Reason.FAILED
     return RunEnd(0, None if statistics is None else model, statistics, history, reason, sound)
 
 
