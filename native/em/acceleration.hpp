@@ -14,7 +14,7 @@ namespace gmix {
 
 class Acceleration {
  public:
-  // Counts a plain step, and returns the estimated remaining gain; infinity where it cannot be told yet.
+  // Counts a plain step, and returns the estimated remaining gain; infinity if there are too few steps yet.
   //
   // An extrapolation covers the slowest part of the way and leaves the others. After one, more steps are therefore
   // taken before there is an estimate, the rate before it counts too until enough steps have shown the new one, and two

@@ -164,7 +164,7 @@ void common_axes(const Structure& structure, std::size_t k, std::size_t d, const
   for (std::size_t c = 0; c < k; ++c) compose(&variances[c * d], axes.data(), d, &own[c * d * d]);
 }
 
-// What the logarithms of the volumes of proportional ellipsoids minimize, looked at in one place.
+// The function that the log volumes of proportional ellipsoids minimize, evaluated at one point.
 class Volumes {
  public:
   Volumes(std::size_t k, std::size_t d, const Numbers& mass, const Numbers& own)

@@ -37,7 +37,7 @@ class Lifting {
   }
 
  private:
-  // The covariance in units of the floor, or of what float64 can tell from nothing beside its variances.
+  // The covariance in units of the floor, or of the smallest variance that float64 resolves beside the largest.
   bool measure(const double* floor, const double* covariance) {
     for (std::size_t i = 0; i < d_; ++i) {
       scale_[i] = std::sqrt(std::max(floor[i], kDefinite * covariance[i * d_ + i]));

@@ -1,4 +1,4 @@
-// The floor of covariances: the variances below which float64 cannot tell a width from zero.
+// The floor of covariances: the variances below which rows coincide in float64.
 #pragma once
 
 #include "em/model.hpp"

@@ -16,9 +16,9 @@ struct Points {
   std::size_t width;
 };
 
-// Sets labels (N) by greedy k-means++ and at most so many of Lloyd's steps, clusters counted as they first appear.
-// `draws` are uniform numbers (K, trials): those of the first row but one are not used. Asks interrupted() for each
-// block of points, and returns false if that said yes.
+// Sets labels (N) by greedy k-means++ and at most `sweeps` steps of Lloyd's iteration; clusters are numbered as they
+// first appear. `draws` are uniform numbers (K, trials): those of the first row but one are not used. Asks
+// interrupted() for each block of points, and returns false if that said yes.
 bool cluster(const Points& points, std::size_t n_components, std::size_t trials, std::size_t sweeps,
              const double* draws, const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels);
 

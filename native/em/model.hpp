@@ -10,7 +10,7 @@ namespace gmix {
 // How an M-step ended.
 enum class Outcome {
   kSound,      // every component is clearly above the floor
-  kCollapsed,  // a component is empty, or its covariance stands on the floor
+  kCollapsed,  // a component is empty, or its covariance is at the floor
   kFailed,     // numbers leave the range of float64; the model is as it was before
 };
 

@@ -9,7 +9,7 @@
 
 namespace gmix {
 
-// gmix.model.stopping.Round: runs go on until the rule ends them, and then at most so many are kept.
+// gmix.model.stopping.Round: runs continue until the rule ends them, and then at most `most` of them are kept.
 struct Round {
   StoppingRule rule;
   std::size_t most;

@@ -86,7 +86,7 @@ class EStep {
   std::unique_ptr<Pass> pass_;
 };
 
-// Rows in memory, and a Pass over them for each kind and number of components; or a function that is asked for
+// Rows in memory, and a Pass over them for each kind and number of components; or a function that returns
 // statistics.
 class Data {
  public:

@@ -20,7 +20,7 @@ inline Form form_of(int code) {
   return static_cast<Form>(code);
 }
 
-// A tuple of so many fields, which nanobind reads without looking at its size.
+// A tuple with this number of fields. nanobind does not check the size when it reads a field.
 inline nb::tuple tuple_of(nb::handle object, std::size_t size, const char* name) {
   const auto fields = nb::cast<nb::tuple>(object);
   if (fields.size() != size)
