@@ -38,8 +38,9 @@ bool divide(const Structure& structure, Form form, std::size_t d, const Referenc
     if (divisor[c] > kTiny) return false;
     outcome = Outcome::kCollapsed;
     const bool shared = structure.shared();
-    divisor[c] = shared ? 0.0 : kShadow * reference.n_rows;
-    for (std::size_t i = 0; i < each; ++i) own[i] = shared ? 0.0 : reference.scatter[i] / (reference.n_rows * columns);
+    divisor[c] = shared ? 0.0 : kShadow * reference.total_weight;
+    for (std::size_t i = 0; i < each; ++i)
+      own[i] = shared ? 0.0 : reference.scatter[i] / (reference.total_weight * columns);
   }
   return true;
 }

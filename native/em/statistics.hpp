@@ -58,9 +58,9 @@ Statistics statistics_of_labels(const double* rows, const double* labels, const 
 
 // The scale of the data, read from all rows as one component: gmix.model.reference.Reference.
 struct Reference {
-  Numbers floor;    // (D) variances below which no covariance may fall
-  Numbers scatter;  // (1, D, D) and so on, in the form
-  double n_rows;    // weighted
+  Numbers floor;        // (D) variances below which no covariance may fall
+  Numbers scatter;      // (1, D, D) and so on, in the form
+  double total_weight;  // of the rows
 };
 
 }  // namespace gmix

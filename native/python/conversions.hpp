@@ -147,7 +147,7 @@ inline Statistics statistics_of(nb::handle object, Form form) {
   return s;
 }
 
-// (floor, scatter, n_rows) of all rows as one component.
+// (floor, scatter, total_weight) of all rows as one component.
 inline Reference reference_of(nb::handle object, Form form) {
   const nb::tuple parts = tuple_of(object, 3, "a reference");
   const std::size_t d = nb::len(nb::object(parts[0]));

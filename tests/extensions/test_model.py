@@ -103,7 +103,7 @@ def prior_of(theirs: BayesianGaussianMixture, k: int) -> SufficientStatistics:
         log_likelihood=0.0,
         counts=np.full(k, theirs.weight_concentration_prior_),
         divisor=np.full(k, theirs.degrees_of_freedom_prior_),
-        n_rows=0.0,
+        total_weight=0.0,
         reference=Reference.none(FULL, d),
     )
 

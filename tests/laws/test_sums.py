@@ -89,7 +89,7 @@ def test_the_reference_does_not_depend_on_the_responsibilities(
 ) -> None:
     weight = np.linspace(0.5, 2.0, len(points))
     [statistics] = gmix.expect(points, [start(points, labels, structure)], sample_weight=weight)
-    np.testing.assert_allclose(statistics.reference.n_rows, weight.sum())
+    np.testing.assert_allclose(statistics.reference.total_weight, weight.sum())
     np.testing.assert_allclose(statistics.reference.count, [weight.sum()] * 3)
     np.testing.assert_allclose(statistics.reference.mean, np.average(points, axis=0, weights=weight), rtol=1e-12)
     variance = np.diagonal(np.cov(points.T, aweights=weight, ddof=0))
@@ -164,7 +164,7 @@ def test_blocks_have_the_bits_of_all_rows_at_once(
         cuts = ((0, CHUNK), (CHUNK, 4 * CHUNK), (4 * CHUNK, 4 * CHUNK), (4 * CHUNK, len(rows)))
         blocks = each.expect((every[begin:end] for begin, end in cuts), components)
         for one, whole in zip(blocks, each.expect(every, components), strict=True):
-            for part in ("counts", "mass", "mean", "scatter", "divisor", "log_likelihood", "n_rows"):
+            for part in ("counts", "mass", "mean", "scatter", "divisor", "log_likelihood", "total_weight"):
                 assert np.array_equal(getattr(one, part), getattr(whole, part)), part
 
 

@@ -94,7 +94,7 @@ class Judge:
         if self.rows is None or self.distinct is None:
             return ()
         needed = run.mixture.structure.rows_needed(run.mixture.n_features) - _ALLOWANCE
-        share = run.statistics.mass / run.statistics.n_rows
+        share = run.statistics.mass / run.statistics.total_weight
         if (self.distinct.at_least(share) >= needed).all():
             return ()
         responsibilities = kernel.posterior(self.rows, run.mixture.components, True)[1]

@@ -95,7 +95,7 @@ class Fit:
     @property
     def mass(self) -> float:
         """The weighted number of rows."""
-        return self.statistics.n_rows
+        return self.statistics.total_weight
 
     @property
     def bic(self) -> float:

@@ -234,7 +234,7 @@ def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> li
         share.sum(1)[:, None, None] * one if form is TIED else share.reshape(*share.shape, *(1,) * (one.ndim - 1)) * one
     )
     return [
-        SufficientStatistics(form, m, s.mean, w, np.nan, n_rows=s.n_rows, reference=s.reference)
+        SufficientStatistics(form, m, s.mean, w, np.nan, total_weight=s.total_weight, reference=s.reference)
         for s, m, w in zip(every, mass + extra, scatter, strict=True)
     ]
 
@@ -256,6 +256,6 @@ def _principal_axes(reference: Reference) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of the correlation of all rows."""
     deviation = np.sqrt(reference.variances)
     with np.errstate(over="ignore"):  # the correlation of a constant column is rounding error
-        correlation = np.clip(reference.scatter[0] / reference.n_rows / deviation / deviation[:, None], -1.0, 1.0)
+        correlation = np.clip(reference.scatter[0] / reference.total_weight / deviation / deviation[:, None], -1.0, 1.0)
     values, vectors = np.linalg.eigh(correlation)
     return values, vectors

@@ -101,7 +101,7 @@ class Stepwise:
         return self._averaged
 
     def _learn(self, statistics: SufficientStatistics) -> None:
-        mass = statistics.n_rows
+        mass = statistics.total_weight
         if not mass > 0:
             return
         per_row = statistics * (1.0 / mass)

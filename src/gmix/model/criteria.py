@@ -82,7 +82,7 @@ def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
 
 def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> float:
     """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
-    log_likelihood, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.n_rows
+    log_likelihood, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.total_weight
     if name == "aic":
         return aic(log_likelihood, p)
     if name == "aicc":

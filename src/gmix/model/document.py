@@ -109,7 +109,7 @@ def statistics_document(statistics: SufficientStatistics) -> Document:
         "mean": statistics.mean.tolist(),
         "scatter": statistics.scatter.tolist(),
         "log_likelihood": statistics.log_likelihood,
-        "n_rows": statistics.n_rows,
+        "total_weight": statistics.total_weight,
     }
 
 
@@ -118,15 +118,15 @@ def statistics_from(document: Document, version: int, mixture: GaussianMixture) 
     form, shape = mixture.structure.form, mixture.independent_part.means.shape
     mass = as_array(document["mass"], shape[:1])
     expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
-    n_rows = as_float(document["n_rows"]) if version > 3 else float(mass.sum())
-    expect(n_rows > 0, "the statistics are those of no rows")
+    total_weight = as_float(document["total_weight"]) if version > 3 else float(mass.sum())
+    expect(total_weight > 0, "the statistics are those of no rows")
     return SufficientStatistics(
         form,
         mass,
         as_array(document["mean"], shape),
         as_array(document["scatter"], form.shape(*shape)),
         as_float(document["log_likelihood"]),
-        n_rows=n_rows,
+        total_weight=total_weight,
     )
 
 

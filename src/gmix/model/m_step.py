@@ -43,7 +43,7 @@ def _maximize(statistics: SufficientStatistics, structure: Structure, term: Suff
         # volumes, shapes and axes that the structure makes equal.
         share = _EMPTY_SHARE * reference.scatter
         scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), share, scatter)
-        divisor = np.where(empty, _EMPTY_SHARE * reference.n_rows, divisor)
+        divisor = np.where(empty, _EMPTY_SHARE * reference.total_weight, divisor)
     if not (structure.direct or structure.shared):
         # Without a floor, the shape of a collapsed component would be infinite, or volumes that depend on it zero.
         divisors = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))

@@ -108,7 +108,7 @@ class GaussianMixture(UnivariateFunctions):
         if statistics.form is not structure.form:
             problem = f"{structure.code} needs {structure.form} scatter, not {statistics.form}"
             raise ParameterError(f"{problem}; compute the statistics with a mixture of this structure")
-        if not statistics.n_rows > 0:
+        if not statistics.total_weight > 0:
             raise ParameterError("the statistics are of no rows; add statistics of some rows")
         [parameters] = maximize([statistics], structure, prior)
         return unchecked_mixture(*parameters, structure, features)

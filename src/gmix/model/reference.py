@@ -63,8 +63,8 @@ class Reference:
         return len(self.mean)
 
     @cached_property
-    def n_rows(self) -> float:
-        """The weighted number of rows with an observed cell."""
+    def total_weight(self) -> float:
+        """The total weight of the rows: the largest count of observed cells of a column."""
         return float(self.count.max())
 
     def __add__(self, other: Reference) -> Reference:
@@ -84,7 +84,7 @@ class Reference:
         A constant column gets the smallest variance of the other columns, or 1 if all columns are constant. A column
         whose squares leave the range of float64 is treated as constant.
         """
-        if not self.n_rows > 0:
+        if not self.total_weight > 0:
             return np.ones(self.n_features)
         # The variance of a constant column is rounding error, which is relative to the square of its mean.
         variances = self.form.variances(self.scatter, self.n_features) / np.maximum(self.count, np.finfo(float).tiny)

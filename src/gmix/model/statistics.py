@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 _NUMBERS = 2**19  # in a block of rows, with one copy of each row per component
 _ADDITIVE = ("counts", "mass", "divisor")  # fields (K,) that simply add up
 _ARRAYS = (*_ADDITIVE, "mean", "scatter")
-_NUMBERS_ALONE = ("log_likelihood", "n_rows")
+_NUMBERS_ALONE = ("log_likelihood", "total_weight")
 _EXTRA = "extra "  # before the name of a further sum
 # Placeholders for defaults that depend on other fields.
 _SAME_AS_MASS = np.empty(0)
@@ -51,7 +51,7 @@ class SufficientStatistics:
     log_likelihood : of these rows, in nats, under the mixture that gave the responsibilities.
     counts : ``(K,)`` to which the M-step makes the weights proportional. By default the mass.
     divisor : ``(K,)`` by which the M-step divides the scatter. By default the mass.
-    n_rows : the weighted number of rows. By default the sum of the counts.
+    total_weight : of the rows, one for each row without weights. By default the sum of the counts.
     reference : the scale of the data; see `gmix.model.reference.Reference`. By default computed from the other fields,
         for rows without missing cells.
     extra : further sums that a model needs, by name, arrays ``(K, ...)``.
@@ -71,7 +71,7 @@ class SufficientStatistics:
     log_likelihood: float
     counts: Array = field(default_factory=lambda: _SAME_AS_MASS)
     divisor: Array = field(default_factory=lambda: _SAME_AS_MASS)
-    n_rows: float = np.nan
+    total_weight: float = np.nan
     reference: Reference = field(default_factory=lambda: _OF_COMPLETE_ROWS)
     extra: Mapping[str, Array] = field(default_factory=dict)
 
@@ -80,8 +80,8 @@ class SufficientStatistics:
             object.__setattr__(self, "counts", self.mass)
         if self.divisor is _SAME_AS_MASS:
             object.__setattr__(self, "divisor", self.mass)
-        if math.isnan(self.n_rows):
-            object.__setattr__(self, "n_rows", float(self.counts.sum()))
+        if math.isnan(self.total_weight):
+            object.__setattr__(self, "total_weight", float(self.counts.sum()))
         if self.reference is _OF_COMPLETE_ROWS:
             reference = Reference.of_components(self.form, self.mass, self.mean, self.scatter)
             object.__setattr__(self, "reference", reference)
@@ -93,7 +93,7 @@ class SufficientStatistics:
         """The statistics of no rows, with this reference."""
         mass, shape = np.zeros(n_components), form.shape(n_components, reference.n_features)
         mean = np.broadcast_to(reference.mean, (n_components, reference.n_features))
-        return cls(form, mass, mean, np.zeros(shape), 0.0, n_rows=0.0, reference=reference)
+        return cls(form, mass, mean, np.zeros(shape), 0.0, total_weight=0.0, reference=reference)
 
     @classmethod
     @one_blas_thread()
@@ -192,7 +192,7 @@ class SufficientStatistics:
         k, d = self.mean.shape
         return (
             f"SufficientStatistics({self.form}, {count(k, 'component')}, {count(d, 'feature')}, "
-            f"{self.n_rows:.6g} rows, log-likelihood {self.log_likelihood:.6g})"
+            f"{self.total_weight:.6g} rows, log-likelihood {self.log_likelihood:.6g})"
         )
 
     @one_blas_thread()
@@ -214,7 +214,7 @@ class SufficientStatistics:
             mean=self.mean + share[:, None] * step,
             scatter=self.scatter + other.scatter + self.form.outer(self.mass * share, step),
             log_likelihood=self.log_likelihood + other.log_likelihood,
-            n_rows=self.n_rows + other.n_rows,
+            total_weight=self.total_weight + other.total_weight,
             reference=self.reference + other.reference,
             extra={name: array + other.extra[name] for name, array in self.extra.items()},
         )
@@ -231,13 +231,13 @@ class SufficientStatistics:
             **{name: factor * getattr(self, name) for name in _ADDITIVE},
             scatter=factor * self.scatter,
             log_likelihood=factor * self.log_likelihood,
-            n_rows=factor * self.n_rows,
+            total_weight=factor * self.total_weight,
             extra={name: factor * array for name, array in self.extra.items()},
         )
 
     def on(self, reference: Reference) -> SufficientStatistics:
         """The same statistics with the reference of the rows, which also has their number."""
-        return replace(self, reference=reference, n_rows=reference.n_rows)
+        return replace(self, reference=reference, total_weight=reference.total_weight)
 
     def reordered(self, order: NDArray[np.intp]) -> SufficientStatistics:
         """The statistics of the same rows, where component k is the former ``order[k]``."""

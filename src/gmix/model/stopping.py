@@ -73,15 +73,16 @@ class StoppingRule:
         """Whether a step that decreases the objective by more than rounding is rejected and ends the run."""
         return True
 
-    def judge(self, history: Sequence[float], n_rows: float, at_rest: bool, remaining: float) -> Reason | None:
+    def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
         """The reason why a run ends after this E-step; None if it continues.
 
-        `history` holds the objectives so far, in nats over `n_rows` weighted rows. `at_rest` is true if the last step
-        gained nothing above rounding and moved no parameter. `remaining` is the estimated remaining gain in nats.
+        `history` holds the objectives of the accepted E-steps, in nats, of rows with this total weight. `at_rest` is
+        true if the last step gained nothing above rounding and moved neither means nor weights. `remaining` is the
+        estimated remaining gain in nats.
         """
         if at_rest:
             return Reason.STATIONARY
-        if remaining < self.tolerance * n_rows:
+        if remaining < self.tolerance * total_weight:
             return Reason.CONVERGED
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
@@ -98,9 +99,9 @@ class StoppingRule:
         """Return whether a step decreased the objective by more than rounding."""
         return not (np.isfinite(after) and after >= before - _FALL * abs(after))
 
-    def numbers(self, n_rows: float) -> tuple[float, float, float, float, int, bool, bool]:
-        """The numbers of the rule that the compiled run needs, for `n_rows` weighted rows."""
-        tolerance = self.tolerance * n_rows
+    def numbers(self, total_weight: float) -> tuple[float, float, float, float, int, bool, bool]:
+        """The numbers of the rule that the compiled run needs, for rows with this total weight."""
+        tolerance = self.tolerance * total_weight
         return tolerance, _ROUNDING, _FALL, REST, self.max_iterations, self.accelerate, self.monotone
 
 

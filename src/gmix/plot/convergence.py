@@ -69,11 +69,11 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
         (c for c in search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
     )
     counts = [c.n_components for c in candidates]
-    n_rows = candidates[0].run.statistics.n_rows  # of a sub-sample, where one was used
-    best = [c.optima[0] / n_rows for c in candidates]
+    total_weight = candidates[0].run.statistics.total_weight  # of a sub-sample, where one was used
+    best = [c.optima[0] / total_weight for c in candidates]
     ax.plot(counts, best, color=LINE, linewidth=1.0, zorder=1)
     for candidate in candidates:
-        reached = np.asarray(candidate.optima) / n_rows
+        reached = np.asarray(candidate.optima) / total_weight
         groups = np.split(reached, np.flatnonzero(-np.diff(reached) > _SAME) + 1)
         for rank, group in enumerate(groups):
             face = color(0) if rank == 0 else "white"

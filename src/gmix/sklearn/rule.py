@@ -99,15 +99,15 @@ class Rule(StoppingRule):
     def monotone(self) -> bool:
         return not self.may_fall
 
-    def judge(self, history: Sequence[float], n_rows: float, at_rest: bool, remaining: float) -> Reason | None:
-        reason = self._judge(history, n_rows, at_rest)
+    def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
+        reason = self._judge(history, total_weight, at_rest)
         if self.watch is not None:
-            self.watch(history, n_rows, reason)
+            self.watch(history, total_weight, reason)
         return reason
 
-    def _judge(self, history: Sequence[float], n_rows: float, at_rest: bool) -> Reason | None:
+    def _judge(self, history: Sequence[float], total_weight: float, at_rest: bool) -> Reason | None:
         if len(history) > 1:
-            reached = [value / n_rows for value in history]
+            reached = [value / total_weight for value in history]
             if self.past and math.isclose(reached[0], self.past[-1], rel_tol=1e-9):  # the rows are the same
                 reached = [*self.past[:-1], *reached]
             steps = np.abs(np.diff(reached[-3:]))  # with `reg_covar` a step may be negative
@@ -126,12 +126,12 @@ def narrator(verbose: int, interval: int) -> Callable[[Sequence[float], float, R
     """A function that prints the progress of EM runs, in scikit-learn's words."""
     began, number = time.perf_counter(), -1
 
-    def watch(history: Sequence[float], n_rows: float, reason: Reason | None) -> None:
+    def watch(history: Sequence[float], total_weight: float, reason: Reason | None) -> None:
         nonlocal number
         step = len(history) - 1
         number += step == 0
         if step and step % interval == 0:
-            gain = (history[-1] - history[-2]) / n_rows
+            gain = (history[-1] - history[-2]) / total_weight
             detail = f"\t time lapse {time.perf_counter() - began:.5f}s\t ll change {gain:.5f}" if verbose > 1 else ""
             print(f"  Iteration {step}{detail}")
         if reason:

@@ -120,7 +120,7 @@ class PartitionedSource(Source):
     ) -> list[SufficientStatistics]:
         task = partial(_expect, _packed_components(components), 1 if self.threads is None else self.threads)
         found = _statistics(_join(self.ask(task, _join)))
-        if not abs((mass := found[0].n_rows) / self._mass - 1.0) < _SAME_MASS:
+        if not abs((mass := found[0].total_weight) / self._mass - 1.0) < _SAME_MASS:
             raise self._changed(
                 f"the rows had a total weight of {self._mass:.12g} when they were first read and have {mass:.12g} now"
             )

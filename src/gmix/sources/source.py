@@ -104,7 +104,7 @@ class Source(ABC):
             self.meter.begin(self.n_rows)
             found = self._pass(components, references, coarse)
             log_likelihoods = [statistics.log_likelihood for statistics in found] if references else []
-            self.meter.end(log_likelihoods, found[0].n_rows)
+            self.meter.end(log_likelihoods, found[0].total_weight)
             return found
 
         if self.journal is None:

@@ -29,7 +29,7 @@ def inspect(
     mixture may have many parameters.
     """
     found = [
-        *about_columns(sample, statistics.n_rows),
+        *about_columns(sample, statistics.total_weight),
         *about_components(sample, mixture, statistics, prior),
     ]
     return found if search is None else [*found, *about_choice(search, most)]

@@ -61,7 +61,7 @@ def about_components(
 
 def _few_rows(sample: Sample, statistics: SufficientStatistics, prior: Prior | None) -> Iterator[Finding]:
     # Masses are scaled to the number of rows, so that the sum of the weights does not matter.
-    rows = statistics.mass * (sample.n_counting / statistics.n_rows)
+    rows = statistics.mass * (sample.n_counting / statistics.total_weight)
     d = statistics.n_features
 
     def named(small: NDArray[np.bool_]) -> str:

@@ -124,8 +124,8 @@ class CompiledKernel(Kernel):
             rows.values if isinstance(rows, Rows) else expect,
             [_start(model, reference, patient) for model in starts],
             _reference(reference),
-            [(_rule(each.rule, reference.n_rows), each.most) for each in rounds],
-            _rule(rule, reference.n_rows),
+            [(_rule(each.rule, reference.total_weight), each.most) for each in rounds],
+            _rule(rule, reference.total_weight),
             patient,
             coarse,
             rows.weights if isinstance(rows, Rows) else None,
@@ -186,13 +186,13 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
     return structure.compiled_code, structure.form.code, weights, means, covariances, term, fallback
 
 
-def _rule(rule: StoppingRule, n_rows: float) -> Raw:
+def _rule(rule: StoppingRule, total_weight: float) -> Raw:
     def judge(history: list[float], at_rest: bool, remaining: float) -> int | None:
-        reason = rule.judge(history, n_rows, at_rest, remaining)
+        reason = rule.judge(history, total_weight, at_rest, remaining)
         return None if reason is None else _REASONS.index(reason)
 
     overridden = type(rule).judge is not StoppingRule.judge
-    return *rule.numbers(n_rows), judge if overridden else None
+    return *rule.numbers(total_weight), judge if overridden else None
 
 
 def _components(components: Components) -> Raw:
@@ -211,10 +211,10 @@ def _statistics(form: Form, raw: Raw, reference: Reference | None) -> Sufficient
     if reference is None:
         return SufficientStatistics(form, mass, mean, scatter, log_likelihood, counts, divisor, extra=extra)
     return SufficientStatistics(
-        form, mass, mean, scatter, log_likelihood, counts, divisor, reference.n_rows, reference, extra
+        form, mass, mean, scatter, log_likelihood, counts, divisor, reference.total_weight, reference, extra
     )
 
 
 def _reference(reference: Reference) -> Raw:
     scatter = reference.scatter if reference.scatter.ndim else reference.scatter[None]
-    return np.ascontiguousarray(reference.floor), np.ascontiguousarray(scatter), reference.n_rows
+    return np.ascontiguousarray(reference.floor), np.ascontiguousarray(scatter), reference.total_weight

@@ -154,7 +154,7 @@ def expectation_maximization(
             model, statistics = proposal, found
             history.append(reached)
             remaining = remaining_gain(history, rule.rounding(reached))
-            if ended := rule.judge(history, reference.n_rows, at_rest, remaining):
+            if ended := rule.judge(history, reference.total_weight, at_rest, remaining):
                 reason = ended
                 break
             proposal = model.maximize(statistics)
