@@ -22,12 +22,6 @@ constexpr double kFlat = 1e-14;       // nats per row; the objective is known no
 constexpr double kLongestStep = 4.0;  // natural logarithms of a volume; a longer Newton step is cut
 constexpr double kTiny = 2.2250738585072014e-308;
 
-double sum_of(const Numbers& values) {
-  double sum = 0.0;
-  for (double value : values) sum += value;
-  return sum;
-}
-
 // The most likely variances (K, D) of equal volume: Celeux & Govaert (1995), EVI.
 void equal_volumes(std::size_t k, std::size_t d, const Numbers& mass, Numbers& variances) {
   Numbers root(k);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 namespace gmix {
@@ -14,11 +13,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // are `kClear` times as large beyond doubt.
 constexpr double kCoarse = 2e-8, kClear = 25.0;
 
-double total(const Numbers& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
-
 // Whether the weights that these statistics lead to differ by less than a limit.
 bool weights_at_rest(const Statistics& before, const Statistics& after, double limit) {
-  const double old = total(before.counts), now = total(after.counts);
+  const double old = sum_of(before.counts), now = sum_of(after.counts);
   for (std::size_t c = 0; c < after.counts.size(); ++c)
     if (!(std::abs(after.counts[c] / now - before.counts[c] / old) < limit)) return false;
   return true;
@@ -39,7 +36,7 @@ double Run::objective() const { return arrived_ ? history_.back() : -kInfinity; 
 // The smallest gain that a coarse E-step shows.
 double Run::grain() const {
   const double columns = static_cast<double>(tried_statistics_.n_features());
-  return kCoarse * std::sqrt(columns) * total(tried_statistics_.counts);
+  return kCoarse * std::sqrt(columns) * sum_of(tried_statistics_.counts);
 }
 
 // Continues in float64, beginning with a repetition of the last step.

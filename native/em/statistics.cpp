@@ -15,6 +15,12 @@ void extrapolate_all(const Numbers& here, const Numbers& before, double length, 
 
 }  // namespace
 
+double sum_of(const Numbers& values) {
+  double sum = 0.0;
+  for (const double value : values) sum += value;
+  return sum;
+}
+
 std::size_t compact_size(Form form, std::size_t k, std::size_t d) {
   return second_size({form, k, d, nullptr, nullptr, nullptr});
 }

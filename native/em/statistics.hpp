@@ -33,6 +33,8 @@ struct Statistics {
   std::size_t n_features() const { return mean.size() / mass.size(); }
 };
 
+double sum_of(const Numbers& values);
+
 // How many numbers a compact array of K covariances in D columns has.
 std::size_t compact_size(Form form, std::size_t k, std::size_t d);
 

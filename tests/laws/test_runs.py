@@ -14,7 +14,7 @@ from gmix.model.components import Components
 from gmix.model.covariance import FULL, VVV
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import Expect, Kernel, ReferenceKernel, RunEnd, kernel
-from gmix.model.kernel.reference import has_collapsed
+from gmix.model.kernel.contract import has_collapsed
 from gmix.model.model import Model
 from gmix.model.stopping import REST, Reason, Round, StoppingRule
 

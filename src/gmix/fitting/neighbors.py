@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gmix.model.covariance import FULL, TIED, Structure
+from gmix.model.covariance import FULL, Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
@@ -30,7 +29,8 @@ def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         weights[heaviest] /= 2.0
         weights.append(weights[heaviest])
         order.append(order[heaviest])
-    shares, compact = mixture.structure.weights(np.array(weights)), _repeated(mixture, order)
+    structure = mixture.structure
+    shares, compact = structure.weights(np.array(weights)), structure.form.take(compact_covariances(mixture), order)
     return unchecked_mixture(shares, mixture.means[order], compact, mixture.structure, mixture.features)
 
 
@@ -58,7 +58,7 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
     if structure.equal_weights:
         shares[:] = structure.weights(shares[0])
     if structure.shared:
-        compact = [_repeated(mixture, order) for order in orders]
+        compact = [structure.form.take(compact_covariances(mixture), order) for order in orders]
     else:
         # If the units of the columns differ very much, the variances of the smaller ones may be rounding error.
         floors = RELATIVE_FLOOR * variances[chosen]
@@ -77,9 +77,3 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
         unchecked_mixture(share, mean, covariance, structure, mixture.features)
         for share, mean, covariance in zip(shares, moved, compact, strict=True)
     ]
-
-
-def _repeated(mixture: GaussianMixture, order: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
-    """The compact covariances of the components in `order`, which may repeat some."""
-    compact = compact_covariances(mixture)
-    return compact if mixture.structure.form is TIED else compact[order]

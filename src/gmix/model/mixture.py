@@ -16,7 +16,7 @@ from gmix.base.errors import ParameterError, of_kind
 from gmix.base.rows import Rows
 from gmix.base.wording import count
 from gmix.model.components import Components
-from gmix.model.covariance import FULL, TIED, VVV, Structure, structure as as_structure
+from gmix.model.covariance import FULL, VVV, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.dependent_features import condition_part, image
 from gmix.model.kernel import kernel
@@ -307,7 +307,7 @@ class GaussianMixture(UnivariateFunctions):
             raise ParameterError(f"order is {order!r}; give each of the components 0 to {self.n_components - 1} once")
         if self.dependence is not None:
             return with_dependent_features(self.independent_part.reordered(chosen), self.dependence, self.features)
-        compact = self._compact if self.structure.form is TIED else self._compact[chosen]
+        compact = self.structure.form.take(self._compact, chosen)
         return unchecked_mixture(self.weights[chosen], self.means[chosen], compact, self.structure, self.features)
 
     @one_blas_thread()

@@ -244,6 +244,6 @@ class SufficientStatistics:
         return replace(
             self,
             **{name: getattr(self, name)[order] for name in (*_ADDITIVE, "mean")},
-            scatter=self.scatter if self.form is TIED else self.scatter[order],
+            scatter=self.form.take(self.scatter, order),
             extra={name: array[order] for name, array in self.extra.items()},
         )

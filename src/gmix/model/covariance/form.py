@@ -19,6 +19,7 @@ if spherical.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -59,6 +60,10 @@ class Form(ABC):
     @abstractmethod
     def compress(self, dense: Array) -> Array:
         """Covariances ``(K, D, D)`` as a compact array; entries that the form does not store are dropped."""
+
+    def take(self, compact: Array, components: Sequence[int] | NDArray[np.intp]) -> Array:
+        """A compact array with some of the components, in this order, or with a component several times."""
+        return compact[components]
 
     @abstractmethod
     def factor(self, compact: Array) -> Array:
@@ -225,6 +230,9 @@ class _Full(Form):
 
 class _Tied(_Full):
     name, code = "tied", 1
+
+    def take(self, compact: Array, components: Sequence[int] | NDArray[np.intp]) -> Array:
+        return compact
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)

@@ -13,8 +13,7 @@ from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
 from gmix.model.families import family_of
-from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, n_threads
-from gmix.model.kernel.reference import from_labels, has_collapsed
+from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -33,8 +32,6 @@ _ROW_BY_ROW = 24  # columns up to which adding scatter row by row is faster than
 
 class CompiledKernel(Kernel):
     """The kernel in C++, at the instruction level of this processor."""
-
-    name = "compiled"
 
     def __init__(self, native: ModuleType) -> None:
         self.native = native
@@ -90,7 +87,7 @@ class CompiledKernel(Kernel):
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
         if rows.values.shape[1] > _ROW_BY_ROW:
-            return from_labels(form, rows, labels, n_components, reference)
+            return super().label_statistics(form, rows, labels, n_components, reference)
         values, floats = np.ascontiguousarray(rows.values, np.float64), [one.astype(np.float64) for one in labels]
         found = self.native.label_statistics(form.code, values, floats, n_components, rows.weights)
         return [_statistics(form, (*raw[:5], np.nan, raw[6]), reference) for raw in found]

@@ -13,13 +13,13 @@ from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.base.rows import Rows
 from gmix.model.components import Components
-from gmix.model.covariance import Form, Structure
+from gmix.model.covariance import TIED, Form, Structure
 from gmix.model.model import Model
-from gmix.model.reference import Reference
+from gmix.model.reference import AT_FLOOR, Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 
-__all__ = ["CHUNK", "Expect", "Kernel", "Parameters", "RunEnd", "n_threads"]
+__all__ = ["CHUNK", "Expect", "Kernel", "Parameters", "RunEnd", "has_collapsed", "n_threads"]
 
 Array = NDArray[np.float64]
 CHUNK = 2048  # rows whose sums are added to the total at once; fixed, because the last bits of results depend on it
@@ -49,8 +49,6 @@ class Kernel(ABC):
     The bits of a result may not depend on `threads`, nor on how rows are cut into blocks if all blocks but the last
     have a multiple of `CHUNK` rows. A row of weight zero adds nothing, whatever its values are.
     """
-
-    name: str
 
     @abstractmethod
     def expect(
@@ -95,11 +93,14 @@ class Kernel(ABC):
         None in place of those that this kernel cannot compute; `GaussianMixture.from_statistics` computes all.
         """
 
-    @abstractmethod
     def label_statistics(
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
         """`SufficientStatistics.from_labels` for each of several labelings of rows with this reference."""
+        return [
+            SufficientStatistics.from_labels(form, rows.values, one, n_components, rows.weights).on(reference)
+            for one in labels
+        ]
 
     @abstractmethod
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
@@ -138,3 +139,12 @@ def n_threads(threads: int | None) -> int:
     if not is_count(threads):
         raise ParameterError(f"threads is {threads!r}; give a whole number above zero, or None for every processor")
     return int(threads)
+
+
+def has_collapsed(components: Components, reference: Reference) -> bool:
+    """Return whether a component is empty, or a covariance is at the floor."""
+    form, n_features = components.form, components.means.shape[1]
+    if form is not TIED and np.isneginf(components.log_constants).any():
+        return True
+    covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
+    return bool(form.smallest(covariances, reference.floor).min() <= AT_FLOOR)

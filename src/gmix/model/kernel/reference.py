@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.rows import Rows
 from gmix.model.components import Components
-from gmix.model.covariance import TIED, Form, Structure
+from gmix.model.covariance import Form, Structure
 from gmix.model.families import GAUSSIAN
-from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, n_threads
+from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.model import Model
-from gmix.model.reference import AT_FLOOR, Reference
+from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import REST, Reason, Round, StoppingRule, remaining_gain
 
-__all__ = ["ReferenceKernel", "expectation_maximization", "from_labels", "has_collapsed"]
+__all__ = ["ReferenceKernel", "expectation_maximization"]
 
 Array = NDArray[np.float64]
 _NEGLIGIBLE = 2.0**-100  # smaller responsibilities are set to zero; they are far below rounding
@@ -28,8 +28,6 @@ _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 class ReferenceKernel(Kernel):
     """The kernel in NumPy. Starts do not race: each is run to the end, without acceleration."""
-
-    name = "reference"
 
     @one_blas_thread()
     def expect(
@@ -80,11 +78,6 @@ class ReferenceKernel(Kernel):
         prior: SufficientStatistics | None = None,
     ) -> list[Parameters | None]:
         return [None] * len(statistics)
-
-    def label_statistics(
-        self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
-    ) -> list[SufficientStatistics]:
-        return from_labels(form, rows, labels, n_components, reference)
 
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
         centers = _seeds(points, mass, draws)
@@ -167,25 +160,6 @@ def expectation_maximization(
     except np.linalg.LinAlgError:
         reason = Reason.FAILED
     return RunEnd(0, None if statistics is None else model, statistics, history, reason, sound)
-
-
-def has_collapsed(components: Components, reference: Reference) -> bool:
-    """Return whether a component is empty, or a covariance is at the floor."""
-    form, n_features = components.form, components.means.shape[1]
-    if form is not TIED and np.isneginf(components.log_constants).any():
-        return True
-    covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
-    return bool(form.smallest(covariances, reference.floor).min() <= AT_FLOOR)
-
-
-def from_labels(
-    form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
-) -> list[SufficientStatistics]:
-    """`SufficientStatistics.from_labels` for each of several labelings."""
-    return [
-        SufficientStatistics.from_labels(form, rows.values, one, n_components, rows.weights).on(reference)
-        for one in labels
-    ]
 
 
 def _is_at_rest(
