@@ -222,7 +222,9 @@ def test_a_richer_candidate_never_scores_below_a_poorer_one(points: Array) -> No
     assert search.best.bic == min(c.bic for c in search.candidates if not c.collapsed)
 
 
-@pytest.mark.parametrize("loop", {k.name: k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "loop", {type(k): k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: type(k).__name__
+)
 def test_an_interrupted_run_returns_the_best_so_far(points: Array, labels: Array, loop: Kernel) -> None:
     source, passes = MemorySource(points), []
 
@@ -240,7 +242,9 @@ def test_an_interrupted_run_returns_the_best_so_far(points: Array, labels: Array
     assert run.statistics.log_likelihood == pytest.approx(run.mixture.log_density(points).sum())
 
 
-@pytest.mark.parametrize("loop", {k.name: k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "loop", {type(k): k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: type(k).__name__
+)
 def test_a_step_from_which_every_density_is_zero_is_not_taken(points: Array, labels: Array, loop: Kernel) -> None:
     source, passes = MemorySource(points), []
 

@@ -20,7 +20,7 @@ from gmix.model.stopping import REST, Reason, Round, StoppingRule
 
 Array = NDArray[np.float64]
 UNIT = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
-LOOPS = {each.name: each for each in (kernel, ReferenceKernel())}
+LOOPS = {type(each).__name__: each for each in (kernel, ReferenceKernel())}
 each_loop = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
 compiled_alone = pytest.mark.skipif(isinstance(kernel, ReferenceKernel), reason="the compiled kernel is not built")
 

@@ -150,7 +150,9 @@ def test_no_more_threads_are_used_than_were_asked_for(points: Array, monkeypatch
     assert asked == {1}
 
 
-@pytest.mark.parametrize("each", {k.name: k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "each", {type(k): k for k in (kernel, ReferenceKernel())}.values(), ids=lambda k: type(k).__name__
+)
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 def test_blocks_have_the_bits_of_all_rows_at_once(
     points: Array, labels: Array, structure: Structure, each: Kernel
