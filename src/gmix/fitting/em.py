@@ -31,7 +31,7 @@ class Run:
     ----------
     model : where the run ended.
     statistics : the sufficient statistics of the rows under the model.
-    history : the objective of every E-step: log-likelihood plus log prior, in nats.
+    history : the objective of every accepted E-step: log-likelihood plus log prior, in nats.
     reason : why the run ended.
     sound : whether it is known that no component has collapsed, whatever the reason.
     """
@@ -84,9 +84,10 @@ def run_models(
 ) -> list[RunEnd]:
     """Run EM on all rows of a source from several models of one form, until the rule ends each run.
 
-    The runs first race in `rounds`; those that are kept are returned, best first. Each ends on an E-step, so its
-    statistics belong to its model. A run that is not `patient` ends when a component is empty or reaches the floor.
-    After Ctrl-C the runs that have finished an E-step are returned, the last one with the reason `INTERRUPTED`.
+    The runs first race in `rounds`, if there are some, and those that are kept are returned, the best after the last
+    round first. Each ends on an E-step, so its statistics belong to its model. A run that is not `patient` ends when
+    a component is empty or reaches the floor. After Ctrl-C the runs that have finished an E-step are returned, the
+    last one with the reason `INTERRUPTED`.
 
     Raises `ParameterError` if the density of the rows is zero under all starts.
     """

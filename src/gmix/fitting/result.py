@@ -59,7 +59,7 @@ class Fit:
         next column. With a start that you gave, they keep the order of the start.
     statistics : the sufficient statistics of the rows under the mixture.
     log_prior : the log prior density of the mixture, in nats; zero without a prior.
-    history : the objective (log-likelihood plus log prior) after every E-step, in nats.
+    history : the objective (log-likelihood plus log prior) of every accepted E-step, in nats.
     reason : why EM stopped; see `gmix.Reason`.
     n_rows : the number of rows of the table.
     findings : warnings and notes about the table and the fit, warnings first; see `gmix.Finding`. ``print(fit)``,

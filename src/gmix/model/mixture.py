@@ -97,9 +97,9 @@ class GaussianMixture(UnivariateFunctions):
     ) -> GaussianMixture:
         """The M-step: the mixture with the greatest expected log-likelihood, or log posterior, given the statistics.
 
-        No covariance falls below the floor of the `reference` of the statistics. For structures whose M-step is one
-        division, and for those with one covariance, the result is the maximum under that constraint, so EM stays
-        monotone. For the others, a covariance at the floor is positive definite and close to the maximum, and
+        Eigenvalues below half the floor of the statistics' `reference` are raised to it. For structures whose M-step
+        is one division, and for those with one covariance, the result is the maximum under that constraint, so EM
+        stays monotone. For the others, a covariance at the floor is positive definite and close to the maximum, and
         quantities that the structure makes equal may differ by what the floor adds.
         """
         structure, prior = as_structure(structure), as_prior(prior)

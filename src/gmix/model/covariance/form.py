@@ -111,7 +111,7 @@ class Form(ABC):
 
     @abstractmethod
     def lift(self, compact: Array, floor: Array) -> Array:
-        """The likeliest covariances of at least ``diag(floor)``: smaller eigenvalues are raised to the floor.
+        """The same covariances, with eigenvalues below half of ``diag(floor)`` raised to it.
 
         They are symmetric to the last bit and can be factored, because eigenvalues that float64 cannot distinguish
         from zero are raised too.
