@@ -136,3 +136,16 @@ def test_variational_bayes_is_that_of_scikit_learn(accelerate: bool) -> None:
     (ours, expected), (our_other, expected_other) = bounds
     assert abs(expected_other - expected) > 1e-3  # two optima, so that the difference says something
     assert our_other - ours == pytest.approx(expected_other - expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("returned", "problem"), [(None, "maximize returned None; return a Model"), ("a", "'a'")])
+def test_a_model_that_breaks_the_contract_is_named(returned: object, problem: str) -> None:
+    class Broken(VariationalMixture):
+        def maximize(self, statistics: SufficientStatistics) -> VariationalMixture:
+            return returned
+
+    rows = clouds()
+    prior = prior_of(BayesianGaussianMixture(n_components=2, random_state=0).fit(rows), 2)
+    start = SufficientStatistics.from_labels(FULL, rows, np.arange(len(rows)) % 2, 2) + prior
+    with pytest.raises(TypeError, match=problem):
+        run_models(MemorySource(rows), [Broken(prior, start)], StoppingRule())

@@ -153,13 +153,16 @@ class _PythonModel:
     def raw_maximize(self, raw: Raw) -> tuple[_PythonModel, bool] | None:
         """The model after the M-step, and whether a component has collapsed; None if there is no such model."""
         try:
-            after = _PythonModel(self.model.maximize(self._statistics(raw)), self.reference)
+            model = self.model.maximize(self._statistics(raw))
+            if not isinstance(model, Model):
+                raise TypeError(f"{type(self.model).__name__}.maximize returned {model!r}; return a Model")
+            after = _PythonModel(model, self.reference)
+            return after, has_collapsed(after.components, self.reference)
         except np.linalg.LinAlgError:
             return None
-        return after, has_collapsed(after.components, self.reference)
 
     def raw_objective(self, raw: Raw) -> float:
-        return self.model.objective(self._statistics(raw))
+        return float(self.model.objective(self._statistics(raw)))
 
     def _statistics(self, raw: Raw) -> SufficientStatistics:
         return _statistics(self.components.form, raw, self.reference)
