@@ -299,6 +299,12 @@ Structure structure_of(const std::string& code) {
 
 bool Structure::shared() const { return volume == 'E' && shape != 'V' && orientation != 'V'; }
 
+Form Structure::form() const {
+  if (shape == 'I') return Form::kSpherical;
+  if (orientation == 'I') return Form::kDiagonal;
+  return shared() ? Form::kTied : Form::kFull;
+}
+
 bool Structure::direct() const {
   const bool free = volume == 'V' && shape != 'E' && orientation != 'E';
   const bool tied = volume == 'E' && shape == 'E' && orientation == 'E';

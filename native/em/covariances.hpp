@@ -17,6 +17,8 @@ struct Structure {
 
   // One covariance for all components, whether or not its form writes it K times.
   bool shared() const;
+  // The form that its covariances have.
+  Form form() const;
   // Covariances that are the scatter over its divisor: each component's own, or one for all.
   bool direct() const;
 };

@@ -35,6 +35,13 @@ void add_outer(Form form, std::size_t c, std::size_t d, double mass, const doubl
   }
 }
 
+bool have_same_shape(const Statistics& left, const Statistics& right) {
+  return left.form == right.form && left.mass.size() == right.mass.size() && left.mean.size() == right.mean.size() &&
+         std::equal(
+             left.extra.begin(), left.extra.end(), right.extra.begin(), right.extra.end(),
+             [](const auto& a, const auto& b) { return a.first == b.first && a.second.size() == b.second.size(); });
+}
+
 Statistics sum(const Statistics& left, const Statistics& right) {
   const std::size_t k = left.n_components(), d = left.n_features();
   Statistics all = left;
@@ -60,6 +67,7 @@ Statistics sum(const Statistics& left, const Statistics& right) {
 }
 
 bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there) {
+  if (!have_same_shape(here, before)) return false;
   const std::size_t k = here.n_components(), d = here.n_features();
   there = here;
   extrapolate_all(here.counts, before.counts, length, there.counts);

@@ -44,7 +44,10 @@ inline bool is_dense(Form form, std::size_t d) { return d > 1 && (form == Form::
 // Adds mass v v' of component c to scatter.
 void add_outer(Form form, std::size_t c, std::size_t d, double mass, const double* v, double* scatter);
 
-// The statistics of all rows of both.
+// Whether two statistics are of the same form, components and columns, with the same further sums.
+bool have_same_shape(const Statistics& left, const Statistics& right);
+
+// The statistics of all rows of both, which have the same shape.
 Statistics sum(const Statistics& left, const Statistics& right);
 
 // The statistics that `length` more steps like the one from `before` to `here` would reach, (1 + length) here - length

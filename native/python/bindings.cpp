@@ -129,7 +129,11 @@ std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
   Parameters parameters = parameters_of(fields[2], fields[3], fields[4], form);
   if (parameters.n_features != reference->floor.size())
     throw nb::value_error("the reference and a start differ in their columns");
-  return std::make_unique<GaussianModel>(structure_of(nb::cast<std::string>(fields[0])), priors.back().get(),
+  if (priors.back())
+    require_same(priors.back()->n_components() == parameters.n_components &&
+                     priors.back()->n_features() == parameters.n_features,
+                 "what the prior adds");
+  return std::make_unique<GaussianModel>(structure_in(nb::cast<std::string>(fields[0]), form), priors.back().get(),
                                          *reference, std::move(parameters), fallback_of(fields[6]));
 }
 
@@ -193,7 +197,7 @@ void symmetrize(Statistics& s) {
 nb::list maximize_each(const std::string& code, int form_code, nb::sequence every, nb::handle prior_object,
                        nb::handle reference_object) {
   const Form form = form_of(form_code);
-  const Structure structure = structure_of(code);
+  const Structure structure = structure_in(code, form);
   const Reference reference = reference_of(reference_object, form);
   std::unique_ptr<Statistics> prior;
   if (!prior_object.is_none()) prior = std::make_unique<Statistics>(statistics_of(prior_object, form));
@@ -201,6 +205,9 @@ nb::list maximize_each(const std::string& code, int form_code, nb::sequence ever
   for (nb::handle object : every) {
     Statistics statistics = statistics_of(object, form);
     symmetrize(statistics);
+    if (prior) require_same(have_same_shape(statistics, *prior), "what the prior adds");
+    if (reference.floor.size() != statistics.n_features())
+      throw nb::value_error("the reference and the statistics differ in their columns");
     const std::size_t k = statistics.n_components(), d = statistics.n_features();
     // Structures whose M-step iterates begin from the scatter.
     Parameters parameters{form, k, d, Numbers(k), {}, statistics.scatter, {}, {}, {}};
@@ -246,7 +253,7 @@ nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std:
   const Array points(points_object, 2, "points"), mass(mass_object, 1, "mass");
   const Array draws(draws_object, 2, "draws");
   const std::size_t n = points.size(0), width = points.size(1), k = draws.size(0);
-  if (n == 0 || k == 0) throw nb::value_error("clusters need a point and a draw at least");
+  if (n == 0 || k == 0 || draws.size(1) == 0) throw nb::value_error("clusters need a point and a draw at least");
   const Points rows{points.numbers(n, width), mass.numbers(n), n, width};
   const double* numbers = draws.numbers(k, draws.size(1));
   std::vector<std::int64_t> labels;

@@ -48,7 +48,10 @@ inline Expect over_rows(Pass& pass, const Rows& rows, const double* weight) {
 inline Expect by_python(nb::handle function) {
   return [function](const Components& components, bool coarse, Statistics& statistics) {
     return with_gil([&] {
-      statistics = statistics_of(function(components_tuple(components), coarse), components.mixture.form);
+      const Mixture& m = components.mixture;
+      statistics = statistics_of(function(components_tuple(components), coarse), m.form);
+      require_same(statistics.n_components() == m.n_components && statistics.n_features() == m.n_features,
+                   "the answer of an E-step");
       return is_finite(statistics.scatter.data(), statistics.scatter.size());
     });
   };
@@ -80,7 +83,13 @@ class PythonModel : public Model {
       const nb::object found = object_.attr("raw_maximize")(statistics_tuple(statistics));
       if (found.is_none()) return Outcome::kFailed;
       const nb::tuple answer = tuple_of(found, 2, "the answer of raw_maximize");
-      set(answer[0]);
+      const Mixture before = components().mixture;
+      PythonModel after{nb::object(answer[0])};
+      const Mixture now = after.components().mixture;
+      require_same(now.form == before.form && now.family == before.family && now.n_components == before.n_components &&
+                       now.n_features == before.n_features,
+                   "the model after an M-step");
+      *this = after;
       return nb::cast<bool>(answer[1]) ? Outcome::kCollapsed : Outcome::kSound;
     });
   }
@@ -105,8 +114,12 @@ inline GaussianModel::Fallback fallback_of(nb::handle function) {
   if (function.is_none()) return nullptr;
   return [function](const Statistics& statistics, Parameters& parameters) {
     return with_gil([&] {
-      const nb::tuple answer = tuple_of(function(statistics_tuple(statistics)), 4, "the answer of the fallback");
+      const nb::object answered = function(statistics_tuple(statistics));
+      if (answered.is_none()) return Outcome::kFailed;
+      const nb::tuple answer = tuple_of(answered, 4, "the answer of the fallback");
       Parameters found = parameters_of(answer[0], answer[1], answer[2], statistics.form);
+      require_same(found.n_components == statistics.n_components() && found.n_features == statistics.n_features(),
+                   "the answer of the fallback");
       if (!found.prepare()) return Outcome::kFailed;
       parameters = std::move(found);
       return nb::cast<bool>(answer[3]) ? Outcome::kCollapsed : Outcome::kSound;

@@ -132,6 +132,7 @@ inline Statistics statistics_of(nb::handle object, Form form) {
   const nb::tuple fields = tuple_of(object, 7, "statistics");
   const Array mean(fields[2], 2, "mean");
   const std::size_t k = mean.size(0), d = mean.size(1);
+  if (k == 0 || d == 0) throw nb::value_error("statistics need at least one component and one column");
   Statistics s{form,
                numbers_of(fields[0], "counts", 1, k),
                numbers_of(fields[1], "mass", 1, k),
@@ -173,6 +174,18 @@ inline nb::tuple parameters_tuple(const Parameters& p) {
   const std::size_t k = p.n_components, d = p.n_features;
   return nb::make_tuple(array_of(p.weights, empty_array(k)), array_of(p.means, empty_array(k, d)),
                         compact_array(p.covariances, p.form, k, d));
+}
+
+// Refuses an answer of Python's whose sizes are not those that were asked for.
+inline void require_same(bool same, const char* name) {
+  if (!same) throw nb::value_error((std::string(name) + " has another form, number of components or columns").c_str());
+}
+
+// The structure of a code, if its covariances have this form.
+inline Structure structure_in(const std::string& code, Form form) {
+  const Structure structure = structure_of(code);
+  if (structure.form() != form) throw nb::value_error(("the structure '" + code + "' has another form").c_str());
+  return structure;
 }
 
 // The weights of the rows, if there are some.

@@ -149,3 +149,16 @@ def test_a_model_that_breaks_the_contract_is_named(returned: object, problem: st
     start = SufficientStatistics.from_labels(FULL, rows, np.arange(len(rows)) % 2, 2) + prior
     with pytest.raises(TypeError, match=problem):
         run_models(MemorySource(rows), [Broken(prior, start)], StoppingRule())
+
+
+def test_a_model_that_changes_its_size_is_refused() -> None:
+    class Growing(VariationalMixture):
+        def maximize(self, statistics: SufficientStatistics) -> VariationalMixture:
+            twice = np.tile(np.arange(statistics.n_components), 2)
+            return Growing(self.prior.reordered(twice), (statistics + self.prior).reordered(twice))
+
+    rows = clouds()
+    prior = prior_of(BayesianGaussianMixture(n_components=2, random_state=0).fit(rows), 2)
+    start = SufficientStatistics.from_labels(FULL, rows, np.arange(len(rows)) % 2, 2) + prior
+    with pytest.raises(ValueError, match="another form, number of components or columns"):
+        run_models(MemorySource(rows), [Growing(prior, start)], StoppingRule())

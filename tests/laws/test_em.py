@@ -398,3 +398,22 @@ def test_a_step_that_gains_is_not_stationary_although_means_and_weights_rest() -
         assert run.reason is Reason.STATIONARY
         assert len(run.history) == 3  # start, maximum, and the step that gains nothing
         assert float(run.mixture.covariances[0, 0, 0]) == pytest.approx(9.0, rel=1e-15)
+
+
+def test_a_prior_of_another_size_is_refused(points: Array) -> None:
+    class Odd(Prior):
+        def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
+            own = NormalInverseWishart().term(statistics, structure)
+            return own.reordered(np.array([0]))
+
+    start = GaussianMixture(np.full(3, 1 / 3), points[:3], [np.eye(3)] * 3)
+    with pytest.raises(gmix.ParameterError, match=r"prior .* must have full form and shape \(3, 3\)"):
+        gmix.fit(points, start=start, prior=Odd())
+
+
+def test_ellipsoids_of_equal_volume_are_fitted_near_the_end_of_float64() -> None:
+    rng = np.random.default_rng(0)
+    rows = 1e150 * np.vstack([rng.normal(size=(50, 3)), rng.normal(size=(50, 3)) * [1.0, 3.0, 0.3] + 4.0])
+    far = gmix.fit(rows, 3, covariance="EVV", equal_weights=True, rng=1)
+    assert far.converged
+    assert np.isfinite(far.log_likelihood)

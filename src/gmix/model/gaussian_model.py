@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.errors import ParameterError
 from gmix.model.components import Components
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.model import CompiledStart, Model
@@ -53,6 +54,11 @@ class GaussianModel(Model):
         if prior is not None:
             no_rows = SufficientStatistics.none(structure.form, mixture.n_components, reference)
             term = prior.term(no_rows, structure)
+            if term.form is not structure.form or term.mean.shape != mixture.means.shape:
+                raise ParameterError(
+                    f"the term of the prior {prior} has {term.form} form and shape {term.mean.shape}; for this mixture "
+                    f"it must have {structure.form} form and shape {mixture.means.shape}"
+                )
         return CompiledStart(structure, mixture.weights, mixture.means, compact_covariances(mixture), term)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:

@@ -48,6 +48,6 @@ def _maximize(statistics: SufficientStatistics, structure: Structure, term: Suff
         # Without a floor, the shape of a collapsed component would be infinite, or volumes that depend on it zero.
         divisors = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
         scatter = divisors * structure.form.lift(scatter / divisors, reference.floor)
-    compact = structure.covariances(scatter, divisor, statistics.n_features)
+    compact = np.asarray(structure.covariances(scatter, divisor, statistics.n_features), np.float64)
     compact = structure.form.lift(compact, reference.floor)
     return structure.weights(total.counts), total.mean.copy(), compact

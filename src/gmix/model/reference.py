@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.errors import ParameterError
 from gmix.model.covariance import Form
 
 __all__ = ["AT_FLOOR", "RELATIVE_FLOOR", "Reference"]
@@ -52,6 +53,8 @@ class Reference:
     @classmethod
     def of_components(cls, form: Form, mass: Array, mean: Array, scatter: Array) -> Reference:
         """The reference of complete rows, from the statistics of the K components that share them."""
+        if not mean.size:
+            raise ParameterError(f"statistics of shape {mean.shape} need at least one component and one column")
         total = mass.sum(keepdims=True)
         overall = (mass / total) @ mean if total[0] > 0 else mean.mean(0)
         between = form.outer(mass, mean - overall)

@@ -102,7 +102,7 @@ class StoppingRule:
     def numbers(self, total_weight: float) -> tuple[float, float, float, float, int, bool, bool]:
         """The numbers of the rule that the compiled run needs, for rows with this total weight."""
         tolerance = self.tolerance * total_weight
-        return tolerance, _ROUNDING, _FALL, REST, self.max_iterations, self.accelerate, self.monotone
+        return tolerance, _ROUNDING, _FALL, REST, self.max_iterations, bool(self.accelerate), bool(self.monotone)
 
 
 class Round(NamedTuple):

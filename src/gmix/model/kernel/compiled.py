@@ -174,13 +174,18 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
         return _PythonModel(model, reference)
     structure, weights, means, covariances, prior = compiled
 
-    def maximize(raw: Raw) -> Raw:
-        """The M-step in Python, if the compiled one fails."""
-        after = model.maximize(_statistics(structure.form, raw, reference))
+    @np.errstate(over="ignore", invalid="ignore")  # the compiled M-step fails where numbers leave the range of float64
+    def maximize(raw: Raw) -> Raw | None:
+        """The M-step in Python, if the compiled one fails; None if it fails too."""
+        try:
+            after = model.maximize(_statistics(structure.form, raw, reference))
+            collapsed = has_collapsed(after.components(), reference)
+        except np.linalg.LinAlgError:
+            return None
         found = after.compiled(reference)
         assert found is not None
         parameters = (np.ascontiguousarray(array) for array in (found.weights, found.means, found.covariances))
-        return *parameters, has_collapsed(after.components(), reference)
+        return *parameters, collapsed
 
     term, fallback = None if prior is None else _raw(prior), maximize if patient else None
     return structure.compiled_code, structure.form.code, weights, means, covariances, term, fallback
@@ -189,7 +194,11 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
 def _rule(rule: StoppingRule, total_weight: float) -> Raw:
     def judge(history: list[float], at_rest: bool, remaining: float) -> int | None:
         reason = rule.judge(history, total_weight, at_rest, remaining)
-        return None if reason is None else _REASONS.index(reason)
+        if reason is None:
+            return None
+        if reason not in _REASONS:
+            raise TypeError(f"{type(rule).__name__}.judge returned {reason!r}; return a gmix.Reason or None")
+        return _REASONS.index(reason)
 
     overridden = type(rule).judge is not StoppingRule.judge
     return *rule.numbers(total_weight), judge if overridden else None
