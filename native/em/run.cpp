@@ -70,9 +70,8 @@ std::optional<Ended> Run::try_next(const StoppingRule& rule) {
   length_ = rule.accelerate && plain_ && !no_gain_ ? acceleration_.length() : 0.0;
   if (length_ > 0.0) {
     // An extrapolation may go along the floor, but not down to it.
-    Statistics there;
-    if (extrapolate(statistics_, before_, length_, there))
-      if (const Outcome outcome = next_->maximize(there);
+    if (extrapolate(statistics_, before_, length_, extrapolated_))
+      if (const Outcome outcome = next_->maximize(extrapolated_);
           outcome == Outcome::kSound ||
           (patient_ && outcome == Outcome::kCollapsed && last_outcome_ == Outcome::kCollapsed)) {
         tried_ = Tried::kExtrapolation;
@@ -105,8 +104,8 @@ void Run::arrive(double reached, double gain, double rounding, double rest) {
   at_rest_ = no_gain_ && arrived_ && weights_at_rest(statistics_, tried_statistics_, rest) &&
              is_at_rest(*model_, *next_, rest);
   model_->assign(*next_);
-  before_ = std::move(statistics_);
-  statistics_ = std::move(tried_statistics_);
+  std::swap(before_, statistics_);
+  std::swap(statistics_, tried_statistics_);
   arrived_ = true;
   history_.push_back(reached);
   remaining_ = plain_ ? acceleration_.step(gain, rounding) : kInfinity;

@@ -78,8 +78,8 @@ class Run {
   bool coarse_;
   const bool patient_;
   std::unique_ptr<Model> model_, next_;
-  Statistics statistics_, before_, tried_statistics_;  // `before`: one accepted step ago
-  std::vector<double> history_;                        // objectives of the E-steps that were accepted
+  Statistics statistics_, before_, tried_statistics_, extrapolated_;  // `before`: one accepted step ago
+  std::vector<double> history_;                                       // objectives of the E-steps that were accepted
   Acceleration acceleration_;
   // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.
   bool plain_ = false, no_gain_ = false, clear_gain_ = false, at_rest_ = false;

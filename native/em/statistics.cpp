@@ -89,21 +89,20 @@ bool extrapolate(const Statistics& here, const Statistics& before, double length
   return true;
 }
 
-Statistics statistics_of(const Sums& sums, const Components& components) {
+void set_statistics(const Sums& sums, const Components& components, Statistics& s) {
   const Mixture& m = components.mixture;
   const double* const factor = components.factor;
   const std::size_t k = m.n_components, d = m.n_features, size = second_size(m);
   const bool dense = is_dense(m.form, d);
-  const Numbers counts(sums.counts, sums.counts + k);
-  Statistics s{m.form,
-               counts,
-               {sums.mass, sums.mass + k},
-               {m.means, m.means + k * d},
-               {sums.second, sums.second + size},
-               counts,
-               sums.log_likelihood,
-               {}};
-  Numbers step(d), centred, work(dense ? d * d : 0);
+  s.form = m.form;
+  s.counts.assign(sums.counts, sums.counts + k);
+  s.mass.assign(sums.mass, sums.mass + k);
+  s.mean.assign(m.means, m.means + k * d);
+  s.scatter.assign(sums.second, sums.second + size);
+  s.divisor.assign(sums.counts, sums.counts + k);
+  s.log_likelihood = sums.log_likelihood;
+  s.extra.clear();
+  Numbers step(d), centered, work(dense ? d * d : 0);
   for (std::size_t c = 0; c < k; ++c) {
     for (std::size_t i = 0; i < d; ++i) step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;
     add_outer(m.form, c, d, -s.mass[c], step.data(), s.scatter.data());
@@ -119,13 +118,12 @@ Statistics statistics_of(const Sums& sums, const Components& components) {
   }
   for (std::size_t at = 0; at < s.scatter.size(); at += dense ? d * d : 1) {
     if (dense) {
-      centred.assign(&s.scatter[at], &s.scatter[at] + d * d);
-      kernel().congruence(&factor[at], centred.data(), work.data(), &s.scatter[at], d);
+      centered.assign(&s.scatter[at], &s.scatter[at] + d * d);
+      kernel().congruence(&factor[at], centered.data(), work.data(), &s.scatter[at], d);
     } else {
       s.scatter[at] *= factor[at] * factor[at];
     }
   }
-  return s;
 }
 
 Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,

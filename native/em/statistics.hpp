@@ -54,8 +54,9 @@ Statistics sum(const Statistics& left, const Statistics& right);
 // before. False if no rows could have them, because a mass would not be positive.
 bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there);
 
-// The statistics of the rows whose whitened sums under these components are given.
-Statistics statistics_of(const Sums& sums, const Components& components);
+// Sets the statistics to those of the rows whose whitened sums under these components are given. Their memory is used
+// again.
+void set_statistics(const Sums& sums, const Components& components, Statistics& statistics);
 
 // Those of rows (N, D) that each belong to the one component that its label says.
 Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,

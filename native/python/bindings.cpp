@@ -73,8 +73,11 @@ class EStep {
   nb::list statistics() {
     if (!pass_) throw nb::value_error("no rows were added");
     nb::list answer;
-    for (std::size_t i = 0; i < components_.size(); ++i)
-      answer.append(statistics_tuple(statistics_of(pass_->sums(i), components_[i]->view())));
+    Statistics statistics{};
+    for (std::size_t i = 0; i < components_.size(); ++i) {
+      set_statistics(pass_->sums(i), components_[i]->view(), statistics);
+      answer.append(statistics_tuple(statistics));
+    }
     return answer;
   }
 

@@ -39,7 +39,7 @@ inline Expect over_rows(Pass& pass, const Rows& rows, const double* weight) {
     if (!pass.add(rows, weight, is_interrupted)) with_gil([] { throw nb::python_error(); });
     const Sums& sums = pass.sums(0);
     if (!is_finite(sums.second, second_size(components.mixture))) return false;
-    statistics = statistics_of(sums, components);
+    set_statistics(sums, components, statistics);
     return true;
   };
 }

@@ -45,9 +45,12 @@ inline Numbers compact_of(nb::handle object, const char* name, Form form, std::s
   return numbers_of(object, name, kDimensions[static_cast<int>(form)], compact_size(form, k, d));
 }
 
+// The array, which is new and has as many entries, with these numbers.
 inline nb::object array_of(const Numbers& numbers, nb::object array) {
-  const nb::object flat = array.attr("reshape")(-1);
-  std::copy(numbers.begin(), numbers.end(), Array(flat, 1, "result", true).numbers(numbers.size()));
+  Py_buffer view;
+  if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) != 0) throw nb::python_error();
+  std::copy(numbers.begin(), numbers.end(), static_cast<double*>(view.buf));
+  PyBuffer_Release(&view);
   return array;
 }
 

@@ -76,15 +76,15 @@ class SufficientStatistics:
     extra: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        fields = vars(self)  # which can be set here, as the object is new
         if self.counts is _SAME_AS_MASS:
-            object.__setattr__(self, "counts", self.mass)
+            fields["counts"] = self.mass
         if self.divisor is _SAME_AS_MASS:
-            object.__setattr__(self, "divisor", self.mass)
+            fields["divisor"] = self.mass
         if math.isnan(self.total_weight):
-            object.__setattr__(self, "total_weight", float(self.counts.sum()))
+            fields["total_weight"] = float(self.counts.sum())
         if self.reference is _OF_COMPLETE_ROWS:
-            reference = Reference.of_components(self.form, self.mass, self.mean, self.scatter)
-            object.__setattr__(self, "reference", reference)
+            fields["reference"] = Reference.of_components(self.form, self.mass, self.mean, self.scatter)
         for array in (self.counts, self.mass, self.mean, self.scatter, self.divisor, *self.extra.values()):
             array.flags.writeable = False
 

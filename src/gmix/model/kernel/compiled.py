@@ -174,12 +174,12 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
         return _PythonModel(model, reference)
     structure, weights, means, covariances, prior = compiled
 
-    @np.errstate(over="ignore", invalid="ignore")  # the compiled M-step fails where numbers leave the range of float64
     def maximize(raw: Raw) -> Raw | None:
         """The M-step in Python, if the compiled one fails; None if it fails too."""
         try:
-            after = model.maximize(_statistics(structure.form, raw, reference))
-            collapsed = has_collapsed(after.components(), reference)
+            with np.errstate(over="ignore", invalid="ignore"):  # numbers may leave the range of float64
+                after = model.maximize(_statistics(structure.form, raw, reference))
+                collapsed = has_collapsed(after.components(), reference)
         except np.linalg.LinAlgError:
             return None
         found = after.compiled(reference)
