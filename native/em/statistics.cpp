@@ -89,7 +89,7 @@ bool extrapolate(const Statistics& here, const Statistics& before, double length
   return true;
 }
 
-void set_statistics(const Sums& sums, const Components& components, Statistics& s) {
+void set_statistics(const WhitenedSums& sums, const Components& components, Statistics& s) {
   const Mixture& m = components.mixture;
   const double* const factor = components.factor;
   const std::size_t k = m.n_components, d = m.n_features, size = second_size(m);

@@ -56,7 +56,7 @@ bool extrapolate(const Statistics& here, const Statistics& before, double length
 
 // Sets the statistics to those of the rows whose whitened sums under these components are given. Their memory is used
 // again.
-void set_statistics(const Sums& sums, const Components& components, Statistics& statistics);
+void set_statistics(const WhitenedSums& sums, const Components& components, Statistics& statistics);
 
 // Those of rows (N, D) that each belong to the one component that its label says.
 Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,

@@ -102,7 +102,8 @@ void set_frame(const Mixture& m, const FramedMixture<T>& framed) {
 // Turns the log-likelihood in the frame into that of the data. The rounding of the constants to T is undone as well: it
 // is the same for all rows and would not average out.
 template <typename T>
-void restore_constants(const Mixture& m, const FramedMixture<T>& framed, const double* log2_constants, Sums& sums) {
+void restore_constants(const Mixture& m, const FramedMixture<T>& framed, const double* log2_constants,
+                       WhitenedSums& sums) {
   for (std::size_t c = 0; c < m.n_components; ++c) {
     const double constant = log2_constants[c], rounding = constant - static_cast<double>(static_cast<T>(constant));
     const double lost = rounding * kLog2 + m.log_constants[c] - framed.log_constants[c];

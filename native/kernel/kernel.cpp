@@ -69,7 +69,7 @@ std::size_t prefetching_calls(std::size_t groups, std::size_t k) { return groups
 
 template <typename T>
 void add_by_few_columns(const Mixture& m, const Plan<T>& common, Arena planned, Arena memory, const Chunk& chunk,
-                        Sums& sums) {
+                        WhitenedSums& sums) {
   const few_columns::Plan<T> plan(m, planned);
   const few_columns::Scratch<T> s(m, plan, memory);
   for (std::size_t at = chunk.begin; at < chunk.end && !chunk.interruption(); at += plan.block) {
@@ -83,7 +83,7 @@ void add_by_few_columns(const Mixture& m, const Plan<T>& common, Arena planned, 
 
 template <typename T>
 void add_by_matrix_products(const Mixture& m, const Plan<T>& common, Arena planned, Arena memory, const Chunk& chunk,
-                            Sums& sums) {
+                            WhitenedSums& sums) {
   const matrix_products::Plan<T> plan(m, planned);
   const matrix_products::Scratch<T> s(m, plan, memory);
   matrix_products::clear(m, plan, s);
@@ -113,7 +113,7 @@ void evaluate_residuals(const F& family, const Mixture& m, const Plan<T>& common
     residuals::evaluate(family, m, common.log_constants, plan, s, block.groups,
                         block.prefetch(chunk.rows, prefetching_calls(block.groups, m.n_components)));
     if (at == chunk.begin) columns = choose_bounding_columns(m, common.log_constants, plan, s, block.groups, moments);
-    function(block, s.densities, [&](Sums& sums) {
+    function(block, s.densities, [&](WhitenedSums& sums) {
       block.set_weights(chunk.weight, s.weight);
       residuals::accumulate<F>(m, plan, s, block.groups, chunk.weight != nullptr, sums);
     });
@@ -126,13 +126,13 @@ void evaluate_residuals(const F& family, const Mixture& m, const Plan<T>& common
     const far_apart::Window<T> window(m, chunk, frame, common.log_constants, plan.components, apart, scratch, block,
                                       columns);
     window.evaluate();
-    function(block, scratch.densities, [&](Sums& sums) { window.accumulate(sums); });
+    function(block, scratch.densities, [&](WhitenedSums& sums) { window.accumulate(sums); });
   }
 }
 
 template <typename T, typename F>
 void add_by_residuals(const F& family, const Mixture& m, const Plan<T>& common, Arena planned, Arena memory,
-                      const Chunk& chunk, Sums& sums) {
+                      const Chunk& chunk, WhitenedSums& sums) {
   evaluate_residuals(family, m, common, planned, memory, chunk, true,
                      [&](const RowBlock<T>&, const Densities<T>&, const auto& accumulate) { accumulate(sums); });
 }
@@ -147,12 +147,12 @@ bool all_finite(const double* values, std::size_t count) {
   return zero == 0.0;
 }
 
-bool all_finite(const Mixture& m, const Sums& sums) {
+bool all_finite(const Mixture& m, const WhitenedSums& sums) {
   return all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, m.n_components) &&
          all_finite(sums.first, m.n_components * m.n_features) && all_finite(sums.second, second_size(m));
 }
 
-void clear(const Mixture& m, Sums& sums) {
+void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   if (m.family != Family::kGaussian) std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
@@ -161,13 +161,14 @@ void clear(const Mixture& m, Sums& sums) {
 }
 
 // Brings moments from units of kScale to those of the mixture's own whitener.
-void rescale(const Mixture& m, Sums& sums) {
+void rescale(const Mixture& m, WhitenedSums& sums) {
   for (std::size_t i = 0; i < m.n_components * m.n_features; ++i) sums.first[i] /= kScale;
   for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
 template <typename T, typename F>
-void expect(const F& family, const Mixture& given, Arena planned, Arena memory, const Chunk& chunk, Sums& sums) {
+void expect(const F& family, const Mixture& given, Arena planned, Arena memory, const Chunk& chunk,
+            WhitenedSums& sums) {
   const Plan<T> plan(given, planned);
   const Mixture m = plan.framed.view(given);
   const row_by_row::Scratch single(given, memory);
@@ -254,14 +255,15 @@ void plan_any(const Mixture& m, bool coarse, void* memory) {
 }
 
 template <typename T>
-void expect_with(const Mixture& m, void* planned, void* memory, const Chunk& chunk, Sums& sums) {
+void expect_with(const Mixture& m, void* planned, void* memory, const Chunk& chunk, WhitenedSums& sums) {
   with_family<T>(m, [&](const auto& family) { expect<T>(family, m, Arena(planned), Arena(memory), chunk, sums); });
   if (m.family == Family::kGaussian && sums.counts != nullptr && sums.counts != sums.mass)
     std::copy_n(sums.mass, m.n_components, sums.counts);
 }
 
 void expect_any(const Mixture& m, bool coarse, const void* planned, const Rows& rows, std::size_t begin,
-                std::size_t end, const double* weight, void* memory, Sums& sums, const Interruption& interruption) {
+                std::size_t end, const double* weight, void* memory, WhitenedSums& sums,
+                const Interruption& interruption) {
   const auto by = is_coarse(m, coarse) ? expect_with<float> : expect_with<double>;
   by(m, const_cast<void*>(planned), memory, {rows, begin, end, weight, interruption}, sums);
 }

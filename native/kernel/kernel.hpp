@@ -37,8 +37,9 @@ struct Mixture {
   double degrees_of_freedom = 0.0;  // nu, positive: of kStudentT
 };
 
-// Sums over rows, with weighted responsibilities r and factors u; of a symmetric second only the lower triangle.
-struct Sums {
+// WhitenedSums over rows, with weighted responsibilities r and factors u; of a symmetric second only the lower
+// triangle.
+struct WhitenedSums {
   double* mass;    // (K): r u
   double* first;   // (K, D): r u z
   double* second;  // (K, D, D) | (D, D) | (K, D) | (K): r u z z'
@@ -74,7 +75,7 @@ struct Kernel {
   void (*plan)(const Mixture&, bool coarse, void* plan);
   // Sets the sums to those of rows [begin, end). `weight` is null or one number per row of the table.
   void (*expect)(const Mixture&, bool coarse, const void* plan, const Rows&, std::size_t begin, std::size_t end,
-                 const double* weight, void* scratch, Sums& sums, const Interruption& interruption);
+                 const double* weight, void* scratch, WhitenedSums& sums, const Interruption& interruption);
   // Sets log_density[begin..end) and, unless null, responsibilities[(begin..end), K], from a plan that is not coarse.
   void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end, void* scratch,
                     double* log_density, double* responsibilities, const Interruption& interruption);

@@ -37,7 +37,7 @@ inline Expect over_rows(Pass& pass, const Rows& rows, const double* weight) {
   return [&pass, rows, weight](const Components& components, bool coarse, Statistics& statistics) {
     pass.begin({components.mixture}, coarse);
     if (!pass.add(rows, weight, is_interrupted)) with_gil([] { throw nb::python_error(); });
-    const Sums& sums = pass.sums(0);
+    const WhitenedSums& sums = pass.sums(0);
     if (!is_finite(sums.second, second_size(components.mixture))) return false;
     set_statistics(sums, components, statistics);
     return true;

@@ -27,13 +27,13 @@ class Flushing {
 
 constexpr std::size_t kWaiting = std::size_t{1} << 20;  // bytes of sums that wait for each thread
 
-Sums cut_sums(const Mixture& m, char*& at) {
+WhitenedSums cut_sums(const Mixture& m, char*& at) {
   const auto take = [&at](std::size_t count) {
     double* here = reinterpret_cast<double*>(at);
     at += aligned(count * sizeof(double));
     return here;
   };
-  Sums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
+  WhitenedSums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
   sums.counts = m.family == Family::kGaussian ? sums.mass : take(m.n_components);
   return sums;
 }
@@ -43,7 +43,7 @@ std::size_t sums_size(const Mixture& m) {
          aligned(m.n_components * m.n_features * sizeof(double)) + aligned(second_size(m) * sizeof(double));
 }
 
-void clear(const Mixture& m, Sums& sums) {
+void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
@@ -51,7 +51,7 @@ void clear(const Mixture& m, Sums& sums) {
   sums.log_likelihood = 0.0;
 }
 
-void add_sums(const Mixture& m, const Sums& part, Sums& total) {
+void add_sums(const Mixture& m, const WhitenedSums& part, WhitenedSums& total) {
   const auto add_all = [](const double* from, double* to, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
   };
@@ -63,7 +63,7 @@ void add_sums(const Mixture& m, const Sums& part, Sums& total) {
 }
 
 // The kernel fills lower triangles only.
-void mirror(const Mixture& m, Sums& sums) {
+void mirror(const Mixture& m, WhitenedSums& sums) {
   if (m.form != Form::kFull && m.form != Form::kTied) return;
   const std::size_t d = m.n_features;
   for (double* matrix = sums.second; matrix != sums.second + second_size(m); matrix += d * d)
@@ -133,7 +133,7 @@ bool Pass::add(const Rows& rows, const double* weight, const std::function<bool(
       interrupted);
 }
 
-const Sums& Pass::sums(std::size_t place) {
+const WhitenedSums& Pass::sums(std::size_t place) {
   mirror(mixtures_[place], totals_[place]);
   return totals_[place];
 }

@@ -49,7 +49,7 @@ class Pass {
   // GIL.
   bool add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted);
   // The sums of all blocks so far under the mixture at a place.
-  const Sums& sums(std::size_t place);
+  const WhitenedSums& sums(std::size_t place);
 
  private:
   const Kernel& kernel_;
@@ -57,8 +57,8 @@ class Pass {
   bool coarse_ = false;
   std::size_t threads_ = 1, slots_ = 1, plans_size_ = 0, scratch_size_ = 0;
   std::vector<std::size_t> plan_at_;
-  std::vector<Sums> parts_, totals_;         // (slots, mixtures) and (mixtures)
-  std::unique_ptr<Memory> plans_, scratch_;  // the scratch of each thread, then the parts and the totals
+  std::vector<WhitenedSums> parts_, totals_;  // (slots, mixtures) and (mixtures)
+  std::unique_ptr<Memory> plans_, scratch_;   // the scratch of each thread, then the parts and the totals
 };
 
 }  // namespace gmix

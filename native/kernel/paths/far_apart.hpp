@@ -220,7 +220,7 @@ class Window {
   }
 
   // Adds the rows, once evaluated, to the sums.
-  void accumulate(Sums& sums) const {
+  void accumulate(WhitenedSums& sums) const {
     rows_.set_weights(chunk_.weight, s_.weight);
     sums.log_likelihood += weigh(s_.densities, s_.weight, rows_.groups, chunk_.weight != nullptr);
     for (std::size_t c = 0; c < k_; ++c) {

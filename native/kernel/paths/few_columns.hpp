@@ -143,7 +143,7 @@ class BlockOfColumns {
   }
 
   // Adds the running sums, over their lanes, to the sums.
-  static void flush(const T* totals, std::size_t k, Sums& sums) {
+  static void flush(const T* totals, std::size_t k, WhitenedSums& sums) {
     for (std::size_t c = 0; c < k; ++c, totals += kMoments * kLanes<T>) {
       const auto total = [&](int i) { return sum(load(totals + i * kLanes<T>)); };
       sums.mass[c] += total(0);
@@ -157,7 +157,7 @@ class BlockOfColumns {
  public:
   // Adds the rows of a block to the sums.
   static void add(std::size_t k, const double* log_constants, const PackedComponents<T>& components,
-                  const Scratch<T>& s, std::size_t groups, bool weighted, Prefetch prefetch, Sums& sums) {
+                  const Scratch<T>& s, std::size_t groups, bool weighted, Prefetch prefetch, WhitenedSums& sums) {
     constexpr std::size_t lanes = kLanes<T>, residuals = kKept * kTileRows, moments = kMoments * lanes;
     T *const joint = s.joint, *const z = s.z, *const totals = s.totals;
     std::size_t* const active = s.active;
@@ -203,7 +203,7 @@ class BlockOfColumns {
 
 template <typename T, Form F>
 void add_block(const Mixture& m, const double* log_constants, const Plan<T>& plan, const Scratch<T>& s,
-               std::size_t groups, bool weighted, Prefetch prefetch, Sums& sums) {
+               std::size_t groups, bool weighted, Prefetch prefetch, WhitenedSums& sums) {
   with_count<static_cast<int>(kMostColumns)>(m.n_features, [&](auto columns) {
     BlockOfColumns<T, F, columns()>::add(m.n_components, log_constants, plan.components, s, groups, weighted, prefetch,
                                          sums);
@@ -213,7 +213,7 @@ void add_block(const Mixture& m, const double* log_constants, const Plan<T>& pla
 // Adds the rows x of a block to the sums.
 template <typename T>
 void add_block(const Mixture& m, const double* log_constants, const Plan<T>& plan, const Scratch<T>& s,
-               std::size_t groups, bool weighted, Prefetch prefetch, Sums& sums) {
+               std::size_t groups, bool weighted, Prefetch prefetch, WhitenedSums& sums) {
   const auto by = m.form == Form::kFull       ? add_block<T, Form::kFull>
                   : m.form == Form::kDiagonal ? add_block<T, Form::kDiagonal>
                                               : add_block<T, Form::kSpherical>;

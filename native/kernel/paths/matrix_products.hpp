@@ -203,7 +203,7 @@ void add_moments(const Mixture& m, const Scratch<T>& s, std::size_t groups) {
 
 // Adds a block that has been evaluated to the totals, and its log-likelihood to the sums.
 template <typename T>
-void accumulate(const Mixture& m, const Scratch<T>& s, std::size_t groups, bool weighted, Sums& sums) {
+void accumulate(const Mixture& m, const Scratch<T>& s, std::size_t groups, bool weighted, WhitenedSums& sums) {
   sums.log_likelihood += weigh(s.densities, s.weight, groups, weighted);
   if (m.form == Form::kTied) triangle_moments(s.weight, s.y, s.weighted_y, m.n_features, groups, s.row, sums.second);
   add_moments(m, s, groups);
@@ -211,7 +211,7 @@ void accumulate(const Mixture& m, const Scratch<T>& s, std::size_t groups, bool 
 
 // Turns totals about the origin into moments of whitened residuals about the means, as full.hpp says.
 template <typename T>
-void finish(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, Sums& sums) {
+void finish(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, WhitenedSums& sums) {
   const std::size_t d = m.n_features;
   for (std::size_t c = 0; c < m.n_components; ++c) {
     const auto from = s.total_tiles(m).column(c);

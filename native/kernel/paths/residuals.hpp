@@ -118,7 +118,7 @@ void evaluate(const F& family, const Mixture& m, const double* log_constants, co
 // Adds a block that has been evaluated to the sums.
 template <typename F, typename T>
 void accumulate(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t groups, bool weighted,
-                Sums& sums) {
+                WhitenedSums& sums) {
   const std::size_t k = m.n_components, d = m.n_features;
   const Densities<T>& densities = s.densities;
   sums.log_likelihood += weigh(densities, s.weight, groups, weighted);

@@ -94,7 +94,7 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
 // Adds a row to the sums. A row of weight zero adds nothing, whatever it holds.
 template <typename F>
 void add(const F& family, const Mixture& m, const Rows& rows, std::size_t row, double weight, const Scratch& s,
-         Sums& sums) {
+         WhitenedSums& sums) {
   if (weight == 0.0) return;
   sums.log_likelihood += weight * evaluate(family, m, rows, row, s);
   const std::size_t d = m.n_features;

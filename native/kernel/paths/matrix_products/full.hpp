@@ -131,7 +131,7 @@ void multiply_padded(const double* a, const double* b, std::size_t d, double* to
 // g = sum r y - mass m, sum r (y - m)(y - m)' = sum r y y' - g m' - m g' - mass m m'.
 template <typename T, typename Totals>
 void finish_full(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std::size_t c, const Totals& from,
-                 Sums& sums) {
+                 WhitenedSums& sums) {
   const std::size_t d = m.n_features, width = padded_columns(d);
   const double *const whitener = plan.whiteners + c * d * d, *const center = plan.centers + c * d;
   double *const centerd = s.square, *const turned = centerd + d * d, *const half = turned + d * width;
