@@ -21,8 +21,7 @@ bool divide(const Structure& structure, Form form, std::size_t d, const Referenc
             Numbers& divisor, Numbers& scatter) {
   const std::size_t k = divisor.size();
   if (form == Form::kTied) {
-    double whole = 0.0;
-    for (const double each : divisor) whole += each;
+    const double whole = sum_of(divisor);
     if (!(whole > kSmallestMass)) return false;
     for (double& value : scatter) value /= whole;
     return true;
@@ -82,8 +81,7 @@ Outcome maximize(const Structure& structure, const Statistics& s, const Referenc
   const Form form = s.form;
   const std::size_t k = s.n_components(), d = s.n_features();
   const double* const floor = reference.floor.data();
-  double total = 0.0;
-  for (const double count : s.counts) total += count;
+  const double total = sum_of(s.counts);
   if (!(total > kSmallestMass)) return Outcome::kFailed;
   Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}};
   for (std::size_t c = 0; c < k; ++c)

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "em/statistics.hpp"
 #include "kernel/kernel.hpp"
 
 namespace gmix {
 namespace {
-
-using Numbers = std::vector<double>;
 
 constexpr std::size_t kAtRest = 1000;         // the iteration ends when at most one in so many points has moved
 constexpr std::size_t kBlock = 16 * kPoints;  // points that are labeled between two checks for interruptions
@@ -38,12 +37,6 @@ class Table {
   std::size_t count_, width_;
   Numbers blocks_, norm_;
 };
-
-double sum_of(const Numbers& values) {
-  double sum = 0.0;
-  for (const double value : values) sum += value;
-  return sum;
-}
 
 // The first index at which the cumulative sum is above a limit.
 std::size_t drawn(const Numbers& share, double limit) {

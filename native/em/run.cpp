@@ -86,7 +86,6 @@ std::optional<Ended> Run::try_next(const StoppingRule& rule) {
 std::optional<Ended> Run::try_step() {
   tried_ = Tried::kStep;
   last_outcome_ = next_->maximize(statistics_);
-  moved_ = true;
   if (last_outcome_ == Outcome::kSound) return std::nullopt;
   if (coarse_) {
     refine();

@@ -55,7 +55,7 @@ class Run {
 
   bool arrived() const { return arrived_; }
   // Whether the last plain M-step left every component above the floor.
-  bool sound() const { return moved_ && last_outcome_ == Outcome::kSound; }
+  bool sound() const { return last_outcome_ == Outcome::kSound; }
   double objective() const;
   const Model& model() const { return *model_; }
   const Statistics& statistics() const { return statistics_; }
@@ -83,9 +83,9 @@ class Run {
   Acceleration acceleration_;
   // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.
   bool plain_ = false, no_gain_ = false, clear_gain_ = false, at_rest_ = false;
-  bool arrived_ = false, done_ = false, moved_ = false;
-  Outcome last_outcome_ = Outcome::kSound;  // of the last M-step that was no extrapolation
-  double length_ = 0.0, remaining_;         // of the extrapolation that is tried; the estimated gain to come
+  bool arrived_ = false, done_ = false;
+  Outcome last_outcome_ = Outcome::kFailed;  // of the last M-step that was no extrapolation; kFailed before the first
+  double length_ = 0.0, remaining_;          // of the extrapolation that is tried; the estimated gain to come
   Tried tried_ = Tried::kStart;
 };
 

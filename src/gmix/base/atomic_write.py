@@ -25,7 +25,7 @@ _unfinished: set[Path] = set()  # files and folders that this process will renam
 def as_path(path: object, error_type: type[GmixError] = ParameterError, what: str = "the path") -> Path:
     """Convert the name of a file to a path. Raises `error_type`, in which `what` names the argument."""
     try:
-        return Path(path)  # type: ignore[arg-type]
+        return Path(path)  # type: ignore[arg-type]  # or it is an error
     except TypeError:
         raise error_type(f"{what} is {path!r}; give the name of a file") from None
 

@@ -57,4 +57,4 @@ class Model(ABC):
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> Any:
         """A model of the same kind with the parameters of the compiled M-step."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has `compiled`, so it needs `with_parameters`")

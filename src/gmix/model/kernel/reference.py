@@ -66,7 +66,7 @@ class ReferenceKernel(Kernel):
         whitener = form.whitener(factor)
         with np.errstate(divide="ignore"):
             constants = np.log(weights) - form.log_determinant(factor, n_components, n_features)
-        constants = constants - n_features * np.log(2.0 * np.pi) / 2.0
+        constants = constants + GAUSSIAN.log_constant(n_features)
         for array in (constants, factor, whitener):
             array.flags.writeable = False
         return Components(form, constants, means, factor, whitener)
