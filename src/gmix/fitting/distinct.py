@@ -112,6 +112,11 @@ class DistinctRows:
         """The weight ``(M,)`` of each distinct row, relative to the median distinct row."""
         return np.asarray(self.weight / np.median(self.weight))
 
+    @property
+    def shares(self) -> Array:
+        """How much of a distinct row each row of the table is, ``(N,)``; see `effective`."""
+        return np.asarray((np.minimum(self._relative, 1.0) / self.weight)[self.which] * self.row_weight)
+
     @cached_property
     def _first(self) -> NDArray[np.intp]:
         """The position ``(M,)`` in the table at which each distinct row occurs first."""

@@ -80,6 +80,13 @@ class Reference:
         between = self.form.total(self.form.outer(np.ones(1), (root * step)[None]))
         return Reference(self.form, count, self.mean + share * step, self.scatter + other.scatter + between)
 
+    def scaled(self, total_weight: float) -> Reference:
+        """The reference of rows of another total weight with the same mean and variances."""
+        scale = total_weight / self.total_weight
+        scaled = Reference(self.form, self.count * scale, self.mean, self.scatter * scale)
+        vars(scaled).update(variances=self.variances, floor=self.floor)
+        return scaled
+
     @cached_property
     def variances(self) -> Array:
         """The variance ``(D,)`` of each column over all rows.

@@ -1,0 +1,51 @@
+"""Effort: how much work a search may do, counted in operations so that the result does not depend on the clock."""
+
+from __future__ import annotations
+
+import math
+import time
+
+__all__ = ["Effort"]
+
+# Estimated nanoseconds: of one multiply-add, of the exponential of one row and component, and of one call.
+_MULTIPLY_ADD, _EXPONENTIAL, _CALL = 0.3, 3.0, 1e5
+
+
+class Effort:
+    """The work that a search may still do.
+
+    Work is counted as the nanoseconds that it is estimated to take on one core. The count depends on the table and on
+    the candidate alone, so a search does the same on every machine. Only `seconds` depends on the clock.
+
+    Parameters
+    ----------
+    work : the work that may be done.
+    deadline : the time by `time.monotonic` at which no new work begins; None for no limit.
+    """
+
+    def __init__(self, work: float, deadline: float | None = None) -> None:
+        self.work, self.deadline = work, deadline
+        self.spent = 0.0
+
+    @staticmethod
+    def step(n_rows: float, n_components: int, n_parameters: float) -> float:
+        """The work of one E-step and one M-step."""
+        return n_rows * (_MULTIPLY_ADD * n_parameters + _EXPONENTIAL * n_components)
+
+    def spend(self, steps: int, n_rows: float, n_components: int, n_parameters: float) -> None:
+        """Count steps that were done in one call."""
+        self.spent += _CALL + steps * self.step(n_rows, n_components, n_parameters)
+
+    @property
+    def left(self) -> float:
+        """The work that may still be done."""
+        return 0.0 if self.is_late else self.work - self.spent
+
+    @property
+    def is_late(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def part(self, share: float) -> Effort:
+        """A part of the work that is left, to be added to the work spent when it is done."""
+        left = self.left
+        return Effort(share * left if math.isfinite(left) else left, self.deadline)

@@ -1,0 +1,118 @@
+"""The local optima that a search met, and the estimated chance that more work would find a better one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from gmix.model.mixture import GaussianMixture
+
+__all__ = ["Met", "Optima", "Optimum", "allowance", "changed_rows"]
+
+# Optima that differ by less are the same: nats, or a part of what the parameters gain by chance alone (`allowance`).
+_SAME, _SAME_CHANCE = 0.05, 0.01
+# The chance of a better optimum, from how often trials met the best: exp(a + b * log(trials) - c * (times - 1)).
+# Calibrated by benchmarks/quality.py.
+_NEVER_TRIED = 0.5
+
+
+def allowance(n_parameters: int) -> float:
+    """Nats by which two optima may differ and count as one.
+
+    At an optimum with p parameters the log-likelihood is about ``p / 2`` nats above that of the true parameters by
+    chance alone. A hundredth of it says nothing about the rows.
+    """
+    return max(_SAME, _SAME_CHANCE * n_parameters / 2.0)
+
+
+class Optimum(NamedTuple):
+    """A local optimum that a search met.
+
+    Attributes
+    ----------
+    objective : the log-likelihood plus the log prior, in nats.
+    times : how many trials ended there.
+    changed : the share of rows that are assigned to another component than at the best optimum; NaN if not known.
+    """
+
+    objective: float
+    times: int
+    changed: float = math.nan
+
+
+@dataclass(frozen=True)
+class Met:
+    """Where one trial of a search ended."""
+
+    objective: float
+    mixture: GaussianMixture
+
+
+@dataclass(frozen=True)
+class Optima:
+    """The optima that the trials of a search met, the best first.
+
+    A trial runs EM from new starts and moves on from the optimum found until no move improves it.
+
+    Attributes
+    ----------
+    found : the different optima.
+    """
+
+    found: tuple[Optimum, ...]
+
+    @property
+    def trials(self) -> int:
+        """The number of trials."""
+        return sum(optimum.times for optimum in self.found)
+
+    @property
+    def chance_of_better(self) -> float:
+        """The estimated chance that as many more trials would meet a better optimum.
+
+        The more trials ended at the best optimum, the less likely is a better one. The estimate is calibrated on the
+        tables of ``benchmarks/quality.py``.
+        """
+        return chance_of_better(self.found[0].times, self.trials)
+
+    @classmethod
+    def of(cls, met: Sequence[Met], values: NDArray[np.floating] | None, n_parameters: int) -> Optima:
+        """The optima of several trials; `values` are rows, of which it is counted how many change component."""
+        ordered = sorted(met, key=lambda one: -one.objective)
+        groups: list[list[Met]] = []
+        for one in ordered:
+            if groups and groups[-1][0].objective - one.objective <= allowance(n_parameters):
+                groups[-1].append(one)
+            else:
+                groups.append([one])
+        best = ordered[0].mixture
+        return cls(
+            tuple(
+                Optimum(
+                    group[0].objective,
+                    len(group),
+                    math.nan if values is None else changed_rows(best, group[0].mixture, values),
+                )
+                for group in groups
+            )
+        )
+
+
+def chance_of_better(times: int, trials: int) -> float:
+    """The estimated chance that `trials` more trials meet a better optimum than one that was met so many `times`."""
+    return _NEVER_TRIED * 0.5 ** (times - 1) * (1.0 - 0.5 ** (trials - times + 1))
+
+
+def changed_rows(one: GaussianMixture, other: GaussianMixture, values: NDArray[np.floating]) -> float:
+    """The share of rows that two mixtures assign to different components, matched as well as possible."""
+    if one is other:
+        return 0.0
+    together = np.zeros((one.n_components, other.n_components))
+    np.add.at(together, (one.predict(values), other.predict(values)), 1.0)
+    return float(1.0 - together[linear_sum_assignment(-together)].sum() / len(values))

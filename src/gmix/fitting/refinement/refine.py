@@ -1,0 +1,287 @@
+"""Refinement of a run: moves to better local optima, until no move that is tried finds one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gmix.fitting.em import Run, run_em
+from gmix.fitting.refinement.effort import Effort
+from gmix.fitting.refinement.local import LocalTable, mixture_at
+from gmix.fitting.refinement.proposals import Merge, Proposals, Split, part_of
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
+from gmix.model.priors import Prior
+from gmix.model.stopping import Reason, Round, StoppingRule
+from gmix.sources import MemorySource
+
+__all__ = ["Refiner"]
+
+_GAIN = 0.02  # nats; a move that gains less leads to the same optimum
+_TRIES, _TRIES_PER_COMPONENT = 8, 0.5  # exchanges that are tried although their components alone would lose
+_OFTEN = 10  # tries with the same split or the same merge
+_NEIGHBORS = 3  # components that overlap most with those of an exchange, and adapt to it
+_FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
+_OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
+_SLOWEST = 0.97  # rate of gains in that estimate
+_RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 20), 2))
+
+
+class _Exchange(NamedTuple):
+    """Two components are merged and another one is split, so their number stays the same."""
+
+    merge: Merge
+    split: Split
+
+    @property
+    def components(self) -> tuple[int, int, int]:
+        return self.merge.first, self.merge.second, self.split.component
+
+    @property
+    def gain(self) -> float:
+        """A lower bound of the gain in nats, if the covariances of the components are independent."""
+        return self.split.gain - self.merge.loss
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """An optimum, and the moves from it."""
+
+    run: Run
+    proposals: Proposals
+
+    @property
+    def key(self) -> tuple[int, float]:
+        """Sorts optima, the best first: those with fewer spurious components, then those of higher objective."""
+        return len(self.spurious), -self.run.objective
+
+    @property
+    def spurious(self) -> frozenset[int]:
+        return frozenset(np.flatnonzero(self.proposals.support < self.proposals.needed).tolist())
+
+
+class Refiner:
+    """Moves from local optima of one candidate to better ones.
+
+    A move merges two components and splits a third. It is accepted if the objective rises after EM on all rows of the
+    table, and no further component becomes spurious.
+
+    Parameters
+    ----------
+    source : the rows, or a sub-sample of them.
+    rule : when EM on these rows ends.
+    prior : the prior of a MAP fit.
+    rng : draws the directions in which components are cut.
+    effort : counts the work, and ends it.
+    """
+
+    def __init__(
+        self, source: MemorySource, rule: StoppingRule, prior: Prior | None, rng: np.random.Generator, effort: Effort
+    ) -> None:
+        self.table = LocalTable(source, effort)
+        self.rule, self.prior, self.rng, self.effort = rule, prior, rng, effort
+
+    def refine(self, run: Run) -> Run:
+        """The best run that moves from this one lead to."""
+        if run.mixture.n_components < 3 or run.reason is Reason.COLLAPSING or run.collapsed:
+            return run
+        place = self._at(run)
+        while self.effort.left > 0.0 and (better := self._better(place)) is not None:
+            place = better
+        return place.run
+
+    def run(self, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> list[Run]:
+        """EM runs on the rows of the table, without those that collapse."""
+        source = self.table.source
+        runs = run_em(source, starts, self.rule, self.prior, rounds, patient=False)
+        n, k, parameters = source.n_rows, starts[0].n_components, starts[0].n_parameters
+        steps = sum(len(run.history) for run in runs) + len(starts) * sum(r.rule.max_iterations for r in rounds)
+        self.effort.spend(steps, n, k, parameters)
+        if any(run.reason is Reason.INTERRUPTED for run in runs):
+            raise KeyboardInterrupt
+        return [run for run in runs if run.reason is not Reason.COLLAPSING and not run.collapsed]
+
+    def _at(self, run: Run) -> _Place:
+        return _Place(run, Proposals(self.table, run.mixture, self.rng))
+
+    def _better(self, place: _Place) -> _Place | None:
+        """A better optimum that a move leads to; None if no move that is tried does."""
+        independent = place.run.mixture.structure.independent
+        if independent and (certain := _certain(place)):
+            starts = [_exchanged(place.proposals, certain)]
+            if (better := self._arrive(place, starts)) is not None:
+                return better
+        starts = self._adapted(place) if independent else self._raced(place)
+        return self._arrive(place, starts, () if independent else _RACE)
+
+    def _arrive(self, place: _Place, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> _Place | None:
+        """The best optimum that EM reaches from these starts, if it is better than where the moves began."""
+        if not starts:
+            return None
+        runs = self.run(starts, rounds if len(starts) > 1 else ())
+        worth = [run for run in runs if place.spurious or run.objective > place.run.objective + _GAIN]
+        arrived = [self._at(run) for run in worth]
+        best = min(arrived, key=lambda one: one.key, default=place)
+        return best if best.key < place.key else None
+
+    def _raced(self, place: _Place) -> list[GaussianMixture]:
+        """The mixtures after the most promising exchanges, each alone."""
+        return [_exchanged(place.proposals, [exchange]) for exchange in self._promising(place)]
+
+    def _promising(self, place: _Place) -> Iterator[_Exchange]:
+        """The exchanges to try, the most promising first."""
+        left = _TRIES + int(_TRIES_PER_COMPONENT * place.run.mixture.n_components)
+        tries: Counter[object] = Counter()
+        for exchange in _ranked(place):
+            merge, split = exchange.components[:2], exchange.split.component
+            if tries[merge] >= _OFTEN or tries[split] >= _OFTEN:
+                continue
+            if left == 0 or self.effort.left <= 0.0:
+                return
+            left -= 1
+            tries.update([merge, split])
+            yield exchange
+
+    def _adapted(self, place: _Place) -> list[GaussianMixture]:
+        """One mixture after all exchanges that gain once their neighbors have adapted; none if there are none."""
+        proposals, changed = place.proposals, set[int]()
+        parameters = _Parameters(proposals.local)
+        for exchange in self._promising(place):
+            if changed.isdisjoint(exchange.components):
+                chosen = _with_neighbors(proposals, exchange)
+                adapted = self._adapt(proposals, exchange, chosen) if changed.isdisjoint(chosen) else None
+                if adapted is not None:
+                    parameters.replace(chosen, adapted)
+                    changed.update(chosen)
+                if len(changed) == proposals.mixture.n_components:
+                    break
+        return [parameters.mixture(proposals)] if changed else []
+
+    def _adapt(self, proposals: Proposals, exchange: _Exchange, chosen: list[int]) -> GaussianMixture | None:
+        """The chosen components after an exchange and EM on their rows; None if that gains nothing."""
+        positions, rows = proposals.rows_of(chosen)
+        limit = proposals.log_likelihood(chosen, rows) + _GAIN
+        parameters = _Parameters(proposals.local)
+        parameters.exchange(exchange)
+        mixture, steps, done = part_of(parameters.local(), chosen), _FIRST_STEPS, 0
+        while True:
+            ends = self.table.run(rows, [mixture], _GAIN, steps)
+            if not ends:
+                return None
+            [end] = ends
+            history, mixture = end.history, mixture_at(end)
+            done, steps = done + len(history), _STEPS
+            if end.reason is not Reason.ITERATION_LIMIT or done > _MOST_STEPS:
+                break
+            if history[-1] + _OPTIMISM * _remaining(history) < limit:
+                return None
+        return mixture if history[-1] > limit and proposals.are_supported(positions, rows, mixture) else None
+
+
+class _Parameters:
+    """The parameters of a mixture of free covariances, to change some of its components."""
+
+    def __init__(self, mixture: GaussianMixture) -> None:
+        self.structure = mixture.structure
+        self.weights, self.means = mixture.weights.copy(), mixture.means.copy()
+        self.compact = compact_covariances(mixture).copy()
+
+    def replace(self, components: Sequence[int], part: GaussianMixture) -> None:
+        """Replace some components by as many others, which divide their weight."""
+        chosen = list(components)
+        self.weights[chosen] = self.weights[chosen].sum() * part.weights
+        self.means[chosen] = part.means
+        self.compact[chosen] = compact_covariances(part)
+
+    def exchange(self, exchange: _Exchange) -> None:
+        first, second, split = exchange.components
+        halves, weight = exchange.split.halves, self.weights[split]
+        self.weights[first] += self.weights[second]
+        self.replace([first], exchange.merge.whole)
+        self.weights[[split, second]] = weight / 2.0
+        self.replace([split, second], halves)
+
+    def local(self) -> GaussianMixture:
+        weights = self.weights / self.weights.sum()
+        return unchecked_mixture(weights, self.means.copy(), self.compact.copy(), self.structure, None)
+
+    def mixture(self, proposals: Proposals) -> GaussianMixture:
+        """The mixture in the structure of the one that the moves began from, or the nearest one."""
+        before = proposals.mixture
+        structure, compact = before.structure, self.compact.copy()
+        weights = structure.weights(self.weights)
+        if not structure.independent:
+            floor = proposals.table.source.reference(structure.form).floor
+            dense = self.structure.form.dense(compact, before.n_components, before.n_features)
+            compact = structure.form.lift(structure.nearest(weights, dense), floor)
+        return unchecked_mixture(weights, self.means.copy(), compact, structure, before.features)
+
+
+def _exchanged(proposals: Proposals, exchanges: Sequence[_Exchange]) -> GaussianMixture:
+    """The mixture after exchanges that touch different components."""
+    parameters = _Parameters(proposals.local)
+    for exchange in exchanges:
+        parameters.exchange(exchange)
+    return parameters.mixture(proposals)
+
+
+def _certain(place: _Place) -> list[_Exchange]:
+    """Exchanges of different components that gain for certain, or that end a spurious component."""
+    used, chosen = set[int](), list[_Exchange]()
+    gains = {split.component: split.gain for split in place.proposals.splits}
+    for merge in _by_loss(place):
+        if not used.isdisjoint((merge.first, merge.second)):
+            continue
+        free = (s for s in place.proposals.splits if s.component not in {merge.first, merge.second, *used})
+        if (split := next(free, None)) is None:
+            break
+        ends_spurious = not place.spurious.isdisjoint((merge.first, merge.second))
+        exchange = _Exchange(merge, split)
+        if not ends_spurious and exchange.gain <= _GAIN:
+            break
+        if max(gains.get(merge.first, 0.0), gains.get(merge.second, 0.0)) <= split.gain:
+            chosen.append(exchange)
+            used.update(exchange.components)
+    return chosen
+
+
+def _by_loss(place: _Place) -> list[Merge]:
+    """Merges, those that end a spurious component first."""
+    spurious = place.spurious
+    return sorted(place.proposals.merges, key=lambda m: (spurious.isdisjoint((m.first, m.second)), m.loss))
+
+
+def _ranked(place: _Place) -> list[_Exchange]:
+    """All exchanges, the most promising first."""
+    spurious = place.spurious
+    every = [
+        _Exchange(merge, split)
+        for merge in place.proposals.merges
+        for split in place.proposals.splits
+        if split.component not in (merge.first, merge.second)
+    ]
+    return sorted(every, key=lambda e: (spurious.isdisjoint(e.components[:2]), -e.gain))
+
+
+def _with_neighbors(proposals: Proposals, exchange: _Exchange) -> list[int]:
+    """The components of an exchange, and those that overlap most with them."""
+    first, second, split = exchange.components
+    chosen = [first, second, split]
+    for group in ((first, second), (split,)):
+        overlap = proposals.overlap[list(group)].sum(0)
+        overlap[list(group)] = 0.0
+        nearest = np.argsort(-overlap, kind="stable")[:_NEIGHBORS]
+        chosen += [int(k) for k in nearest if overlap[k] > 0.0 and int(k) not in chosen]
+    return chosen
+
+
+def _remaining(history: Sequence[float]) -> float:
+    """The estimated remaining gain of a run, from its last two gains."""
+    if len(history) < 3:
+        return np.inf
+    before, gain = np.diff(history[-3:])
+    rate = min(max(gain / before, 0.5) if before > 0.0 else _SLOWEST, _SLOWEST)
+    return float(gain * rate / (1.0 - rate))
