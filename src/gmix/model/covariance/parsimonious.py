@@ -99,7 +99,7 @@ class Parsimonious(Structure):
     def _bounded(self, ratio: float) -> Structure:
         if self._has_one_eigenvalue:
             return self
-        return bounded_ratio(self, ratio) if self.independent else super()._bounded(ratio)
+        return bounded_ratio(self.with_free_weights, ratio) if self.independent else super()._bounded(ratio)
 
     @property
     def in_one_column(self) -> Structure:

@@ -113,10 +113,10 @@ class Structure(ABC):
                 f"covariance_ratio is {ratio!r}; give a finite number, 1 or more: how many times the smallest "
                 "eigenvalue of all covariances the largest may be"
             )
-        return self.with_free_weights._bounded(float(ratio)).with_weights_of(self)
+        return self._bounded(float(ratio)).with_weights_of(self)
 
     def _bounded(self, ratio: float) -> Structure:
-        """The structure of free weights with this bound."""
+        """The structure with this bound; the weights may be free or equal."""
         raise ParameterError(
             f"covariance_ratio has no M-step for {self.called}; give 'VVV' (full), 'VVI' (diag) or 'VII' (spherical), "
             "or leave covariance_ratio out"
@@ -232,9 +232,9 @@ class Structure(ABC):
         """
 
     def lifted(self, compact: Array, floor: Array) -> Array:
-        """Covariances of this structure, raised to the variances ``floor (D,)`` where they are narrower; see `Form.lift`.
+        """Compact covariances of this structure, raised to the variances ``floor (D,)`` as by `Form.lift`.
 
-        The M-step ends with this, so it keeps a bound of the ratio of eigenvalues.
+        The M-step ends with this. A bound of the ratio of eigenvalues still holds afterwards.
         """
         return self.form.lift(compact, floor)
 
