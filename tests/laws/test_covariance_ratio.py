@@ -289,6 +289,31 @@ def test_standard_errors_keep_eigenvalues_at_the_bound(points: Array) -> None:
         assert (np.diagonal(tight.covariances, axis1=1, axis2=2) > 0).all()
 
 
+def test_standard_errors_at_the_bound_are_the_curvature_along_it() -> None:
+    """One column and two components: the parameters are a weight, two means and m, with variances m and 4 m."""
+    rng = np.random.default_rng(8)
+    x = np.concatenate([rng.normal(0.0, 1.0, 300), rng.normal(7.0, 4.0, 200)])[:, None]
+    fit = gmix.fit(x, 2, covariance_ratio=4.0, covariance="V", rng=0, tolerance=0, max_iterations=5000)
+    mixture = fit.mixture
+    assert mixture.covariances[1, 0, 0] == pytest.approx(4.0 * mixture.covariances[0, 0, 0], rel=1e-12)
+    best = np.array([mixture.weights[0], *mixture.means[:, 0], mixture.covariances[0, 0, 0]])
+
+    def log_likelihood(p: Array) -> float:
+        weights, covariances = [p[0], 1.0 - p[0]], [[[p[3]]], [[4.0 * p[3]]]]
+        return float(GaussianMixture(weights, p[1:3, None], covariances).log_density(x).sum())
+
+    steps = 1e-3 * np.eye(4)
+    corners = [[(i * a, j * b) for i in (1, -1) for j in (1, -1)] for a in steps for b in steps]
+    hessian = np.array(
+        [sum(np.sign(a.sum() * b.sum()) * log_likelihood(best + a + b) for a, b in four) for four in corners]
+    )
+    expected = np.sqrt(np.diag(np.linalg.inv(-hessian.reshape(4, 4) / 4e-6)))
+    errors = gmix.standard_errors(fit, x)
+    found = [errors.weights[0], *errors.means[:, 0], errors.covariances[0, 0, 0]]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    np.testing.assert_allclose(errors.covariances[1], 4.0 * errors.covariances[0], rtol=1e-6)
+
+
 # The structures.
 
 

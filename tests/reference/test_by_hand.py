@@ -48,7 +48,7 @@ def test_the_m_step(structure: Structure, first: np.ndarray, second: np.ndarray)
 
 
 def test_the_m_step_under_a_bound_of_the_ratio_of_eigenvalues() -> None:
-    """Fritz et al. (2013): m is the mean of the truncated eigenvalues, those above the interval divided by the ratio."""
+    """Fritz et al. (2013): m is the mean of what is truncated, where what exceeds is divided by the ratio."""
     bounded = m_step(VVI.with_covariance_ratio(2.0)).covariances
     least = (3 * 8 / 9 + 2 * 1 + (3 * 32 / 9 + 2 * 4) / 2) / 10  # all four variances: 8/9, 1, 32/9 and 4
     assert least == pytest.approx(1.4)
