@@ -118,7 +118,7 @@ class Structure(ABC):
     def _bounded(self, ratio: float) -> Structure:
         """The structure with this bound; the weights may be free or equal."""
         raise ParameterError(
-            f"covariance_ratio has no M-step for {self.called}; give 'VVV' (full), 'VVI' (diag) or 'VII' (spherical), "
+            f"covariance_ratio does not apply to {self.called}; give 'VVV' (full), 'VVI' (diag) or 'VII' (spherical), "
             "or leave covariance_ratio out"
         )
 
