@@ -8,16 +8,16 @@ import pytest
 import gmix
 
 
-def table() -> np.ndarray:
-    """Two clouds of 100 rows, and three rows that are nearly equal."""
+def table(*place: float) -> np.ndarray:
+    """Two clouds of 100 rows, and three rows that are nearly equal, at this place."""
     rng = np.random.default_rng(4)
     clouds = np.vstack([rng.normal(size=(100, 2)), rng.normal(5.0, 1.5, (100, 2))])
-    return np.vstack([clouds, [2.0, 1.0] + 1e-5 * rng.normal(size=(3, 2))])
+    return np.vstack([clouds, np.array(place) + 1e-5 * rng.normal(size=(3, 2))])
 
 
 @pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
 def test_three_nearly_equal_rows(kind: str) -> None:
-    x = table()
+    x = table(2.0, 1.0)
     start = np.repeat([0, 1, 2], [100, 100, 3])
     spike = gmix.fit(x, covariance=kind, start=start)
     narrowest = np.linalg.det(spike.mixture.covariances).min()
@@ -32,3 +32,14 @@ def test_three_nearly_equal_rows(kind: str) -> None:
     assert chosen.n_components == 2
     truth = gmix.GaussianMixture([0.5, 0.5], [[0.0, 0.0], [5.0, 5.0]], [np.eye(2), 2.25 * np.eye(2)])
     assert (chosen.predict(x) == truth.predict(x)).mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+def test_a_search_finds_the_narrow_component_of_rows_that_lie_apart(kind: str) -> None:
+    x = table(-6.0, 9.0)
+    for seed in range(3):
+        spike, bounded = (gmix.fit(x, 3, covariance=kind, covariance_ratio=r, rng=seed).mixture for r in (None, 20))
+        assert np.linalg.eigvalsh(spike.covariances).min() < 1e-9
+        values = np.linalg.eigvalsh(bounded.covariances)
+        assert values.max() <= 20 * values.min() * (1 + 1e-12)
+        assert values.min() > 0.05
