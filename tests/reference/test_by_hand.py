@@ -47,6 +47,24 @@ def test_the_m_step(structure: Structure, first: np.ndarray, second: np.ndarray)
         np.testing.assert_allclose(mixture.covariances, [first, second], rtol=1e-14)
 
 
+def test_the_m_step_under_a_bound_of_the_ratio_of_eigenvalues() -> None:
+    """Fritz et al. (2013): m is the mean of what is truncated, where what exceeds is divided by the ratio."""
+    bounded = m_step(VVI.with_covariance_ratio(2.0)).covariances
+    least = (3 * 8 / 9 + 2 * 1 + (3 * 32 / 9 + 2 * 4) / 2) / 10  # all four variances: 8/9, 1, 32/9 and 4
+    assert least == pytest.approx(1.4)
+    np.testing.assert_allclose(bounded, [np.diag([1.4, 2.8])] * 2, rtol=1e-14)
+    spheres = m_step(VII.with_covariance_ratio(1.1)).covariances
+    least = (3 * 20 / 9 + 2 * 5 / 2 / 1.1) / 5
+    np.testing.assert_allclose(spheres, [np.eye(2) * least, np.eye(2) * 1.1 * least], rtol=1e-14)
+    # Eigenvalues (20 - 4 root(13)) / 9, which is left as it is, (20 + 4 root(13)) / 9, 0 and 5.
+    first, second = m_step(VVV.with_covariance_ratio(5.0)).covariances
+    least = (2 * 0 + (2 * 5 + 3 * (20 + 4 * 13**0.5) / 9) / 5) / 7
+    np.testing.assert_allclose(np.linalg.eigvalsh(first), [(20 - 4 * 13**0.5) / 9, 5 * least], rtol=1e-13)
+    np.testing.assert_allclose(np.linalg.eigvalsh(second), [least, 5 * least], rtol=1e-13)
+    axis = np.array([1.0, 2.0]) / 5**0.5  # of the second cloud
+    np.testing.assert_allclose(second @ axis, 5 * least * axis, rtol=1e-13)
+
+
 def test_the_m_step_with_a_prior() -> None:
     """Fraley & Raftery (2007), equations 10 and 13, with kappa 1, nu 5, mean 0 and scale the identity."""
     mixture = m_step(VVV, NormalInverseWishart([0.0, 0.0], 1.0, 5.0, np.eye(2)))

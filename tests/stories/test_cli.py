@@ -295,13 +295,32 @@ def test_quiet_prints_nothing(faithful: Path, tmp_path: Path) -> None:
     assert (tmp_path / "quiet.png").exists()
 
 
+def test_the_ratio_of_eigenvalues_is_bounded(faithful: Path, tmp_path: Path) -> None:
+    model, page = tmp_path / "model.json", tmp_path / "page.html"
+    assert run("fit", faithful, "-k", 2, "-c", "full", "--covariance-ratio", 20, "--out", model).exit_code == 0
+    mixture = gmix.load(model).mixture
+    assert mixture.structure.code == "VVV:20"
+    values = np.linalg.eigvalsh(mixture.covariances)
+    assert values.max() == pytest.approx(20.0 * values.min())
+    by_code = json.loads(run("fit", faithful, "-k", 2, "-c", "full:20", "--json").stdout)
+    assert by_code["structure"] == "VVV:20"
+    refused = run("fit", faithful, "-k", 2, "-c", "tied", "--covariance-ratio", 20)
+    assert refused.exit_code == 2
+    assert "VVV" in refused.stderr
+    assert run("fit", faithful, "--covariance-ratio", 0.5).exit_code == 2
+    assert run("report", faithful, "-k", 2, "--covariance-ratio", 20, "--out", page).exit_code == 0
+    assert "no eigenvalue more than 20 times another" in page.read_text(encoding="utf-8")
+    refused = run("report", faithful, "--model", model, "--covariance-ratio", 20)
+    assert refused.exit_code == 2
+
+
 def test_what_fits_takes_the_same_options() -> None:
     commands = typer.main.get_command(app).commands
     options = {name: {o for p in command.params for o in p.opts} for name, command in commands.items()}
     for name in ("fit", "select", "report"):
         assert options[name] >= {
-            "--components", "--covariance", "--criterion", "--equal-weights", "--prior", "--columns", "--weights",
-            "--memory", "--quiet", "--seed",
+            "--components", "--covariance", "--criterion", "--equal-weights", "--covariance-ratio", "--prior",
+            "--columns", "--weights", "--memory", "--quiet", "--seed",
         }  # fmt: skip
     stating = {"--delimiter", "--decimal", "--skip-rows", "--header", "--missing-value"}
     for name, command in commands.items():
@@ -550,6 +569,8 @@ def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:
                       equal_weights=True)  # fmt: skip
     assert direct.search is not None
     assert [row["bic"] for row in rows] == [c.bic for c in direct.search.candidates]
+    rows = json.loads(run("select", faithful, "-k", "1,2", "--covariance-ratio", "50", "--json").stdout)
+    assert {row["structure"] for row in rows} == {"VVV:50", "VVI:50", "VII:50"}
     alone = run("select", faithful, "-k", "2", "-c", "EEE")
     assert alone.exit_code == 2
     assert "one candidate only" in alone.stderr

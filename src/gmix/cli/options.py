@@ -14,6 +14,7 @@ __all__ = [
     "ColumnNames",
     "Components",
     "Covariance",
+    "CovarianceRatio",
     "Criterion",
     "EqualWeights",
     "Format",
@@ -53,6 +54,13 @@ Covariance = Annotated[
 ]
 Criterion = Annotated[str, typer.Option(help=f"What chooses among several: {', '.join(CRITERIA)}.")]
 EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")]
+CovarianceRatio = Annotated[
+    float | None,
+    typer.Option(
+        help="Bound how many times the smallest variance in any direction of any component the largest may be.",
+        show_default=False,
+    ),
+]
 Prior = Annotated[
     bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
 ]

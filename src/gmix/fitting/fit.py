@@ -49,6 +49,7 @@ def fit(
     covariance: str | Structure | Iterable[str | Structure] = "auto",
     criterion: str = "bic",
     equal_weights: bool = False,
+    covariance_ratio: float | None = None,
     prior: Prior | None = None,
     start: Any = "auto",
     sample_weight: ArrayLike | str | None = None,
@@ -81,6 +82,12 @@ def fit(
     criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see
         `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
+    covariance_ratio : how many times the smallest eigenvalue of all covariances the largest may be, over all components
+        and directions, 1 or more: tclust's restriction, for the structures VVV, VVI and VII (``V`` in one column), to
+        which it limits ``"auto"``. None: no bound. It keeps components from becoming narrow around a few rows. It
+        compares variances of columns as they are, so give the columns comparable units: shifts, one common factor and,
+        for VVV, rotations do not matter, but factors of single columns do. ``n_parameters`` and the criteria count as
+        if there were no bound. See `gmix.covariance.Structure.with_covariance_ratio`.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : ``"auto"``, a `GaussianMixture` to start from, labels ``(N,)`` or responsibilities ``(N, K)``. EM runs
         without acceleration from a start that you give, and is accelerated from ``"auto"`` starts (`StoppingRule`).
@@ -129,9 +136,13 @@ def fit(
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to call, False for silence, or None")
     counts = _component_counts(components, starts)
-    structures, findings = _structures(covariance, starts, source.n_features, prior is not None)
+    structures, findings = _structures(
+        covariance, starts, source.n_features, prior is not None, covariance_ratio is not None
+    )
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
+    if covariance_ratio is not None:
+        structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
     findings = [*source.findings, *findings]
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
@@ -230,7 +241,11 @@ def _component_counts(components: int | Iterable[int] | str, start: Start) -> li
 
 
 def _structures(
-    covariance: str | Structure | Iterable[str | Structure], start: Start, n_features: int, with_prior: bool
+    covariance: str | Structure | Iterable[str | Structure],
+    start: Start,
+    n_features: int,
+    with_prior: bool,
+    with_ratio: bool,
 ) -> tuple[list[Structure], list[Finding]]:
     """The structures to compare, and findings about how they were chosen."""
     several = None if isinstance(covariance, str) else as_list(covariance)
@@ -244,6 +259,7 @@ def _structures(
         chosen = [E, V]
     else:
         chosen = [s for s in STRUCTURES if s.compiled_for(n_features) and (s.has_studied_prior or not with_prior)]
+        chosen = [s for s in chosen if s.independent] if with_ratio else chosen
     if not chosen:
         raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
     if n_features == 1:
@@ -261,6 +277,6 @@ def _in_one_column(structures: list[Structure]) -> tuple[list[Structure], list[F
             "note",
         )
         for s, one in equivalent.items()
-        if one is not s and not (s.shared or s.independent)
+        if one is not s and not (s.shared or s.without_covariance_ratio.independent)
     ]
     return list(dict.fromkeys(equivalent.values())), findings

@@ -72,7 +72,7 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
             for order, half, floor, share in zip(orders, halves, floors, shares, strict=True):
                 covariances = dense[order]
                 covariances[[order[-1], -1]] = half
-                compact.append(structure.form.lift(structure.nearest(share, covariances), floor))
+                compact.append(structure.lifted(structure.nearest(share, covariances), floor))
     return [
         unchecked_mixture(share, mean, covariance, structure, mixture.features)
         for share, mean, covariance in zip(shares, moved, compact, strict=True)

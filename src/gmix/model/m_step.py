@@ -49,5 +49,5 @@ def _maximize(statistics: SufficientStatistics, structure: Structure, term: Suff
         divisors = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
         scatter = divisors * structure.form.lift(scatter / divisors, reference.floor)
     compact = np.asarray(structure.covariances(scatter, divisor, statistics.n_features), np.float64)
-    compact = structure.form.lift(compact, reference.floor)
+    compact = structure.lifted(compact, reference.floor)
     return structure.weights(total.counts), total.mean.copy(), compact

@@ -57,7 +57,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     ----------
     n_components : the number of components. Not in scikit-learn: several to choose from, or ``"auto"`` for 1 to 9.
     covariance_type : ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``. Not in scikit-learn: the code of any
-        structure, several to choose from, or ``"auto"`` for all. Where there is a choice, the starts are gmix's own,
+        structure, several to choose from, or ``"auto"`` for all; ``"full:50"`` bounds the ratio of the eigenvalues of
+        all covariances, as `covariance_ratio` of `gmix.fit` does. Where there is a choice, the starts are gmix's own,
         and `tol` is the estimated remaining gain in nats per row.
     tol : stop when an iteration changes the mean log-likelihood per row by less. None (not in scikit-learn): stop when
         the estimated remaining gain is below 1e-6 nats per row.

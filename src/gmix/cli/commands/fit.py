@@ -18,6 +18,7 @@ from gmix.cli.options import (
     ColumnNames,
     Components,
     Covariance,
+    CovarianceRatio,
     Criterion,
     EqualWeights,
     Json,
@@ -50,6 +51,7 @@ def fit(
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
     equal_weights: EqualWeights = False,
+    covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
     errors: Annotated[
         bool, typer.Option("--errors", metavar="", help="Standard errors too, from the information.")
@@ -89,6 +91,7 @@ def fit(
         covariance=structures,
         criterion=criterion,
         equal_weights=equal_weights,
+        covariance_ratio=covariance_ratio,
         prior=gmix.NormalInverseWishart() if prior else None,
         rng=seed,
         progress=False if quiet else None,

@@ -16,6 +16,7 @@ from gmix.cli.options import (
     ColumnNames,
     Components,
     Covariance,
+    CovarianceRatio,
     Criterion,
     EqualWeights,
     Memory,
@@ -35,6 +36,8 @@ EXAMPLES = (
     "  gmix report points.csv --model model.json"
 )
 
+_DEFAULTS = ("auto", "auto", "bic", False, None, False)  # of the options that say how to fit
+
 
 @with_csv_options
 def report(
@@ -44,6 +47,7 @@ def report(
     covariance: Covariance = "auto",
     criterion: Criterion = "bic",
     equal_weights: EqualWeights = False,
+    covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
     columns: ColumnNames = None,
     weights: Weights = None,
@@ -67,6 +71,7 @@ def report(
             covariance=structures,
             criterion=criterion,
             equal_weights=equal_weights,
+            covariance_ratio=covariance_ratio,
             prior=gmix.NormalInverseWishart() if prior else None,
             columns=names,
             sample_weight=weights,
@@ -74,7 +79,7 @@ def report(
             rng=seed,
             progress=False if quiet else None,
         )
-    elif (components, covariance, criterion, equal_weights, prior) != ("auto", "auto", "bic", False, False):
+    elif (components, covariance, criterion, equal_weights, covariance_ratio, prior) != _DEFAULTS:
         raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
     else:
         result = gmix.load(model)

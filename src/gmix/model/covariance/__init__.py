@@ -33,8 +33,9 @@ AnyStructure = TypeVar("AnyStructure", bound=Structure)
 def structure(name: str | Structure) -> Structure:
     """Turn a code or a name into a `Structure`: ``"VVV"`` or ``"full"``, ``"EEE"`` or ``"tied"``, and so on.
 
-    An ``"E"`` before the code makes the weights equal: ``"EVVV"``. One column has two structures: ``"E"`` is one
-    variance for all components, and ``"V"`` one for each.
+    An ``"E"`` before the code makes the weights equal: ``"EVVV"``. A number after a colon bounds the ratio of the
+    eigenvalues of all covariances: ``"VVV:50"``; see `Structure.with_covariance_ratio`. One column has two structures:
+    ``"E"`` is one variance for all components, and ``"V"`` one for each.
 
     Raises `ParameterError` for an unknown name, with the nearest known one.
 

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.model.covariance.bounded_ratio import bounded_ratio
 from gmix.model.covariance.ellipsoid_tangents import EllipsoidTangents
 from gmix.model.covariance.form import FULL, SPHERICAL, TIED, Form
 from gmix.model.covariance.names import named
@@ -80,10 +81,25 @@ class Parsimonious(Structure):
 
     def contains(self, other: Structure) -> bool:
         """Letter by letter, identity < equal < variable; an independent structure contains all that its form holds."""
+        other = other.without_covariance_ratio
         if isinstance(other, Parsimonious):
             return _contains(self, other)
         form_holds = self.form is FULL or other.form in (self.form, SPHERICAL)
         return self.independent and form_holds and self._allows_weights_of(other)
+
+    @property
+    def can_bound_ratio(self) -> bool:
+        return self.independent or self._has_one_eigenvalue
+
+    @property
+    def _has_one_eigenvalue(self) -> bool:
+        """Whether all eigenvalues of all covariances are the same, so that their ratio is one."""
+        return self.shared and (self.form is SPHERICAL or self.in_one_column is self)
+
+    def _bounded(self, ratio: float) -> Structure:
+        if self._has_one_eigenvalue:
+            return self
+        return bounded_ratio(self.with_free_weights, ratio) if self.independent else super()._bounded(ratio)
 
     @property
     def in_one_column(self) -> Structure:

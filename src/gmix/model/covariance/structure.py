@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.arguments import is_number
+from gmix.base.errors import ParameterError
 from gmix.model.covariance.form import FULL, SPHERICAL, TIED, Form
 from gmix.model.covariance.names import is_built_in, is_known, named
 from gmix.model.covariance.tangents import Tangents, TangentsByDifferences
@@ -26,7 +28,8 @@ class Structure(ABC):
     A structure is stateless. It answers all questions of gmix about the covariances of a mixture: in which form they
     are stored, how many parameters they have, how the M-step estimates them, and those below. Its code is for display
     and for files; nothing else depends on the letters. The weights may be equal too: `with_equal_weights` is a
-    twin with an ``E`` before its code.
+    twin with an ``E`` before its code. The ratio of eigenvalues may be bounded: `with_covariance_ratio` of 50 has
+    ``:50`` after the code.
 
     # Implementation
     Choose a code and a form (`gmix.covariance.FULL`, ``TIED``, ``DIAGONAL`` or ``SPHERICAL``), and write
@@ -36,6 +39,7 @@ class Structure(ABC):
 
     citation: str = ""  # authors and year, for the text of a report
     reference: str = ""  # the full bibliographic entry
+    covariance_ratio: float | None = None  # the bound of `with_covariance_ratio`
 
     def __init__(self, code: str, form: Form, name: str | None = None) -> None:
         self.code = code
@@ -94,6 +98,39 @@ class Structure(ABC):
     def weights(self, mass: Array) -> Array:
         """The likeliest weights ``(K,)`` of components of these masses."""
         return np.full(len(mass), 1.0 / len(mass)) if self.equal_weights else mass / mass.sum()
+
+    # The ratio of eigenvalues.
+
+    def with_covariance_ratio(self, ratio: float) -> Structure:
+        """The same structure, restricted to covariances whose largest eigenvalue is at most `ratio` times the smallest.
+
+        The bound is over all components and directions together (`gmix.model.covariance.bounded_ratio`). It replaces a
+        bound that the structure has. Raises `ParameterError` for a ratio below 1 or not finite, and for structures
+        whose M-step under a bound is not known.
+        """
+        if isinstance(ratio, bool) or not (is_number(ratio) and ratio >= 1):
+            raise ParameterError(
+                f"covariance_ratio is {ratio!r}; give a finite number, 1 or more: how many times the smallest "
+                "eigenvalue of all covariances the largest may be"
+            )
+        return self._bounded(float(ratio)).with_weights_of(self)
+
+    def _bounded(self, ratio: float) -> Structure:
+        """The structure with this bound; the weights may be free or equal."""
+        raise ParameterError(
+            f"covariance_ratio does not apply to {self.called}; give 'VVV' (full), 'VVI' (diag) or 'VII' (spherical), "
+            "or leave covariance_ratio out"
+        )
+
+    @property
+    def without_covariance_ratio(self) -> Structure:
+        """The same structure without a bound of the ratio of eigenvalues."""
+        return self
+
+    @property
+    def can_bound_ratio(self) -> bool:
+        """Whether `with_covariance_ratio` knows the M-step under a bound."""
+        return False
 
     # Numbers of parameters and rows.
 
@@ -163,7 +200,10 @@ class Structure(ABC):
 
     @property
     def direct(self) -> bool:
-        """Whether the covariances are the scatter over its divisor, for each component alone or for all together."""
+        """Whether the covariances are the scatter over its divisor, for each component alone or for all together.
+
+        A bound of the ratio of their eigenvalues may restrict them further.
+        """
         return False
 
     @property
@@ -190,6 +230,13 @@ class Structure(ABC):
 
         The divisors :math:`n_k` are the masses of the components plus what a prior adds, and are all above zero.
         """
+
+    def lifted(self, compact: Array, floor: Array) -> Array:
+        """Compact covariances of this structure, raised to the variances ``floor (D,)`` as by `Form.lift`.
+
+        The M-step ends with this. A bound of the ratio of eigenvalues still holds afterwards.
+        """
+        return self.form.lift(compact, floor)
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
         """The compact covariances of this structure with the least Kullback-Leibler divergence from ``(K, D, D)``.

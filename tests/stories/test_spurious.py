@@ -1,0 +1,45 @@
+"""A handful of nearly equal rows makes a component of vanishing volume, unless `covariance_ratio` bounds it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gmix
+
+
+def table(*place: float) -> np.ndarray:
+    """Two clouds of 100 rows, and three rows that are nearly equal, at this place."""
+    rng = np.random.default_rng(4)
+    clouds = np.vstack([rng.normal(size=(100, 2)), rng.normal(5.0, 1.5, (100, 2))])
+    return np.vstack([clouds, np.array(place) + 1e-5 * rng.normal(size=(3, 2))])
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+def test_three_nearly_equal_rows(kind: str) -> None:
+    x = table(2.0, 1.0)
+    start = np.repeat([0, 1, 2], [100, 100, 3])
+    spike = gmix.fit(x, covariance=kind, start=start)
+    narrowest = np.linalg.det(spike.mixture.covariances).min()
+    assert narrowest < 1e-15  # three rows have a component of their own, and its likelihood is the highest
+    bounded = gmix.fit(x, covariance=kind, covariance_ratio=20, start=start)
+    values = np.linalg.eigvalsh(bounded.mixture.covariances)
+    assert values.max() <= 20 * values.min() * (1 + 1e-12)
+    assert values.min() > 0.05
+    searched = gmix.fit(x, 3, covariance=kind, covariance_ratio=20, rng=0)
+    assert spike.log_likelihood > searched.log_likelihood >= bounded.log_likelihood - 1e-3
+    chosen = gmix.fit(x, range(1, 5), covariance_ratio=20, rng=0).mixture
+    assert chosen.n_components == 2
+    truth = gmix.GaussianMixture([0.5, 0.5], [[0.0, 0.0], [5.0, 5.0]], [np.eye(2), 2.25 * np.eye(2)])
+    assert (chosen.predict(x) == truth.predict(x)).mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+def test_a_search_finds_the_narrow_component_of_rows_that_lie_apart(kind: str) -> None:
+    x = table(-6.0, 9.0)
+    for seed in range(3):
+        spike, bounded = (gmix.fit(x, 3, covariance=kind, covariance_ratio=r, rng=seed).mixture for r in (None, 20))
+        assert np.linalg.eigvalsh(spike.covariances).min() < 1e-9
+        values = np.linalg.eigvalsh(bounded.covariances)
+        assert values.max() <= 20 * values.min() * (1 + 1e-12)
+        assert values.min() > 0.05
