@@ -13,6 +13,7 @@ from gmix import plot
 from gmix.base.wording import count
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
+from gmix.fitting.refinement.optima import Optima
 from gmix.model.covariance import Structure
 from gmix.model.criteria import criteria, criterion
 
@@ -26,7 +27,7 @@ class Candidate:
     Attributes
     ----------
     run : the best `gmix.fitting.em.Run`.
-    optima : the objectives that all runs reached, best first.
+    optima : the local optima that were met; see `gmix.fitting.refinement.Optima`.
     collapsed : the components that have no width in some direction, without those in `repeated`.
     seconds : how long the runs took.
     unsupported : the components that rest on fewer distinct rows than `Structure.rows_needed`.
@@ -34,7 +35,7 @@ class Candidate:
     """
 
     run: Run
-    optima: tuple[float, ...]
+    optima: Optima
     collapsed: tuple[int, ...]
     seconds: float
     unsupported: tuple[int, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -59,6 +60,8 @@ def fit(
     memory: float = MEMORY,
     threads: int | None = None,
     rng: Rng = None,
+    effort: float = 1.0,
+    seconds: float | None = None,
     progress: Callable[[Progress], None] | bool | None = None,
     checkpoint: str | PathLike[str] | None = None,
     resume: bool = False,
@@ -123,6 +126,7 @@ def fit(
     2
     """
     one_of(criterion, CRITERIA, "criterion")
+    deadline = None if seconds is None else time.monotonic() + seconds
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     starts = as_start(start)
     makes_starts = isinstance(starts, KMeansPlusPlus)
@@ -167,7 +171,9 @@ def fit(
             findings.append(dependence_finding(dependence, features))
             structures = _in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
-        plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named)
+        plan = SearchPlan(
+            counts, structures, starts, rule, prior, criterion, named=named, effort=effort, deadline=deadline
+        )
         found, more_findings = _compare(source, plan, generator)
         if not several and found.best.collapsed and not found.interrupted:
             cause = _dependence(source.watched(None, None))  # unwatched, because a resumed fit repeats this pass

@@ -11,6 +11,7 @@ from gmix.base.rows import Rows
 from gmix.fitting.candidates import Candidate
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
+from gmix.fitting.refinement.optima import Optima
 from gmix.model.covariance import Structure
 from gmix.model.kernel import kernel
 from gmix.model.priors import Prior
@@ -66,7 +67,9 @@ class Judge:
 
     def candidate(self, runs: Sequence[Run], seconds: float) -> Candidate:
         """The best sound run as a candidate; if there is none, the best that did not collapse, or else the best."""
-        optima = tuple(sorted((run.objective for run in runs), reverse=True))
+        objectives = [run.objective for run in runs]
+        first = runs[0]
+        optima = Optima.of_objectives(objectives, first.mixture.n_parameters, first.statistics.total_weight)
         judged: list[Candidate] = []
         for run in sorted(runs, key=lambda run: (not self.lenient and bool(self._collapsed(run)), -run.objective)):
             repeated = self._on_repeated_rows(run)

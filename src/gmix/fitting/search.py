@@ -13,7 +13,9 @@ from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run, run_em
 from gmix.fitting.judge import Judge
 from gmix.fitting.neighbors import grow, release, splits
+from gmix.fitting.refinement import Effort
 from gmix.fitting.start import KMeansPlusPlus, Start, StartingMixtures
+from gmix.fitting.trials import Trials
 from gmix.model.covariance import Structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.mixture import GaussianMixture
@@ -35,6 +37,9 @@ _MANY_ROWS = (
 )
 _FEW_ROWS = ((StoppingRule(0.0, 4), 0.5), (StoppingRule(3e-3, 60), 0.25), (StoppingRule(5e-4, 60), 0.125))
 _ON_SAMPLE = StoppingRule(1e-5, 300, chance=0.1)
+_WINDOW = 30.0  # of the criterion; candidates that are worse by more are not improved
+_NUMBERS = 4_000_000  # in the posterior probabilities of the rows on which optima are compared
+_AGAIN = KMeansPlusPlus(runs=2)  # the starts of each further trial
 _WORK = 2e8  # multiply-adds that one iteration of all racing runs together may cost
 _EXPONENTIAL = 20  # multiply-adds that one exponential costs
 
@@ -51,6 +56,8 @@ class SearchPlan:
     prior : the prior of a MAP fit.
     criterion : which criterion chooses among the candidates.
     only : the pairs that are candidates; None for all.
+    effort : how much work to do for better optima, in units of that of a default search; zero for none.
+    deadline : the time by `time.monotonic` at which the search ends with the best so far; None for no limit.
     named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
     """
 
@@ -62,6 +69,8 @@ class SearchPlan:
     criterion: str = "bic"
     only: Collection[tuple[Structure, int]] | None = None
     named: bool = False
+    effort: float = 1.0
+    deadline: float | None = None
 
     @property
     def candidates(self) -> list[tuple[Structure, int]]:
@@ -96,12 +105,7 @@ class _Searching:
         if plan.makes_starts:
             self.sample = _sample(source, _race_rows(plan.components, plan.structures, n_features), rng)
         self.every = plan.candidates
-        several = len(self.every) > 1
-        self.judge = (
-            Judge.of(source, self.sample, max(plan.components), plan.prior)
-            if several
-            else Judge(None, source.n_counting)
-        )
+        self.judge = Judge.of(source, self.sample, max(plan.components), plan.prior)
         self.order = self.every if plan.named else self.judge.supportable(self.every, n_features)
         # Runs that collapse are given up, unless rows repeat: a component may then stand for a repeated row.
         self.patient_on_sample = not plan.makes_starts or self.judge.lenient or self.judge.has_repeated_rows
@@ -121,6 +125,7 @@ class _Searching:
                     runs = self._runs(structure, n_components, first, poorer)
                     self.best[structure, n_components] = self.judge.candidate(runs, time.perf_counter() - began)
                     _raise_if_interrupted(runs)
+            self._improve()
         except KeyboardInterrupt as interruption:
             # The journal must not record the passes below, because a resumed fit does not repeat them.
             self.source = self.source.watched(self.source.meter, None)
@@ -151,6 +156,54 @@ class _Searching:
         if plan.prior is None:
             runs += _runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
         return runs
+
+    def _improve(self) -> None:
+        """Move on from the optima of the best candidates to better ones, and make further trials for the best."""
+        plan = self.plan
+        if not (plan.makes_starts and plan.effort > 0.0):
+            return
+        most = max(k for _, k in self.best)
+        n_rows = max(min(_NUMBERS // max(most, self.source.n_features), self.source.n_counting), self.sample.n_rows)
+        trials = Trials(
+            self.source, _in_memory(self.source, n_rows, self.rng), _AGAIN, plan.rule, plan.prior, self.rng, plan.effort
+        )
+        chosen = self._found(False).best
+        effort = Effort(trials.work(chosen), plan.deadline)
+        several = len(self.best) > 1
+        tried: set[tuple[Structure, int]] = set()
+        while several and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
+            key = candidate.structure, candidate.n_components
+            tried.add(key)
+            self._replace(trials.improve(candidate, self.judge, effort, 1))
+        while effort.left > 0.0:
+            chosen = self._found(False).best
+            self._replace(trials.improve(chosen, self.judge, effort))
+            if self._found(False).best.structure is chosen.structure:
+                break
+
+    def _next(self, tried: Collection[tuple[Structure, int]]) -> Candidate | None:
+        """The best candidate that may be chosen if its optimum improves, and was not tried; None if there is none."""
+        found = self._found(False)
+        limit = found.best.score(self.plan.criterion) + _WINDOW
+        left = [c for c in found.candidates if (c.structure, c.n_components) not in tried]
+        best = min(left, key=found.order, default=None)
+        return best if best is not None and best.score(self.plan.criterion) <= limit else None
+
+    def _replace(self, improved: Candidate) -> None:
+        """Keep an improved candidate, and let richer candidates that are now below it start from it."""
+        key = improved.structure, improved.n_components
+        risen = improved.log_likelihood > self.best[key].log_likelihood
+        self.best[key] = improved
+        if not risen or self.plan.prior is not None:
+            return
+        for structure, n_components in self.best:
+            before = self.best[structure, n_components]
+            poorer, _ = _neighbors(self.best, structure, n_components)
+            rule = self.plan.rule.among(before.run.mixture.n_parameters, self.source.n_counting)
+            runs = _runs_from_neighbors(self.source, poorer, [before.run], rule, self.patient)
+            if runs:
+                after = self.judge.candidate([before.run, *runs], before.seconds)
+                self.best[structure, n_components] = replace(after, optima=before.optima)
 
     def _found(self, interrupted: bool) -> Search:
         candidates = tuple(self.best[key] for key in self.order if key in self.best)
@@ -307,10 +360,15 @@ def _race_rows(components: Sequence[int], structures: Sequence[Structure], n_fea
     return max(min(max(_ROWS_PER_PARAMETER * richest, _FEWEST), _MOST), 2 * richest)
 
 
+def _in_memory(source: Source, n_rows: int, rng: np.random.Generator) -> MemorySource:
+    """At most this many rows of a source, in memory."""
+    rows = source.rows(n_rows, rng)
+    names = list(source.features) if source.features else None
+    return MemorySource(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
+
+
 def _sample(source: Source, n_rows: int, rng: np.random.Generator) -> Source:
     """A sub-sample of `n_rows` rows in memory; the source itself if it has no more rows."""
     if isinstance(source, LocalSource) and source.n_rows <= n_rows:
         return source
-    rows = source.rows(n_rows, rng)
-    names = list(source.features) if source.features else None
-    return MemorySource(rows.values, sample_weight=rows.weights, columns=names)
+    return _in_memory(source, n_rows, rng)

@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gmix.model.mixture import GaussianMixture
+from gmix.sources import MemorySource
 
-__all__ = ["Met", "Optima", "Optimum", "allowance", "changed_rows"]
+__all__ = ["Optima", "Optimum", "allowance", "changed_rows"]
 
 # Optima that differ by less are the same: nats, or a part of what the parameters gain by chance alone (`allowance`).
 _SAME, _SAME_CHANCE = 0.05, 0.01
 # The chance of a better optimum, from how often trials met the best: exp(a + b * log(trials) - c * (times - 1)).
 # Calibrated by benchmarks/quality.py.
 _NEVER_TRIED = 0.5
+_ROWS = 5_000  # rows of which it is counted how many change component, at most
+_SHOWN = 10  # optima for which they are counted
 
 
 def allowance(n_parameters: int) -> float:
@@ -47,25 +50,23 @@ class Optimum(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Met:
-    """Where one trial of a search ended."""
-
-    objective: float
-    mixture: GaussianMixture
-
-
-@dataclass(frozen=True)
 class Optima:
     """The optima that the trials of a search met, the best first.
 
-    A trial runs EM from new starts and moves on from the optimum found until no move improves it.
+    A trial runs EM from new starts, and moves on from the optimum that it finds until no move improves it.
 
     Attributes
     ----------
-    found : the different optima.
+    found : the different optima. Those that differ by less than `allowance` are one.
+    total_weight : of the rows on which they were compared: of the table, or of a sub-sample.
+
+    >>> optima = Optima((Optimum(-100.0, 3), Optimum(-104.0, 1)), 50.0)
+    >>> optima.trials
+    4
     """
 
     found: tuple[Optimum, ...]
+    total_weight: float
 
     @property
     def trials(self) -> int:
@@ -76,32 +77,41 @@ class Optima:
     def chance_of_better(self) -> float:
         """The estimated chance that as many more trials would meet a better optimum.
 
-        The more trials ended at the best optimum, the less likely is a better one. The estimate is calibrated on the
-        tables of ``benchmarks/quality.py``.
+        The more trials ended at the best optimum, the less likely is a better one. ``benchmarks/quality.py`` compares
+        the estimate with how often one was found.
         """
         return chance_of_better(self.found[0].times, self.trials)
 
     @classmethod
-    def of(cls, met: Sequence[Met], values: NDArray[np.floating] | None, n_parameters: int) -> Optima:
-        """The optima of several trials; `values` are rows, of which it is counted how many change component."""
-        ordered = sorted(met, key=lambda one: -one.objective)
-        groups: list[list[Met]] = []
-        for one in ordered:
-            if groups and groups[-1][0].objective - one.objective <= allowance(n_parameters):
-                groups[-1].append(one)
-            else:
-                groups.append([one])
-        best = ordered[0].mixture
-        return cls(
-            tuple(
-                Optimum(
-                    group[0].objective,
-                    len(group),
-                    math.nan if values is None else changed_rows(best, group[0].mixture, values),
-                )
-                for group in groups
-            )
+    def of_objectives(cls, objectives: Sequence[float], n_parameters: int, total_weight: float) -> Optima:
+        """The optima of several objectives, in nats."""
+        groups = _groups(sorted(objectives, reverse=True), n_parameters)
+        return cls(tuple(Optimum(group[0], len(group)) for group in groups), total_weight)
+
+    @classmethod
+    def of(cls, met: Sequence[tuple[float, GaussianMixture]], table: MemorySource) -> Optima:
+        """The optima of several trials, and how many rows of the table change component between them."""
+        mixture_at = dict(reversed(met))
+        best = mixture_at[max(mixture_at)]
+        groups = _groups(sorted((objective for objective, _ in met), reverse=True), best.n_parameters)
+        values = table.array[:: -(-table.n_rows // _ROWS)]
+        total_weight = float(table.everything.mass.sum())
+        found = (
+            Optimum(group[0], len(group), changed_rows(best, mixture_at[group[0]], values) if rank < _SHOWN else np.nan)
+            for rank, group in enumerate(groups)
         )
+        return cls(tuple(found), total_weight)
+
+
+def _groups(ordered: Sequence[float], n_parameters: int) -> list[list[float]]:
+    """Objectives, the best first, in groups that count as one optimum."""
+    groups: list[list[float]] = []
+    for objective in ordered:
+        if groups and groups[-1][0] - objective <= allowance(n_parameters):
+            groups[-1].append(objective)
+        else:
+            groups.append([objective])
+    return groups
 
 
 def chance_of_better(times: int, trials: int) -> float:

@@ -216,7 +216,7 @@ class _Parameters:
         if not structure.independent:
             floor = proposals.table.source.reference(structure.form).floor
             dense = self.structure.form.dense(compact, before.n_components, before.n_features)
-            compact = structure.form.lift(structure.nearest(weights, dense), floor)
+            compact = structure.lifted(structure.nearest(weights, dense), floor)
         return unchecked_mixture(weights, self.means.copy(), compact, structure, before.features)
 
 
