@@ -30,32 +30,34 @@ class Judge:
 
     Attributes
     ----------
-    distinct : the distinct rows of the table or of a sub-sample; None if there is only one candidate.
+    distinct : the distinct rows of the table or of a sub-sample.
     n_rows : the number of rows of the table that have weight.
     rows : the rows that `distinct` was made from; None if a component may rest on any number of rows.
     lenient : whether collapsed components are sound, because the table has few distinct rows.
+    alone : whether there is one candidate. Then a component that collapses on a repeated row is not sound, because the
+        user asked for that many components and is told.
     """
 
-    distinct: DistinctRows | None
+    distinct: DistinctRows
     n_rows: int
     rows: Rows | None = None
     lenient: bool = False
+    alone: bool = False
 
     @classmethod
-    def of(cls, source: Source, sample: Source, most: int, prior: Prior | None) -> Judge:
+    def of(cls, source: Source, sample: Source, most: int, prior: Prior | None, *, alone: bool = False) -> Judge:
         """The judge of candidates with at most `most` components, on a source and a sub-sample of it."""
         rows = sample.rows(_ROWS, np.random.default_rng(0))  # draws nothing from the fit's own generator
         distinct = DistinctRows.of(rows.values, rows.weights)
-        return cls(distinct, source.n_counting, None if prior is not None else rows, distinct.are_few(most))
+        lenient = not alone and distinct.are_few(most)
+        return cls(distinct, source.n_counting, None if prior is not None else rows, lenient, alone)
 
     @property
     def has_repeated_rows(self) -> bool:
-        return self.distinct is not None and len(self.distinct.repeated) > 0
+        return not self.alone and len(self.distinct.repeated) > 0
 
     def supportable(self, candidates: list[tuple[Structure, int]], n_features: int) -> list[tuple[Structure, int]]:
         """The candidates that have enough distinct rows; if there are none, those with the fewest components."""
-        if self.distinct is None:
-            return candidates
         complete = self.distinct.n_rows == self.n_rows
         distinct = len(self.distinct.values) if complete else self.n_rows
         least = min(k for _, k in candidates)
@@ -85,7 +87,7 @@ class Judge:
 
     def _on_repeated_rows(self, run: Run) -> tuple[int, ...]:
         """The components that collapsed to a row that is repeated very often."""
-        if self.distinct is None or not (run.collapsed and self.has_repeated_rows):
+        if not (run.collapsed and self.has_repeated_rows):
             return ()
         values = self.distinct.values[self.distinct.repeated]
         tolerance = _NEAR * np.sqrt(run.statistics.reference.variances)
@@ -94,7 +96,7 @@ class Judge:
 
     def _unsupported(self, run: Run) -> tuple[int, ...]:
         """The components that rest on too few distinct rows."""
-        if self.rows is None or self.distinct is None:
+        if self.rows is None:
             return ()
         needed = run.mixture.structure.rows_needed(run.mixture.n_features) - _ALLOWANCE
         share = run.statistics.mass / run.statistics.total_weight

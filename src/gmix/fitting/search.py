@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
 
 import numpy as np
 
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run, run_em
 from gmix.fitting.judge import Judge
-from gmix.fitting.neighbors import grow, release, splits
+from gmix.fitting.poorer import Neighbor, neighbors, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
-from gmix.fitting.start import KMeansPlusPlus, Start, StartingMixtures
-from gmix.fitting.trials import Trials
+from gmix.fitting.schedule import Schedule, race_rows, table_rows
+from gmix.fitting.start import KMeansPlusPlus, Start
+from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
-from gmix.model.gaussian_model import GaussianModel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
-from gmix.model.stopping import Reason, Round, StoppingRule
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["SearchPlan", "search"]
 
-# The rows of the sub-sample that the race runs on: a number per parameter of the richest candidate, within limits.
-_ROWS_PER_PARAMETER, _FEWEST, _MOST = 25, 2_000, 10_000
-_PROMISING = 16  # runs that race, at most
-# The rounds of a race: the rule that ends each, and the share of `_PROMISING` runs that are kept. On large tables the
-# race runs on a sub-sample, and keeping more runs pays; on small ones, running nearer to the optima does.
-_MANY_ROWS = (
-    (StoppingRule(0.0, 0), 1.0),
-    (StoppingRule(1e-2, 30, chance=0.02), 0.375),
-    (StoppingRule(1e-3, 60, chance=0.02), 0.1875),
-)
-_FEW_ROWS = ((StoppingRule(0.0, 4), 0.5), (StoppingRule(3e-3, 60), 0.25), (StoppingRule(5e-4, 60), 0.125))
-_ON_SAMPLE = StoppingRule(1e-5, 300, chance=0.1)
 _WINDOW = 30.0  # of the criterion; candidates that are worse by more are not improved
-_NUMBERS = 4_000_000  # in the posterior probabilities of the rows on which optima are compared
-_AGAIN = KMeansPlusPlus(runs=2)  # the starts of each further trial
-_WORK = 2e8  # multiply-adds that one iteration of all racing runs together may cost
-_EXPONENTIAL = 20  # multiply-adds that one exponential costs
+_ENOUGH = 0.05  # the chance of a better optimum at which no further trial is made; less with more effort
+_AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
+_AGAIN = KMeansPlusPlus(runs=2, sweeps=0)  # the starts of each further trial
 
 
 @dataclass(frozen=True)
@@ -100,16 +86,23 @@ class _Searching:
     def __init__(self, source: Source, plan: SearchPlan, rng: np.random.Generator) -> None:
         self.source, self.plan, self.rng = source, plan, rng
         self.best: dict[tuple[Structure, int], Candidate] = {}
-        n_features = source.n_features
-        self.sample = source
+        n_features, self.every = source.n_features, plan.candidates
+        self.alone = len(self.every) == 1
+        self.sample, self.table = source, None
         if plan.makes_starts:
-            self.sample = _sample(source, _race_rows(plan.components, plan.structures, n_features), rng)
-        self.every = plan.candidates
-        self.judge = Judge.of(source, self.sample, max(plan.components), plan.prior)
+            n_rows = race_rows(plan.components, plan.structures, n_features)
+            self.table = _in_memory(
+                source, table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows, rng
+            )
+            if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
+                self.sample = _in_memory(self.table, n_rows, rng)
+        shown = self.table or self.sample
+        self.judge = Judge.of(source, shown, max(plan.components), plan.prior, alone=self.alone)
         self.order = self.every if plan.named else self.judge.supportable(self.every, n_features)
         # Runs that collapse are given up, unless rows repeat: a component may then stand for a repeated row.
         self.patient_on_sample = not plan.makes_starts or self.judge.lenient or self.judge.has_repeated_rows
         self.patient = self.patient_on_sample or len(self.order) == 1
+        self.trials: Trials | None = None  # those of the candidate that is improved
 
     def search(self) -> Search:
         interrupted = False
@@ -121,9 +114,12 @@ class _Searching:
                 for structure in _poorest_first(structures, n_components, self.source.n_features):
                     began = time.perf_counter()
                     best = self.best if self.plan.makes_starts else {}
-                    first, poorer = _starts(best, structure, n_components, starting_mixtures)
+                    first, poorer = starts(best, structure, n_components, starting_mixtures)
                     runs = self._runs(structure, n_components, first, poorer)
-                    self.best[structure, n_components] = self.judge.candidate(runs, time.perf_counter() - began)
+                    candidate = self.judge.candidate(runs, time.perf_counter() - began)
+                    if self.trials is not None and self.trials.met:
+                        candidate = replace(candidate, optima=self.trials.optima)
+                    self.best[structure, n_components] = candidate
                     _raise_if_interrupted(runs)
             self._improve()
         except KeyboardInterrupt as interruption:
@@ -140,46 +136,80 @@ class _Searching:
         return self._found(interrupted)
 
     def _runs(
-        self, structure: Structure, n_components: int, first: list[GaussianMixture], poorer: list[_Neighbor]
+        self, structure: Structure, n_components: int, first: list[GaussianMixture], poorer: list[Neighbor]
     ) -> list[Run]:
         """The runs of a candidate on all rows."""
         plan = self.plan
-        schedule = _Schedule((), plan.rule, plan.rule)
+        schedule = Schedule((), plan.rule, plan.rule)
         if plan.makes_starts:
-            schedule = _Schedule.of(structure, n_components, self.sample, self.source, plan.rule)
+            schedule = Schedule.of(structure, n_components, self.sample, self.source, plan.rule)
         rounds = schedule.rounds
         if self.sample is not self.source:  # only the best run on the sub-sample continues on all rows
             runs = run_em(self.sample, first, schedule.on_sample, plan.prior, rounds, patient=self.patient_on_sample)
             _raise_if_interrupted(runs)
             first[:], rounds = [self.judge.candidate(runs, 0.0).run.mixture], ()
+            if self.alone and self._improves:
+                trials = self._improved(first[0], self._effort(first[0]))
+                first[:] = [run.mixture for run in trials.met and [trials.best]] or first
         runs = run_em(self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient)
         if plan.prior is None:
-            runs += _runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
+            runs += runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
         return runs
 
     def _improve(self) -> None:
         """Move on from the optima of the best candidates to better ones, and make further trials for the best."""
-        plan = self.plan
-        if not (plan.makes_starts and plan.effort > 0.0):
+        if self.trials is not None or not self._improves:
             return
-        most = max(k for _, k in self.best)
-        n_rows = max(min(_NUMBERS // max(most, self.source.n_features), self.source.n_counting), self.sample.n_rows)
-        trials = Trials(
-            self.source, _in_memory(self.source, n_rows, self.rng), _AGAIN, plan.rule, plan.prior, self.rng, plan.effort
-        )
-        chosen = self._found(False).best
-        effort = Effort(trials.work(chosen), plan.deadline)
-        several = len(self.best) > 1
+        best = self._found(False).best
+        effort = self._effort(best.run.mixture)
         tried: set[tuple[Structure, int]] = set()
-        while several and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
-            key = candidate.structure, candidate.n_components
-            tried.add(key)
-            self._replace(trials.improve(candidate, self.judge, effort, 1))
-        while effort.left > 0.0:
-            chosen = self._found(False).best
-            self._replace(trials.improve(chosen, self.judge, effort))
-            if self._found(False).best.structure is chosen.structure:
-                break
+        while not self.alone and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
+            tried.add((candidate.structure, candidate.n_components))
+            self._improve_candidate(candidate, effort, 1)
+        for _ in range(_AGAIN_AT_MOST):
+            best = self._found(False).best
+            self._improve_candidate(best, effort)
+            after = self._found(False).best
+            if (after.structure, after.n_components) == (best.structure, best.n_components):
+                return
+
+    @property
+    def _improves(self) -> bool:
+        return self.plan.effort > 0.0 and self.table is not None
+
+    def _effort(self, mixture: GaussianMixture) -> Effort:
+        assert self.table is not None
+        amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
+        return Effort(self.plan.effort * amount, self.plan.deadline)
+
+    def _improved(self, first: GaussianMixture | Run, effort: Effort, most: int | None = None) -> Trials:
+        """Trials that begin with moves from this optimum."""
+        assert self.table is not None
+        mixture = first.mixture if isinstance(first, Run) else first
+        rule = self.plan.rule.among(mixture.n_parameters, self.table.n_rows)
+        trials = Trials(
+            self.table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0)
+        )
+        self.trials = trials
+        trials.search(first, most)
+        return trials
+
+    def _improve_candidate(self, candidate: Candidate, effort: Effort, most: int | None = None) -> None:
+        """Improve a candidate that was fitted to all rows."""
+        run = candidate.run
+        if run.reason is Reason.COLLAPSING or run.collapsed:
+            return
+        assert self.table is not None
+        complete = self.table.n_rows == self.source.n_counting
+        trials = self._improved(run if complete else run.mixture, effort, most)
+        if not trials.met:
+            return
+        if trials.best is not run:
+            rule = self.plan.rule.among(run.mixture.n_parameters, self.source.n_counting)
+            runs = run_em(self.source, [trials.best.mixture], rule, self.plan.prior)
+            _raise_if_interrupted(runs)
+            candidate = self.judge.candidate([*runs, run], candidate.seconds)
+        self._replace(replace(candidate, optima=trials.optima))
 
     def _next(self, tried: Collection[tuple[Structure, int]]) -> Candidate | None:
         """The best candidate that may be chosen if its optimum improves, and was not tried; None if there is none."""
@@ -198,9 +228,9 @@ class _Searching:
             return
         for structure, n_components in self.best:
             before = self.best[structure, n_components]
-            poorer, _ = _neighbors(self.best, structure, n_components)
+            poorer, _ = neighbors(self.best, structure, n_components)
             rule = self.plan.rule.among(before.run.mixture.n_parameters, self.source.n_counting)
-            runs = _runs_from_neighbors(self.source, poorer, [before.run], rule, self.patient)
+            runs = runs_from_neighbors(self.source, poorer, [before.run], rule, self.patient)
             if runs:
                 after = self.judge.candidate([before.run, *runs], before.seconds)
                 self.best[structure, n_components] = replace(after, optima=before.optima)
@@ -244,106 +274,6 @@ def _raise_if_interrupted(runs: Sequence[Run]) -> None:
         raise _Interrupted([run.mixture for run in runs])
 
 
-class _Neighbor(NamedTuple):
-    """The best mixture of a poorer candidate, as a start for a richer one, and whether it was not set aside."""
-
-    mixture: GaussianMixture
-    log_likelihood: float
-    sound: bool
-
-
-def _starts(
-    best: dict[tuple[Structure, int], Candidate],
-    structure: Structure,
-    n_components: int,
-    starting_mixtures: StartingMixtures,
-) -> tuple[list[GaussianMixture], list[_Neighbor]]:
-    """The starts of a candidate, and its poorer neighbors, which are the last of these starts."""
-    poorer, split = _neighbors(best, structure, n_components)
-    first: list[GaussianMixture] = []
-    # With an iterative M-step, runs are expensive, and neighbors have already reached the optima of seeds and splits.
-    if len(poorer) <= 1 or structure.direct:
-        first = [*starting_mixtures(n_components, structure), *split()]
-    return [*first, *(neighbor.mixture for neighbor in poorer)], poorer
-
-
-def _neighbors(
-    best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
-) -> tuple[list[_Neighbor], Callable[[], list[GaussianMixture]]]:
-    """Starts that have the likelihoods of poorer candidates, and a function that splits the next smaller mixture."""
-    poorer = [
-        _Neighbor(release(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.is_set_aside)
-        for (s, k), candidate in best.items()
-        if k == n_components and s is not structure and structure.contains(s)
-    ]
-    fewer = max((k for s, k in best if s is structure and k < n_components), default=None)
-    if fewer is None:
-        return poorer, list
-    candidate = best[structure, fewer]
-    smaller = candidate.run.mixture
-    to_split = [int(k) for k in np.flatnonzero(smaller.weights) if fewer == n_components - 1]
-    grown = _Neighbor(grow(smaller, n_components), candidate.log_likelihood, not candidate.is_set_aside)
-    return [*poorer, grown], lambda: splits(smaller, to_split)
-
-
-def _runs_from_neighbors(
-    source: Source, poorer: Sequence[_Neighbor], runs: Sequence[Run], rule: StoppingRule, patient: bool
-) -> list[Run]:
-    """Runs from the neighbors that the race dropped although they are better than these runs.
-
-    If EM collapses from all of them, the most likely neighbor is kept as it is.
-    """
-    sound = sorted((n for n in poorer if n.sound), key=lambda n: -n.log_likelihood)
-    if not sound or sound[0].log_likelihood <= _best_objective(runs):
-        return []
-    more: list[Run] = []
-    for neighbor in sound:
-        if neighbor.log_likelihood > _best_objective([*runs, *more]):
-            more += run_em(source, [neighbor.mixture], rule, patient=patient)
-    if sound[0].log_likelihood > _best_objective([*runs, *more]):
-        more.append(_unmoved(source, sound[0].mixture))
-    return more
-
-
-def _best_objective(runs: Sequence[Run]) -> float:
-    """The highest objective of the runs that did not collapse."""
-    return max((run.objective for run in runs if not run.collapsed), default=-np.inf)
-
-
-def _unmoved(source: Source, mixture: GaussianMixture) -> Run:
-    """A run that ends where it starts, because EM would collapse from there."""
-    statistics = source.statistics(mixture.components)
-    history = (statistics.log_likelihood,)
-    return Run(GaussianModel(mixture), statistics, history, Reason.COLLAPSING, sound=True)
-
-
-class _Schedule(NamedTuple):
-    """The rounds of the race, and the stopping rules of the runs after it, on the sub-sample and on all rows.
-
-    If an iteration is expensive, fewer runs race. Runs on the sub-sample end earlier than runs on all rows, because
-    their optimum differs anyway. On small tables `StoppingRule.chance` would save no time, and is ignored.
-    """
-
-    rounds: Sequence[Round]
-    on_sample: StoppingRule
-    on_all_rows: StoppingRule
-
-    @classmethod
-    def of(cls, structure: Structure, n_components: int, sample: Source, source: Source, rule: StoppingRule) -> Self:
-        parameters = structure.n_parameters(n_components, source.n_features)
-        runs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
-        most = min(max(int(runs), 1), _PROMISING)
-        many = source.is_large
-        return cls(
-            [
-                Round(round_rule.among(parameters, sample.n_rows), max(int(share * most), 1))
-                for round_rule, share in (_MANY_ROWS if many else _FEW_ROWS)
-            ],
-            _ON_SAMPLE.among(parameters, source.n_counting),
-            rule.among(parameters, source.n_counting) if many else rule,
-        )
-
-
 def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
     """The structures, each after those that it contains, even if they have equally many parameters."""
 
@@ -353,22 +283,8 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
     return sorted(structures, key=richness)
 
 
-def _race_rows(components: Sequence[int], structures: Sequence[Structure], n_features: int) -> int:
-    """The number of rows in the sub-sample that the race runs on."""
-    richest = max(s.n_parameters(max(components), n_features) for s in structures)
-    # With fewer than two rows per parameter, the optimum is far from the optimum on all rows.
-    return max(min(max(_ROWS_PER_PARAMETER * richest, _FEWEST), _MOST), 2 * richest)
-
-
 def _in_memory(source: Source, n_rows: int, rng: np.random.Generator) -> MemorySource:
     """At most this many rows of a source, in memory."""
     rows = source.rows(n_rows, rng)
     names = list(source.features) if source.features else None
     return MemorySource(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
-
-
-def _sample(source: Source, n_rows: int, rng: np.random.Generator) -> Source:
-    """A sub-sample of `n_rows` rows in memory; the source itself if it has no more rows."""
-    if isinstance(source, LocalSource) and source.n_rows <= n_rows:
-        return source
-    return _in_memory(source, n_rows, rng)

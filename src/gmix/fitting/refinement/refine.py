@@ -86,12 +86,18 @@ class Refiner:
 
     def refine(self, run: Run) -> Run:
         """The best run that moves from this one lead to."""
+        for better in self.moves(run):
+            run = better
+        return run
+
+    def moves(self, run: Run) -> Iterator[Run]:
+        """Runs that are better and better, each reached by moves from the one before."""
         if run.mixture.n_components < 3 or run.reason is Reason.COLLAPSING or run.collapsed:
-            return run
+            return
         place = self._at(run)
         while self.effort.left > 0.0 and (better := self._better(place)) is not None:
             place = better
-        return place.run
+            yield place.run
 
     def run(self, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> list[Run]:
         """EM runs on the rows of the table, without those that collapse."""
