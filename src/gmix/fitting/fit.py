@@ -37,7 +37,7 @@ from gmix.sources import MEMORY, Journal, Source, as_source
 __all__ = ["fit"]
 
 _AUTO = range(1, 10)
-_CHANCE = 0.01  # `StoppingRule.chance` of a default fit
+_CHANCE = 0.002  # `StoppingRule.chance` of a default fit
 _DEPENDENCE_ROWS = 2_000  # rows in which dependent columns are searched for
 _LONG = 100_000  # numbers in a table; a fit of fewer ends before progress is of interest
 

@@ -36,6 +36,7 @@ class Judge:
     lenient : whether collapsed components are sound, because the table has few distinct rows.
     alone : whether there is one candidate. Then a component that collapses on a repeated row is not sound, because the
         user asked for that many components and is told.
+    threads : the most threads to use.
     """
 
     distinct: DistinctRows
@@ -43,6 +44,7 @@ class Judge:
     rows: Rows | None = None
     lenient: bool = False
     alone: bool = False
+    threads: int | None = None
 
     @classmethod
     def of(cls, source: Source, sample: Source, most: int, prior: Prior | None, *, alone: bool = False) -> Judge:
@@ -50,7 +52,7 @@ class Judge:
         rows = sample.rows(_ROWS, np.random.default_rng(0))  # draws nothing from the fit's own generator
         distinct = DistinctRows.of(rows.values, rows.weights)
         lenient = not alone and distinct.are_few(most)
-        return cls(distinct, source.n_counting, None if prior is not None else rows, lenient, alone)
+        return cls(distinct, source.n_counting, None if prior is not None else rows, lenient, alone, source.threads)
 
     @property
     def has_repeated_rows(self) -> bool:
@@ -102,7 +104,7 @@ class Judge:
         share = run.statistics.mass / run.statistics.total_weight
         if (self.distinct.at_least(share) >= needed).all():
             return ()
-        responsibilities = kernel.posterior(self.rows, run.mixture.components, True)[1]
+        responsibilities = kernel.posterior(self.rows, run.mixture.components, True, self.threads)[1]
         assert responsibilities is not None
         rests_on = self.distinct.effective(responsibilities)
         if self.distinct.n_rows < self.n_rows:  # unless rows repeat, the table has more distinct rows than these

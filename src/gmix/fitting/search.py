@@ -239,7 +239,8 @@ class _Searching:
         candidates = tuple(self.best[key] for key in self.order if key in self.best)
         untried = tuple(key for key in self.every if key not in self.order)
         judge = self.judge
-        return Search(candidates, interrupted, self.plan.criterion, untried, judge.distinct, judge.lenient)
+        distinct = None if self.alone else judge.distinct
+        return Search(candidates, interrupted, self.plan.criterion, untried, distinct, judge.lenient)
 
     def _finish(self, chosen: Candidate) -> None:
         """Run EM for the best candidate until it ends, although a component collapses, because no other is better."""

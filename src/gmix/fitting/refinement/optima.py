@@ -97,7 +97,7 @@ class Optima:
         values = table.array[:: -(-table.n_rows // _ROWS)]
         total_weight = float(table.everything.mass.sum())
         found = (
-            Optimum(group[0], len(group), changed_rows(best, mixture_at[group[0]], values) if rank < _SHOWN else np.nan)
+            Optimum(group[0], len(group), changed_rows(best, mixture_at[group[0]], values, table.threads) if rank < _SHOWN else np.nan)
             for rank, group in enumerate(groups)
         )
         return cls(tuple(found), total_weight)
@@ -119,10 +119,12 @@ def chance_of_better(times: int, trials: int) -> float:
     return _NEVER_TRIED * 0.5 ** (times - 1) * (1.0 - 0.5 ** (trials - times + 1))
 
 
-def changed_rows(one: GaussianMixture, other: GaussianMixture, values: NDArray[np.floating]) -> float:
+def changed_rows(
+    one: GaussianMixture, other: GaussianMixture, values: NDArray[np.floating], threads: int | None = None
+) -> float:
     """The share of rows that two mixtures assign to different components, matched as well as possible."""
     if one is other:
         return 0.0
     together = np.zeros((one.n_components, other.n_components))
-    np.add.at(together, (one.predict(values), other.predict(values)), 1.0)
+    np.add.at(together, (one.predict(values, threads=threads), other.predict(values, threads=threads)), 1.0)
     return float(1.0 - together[linear_sum_assignment(-together)].sum() / len(values))
