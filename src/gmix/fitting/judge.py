@@ -34,8 +34,8 @@ class Judge:
     n_rows : the number of rows of the table that have weight.
     rows : the rows that `distinct` was made from; None if a component may rest on any number of rows.
     lenient : whether collapsed components are sound, because the table has few distinct rows.
-    alone : whether there is one candidate. Then a component that collapses on a repeated row is not sound, because the
-        user asked for that many components and is told.
+    alone : whether there is one candidate. Then no criterion penalizes small components, so they need more rows, and a
+        component that collapses on a repeated row is not sound.
     threads : the most threads to use.
     """
 
@@ -53,6 +53,14 @@ class Judge:
         distinct = DistinctRows.of(rows.values, rows.weights)
         lenient = not alone and distinct.are_few(most)
         return cls(distinct, source.n_counting, None if prior is not None else rows, lenient, alone, source.threads)
+
+    @classmethod
+    def of_given_start(cls, source: Source) -> Judge:
+        """The judge of a single candidate whose start was given: a run from there is kept whatever it rests on.
+
+        It needs no pass over the rows.
+        """
+        return cls(DistinctRows.of(np.empty((0, source.n_features))), source.n_counting, alone=True)
 
     @property
     def has_repeated_rows(self) -> bool:
@@ -100,7 +108,8 @@ class Judge:
         """The components that rest on too few distinct rows."""
         if self.rows is None:
             return ()
-        needed = run.mixture.structure.rows_needed(run.mixture.n_features) - _ALLOWANCE
+        structure, n_features = run.mixture.structure, run.mixture.n_features
+        needed = structure.rows_to_trust(n_features) if self.alone else structure.rows_needed(n_features) - _ALLOWANCE
         share = run.statistics.mass / run.statistics.total_weight
         if (self.distinct.at_least(share) >= needed).all():
             return ()

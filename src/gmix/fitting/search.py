@@ -96,8 +96,10 @@ class _Searching:
             )
             if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
                 self.sample = _in_memory(self.table, n_rows, rng)
-        shown = self.table or self.sample
-        self.judge = Judge.of(source, shown, max(plan.components), plan.prior, alone=self.alone)
+        if self.alone and self.table is None:
+            self.judge = Judge.of_given_start(source)
+        else:
+            self.judge = Judge.of(source, self.table or source, max(plan.components), plan.prior, alone=self.alone)
         self.order = self.every if plan.named else self.judge.supportable(self.every, n_features)
         # Runs that collapse are given up, unless rows repeat: a component may then stand for a repeated row.
         self.patient_on_sample = not plan.makes_starts or self.judge.lenient or self.judge.has_repeated_rows
@@ -150,7 +152,9 @@ class _Searching:
             first[:], rounds = [self.judge.candidate(runs, 0.0).run.mixture], ()
             if self.alone and self._improves:
                 trials = self._improved(first[0], self._effort(first[0]))
-                first[:] = [run.mixture for run in trials.met and [trials.best]] or first
+                if trials.met and self._table_is_complete:
+                    return [trials.best]
+                first[:] = [trials.best.mixture] if trials.met else first
         runs = run_em(self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient)
         if plan.prior is None:
             runs += runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
@@ -177,6 +181,10 @@ class _Searching:
     def _improves(self) -> bool:
         return self.plan.effort > 0.0 and self.table is not None
 
+    @property
+    def _table_is_complete(self) -> bool:
+        return self.table is not None and self.table.n_rows == self.source.n_counting
+
     def _effort(self, mixture: GaussianMixture) -> Effort:
         assert self.table is not None
         amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
@@ -199,15 +207,16 @@ class _Searching:
         run = candidate.run
         if run.reason is Reason.COLLAPSING or run.collapsed:
             return
-        assert self.table is not None
-        complete = self.table.n_rows == self.source.n_counting
+        complete = self._table_is_complete
         trials = self._improved(run if complete else run.mixture, effort, most)
         if not trials.met:
             return
         if trials.best is not run:
-            rule = self.plan.rule.among(run.mixture.n_parameters, self.source.n_counting)
-            runs = run_em(self.source, [trials.best.mixture], rule, self.plan.prior)
-            _raise_if_interrupted(runs)
+            runs = [trials.best]
+            if not complete:
+                rule = self.plan.rule.among(run.mixture.n_parameters, self.source.n_counting)
+                runs = run_em(self.source, [trials.best.mixture], rule, self.plan.prior)
+                _raise_if_interrupted(runs)
             candidate = self.judge.candidate([*runs, run], candidate.seconds)
         self._replace(replace(candidate, optima=trials.optima))
 

@@ -50,14 +50,14 @@ def search_findings(found: Search) -> list[Finding]:
         )
         for k in (() if found.lenient else found.best.collapsed)  # if lenient, `_repeated` explains them
     ]
-    needed = found.best.structure.rows_needed(run.mixture.n_features)
+    needed = found.best.structure.rows_to_trust(run.mixture.n_features)
     findings += [
         Finding(
             "spurious component",
             f"component {k} ({mass[k]:.4g} rows) rests on fewer than {needed} different rows, so its density says "
             "nothing about new rows; ask for fewer components or a simpler covariance, or bound covariance_ratio",
         )
-        for k in found.best.unsupported
+        for k in (found.best.unsupported if found.distinct is None else ())
         if k not in found.best.collapsed
     ]
     findings += [*_set_aside(found), *_untried(found), *_repeated(found)]

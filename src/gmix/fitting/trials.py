@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,13 @@ _LEAST = 5e7  # nanoseconds of work, for tables in which calls take longer than 
 _RACE = (Round(StoppingRule(0.0, 10), 1),)  # of the starts of a trial; the best continues
 
 
+class _Met(NamedTuple):
+    """Where a trial ended."""
+
+    key: tuple[int, float]  # sorts optima, the best first
+    run: Run
+
+
 class Trials:
     """Trials for one candidate.
 
@@ -37,7 +45,7 @@ class Trials:
 
     Attributes
     ----------
-    met : the run at which each trial ended.
+    met : where each trial ended.
     """
 
     def __init__(
@@ -53,7 +61,7 @@ class Trials:
         self.table, self.start, self.prior, self.rng = table, start, prior, rng
         self.effort, self.enough = effort, enough
         self.refiner = Refiner(table, rule, prior, rng, effort)
-        self.met: list[Run] = []
+        self.met: list[_Met] = []
 
     def search(self, first: GaussianMixture | Run, most: int | None = None) -> None:
         """Move on from an optimum, and make at most this many trials in all.
@@ -73,25 +81,32 @@ class Trials:
 
     @property
     def best(self) -> Run:
-        return max(self.met, key=lambda run: run.objective)
+        """The run that reached the best optimum."""
+        return min(self.met, key=lambda met: met.key).run
 
     @property
     def optima(self) -> Optima:
-        return Optima.of([(run.objective, run.mixture) for run in self.met], self.table)
+        return Optima.of([(met.run.objective, met.run.mixture) for met in self._comparable], self.table)
+
+    @property
+    def _comparable(self) -> list[_Met]:
+        """The trials that ended with no more spurious components than the best one."""
+        fewest = min(met.key[0] for met in self.met)
+        return [met for met in self.met if met.key[0] == fewest]
 
     def _meet(self, runs: Sequence[Run]) -> None:
         """Move on from the first of these runs."""
         for run in runs[:1]:
-            self.met.append(run)
-            for better in self.refiner.moves(run):
-                self.met[-1] = better
+            before = len(self.met)
+            for place in self.refiner.moves(run):
+                self.met[before:] = [_Met(place.key, place.run)]
 
     def _may_pay(self) -> bool:
         """Whether a further trial may find a better optimum."""
-        objectives = [run.objective for run in self.met]
-        if not objectives:
+        if not self.met:
             return True
-        optima = Optima.of_objectives(objectives, self.met[0].mixture.n_parameters, 1.0)
+        objectives = [met.run.objective for met in self._comparable]
+        optima = Optima.of_objectives(objectives, self.met[0].run.mixture.n_parameters, 1.0)
         return optima.chance_of_better > self.enough
 
 

@@ -2,6 +2,6 @@
 
 from gmix.fitting.refinement.effort import Effort
 from gmix.fitting.refinement.optima import Optima, Optimum
-from gmix.fitting.refinement.refine import Refiner
+from gmix.fitting.refinement.refine import Place, Refiner
 
-__all__ = ["Effort", "Optima", "Optimum", "Refiner"]
+__all__ = ["Effort", "Optima", "Optimum", "Place", "Refiner"]

@@ -96,9 +96,12 @@ class Optima:
         groups = _groups(sorted((objective for objective, _ in met), reverse=True), best.n_parameters)
         values = table.array[:: -(-table.n_rows // _ROWS)]
         total_weight = float(table.everything.mass.sum())
+
+        def changed(rank: int, mixture: GaussianMixture) -> float:
+            return changed_rows(best, mixture, values, table.threads) if rank < _SHOWN else math.nan
+
         found = (
-            Optimum(group[0], len(group), changed_rows(best, mixture_at[group[0]], values, table.threads) if rank < _SHOWN else np.nan)
-            for rank, group in enumerate(groups)
+            Optimum(group[0], len(group), changed(rank, mixture_at[group[0]])) for rank, group in enumerate(groups)
         )
         return cls(tuple(found), total_weight)
 

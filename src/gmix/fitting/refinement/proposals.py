@@ -53,11 +53,6 @@ class Merge(NamedTuple):
     whole: GaussianMixture
 
 
-def rows_to_trust(n_features: int) -> int:
-    """The number of distinct rows below which a component is taken to be spurious: twice what determines it."""
-    return 2 * (n_features + 1)
-
-
 def local_structure(structure: Structure) -> Structure:
     """The structure of mixtures that are fitted to the rows of some components: each covariance is free."""
     if structure.independent:
@@ -78,12 +73,15 @@ class Proposals:
     def __init__(self, table: LocalTable, mixture: GaussianMixture, rng: np.random.Generator) -> None:
         self.table, self.mixture, self.rng = table, mixture, rng
         self.local = release(mixture, local_structure(mixture.structure))
-        self.needed = rows_to_trust(mixture.n_features)
+        self.needed = self.local.structure.rows_to_trust(mixture.n_features)  # distinct rows, by a free covariance
         _, posterior = kernel.posterior(table.rows, mixture.components, True, table.source.threads)
         assert posterior is not None
         table.effort.spend(1, len(table.rows), mixture.n_components, mixture.n_parameters)
         self.posterior = np.asfortranarray(posterior)
         self.support = table.distinct @ posterior
+        self.spurious = frozenset(
+            np.flatnonzero(self.support < mixture.structure.rows_to_trust(mixture.n_features)).tolist()
+        )
 
     def rows_of(self, components: Sequence[int]) -> tuple[NDArray[np.intp], Rows]:
         """The rows that belong to some components at least in part, with these parts in their weights."""

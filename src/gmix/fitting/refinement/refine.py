@@ -18,7 +18,7 @@ from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import MemorySource
 
-__all__ = ["Refiner"]
+__all__ = ["Place", "Refiner"]
 
 _GAIN = 0.02  # nats; a move that gains less leads to the same optimum
 _TRIES, _TRIES_PER_COMPONENT = 8, 0.5  # exchanges that are tried although their components alone would lose
@@ -47,8 +47,8 @@ class _Exchange(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
-    """An optimum, and the moves from it."""
+class Place:
+    """A run that reached an optimum, and the moves from there."""
 
     run: Run
     proposals: Proposals
@@ -60,7 +60,7 @@ class _Place:
 
     @property
     def spurious(self) -> frozenset[int]:
-        return frozenset(np.flatnonzero(self.proposals.support < self.proposals.needed).tolist())
+        return self.proposals.spurious
 
 
 class Refiner:
@@ -84,20 +84,13 @@ class Refiner:
         self.table = LocalTable(source, effort)
         self.rule, self.prior, self.rng, self.effort = rule, prior, rng, effort
 
-    def refine(self, run: Run) -> Run:
-        """The best run that moves from this one lead to."""
-        for better in self.moves(run):
-            run = better
-        return run
-
-    def moves(self, run: Run) -> Iterator[Run]:
-        """Runs that are better and better, each reached by moves from the one before."""
-        if run.mixture.n_components < 3 or run.reason is Reason.COLLAPSING or run.collapsed:
-            return
-        place = self._at(run)
-        while self.effort.left > 0.0 and (better := self._better(place)) is not None:
-            place = better
-            yield place.run
+    def moves(self, run: Run) -> Iterator[Place]:
+        """The optimum of a run, and then better and better ones, each reached by moves from the one before."""
+        place: Place | None = self._at(run)
+        movable = run.mixture.n_components > 2 and not run.collapsed
+        while place is not None:
+            yield place
+            place = self._better(place) if movable and self.effort.left > 0.0 else None
 
     def run(self, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> list[Run]:
         """EM runs on the rows of the table, without those that collapse."""
@@ -110,10 +103,10 @@ class Refiner:
             raise KeyboardInterrupt
         return [run for run in runs if run.reason is not Reason.COLLAPSING and not run.collapsed]
 
-    def _at(self, run: Run) -> _Place:
-        return _Place(run, Proposals(self.table, run.mixture, self.rng))
+    def _at(self, run: Run) -> Place:
+        return Place(run, Proposals(self.table, run.mixture, self.rng))
 
-    def _better(self, place: _Place) -> _Place | None:
+    def _better(self, place: Place) -> Place | None:
         """A better optimum that a move leads to; None if no move that is tried does."""
         independent = place.run.mixture.structure.independent
         if independent and (certain := _certain(place)):
@@ -123,7 +116,7 @@ class Refiner:
         starts = self._adapted(place) if independent else self._raced(place)
         return self._arrive(place, starts, () if independent else _RACE)
 
-    def _arrive(self, place: _Place, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> _Place | None:
+    def _arrive(self, place: Place, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> Place | None:
         """The best optimum that EM reaches from these starts, if it is better than where the moves began."""
         if not starts:
             return None
@@ -133,11 +126,11 @@ class Refiner:
         best = min(arrived, key=lambda one: one.key, default=place)
         return best if best.key < place.key else None
 
-    def _raced(self, place: _Place) -> list[GaussianMixture]:
+    def _raced(self, place: Place) -> list[GaussianMixture]:
         """The mixtures after the most promising exchanges, each alone."""
         return [_exchanged(place.proposals, [exchange]) for exchange in self._promising(place)]
 
-    def _promising(self, place: _Place) -> Iterator[_Exchange]:
+    def _promising(self, place: Place) -> Iterator[_Exchange]:
         """The exchanges to try, the most promising first."""
         left = _TRIES + int(_TRIES_PER_COMPONENT * place.run.mixture.n_components)
         tries: Counter[object] = Counter()
@@ -151,7 +144,7 @@ class Refiner:
             tries.update([merge, split])
             yield exchange
 
-    def _adapted(self, place: _Place) -> list[GaussianMixture]:
+    def _adapted(self, place: Place) -> list[GaussianMixture]:
         """One mixture after all exchanges that gain once their neighbors have adapted; none if there are none."""
         proposals, changed = place.proposals, set[int]()
         parameters = _Parameters(proposals.local)
@@ -234,7 +227,7 @@ def _exchanged(proposals: Proposals, exchanges: Sequence[_Exchange]) -> Gaussian
     return parameters.mixture(proposals)
 
 
-def _certain(place: _Place) -> list[_Exchange]:
+def _certain(place: Place) -> list[_Exchange]:
     """Exchanges of different components that gain for certain, or that end a spurious component."""
     used, chosen = set[int](), list[_Exchange]()
     gains = {split.component: split.gain for split in place.proposals.splits}
@@ -254,13 +247,13 @@ def _certain(place: _Place) -> list[_Exchange]:
     return chosen
 
 
-def _by_loss(place: _Place) -> list[Merge]:
+def _by_loss(place: Place) -> list[Merge]:
     """Merges, those that end a spurious component first."""
     spurious = place.spurious
     return sorted(place.proposals.merges, key=lambda m: (spurious.isdisjoint((m.first, m.second)), m.loss))
 
 
-def _ranked(place: _Place) -> list[_Exchange]:
+def _ranked(place: Place) -> list[_Exchange]:
     """All exchanges, the most promising first."""
     spurious = place.spurious
     every = [

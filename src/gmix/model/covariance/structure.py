@@ -154,6 +154,15 @@ class Structure(ABC):
             return 1
         return min(n_features + 2, ENOUGH_ROWS) if self.form.axis_aligned else n_features + 2
 
+    def rows_to_trust(self, n_features: int) -> int:
+        """The number of distinct rows below which a component is spurious: about twice `rows_needed`.
+
+        The search does not prefer an optimum with such a component for its likelihood. If the criterion compares
+        candidates, `rows_needed` is enough, because the penalty for more components guards against small ones.
+        """
+        needed = self.rows_needed(n_features)
+        return needed if needed == 1 else 2 * (needed - 1)
+
     def rows_needed_by_all(self, n_components: int, n_features: int) -> int:
         """The number of distinct rows below which K components must lie in planes, so that a fit is pointless."""
         return 1 if self.form.axis_aligned else n_components + n_features
