@@ -31,6 +31,8 @@ import gmix
 STORE = Path(__file__).resolve().parent / "best_known.json"
 HAS_EFFORT = "effort" in signature(gmix.fit).parameters
 TOLERANCE, ITERATIONS = 1e-9, 10_000
+SINGLE_RUNS = 400
+_SAME = 1e-3  # nats in all; what is higher by less is the same optimum
 _FITS = 10  # default fits of a search
 
 
@@ -150,7 +152,7 @@ class _Best:
         self.optimum: Optimum | None = None
 
     def offer(self, optimum: Optimum | None) -> None:
-        if optimum is None or (self.optimum and optimum.log_likelihood <= self.optimum.log_likelihood):
+        if optimum is None or (self.optimum and optimum.log_likelihood <= self.optimum.log_likelihood + _SAME):
             return
         if not is_spurious(self.table, optimum.mixture.responsibilities(self.table.rows)):
             self.optimum = optimum
@@ -163,7 +165,7 @@ def search(table: Table, seconds: float, single_runs: int) -> BestKnown:
     """
     began, best, from_truth = time.process_time(), _Best(table), None
     reached: list[float] = []
-    while len(reached) < single_runs and time.process_time() - began < seconds / 3 or not reached:
+    while (len(reached) < single_runs and time.process_time() - began < seconds / 3) or not reached:
         optimum = single_start(table, len(reached))
         reached.append(-np.inf if optimum is None else optimum.log_likelihood)
         best.offer(optimum)
@@ -192,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", default="all", help="names, or quick, real, generated, all")
     parser.add_argument("--seconds", type=float, default=120.0, help="of processor time for every table")
-    parser.add_argument("--single-runs", type=int, default=400, help="single starts of every table at most")
+    parser.add_argument("--single-runs", type=int, default=SINGLE_RUNS, help="single starts of every table at most")
     options = parser.parse_args()
     machine.keep_to(1)
     for table in chosen(options.tables):

@@ -121,7 +121,7 @@ _REAL: dict[str, tuple[int, Callable[[], Loaded]]] = {
     "faithful": (3, _faithful),
     "iris": (3, _iris),
     "digits": (10, _digits),
-    "quakes": (5, _r("datasets/quakes", ["lat", "long", "depth"])),
+    "quakes": (5, _r("datasets/quakes", ["lat", "long", "depth", "mag", "stations"])),
     "wine": (3, _wine),
     "breast-cancer": (4, _breast_cancer),
     "galaxies": (3, _r("MASS/galaxies", ["dat"])),
@@ -130,6 +130,7 @@ _REAL: dict[str, tuple[int, Callable[[], Loaded]]] = {
     "diabetes": (3, _r("heplots/Diabetes", ["glutest", "instest", "sspg"], "group")),
     "cells": (6, _r("modeldata/cells", [f"avg_inten_ch_{i}" for i in (1, 2, 3, 4)], "class", log=True)),
     "weather": (8, _r("nycflights13/weather", ["temp", "dewp", "humid", "pressure"], "origin")),
+    "hypocenters": (5, _r("datasets/quakes", ["lat", "long", "depth"])),
 }
 
 _GENERATED = [
