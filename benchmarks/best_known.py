@@ -223,8 +223,8 @@ def renew(table: Table, seconds: float, single_runs: int) -> None:
         best = before
     store(table.name, best)
     print(
-        f"{table}: {best.log_likelihood:.4f} by {best.found_by}, met by {found.hits} of {found.single_runs} "
-        f"single starts; support {best.support:.1f}; from the truth {found.from_truth}",
+        f"{table}: {best.log_likelihood:.4f} by {best.found_by}, met by {best.hits} of {best.single_runs} "
+        f"single starts; support {best.support:.1f}; from the truth {best.from_truth}",
         flush=True,
     )
 
