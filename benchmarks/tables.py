@@ -89,11 +89,12 @@ def _breast_cancer() -> Loaded:
     return _principal_components(rows / rows.std(0), 6), labels
 
 
-def _digits() -> Loaded:
+def _digits(standardized: bool) -> Loaded:
     from sklearn.datasets import load_digits
 
     rows, labels = load_digits(return_X_y=True)
-    return _principal_components(rows, 8), labels
+    spread = rows.std(0)
+    return _principal_components(rows / np.where(spread > 0, spread, 1.0) if standardized else rows, 8), labels
 
 
 def _principal_components(rows: Array, n_components: int) -> Array:
@@ -121,7 +122,7 @@ def _r(name: str, columns: list[str], label: str | list[str] | None = None, log:
 _REAL: dict[str, tuple[int, Callable[[], Loaded]]] = {
     "faithful": (3, _faithful),
     "iris": (3, _iris),
-    "digits": (10, _digits),
+    "digits": (10, lambda: _digits(standardized=True)),
     "quakes": (5, _r("datasets/quakes", ["lat", "long", "depth", "mag", "stations"])),
     "wine": (3, _wine),
     "breast-cancer": (4, _breast_cancer),
@@ -132,6 +133,7 @@ _REAL: dict[str, tuple[int, Callable[[], Loaded]]] = {
     "cells": (6, _r("modeldata/cells", [f"avg_inten_ch_{i}" for i in (1, 2, 3, 4)], "class", log=True)),
     "weather": (8, _r("nycflights13/weather", ["temp", "dewp", "humid", "pressure"], "origin")),
     "hypocenters": (5, _r("datasets/quakes", ["lat", "long", "depth"])),
+    "digits-unscaled": (10, lambda: _digits(standardized=False)),
 }
 
 _GENERATED = [
