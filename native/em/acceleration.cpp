@@ -16,39 +16,20 @@ constexpr std::size_t kSteps = 3;   // plain steps before the first extrapolatio
 constexpr std::size_t kAgree = 3;   // estimates that must agree after an extrapolation
 constexpr double kSlow = 0.25;      // rate of gains above which an extrapolation is worth trying
 
+// Several sums at a time, because each addition waits for the one before.
 double product(const Numbers& a, const Numbers& b) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
+  constexpr std::size_t kSums = 8;
+  double sums[kSums] = {};
+  std::size_t i = 0;
+  for (; i + kSums <= a.size(); i += kSums)
+    for (std::size_t j = 0; j < kSums; ++j) sums[j] += a[i + j] * b[i + j];
+  for (; i < a.size(); ++i) sums[0] += a[i] * b[i];
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
 void add_multiple(double factor, const Numbers& addend, Numbers& sum) {
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += factor * addend[i];
 }
-
-Numbers difference(const Numbers& a, const Numbers& b) {
-  Numbers found = a;
-  add_multiple(-1.0, b, found);
-  return found;
-}
-
-// A vector, and the weights of the statistics that it is a combination of.
-struct Combination {
-  Numbers vector, weights;
-
-  void add(double factor, const Combination& other) {
-    add_multiple(factor, other.vector, vector);
-    add_multiple(factor, other.weights, weights);
-  }
-};
-
-double product(const Combination& a, const Combination& b) { return product(a.vector, b.vector); }
-
-// How far x moved, and how much the residual fell on the way.
-struct Pair {
-  Combination moved, fell;
-  double curvature;
-};
 
 }  // namespace
 
@@ -64,6 +45,7 @@ double Acceleration::step(const Statistics* from, const Statistics& found, const
     std::rotate(visits_.begin(), visits_.begin() + 1, visits_.end());
   visits_.back().from = *from;
   visits_.back().found = found;
+  visits_.back().fell.clear();
   const std::size_t n = gains_.size();
   const bool slow = n >= kSteps && gain > kSlow * gains_[n - 2];
   const bool planned = visits_.size() > 1 && (slow || has_extrapolated_);
@@ -114,55 +96,68 @@ double Acceleration::series(double rounding) const {
   return rate < 1.0 ? std::max(gain, gain * rate / (1.0 - rate)) : kInfinity;
 }
 
-// Sets the weights of the extrapolation from here, and returns what the curvature lets one expect it to gain; infinity
-// where the curvature is not known.
-double Acceleration::plan(const Components& components) {
-  const std::size_t m = visits_.size();
+// Computes the curvature along each step between visits, where it is not yet known.
+void Acceleration::measure(const Components& components, const Numbers& residual) {
   const Numbers& counts = visits_.back().found.counts;
-  std::vector<Combination> from, residual;
-  for (std::size_t i = 0; i < m; ++i) {
-    from.push_back({coordinates(visits_[i].from, components, counts), Numbers(2 * m)});
-    from[i].weights[2 * i] = 1.0;
-    residual.push_back({coordinates(visits_[i].found, components, counts), Numbers(2 * m)});
-    residual[i].weights[2 * i + 1] = 1.0;
-    residual[i].add(-1.0, from[i]);
+  Numbers next = residual;
+  for (std::size_t i = visits_.size() - 1; i-- > 0 && visits_[i].fell.empty();) {
+    Visit& visit = visits_[i];
+    visit.moved = coordinates(visit.from, visits_[i + 1].from, components, counts);
+    const Numbers own = coordinates(visit.from, visit.found, components, counts);
+    visit.fell = own;
+    add_multiple(-1.0, next, visit.fell);
+    next = own;
+    visit.squared = product(visit.moved, visit.moved);
+    visit.curvature = product(visit.moved, visit.fell) / visit.squared;
   }
+}
+
+// Sets the extrapolation from here, and returns what the curvature lets one expect it to gain; infinity where the
+// curvature is not known.
+double Acceleration::plan(const Components& components) {
+  const Visit& last = visits_.back();
+  const Numbers residual = coordinates(last.from, last.found, components, last.found.counts);
+  measure(components, residual);
+  const std::size_t m = visits_.size() - 1;
   const double least = 1.0 / (1.0 + furthest_);
   limited_ = false;
-  std::vector<Pair> pairs;
-  for (std::size_t i = 0; i + 1 < m; ++i) {
-    Pair pair{from[i + 1], residual[i], 0.0};
-    pair.moved.add(-1.0, from[i]);
-    pair.fell.add(-1.0, residual[i + 1]);
-    const double squared = product(pair.moved, pair.moved);
-    if (!(squared > 0.0)) continue;
-    const double curvature = product(pair.moved, pair.fell) / squared;
-    if (!(curvature >= least)) {
-      pair.fell.add(least - curvature, pair.moved);
-      limited_ = true;
-    }
-    pair.curvature = product(pair.moved, pair.fell);
-    pairs.push_back(std::move(pair));
-  }
-  Combination direction = residual.back();
+  Numbers direction = residual;
   const double plain = product(direction, direction);
-  std::vector<double> along(pairs.size());
-  for (std::size_t i = pairs.size(); i-- > 0;) {
-    along[i] = product(pairs[i].moved, direction) / pairs[i].curvature;
-    direction.add(-along[i], pairs[i].fell);
+  Numbers along(m), less(m);  // multiples of `moved` in the direction, and of `fell` that are taken from it
+  const auto lift = [&](std::size_t i) { return std::max(least - visits_[i].curvature, 0.0); };
+  const auto sharp = [&](std::size_t i) { return std::max(visits_[i].curvature, least) * visits_[i].squared; };
+  for (std::size_t i = m; i-- > 0;) {
+    const Visit& visit = visits_[i];
+    if (!(visit.squared > 0.0)) continue;
+    limited_ = limited_ || lift(i) > 0.0;
+    less[i] = product(visit.moved, direction) / sharp(i);
+    add_multiple(-less[i], visit.fell, direction);
+    add_multiple(-less[i] * lift(i), visit.moved, direction);
   }
-  for (std::size_t i = 0; i < pairs.size(); ++i)
-    direction.add(along[i] - product(pairs[i].fell, direction) / pairs[i].curvature, pairs[i].moved);
-  const double ahead = product(direction, residual.back()) / 2.0;
+  for (std::size_t i = 0; i < m; ++i) {
+    const Visit& visit = visits_[i];
+    if (!(visit.squared > 0.0)) continue;
+    const double fell = product(visit.fell, direction) + lift(i) * product(visit.moved, direction);
+    along[i] = less[i] - fell / sharp(i);
+    add_multiple(along[i], visit.moved, direction);
+    along[i] -= less[i] * lift(i);
+  }
+  const double ahead = product(direction, residual) / 2.0;
   const double ratio = std::sqrt(product(direction, direction) / plain);
-  double shortened = 1.0;
-  if (!(ratio <= 1.0 + furthest_)) {
-    shortened = (1.0 + furthest_) / ratio;
-    limited_ = true;
+  if (!std::isfinite(ahead) || !std::isfinite(ratio)) return kInfinity;
+  const double shortened = std::min(1.0, (1.0 + furthest_) / ratio);
+  limited_ = limited_ || shortened < 1.0;
+  // The same combination of the statistics: moved is the difference of two `from`, and so on.
+  weights_.assign(2 * m + 2, 0.0);
+  weights_[2 * m] = 1.0 - shortened;
+  weights_[2 * m + 1] = shortened;
+  for (std::size_t i = 0; i < m; ++i) {
+    const double moved = shortened * along[i], fell = shortened * less[i];
+    weights_[2 * i] += fell - moved;
+    weights_[2 * i + 1] -= fell;
+    weights_[2 * i + 2] += moved - fell;
+    weights_[2 * i + 3] += fell;
   }
-  if (!std::isfinite(ahead) || !(shortened > 0.0)) return kInfinity;
-  weights_ = from.back().weights;
-  add_multiple(shortened, direction.weights, weights_);
   return limited_ ? kInfinity : ahead;
 }
 

@@ -53,8 +53,8 @@ bool have_same_shape(const Statistics& left, const Statistics& right);
 // The statistics of all rows of both, which have the same shape.
 Statistics sum(const Statistics& left, const Statistics& right);
 
-// Sets `sum` to the statistics of all rows of all parts, each multiplied by its weight, which may be negative. The weights
-// add up to one. False if no rows could have such statistics, because a mass would not be positive.
+// Sets `sum` to the statistics of all rows of all parts, each multiplied by its weight, which may be negative. The
+// weights add up to one. False if no rows could have such statistics, because a mass would not be positive.
 bool combine(const std::vector<const Statistics*>& parts, const Numbers& weights, Statistics& sum);
 
 // Sets the statistics to those of the rows whose whitened sums under these components are given. Their memory is used
