@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-versions clean
+.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -53,6 +53,9 @@ bench-large: .venv/built  ## time default fits of a million rows
 
 bench-limits: .venv/built  ## how near gmix comes to what the processor can do; threads, float32
 	$(bin)/python benchmarks/limits.py
+
+bench-acceleration: .venv/built  ## count the passes over the rows that acceleration saves
+	$(bin)/python benchmarks/acceleration.py
 
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)

@@ -34,7 +34,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.priors", "model.criteria", "fitting.k_means"],
             ["model.m_step", "plot"],
             ["model.mixture"],
-            ["model.gaussian_model", "model.document", "sources"],
+            ["model.gaussian_model", "model.gradient", "model.document", "sources"],
             ["fitting.start", "fitting.em", "fitting.stepwise", "fitting.neighbors", "fitting.schedule"],
             ["fitting.refinement"],
             ["fitting.candidates"],

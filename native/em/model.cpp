@@ -8,21 +8,6 @@ namespace {
 
 constexpr double kRounding = 4.0 * std::numeric_limits<double>::epsilon();
 
-// The whitener of component c at row i, column j, of which j > i are zero.
-double whitener_at(const Mixture& m, std::size_t c, std::size_t i, std::size_t j) {
-  const std::size_t d = m.n_features;
-  switch (m.form) {
-    case Form::kFull:
-      return m.whitener[(c * d + i) * d + j];
-    case Form::kTied:
-      return m.whitener[i * d + j];
-    case Form::kDiagonal:
-      return i == j ? m.whitener[c * d + i] : 0.0;
-    default:
-      return i == j ? m.whitener[c] : 0.0;
-  }
-}
-
 }  // namespace
 
 bool is_at_rest(const Model& before, const Model& after, double limit) {

@@ -67,10 +67,9 @@ std::optional<Ended> Run::end_coarse_part(const StoppingRule& rule, bool round) 
 
 // Sets `next` to what to try: an extrapolation if it pays, else the plain step.
 std::optional<Ended> Run::try_next(const StoppingRule& rule) {
-  length_ = rule.accelerate && plain_ && !no_gain_ ? acceleration_.length() : 0.0;
-  if (length_ > 0.0) {
+  if (rule.accelerate && gained_ && acceleration_.plans()) {
     // An extrapolation may go along the floor, but not down to it.
-    if (extrapolate(statistics_, before_, length_, extrapolated_))
+    if (acceleration_.extrapolate(extrapolated_))
       if (const Outcome outcome = next_->maximize(extrapolated_);
           outcome == Outcome::kSound ||
           (patient_ && outcome == Outcome::kCollapsed && last_outcome_ == Outcome::kCollapsed)) {
@@ -78,7 +77,7 @@ std::optional<Ended> Run::try_next(const StoppingRule& rule) {
         return std::nullopt;
       }
     next_->assign(*model_);
-    acceleration_.extrapolated(length_, false);
+    acceleration_.rejected();
   }
   return try_step();
 }
@@ -96,18 +95,24 @@ std::optional<Ended> Run::try_step() {
 }
 
 // Accepts what was tried.
-void Run::arrive(double reached, double gain, double rounding, double rest) {
-  plain_ = tried_ == Tried::kStep;
-  no_gain_ = plain_ && gain <= rounding;
+void Run::arrive(const StoppingRule& rule, double reached, double gain) {
+  const double rounding = coarse_ ? grain() : rule.rounding * std::abs(reached);
+  gained_ = gain > rounding;
+  no_gain_ = tried_ == Tried::kStep && !gained_;
   clear_gain_ = gain > kClear * rounding;
-  at_rest_ = no_gain_ && arrived_ && weights_at_rest(statistics_, tried_statistics_, rest) &&
-             is_at_rest(*model_, *next_, rest);
+  at_rest_ = no_gain_ && arrived_ && weights_at_rest(statistics_, tried_statistics_, rule.rest) &&
+             is_at_rest(*model_, *next_, rule.rest);
   model_->assign(*next_);
   std::swap(before_, statistics_);
   std::swap(statistics_, tried_statistics_);
   arrived_ = true;
   history_.push_back(reached);
-  remaining_ = plain_ ? acceleration_.step(gain, rounding) : kInfinity;
+  remaining_ = kInfinity;
+  if (tried_ == Tried::kStep || tried_ == Tried::kExtrapolation) {
+    const Statistics* from = tried_ == Tried::kStep ? &before_ : &extrapolated_;
+    remaining_ =
+        acceleration_.step(rule.accelerate ? from : nullptr, statistics_, model_->components(), gain, rounding);
+  }
 }
 
 // Decides what to try next, unless the run ends here.
@@ -128,11 +133,12 @@ std::optional<Ended> Run::take(const StoppingRule& rule, bool& accepted) {
   const double reached = next_->objective(tried_statistics_);
   if (!arrived_ && !std::isfinite(reached)) return Ended::kFailed;
   if (tried_ == Tried::kExtrapolation) {
-    acceleration_.extrapolated(length_, reached >= last);
     if (!(reached >= last)) {
+      acceleration_.rejected();
       next_->assign(*model_);
       return try_step();
     }
+    acceleration_.accepted();
   } else if (tried_ == Tried::kStep && rule.monotone &&
              !(std::isfinite(reached) && reached >= last - (coarse_ ? grain() : rule.fall * std::abs(reached)))) {
     if (!coarse_) return Ended::kStationary;  // no digits are left to gain by, and the step is not taken
@@ -141,7 +147,7 @@ std::optional<Ended> Run::take(const StoppingRule& rule, bool& accepted) {
   } else if (tried_ == Tried::kRepetition) {  // coarse objectives may have been too high by their own rounding
     for (double& value : history_) value = std::min(value, reached);
   }
-  arrive(reached, reached - last, coarse_ ? grain() : rule.rounding * std::abs(reached), rule.rest);
+  arrive(rule, reached, reached - last);
   accepted = true;
   return std::nullopt;
 }

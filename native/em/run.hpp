@@ -71,7 +71,7 @@ class Run {
   std::optional<Ended> try_step();
   std::optional<Ended> take(const StoppingRule& rule, bool& accepted);
   void refine();
-  void arrive(double reached, double gain, double rounding, double rest);
+  void arrive(const StoppingRule& rule, double reached, double gain);
   double grain() const;
 
   const Expect expect_;
@@ -81,11 +81,11 @@ class Run {
   Statistics statistics_, before_, tried_statistics_, extrapolated_;  // `before`: one accepted step ago
   std::vector<double> history_;                                       // objectives of the E-steps that were accepted
   Acceleration acceleration_;
-  // Of the last step: whether it was a plain one, gained nothing, gained beyond doubt, moved nothing.
-  bool plain_ = false, no_gain_ = false, clear_gain_ = false, at_rest_ = false;
+  // Of the last step: whether it gained, was a plain one without a gain, gained beyond doubt, moved nothing.
+  bool gained_ = false, no_gain_ = false, clear_gain_ = false, at_rest_ = false;
   bool arrived_ = false, done_ = false;
   Outcome last_outcome_ = Outcome::kFailed;  // of the last M-step that was no extrapolation; kFailed before the first
-  double length_ = 0.0, remaining_;          // of the extrapolation that is tried; the estimated gain to come
+  double remaining_;                         // the estimated gain to come
   Tried tried_ = Tried::kStart;
 };
 

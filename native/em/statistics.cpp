@@ -9,10 +9,6 @@ void add_all(const Numbers& from, Numbers& to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
-void extrapolate_all(const Numbers& here, const Numbers& before, double length, Numbers& there) {
-  for (std::size_t i = 0; i < there.size(); ++i) there[i] = (1.0 + length) * here[i] - length * before[i];
-}
-
 }  // namespace
 
 double sum_of(const Numbers& values) {
@@ -66,25 +62,48 @@ Statistics sum(const Statistics& left, const Statistics& right) {
   return all;
 }
 
-bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there) {
-  if (!have_same_shape(here, before)) return false;
-  const std::size_t k = here.n_components(), d = here.n_features();
-  there = here;
-  extrapolate_all(here.counts, before.counts, length, there.counts);
-  extrapolate_all(here.scatter, before.scatter, length, there.scatter);
-  extrapolate_all(here.divisor, before.divisor, length, there.divisor);
-  for (std::size_t i = 0; i < there.extra.size(); ++i)
-    extrapolate_all(here.extra[i].second, before.extra[i].second, length, there.extra[i].second);
+double whitener_at(const Mixture& m, std::size_t c, std::size_t i, std::size_t j) {
+  const std::size_t d = m.n_features;
+  switch (m.form) {
+    case Form::kFull:
+      return m.whitener[(c * d + i) * d + j];
+    case Form::kTied:
+      return m.whitener[i * d + j];
+    case Form::kDiagonal:
+      return i == j ? m.whitener[c * d + i] : 0.0;
+    default:
+      return i == j ? m.whitener[c] : 0.0;
+  }
+}
+
+bool combine(const std::vector<const Statistics*>& parts, const Numbers& weights, Statistics& sum) {
+  sum = *parts.back();
+  for (const Statistics* part : parts)
+    if (!have_same_shape(*part, sum)) return false;
+  const auto combine_all = [&](const auto& numbers, Numbers& into) {
+    std::fill(into.begin(), into.end(), 0.0);
+    for (std::size_t p = 0; p < parts.size(); ++p)
+      for (std::size_t i = 0; i < into.size(); ++i) into[i] += weights[p] * numbers(*parts[p])[i];
+  };
+  combine_all([](const Statistics& s) -> const Numbers& { return s.counts; }, sum.counts);
+  combine_all([](const Statistics& s) -> const Numbers& { return s.mass; }, sum.mass);
+  combine_all([](const Statistics& s) -> const Numbers& { return s.scatter; }, sum.scatter);
+  combine_all([](const Statistics& s) -> const Numbers& { return s.divisor; }, sum.divisor);
+  for (std::size_t e = 0; e < sum.extra.size(); ++e)
+    combine_all([&](const Statistics& s) -> const Numbers& { return s.extra[e].second; }, sum.extra[e].second);
+  const std::size_t k = sum.n_components(), d = sum.n_features();
+  const Numbers& near = parts.back()->mean;  // differences from it keep the digits of the means
   Numbers step(d);
   for (std::size_t c = 0; c < k; ++c) {
-    const double plus = (1.0 + length) * here.mass[c], minus = -length * before.mass[c], mass = plus + minus;
-    if (!(mass > 0.0)) return false;
-    there.mass[c] = mass;
-    for (std::size_t i = 0; i < d; ++i) {
-      step[i] = before.mean[c * d + i] - here.mean[c * d + i];
-      there.mean[c * d + i] += minus / mass * step[i];
+    if (!(sum.mass[c] > 0.0 && sum.counts[c] > 0.0)) return false;
+    double* const mean = &sum.mean[c * d];
+    for (std::size_t p = 0; p < parts.size(); ++p)
+      for (std::size_t i = 0; i < d; ++i)
+        mean[i] += weights[p] * parts[p]->mass[c] / sum.mass[c] * (parts[p]->mean[c * d + i] - near[c * d + i]);
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+      for (std::size_t i = 0; i < d; ++i) step[i] = parts[p]->mean[c * d + i] - mean[i];
+      add_outer(sum.form, c, d, weights[p] * parts[p]->mass[c], step.data(), sum.scatter.data());
     }
-    add_outer(here.form, c, d, plus * minus / mass, step.data(), there.scatter.data());
   }
   return true;
 }

@@ -33,6 +33,9 @@ struct Statistics {
   std::size_t n_features() const { return mean.size() / mass.size(); }
 };
 
+// The whitener of component c at row i, column j, of which j > i are zero.
+double whitener_at(const Mixture& mixture, std::size_t c, std::size_t i, std::size_t j);
+
 double sum_of(const Numbers& values);
 
 // How many numbers a compact array of K covariances in D columns has.
@@ -50,9 +53,9 @@ bool have_same_shape(const Statistics& left, const Statistics& right);
 // The statistics of all rows of both, which have the same shape.
 Statistics sum(const Statistics& left, const Statistics& right);
 
-// The statistics that `length` more steps like the one from `before` to `here` would reach, (1 + length) here - length
-// before. False if no rows could have them, because a mass would not be positive.
-bool extrapolate(const Statistics& here, const Statistics& before, double length, Statistics& there);
+// Sets `sum` to the statistics of all rows of all parts, each multiplied by its weight, which may be negative. The
+// weights add up to one. False if no rows could have such statistics, because a mass would not be positive.
+bool combine(const std::vector<const Statistics*>& parts, const Numbers& weights, Statistics& sum);
 
 // Sets the statistics to those of the rows whose whitened sums under these components are given. Their memory is used
 // again.

@@ -212,7 +212,9 @@ def test_what_was_set_aside_is_told_with_the_best_of_it_and_why() -> None:
             "it is returned because there is no other",
         )
     ]
-    assert told(Search((few,))) == []  # nobody has looked at the rows
+    [(name, level, message)] = told(Search((few,)))  # the only candidate
+    assert (name, level) == ("spurious component", "warning")
+    assert message.startswith("component 1 (2 rows) rests on fewer than 4 different rows")
 
 
 def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> None:

@@ -24,6 +24,7 @@ from gmix.model.document import (
     statistics_document,
     statistics_from,
 )
+from gmix.model.gradient import gradient_norm
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -121,6 +122,15 @@ class Fit:
     def converged(self) -> bool:
         return self.reason.converged
 
+    @cached_property
+    def gradient_norm(self) -> float:
+        """How far the fit is from an optimum: the length of EM's next step, which is zero at an optimum.
+
+        It has no units. A further step would gain about half its square, in nats per row, and where components overlap
+        strongly the optimum may be many such steps away. See `gmix.model.gradient.gradient_norm` for the formula.
+        """
+        return gradient_norm(self.mixture, self.statistics, self.prior)
+
     def __repr__(self) -> str:
         mixture, per_row = self.mixture, self.log_likelihood / self.mass
         ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
@@ -159,7 +169,7 @@ class Fit:
         text += [
             f"  parameters      {self.n_parameters}",
             f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
-            f"  {self.reason.value} ({len(self.history) - 1} steps)",
+            f"  {self.reason.value} ({len(self.history) - 1} steps, gradient norm {self.gradient_norm:.1e})",
             "",
         ]
         width = max(10, *(len(name) for name in names)) + 2
