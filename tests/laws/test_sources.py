@@ -245,6 +245,7 @@ def test_a_search_reads_a_stream_as_often_as_the_page_says(
         return read - passes[-1]
 
     x = rows.astype(float)
+    monkeypatch.setattr(gmix.fitting.schedule, "_TABLE_ROWS", 1000)
     assert reads(x) == besides
     if len(components) > 1:
         assert reads(np.column_stack([x, x.sum(1)])) == besides + 1
@@ -329,8 +330,9 @@ def test_files_that_change_between_two_passes_are_noticed(
     for i in range(2):
         part = table.select(NAMES).slice(5000 * i, 5000)
         (parquet.write_table if ending == "parquet" else csv.write_csv)(part, tmp_path / f"{i}.{ending}")
+    start = gmix.GaussianMixture([0.5, 0.5], [[0.0] * len(NAMES), [4.0] * len(NAMES)], [np.eye(len(NAMES))] * 2)
     with pytest.raises(DataError, match=rf"1\.{ending} has changed since it was first read, or is gone; give files"):
-        gmix.fit(tmp_path, 2, covariance="full", memory=STREAMED, rng=0, tolerance=0,
+        gmix.fit(tmp_path, start=start, memory=STREAMED, tolerance=0,
                  progress=lambda told: change(tmp_path / f"1.{ending}") if told.passes == 2 else None)  # fmt: skip
 
 

@@ -34,14 +34,15 @@ def gradient_norm(mixture: GaussianMixture, statistics: SufficientStatistics, pr
     >>> round(gradient_norm(mixture, statistics) ** 2, 12)
     1.5
     """
-    mixture, form = mixture.independent_part, mixture.structure.form
-    after = GaussianMixture.from_statistics(statistics, mixture.structure, prior)
-    k, d = mixture.means.shape
-    whitener = form.dense(mixture.components.whitener, k, d)
-    step = (whitener @ (after.means - mixture.means)[:, :, None])[:, :, 0]
-    second = whitener @ form.dense(compact_covariances(after), k, d) @ whitener.mT
-    second = second + step[:, :, None] * step[:, None, :] - np.eye(d)
-    moved = np.square(step).sum(1) + np.square(second).sum((1, 2)) / 2.0
-    present = mixture.weights > 0.0
-    old, new, moved = mixture.weights[present], after.weights[present], moved[present]
-    return float(np.sqrt(((new - old) ** 2 / old + new**2 / old * moved).sum()))
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers may leave the range of float64
+        mixture, form = mixture.independent_part, mixture.structure.form
+        after = GaussianMixture.from_statistics(statistics, mixture.structure, prior)
+        k, d = mixture.means.shape
+        whitener = form.dense(mixture.components.whitener, k, d)
+        step = (whitener @ (after.means - mixture.means)[:, :, None])[:, :, 0]
+        second = whitener @ form.dense(compact_covariances(after), k, d) @ whitener.mT
+        second = second + step[:, :, None] * step[:, None, :] - np.eye(d)
+        moved = np.square(step).sum(1) + np.square(second).sum((1, 2)) / 2.0
+        present = mixture.weights > 0.0
+        old, new, moved = mixture.weights[present], after.weights[present], moved[present]
+        return float(np.sqrt(((new - old) ** 2 / old + new**2 / old * moved).sum()))
