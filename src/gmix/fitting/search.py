@@ -25,7 +25,7 @@ from gmix.sources import LocalSource, MemorySource, Source
 __all__ = ["SearchPlan", "search"]
 
 _WINDOW = 30.0  # of the criterion; candidates that are worse by more are not improved
-_ENOUGH = 0.05  # the chance of a better optimum at which no further trial is made; less with more effort
+_ENOUGH = 0.075  # the chance of a better optimum at which no further trial is made; less with more effort
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
 _AGAIN = KMeansPlusPlus(runs=2, sweeps=0)  # the starts of each further trial
 

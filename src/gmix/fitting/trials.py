@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmix.fitting.em import Run
-from gmix.fitting.refinement import Effort, Optima, Refiner
+from gmix.fitting.refinement import Effort, Optima, Refiner, allowance
 from gmix.fitting.start import Start
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
@@ -28,6 +28,7 @@ class _Met(NamedTuple):
 
     key: tuple[int, float]  # sorts optima, the best first
     run: Run
+    first: float  # the objective of the optimum at which the moves began
 
 
 class Trials:
@@ -95,11 +96,19 @@ class Trials:
         return [met for met in self.met if met.key[0] == fewest]
 
     def _meet(self, runs: Sequence[Run]) -> None:
-        """Move on from the first of these runs."""
+        """Move on from the first of these runs, unless a trial has already moved on from its optimum."""
         for run in runs[:1]:
+            known = next((met for met in self.met if abs(met.first - run.objective) <= self._allowance), None)
+            if known is not None:
+                self.met.append(known)
+                continue
             before = len(self.met)
             for place in self.refiner.moves(run):
-                self.met[before:] = [_Met(place.key, place.run)]
+                self.met[before:] = [_Met(place.key, place.run, run.objective)]
+
+    @property
+    def _allowance(self) -> float:
+        return allowance(self.met[0].run.mixture.n_parameters) if self.met else 0.0
 
     def _may_pay(self) -> bool:
         """Whether a further trial may find a better optimum."""

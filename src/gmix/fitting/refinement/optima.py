@@ -18,9 +18,10 @@ __all__ = ["Optima", "Optimum", "allowance", "changed_rows"]
 
 # Optima that differ by less are the same: nats, or a part of what the parameters gain by chance alone (`allowance`).
 _SAME, _SAME_CHANCE = 0.05, 0.01
-# The chance of a better optimum, from how often trials met the best: exp(a + b * log(trials) - c * (times - 1)).
-# Calibrated by benchmarks/quality.py.
-_NEVER_TRIED = 0.5
+# Log-odds of a better optimum after n trials of which m met the best: a constant, and multiples of m / n, of
+# (m - 1) m / n with m - 1 limited, and of whether n = 1. Fitted to the trials of the calibration half of the tables of
+# benchmarks/quality.py.
+_CONSTANT, _SHARE, _TIMES, _TIMES_LIMIT, _ONCE = -1.0, -1.1, -0.45, 4, 0.35
 _ROWS = 5_000  # rows of which it is counted how many change component, at most
 _SHOWN = 10  # optima for which they are counted
 
@@ -119,7 +120,9 @@ def _groups(ordered: Sequence[float], n_parameters: int) -> list[list[float]]:
 
 def chance_of_better(times: int, trials: int) -> float:
     """The estimated chance that `trials` more trials meet a better optimum than one that was met so many `times`."""
-    return _NEVER_TRIED * 0.5 ** (times - 1) * (1.0 - 0.5 ** (trials - times + 1))
+    share = times / trials
+    log_odds = _CONSTANT + share * (_SHARE + _TIMES * min(times - 1, _TIMES_LIMIT)) + _ONCE * (trials == 1)
+    return 1.0 / (1.0 + math.exp(-log_odds))
 
 
 def changed_rows(
