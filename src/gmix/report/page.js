@@ -179,7 +179,21 @@ function drawHistory() {
   }], layout("step", `${data.objective} per row`, { xaxis: { rangemode: "tozero" } }));
 }
 
-function drawAll() { drawScatter(); drawMarginal(); drawCriteria(); drawHistory(); }
+function drawOptima() {
+  if (!at("optima")) return;
+  const shown = data.optima.slice(0, 12);
+  const names = shown.map((o, i) => i ? `−${number(o.below)}` : "best");
+  const count = n => `${n} trial${n === 1 ? "" : "s"}`;
+  draw("optima", [{
+    type: "bar", x: names, y: shown.map(o => o.times), width: 0.6,
+    marker: { color: shown.map((_, i) => i ? css("--bar") : color(0)) },
+    text: shown.map((o, i) => `<b>${i ? number(o.below) + " nats below the best" : "the best optimum"}</b><br>${count(o.times)}`
+      + (i && o.changed !== null ? `<br>${percent(o.changed)} of rows change component` : "")),
+    textposition: "none", hovertemplate: "%{text}<extra></extra>",
+  }], layout("nats from the best", "trials", { xaxis: { type: "category" }, yaxis: { dtick: Math.ceil(shown[0].times / 8), rangemode: "tozero" } }));
+}
+
+function drawAll() { drawScatter(); drawMarginal(); drawCriteria(); drawHistory(); drawOptima(); }
 
 function dress(theme) {
   root.dataset.theme = theme;
