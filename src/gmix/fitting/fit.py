@@ -109,8 +109,8 @@ def fit(
         so that EM runs from the first starts alone. It counts operations, never time, so the result is the same on
         every machine. The search ends earlier if a better optimum is unlikely: if its estimated chance is below 5 %,
         or with more effort below 5 % divided by it. No work is done from a start that you give. See `Fit.optima`.
-    seconds : after this time the search for better optima ends with the best so far; None for no limit. EM runs from the
-        first starts are not cut short. The result then depends on the clock.
+    seconds : after this time the search for better optima ends with the best so far; None for no limit. EM runs from
+        the first starts are not cut short. The result then depends on the clock.
     progress : a function that is called with a `gmix.Progress` after every pass over the rows. None: on a terminal, a
         fit that takes longer than a second shows its progress; False: it shows none.
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit

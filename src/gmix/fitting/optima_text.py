@@ -13,12 +13,12 @@ _LEAST = 0.005  # that is written as whole percent
 
 
 def trials_text(optima: Optima, mass: float) -> str:
-    """How many trials met the best optimum, and how far below it the next one is.
+    r"""How many trials met the best optimum, and how far below it the next one is.
 
     `mass` is the total weight of the table, by which trials on a sub-sample are recognized.
 
     >>> from gmix.fitting.refinement import Optimum
-    >>> trials_text(Optima((Optimum(-100.0, 3), Optimum(-104.8, 1, 0.12)), 50.0), 50.0).replace("\\xa0", " ")
+    >>> trials_text(Optima((Optimum(-100.0, 3), Optimum(-104.8, 1, 0.12)), 50.0), 50.0).replace("\xa0", " ")
     '4 trials: 3 reached the best of 2 optima; the next one is 4.8 nats lower (12 % of rows change component)'
     """
     trials = count(optima.trials, "trial")

@@ -12,7 +12,7 @@ from gmix.base.arguments import as_list
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.model.criteria import CRITERIA, second
-from gmix.plot.model import Candidate, Fit, Merging, Search, comparison_of, is_fit, is_merging, is_search
+from gmix.plot.model import Candidate, Fit, Merging, Search, expect_comparison, is_fit, is_merging, is_search, search_of
 from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, axes_of, color, dress
 
 if TYPE_CHECKING:
@@ -122,10 +122,12 @@ def entropy(merging: Merging, ax: Axes | None = None) -> Axes:
 
 def _compared(candidates: Fit | Search | Iterable[Fit]) -> tuple[list[_Entry], _Entry, str]:
     """What is compared, what was chosen, and the name of the criterion that chose."""
-    if is_fit(candidates) or is_search(candidates):
-        search = comparison_of(candidates)
-        every = [_Entry.of_candidate(candidate) for candidate in search.candidates]
-        return every, _Entry.of_candidate(search.best), search.criterion
+    if is_fit(candidates):
+        candidates = search_of(candidates)
+    if is_search(candidates):
+        expect_comparison(candidates)
+        every = [_Entry.of_candidate(candidate) for candidate in candidates.candidates]
+        return every, _Entry.of_candidate(candidates.best), candidates.criterion
     fits = as_list(candidates)
     if not fits or not all(map(is_fit, fits)):
         raise ParameterError("there is nothing to compare; give a fit, its search, or several fits")

@@ -9,7 +9,7 @@ import numpy as np
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
-from gmix.base.wording import number, percent
+from gmix.base.wording import count, number, percent
 from gmix.model.statistics import SufficientStatistics
 from gmix.plot.model import (
     Fit,
@@ -76,7 +76,7 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
         (c for c in search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
     )
     if len(candidates) == 1:
-        return _bars(candidates[0].optima, axes_of(ax, 5.6, 3.0))
+        return _bars(candidates[0].optima, ax)
     ax = axes_of(ax, 5.6, 3.6)
     counts = [c.n_components for c in candidates]
     ax.plot(counts, [_per_row(c.optima)[0] for c in candidates], color=LINE, linewidth=1.0, zorder=1)
@@ -104,38 +104,45 @@ def _per_row(optima: Optima) -> list[float]:
     return [optimum.objective / optima.total_weight for optimum in optima.found]
 
 
-def _bars(optima: Optima, ax: Axes) -> Axes:
+def _bars(optima: Optima, ax: Axes | None) -> Axes:
     """Draw a bar for each optimum, the best at the top: how many trials reached it."""
     shown = optima.found[:_BARS]
-    best, runs = shown[0], "trials" if optima.from_trials else "EM runs"
-    for place, optimum in enumerate(shown):
-        ax.barh(place, optimum.times, height=0.6, color=color(0) if optimum is best else _PALE, zorder=3)
+    lines = max(len(shown), 1 if ax is None else 4)  # few bars would be very thick in large axes
+    ax = axes_of(ax, 5.6, 0.9 + 0.36 * lines)
+    best, at_right = shown[0], ax.get_yaxis_transform()
+    for line, optimum in enumerate(shown):
+        ax.barh(line, optimum.times, height=0.6, color=color(0) if optimum is best else _PALE, zorder=3)
         ax.annotate(
-            f"{_TIMES}{optimum.times}", (optimum.times, place), xytext=(5, 0), textcoords="offset points",
+            f"{_TIMES}{optimum.times}", (optimum.times, line), xytext=(5, 0), textcoords="offset points",
             va="center", fontsize=8.5, color=INK if optimum is best else SOFT,
         )  # fmt: skip
-        changed = "\N{EN DASH}" if optimum is best or math.isnan(optimum.changed) else percent(optimum.changed)
-        ax.text(1.0, place, changed, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=8.5, color=SOFT)
+        changed = "" if optimum is best or math.isnan(optimum.changed) else percent(optimum.changed)
+        ax.text(1.0, line, changed, transform=at_right, ha="right", va="center", fontsize=8.5, color=SOFT)
     gaps = [number(optimum.objective - best.objective, 2) for optimum in shown[1:]]
     ax.set_yticks(range(len(shown)), ["best", *gaps])
-    ax.set_ylim(max(len(shown), 3) - 0.4, -0.6)
+    ax.set_ylim(lines - 0.5, -0.6)
     ax.set_xlim(0.0, 1.4 * max(optimum.times for optimum in shown))  # room for the shares at the right
-    for x, side, text in ((0.0, "left", f"{runs} that reached it"), (1.0, "right", "rows that change component")):
-        ax.text(x, 1.01, text, transform=ax.transAxes, ha=side, va="bottom", fontsize=8.5, color=SOFT)
-    ax.set_ylabel("nats from the best")
-    ax.set_xlabel(_caption(optima, len(optima.found) - len(shown)))
+    runs = "trials" if optima.from_trials else "EM runs"
+    heads = [(0.0, -6, "right", "nats"), (0.0, 0, "left", f"{runs} that reached it")]
+    heads += [(1.0, 0, "right", "rows that change component")] * (len(shown) > 1)
+    for x, shift, side, head in heads:
+        ax.annotate(
+            head, (x, 1.0), xycoords="axes fraction", xytext=(shift, 3), textcoords="offset points", ha=side,
+            va="bottom", fontsize=8.5, color=INK,
+        )  # fmt: skip
     dress(ax)
     ax.grid(visible=False)
-    ax.tick_params(length=0, labelbottom=False)
+    ax.tick_params(length=0, labelbottom=False, labelsize=8.5)
     ax.spines["bottom"].set_visible(False)
+    ax.set_xlabel(_caption(optima, len(optima.found) - len(shown)), loc="left", fontsize=8.5, color=SOFT)
     return ax
 
 
 def _caption(optima: Optima, n_hidden: int) -> str:
-    """What is written below the bars: the optima that are not shown, and the chance of a better one."""
+    """The text below the bars: how many optima are not shown, and the chance of a better one."""
     hidden = f"{n_hidden:,} more {'optimum' if n_hidden == 1 else 'optima'} not shown"
-    chance = f"estimated chance of a better one in as many more trials: {percent(optima.chance_of_better)}"
-    return "\n".join([hidden] * (n_hidden > 0) + [chance] * optima.from_trials)
+    chance = f"estimated chance that as many more would find a better one: {percent(optima.chance_of_better)}"
+    return "\n".join([hidden] * (n_hidden > 0) + [f"{count(optima.trials, 'trial')}; {chance}"] * optima.from_trials)
 
 
 def animation(

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search", "comparison_of",
-    "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit", "is_merging", "is_mixture",
-    "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of", "points_of", "search_of",
+    "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search", "expect_comparison",
+    "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit",
+    "is_merging", "is_mixture", "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of",
+    "points_of", "search_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -196,12 +197,10 @@ def search_of(fit: Fit) -> Search:
     return fit.search
 
 
-def comparison_of(candidates: Fit | Search) -> Search:
-    """The search of several candidates. Raises `ParameterError` if there was only one."""
-    search = candidates.search if is_fit(candidates) else candidates
-    if search is None or not search.compares:
+def expect_comparison(search: Search) -> None:
+    """Raise `ParameterError` for a search of one candidate."""
+    if not search.compares:
         raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
-    return search
 
 
 def in_independent_columns(model: Any, points: Any) -> tuple[Mixture, Any]:

@@ -315,19 +315,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _check(self, chooses: bool = False) -> None:
         least = {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}
-        if isinstance(self.n_init, str):
-            if self.n_init != "auto":
-                raise ParameterError(f"n_init is {self.n_init!r}; give a whole number above zero, or 'auto'")
-            del least["n_init"]
-        if chooses:
-            del least["n_components"]
-        for name in least:
+        undecided = {name for name, open_ in (("n_components", chooses), ("n_init", self.n_init == "auto")) if open_}
+        for name in least.keys() - undecided:
             check_scalar(getattr(self, name), name, Integral, min_val=least[name])
-        for name in ("reg_covar", "weights_init", "means_init", "precisions_init"):
-            if getattr(self, name) is not None and chooses:
-                raise ParameterError(f"{name} is for one n_components and covariance_type; leave it out, or give both")
-            if getattr(self, name) is not None and self.n_init == "auto":
-                raise ParameterError(f"{name} is for a number of starts; leave it out, or give n_init as a number")
+        one, what = (
+            ("a number of starts", "n_init") if not chooses else ("one n_components and covariance_type", "both")
+        )
+        for name in ("reg_covar", "weights_init", "means_init", "precisions_init") if undecided else ():
+            if getattr(self, name) is not None:
+                raise ParameterError(f"{name} is for {one}; leave it out, or give {what}")
         for name in ("tol", "reg_covar"):
             if getattr(self, name) is not None:
                 check_scalar(getattr(self, name), name, Real, min_val=0.0)
