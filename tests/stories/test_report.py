@@ -347,3 +347,14 @@ def test_the_page_works_in_a_browser(browser: Any, page: Path, width: int, schem
         for entry in run("return performance.getEntriesByType('resource').map(e => e.name)")
         if "data:" not in entry
     ] == []
+
+
+def test_local_optima_are_drawn_in_a_browser(browser: Any, tmp_path: Path) -> None:
+    fit = gmix.fit(ROWS, 6, covariance="diag", rng=1)
+    assert fit.optima is not None
+    fit.report(tmp_path / "page.html", ROWS)
+    open_page(browser, tmp_path / "page.html", 1200, "light")
+    heights = browser.execute_script("return Array.from(document.getElementById('optima').data[0].y)")
+    assert heights == [optimum.times for optimum in fit.optima.found[:12]]
+    assert len(heights) > 1
+    assert browser.get_log("browser") == []
