@@ -48,9 +48,8 @@ def main() -> None:
         print(
             f"{make.__name__:18}{seconds:7.1f} s  {cpu:6.1f} s of processor  {megabytes() - before:5.0f} MB  {chosen}"
         )
-        print(
-            f"  {fit.findings[-1] if fit.search is None else next(f for f in fit.findings if f.name == 'sub-sample')}"
-        )
+        about_rows = [finding for finding in fit.findings if finding.name == "sub-sample"]
+        print(f"  {(about_rows or fit.findings[-1:])[0]}")
     for seed in range(4 if options.check else 0):
         rows = three_components(60_000, np.random.default_rng(seed))
         fits = []

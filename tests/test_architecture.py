@@ -37,7 +37,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.gaussian_model", "model.gradient", "model.document", "sources"],
             ["fitting.start", "fitting.em", "fitting.stepwise", "fitting.neighbors", "fitting.schedule"],
             ["fitting.refinement"],
-            ["fitting.candidates"],
+            ["fitting.candidates", "fitting.optima_text"],
             ["fitting.judge", "fitting.poorer"],
             ["fitting.trials"],
             ["fitting.search"],

@@ -135,9 +135,9 @@ def _compare(points: Array, fit: gmix.Fit, folder: Path) -> str:
         "",
         "  components         AIC         BIC",
     ]
-    if several.search is not None:
-        for candidate in sorted(several.search.candidates, key=lambda c: c.n_components):
-            chosen = "  <- chosen by BIC" if candidate is several.search.best else ""
+    if several.comparison is not None:
+        for candidate in sorted(several.comparison.candidates, key=lambda c: c.n_components):
+            chosen = "  <- chosen by BIC" if candidate is several.comparison.best else ""
             lines.append(f"  {candidate.n_components:>10}  {candidate.aic:>10.2f}  {candidate.bic:>10.2f}{chosen}")
     return "\n".join(lines)
 

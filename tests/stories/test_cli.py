@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import gmix
 from gmix.cli.app import app
 from gmix.demo import FAITHFUL
+from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.sources.files import open_table
 
 pa = pytest.importorskip("pyarrow")
@@ -155,6 +156,31 @@ def test_fit_says_how_sure_it_is(faithful: Path, tmp_path: Path) -> None:
     equal.write_text("a\n1\n1\n1\n")
     said = json.loads(run("fit", equal, "-k", 1, "--errors", "--json").stdout)
     assert said["standard_errors"]["means"] == [[None]]
+
+
+def test_fit_says_which_optima_it_met(faithful: Path, tmp_path: Path) -> None:
+    options = ("-k", 5, "-c", "VVI")
+    fit = gmix.fit(faithful, 5, covariance="VVI", rng=0)
+    assert fit.optima is not None
+    document = json.loads(run("fit", faithful, *options, "--json").stdout)
+    assert document["chance_of_better"] == fit.optima.chance_of_better
+    assert document["optima_weight"] == fit.mass
+    assert [(one["objective"], one["times"]) for one in document["optima"]] == [
+        (one.objective, one.times) for one in fit.optima.found
+    ]
+    for text in (fit.summary(), run("fit", faithful, *options).stdout):
+        assert trials_text(fit.optima, fit.mass) in text
+        assert chance_text(fit.optima) in text
+    none = ("fit", faithful, *options, "--effort", 0)
+    document = json.loads(run(*none, "--json").stdout)
+    assert (document["optima"], document["optima_weight"], document["chance_of_better"]) == ([], None, None)
+    assert "chance" not in run(*none).stdout
+    assert run("fit", faithful, *options, "--seconds", 60).exit_code == 0
+    model = tmp_path / "model.json"
+    fit.save(model)
+    for more in (("--effort", 2), ("--seconds", 1)):
+        refused = run("report", faithful, "--model", model, "--out", tmp_path / "page.html", *more)
+        assert (refused.exit_code, "--model is fitted already" in refused.stderr) == (2, True)
 
 
 def test_json_has_no_number_that_json_cannot_write(tmp_path: Path) -> None:
@@ -320,7 +346,7 @@ def test_what_fits_takes_the_same_options() -> None:
     for name in ("fit", "select", "report"):
         assert options[name] >= {
             "--components", "--covariance", "--criterion", "--equal-weights", "--covariance-ratio", "--prior",
-            "--columns", "--weights", "--memory", "--quiet", "--seed",
+            "--effort", "--seconds", "--columns", "--weights", "--memory", "--quiet", "--seed",
         }  # fmt: skip
     stating = {"--delimiter", "--decimal", "--skip-rows", "--header", "--missing-value"}
     for name, command in commands.items():
@@ -379,6 +405,8 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),
         (NUMBERS, ["--plot", "points.txt"], ["points.txt", ".png, .svg or .pdf"]),
         (NUMBERS, ["--seed", "-1"], ["rng"]),
+        (NUMBERS, ["--effort", "-1"], ["effort is -1.0", "zero or more"]),
+        (NUMBERS, ["--seconds", "0"], ["seconds is 0.0", "above zero"]),
     ],
 )
 def test_a_mistake_in_fit_gets_a_line_and_status_2(

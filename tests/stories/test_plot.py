@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import gmix
+from gmix.fitting.refinement import Optima, Optimum
 
 matplotlib = pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex  # noqa: E402
@@ -140,8 +142,10 @@ def test_criteria_mark_the_least_bic() -> None:
     assert any("least BIC: 2 components" in text.get_text() for text in plot.criteria(fits, axes()).texts)
     several = gmix.fit(POINTS, [1, 2], covariance=["tied", "full"], rng=1)
     assert {"EEE", "VVV"} <= {line.get_label() for line in plot.criteria(several, axes()).lines}
-    with pytest.raises(gmix.ParameterError, match="not chosen among several"):
-        plot.criteria(fits[0], axes())
+    assert fits[0].search is not None
+    for one in (fits[0], fits[0].search):
+        with pytest.raises(gmix.ParameterError, match="not chosen among several"):
+            plot.criteria(one, axes())
 
 
 @pytest.mark.parametrize("criterion", ["aic", "icl"])
@@ -184,10 +188,49 @@ def test_optima_are_counted() -> None:
     assert fit.search is not None
     ax = plot.optima(fit, axes())
     np.testing.assert_allclose(
-        ax.lines[0].get_ydata(), [c.optima[0] / fit.mass for c in fit.search.candidates], rtol=1e-12
+        ax.lines[0].get_ydata(),
+        [c.optima.found[0].objective / fit.mass for c in fit.search.candidates],
+        rtol=1e-12,
     )
-    with pytest.raises(gmix.ParameterError, match="not chosen among several"):
-        plot.optima(gmix.fit(POINTS, 2, covariance="full", rng=1), axes())
+
+
+def test_the_optima_of_one_candidate_are_bars(tmp_path: Path) -> None:
+    fit = gmix.fit(POINTS, 5, covariance="full", rng=1)
+    assert fit.search is not None
+    assert fit.optima is not None
+    found = fit.optima.found
+    assert len(found) > 1
+    ax = plot.optima(fit, axes())
+    assert [bar.get_width() for bar in ax.patches] == [optimum.times for optimum in found[:10]]
+    assert to_hex(ax.patches[0].get_facecolor()) == plot.color(0).lower()
+    assert all(to_hex(bar.get_facecolor()) != plot.color(0).lower() for bar in ax.patches[1:])
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels[0] == "best"
+    assert float(labels[1].replace("\N{MINUS SIGN}", "-")) == pytest.approx(
+        found[1].objective - found[0].objective, rel=0.1
+    )
+    texts = [text.get_text() for text in ax.texts]
+    assert f"{100 * found[1].changed:.0f}\xa0%" in texts
+    assert [text for text in texts if text.startswith("\N{MULTIPLICATION SIGN}")] == [
+        f"\N{MULTIPLICATION SIGN}{optimum.times}" for optimum in found[:10]
+    ]
+    assert f"{100 * fit.optima.chance_of_better:.0f}\xa0%" in ax.get_xlabel()
+    given = plot.optima(gmix.fit(POINTS, start=TWO), axes())  # no trials: one run
+    assert [bar.get_width() for bar in given.patches] == [1]
+    assert given.get_xlabel() == ""
+    fit.save(tmp_path / "model.json")
+    with pytest.raises(gmix.ParameterError, match="a file holds no search"):
+        plot.optima(gmix.load(tmp_path / "model.json"), axes())
+
+
+def test_only_the_best_of_many_optima_are_bars() -> None:
+    fit = gmix.fit(POINTS, 2, covariance="full", rng=1)
+    assert fit.search is not None
+    many = Optima(tuple(Optimum(-100.0 - k, 1, 0.1 if k < 10 else np.nan) for k in range(12)), 600.0, from_trials=True)
+    search = replace(fit.search, candidates=(replace(fit.search.best, optima=many),))
+    ax = plot.optima(replace(fit, search=search), axes())
+    assert len(ax.patches) == 10
+    assert ax.get_xlabel().startswith("2 more optima not shown\n")
 
 
 def test_optima_on_a_sub_sample_are_per_row_of_that(monkeypatch: pytest.MonkeyPatch) -> None:

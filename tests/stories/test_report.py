@@ -149,6 +149,25 @@ def test_the_page_names_the_prior(tmp_path: Path) -> None:
     assert "Fraley" not in Page(tmp_path / "page.html").words
 
 
+def test_the_page_says_how_likely_a_better_optimum_is(tmp_path: Path) -> None:
+    fit = gmix.fit(ROWS, 6, covariance="diag", rng=1)
+    assert fit.optima is not None
+    assert len(fit.optima.found) > 1
+    fit.report(tmp_path / "page.html", ROWS)
+    page = Page(tmp_path / "page.html")
+    best, after = fit.optima.found[:2]
+    for said in (
+        f"EM ran in {fit.optima.trials} trials: {best.times} reached the best of {len(fit.optima.found)} optima",
+        f"({100 * after.changed:.0f} % of rows change component)",
+        "Estimated chance that as much work again finds a better optimum: ",
+        "as was asked for",  # it is the only candidate
+    ):
+        assert said in page.words, said
+    assert any(attributes.get("id") == "optima" for _, attributes in page.elements)
+    gmix.fit(ROWS, start=BLOBS).report(tmp_path / "page.html", ROWS)  # no trials
+    assert "optima" not in Page(tmp_path / "page.html").words
+
+
 def test_trouble_is_told(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).standard_t(2, (800, 2))
     fit = gmix.fit(rows, [1, 2], covariance="spherical", rng=1, max_iterations=3, tolerance=0)
@@ -328,3 +347,14 @@ def test_the_page_works_in_a_browser(browser: Any, page: Path, width: int, schem
         for entry in run("return performance.getEntriesByType('resource').map(e => e.name)")
         if "data:" not in entry
     ] == []
+
+
+def test_local_optima_are_drawn_in_a_browser(browser: Any, tmp_path: Path) -> None:
+    fit = gmix.fit(ROWS, 6, covariance="diag", rng=1)
+    assert fit.optima is not None
+    fit.report(tmp_path / "page.html", ROWS)
+    open_page(browser, tmp_path / "page.html", 1200, "light")
+    heights = browser.execute_script("return Array.from(document.getElementById('optima').data[0].y)")
+    assert heights == [optimum.times for optimum in fit.optima.found[:12]]
+    assert len(heights) > 1
+    assert browser.get_log("browser") == []

@@ -299,6 +299,8 @@ def test_it_tells_how_it_gets_on(clouds: Array, capsys: pytest.CaptureFixture[st
         ({"reg_covar": -1.0}, "reg_covar"),
         ({"max_iter": -1}, "max_iter"),
         ({"n_init": 0}, "n_init"),
+        ({"n_init": "auto", "reg_covar": 1e-6}, "reg_covar is for a number of starts"),
+        ({"n_init": "auto", "means_init": [[0.0, 0.0, 0.0]]}, "means_init is for a number of starts"),
         ({"covariance_type": "ful"}, "did you mean 'full'"),
         ({"init_params": "kmean"}, "did you mean 'kmeans'"),
         ({"means_init": [[0.0, 0.0]]}, r"means_init has shape \(1, 2\)"),
@@ -311,6 +313,38 @@ def test_it_tells_how_it_gets_on(clouds: Array, capsys: pytest.CaptureFixture[st
 def test_errors_say_what_and_where(clouds: Array, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GaussianMixture(**arguments).fit(clouds)
+
+
+def test_a_number_of_starts_is_exactly_that_many(clouds: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[int] = []
+    run_em = gmix.fitting.search.run_em
+
+    def counted(source: Any, mixtures: Any, *arguments: Any, **settings: Any) -> Any:
+        began.append(len(mixtures))
+        return run_em(source, mixtures, *arguments, **settings)
+
+    monkeypatch.setattr(gmix.fitting.search, "run_em", counted)
+    for n_init in (1, 4):
+        began.clear()
+        model = GaussianMixture(4, n_init=n_init, random_state=0).fit(clouds)
+        assert began == [n_init]
+        assert model.fit_.optima is None  # no trials
+
+
+def test_auto_starts_search_as_gmix_does(clouds: Array) -> None:
+    model = GaussianMixture(5, covariance_type="tied", n_init="auto", random_state=0).fit(clouds)
+    assert model.fit_.optima is not None
+    assert model.fit_.optima.trials > 1
+    assert (np.diff(model.means_[:, 0]) > 0).all()
+    best = max(
+        GaussianMixture(5, covariance_type="tied", random_state=seed).fit(clouds).lower_bound_ for seed in range(3)
+    )
+    assert model.lower_bound_ > best - 1e-3
+    assert clone(model).fit(clouds).lower_bound_ == model.lower_bound_
+    with pytest.raises(AttributeError, match="no choice"):
+        _ = model.candidates_
+    model.set_params(warm_start=True).fit(clouds)  # one run from the mixture
+    assert model.fit_.optima is None
 
 
 def test_rows_of_no_weight_are_no_rows_to_start_from(clouds: Array) -> None:

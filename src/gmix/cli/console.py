@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 from gmix.base.findings import lines
 from gmix.base.wording import count, number, to_precision_of
 from gmix.fitting.candidates import Search
+from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA
 
@@ -38,14 +39,25 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
         "converged": fit.converged,
         "reason": fit.reason.name.lower(),
         "steps": len(fit.history) - 1,
+        **_optima(fit),
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
         **({"standard_errors": {part: values.tolist() for part, values in vars(errors).items()}} if errors else {}),
         "findings": [vars(finding) for finding in fit.findings],
-        "candidates": fit.search.table() if fit.search else [],
+        "candidates": fit.comparison.table() if fit.comparison else [],
     }
     return dict(nulled(document))
+
+
+def _optima(fit: Fit) -> dict[str, Any]:
+    """The local optima that the trials met, for programs; without trials none."""
+    optima = fit.optima
+    return {
+        "optima": [] if optima is None else [optimum._asdict() for optimum in optima.found],
+        "optima_weight": None if optima is None else optima.total_weight,
+        "chance_of_better": None if optima is None else optima.chance_of_better,
+    }
 
 
 def nulled(value: Any) -> Any:
@@ -74,6 +86,9 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
     if fit.prior is not None:
         console.print(f"log posterior {fit.log_posterior:.4f} under {fit.prior}")
     console.print(f"{fit.reason.value} ({len(fit.history) - 1} steps)")
+    if fit.optima is not None:
+        console.print(trials_text(fit.optima, fit.mass))
+        console.print(chance_text(fit.optima))
     grid = Grid(box=SIMPLE_HEAD, title="weights, means ± standard deviations", title_justify="left", title_style="")
     grid.add_column("component", justify="right")
     grid.add_column("weight", justify="right")
@@ -89,16 +104,16 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
             grid.add_row("error", f"{errors.weights[k]:.2g}", *cells, style="dim")
     console.print()
     console.print(grid)
-    if fit.search is not None:
-        console.print(_ranking(fit.search, _CANDIDATES))
+    if fit.comparison is not None:
+        console.print(_ranking(fit.comparison, _CANDIDATES))
     _print_end(console, fit, files)
 
 
 def print_candidates(fit: Fit, files: dict[str, Path | None]) -> None:
     """Print every candidate of a search, best first, and the names of the files that were written."""
-    assert fit.search is not None
+    assert fit.comparison is not None
     console = _console()
-    console.print(_ranking(fit.search, len(fit.search.candidates)))
+    console.print(_ranking(fit.comparison, len(fit.comparison.candidates)))
     _print_end(console, fit, files)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Covariance",
     "CovarianceRatio",
     "Criterion",
+    "Effort",
     "EqualWeights",
     "Format",
     "Json",
@@ -26,6 +27,7 @@ __all__ = [
     "PointsForModel",
     "Prior",
     "Quiet",
+    "Seconds",
     "Seed",
     "Weights",
     "points_argument",
@@ -58,6 +60,17 @@ CovarianceRatio = Annotated[
     float | None,
     typer.Option(
         help="Bound how many times the smallest variance in any direction of any component the largest may be.",
+        show_default=False,
+    ),
+]
+Effort = Annotated[
+    float,
+    typer.Option(help="How much work to do for better optima: 1 is usual, 10 ten times as much, 0 none. Never time."),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        help="End the search for better optima after this time; the result then depends on the clock.",
         show_default=False,
     ),
 ]

@@ -104,7 +104,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """The candidates that were fitted, and which one the criterion chose.
+    """The candidates that were fitted, one or several, and which one the criterion chose.
 
     A candidate with a component that collapsed, or that rests on too few rows, is chosen only if there is no other.
 
@@ -134,6 +134,11 @@ class Search:
 
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
+
+    @property
+    def compares(self) -> bool:
+        """Whether there were several candidates to choose from."""
+        return len(self.candidates) + len(self.untried) + self.left_out > 1
 
     @cached_property
     def best(self) -> Candidate:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.base.arguments import Rng, as_generator, as_list, is_count
+from gmix.base.arguments import Rng, as_generator, as_list, is_count, is_number
 from gmix.base.atomic_write import as_path
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
@@ -104,7 +104,13 @@ def fit(
     max_iterations : the most iterations that a run takes.
     memory : bytes. A file that needs more is streamed in every pass instead; the result has the same bits.
     threads : the most threads to use; None for every processor that this process may use. The result has the same bits.
-    rng : a seed or a `numpy.random.Generator` for the starts.
+    rng : a seed or a `numpy.random.Generator` for the starts and the moves of the search.
+    effort : how much work to do for better local optima: 1 is that of a default search, 10 ten times as much, 0 none,
+        so that EM runs from the first starts alone. It counts operations, never time, so the result is the same on
+        every machine. The search ends earlier if a better optimum is unlikely: if its estimated chance is below 5 %,
+        or with more effort below 5 % divided by it. No work is done from a start that you give. See `Fit.optima`.
+    seconds : after this time the search for better optima ends with the best so far; None for no limit. EM runs from
+        the first starts are not cut short. The result then depends on the clock.
     progress : a function that is called with a `gmix.Progress` after every pass over the rows. None: on a terminal, a
         fit that takes longer than a second shows its progress; False: it shows none.
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit
@@ -126,7 +132,7 @@ def fit(
     2
     """
     one_of(criterion, CRITERIA, "criterion")
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = _deadline(effort, seconds)
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     starts = as_start(start)
     makes_starts = isinstance(starts, KMeansPlusPlus)
@@ -182,6 +188,15 @@ def fit(
     if dependence is not None:
         fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
     return inspected(fit, sample, max(counts) if len(counts) > 1 else None)
+
+
+def _deadline(effort: float, seconds: float | None) -> float | None:
+    """The time by `time.monotonic` at which the search ends. Raises `ParameterError` for an invalid argument."""
+    if not (is_number(effort) and effort >= 0.0):
+        raise ParameterError(f"effort is {effort!r}; give a number, zero or more: 1 for that of a default search")
+    if not (seconds is None or (is_number(seconds) and seconds > 0.0)):
+        raise ParameterError(f"seconds is {seconds!r}; give a number above zero, or None for no limit")
+    return None if seconds is None else time.monotonic() + seconds
 
 
 def _supported_counts(counts: list[int], source: Source, *, chosen: bool) -> tuple[list[int], list[Finding]]:

@@ -26,12 +26,12 @@ def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = ()
         run.reason,
         n_rows,
         by_importance((*findings, *search_findings(found))),
-        found if len(found.candidates) + len(found.untried) + found.left_out > 1 else None,
+        found,
         prior,
     )
 
 
 def inspected(fit: Fit, sample: Sample, most: int | None = None) -> Fit:
     """The same fit, with the findings that `gmix.fitting.inspection.inspect` adds to its own."""
-    found = inspect(sample, fit.mixture, fit.statistics, fit.search, most, fit.prior)
+    found = inspect(sample, fit.mixture, fit.statistics, fit.comparison, most, fit.prior)
     return replace(fit, findings=by_importance((*fit.findings, *found)))

@@ -15,6 +15,8 @@ from gmix.base.errors import of_kind
 from gmix.base.findings import Finding, lines
 from gmix.base.wording import count
 from gmix.fitting.candidates import Search
+from gmix.fitting.optima_text import chance_text, trials_text
+from gmix.fitting.refinement.optima import Optima
 from gmix.model.criteria import criteria
 from gmix.model.document import (
     mixture_document,
@@ -65,7 +67,7 @@ class Fit:
     n_rows : the number of rows of the table.
     findings : warnings and notes about the table and the fit, warnings first; see `gmix.Finding`. ``print(fit)``,
         `summary`, the command line and the report all show this list.
-    search : the comparison of candidates on all rows; None if there was only one candidate.
+    search : the candidates on all rows, one or several, with the local optima of each; None for a fit that was loaded.
     prior : the prior of a MAP fit; None for maximum likelihood.
     """
 
@@ -131,6 +133,20 @@ class Fit:
         """
         return gradient_norm(self.mixture, self.statistics, self.prior)
 
+    @property
+    def comparison(self) -> Search | None:
+        """The search, if it compared several candidates; None if there was only one, or if the fit was loaded."""
+        return self.search if self.search is not None and self.search.compares else None
+
+    @property
+    def optima(self) -> Optima | None:
+        """The local optima that the trials of the search met.
+
+        None if there were no trials: with a start that you gave, with ``effort=0``, and for a fit that was loaded.
+        """
+        optima = None if self.search is None else self.search.best.optima
+        return optima if optima is not None and optima.from_trials else None
+
     def __repr__(self) -> str:
         mixture, per_row = self.mixture, self.log_likelihood / self.mass
         ended = "converged in" if self.converged else f"{self.reason.name.lower().replace('_', ' ')} after"
@@ -170,6 +186,7 @@ class Fit:
             f"  parameters      {self.n_parameters}",
             f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
             f"  {self.reason.value} ({len(self.history) - 1} steps, gradient norm {self.gradient_norm:.1e})",
+            *_optima_lines(self.optima, self.mass),
             "",
         ]
         width = max(10, *(len(name) for name in names)) + 2
@@ -209,6 +226,13 @@ class Fit:
         is not one of gmix, and for a structure whose code belongs to another one.
         """
         write(_document(self), path)
+
+
+def _optima_lines(optima: Optima | None, mass: float) -> list[str]:
+    """The lines of a summary about the trials; none without trials."""
+    if optima is None:
+        return []
+    return [f"  optima          {trials_text(optima, mass)}", f"                  {chance_text(optima)}"]
 
 
 def in_independent_columns(fit: Fit) -> Fit:

@@ -12,7 +12,7 @@ from gmix.base.arguments import as_list
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.model.criteria import CRITERIA, second
-from gmix.plot.model import Candidate, Fit, Merging, Search, is_fit, is_merging, is_search, search_of
+from gmix.plot.model import Candidate, Fit, Merging, Search, expect_comparison, is_fit, is_merging, is_search, search_of
 from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, axes_of, color, dress
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def _compared(candidates: Fit | Search | Iterable[Fit]) -> tuple[list[_Entry], _
     if is_fit(candidates):
         candidates = search_of(candidates)
     if is_search(candidates):
+        expect_comparison(candidates)
         every = [_Entry.of_candidate(candidate) for candidate in candidates.candidates]
         return every, _Entry.of_candidate(candidates.best), candidates.criterion
     fits = as_list(candidates)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count, number, percent
 from gmix.model.statistics import SufficientStatistics
 from gmix.plot.model import (
     Fit,
     Mixture,
+    Optima,
     expect_features,
     expect_some,
     extent,
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["animation", "history", "optima"]
 
-_SAME = 1e-5  # nats per row; optima that differ by less are the same
+_BARS = 10  # optima of one candidate that are shown
+_PALE = "#A9CCE3"  # of the optima below the best
+_TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def history(fit: Fit, ax: Axes | None = None) -> Axes:
@@ -55,32 +60,34 @@ def history(fit: Fit, ax: Axes | None = None) -> Axes:
 
 
 def optima(fit: Fit, ax: Axes | None = None) -> Axes:
-    """Draw the local optima that EM runs of the chosen structure reached, and how many runs reached each.
+    """Draw the local optima of the chosen structure, and how many trials reached each.
 
-    Where many runs end at the same optimum, it is probably the global one; where every run ends at another, there may
-    be better ones.
+    For one number of components, a bar for each optimum shows how often it was reached, how far it is below the best,
+    and how many rows change component. For several, the optima are drawn over the number of components.
 
-    Raises `ParameterError` for a fit that was the only candidate.
+    Where many trials end at the same optimum, it is probably the global one; where every trial ends at another, there
+    may be better ones.
+
+    Raises `ParameterError` for a fit that was loaded.
     """
     search = search_of(fit_of(fit))
-    ax = axes_of(ax, 5.6, 3.6)
     code = fit.mixture.structure.code
     candidates = sorted(
         (c for c in search.candidates if c.structure.code == code), key=lambda candidate: candidate.n_components
     )
+    if len(candidates) == 1:
+        return _bars(candidates[0].optima, ax)
+    ax = axes_of(ax, 5.6, 3.6)
     counts = [c.n_components for c in candidates]
-    total_weight = candidates[0].run.statistics.total_weight  # of a sub-sample, where one was used
-    best = [c.optima[0] / total_weight for c in candidates]
-    ax.plot(counts, best, color=LINE, linewidth=1.0, zorder=1)
+    ax.plot(counts, [_per_row(c.optima)[0] for c in candidates], color=LINE, linewidth=1.0, zorder=1)
     for candidate in candidates:
-        reached = np.asarray(candidate.optima) / total_weight
-        groups = np.split(reached, np.flatnonzero(-np.diff(reached) > _SAME) + 1)
-        for rank, group in enumerate(groups):
+        values = _per_row(candidate.optima)
+        for rank, (value, optimum) in enumerate(zip(values, candidate.optima.found, strict=True)):
             face = color(0) if rank == 0 else "white"
-            ax.scatter(candidate.n_components, group[0], s=34, c=face, edgecolors=color(0), linewidths=1.1, zorder=3)
-            if len(group) > 1:
+            ax.scatter(candidate.n_components, value, s=34, c=face, edgecolors=color(0), linewidths=1.1, zorder=3)
+            if optimum.times > 1:
                 ax.annotate(
-                    f"\N{MULTIPLICATION SIGN}{len(group)}", (candidate.n_components, group[0]), xytext=(0, 9),
+                    f"{_TIMES}{optimum.times}", (candidate.n_components, value), xytext=(0, 9),
                     textcoords="offset points", ha="center", va="center", fontsize=8, color=SOFT,
                 )  # fmt: skip
     ax.axvline(fit.mixture.n_components, color=LINE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0.9)
@@ -90,6 +97,52 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.set(xlabel=f"components ({code})", ylabel=f"{name} per row")
     dress(ax, grid="y")
     return ax
+
+
+def _per_row(optima: Optima) -> list[float]:
+    """The objective per row at each optimum."""
+    return [optimum.objective / optima.total_weight for optimum in optima.found]
+
+
+def _bars(optima: Optima, ax: Axes | None) -> Axes:
+    """Draw a bar for each optimum, the best at the top: how many trials reached it."""
+    shown = optima.found[:_BARS]
+    lines = max(len(shown), 1 if ax is None else 4)  # few bars would be very thick in large axes
+    ax = axes_of(ax, 5.6, 0.9 + 0.36 * lines)
+    best, at_right = shown[0], ax.get_yaxis_transform()
+    for line, optimum in enumerate(shown):
+        ax.barh(line, optimum.times, height=0.6, color=color(0) if optimum is best else _PALE, zorder=3)
+        ax.annotate(
+            f"{_TIMES}{optimum.times}", (optimum.times, line), xytext=(5, 0), textcoords="offset points",
+            va="center", fontsize=8.5, color=INK if optimum is best else SOFT,
+        )  # fmt: skip
+        changed = "" if optimum is best or math.isnan(optimum.changed) else percent(optimum.changed)
+        ax.text(1.0, line, changed, transform=at_right, ha="right", va="center", fontsize=8.5, color=SOFT)
+    gaps = [number(optimum.objective - best.objective, 2) for optimum in shown[1:]]
+    ax.set_yticks(range(len(shown)), ["best", *gaps])
+    ax.set_ylim(lines - 0.5, -0.6)
+    ax.set_xlim(0.0, 1.4 * max(optimum.times for optimum in shown))  # room for the shares at the right
+    runs = "trials" if optima.from_trials else "EM runs"
+    heads = [(0.0, -6, "right", "nats"), (0.0, 0, "left", f"{runs} that reached it")]
+    heads += [(1.0, 0, "right", "rows that change component")] * (len(shown) > 1)
+    for x, shift, side, head in heads:
+        ax.annotate(
+            head, (x, 1.0), xycoords="axes fraction", xytext=(shift, 3), textcoords="offset points", ha=side,
+            va="bottom", fontsize=8.5, color=INK,
+        )  # fmt: skip
+    dress(ax)
+    ax.grid(visible=False)
+    ax.tick_params(length=0, labelbottom=False, labelsize=8.5)
+    ax.spines["bottom"].set_visible(False)
+    ax.set_xlabel(_caption(optima, len(optima.found) - len(shown)), loc="left", fontsize=8.5, color=SOFT)
+    return ax
+
+
+def _caption(optima: Optima, n_hidden: int) -> str:
+    """The text below the bars: how many optima are not shown, and the chance of a better one."""
+    hidden = f"{n_hidden:,} more {'optimum' if n_hidden == 1 else 'optima'} not shown"
+    chance = f"estimated chance that as many more would find a better one: {percent(optima.chance_of_better)}"
+    return "\n".join([hidden] * (n_hidden > 0) + [f"{count(optima.trials, 'trial')}; {chance}"] * optima.from_trials)
 
 
 def animation(

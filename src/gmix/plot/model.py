@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Run", "Search", "expect_features", "expect_some",
-    "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit", "is_merging", "is_mixture",
-    "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of", "points_of", "search_of",
+    "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search", "expect_comparison",
+    "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit",
+    "is_merging", "is_mixture", "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of",
+    "points_of", "search_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -62,15 +63,34 @@ class Mixture(Distribution, Protocol):
     ) -> Self: ...
 
 
-class Run(Protocol):
-    """A run of EM, as `gmix.fitting.em.Run` is."""
+class Optimum(Protocol):
+    """A local optimum, as `gmix.fitting.refinement.Optimum` is."""
 
     @property
-    def statistics(self) -> SufficientStatistics: ...
+    def objective(self) -> float: ...
+    @property
+    def times(self) -> int: ...
+    @property
+    def changed(self) -> float: ...
+
+
+class Optima(Protocol):
+    """The local optima of a candidate, as `gmix.fitting.refinement.Optima` is."""
+
+    @property
+    def found(self) -> Sequence[Optimum]: ...
+    @property
+    def total_weight(self) -> float: ...
+    @property
+    def from_trials(self) -> bool: ...
+    @property
+    def trials(self) -> int: ...
+    @property
+    def chance_of_better(self) -> float: ...
 
 
 class Candidate(Protocol):
-    """A structure with a number of components that was fitted, as `gmix.fitting.search.Candidate` is."""
+    """A structure with a number of components that was fitted, as `gmix.fitting.candidates.Candidate` is."""
 
     @property
     def structure(self) -> Structure: ...
@@ -81,13 +101,11 @@ class Candidate(Protocol):
     @property
     def is_set_aside(self) -> bool: ...
     @property
-    def optima(self) -> Sequence[float]: ...
-    @property
-    def run(self) -> Run: ...
+    def optima(self) -> Optima: ...
 
 
 class Search(Protocol):
-    """Candidates and the choice among them, as `gmix.fitting.search.Search` is."""
+    """Candidates and the choice among them, as `gmix.fitting.candidates.Search` is."""
 
     @property
     def candidates(self) -> Sequence[Candidate]: ...
@@ -95,6 +113,8 @@ class Search(Protocol):
     def best(self) -> Candidate: ...
     @property
     def criterion(self) -> str: ...
+    @property
+    def compares(self) -> bool: ...
 
 
 class Fit(Protocol):
@@ -171,10 +191,16 @@ def fit_of(fit: object) -> Fit:
 
 
 def search_of(fit: Fit) -> Search:
-    """The search of a fit. Raises `ParameterError` for a fit that was the only candidate."""
+    """The search of a fit. Raises `ParameterError` for a fit that was loaded, because files hold no search."""
     if fit.search is None:
-        raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
+        raise ParameterError("this fit was loaded, and a file holds no search; give what gmix.fit returned")
     return fit.search
+
+
+def expect_comparison(search: Search) -> None:
+    """Raise `ParameterError` for a search of one candidate."""
+    if not search.compares:
+        raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
 
 
 def in_independent_columns(model: Any, points: Any) -> tuple[Mixture, Any]:

@@ -60,6 +60,7 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "other": CRITERIA[second(criterion_of(fit))],
         "history": _numbers(np.asarray(fit.history) / fit.mass, 9),
         "objective": "log posterior" if fit.log_prior else "log-likelihood",
+        "optima": _optima(fit),
     }
 
 
@@ -71,9 +72,9 @@ def _separation(mixture: GaussianMixture) -> NDArray[np.float64]:
 
 
 def _criteria(fit: Fit) -> list[dict[str, Any]]:
-    if fit.search is None:
+    if fit.comparison is None:
         return []
-    name = fit.search.criterion
+    name = fit.comparison.criterion
     return [
         {
             "structure": c.structure.code,
@@ -81,9 +82,22 @@ def _criteria(fit: Fit) -> list[dict[str, Any]]:
             "value": _finite(c.criteria[name]),
             "other": _finite(c.criteria[second(name)]),
             "aside": c.is_set_aside,
-            "best": c is fit.search.best,
+            "best": c is fit.comparison.best,
         }
-        for c in fit.search.candidates
+        for c in fit.comparison.candidates
+    ]
+
+
+def _optima(fit: Fit) -> list[dict[str, Any]]:
+    """The local optima, the best first: nats below it, trials that reached it, and the share of rows that change."""
+    found = () if fit.optima is None else fit.optima.found
+    return [
+        {
+            "below": float(f"{found[0].objective - optimum.objective:.4g}"),
+            "times": optimum.times,
+            "changed": _finite(optimum.changed),
+        }
+        for optimum in found
     ]
 
 

@@ -40,9 +40,9 @@ def _facts(fit: Fit, rows: RowSummary) -> Iterator[tuple[str, str, str]]:
     """The name of the finding that would contradict a fact, the name of the fact, and a sentence about it."""
     if fit.converged:
         yield "not converged", "Convergence", f"EM {fit.reason.value} ({count(len(fit.history) - 1, 'step')})."
-    if fit.search is not None and (second := runner_up(fit.search)) is not None:
-        name = fit.search.criterion
-        difference = second.criteria[name] - fit.search.best.criteria[name]
+    if fit.comparison is not None and (second := runner_up(fit.comparison)) is not None:
+        name = fit.comparison.criterion
+        difference = second.criteria[name] - fit.comparison.best.criteria[name]
         candidate = f"{second.structure} with {count(second.n_components, 'component')}"
         words = next(words for least, words in _EVIDENCE if difference >= least) if name == "bic" else ""
         ending = f": {words} evidence." if words else "."

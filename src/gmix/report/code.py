@@ -20,7 +20,7 @@ def refitting_code(fit: Fit, table_name: str | None) -> str:
     components = repr(counts[0] if len(counts) == 1 else counts)
     if len(counts) > 1 and counts == list(range(counts[0], counts[-1] + 1)):
         components = f"range({counts[0]}, {counts[-1] + 1})"
-    structures = [c.structure for c in fit.search.candidates] if fit.search else [mixture.structure]
+    structures = [c.structure for c in fit.comparison.candidates] if fit.comparison else [mixture.structure]
     unknown = sorted({s.with_free_weights.code for s in structures if not s.built_in})
     lines = [
         "import gmix",

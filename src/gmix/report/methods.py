@@ -69,9 +69,9 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
         f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
     name = criterion_of(fit)
-    if fit.search is not None:
+    if fit.comparison is not None:
         sentences.append(_choice(fit))
-        cited += [name, "evidence"] if name == "bic" and runner_up(fit.search) is not None else [name]
+        cited += [name, "evidence"] if name == "bic" and runner_up(fit.comparison) is not None else [name]
     sentences.append(
         f"The log-likelihood is {nats(fit.log_likelihood)} with {count(fit.n_parameters, 'free parameter')} "
         f"({CRITERIA[name]} {nats(fit.criteria[name])})."
@@ -97,11 +97,11 @@ def _choice(fit: Fit) -> str:
     chosen = listed(what or ["the model"])
     text = f"{chosen[:1].upper()}{chosen[1:]} {'were' if len(what) > 1 else 'was'} chosen by "
     text += _CRITERIA[criterion_of(fit)]
-    assert fit.search is not None
-    second = runner_up(fit.search)
+    assert fit.comparison is not None
+    second = runner_up(fit.comparison)
     if second is not None:
         name = criterion_of(fit)
-        difference = second.criteria[name] - fit.search.best.criteria[name]
+        difference = second.criteria[name] - fit.comparison.best.criteria[name]
         text += f"; the {CRITERIA[name]} of the next best model is larger by {nats(difference)}"
         text += " (for such differences see Kass & Raftery 1995)" if name == "bic" else ""
     return f"{text}."

@@ -10,6 +10,7 @@ import numpy as np
 
 import gmix
 from gmix.base.wording import count, nats, number, to_precision_of
+from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
@@ -48,10 +49,12 @@ def page_content(
         "candidates": _candidates(fit),
         "criterion": CRITERIA[criterion_of(fit)],
         "other_criterion": CRITERIA[second(criterion_of(fit))],
-        "n_candidates": len(fit.search.candidates) if fit.search else 0,
+        "n_candidates": len(fit.comparison.candidates) if fit.comparison else 0,
         "unusual": _unusual(rows, shown),
         "steps": len(fit.history) - 1,
         "reached": number(fit.history[-1] / fit.mass, 6),
+        "optima": _optima_sentence(fit),
+        "n_optima": 0 if fit.optima is None else len(fit.optima.found),
         "objective": "log posterior" if fit.log_prior else "log-likelihood",
         "methods": text,
         "references": references,
@@ -69,10 +72,10 @@ def _verdict(fit: Fit) -> str:
     mixture = fit.mixture
     components = count(mixture.n_components, "Gaussian component")
     what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
-    if fit.search is None:
+    if fit.comparison is None:
         return f"The rows are described by {what}, as was asked for."
     least = f"the least {CRITERIA[criterion_of(fit)]}"
-    return f"The rows are best described by {what}: of {len(fit.search.candidates)} candidates it has {least}."
+    return f"The rows are best described by {what}: of {len(fit.comparison.candidates)} candidates it has {least}."
 
 
 def _figures(fit: Fit) -> list[tuple[str, str]]:
@@ -134,7 +137,7 @@ def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
 def _candidates(fit: Fit) -> list[list[str]]:
     ranked, name, other = candidates_by_rank(fit), criterion_of(fit), second(criterion_of(fit))
     least = ranked[0].criteria[name] if ranked else 0.0
-    set_aside = [c for c in fit.search.set_aside if c not in ranked] if fit.search else []
+    set_aside = [c for c in fit.comparison.set_aside if c not in ranked] if fit.comparison else []
     return [
         [
             c.structure.code,
@@ -147,6 +150,14 @@ def _candidates(fit: Fit) -> list[list[str]]:
         ]
         for c in [*ranked, *set_aside][:_CANDIDATES]
     ]
+
+
+def _optima_sentence(fit: Fit) -> str:
+    """What the trials met, and how likely a better optimum is; empty if there were no trials."""
+    if fit.optima is None:
+        return ""
+    trials, chance = trials_text(fit.optima, fit.mass), chance_text(fit.optima)
+    return f"The likelihood may have several local optima, so EM ran in {trials}. E{chance[1:]}."
 
 
 def _unusual(rows: RowSummary, shown: list[int]) -> list[dict[str, Any]]:

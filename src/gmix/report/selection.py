@@ -10,21 +10,21 @@ __all__ = ["candidates_by_rank", "criterion_of", "tried"]
 
 def criterion_of(fit: Fit) -> str:
     """The name of the criterion that chose; BIC where there was no choice."""
-    return fit.search.criterion if fit.search else "bic"
+    return fit.comparison.criterion if fit.comparison else "bic"
 
 
 def candidates_by_rank(fit: Fit) -> list[Candidate]:
     """The candidates that could be chosen: the chosen one, then the others by their criterion."""
-    if fit.search is None:
+    if fit.comparison is None:
         return []
-    best, set_aside = fit.search.best, set(fit.search.set_aside)
-    others = [c for c in fit.search.candidates if c is not best and c not in set_aside]
+    best, set_aside = fit.comparison.best, set(fit.comparison.set_aside)
+    others = [c for c in fit.comparison.candidates if c is not best and c not in set_aside]
     return [best, *sorted(others, key=lambda c: c.criteria[criterion_of(fit)])]
 
 
 def tried(fit: Fit) -> tuple[list[int], list[str]]:
     """The numbers of components and the structures among which the fit was chosen."""
-    if fit.search is None:
+    if fit.comparison is None:
         return [fit.mixture.n_components], [fit.mixture.structure.code]
-    counts = sorted({c.n_components for c in fit.search.candidates})
-    return counts, list(dict.fromkeys(c.structure.code for c in fit.search.candidates))
+    counts = sorted({c.n_components for c in fit.comparison.candidates})
+    return counts, list(dict.fromkeys(c.structure.code for c in fit.comparison.candidates))

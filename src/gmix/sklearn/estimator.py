@@ -67,7 +67,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         the variance of each column.
     max_iter : the largest number of EM iterations (100 in scikit-learn, with a larger `tol`).
     n_init : the number of starts; the result of the greatest likelihood is kept, without a collapsed component if
-        there is one.
+        there is one. Not in scikit-learn: ``"auto"`` for gmix's own starts and search for better local optima, as in
+        `gmix.fit`, until a better one is unlikely. Then, as where there is a choice, `tol` is the estimated remaining
+        gain in nats per row, components are in the order of the first column of their means, and neither `reg_covar`
+        nor a start can be given. Where there is a choice, the search is always gmix's own.
     init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``.
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
     random_state : a seed or a ``numpy.random.RandomState``, for the starts and for `sample`.
@@ -108,7 +111,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         tol: float | None = None,
         reg_covar: float | None = None,
         max_iter: int = 1000,
-        n_init: int = 1,
+        n_init: Any = 1,
         init_params: str = "kmeans",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
@@ -144,6 +147,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """
         chooses = self._chooses()
         self._check(chooses)
+        searches = chooses or (self.n_init == "auto" and not self._continues())
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
@@ -151,7 +155,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         n_samples = len(X) if source.weight is None else np.count_nonzero(source.weight)
         if not chooses and n_samples < self.n_components:
             raise DataError(f"n_components={self.n_components} is more than n_samples={n_samples}; ask for fewer")
-        if chooses:
+        if searches:
             return self._settle(
                 fit(
                     source,
@@ -244,9 +248,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     @property
     def candidates_(self) -> dict[str, list[Any]]:
-        if self.fit_.search is None:
+        if self.fit_.comparison is None:
             raise AttributeError("there was no choice; give several n_components or covariance_type")
-        table = self.fit_.search.table()
+        table = self.fit_.comparison.table()
         return {name: [row[name] for row in table] for name in table[0]}
 
     @property
@@ -305,16 +309,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         counts = isinstance(self.n_components, Iterable) and not isinstance(self.n_components, str)
         return several or counts or "auto" in (self.n_components, self.covariance_type)
 
+    def _continues(self) -> bool:
+        """Return whether EM continues from the mixture of an earlier fit."""
+        return bool(self.warm_start) and hasattr(self, "mixture_")
+
     def _check(self, chooses: bool = False) -> None:
         least = {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}
-        for name in least.keys() - ({"n_components"} if chooses else set()):
+        undecided = {name for name, open_ in (("n_components", chooses), ("n_init", self.n_init == "auto")) if open_}
+        for name in least.keys() - undecided:
             check_scalar(getattr(self, name), name, Integral, min_val=least[name])
-        if chooses:
-            for name in ("reg_covar", "weights_init", "means_init", "precisions_init"):
-                if getattr(self, name) is not None:
-                    raise ParameterError(
-                        f"{name} is for one n_components and covariance_type; leave it out, or give both"
-                    )
+        one, what = (
+            ("a number of starts", "n_init") if not chooses else ("one n_components and covariance_type", "both")
+        )
+        for name in ("reg_covar", "weights_init", "means_init", "precisions_init") if undecided else ():
+            if getattr(self, name) is not None:
+                raise ParameterError(f"{name} is for {one}; leave it out, or give {what}")
         for name in ("tol", "reg_covar"):
             if getattr(self, name) is not None:
                 check_scalar(getattr(self, name), name, Real, min_val=0.0)
@@ -327,7 +336,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _search(self, source: MemorySource, ridge: Array) -> Search:
         start: Start = StatedStart(self, check_random_state(self.random_state))
         past: tuple[float, ...] = ()
-        if self.warm_start and hasattr(self, "mixture_"):
+        if self._continues():
             start = GivenMixture(self.mixture_)
             if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_:
                 past = tuple(value / self.fit_.mass for value in self.fit_.history)

@@ -43,7 +43,7 @@ class RunParameters(Protocol):
 def run_search(
     parameters: RunParameters, source: MemorySource, start: Start, past: tuple[float, ...], ridge: Array
 ) -> Search:
-    """Run EM from the start; `past` are the mean log-likelihoods up to a warm start."""
+    """Run EM from exactly these starts; `past` are the mean log-likelihoods up to a warm start."""
     blur = Blur(ridge) if ridge.any() else None
     rule = StoppingRule(max_iterations=parameters.max_iter)
     if parameters.tol is not None or blur is not None or past or parameters.verbose:
@@ -56,7 +56,7 @@ def run_search(
             watch=narrator(parameters.verbose, parameters.verbose_interval) if parameters.verbose else None,
         )
     structure = as_structure(parameters.covariance_type).in_columns(source.n_features)
-    plan = SearchPlan([parameters.n_components], [structure], start, rule, blur)
+    plan = SearchPlan([parameters.n_components], [structure], start, rule, blur, effort=0.0)
     return search(source, plan, np.random.default_rng())
 
 

@@ -20,12 +20,14 @@ from gmix.cli.options import (
     Covariance,
     CovarianceRatio,
     Criterion,
+    Effort,
     EqualWeights,
     Json,
     Memory,
     Points,
     Prior,
     Quiet,
+    Seconds,
     Seed,
     Weights,
 )
@@ -53,6 +55,8 @@ def fit(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
+    effort: Effort = 1.0,
+    seconds: Seconds = None,
     errors: Annotated[
         bool, typer.Option("--errors", metavar="", help="Standard errors too, from the information.")
     ] = False,
@@ -94,6 +98,8 @@ def fit(
         covariance_ratio=covariance_ratio,
         prior=gmix.NormalInverseWishart() if prior else None,
         rng=seed,
+        effort=effort,
+        seconds=seconds,
         progress=False if quiet else None,
         checkpoint=checkpoint,
         resume=resume,

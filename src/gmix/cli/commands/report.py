@@ -18,11 +18,13 @@ from gmix.cli.options import (
     Covariance,
     CovarianceRatio,
     Criterion,
+    Effort,
     EqualWeights,
     Memory,
     Points,
     Prior,
     Quiet,
+    Seconds,
     Seed,
     Weights,
 )
@@ -36,7 +38,7 @@ EXAMPLES = (
     "  gmix report points.csv --model model.json"
 )
 
-_DEFAULTS = ("auto", "auto", "bic", False, None, False)  # of the options that say how to fit
+_DEFAULTS = ("auto", "auto", "bic", False, None, False, 1.0, None)  # of the options that say how to fit
 
 
 @with_csv_options
@@ -49,6 +51,8 @@ def report(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
+    effort: Effort = 1.0,
+    seconds: Seconds = None,
     columns: ColumnNames = None,
     weights: Weights = None,
     model: Annotated[
@@ -77,9 +81,11 @@ def report(
             sample_weight=weights,
             memory=budget,
             rng=seed,
+            effort=effort,
+            seconds=seconds,
             progress=False if quiet else None,
         )
-    elif (components, covariance, criterion, equal_weights, covariance_ratio, prior) != _DEFAULTS:
+    elif (components, covariance, criterion, equal_weights, covariance_ratio, prior, effort, seconds) != _DEFAULTS:
         raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
     else:
         result = gmix.load(model)

@@ -19,12 +19,14 @@ from gmix.cli.options import (
     Covariance,
     CovarianceRatio,
     Criterion,
+    Effort,
     EqualWeights,
     Json,
     Memory,
     Points,
     Prior,
     Quiet,
+    Seconds,
     Seed,
     Weights,
 )
@@ -48,6 +50,8 @@ def select(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
+    effort: Effort = 1.0,
+    seconds: Seconds = None,
     columns: ColumnNames = None,
     weights: Weights = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the candidates here: PNG, SVG or PDF.")] = None,
@@ -70,16 +74,18 @@ def select(
         covariance_ratio=covariance_ratio,
         prior=gmix.NormalInverseWishart() if prior else None,
         rng=seed,
+        effort=effort,
+        seconds=seconds,
         progress=False if quiet else None,
     )
-    if result.search is None:
+    if result.comparison is None:
         raise ParameterError("there is one candidate only; give several --components or --covariance to compare")
     if plot is not None:
         from gmix.plot.file import save_figure
 
-        save_figure(result.search.plot().figure, plot, bbox_inches="tight")
+        save_figure(result.comparison.plot().figure, plot, bbox_inches="tight")
     if as_json:
-        typer.echo(json.dumps(nulled(result.search.table()), indent=1))
+        typer.echo(json.dumps(nulled(result.comparison.table()), indent=1))
         if not quiet:
             print_warnings(without_findings_of(source, result))
     elif not quiet:

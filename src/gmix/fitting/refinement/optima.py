@@ -60,6 +60,8 @@ class Optima:
     ----------
     found : the different optima. Those that differ by less than `allowance` are one.
     total_weight : of the rows on which they were compared: of the table, or of a sub-sample.
+    from_trials : whether these are the results of trials. If not, they are those of the EM runs from the first starts,
+        many of which ended early, so that they say little about how likely a better optimum is.
 
     >>> optima = Optima((Optimum(-100.0, 3), Optimum(-104.0, 1)), 50.0)
     >>> optima.trials
@@ -68,6 +70,7 @@ class Optima:
 
     found: tuple[Optimum, ...]
     total_weight: float
+    from_trials: bool = False
 
     @property
     def trials(self) -> int:
@@ -104,7 +107,7 @@ class Optima:
         found = (
             Optimum(group[0], len(group), changed(rank, mixture_at[group[0]])) for rank, group in enumerate(groups)
         )
-        return cls(tuple(found), total_weight)
+        return cls(tuple(found), total_weight, from_trials=True)
 
 
 def _groups(ordered: Sequence[float], n_parameters: int) -> list[list[float]]:

@@ -1,0 +1,42 @@
+"""Sentences about the local optima that a search met, and about how likely a better one is."""
+
+from __future__ import annotations
+
+import math
+
+from gmix.base.wording import count, number, percent
+from gmix.fitting.refinement.optima import Optima
+
+__all__ = ["chance_text", "trials_text"]
+
+_LEAST = 0.005  # that is written as whole percent
+
+
+def trials_text(optima: Optima, mass: float) -> str:
+    r"""How many trials met the best optimum, and how far below it the next one is.
+
+    `mass` is the total weight of the table, by which trials on a sub-sample are recognized.
+
+    >>> from gmix.fitting.refinement import Optimum
+    >>> trials_text(Optima((Optimum(-100.0, 3), Optimum(-104.8, 1, 0.12)), 50.0), 50.0).replace("\xa0", " ")
+    '4 trials: 3 reached the best of 2 optima; the next one is 4.8 nats lower (12 % of rows change component)'
+    """
+    trials = count(optima.trials, "trial")
+    if not math.isclose(optima.total_weight, mass):
+        trials += " on a sub-sample"
+    best, *others = optima.found
+    if not others:
+        return trials if best.times == 1 else f"{trials}: all reached the same optimum"
+    changed = "" if math.isnan(others[0].changed) else f" ({percent(others[0].changed)} of rows change component)"
+    gap = number(best.objective - others[0].objective, 2)
+    return (
+        f"{trials}: {best.times:,} reached the best of {len(optima.found):,} optima; the next one is {gap} nats "
+        f"lower{changed}"
+    )
+
+
+def chance_text(optima: Optima) -> str:
+    """The estimated chance of a better optimum."""
+    chance = optima.chance_of_better
+    value = f"about {percent(chance)}" if chance >= _LEAST else f"less than {percent(0.01)}"
+    return f"estimated chance that as much work again finds a better optimum: {value}"
