@@ -47,6 +47,11 @@ class LocalTable:
         """How much of a distinct row each row is, ``(N,)``: repeated rows share one, rows of small weight are less."""
         return DistinctRows.of(self.rows.values, self.rows.weights).shares
 
+    @cached_property
+    def cumulative(self) -> Array:
+        """The cumulative sum of `distinct`, to draw rows."""
+        return np.cumsum(self.distinct)
+
     def reference(self, form: Form, total_weight: float) -> Reference:
         """The reference of the table, scaled to rows of another total weight."""
         return self.source.reference(form).scaled(total_weight)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.fitting.em import Run, run_em
 from gmix.fitting.refinement.effort import Effort
@@ -20,6 +21,8 @@ from gmix.sources import MemorySource
 
 __all__ = ["Place", "Refiner"]
 
+Array = NDArray[np.float64]
+
 _GAIN = 0.02  # nats; a move that gains less leads to the same optimum
 _TRIES, _TRIES_PER_COMPONENT = 8, 0.5  # exchanges that are tried although their components alone would lose
 _OFTEN = 10  # tries with the same split or the same merge
@@ -27,6 +30,9 @@ _NEIGHBORS = 3  # components that overlap most with those of an exchange, and ad
 _FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
 _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
 _SLOWEST = 0.97  # rate of gains in that estimate
+_CHEAP = 2e6  # nanoseconds of a step on all rows, below which swaps are tried before exchanges
+_BATCH, _FEWEST_SWAPS = 8, 32  # swaps that race, and that are tried in vain; with many components as many as pairs
+_SWAP_RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
 _RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 20), 2))
 
 
@@ -66,8 +72,9 @@ class Place:
 class Refiner:
     """Moves from local optima of one candidate to better ones.
 
-    A move merges two components and splits a third. It is accepted if the objective rises after EM on all rows of the
-    table, and no further component becomes spurious.
+    A move merges two components and splits a third (Ueda et al. 2000, *Neural Computation* 12:2109), or moves one to a
+    random row (random swap; Zhao et al. 2012, *Pattern Recognition Letters* 33:2120). It is accepted if the objective
+    rises after EM on all rows of the table, and no further component becomes spurious.
 
     Parameters
     ----------
@@ -90,14 +97,48 @@ class Refiner:
         movable = run.mixture.n_components > 2 and not run.collapsed
         while place is not None:
             yield place
-            place = self._better(place) if movable and self.effort.left > 0.0 else None
+            place = self._better(place) if movable else None
+
+    def _better(self, place: Place) -> Place | None:
+        """A better optimum that a move leads to; None if no move that is tried does."""
+        mixture = place.run.mixture
+        step = Effort.step(len(self.table.rows), mixture.n_components, mixture.n_parameters)
+        kinds = (self._swap, self._exchange) if step < _CHEAP else (self._exchange, self._swap)
+        for move in kinds:
+            if (better := move(place)) is not None:
+                return better
+        return None
+
+    def _swap(self, place: Place) -> Place | None:
+        """A better optimum that is reached after one component is moved to a random row; None if none is found."""
+        k = place.run.mixture.n_components
+        for _ in range(-(-max(k * k, _FEWEST_SWAPS) // _BATCH)):
+            if self.effort.left <= 0.0:
+                return None
+            if (better := self._arrive(place, self._swapped(place), _SWAP_RACE)) is not None:
+                return better
+        return None
+
+    def _swapped(self, place: Place) -> list[GaussianMixture]:
+        """Mixtures in each of which one component is moved to a random row."""
+        k, distinct = place.run.mixture.n_components, self.table.cumulative
+        rows = np.searchsorted(distinct, self.rng.random(_BATCH) * distinct[-1])
+        moved = []
+        for component, row in zip(self.rng.integers(k, size=_BATCH), rows, strict=True):
+            parameters = _Parameters(place.proposals.local)
+            parameters.move(int(component), np.asarray(self.table.rows.values[row], np.float64))
+            moved.append(parameters.mixture(place.proposals))
+        return moved
 
     def run(self, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> list[Run]:
         """EM runs on the rows of the table, without those that collapse."""
         source = self.table.source
         runs = run_em(source, starts, self.rule, self.prior, rounds, patient=False)
         n, k, parameters = source.n_rows, starts[0].n_components, starts[0].n_parameters
-        steps = sum(len(run.history) for run in runs) + len(starts) * sum(r.rule.max_iterations for r in rounds)
+        steps, left, before = sum(len(run.history) for run in runs), len(starts), 0
+        for race in rounds:
+            steps += left * (race.rule.max_iterations - before)
+            left, before = race.most, race.rule.max_iterations
         self.effort.spend(steps, n, k, parameters)
         if any(run.reason is Reason.INTERRUPTED for run in runs):
             raise KeyboardInterrupt
@@ -106,9 +147,11 @@ class Refiner:
     def _at(self, run: Run) -> Place:
         return Place(run, Proposals(self.table, run.mixture, self.rng))
 
-    def _better(self, place: Place) -> Place | None:
-        """A better optimum that a move leads to; None if no move that is tried does."""
+    def _exchange(self, place: Place) -> Place | None:
+        """A better optimum that is reached after two components are merged and a third is split; None if none is."""
         independent = place.run.mixture.structure.independent
+        if self.effort.left <= 0.0:
+            return None
         if independent and (certain := _certain(place)):
             starts = [_exchanged(place.proposals, certain)]
             if (better := self._arrive(place, starts)) is not None:
@@ -194,6 +237,12 @@ class _Parameters:
         self.weights[chosen] = self.weights[chosen].sum() * part.weights
         self.means[chosen] = part.means
         self.compact[chosen] = compact_covariances(part)
+
+    def move(self, component: int, row: Array) -> None:
+        """Move a component to a row, with the mean covariance and the mean weight of all components."""
+        self.compact[component] = np.tensordot(self.weights, self.compact, 1) / self.weights.sum()
+        self.means[component] = row
+        self.weights[component] = self.weights.mean()
 
     def exchange(self, exchange: _Exchange) -> None:
         first, second, split = exchange.components
