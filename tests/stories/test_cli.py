@@ -346,7 +346,7 @@ def test_what_fits_takes_the_same_options() -> None:
     for name in ("fit", "select", "report"):
         assert options[name] >= {
             "--components", "--covariance", "--criterion", "--equal-weights", "--covariance-ratio", "--prior",
-            "--effort", "--seconds", "--columns", "--weights", "--memory", "--quiet", "--seed",
+            "--start", "--effort", "--seconds", "--columns", "--weights", "--memory", "--quiet", "--seed",
         }  # fmt: skip
     stating = {"--delimiter", "--decimal", "--skip-rows", "--header", "--missing-value"}
     for name, command in commands.items():
@@ -578,6 +578,16 @@ def test_the_seed_is_zero_by_default(faithful: Path) -> None:
     options = ("fit", faithful, "-k", "3", "-c", "VVV", "--json")
     assert run(*options).stdout == run(*options, "--seed", 0).stdout
     assert json.loads(run(*options).stdout)["bic"] == gmix.fit(faithful, 3, covariance="VVV", rng=0).bic
+
+
+def test_start_names_a_method(faithful: Path) -> None:
+    options = ("fit", faithful, "-k", "3", "-c", "VVV", "--json")
+    for name in ("hierarchical", "grow"):
+        direct = gmix.fit(faithful, 3, covariance="VVV", start=name, rng=0)
+        assert json.loads(run(*options, "--start", name).stdout)["bic"] == direct.bic
+    wrong = run(*options, "--start", "grown")
+    assert wrong.exit_code == 2
+    assert "did you mean 'grow'" in wrong.stderr
 
 
 def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:

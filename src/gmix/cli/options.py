@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gmix.cli.input import from_stdin
+from gmix.fitting.start import NAMES
 from gmix.model.criteria import CRITERIA
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Quiet",
     "Seconds",
     "Seed",
+    "Start",
     "Weights",
     "points_argument",
 ]  # fmt: skip
@@ -77,6 +79,7 @@ Seconds = Annotated[
 Prior = Annotated[
     bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
 ]
+Start = Annotated[str, typer.Option(help=f"How the mixtures that EM starts from are made: {', '.join(NAMES)}.")]
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(

@@ -25,7 +25,7 @@ from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.search_findings import dependence_finding
-from gmix.fitting.start import GivenMixture, GivenResponsibilities, KMeansPlusPlus, Start, WarmStart, as_start
+from gmix.fitting.start import GivenMixture, GivenResponsibilities, Start, WarmStart, as_start
 from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
@@ -92,8 +92,11 @@ def fit(
         for VVV, rotations do not matter, but factors of single columns do. ``n_parameters`` and the criteria count as
         if there were no bound. See `gmix.covariance.Structure.with_covariance_ratio`.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
-    start : ``"auto"``, a `GaussianMixture` to start from, labels ``(N,)`` or responsibilities ``(N, K)``. EM runs
-        without acceleration from a start that you give, and is accelerated from ``"auto"`` starts (`StoppingRule`).
+    start : how the mixtures that EM starts from are made: ``"auto"``, ``"k-means++"``, ``"adaptive"``,
+        ``"hierarchical"`` or ``"grow"``; or a start of your own: a `GaussianMixture`, labels ``(N,)``, responsibilities
+        ``(N, K)``, or a function ``start(rows, n_components, rng)`` that returns one of these for the rows ``(N, D)``
+        that it is given. EM runs without acceleration from a start of your own, and is accelerated from the others
+        (`StoppingRule`).
     sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
     columns : which columns of a DataFrame or a file to use; names for the columns of an array. None: all numeric
         columns but an index. A finding of the fit names the other columns and says why they are left out.
@@ -135,7 +138,7 @@ def fit(
     deadline = _deadline(effort, seconds)
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     starts = as_start(start)
-    makes_starts = isinstance(starts, KMeansPlusPlus)
+    makes_starts = starts.is_made
     rule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,
         max_iterations,

@@ -65,12 +65,12 @@ def narrowed(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Narr
     is a candidate whose fit gains nothing over that of a simpler one that is kept. Scaling up the criterion of the
     sub-sample would be wrong, because more rows justify more components.
     """
-    tried, sizes = len(plan.candidates), []
+    tried, sizes, fresh = len(plan.candidates), list[int](), plan.start
     for stage in _stages(source, rng):
         found = search(stage.fitted, plan, rng)
         sizes.append(stage.fitted.n_rows)
         kept = [found.best] if found.interrupted else _kept(found, stage, source, plan.criterion)
-        start = WarmStart(mixture_of={(c.structure, c.n_components): c.run.mixture for c in kept})
+        start = WarmStart({(c.structure, c.n_components): c.run.mixture for c in kept}, fresh)
         plan = replace(plan, start=start, only=[(c.structure, c.n_components) for c in kept])
         if found.interrupted:
             break

@@ -67,7 +67,7 @@ class SearchPlan:
     @property
     def makes_starts(self) -> bool:
         """Whether starts are made from the rows rather than given by the user."""
-        return isinstance(self.start, KMeansPlusPlus)
+        return self.start.is_made
 
 
 def search(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Search:

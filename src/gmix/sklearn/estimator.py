@@ -71,7 +71,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         `gmix.fit`, until a better one is unlikely. Then, as where there is a choice, `tol` is the estimated remaining
         gain in nats per row, components are in the order of the first column of their means, and neither `reg_covar`
         nor a start can be given. Where there is a choice, the search is always gmix's own.
-    init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``.
+    init_params : ``"kmeans"``, ``"k-means++"``, ``"random"`` or ``"random_from_data"``, with scikit-learn's meanings,
+        not those of `start` of `gmix.fit`.
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
     random_state : a seed or a ``numpy.random.RandomState``, for the starts and for `sample`.
     warm_start : continue from `mixture_`, if there is one.

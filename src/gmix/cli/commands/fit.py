@@ -29,6 +29,7 @@ from gmix.cli.options import (
     Quiet,
     Seconds,
     Seed,
+    Start,
     Weights,
 )
 from gmix.cli.output import check_picture, check_writable, draw, save
@@ -55,6 +56,7 @@ def fit(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
+    start: Start = "auto",
     effort: Effort = 1.0,
     seconds: Seconds = None,
     errors: Annotated[
@@ -97,6 +99,7 @@ def fit(
         equal_weights=equal_weights,
         covariance_ratio=covariance_ratio,
         prior=gmix.NormalInverseWishart() if prior else None,
+        start=start,
         rng=seed,
         effort=effort,
         seconds=seconds,

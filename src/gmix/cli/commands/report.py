@@ -26,6 +26,7 @@ from gmix.cli.options import (
     Quiet,
     Seconds,
     Seed,
+    Start,
     Weights,
 )
 from gmix.cli.output import check_page, check_writable
@@ -38,7 +39,7 @@ EXAMPLES = (
     "  gmix report points.csv --model model.json"
 )
 
-_DEFAULTS = ("auto", "auto", "bic", False, None, False, 1.0, None)  # of the options that say how to fit
+_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None)  # of the options that say how to fit
 
 
 @with_csv_options
@@ -51,6 +52,7 @@ def report(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
+    start: Start = "auto",
     effort: Effort = 1.0,
     seconds: Seconds = None,
     columns: ColumnNames = None,
@@ -77,6 +79,7 @@ def report(
             equal_weights=equal_weights,
             covariance_ratio=covariance_ratio,
             prior=gmix.NormalInverseWishart() if prior else None,
+            start=start,
             columns=names,
             sample_weight=weights,
             memory=budget,
@@ -85,7 +88,9 @@ def report(
             seconds=seconds,
             progress=False if quiet else None,
         )
-    elif (components, covariance, criterion, equal_weights, covariance_ratio, prior, effort, seconds) != _DEFAULTS:
+    elif (
+        components, covariance, criterion, equal_weights, covariance_ratio, prior, start, effort, seconds
+    ) != _DEFAULTS:  # fmt: skip
         raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
     else:
         result = gmix.load(model)

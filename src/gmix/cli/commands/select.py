@@ -28,6 +28,7 @@ from gmix.cli.options import (
     Quiet,
     Seconds,
     Seed,
+    Start,
     Weights,
 )
 from gmix.cli.output import check_picture, check_writable
@@ -50,6 +51,7 @@ def select(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     prior: Prior = False,
+    start: Start = "auto",
     effort: Effort = 1.0,
     seconds: Seconds = None,
     columns: ColumnNames = None,
@@ -73,6 +75,7 @@ def select(
         equal_weights=equal_weights,
         covariance_ratio=covariance_ratio,
         prior=gmix.NormalInverseWishart() if prior else None,
+        start=start,
         rng=seed,
         effort=effort,
         seconds=seconds,

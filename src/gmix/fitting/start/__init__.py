@@ -1,0 +1,12 @@
+"""Starts: the mixtures that EM runs begin from, made from the rows or given by the user."""
+
+from gmix.fitting.start.choose import NAMES, as_start
+from gmix.fitting.start.contract import Start, StartingMixtures
+from gmix.fitting.start.given import GivenMixture, GivenResponsibilities
+from gmix.fitting.start.k_means_plus_plus import KMeansPlusPlus
+from gmix.fitting.start.warm import WarmStart
+
+__all__ = [
+    "NAMES", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "StartingMixtures", "WarmStart",
+    "as_start",
+]  # fmt: skip

@@ -1,0 +1,44 @@
+"""The contract of a start, which makes the mixtures that EM runs begin from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from gmix.model.covariance import Structure
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Prior
+from gmix.sources import Source
+
+__all__ = ["Start", "StartingMixtures", "n_seed_rows"]
+
+# Rows that starts are made from: in all, per component, and per component and column, whichever is most.
+_ROWS, _ROWS_PER_COMPONENT, _ROWS_PER_MEAN = 2_000, 100, 10
+_MOST = 20_000  # the last of these is at most this
+
+StartingMixtures = Callable[[int, Structure], list[GaussianMixture]]
+
+
+class Start(ABC):
+    """How the mixtures that EM runs begin from are made.
+
+    Attributes
+    ----------
+    is_made : whether they are made from the rows; False if the user gives them.
+    draws : whether other random numbers make other starts from the same rows. If not, starts are made once.
+    """
+
+    is_made: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+
+    @abstractmethod
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
+        """A function that returns the starting mixtures, one or more, for a number of components and a structure."""
+
+
+def n_seed_rows(n_components: int, n_features: int) -> int:
+    """The number of rows that starts are made from, if the table has so many."""
+    return max(_ROWS, _ROWS_PER_COMPONENT * n_components, min(_ROWS_PER_MEAN * n_features * n_components, _MOST))

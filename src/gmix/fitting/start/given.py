@@ -1,0 +1,103 @@
+"""Starts that the user gives: a mixture, labels or responsibilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.errors import ParameterError
+from gmix.fitting.start.contract import Start, StartingMixtures
+from gmix.model.covariance import Structure
+from gmix.model.mixture import GaussianMixture, compact_covariances
+from gmix.model.priors import Prior
+from gmix.model.statistics import SufficientStatistics
+from gmix.sources import MemorySource, Source
+
+__all__ = ["GivenMixture", "GivenResponsibilities", "as_given"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class GivenMixture(Start):
+    """A mixture to start from."""
+
+    mixture: GaussianMixture
+
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
+        given = self.mixture
+
+        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+            if (given.n_components, given.n_features) != (n_components, source.n_features):
+                raise ParameterError(
+                    f"start is a {given}; give one with {n_components} components and {source.n_features} columns, "
+                    "as the fit has"
+                )
+            compact = compact_covariances(given) if given.structure is structure else _in_structure(given, structure)
+            weights = structure.weights(given.weights)
+            return [GaussianMixture(weights, given.means, compact, structure, source.features)]
+
+        return starting_mixtures
+
+
+@dataclass(frozen=True, eq=False)
+class GivenResponsibilities(Start):
+    """Labels ``(N,)`` or responsibilities ``(N, K)``, one row for each row of a table in memory."""
+
+    responsibilities: Array
+
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
+        if not isinstance(source, MemorySource):
+            raise ParameterError("labels or responsibilities as a start need a table in memory; give a mixture instead")
+
+        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+            if self.responsibilities.shape != (source.n_rows, n_components):
+                raise ParameterError(
+                    f"start has {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} "
+                    f"components; give one with {source.n_rows} rows and {n_components} components, as the fit has"
+                )
+            statistics = SufficientStatistics.from_responsibilities(
+                structure.form, source.array, self.responsibilities, source.weight
+            )
+            return [GaussianMixture.from_statistics(statistics, structure, prior, source.features)]
+
+        return starting_mixtures
+
+
+def as_given(value: Any, n_components: int | None = None) -> GivenMixture | GivenResponsibilities | None:
+    """The start that a mixture, labels or responsibilities are; None if the value is none of these.
+
+    Labels are of `n_components` components; if that is None, of as many as the highest label says. Raises
+    `ParameterError` for labels or responsibilities that are invalid.
+    """
+    if isinstance(value, GaussianMixture):
+        return GivenMixture(value)
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        return None
+    if given.ndim == 1 and given.dtype.kind in "iub" and len(given):
+        least, most = int(given.min()), int(given.max())
+        if not (least >= 0 and most < (n_components or len(given))):
+            raise ParameterError(
+                f"start holds labels from {least} to {most} for {len(given)} rows; number the components from 0"
+            )
+        return GivenResponsibilities(np.eye(n_components or most + 1)[given.astype(np.intp)])
+    if given.ndim == 2 and given.dtype.kind in "fiub":
+        share = given.astype(np.float64)
+        if (share >= 0).all() and np.allclose(share.sum(1), 1.0, atol=1e-3):
+            return GivenResponsibilities(share / share.sum(1, keepdims=True))
+        raise ParameterError(
+            "start holds responsibilities that are negative or do not sum to one in each row; normalize them"
+        )
+    return None
+
+
+def _in_structure(given: GaussianMixture, structure: Structure) -> Array:
+    """The covariances of a mixture in a structure, compact; the nearest ones if the structure does not allow them."""
+    if structure.contains(given.structure):
+        return np.array(structure.form.compress(given.covariances))
+    return structure.nearest(given.weights, given.covariances)

@@ -1,0 +1,39 @@
+"""Starts from k-means with k-means++ seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gmix.fitting.k_means import cluster
+from gmix.fitting.start.labeled import LabeledStart, Labels, SeedRows, different
+
+__all__ = ["KMeansPlusPlus"]
+
+
+@dataclass(frozen=True)
+class KMeansPlusPlus(LabeledStart):
+    """k-means from greedy k-means++ seeds (`gmix.fitting.k_means.cluster`) and one M-step, repeated `runs` times.
+
+    Every other run measures distances after whitening by the covariance of all rows, so that neither the units of the
+    columns nor the directions of the axes matter. The other runs standardize the columns instead, because among many
+    whitened columns the few in which clusters differ matter little. With one column both are the same, and half the
+    runs suffice.
+    """
+
+    draws: ClassVar[bool] = True
+    runs: int = 8
+    sweeps: int = 40
+
+    def clustering(self, rng: np.random.Generator) -> Callable[[SeedRows, int], list[Labels]]:
+        def labels(seeds: SeedRows, n_components: int) -> list[Labels]:
+            return different(
+                cluster(coordinates, seeds.rows.mass, n_components, self.sweeps, rng)
+                for _ in range(self.runs // 2)
+                for coordinates in seeds.points
+            )
+
+        return labels

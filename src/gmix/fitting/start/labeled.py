@@ -1,0 +1,144 @@
+"""Starts from labels: some of the rows are divided into clusters, and one M-step makes a mixture of each division."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.rows import Rows
+from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
+from gmix.model.covariance import FULL, TIED, Form
+from gmix.model.kernel import kernel
+from gmix.model.mixture import mixtures_from_statistics
+from gmix.model.priors import Prior
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.sources import Source
+
+__all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.intp]
+_FAR = 1e60  # standard deviations, to which standardized values are clipped
+
+
+@dataclass(frozen=True, eq=False)
+class SeedRows:
+    """The rows among which seeds are chosen, and the coordinates in which their distances are measured."""
+
+    rows: Rows
+    points: list[Array]  # (N, P) in each of the coordinates that distances are measured in
+    sphere: Array  # (D, D) points whose scatter is the covariance of all rows
+
+    @classmethod
+    def of(cls, source: Source, n_rows: int, rng: np.random.Generator) -> SeedRows:
+        rows = source.rows(n_rows, rng)
+        reference = _reference(FULL, rows)
+        values, vectors = _principal_axes(reference)
+        standard = _standardize(rows.values, reference)
+        points = [standard]
+        if source.n_features > 1:  # whitening one column would repeat its standardized values
+            spread = values > 1e-10  # directions without spread cannot be whitened
+            points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
+        sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(reference.variances)
+        return cls(rows, points, sphere)
+
+    def padded(self, every: list[SufficientStatistics]) -> list[SufficientStatistics]:
+        """The statistics with a few more rows in each component, whose covariance is that of all rows, but smaller."""
+        d = len(self.sphere)
+        # The scatter of the added rows is equivariant: it rotates and scales with the data, as the default scale of a
+        # prior does not.
+        return _padded(every, 2.0 * d + 4.0, self.sphere / every[0].n_components ** (1.0 / d))
+
+
+class LabeledStart(Start):
+    """A start that divides some of the rows into clusters.
+
+    The M-step adds a few rows with the covariance of all rows to each component, so that a component with few rows
+    does not collapse.
+    """
+
+    is_made: ClassVar[bool] = True
+
+    @abstractmethod
+    def clustering(self, rng: np.random.Generator) -> Callable[[SeedRows, int], list[Labels]]:
+        """A function that returns the labels of rows, in one or more ways, for a number of components."""
+
+    def n_rows(self, n_components: int, n_features: int) -> int:
+        """The number of rows that are divided, if the table has so many."""
+        return n_seed_rows(n_components, n_features)
+
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
+        d, clustering = source.n_features, self.clustering(rng)
+
+        @cache
+        def seed_rows(n_rows: int) -> SeedRows:
+            return SeedRows.of(source, n_rows, rng)
+
+        @cache
+        def reference(seeds: SeedRows, form: Form) -> Reference:
+            return _reference(form, seeds.rows)
+
+        @cache
+        def clusters(n_components: int) -> tuple[SeedRows, list[Labels]]:
+            seeds = seed_rows(min(self.n_rows(n_components, d), source.n_counting))
+            return seeds, clustering(seeds, n_components)
+
+        @cache
+        def statistics(n_components: int, form: Form) -> list[SufficientStatistics]:
+            seeds, labels = clusters(n_components)
+            every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
+            return seeds.padded(every)
+
+        return lambda n_components, structure: mixtures_from_statistics(
+            statistics(n_components, structure.form), structure, prior, source.features
+        )
+
+
+def different(labels: Iterable[Labels]) -> list[Labels]:
+    """The labels without those that repeat earlier ones."""
+    return list({one.tobytes(): one for one in labels}.values())
+
+
+def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:
+    """The statistics with `few` more rows in each component, or less if it has many, whose scatter is the corners'."""
+    form = every[0].form
+    mass = np.stack([statistics.mass for statistics in every])
+    extra = few * np.minimum(few / np.maximum(mass, few), 1.0)
+    share = extra / few
+    one = (FULL if form is TIED else form).scatter(np.ones((1, len(corners))), corners[None])
+    scatter = np.stack([statistics.scatter for statistics in every]) + (
+        share.sum(1)[:, None, None] * one if form is TIED else share.reshape(*share.shape, *(1,) * (one.ndim - 1)) * one
+    )
+    return [
+        SufficientStatistics(form, m, s.mean, w, np.nan, total_weight=s.total_weight, reference=s.reference)
+        for s, m, w in zip(every, mass + extra, scatter, strict=True)
+    ]
+
+
+def _reference(form: Form, rows: Rows) -> Reference:
+    """The reference term of some rows."""
+    labels = np.zeros(len(rows), np.intp)
+    return SufficientStatistics.from_labels(form, rows.values, labels, 1, rows.weights).reference
+
+
+def _standardize(values: NDArray[Any], reference: Reference) -> Array:
+    """Rows about their mean, in standard deviations of each column."""
+    with np.errstate(over="ignore"):  # a row of tiny weight may be very far from the mean
+        deviations = (np.asarray(values, np.float64) - reference.mean) / np.sqrt(reference.variances)
+    return np.asarray(np.clip(deviations, -_FAR, _FAR))
+
+
+def _principal_axes(reference: Reference) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of the correlation of all rows."""
+    deviation = np.sqrt(reference.variances)
+    with np.errstate(over="ignore"):  # the correlation of a constant column is rounding error
+        correlation = np.clip(reference.scatter[0] / reference.total_weight / deviation / deviation[:, None], -1.0, 1.0)
+    values, vectors = np.linalg.eigh(correlation)
+    return values, vectors

@@ -1,0 +1,35 @@
+"""Starts from mixtures that were fitted before to a part of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from gmix.fitting.start.contract import Start, StartingMixtures
+from gmix.fitting.start.k_means_plus_plus import KMeansPlusPlus
+from gmix.model.covariance import Structure
+from gmix.model.mixture import GaussianMixture
+from gmix.model.priors import Prior
+from gmix.sources import Source
+
+__all__ = ["WarmStart"]
+
+
+@dataclass(frozen=True, eq=False)
+class WarmStart(Start):
+    """The starts of another start, and for each structure and number of components one mixture fitted before."""
+
+    is_made: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
+    mixture_of: Mapping[tuple[Structure, int], GaussianMixture]
+    fresh: Start = field(default_factory=KMeansPlusPlus)
+
+    def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
+        fresh = self.fresh.mixtures(source, prior, rng)
+        return lambda n_components, structure: [
+            *fresh(n_components, structure),
+            self.mixture_of[structure, n_components],
+        ]
