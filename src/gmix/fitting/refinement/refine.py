@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,8 +30,10 @@ _NEIGHBORS = 3  # components that overlap most with those of an exchange, and ad
 _FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
 _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
 _SLOWEST = 0.97  # rate of gains in that estimate
-_CHEAP = 2e6  # nanoseconds of a step on all rows, below which swaps are tried before exchanges
-_BATCH, _FEWEST_SWAPS = 8, 32  # swaps that race, and that are tried in vain; with many components as many as pairs
+_EXCHANGE = 1e6  # nanoseconds that proposals of exchanges take for each component
+_LARGE = 2e6  # nanoseconds of a step on all rows, above which exchanges are judged on fewer rows before swaps are tried
+_BATCH, _FEWEST_RACES = 8, 4  # swaps that race, and races that are tried; with many components more of them
+_BATCH_STEPS = 150  # of a race of swaps
 _SWAP_RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
 _RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 20), 2))
 
@@ -101,18 +103,25 @@ class Refiner:
 
     def _better(self, place: Place) -> Place | None:
         """A better optimum that a move leads to; None if no move that is tried does."""
-        mixture = place.run.mixture
-        step = Effort.step(len(self.table.rows), mixture.n_components, mixture.n_parameters)
-        kinds = (self._swap, self._exchange) if step < _CHEAP else (self._exchange, self._swap)
-        for move in kinds:
-            if (better := move(place)) is not None:
+        for move in self._kinds(place.run.mixture):
+            if self.effort.left > 0.0 and (better := move(place)) is not None:
                 return better
         return None
+
+    def _kinds(self, mixture: GaussianMixture) -> Sequence[Callable[[Place], Place | None]]:
+        """The kinds of moves, the one that costs least first."""
+        k = mixture.n_components
+        step = Effort.step(len(self.table.rows), k, mixture.n_parameters)
+        if _swap_batches(k) * _BATCH_STEPS * step < k * _EXCHANGE:
+            return self._swap, self._exchange, self._adapt
+        if step < _LARGE:
+            return self._exchange, self._swap, self._adapt
+        return self._exchange, self._adapt, self._swap
 
     def _swap(self, place: Place) -> Place | None:
         """A better optimum that is reached after one component is moved to a random row; None if none is found."""
         k = place.run.mixture.n_components
-        for _ in range(-(-max(k * k, _FEWEST_SWAPS) // _BATCH)):
+        for _ in range(_swap_batches(k)):
             if self.effort.left <= 0.0:
                 return None
             if (better := self._arrive(place, self._swapped(place), _SWAP_RACE)) is not None:
@@ -148,16 +157,17 @@ class Refiner:
         return Place(run, Proposals(self.table, run.mixture, self.rng))
 
     def _exchange(self, place: Place) -> Place | None:
-        """A better optimum that is reached after two components are merged and a third is split; None if none is."""
-        independent = place.run.mixture.structure.independent
-        if self.effort.left <= 0.0:
+        """A better optimum after exchanges of different components that gain for certain; None if there are none."""
+        if not place.run.mixture.structure.independent:
             return None
-        if independent and (certain := _certain(place)):
-            starts = [_exchanged(place.proposals, certain)]
-            if (better := self._arrive(place, starts)) is not None:
-                return better
-        starts = self._adapted(place) if independent else self._raced(place)
-        return self._arrive(place, starts, () if independent else _RACE)
+        exchanges = _certain(place)
+        return self._arrive(place, [_exchanged(place.proposals, exchanges)] if exchanges else [])
+
+    def _adapt(self, place: Place) -> Place | None:
+        """A better optimum after exchanges that gain once other components have adapted to them; None if none does."""
+        if place.run.mixture.structure.independent:
+            return self._arrive(place, self._adapted(place))
+        return self._arrive(place, self._raced(place), _RACE)
 
     def _arrive(self, place: Place, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> Place | None:
         """The best optimum that EM reaches from these starts, if it is better than where the moves began."""
@@ -194,7 +204,7 @@ class Refiner:
         for exchange in self._promising(place):
             if changed.isdisjoint(exchange.components):
                 chosen = _with_neighbors(proposals, exchange)
-                adapted = self._adapt(proposals, exchange, chosen) if changed.isdisjoint(chosen) else None
+                adapted = self._adapt_neighbors(proposals, exchange, chosen) if changed.isdisjoint(chosen) else None
                 if adapted is not None:
                     parameters.replace(chosen, adapted)
                     changed.update(chosen)
@@ -202,7 +212,7 @@ class Refiner:
                     break
         return [parameters.mixture(proposals)] if changed else []
 
-    def _adapt(self, proposals: Proposals, exchange: _Exchange, chosen: list[int]) -> GaussianMixture | None:
+    def _adapt_neighbors(self, proposals: Proposals, exchange: _Exchange, chosen: list[int]) -> GaussianMixture | None:
         """The chosen components after an exchange and EM on their rows; None if that gains nothing."""
         positions, rows = proposals.rows_of(chosen)
         limit = proposals.log_likelihood(chosen, rows) + _GAIN
@@ -221,6 +231,11 @@ class Refiner:
             if history[-1] + _OPTIMISM * _remaining(history) < limit:
                 return None
         return mixture if history[-1] > limit and proposals.are_supported(positions, rows, mixture) else None
+
+
+def _swap_batches(n_components: int) -> int:
+    """The number of races of swaps after which no further one is tried, if none led to a better optimum."""
+    return max(_FEWEST_RACES, n_components // 2)
 
 
 class _Parameters:
