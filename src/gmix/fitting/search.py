@@ -150,7 +150,7 @@ class _Searching:
             runs = run_em(self.sample, first, schedule.on_sample, plan.prior, rounds, patient=self.patient_on_sample)
             _raise_if_interrupted(runs)
             first[:], rounds = [self.judge.candidate(runs, 0.0).run.mixture], ()
-            if self.alone and self._improves:
+            if self.alone and self._improves and n_components > 1:
                 trials = self._improved(first[0], self._effort(first[0]))
                 if trials.met and self._table_is_complete:
                     return [trials.best]
@@ -205,7 +205,7 @@ class _Searching:
     def _improve_candidate(self, candidate: Candidate, effort: Effort, most: int | None = None) -> None:
         """Improve a candidate that was fitted to all rows."""
         run = candidate.run
-        if run.reason is Reason.COLLAPSING or run.collapsed:
+        if candidate.repeated or self.judge.lenient or candidate.n_components == 1:
             return
         complete = self._table_is_complete
         trials = self._improved(run if complete else run.mixture, effort, most)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from gmix.fitting.em import Run
-from gmix.fitting.refinement import Effort, Optima, Refiner, allowance
+from gmix.fitting.refinement import Effort, Optima, Place, Refiner, allowance
 from gmix.fitting.start import Start
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
@@ -18,8 +19,9 @@ from gmix.sources import MemorySource
 __all__ = ["Trials", "work"]
 
 # Work of a default search, in steps of EM on all rows of the table: many where a step is cheap.
-_STEPS, _COLUMNS = 300.0, 16.0
+_STEPS, _COLUMNS = 400.0, 16.0
 _LEAST = 5e7  # nanoseconds of work, for tables in which calls take longer than steps
+_IN_VAIN = 8  # trials in which every run collapses, after which there is no further one
 _RACE = (Round(StoppingRule(0.0, 10), 1),)  # of the starts of a trial; the best continues
 
 
@@ -29,6 +31,7 @@ class _Met(NamedTuple):
     key: tuple[int, float]  # sorts optima, the best first
     run: Run
     first: float  # the objective of the optimum at which the moves began
+    vain: int = 0  # races of moves from the end that found no better optimum
 
 
 class Trials:
@@ -61,7 +64,7 @@ class Trials:
     ) -> None:
         self.table, self.start, self.prior, self.rng = table, start, prior, rng
         self.effort, self.enough = effort, enough
-        self.refiner = Refiner(table, rule, prior, rng, effort)
+        self.refiner = Refiner(table, rule, prior, rng, effort, self._is_enough)
         self.met: list[_Met] = []
 
     def search(self, first: GaussianMixture | Run, most: int | None = None) -> None:
@@ -70,14 +73,13 @@ class Trials:
         A mixture is brought to its optimum on these rows first; a run is one of all these rows. The trials end when a
         better optimum is unlikely, or no work is left.
         """
-        runs = [first] if isinstance(first, Run) else self.refiner.run([first])
-        self._meet(runs)
+        mixture = first.mixture if isinstance(first, Run) else first
+        self._meet([first] if isinstance(first, Run) else self.refiner.run([first]))
         tried = 1
-        while (most is None or tried < most) and self.effort.left > 0.0 and self._may_pay():
+        while (most is None or tried < most) and self.effort.left > 0.0 and self._may_pay(tried):
             tried += 1
             starting_mixtures = self.start.mixtures(self.table, self.prior, self.rng)
-            structure, n_components = runs[0].mixture.structure, runs[0].mixture.n_components
-            starts = starting_mixtures(n_components, structure)
+            starts = starting_mixtures(mixture.n_components, mixture.structure)
             self._meet(self.refiner.run(starts, _RACE if len(starts) > 1 else ()))
 
     @property
@@ -87,36 +89,55 @@ class Trials:
 
     @property
     def optima(self) -> Optima:
-        return Optima.of([(met.run.objective, met.run.mixture) for met in self._comparable], self.table)
+        """The optima at which the trials ended."""
+        met = self._comparable
+        return Optima.of([(each.run.objective, each.run.mixture) for each in met], self.table, self._vain(met))
 
     @property
     def _comparable(self) -> list[_Met]:
-        """The trials that ended with no more spurious components than the best one."""
-        fewest = min(met.key[0] for met in self.met)
-        return [met for met in self.met if met.key[0] == fewest]
+        """The trials that did not end higher than the best one by a spurious component."""
+        limit = self.best.objective + self._allowance
+        return [met for met in self.met if met.run.objective <= limit]
+
+    def _vain(self, met: Sequence[_Met]) -> int:
+        """The number of races in vain from the best optimum."""
+        best = max(each.run.objective for each in met)
+        return sum(each.vain for each in met if each.run.objective >= best - self._allowance)
 
     def _meet(self, runs: Sequence[Run]) -> None:
         """Move on from the first of these runs, unless a trial has already moved on from its optimum."""
         for run in runs[:1]:
             known = next((met for met in self.met if abs(met.first - run.objective) <= self._allowance), None)
             if known is not None:
-                self.met.append(known)
+                self.met.append(known._replace(vain=0))
                 continue
             before = len(self.met)
             for place in self.refiner.moves(run):
                 self.met[before:] = [_Met(place.key, place.run, run.objective)]
+            self.met[before:] = [self.met[before]._replace(vain=self.refiner.vain)]
 
     @property
     def _allowance(self) -> float:
         return allowance(self.met[0].run.mixture.n_parameters) if self.met else 0.0
 
-    def _may_pay(self) -> bool:
+    def _may_pay(self, tried: int) -> bool:
         """Whether a further trial may find a better optimum."""
-        if not self.met:
-            return True
-        objectives = [met.run.objective for met in self._comparable]
-        optima = Optima.of_objectives(objectives, self.met[0].run.mixture.n_parameters, 1.0)
-        return optima.chance_of_better > self.enough
+        return self._chance > self.enough if self.met else tried < _IN_VAIN
+
+    def _is_enough(self, place: Place) -> bool:
+        """Whether a better optimum than that of a trial in progress is unlikely."""
+        now, before = self.met[-1], self.met[:]
+        self.met[-1] = now._replace(vain=self.refiner.vain)
+        enough = self.best is place.run and self._chance <= self.enough
+        self.met = before
+        return enough
+
+    @property
+    def _chance(self) -> float:
+        met = self._comparable
+        objectives = [each.run.objective for each in met]
+        optima = Optima.of_objectives(objectives, self.best.mixture.n_parameters, 1.0)
+        return replace(optima, vain=self._vain(met)).chance_of_better
 
 
 def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> float:

@@ -22,6 +22,7 @@ _SAME, _SAME_CHANCE = 0.05, 0.01
 # (m - 1) m / n with m - 1 limited, and of whether n = 1. Fitted to the trials of the calibration half of the tables of
 # benchmarks/quality.py.
 _CONSTANT, _SHARE, _TIMES, _TIMES_LIMIT, _ONCE = -1.0, -1.1, -0.45, 4, 0.35
+_VAIN = 0.25  # of a trial that met the best optimum, which a race of moves in vain counts
 _ROWS = 5_000  # rows of which it is counted how many change component, at most
 _SHOWN = 10  # optima for which they are counted
 
@@ -62,6 +63,7 @@ class Optima:
     total_weight : of the rows on which they were compared: of the table, or of a sub-sample.
     from_trials : whether these are the results of trials. If not, they are those of the EM runs from the first starts,
         many of which ended early, so that they say little about how likely a better optimum is.
+    vain : the number of races of random moves from the best optimum that found no better one.
 
     >>> optima = Optima((Optimum(-100.0, 3), Optimum(-104.0, 1)), 50.0)
     >>> optima.trials
@@ -71,6 +73,7 @@ class Optima:
     found: tuple[Optimum, ...]
     total_weight: float
     from_trials: bool = False
+    vain: int = 0
 
     @property
     def trials(self) -> int:
@@ -79,12 +82,12 @@ class Optima:
 
     @property
     def chance_of_better(self) -> float:
-        """The estimated chance that as many more trials would meet a better optimum.
+        """The estimated chance that as much work again would find a better optimum.
 
-        The more trials ended at the best optimum, the less likely is a better one. ``benchmarks/quality.py`` compares
-        the estimate with how often one was found.
+        The more trials ended at the best optimum, and the more moves from it found no better one, the less likely is a
+        better one. ``benchmarks/quality.py`` compares the estimate with how often one was found.
         """
-        return chance_of_better(self.found[0].times, self.trials)
+        return chance_of_better(self.found[0].times, self.trials, self.vain)
 
     @classmethod
     def of_objectives(cls, objectives: Sequence[float], n_parameters: int, total_weight: float) -> Optima:
@@ -93,7 +96,7 @@ class Optima:
         return cls(tuple(Optimum(group[0], len(group)) for group in groups), total_weight)
 
     @classmethod
-    def of(cls, met: Sequence[tuple[float, GaussianMixture]], table: MemorySource) -> Optima:
+    def of(cls, met: Sequence[tuple[float, GaussianMixture]], table: MemorySource, vain: int) -> Optima:
         """The optima of several trials, and how many rows of the table change component between them."""
         mixture_at = dict(reversed(met))
         best = mixture_at[max(mixture_at)]
@@ -107,7 +110,7 @@ class Optima:
         found = (
             Optimum(group[0], len(group), changed(rank, mixture_at[group[0]])) for rank, group in enumerate(groups)
         )
-        return cls(tuple(found), total_weight, from_trials=True)
+        return cls(tuple(found), total_weight, True, vain)
 
 
 def _groups(ordered: Sequence[float], n_parameters: int) -> list[list[float]]:
@@ -121,10 +124,11 @@ def _groups(ordered: Sequence[float], n_parameters: int) -> list[list[float]]:
     return groups
 
 
-def chance_of_better(times: int, trials: int) -> float:
-    """The estimated chance that `trials` more trials meet a better optimum than one that was met so many `times`."""
-    share = times / trials
-    log_odds = _CONSTANT + share * (_SHARE + _TIMES * min(times - 1, _TIMES_LIMIT)) + _ONCE * (trials == 1)
+def chance_of_better(times: int, trials: int, vain: int) -> float:
+    """The estimated chance that as much work again finds a better optimum than the one that was met so many `times`."""
+    met = times + _VAIN * vain
+    share = met / (trials + _VAIN * vain)
+    log_odds = _CONSTANT + share * (_SHARE + _TIMES * min(met - 1.0, _TIMES_LIMIT)) + _ONCE * (trials == 1)
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 

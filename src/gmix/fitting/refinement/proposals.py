@@ -30,9 +30,10 @@ Array = NDArray[np.float64]
 _SHARE = 0.01  # of a row; components that have less of it are not fitted to it
 _PARTNERS = 3  # the components with which a component may merge: those that overlap it most
 _ALL_PAIRS = 6  # components; up to this number all pairs may merge
-_DIRECTIONS = 3  # random directions in which a component is cut, besides its longest axis
+_DIRECTIONS = 1  # random directions across which a component is cut, besides its longest axis
 _CUT_ROWS = 2_000  # rows in which the longest axis of a component is found
-_FIRST = Round(StoppingRule(0.0, 5), 2)  # the first steps from all cuts, after which the best two continue
+_FIRST = Round(StoppingRule(0.0, 5), 1)  # the first steps from both cuts, after which the better one continues
+_NUMBERS = 4_000_000  # posterior probabilities of pairs of components that are in memory at once
 _STEPS, _TOLERANCE = 60, 0.3  # steps at most, and nats that they need not gain
 
 
@@ -50,7 +51,8 @@ class Merge(NamedTuple):
     first: int
     second: int
     loss: float  # nats
-    whole: GaussianMixture
+    mean: Array
+    covariance: Array  # compact, of one component
 
 
 def local_structure(structure: Structure) -> Structure:
@@ -74,7 +76,7 @@ class Proposals:
         self.table, self.mixture, self.rng = table, mixture, rng
         self.local = release(mixture, local_structure(mixture.structure))
         self.needed = self.local.structure.rows_to_trust(mixture.n_features)  # distinct rows, by a free covariance
-        _, posterior = kernel.posterior(table.rows, mixture.components, True, table.source.threads)
+        self.log_density, posterior = kernel.posterior(table.rows, mixture.components, True, table.source.threads)
         assert posterior is not None
         table.effort.spend(1, len(table.rows), mixture.n_components, mixture.n_parameters)
         self.posterior = np.asfortranarray(posterior)
@@ -131,7 +133,10 @@ class Proposals:
     @cached_property
     def merges(self) -> list[Merge]:
         """Merges of each component with those that overlap it most, the one that loses least first."""
-        return sorted((self._merge(*pair) for pair in self._pairs()), key=lambda merge: merge.loss)
+        pairs = np.array(self._pairs())
+        at_once = max(_NUMBERS // len(self.posterior), 1)
+        found = [merge for begin in range(0, len(pairs), at_once) for merge in self._merges(pairs[begin:][:at_once])]
+        return sorted(found, key=lambda merge: merge.loss)
 
     def _pairs(self) -> list[tuple[int, int]]:
         k = self.mixture.n_components
@@ -142,12 +147,30 @@ class Proposals:
         partners = np.argsort(-relative, axis=1, kind="stable")[:, :_PARTNERS]
         return sorted({(min(i, int(j)), max(i, int(j))) for i in range(k) for j in partners[i]})
 
-    def _merge(self, first: int, second: int) -> Merge:
-        _, rows = self.rows_of([first, second])
-        if not len(rows):
-            return Merge(first, second, 0.0, part_of(self.local, [first]))
-        whole, after = self._whole(rows)
-        return Merge(first, second, self.log_likelihood([first, second], rows) - after, whole)
+    def _merges(self, pairs: NDArray[np.intp]) -> list[Merge]:
+        """Merges of some pairs. Each replaces two components by one with their mean and covariance."""
+        form, n_features = self.local.structure.form, self.mixture.n_features
+        weights, means, compact = self.mixture.weights, self.mixture.means, compact_covariances(self.local)
+        first, second = pairs.T
+        both = np.maximum(weights[first] + weights[second], np.finfo(float).tiny)
+        share = weights[first] / both
+        mean = share[:, None] * means[first] + (1.0 - share)[:, None] * means[second]
+        between = form.outer(share * (1.0 - share), means[first] - means[second])
+        if form is SPHERICAL:
+            between = between / n_features
+        lengths = share.reshape(-1, *(1,) * (compact.ndim - 1))
+        covariance = lengths * compact[first] + (1.0 - lengths) * compact[second] + between
+        part = self.posterior[:, first] + self.posterior[:, second]
+        log_part = np.log(np.maximum(part, np.finfo(float).tiny))
+        weighted = part * self.table.rows.mass[:, None]
+        mass = weighted.sum(0)
+        before = (weighted * (self.log_density[:, None] + log_part)).sum(0) - mass * np.log(both)
+        log_determinant = 2.0 * form.log_determinant(form.factor(covariance), len(pairs), n_features)
+        after = -0.5 * mass * (log_determinant + n_features * (1.0 + np.log(2.0 * np.pi)))
+        return [
+            Merge(int(i), int(j), float(loss), center, one)
+            for i, j, loss, center, one in zip(first, second, before - after, mean, covariance, strict=True)
+        ]
 
     def log_likelihood(self, components: Sequence[int], rows: Rows) -> float:
         """The log-likelihood of rows under some of the components alone."""

@@ -32,8 +32,8 @@ _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would st
 _SLOWEST = 0.97  # rate of gains in that estimate
 _EXCHANGE = 1e6  # nanoseconds that proposals of exchanges take for each component
 _LARGE = 2e6  # nanoseconds of a step on all rows, above which exchanges are judged on fewer rows before swaps are tried
-_BATCH, _FEWEST_RACES = 8, 4  # swaps that race, and races that are tried; with many components more of them
-_BATCH_STEPS = 150  # of a race of swaps
+_SWAPS, _FEWEST_RACES = 8, 4  # swaps that race, and races in vain after which no further one is tried, at the least
+_RACE_STEPS = 150  # of a race of swaps
 _SWAP_RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
 _RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 20), 2))
 
@@ -85,19 +85,32 @@ class Refiner:
     prior : the prior of a MAP fit.
     rng : draws the directions in which components are cut.
     effort : counts the work, and ends it.
+    is_enough : whether no more swaps should be tried from an optimum, after `vain` races of them.
+
+    Attributes
+    ----------
+    vain : the number of races of swaps from the last optimum that found no better one.
     """
 
     def __init__(
-        self, source: MemorySource, rule: StoppingRule, prior: Prior | None, rng: np.random.Generator, effort: Effort
+        self,
+        source: MemorySource,
+        rule: StoppingRule,
+        prior: Prior | None,
+        rng: np.random.Generator,
+        effort: Effort,
+        is_enough: Callable[[Place], bool] | None = None,
     ) -> None:
         self.table = LocalTable(source, effort)
         self.rule, self.prior, self.rng, self.effort = rule, prior, rng, effort
+        self.is_enough, self.vain = is_enough, 0
 
     def moves(self, run: Run) -> Iterator[Place]:
         """The optimum of a run, and then better and better ones, each reached by moves from the one before."""
         place: Place | None = self._at(run)
         movable = run.mixture.n_components > 2 and not run.collapsed
         while place is not None:
+            self.vain = 0
             yield place
             place = self._better(place) if movable else None
 
@@ -112,28 +125,28 @@ class Refiner:
         """The kinds of moves, the one that costs least first."""
         k = mixture.n_components
         step = Effort.step(len(self.table.rows), k, mixture.n_parameters)
-        if _swap_batches(k) * _BATCH_STEPS * step < k * _EXCHANGE:
-            return self._swap, self._exchange, self._adapt
+        if _races(k) * _RACE_STEPS * step < k * _EXCHANGE:
+            return (self._swap,)
         if step < _LARGE:
             return self._exchange, self._swap, self._adapt
         return self._exchange, self._adapt, self._swap
 
     def _swap(self, place: Place) -> Place | None:
         """A better optimum that is reached after one component is moved to a random row; None if none is found."""
-        k = place.run.mixture.n_components
-        for _ in range(_swap_batches(k)):
-            if self.effort.left <= 0.0:
+        for _ in range(_races(place.run.mixture.n_components)):
+            if self.effort.left <= 0.0 or (self.is_enough is not None and self.is_enough(place)):
                 return None
             if (better := self._arrive(place, self._swapped(place), _SWAP_RACE)) is not None:
                 return better
+            self.vain += 1
         return None
 
     def _swapped(self, place: Place) -> list[GaussianMixture]:
         """Mixtures in each of which one component is moved to a random row."""
         k, distinct = place.run.mixture.n_components, self.table.cumulative
-        rows = np.searchsorted(distinct, self.rng.random(_BATCH) * distinct[-1])
+        rows = np.searchsorted(distinct, self.rng.random(_SWAPS) * distinct[-1])
         moved = []
-        for component, row in zip(self.rng.integers(k, size=_BATCH), rows, strict=True):
+        for component, row in zip(self.rng.integers(k, size=_SWAPS), rows, strict=True):
             parameters = _Parameters(place.proposals.local)
             parameters.move(int(component), np.asarray(self.table.rows.values[row], np.float64))
             moved.append(parameters.mixture(place.proposals))
@@ -233,8 +246,8 @@ class Refiner:
         return mixture if history[-1] > limit and proposals.are_supported(positions, rows, mixture) else None
 
 
-def _swap_batches(n_components: int) -> int:
-    """The number of races of swaps after which no further one is tried, if none led to a better optimum."""
+def _races(n_components: int) -> int:
+    """The number of races of swaps in vain after which no further one is tried."""
     return max(_FEWEST_RACES, n_components // 2)
 
 
@@ -263,7 +276,7 @@ class _Parameters:
         first, second, split = exchange.components
         halves, weight = exchange.split.halves, self.weights[split]
         self.weights[first] += self.weights[second]
-        self.replace([first], exchange.merge.whole)
+        self.means[first], self.compact[first] = exchange.merge.mean, exchange.merge.covariance
         self.weights[[split, second]] = weight / 2.0
         self.replace([split, second], halves)
 
