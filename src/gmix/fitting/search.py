@@ -26,6 +26,7 @@ __all__ = ["SearchPlan", "search"]
 
 _WINDOW = 30.0  # of the criterion; candidates that are worse by more are not improved
 _ENOUGH = 0.075  # the chance of a better optimum at which no further trial is made; less with more effort
+_ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials on a sub-sample may take
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
 _AGAIN = KMeansPlusPlus(runs=2, sweeps=0)  # the starts of each further trial
 
@@ -149,12 +150,12 @@ class _Searching:
         if self.sample is not self.source:  # only the best run on the sub-sample continues on all rows
             runs = run_em(self.sample, first, schedule.on_sample, plan.prior, rounds, patient=self.patient_on_sample)
             _raise_if_interrupted(runs)
-            first[:], rounds = [self.judge.candidate(runs, 0.0).run.mixture], ()
+            best = self.judge.candidate(runs, 0.0).run
+            first[:], rounds = [best.mixture], ()
             if self.alone and self._improves and n_components > 1:
-                trials = self._improved(first[0], self._effort(first[0]))
-                if trials.met and self._table_is_complete:
-                    return [trials.best]
-                first[:] = [trials.best.mixture] if trials.met else first
+                if (improved := self._improved_in_table(best)) is not None:
+                    return [improved]
+                first[:] = [self.trials.best.mixture] if self.trials is not None and self.trials.met else first
         runs = run_em(self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient)
         if plan.prior is None:
             runs += runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
@@ -190,14 +191,32 @@ class _Searching:
         amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
         return Effort(self.plan.effort * amount, self.plan.deadline)
 
-    def _improved(self, first: GaussianMixture | Run, effort: Effort, most: int | None = None) -> Trials:
-        """Trials that begin with moves from this optimum."""
-        assert self.table is not None
+    def _improved_in_table(self, best: Run) -> Run | None:
+        """The best run of trials that begin with one on the sub-sample, if it is one on all rows.
+
+        Trials are cheaper on the sub-sample, and those on the table begin where they end.
+        """
+        assert isinstance(self.sample, MemorySource)
+        effort = self._effort(best.mixture)
+        part = Effort(_ON_SAMPLE * effort.work, self.plan.deadline)
+        few = self._improved(best, part, table=self.sample)
+        effort.spent += part.spent
+        trials = self._improved(few.best.mixture if few.met else best.mixture, effort)
+        return trials.best if trials.met and self._table_is_complete else None
+
+    def _improved(
+        self,
+        first: GaussianMixture | Run,
+        effort: Effort,
+        most: int | None = None,
+        table: MemorySource | None = None,
+    ) -> Trials:
+        """Trials that begin with moves from this optimum, on the table if no other is given."""
+        table = table or self.table
+        assert table is not None
         mixture = first.mixture if isinstance(first, Run) else first
-        rule = self.plan.rule.among(mixture.n_parameters, self.table.n_rows)
-        trials = Trials(
-            self.table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0)
-        )
+        rule = self.plan.rule.among(mixture.n_parameters, table.n_rows)
+        trials = Trials(table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0))
         self.trials = trials
         trials.search(first, most)
         return trials

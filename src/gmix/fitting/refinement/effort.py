@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 __all__ = ["Effort"]
@@ -44,8 +43,3 @@ class Effort:
     @property
     def is_late(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
-
-    def part(self, share: float) -> Effort:
-        """A part of the work that is left, to be added to the work spent when it is done."""
-        left = self.left
-        return Effort(share * left if math.isfinite(left) else left, self.deadline)
