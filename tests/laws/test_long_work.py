@@ -297,6 +297,7 @@ def test_a_fit_that_ctrl_c_ended_goes_on_to_the_same_bits(
     whole = gmix.fit(rows, **settings)
     with monkeypatch.context() as patch:
         patch.setattr(gmix.fitting.search, "run_em", climbing)
+        patch.setattr(gmix.fitting.refinement.refine, "run_em", climbing)
         fit = gmix.fit(rows, checkpoint=tmp_path / "fit", **settings)
         assert fit.reason is gmix.Reason.INTERRUPTED
     assert_same_bits(gmix.fit(rows, checkpoint=tmp_path / "fit", resume=True, **settings), whole)

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 import gmix
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Candidate
-from gmix.fitting.search import SearchPlan, _race_rows, _Schedule, _starts, search
+from gmix.fitting.poorer import starts
+from gmix.fitting.schedule import Schedule, race_rows
+from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure
 from gmix.model.stopping import StoppingRule
@@ -95,17 +97,17 @@ def test_structures_that_iterate_start_from_their_neighbors_alone() -> None:
     seed = found.best.run.mixture
     for structure in STRUCTURES:
         own = structure.code in ("VII", "VVI", "EEE", "VVV")
-        starts, neighbors = _starts(best, structure, 2, lambda *_: [seed])
+        first, neighbors = starts(best, structure, 2, lambda *_: [seed])
         simpler = [s for s in STRUCTURES if s is not structure and structure.contains(s)]
         assert len(neighbors) == len(simpler) + 1  # and the best single component, twice
         splits = 1
-        assert len(starts) == len(neighbors) + (1 + splits if own or not simpler else 0)
+        assert len(first) == len(neighbors) + (1 + splits if own or not simpler else 0)
 
 
 def test_starts_race_as_the_page_says() -> None:
     def race(n_rows: int) -> tuple[list[int], list[float]]:
         source = MemorySource(np.zeros((n_rows, 2)) + np.arange(n_rows)[:, None])
-        rounds = _Schedule.of(EII, 2, source, source, StoppingRule()).rounds
+        rounds = Schedule.of(EII, 2, source, source, StoppingRule()).rounds
         return [each.most for each in rounds], [each.rule.tolerance for each in rounds]
 
     assert race(10_000) == ([16, 6, 3], [0.0, 1e-2, 1e-3])  # 20,000 numbers
@@ -117,4 +119,4 @@ def test_starts_race_as_the_page_says() -> None:
     [(EII, 2, 2, 2_000), (VVV, 30, 2, 25 * 179), (VVV, 9, 10, 10_000), (VVV, 9, 50, 2 * 11_933)],
 )
 def test_how_many_rows_the_race_sees(structure: Structure, components: int, columns: int, rows: int) -> None:
-    assert _race_rows([1, components], [EII, structure], columns) == rows
+    assert race_rows([1, components], [EII, structure], columns) == rows

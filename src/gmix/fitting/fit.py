@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from os import PathLike
 from typing import Any
 
@@ -31,7 +31,7 @@ from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
-from gmix.model.stopping import Reason, StoppingRule
+from gmix.model.stopping import Deadline, Reason, StoppingRule
 from gmix.sources import MEMORY, Journal, Source, as_source
 
 __all__ = ["fit"]
@@ -101,7 +101,7 @@ def fit(
     columns : which columns of a DataFrame or a file to use; names for the columns of an array. None: all numeric
         columns but an index. A finding of the fit names the other columns and says why they are left out.
     tolerance : stop when the estimated remaining gain is below this many nats per row. None: 1e-6. With ``"auto"``
-        starts on tables of 20,000 numbers or more it is a hundredth of ``p / 2n`` if that is larger, for p parameters
+        starts on tables of 20,000 numbers or more it is a 500th of ``p / 2n`` if that is larger, for p parameters
         and n rows; by chance alone, the log-likelihood per row at the optimum is ``p / 2n`` higher than that of new
         rows.
     max_iterations : the most iterations that a run takes.
@@ -112,8 +112,8 @@ def fit(
         so that EM runs from the first starts alone. It counts operations, never time, so the result is the same on
         every machine. The search ends earlier if a better optimum is unlikely: if its estimated chance is below 5 %,
         or with more effort below 5 % divided by it. No work is done from a start that you give. See `Fit.optima`.
-    seconds : after this time the search for better optima ends with the best so far; None for no limit. EM runs from
-        the first starts are not cut short. The result then depends on the clock.
+    seconds : after this time the fit ends with the best so far, as after Ctrl-C; None for no limit. Then the result
+        depends on the clock. A fit takes at least one step.
     progress : a function that is called with a `gmix.Progress` after every pass over the rows. None: on a terminal, a
         fit that takes longer than a second shows its progress; False: it shows none.
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit
@@ -139,12 +139,13 @@ def fit(
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     starts = as_start(start)
     makes_starts = starts.is_made
-    rule = StoppingRule(
+    rule: StoppingRule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,
         max_iterations,
         accelerate=makes_starts,
         chance=_CHANCE if makes_starts and tolerance is None else 0.0,
     )
+    rule = rule if deadline is None else Deadline(**asdict(rule), time=deadline)
     prior = as_prior(prior)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to call, False for silence, or None")

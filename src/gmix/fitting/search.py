@@ -92,11 +92,12 @@ class _Searching:
         self.sample, self.table = source, None
         if plan.makes_starts:
             n_rows = race_rows(plan.components, plan.structures, n_features)
-            self.table = _in_memory(
-                source, table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows, rng
-            )
+            most = table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows
+            self.table = _in_memory(source, most, rng)
             if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
                 self.sample = _in_memory(self.table, n_rows, rng)
+            if self._table_is_complete:  # EM runs on it are passes over all rows, which are shown and recorded
+                self.table = self.table.watched(source.meter, source.journal)
         if self.alone and self.table is None:
             self.judge = Judge.of_given_start(source)
         else:
@@ -128,9 +129,7 @@ class _Searching:
         except KeyboardInterrupt as interruption:
             # The journal must not record the passes below, because a resumed fit does not repeat them.
             self.source = self.source.watched(self.source.meter, None)
-            if not self.best:
-                runs = _best_so_far(interruption, first, self.source, self.plan)
-                self.best[structure, n_components] = self.judge.candidate(runs, time.perf_counter() - began)
+            self._keep_best_so_far(interruption, first)
             interrupted = True
         found = self._found(interrupted)
         if found.best.run.reason is not Reason.COLLAPSING:
@@ -270,6 +269,26 @@ class _Searching:
         distinct = None if self.alone else judge.distinct
         return Search(candidates, interrupted, self.plan.criterion, untried, distinct, judge.lenient)
 
+    def _keep_best_so_far(self, interruption: KeyboardInterrupt, first: list[GaussianMixture]) -> None:
+        """Keep the mixtures that were reached at Ctrl-C, evaluated on all rows in one more pass each.
+
+        They are the best of the trials in progress, or else those of the first candidate.
+        """
+        if self.trials is not None and self.trials.met:
+            reached = [self.trials.best.mixture]
+        elif self.best:
+            return
+        else:
+            reached = interruption.mixtures if isinstance(interruption, _Interrupted) else first
+        if not reached:
+            raise interruption
+        rule = StoppingRule(0.0, 0)
+        runs = [run for mixture in reached for run in run_em(self.source, [mixture], rule, self.plan.prior)]
+        key = reached[0].structure, reached[0].n_components
+        known = [self.best[key].run] if key in self.best else []
+        runs = [replace(run, reason=Reason.INTERRUPTED) for run in runs]
+        self.best[key] = self.judge.candidate([*runs, *known], 0.0)
+
     def _finish(self, chosen: Candidate) -> None:
         """Run EM for the best candidate until it ends, although a component collapses, because no other is better."""
         began = time.perf_counter()
@@ -284,17 +303,6 @@ class _Interrupted(KeyboardInterrupt):
     def __init__(self, mixtures: list[GaussianMixture]) -> None:
         super().__init__()
         self.mixtures = mixtures
-
-
-def _best_so_far(
-    interruption: KeyboardInterrupt, first: list[GaussianMixture], source: Source, plan: SearchPlan
-) -> list[Run]:
-    """Runs at the mixtures that the first candidate had reached at Ctrl-C, evaluated on all rows in one more pass."""
-    reached = interruption.mixtures if isinstance(interruption, _Interrupted) else first
-    if not reached:
-        raise interruption
-    runs = [run for mixture in reached for run in run_em(source, [mixture], StoppingRule(0.0, 0), plan.prior)]
-    return [replace(run, reason=Reason.INTERRUPTED) for run in runs]
 
 
 def _raise_if_interrupted(runs: Sequence[Run]) -> None:

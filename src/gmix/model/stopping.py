@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -12,7 +13,7 @@ import numpy as np
 from gmix.base.arguments import is_count, is_number
 from gmix.base.errors import ParameterError
 
-__all__ = ["REST", "Reason", "Round", "StoppingRule", "remaining_gain"]
+__all__ = ["REST", "Deadline", "Reason", "Round", "StoppingRule", "remaining_gain"]
 
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _FALL = 1e-11  # of the objective; a greater decrease is more than rounding
@@ -103,6 +104,19 @@ class StoppingRule:
         """The numbers of the rule that the compiled run needs, for rows with this total weight."""
         tolerance = self.tolerance * total_weight
         return tolerance, _ROUNDING, _FALL, REST, self.max_iterations, bool(self.accelerate), bool(self.monotone)
+
+
+@dataclass(frozen=True)
+class Deadline(StoppingRule):
+    """A rule that also ends a run at a time, by `time.monotonic`, as if it were interrupted."""
+
+    time: float = np.inf
+
+    def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
+        """`Reason.INTERRUPTED` after the deadline; otherwise what the rule says without one."""
+        if time.monotonic() >= self.time:
+            return Reason.INTERRUPTED
+        return super().judge(history, total_weight, at_rest, remaining)
 
 
 class Round(NamedTuple):

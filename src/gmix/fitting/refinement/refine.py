@@ -116,16 +116,17 @@ class Refiner:
 
     def _better(self, place: Place) -> Place | None:
         """A better optimum that a move leads to; None if no move that is tried does."""
-        for move in self._kinds(place.run.mixture):
+        for move in self._kinds(place):
             if self.effort.left > 0.0 and (better := move(place)) is not None:
                 return better
         return None
 
-    def _kinds(self, mixture: GaussianMixture) -> Sequence[Callable[[Place], Place | None]]:
-        """The kinds of moves, the one that costs least first."""
+    def _kinds(self, place: Place) -> Sequence[Callable[[Place], Place | None]]:
+        """The kinds of moves, the one that costs least first; only exchanges end a spurious component."""
+        mixture = place.run.mixture
         k = mixture.n_components
         step = Effort.step(len(self.table.rows), k, mixture.n_parameters)
-        if _races(k) * _RACE_STEPS * step < k * _EXCHANGE:
+        if not place.spurious and _races(k) * _RACE_STEPS * step < k * _EXCHANGE:
             return (self._swap,)
         if step < _LARGE:
             return self._exchange, self._swap, self._adapt
