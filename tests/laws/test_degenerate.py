@@ -284,9 +284,10 @@ def test_sources_of_every_kind_find_the_same_dependence(tmp_path: Path) -> None:
     for data in ([wide[:100], wide[100:]], dask.from_array(wide, chunks=(70, 3))):
         fit = gmix.fit(data, **settings)
         assert fit.mixture.dependence is not None
-        # Starts that differ in the order of components alone reach likelihoods that differ in their last bit.
+        # Starts that differ in the order of components alone reach likelihoods that differ in their last bits, and the
+        # likelihood is flat at its maximum: means differ by the root of that.
         found, wanted = (m.means[m.means[:, 0].argsort()] for m in (fit.mixture, plain.mixture))
-        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+        np.testing.assert_allclose(found, wanted, rtol=1e-7)
         assert fit.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
 
 
