@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 import gmix
@@ -31,10 +33,36 @@ def test_trials_are_counted(found: list[Optimum], text: str) -> None:
     assert trials_text(optima, 70.0).replace("\xa0", " ") == f"{trials} on a sub-sample{colon}{others}"
 
 
-@pytest.mark.parametrize(("times", "value"), [(1, "about 25"), (3, "about 6"), (30, "less than 1")])
-def test_the_chance_is_rounded(times: int, value: str) -> None:
-    text = chance_text(Optima((Optimum(-10.0, times, 0.0),), 50.0, from_trials=True))
+@dataclass(frozen=True)
+class Estimated(Optima):
+    """Optima with a given chance of a better one, so that its text does not depend on how it is estimated."""
+
+    chance: float = 0.0
+
+    @property
+    def chance_of_better(self) -> float:
+        return self.chance
+
+
+@pytest.mark.parametrize(
+    ("chance", "value"),
+    [(0.254, "about 25"), (0.061, "about 6"), (0.0051, "about 1"), (0.0049, "less than 1"), (0.0, "less than 1")],
+)
+def test_the_chance_is_rounded(chance: float, value: str) -> None:
+    text = chance_text(Estimated((Optimum(-10.0, 1, 0.0),), 50.0, from_trials=True, chance=chance))
     assert text.endswith(f"finds a better optimum: {value}\xa0%")
+
+
+def test_the_chance_falls_with_the_trials_that_meet_the_best_optimum_and_with_moves_in_vain() -> None:
+    def chance(times: int, others: int, vain: int) -> float:
+        return Optima((Optimum(-10.0, times), Optimum(-20.0, others)), 50.0, True, vain).chance_of_better
+
+    for others, vain in ((1, 0), (4, 2), (30, 8)):
+        by_times = [chance(times, others, vain) for times in range(1, 40)]
+        assert by_times == sorted(by_times, reverse=True)
+        by_vain = [chance(2, others, races) for races in range(40)]
+        assert by_vain == sorted(by_vain, reverse=True)
+        assert 0.0 < by_times[-1] < by_times[0] < 1.0
 
 
 def test_a_fit_without_trials_says_nothing_about_them() -> None:

@@ -110,8 +110,8 @@ def fit(
     rng : a seed or a `numpy.random.Generator` for the starts and the moves of the search.
     effort : how much work to do for better local optima: 1 is that of a default search, 10 ten times as much, 0 none,
         so that EM runs from the first starts alone. It counts operations, never time, so the result is the same on
-        every machine. The search ends earlier if a better optimum is unlikely: if its estimated chance is below 5 %,
-        or with more effort below 5 % divided by it. No work is done from a start that you give. See `Fit.optima`.
+        every machine. The search ends earlier if a better optimum is unlikely; the more effort, the more unlikely it
+        must be. No work is done from a start that you give. See `Fit.optima`.
     seconds : after this time the fit ends with the best so far, as after Ctrl-C; None for no limit. Then the result
         depends on the clock. A fit takes at least one step.
     progress : a function that is called with a `gmix.Progress` after every pass over the rows. None: on a terminal, a

@@ -72,11 +72,12 @@ class SearchPlan:
 
 
 def search(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Search:
-    """Run EM from several starts for every candidate, and keep the best run of each.
+    """Run EM from several starts for every candidate, keep the best run of each, and improve the best candidates.
 
     If starts are made rather than given, a candidate also starts from its poorer neighbors: the best mixtures of
     simpler structures, and the best mixture with fewer components, each component split in turn. So without a prior
-    the likelihood of a richer candidate is never below that of a poorer one.
+    the likelihood of a richer candidate is never below that of a poorer one. Candidates near the best then move on to
+    better optima, for as much work as `SearchPlan.effort` allows.
     """
     return _Searching(source, plan, rng).search()
 

@@ -83,7 +83,7 @@ class Refiner:
     source : the rows, or a sub-sample of them.
     rule : when EM on these rows ends.
     prior : the prior of a MAP fit.
-    rng : draws the directions in which components are cut.
+    rng : draws the directions in which components are cut, and the components and rows of swaps.
     effort : counts the work, and ends it.
     is_enough : whether no more swaps should be tried from an optimum, after `vain` races of them.
 
