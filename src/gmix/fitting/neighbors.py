@@ -10,7 +10,7 @@ from gmix.model.covariance import FULL, Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
-__all__ = ["grow", "release", "splits"]
+__all__ = ["grow", "merges", "nearest", "release", "splits"]
 
 
 def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
@@ -18,6 +18,39 @@ def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     same = structure.form is mixture.structure.form
     compact = compact_covariances(mixture) if same else structure.form.compress(mixture.covariances)
     return unchecked_mixture(mixture.weights, mixture.means, compact, structure, mixture.features)
+
+
+def nearest(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
+    """The mixture with the covariances of a structure that are nearest to its own."""
+    compact = structure.nearest(mixture.weights, mixture.covariances)
+    return unchecked_mixture(structure.weights(mixture.weights), mixture.means, compact, structure, mixture.features)
+
+
+def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
+    """Mixtures in which two components are merged, for the pairs that lose least if each row belongs to one component.
+
+    The loss is that of the classification likelihood: Banfield & Raftery (1993), *Biometrics* 49:803.
+    """
+    weights, means, dense, structure = mixture.weights, mixture.means, mixture.covariances, mixture.structure
+    first, second = np.triu_indices(len(weights), 1)
+    both = np.maximum(weights[first] + weights[second], np.finfo(float).tiny)
+    share = (weights[first] / both)[:, None, None]
+    step = means[first] - means[second]
+    between = share * (1.0 - share) * step[:, :, None] * step[:, None, :]
+    whole = share * dense[first] + (1.0 - share) * dense[second] + between
+    spread = np.linalg.slogdet(dense)[1]
+    loss = both * np.linalg.slogdet(whole)[1] - weights[first] * spread[first] - weights[second] * spread[second]
+    merged = []
+    for at in np.argsort(loss, kind="stable")[:most]:
+        kept = np.delete(np.arange(len(weights)), second[at])
+        new_weights, new_means, new_dense = weights.copy(), means.copy(), dense.copy()
+        new_weights[first[at]] = both[at]
+        new_means[first[at]] = share[at, 0] * means[first[at]] + (1.0 - share[at, 0]) * means[second[at]]
+        new_dense[first[at]] = whole[at]
+        chosen = structure.weights(new_weights[kept])
+        compact = structure.nearest(chosen, new_dense[kept])
+        merged.append(unchecked_mixture(chosen, new_means[kept], compact, structure, mixture.features))
+    return merged
 
 
 def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gmix.fitting.candidates import Candidate
 from gmix.fitting.em import Run, run_em
-from gmix.fitting.neighbors import grow, release, splits
+from gmix.fitting.neighbors import grow, merges, nearest, release, splits
 from gmix.fitting.start import StartingMixtures
 from gmix.model.covariance import Structure
 from gmix.model.gaussian_model import GaussianModel
@@ -17,7 +17,10 @@ from gmix.model.mixture import GaussianMixture
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import Source
 
-__all__ = ["Neighbor", "neighbors", "runs_from_neighbors", "starts"]
+__all__ = ["Neighbor", "from_richer", "neighbors", "runs_from_neighbors", "starts"]
+
+
+_RICHER, _MERGES = 3, 3  # richer candidates, and merges of two components, from which a candidate starts
 
 
 class Neighbor(NamedTuple):
@@ -91,3 +94,20 @@ def _unmoved(source: Source, mixture: GaussianMixture) -> Run:
     statistics = source.statistics(mixture.components)
     history = (statistics.log_likelihood,)
     return Run(GaussianModel(mixture), statistics, history, Reason.COLLAPSING, sound=True)
+
+
+def from_richer(
+    best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
+) -> list[GaussianMixture]:
+    """Starts from richer candidates: with covariances as the structure has them, or with two components merged."""
+    richer = [
+        candidate
+        for (s, k), candidate in best.items()
+        if k == n_components and s is not structure and s.contains(structure) and not candidate.is_set_aside
+    ]
+    richer = sorted(richer, key=lambda candidate: -candidate.log_likelihood)[:_RICHER]
+    starts = [nearest(candidate.run.mixture, structure) for candidate in richer]
+    more = best.get((structure, n_components + 1))
+    if more is not None and not more.is_set_aside:
+        starts += merges(more.run.mixture, _MERGES)
+    return starts

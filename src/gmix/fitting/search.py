@@ -11,7 +11,7 @@ import numpy as np
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run, run_em
 from gmix.fitting.judge import Judge
-from gmix.fitting.poorer import Neighbor, neighbors, runs_from_neighbors, starts
+from gmix.fitting.poorer import Neighbor, from_richer, neighbors, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
 from gmix.fitting.start import KMeansPlusPlus, Start
@@ -19,13 +19,13 @@ from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
-from gmix.model.stopping import Reason, StoppingRule
+from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["SearchPlan", "search"]
 
-_WINDOW = 30.0  # of the criterion; candidates that are worse by more are not improved
-_ENOUGH = 0.075  # the chance of a better optimum at which no further trial is made; less with more effort
+_FEW_STEPS = StoppingRule(0.0, 8)  # in which runs from richer candidates race
+_ENOUGH = 0.04  # the chance of a better optimum at which no further trial is made; less with more effort
 _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials on a sub-sample may take
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
 _AGAIN = KMeansPlusPlus(runs=2, sweeps=0)  # the starts of each further trial
@@ -170,13 +170,28 @@ class _Searching:
         tried: set[tuple[Structure, int]] = set()
         while not self.alone and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
             tried.add((candidate.structure, candidate.n_components))
-            self._improve_candidate(candidate, effort, 1)
+            self._improve_candidate(self._from_richer(candidate), effort, 1)
+        if not self.alone:  # the best candidate gets as much as if it were alone
+            effort = self._effort(self._found(False).best.run.mixture)
         for _ in range(_AGAIN_AT_MOST):
             best = self._found(False).best
             self._improve_candidate(best, effort)
             after = self._found(False).best
             if (after.structure, after.n_components) == (best.structure, best.n_components):
                 return
+
+    def _from_richer(self, candidate: Candidate) -> Candidate:
+        """The candidate, or one that is better because it starts from richer candidates."""
+        if self.plan.prior is not None or candidate.is_set_aside or not candidate.structure.direct:
+            return candidate
+        starts = from_richer(self.best, candidate.structure, candidate.n_components)
+        if not starts:
+            return candidate
+        rule = self.plan.rule.among(candidate.run.mixture.n_parameters, self.source.n_counting)
+        runs = run_em(self.source, starts, rule, None, (Round(_FEW_STEPS, 1),), patient=False)
+        _raise_if_interrupted(runs)
+        better = [run for run in runs if run.objective > candidate.run.objective]
+        return self.judge.candidate([*better, candidate.run], candidate.seconds) if better else candidate
 
     @property
     def _improves(self) -> bool:
@@ -240,12 +255,10 @@ class _Searching:
         self._replace(replace(candidate, optima=trials.optima))
 
     def _next(self, tried: Collection[tuple[Structure, int]]) -> Candidate | None:
-        """The best candidate that may be chosen if its optimum improves, and was not tried; None if there is none."""
+        """The best candidate that was not tried yet; None if there is none."""
         found = self._found(False)
-        limit = found.best.score(self.plan.criterion) + _WINDOW
         left = [c for c in found.candidates if (c.structure, c.n_components) not in tried]
-        best = min(left, key=found.order, default=None)
-        return best if best is not None and best.score(self.plan.criterion) <= limit else None
+        return min(left, key=found.order, default=None)
 
     def _replace(self, improved: Candidate) -> None:
         """Keep an improved candidate, and let richer candidates that are now below it start from it."""

@@ -19,9 +19,10 @@ __all__ = ["Optima", "Optimum", "allowance", "changed_rows"]
 # Optima that differ by less are the same: nats, or a part of what the parameters gain by chance alone (`allowance`).
 _SAME, _SAME_CHANCE = 0.05, 0.01
 # Log-odds of a better optimum after n trials of which m met the best: a constant, and multiples of m / n, of
-# (m - 1) m / n with m - 1 limited, and of whether n = 1. Fitted to the trials of the calibration half of the tables of
+# (m - 1) m / n, and of whether n = 1. Fitted to the trials of the calibration half of the tables of
 # benchmarks/quality.py.
-_CONSTANT, _SHARE, _TIMES, _TIMES_LIMIT, _ONCE = -1.0, -1.1, -0.45, 4, 0.35
+_CONSTANT, _SHARE, _TIMES, _ONCE = -1.0, -1.1, -0.45, 0.35
+_MANY, _AFTER = 4.0, 0.25  # times that the best was met again, after which each further one counts this much
 _VAIN = 0.25  # of a trial that met the best optimum, which a race of moves in vain counts
 _ROWS = 5_000  # rows of which it is counted how many change component, at most
 _SHOWN = 10  # optima for which they are counted
@@ -128,7 +129,9 @@ def chance_of_better(times: int, trials: int, vain: int) -> float:
     """The estimated chance that as much work again finds a better optimum than the one that was met so many `times`."""
     met = times + _VAIN * vain
     share = met / (trials + _VAIN * vain)
-    log_odds = _CONSTANT + share * (_SHARE + _TIMES * min(met - 1.0, _TIMES_LIMIT)) + _ONCE * (trials == 1)
+    more = met - 1.0
+    counted = more if more < _MANY else _MANY + _AFTER * (more - _MANY)
+    log_odds = _CONSTANT + share * (_SHARE + _TIMES * counted) + _ONCE * (trials == 1)
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 

@@ -31,6 +31,7 @@ _FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
 _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
 _SLOWEST = 0.97  # rate of gains in that estimate
 _EXCHANGE = 1e6  # nanoseconds that proposals of exchanges take for each component
+_START = 1e5  # nanoseconds that making a start takes
 _LARGE = 2e6  # nanoseconds of a step on all rows, above which exchanges are judged on fewer rows before swaps are tried
 _SWAPS, _FEWEST_RACES = 8, 4  # swaps that race, and races in vain after which no further one is tried, at the least
 _RACE_STEPS = 150  # of a race of swaps
@@ -163,6 +164,7 @@ class Refiner:
             steps += left * (race.rule.max_iterations - before)
             left, before = race.most, race.rule.max_iterations
         self.effort.spend(steps, n, k, parameters)
+        self.effort.spent += _START * len(starts)
         if any(run.reason is Reason.INTERRUPTED for run in runs):
             raise KeyboardInterrupt
         return [run for run in runs if run.reason is not Reason.COLLAPSING and not run.collapsed]
