@@ -50,7 +50,7 @@ def on_all_rows(x: Array, components: range, monkeypatch: pytest.MonkeyPatch) ->
         return gmix.fit(x, components, **SETTINGS)
 
 
-@pytest.mark.parametrize(("seed", "code"), [(0, "VVV"), (1, "VEE"), (2, "VII"), (2, "VVV")])
+@pytest.mark.parametrize(("seed", "code"), [(0, "VVV"), (2, "VEE"), (2, "VII"), (2, "VVV")])
 def test_the_choice_is_that_among_all_candidates_on_all_rows(
     seed: int, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

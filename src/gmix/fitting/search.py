@@ -27,8 +27,9 @@ __all__ = ["SearchPlan", "search"]
 _FEW_STEPS = StoppingRule(0.0, 8)  # in which runs from richer candidates race
 _ENOUGH = 0.04  # the chance of a better optimum at which no further trial is made; less with more effort
 _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials on a sub-sample may take
+_SHARING = 6  # candidates, each of which adds half the work of one alone to what is shared among them
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
-_AGAIN = KMeansPlusPlus(runs=2, sweeps=0)  # the starts of each further trial
+_AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ class _Searching:
             return
         best = self._found(False).best
         effort = self._effort(best.run.mixture)
+        if not self.alone:
+            effort.work *= min(len(self.best), _SHARING) / 2.0
         tried: set[tuple[Structure, int]] = set()
         while not self.alone and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
             tried.add((candidate.structure, candidate.n_components))

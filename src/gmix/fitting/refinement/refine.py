@@ -31,9 +31,9 @@ _FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
 _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
 _SLOWEST = 0.97  # rate of gains in that estimate
 _EXCHANGE = 1e6  # nanoseconds that proposals of exchanges take for each component
-_START = 1e5  # nanoseconds that making a start takes
+_START, _NEAREST = 1e5, 5e5  # nanoseconds that making a start takes; if covariances share something
 _LARGE = 2e6  # nanoseconds of a step on all rows, above which exchanges are judged on fewer rows before swaps are tried
-_SWAPS, _FEWEST_RACES = 8, 4  # swaps that race, and races in vain after which no further one is tried, at the least
+_SWAPS, _FEWEST_RACES = 8, 6  # swaps that race, and races in vain after which no further one is tried, at the least
 _RACE_STEPS = 150  # of a race of swaps
 _SWAP_RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
 _RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 20), 2))
@@ -164,7 +164,7 @@ class Refiner:
             steps += left * (race.rule.max_iterations - before)
             left, before = race.most, race.rule.max_iterations
         self.effort.spend(steps, n, k, parameters)
-        self.effort.spent += _START * len(starts)
+        self.effort.spent += (_START if starts[0].structure.independent else _NEAREST) * len(starts)
         if any(run.reason is Reason.INTERRUPTED for run in runs):
             raise KeyboardInterrupt
         return [run for run in runs if run.reason is not Reason.COLLAPSING and not run.collapsed]
