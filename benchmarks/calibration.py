@@ -26,8 +26,7 @@ class Stated(NamedTuple):
 
 def stated_chance(fit: Any) -> float | None:
     """The chance that as much work again would find a better optimum; None if the fit does not say."""
-    chance = getattr(getattr(fit.search, "best", None), "chance_of_better", None)
-    return None if chance is None else float(chance)
+    return None if fit.optima is None else float(fit.optima.chance_of_better)
 
 
 def shares_seen(values: list[float], allowance: float) -> list[float]:
