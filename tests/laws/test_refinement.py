@@ -13,7 +13,7 @@ import gmix
 from gmix.demo import FAITHFUL
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run, run_em
-from gmix.fitting.neighbors import grow, merges, nearest
+from gmix.fitting.neighbors import grow, in_structure, merges, nearest
 from gmix.fitting.refinement import Effort, Optima, Place, Refiner, allowance
 from gmix.fitting.refinement.local import LocalTable
 from gmix.fitting.refinement.optima import changed_rows
@@ -165,3 +165,16 @@ def test_the_nearest_mixture_of_a_structure_that_holds_it_is_the_same() -> None:
     mixture = gmix.fit(OLD_FAITHFUL, 3, covariance="VEV", rng=0).mixture
     same = nearest(mixture, structure("VEV"))
     np.testing.assert_allclose(same.covariances, mixture.covariances, rtol=1e-6)
+
+
+@pytest.mark.parametrize("of", STRUCTURES, ids=str)
+@pytest.mark.parametrize("width", [1e-12, 1e-20, 1e-30])
+def test_nearly_singular_components_can_be_merged(of: Structure, width: float) -> None:
+    turn = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2.0)
+    flat = turn @ np.diag([1.0, width]) @ turn.T
+    start = grow(gmix.fit(OLD_FAITHFUL, 3, covariance="VVV", rng=0, effort=0).mixture, 4)
+    dense = start.covariances.copy()
+    dense[:2] = flat
+    mixture = in_structure(start.weights, start.means, dense, of, None)
+    for merged in [*merges(mixture, 6), nearest(mixture, of)]:
+        assert np.isfinite(merged.log_density(OLD_FAITHFUL)).all()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.model.covariance import FULL, Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
-__all__ = ["grow", "merges", "nearest", "release", "splits"]
+__all__ = ["grow", "in_structure", "merges", "nearest", "release", "splits"]
+
+Array = NDArray[np.float64]
 
 
 def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
@@ -22,8 +25,17 @@ def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
 
 def nearest(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     """The mixture with the covariances of a structure that are nearest to its own."""
-    compact = structure.nearest(mixture.weights, mixture.covariances)
-    return unchecked_mixture(structure.weights(mixture.weights), mixture.means, compact, structure, mixture.features)
+    return in_structure(mixture.weights, mixture.means, mixture.covariances, structure, mixture.features)
+
+
+def in_structure(
+    weights: Array, means: Array, dense: Array, structure: Structure, features: tuple[str, ...] | None
+) -> GaussianMixture:
+    """A mixture with the covariances of a structure that are nearest to these ``(K, D, D)``."""
+    shares = structure.weights(weights)
+    floor = RELATIVE_FLOOR * (shares @ dense.diagonal(axis1=1, axis2=2))
+    compact = structure.lifted(structure.nearest(shares, FULL.lift(dense, floor)), floor)
+    return unchecked_mixture(shares, means, compact, structure, features)
 
 
 def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
@@ -47,9 +59,7 @@ def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
         new_weights[first[at]] = both[at]
         new_means[first[at]] = share[at, 0] * means[first[at]] + (1.0 - share[at, 0]) * means[second[at]]
         new_dense[first[at]] = whole[at]
-        chosen = structure.weights(new_weights[kept])
-        compact = structure.nearest(chosen, new_dense[kept])
-        merged.append(unchecked_mixture(chosen, new_means[kept], compact, structure, mixture.features))
+        merged.append(in_structure(new_weights[kept], new_means[kept], new_dense[kept], structure, mixture.features))
     return merged
 
 

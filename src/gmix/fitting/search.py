@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -187,7 +188,9 @@ class _Searching:
         """The candidate, or one that is better because it starts from richer candidates."""
         if self.plan.prior is not None or candidate.is_set_aside or not candidate.structure.direct:
             return candidate
-        starts = from_richer(self.best, candidate.structure, candidate.n_components)
+        starts: list[GaussianMixture] = []
+        with suppress(np.linalg.LinAlgError):  # float64 cannot compute them from nearly singular covariances
+            starts = from_richer(self.best, candidate.structure, candidate.n_components)
         if not starts:
             return candidate
         rule = self.plan.rule.among(candidate.run.mixture.n_parameters, self.source.n_counting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.fitting.em import Run, run_em
+from gmix.fitting.neighbors import in_structure
 from gmix.fitting.refinement.effort import Effort
 from gmix.fitting.refinement.local import LocalTable, mixture_at
 from gmix.fitting.refinement.proposals import Merge, Proposals, Split, part_of
@@ -118,8 +120,9 @@ class Refiner:
     def _better(self, place: Place) -> Place | None:
         """A better optimum that a move leads to; None if no move that is tried does."""
         for move in self._kinds(place):
-            if self.effort.left > 0.0 and (better := move(place)) is not None:
-                return better
+            with suppress(np.linalg.LinAlgError):  # float64 cannot compute a move between nearly singular covariances
+                if self.effort.left > 0.0 and (better := move(place)) is not None:
+                    return better
         return None
 
     def _kinds(self, place: Place) -> Sequence[Callable[[Place], Place | None]]:
@@ -290,13 +293,12 @@ class _Parameters:
     def mixture(self, proposals: Proposals) -> GaussianMixture:
         """The mixture in the structure of the one that the moves began from, or the nearest one."""
         before = proposals.mixture
-        structure, compact = before.structure, self.compact.copy()
-        weights = structure.weights(self.weights)
-        if not structure.independent:
-            floor = proposals.table.source.reference(structure.form).floor
-            dense = self.structure.form.dense(compact, before.n_components, before.n_features)
-            compact = structure.lifted(structure.nearest(weights, dense), floor)
-        return unchecked_mixture(weights, self.means.copy(), compact, structure, before.features)
+        k, d = before.means.shape
+        if not before.structure.independent:
+            dense = self.structure.form.dense(self.compact, k, d)
+            return in_structure(self.weights, self.means.copy(), dense, before.structure, before.features)
+        weights = before.structure.weights(self.weights)
+        return unchecked_mixture(weights, self.means.copy(), self.compact.copy(), before.structure, before.features)
 
 
 def _exchanged(proposals: Proposals, exchanges: Sequence[_Exchange]) -> GaussianMixture:
