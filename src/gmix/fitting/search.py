@@ -28,7 +28,8 @@ __all__ = ["SearchPlan", "search"]
 _FEW_STEPS = StoppingRule(0.0, 8)  # in which runs from richer candidates race
 _ENOUGH = 0.04  # the chance of a better optimum at which no further trial is made; less with more effort
 _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials on a sub-sample may take
-_SHARING = 6  # candidates, each of which adds half the work of one alone to what is shared among them
+_SHARED = 4  # times the work for one candidate, at most, that is shared among several
+_TURNS = 3  # of all candidates of a sweep, with one trial each in the first, two in the second and so on
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
 
@@ -170,11 +171,12 @@ class _Searching:
         best = self._found(False).best
         effort = self._effort(best.run.mixture)
         if not self.alone:
-            effort.work *= min(len(self.best), _SHARING) / 2.0
-        tried: set[tuple[Structure, int]] = set()
-        while not self.alone and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
-            tried.add((candidate.structure, candidate.n_components))
-            self._improve_candidate(self._from_richer(candidate), effort, 1)
+            effort.work *= min(len(self.best), _SHARED)
+        for most in range(1, 1 + _TURNS):
+            tried: set[tuple[Structure, int]] = set()
+            while not self.alone and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
+                tried.add((candidate.structure, candidate.n_components))
+                self._improve_candidate(self._from_richer(candidate), effort, most)
         if not self.alone:  # the best candidate gets as much as if it were alone
             effort = self._effort(self._found(False).best.run.mixture)
         for _ in range(_AGAIN_AT_MOST):

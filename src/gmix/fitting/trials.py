@@ -20,7 +20,7 @@ __all__ = ["Trials", "work"]
 
 # Work of a default search, in steps of EM on all rows of the table: many where a step is cheap.
 _STEPS, _COLUMNS = 400.0, 16.0
-_LEAST = 5e7  # nanoseconds of work, for tables in which calls take longer than steps
+_LEAST, _LEAST_PER_ROW = 5e7, 1.5e5  # nanoseconds of work at the least, where calls take longer than steps
 _IN_VAIN = 8  # trials in which every run collapses, after which there is no further one
 _RACE = (Round(StoppingRule(0.0, 10), 1),)  # of the starts of a trial; the best continues
 
@@ -143,4 +143,4 @@ class Trials:
 def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> float:
     """The work of a default search for one candidate."""
     steps = _STEPS / (1.0 + n_features / _COLUMNS)
-    return max(steps * Effort.step(n_rows, n_components, n_parameters), _LEAST)
+    return max(steps * Effort.step(n_rows, n_components, n_parameters), min(_LEAST, _LEAST_PER_ROW * n_rows))

@@ -23,7 +23,7 @@ _SAME, _SAME_CHANCE = 0.05, 0.01
 # benchmarks/quality.py.
 _CONSTANT, _SHARE, _TIMES, _ONCE = -1.0, -1.1, -0.45, 0.35
 _MANY, _AFTER = 4.0, 0.25  # times that the best was met again, after which each further one counts this much
-_VAIN = 0.25  # of a trial that met the best optimum, which a race of moves in vain counts
+_VAIN = 0.15  # of a trial that met the best optimum, which a race of moves in vain counts
 _ROWS = 5_000  # rows of which it is counted how many change component, at most
 _SHOWN = 10  # optima for which they are counted
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +34,12 @@ _FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
 _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
 _SLOWEST = 0.97  # rate of gains in that estimate
 _EXCHANGE = 1e6  # nanoseconds that proposals of exchanges take for each component
-_START, _NEAREST = 1e5, 5e5  # nanoseconds that making a start takes; if covariances share something
-_LARGE = 2e6  # nanoseconds of a step on all rows, above which exchanges are judged on fewer rows before swaps are tried
-_SWAPS, _FEWEST_RACES = 8, 6  # swaps that race, and races in vain after which no further one is tried, at the least
+_START, _NEAREST = (
+    1e5,
+    4e5,
+)  # nanoseconds to make a start; and more, in 4 columns, if covariances iterate
+_SWAPS = 8  # swaps that race
+_RACES, _RACES_ALONE = 4, 6  # races of swaps in vain, at the least; and where they cost less than exchanges
 _RACE_STEPS = 150  # of a race of swaps
 _SWAP_RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
 _RACE = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 20), 2))
@@ -130,15 +134,13 @@ class Refiner:
         mixture = place.run.mixture
         k = mixture.n_components
         step = Effort.step(len(self.table.rows), k, mixture.n_parameters)
-        if not place.spurious and _races(k) * _RACE_STEPS * step < k * _EXCHANGE:
-            return (self._swap,)
-        if step < _LARGE:
-            return self._exchange, self._swap, self._adapt
-        return self._exchange, self._adapt, self._swap
+        if not place.spurious and _RACES_ALONE * _RACE_STEPS * step < k * _EXCHANGE:
+            return (partial(self._swap, races=_RACES_ALONE),)
+        return self._exchange, self._adapt, partial(self._swap, races=max(_RACES, k // 2))
 
-    def _swap(self, place: Place) -> Place | None:
+    def _swap(self, place: Place, races: int) -> Place | None:
         """A better optimum that is reached after one component is moved to a random row; None if none is found."""
-        for _ in range(_races(place.run.mixture.n_components)):
+        for _ in range(races):
             if self.effort.left <= 0.0 or (self.is_enough is not None and self.is_enough(place)):
                 return None
             if (better := self._arrive(place, self._swapped(place), _SWAP_RACE)) is not None:
@@ -167,7 +169,8 @@ class Refiner:
             steps += left * (race.rule.max_iterations - before)
             left, before = race.most, race.rule.max_iterations
         self.effort.spend(steps, n, k, parameters)
-        self.effort.spent += (_START if starts[0].structure.independent else _NEAREST) * len(starts)
+        nearest = 0.0 if starts[0].structure.direct else _NEAREST * (1.0 + starts[0].n_features ** 2 / 16.0)
+        self.effort.spent += (_START + nearest) * len(starts)
         if any(run.reason is Reason.INTERRUPTED for run in runs):
             raise KeyboardInterrupt
         return [run for run in runs if run.reason is not Reason.COLLAPSING and not run.collapsed]
@@ -250,11 +253,6 @@ class Refiner:
             if history[-1] + _OPTIMISM * _remaining(history) < limit:
                 return None
         return mixture if history[-1] > limit and proposals.are_supported(positions, rows, mixture) else None
-
-
-def _races(n_components: int) -> int:
-    """The number of races of swaps in vain after which no further one is tried."""
-    return max(_FEWEST_RACES, n_components // 2)
 
 
 class _Parameters:
