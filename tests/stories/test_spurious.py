@@ -53,3 +53,12 @@ def test_a_component_on_few_rows_is_a_finding_if_there_is_no_other_optimum() -> 
     fit = gmix.fit(x, 2, covariance="spherical", rng=0)
     finding = next(f for f in fit.findings if f.name == "spurious component")
     assert "rests on fewer than" in finding.message
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_components_that_collapse_to_outliers_are_moved_to_other_rows(seed: int) -> None:
+    x = np.random.default_rng(seed).standard_t(3, size=(2_000, 6))
+    fit = gmix.fit(x, 10, covariance="full", rng=seed)
+    assert not {"collapsed component", "spurious component"} & {finding.name for finding in fit.findings}
+    assert fit.statistics.mass.min() > 2 * (6 + 1)
+    assert fit.optima is not None

@@ -74,13 +74,14 @@ class Trials:
         better optimum is unlikely, or no work is left.
         """
         mixture = first.mixture if isinstance(first, Run) else first
-        self._meet([first] if isinstance(first, Run) else self.refiner.run([first]))
+        self._meet([first] if isinstance(first, Run) else self.refiner.run([first], patient=True))
         tried = 1
         while (most is None or tried < most) and self.effort.left > 0.0 and self._may_pay(tried):
             tried += 1
             starting_mixtures = self.start.mixtures(self.table, self.prior, self.rng)
             starts = starting_mixtures(mixture.n_components, mixture.structure)
-            self._meet(self.refiner.run(starts, _RACE if len(starts) > 1 else ()))
+            runs = self.refiner.run(starts, _RACE if len(starts) > 1 else ())
+            self._meet(runs or self.refiner.run(starts[:1], patient=True))
 
     @property
     def best(self) -> Run:

@@ -75,7 +75,8 @@ class Place:
 
     @property
     def spurious(self) -> frozenset[int]:
-        return self.proposals.spurious
+        """Components that rest on too few rows, or have collapsed."""
+        return self.proposals.spurious.union(self.run.collapsed)
 
 
 class Refiner:
@@ -115,7 +116,7 @@ class Refiner:
     def moves(self, run: Run) -> Iterator[Place]:
         """The optimum of a run, and then better and better ones, each reached by moves from the one before."""
         place: Place | None = self._at(run)
-        movable = run.mixture.n_components > 2 and not run.collapsed
+        movable = run.mixture.n_components > 2
         while place is not None:
             self.vain = 0
             yield place
@@ -159,10 +160,12 @@ class Refiner:
             moved.append(parameters.mixture(place.proposals))
         return moved
 
-    def run(self, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = ()) -> list[Run]:
-        """EM runs on the rows of the table, without those that collapse."""
+    def run(
+        self, starts: Sequence[GaussianMixture], rounds: Sequence[Round] = (), *, patient: bool = False
+    ) -> list[Run]:
+        """EM runs on the rows of the table, without those that collapse if not `patient`."""
         source = self.table.source
-        runs = run_em(source, starts, self.rule, self.prior, rounds, patient=False)
+        runs = run_em(source, starts, self.rule, self.prior, rounds, patient=patient)
         n, k, parameters = source.n_rows, starts[0].n_components, starts[0].n_parameters
         steps, left, before = sum(len(run.history) for run in runs), len(starts), 0
         for race in rounds:
@@ -173,7 +176,7 @@ class Refiner:
         self.effort.spent += (_START + nearest) * len(starts)
         if any(run.reason is Reason.INTERRUPTED for run in runs):
             raise KeyboardInterrupt
-        return [run for run in runs if run.reason is not Reason.COLLAPSING and not run.collapsed]
+        return [run for run in runs if patient or (run.reason is not Reason.COLLAPSING and not run.collapsed)]
 
     def _at(self, run: Run) -> Place:
         return Place(run, Proposals(self.table, run.mixture, self.rng))
@@ -195,7 +198,8 @@ class Refiner:
         """The best optimum that EM reaches from these starts, if it is better than where the moves began."""
         if not starts:
             return None
-        runs = self.run(starts, rounds if len(starts) > 1 else ())
+        # If components collapse one after another, fewer of them are better than none that is tried.
+        runs = self.run(starts, rounds if len(starts) > 1 else (), patient=bool(place.spurious))
         worth = [run for run in runs if place.spurious or run.objective > place.run.objective + _GAIN]
         arrived = [self._at(run) for run in worth]
         best = min(arrived, key=lambda one: one.key, default=place)
