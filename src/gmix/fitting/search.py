@@ -156,9 +156,10 @@ class _Searching:
             best = self.judge.candidate(runs, 0.0).run
             first[:], rounds = [best.mixture], ()
             if self.alone and self._improves and n_components > 1:
-                if (improved := self._improved_in_table(best)) is not None:
+                improved = self._improved_in_table(best)
+                if self._table_is_complete and improved is not best:
                     return [improved]
-                first[:] = [self.trials.best.mixture] if self.trials is not None and self.trials.met else first
+                first[:] = [improved.mixture]
         runs = run_em(self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient)
         if plan.prior is None:
             runs += runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
@@ -214,8 +215,8 @@ class _Searching:
         amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
         return Effort(self.plan.effort * amount, self.plan.deadline)
 
-    def _improved_in_table(self, best: Run) -> Run | None:
-        """The best run of trials that begin with one on the sub-sample, if it is one on all rows.
+    def _improved_in_table(self, best: Run) -> Run:
+        """The best run of trials that begin with one on the sub-sample; that run itself if every other collapses.
 
         Trials are cheaper on the sub-sample, and those on the table begin where they end.
         """
@@ -224,8 +225,13 @@ class _Searching:
         part = Effort(_ON_SAMPLE * effort.work, self.plan.deadline)
         few = self._improved(best, part, table=self.sample)
         effort.spent += part.spent
-        trials = self._improved(few.best.mixture if few.met else best.mixture, effort)
-        return trials.best if trials.met and self._table_is_complete else None
+        begin = few.best.mixture if few.met else best.mixture
+        if self.plan.effort > 1.0 or not few.met:
+            trials = self._improved(begin, effort)
+        else:  # the trials on the sub-sample say how sure the optimum is
+            trials = self._improved(begin, effort, 1, swaps=False)
+            self.trials = few
+        return trials.best if trials.met else best
 
     def _improved(
         self,
@@ -233,13 +239,17 @@ class _Searching:
         effort: Effort,
         most: int | None = None,
         table: MemorySource | None = None,
+        *,
+        swaps: bool = True,
     ) -> Trials:
         """Trials that begin with moves from this optimum, on the table if no other is given."""
         table = table or self.table
         assert table is not None
         mixture = first.mixture if isinstance(first, Run) else first
         rule = self.plan.rule.among(mixture.n_parameters, table.n_rows)
-        trials = Trials(table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0))
+        trials = Trials(
+            table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0), swaps=swaps
+        )
         self.trials = trials
         trials.search(first, most)
         return trials

@@ -19,7 +19,7 @@ from gmix.sources import MemorySource
 __all__ = ["Trials", "work"]
 
 # Work of a default search, in steps of EM on all rows of the table: many where a step is cheap.
-_STEPS, _COLUMNS = 400.0, 16.0
+_STEPS, _COLUMNS = 400.0, 12.0
 _LEAST, _LEAST_PER_ROW = 5e7, 1.5e5  # nanoseconds of work at the least, where calls take longer than steps
 _IN_VAIN = 8  # trials in which every run collapses, after which there is no further one
 _RACE = (Round(StoppingRule(0.0, 10), 1),)  # of the starts of a trial; the best continues
@@ -46,6 +46,7 @@ class Trials:
     rng : draws starts and moves.
     effort : how much work to do.
     enough : the chance of a better optimum at which no further trial is made.
+    swaps : whether random swaps are among the moves.
 
     Attributes
     ----------
@@ -61,10 +62,12 @@ class Trials:
         rng: np.random.Generator,
         effort: Effort,
         enough: float,
+        *,
+        swaps: bool = True,
     ) -> None:
         self.table, self.start, self.prior, self.rng = table, start, prior, rng
         self.effort, self.enough = effort, enough
-        self.refiner = Refiner(table, rule, prior, rng, effort, self._is_enough)
+        self.refiner = Refiner(table, rule, prior, rng, effort, self._is_enough, swaps=swaps)
         self.met: list[_Met] = []
 
     def search(self, first: GaussianMixture | Run, most: int | None = None) -> None:
@@ -143,5 +146,5 @@ class Trials:
 
 def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> float:
     """The work of a default search for one candidate."""
-    steps = _STEPS / (1.0 + n_features / _COLUMNS)
+    steps = _STEPS / (1.0 + (n_features / _COLUMNS) ** 1.5)
     return max(steps * Effort.step(n_rows, n_components, n_parameters), min(_LEAST, _LEAST_PER_ROW * n_rows))

@@ -38,6 +38,7 @@ _START, _NEAREST = (
     1e5,
     4e5,
 )  # nanoseconds to make a start; and more, in 4 columns, if covariances iterate
+_FEW = 20  # components
 _SWAPS = 8  # swaps that race
 _RACES, _RACES_ALONE = 4, 6  # races of swaps in vain, at the least; and where they cost less than exchanges
 _RACE_STEPS = 150  # of a race of swaps
@@ -94,6 +95,7 @@ class Refiner:
     rng : draws the directions in which components are cut, and the components and rows of swaps.
     effort : counts the work, and ends it.
     is_enough : whether no more swaps should be tried from an optimum, after `vain` races of them.
+    swaps : whether to try swaps, which cost more than exchanges on large tables.
 
     Attributes
     ----------
@@ -108,10 +110,12 @@ class Refiner:
         rng: np.random.Generator,
         effort: Effort,
         is_enough: Callable[[Place], bool] | None = None,
+        *,
+        swaps: bool = True,
     ) -> None:
         self.table = LocalTable(source, effort)
         self.rule, self.prior, self.rng, self.effort = rule, prior, rng, effort
-        self.is_enough, self.vain = is_enough, 0
+        self.is_enough, self.vain, self.swaps = is_enough, 0, swaps
 
     def moves(self, run: Run) -> Iterator[Place]:
         """The optimum of a run, and then better and better ones, each reached by moves from the one before."""
@@ -135,6 +139,8 @@ class Refiner:
         mixture = place.run.mixture
         k = mixture.n_components
         step = Effort.step(len(self.table.rows), k, mixture.n_parameters)
+        if not self.swaps:  # with few components, exchanges and their neighbors are most of the rows
+            return (self._exchange, self._adapt) if k > _FEW else (self._exchange,)
         if not place.spurious and _RACES_ALONE * _RACE_STEPS * step < k * _EXCHANGE:
             return (partial(self._swap, races=_RACES_ALONE),)
         return self._exchange, self._adapt, partial(self._swap, races=max(_RACES, k // 2))
