@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -146,5 +147,5 @@ class Trials:
 
 def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> float:
     """The work of a default search for one candidate."""
-    steps = _STEPS / (1.0 + (n_features / _COLUMNS) ** 1.5)
+    steps = _STEPS / (1.0 + math.pow(n_features / _COLUMNS, 1.5))
     return max(steps * Effort.step(n_rows, n_components, n_parameters), min(_LEAST, _LEAST_PER_ROW * n_rows))
