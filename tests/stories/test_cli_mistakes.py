@@ -1,0 +1,171 @@
+"""Mistakes and interruptions at the command line: one clear line, the right status, and nothing half written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import run
+
+from gmix.sources.files import open_table
+
+pa = pytest.importorskip("pyarrow")
+
+NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        (None, [], ["there is no file", "check the path"]),
+        ("", [], ["is empty"]),
+        ("a,b\n", [], ["no rows"]),
+        ("a,b\nx,y\nz,w\n", [], ["no column of numbers", "['a', 'b']"]),
+        (NUMBERS + "3,oops\n", [], ["column 'b', row 20", "'oops'", "correct it"]),
+        (NUMBERS + "3,\n", [], ["row 20, column 'b' is NaN", "1 of 21 rows", "drop these rows or fill them in"]),
+        (NUMBERS + "inf,1\n", [], ["row 20, column 'a' is infinite"]),
+        (NUMBERS + "1,2,3\n", [], ["cannot be read as CSV", "Expected 2 columns, got 3", "check the file"]),
+        ("a,a\n1,2\n", [], ["2 columns called 'a'", "rename"]),
+        (NUMBERS, ["-k", "21"], ["21 components are more than the table has rows (20)", "fewer"]),
+        (NUMBERS, ["-k", "two"], ["'two' is not a count", "1-8"]),
+        (NUMBERS, ["-k", "8-1"], ["empty range"]),
+        (NUMBERS, ["-k", "0"], ["not a count"]),
+        (NUMBERS, ["--covariance", "ful"], ["'ful' is not a structure", "did you mean 'full'?"]),
+        (NUMBERS, ["--columns", "a,bb"], ["there is no column 'bb'", "did you mean 'b'?"]),
+        (NUMBERS, ["--columns", "a,,b"], ["different names with commas"]),
+        (NUMBERS, ["--out", "nowhere/model.json"], ["there is no directory nowhere", "make it first"]),
+        (NUMBERS, ["--out", "."], [". is a directory"]),
+        (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),
+        (NUMBERS, ["--plot", "points.txt"], ["points.txt", ".png, .svg or .pdf"]),
+        (NUMBERS, ["--seed", "-1"], ["rng"]),
+        (NUMBERS, ["--effort", "-1"], ["effort is -1.0", "zero or more"]),
+        (NUMBERS, ["--seconds", "0"], ["seconds is 0.0", "above zero"]),
+    ],
+)
+def test_a_mistake_in_fit_gets_a_line_and_status_2(
+    text: str | None, options: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("points.csv").write_text(text)
+    result = run("fit", "points.csv", *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("gmix: ")
+    assert 1 <= len(result.stderr.splitlines()) <= 2
+    for part in words:
+        assert part in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ([] if text is None else ["points.csv"])
+
+
+def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("eruption,waiting\n1,2\n")
+    cut = tmp_path / "cut.json"
+    cut.write_text(model.read_text()[:300])
+    for arguments, words in (
+        (["predict", faithful, faithful], "is not a gmix model"),
+        (["predict", cut, faithful], "is not a gmix model"),
+        (["predict", tmp_path / "none.json", faithful], "there is no file"),
+        (["predict", model, other], "did you mean 'eruption'?"),
+        (["predict", model, tmp_path], "is not CSV, Parquet or Arrow"),
+        (["sample", tmp_path, 3], "is not a gmix model"),
+        (["sample", model, 10**13], "not enough memory"),
+        (["plot", model, "--out", tmp_path], "is a directory"),
+        (["demo", "--out", faithful], "File exists"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert words in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_usage_mistakes_end_with_status_2(model: Path) -> None:
+    for arguments in (["frobnicate"], ["fit"], ["sample", model, "--", "-3"], ["sample", model, "many"]):
+        assert run(*arguments).exit_code == 2
+
+
+def test_a_file_without_header_with_semicolons_or_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    for text, names in (
+        ("1.5,2\n3,4\n", ("x1", "x2")),
+        ("a;b\n1.5;2\n3;4\n", ("a", "b")),
+        ("a;b\n1,5;2\n3;4\n", ("a", "b")),
+        ("\ufeffa\tb\r\n1.5\t2\r\n3\t4\r\n", ("a", "b")),
+        ("a ,b\n1.5,2\n\n3,4", ("a", "b")),
+        ("a|b\n1.5|2\n3|4\n", ("a", "b")),
+        ("1.5 2\n3 4\n", ("x1", "x2")),  # as numpy.savetxt writes
+        ("  a  b\n1.5   2\n  3  4\n", ("a", "b")),
+        ("0,1\n1.5,2\n3,4\n", ("0", "1")),  # as pandas writes what has no names
+        ("0,1\n3,4\n", ("x1", "x2")),
+    ):
+        path.write_text(text, encoding="utf-8")
+        read = open_table(path)
+        assert read.names == names
+        assert read.rows.tolist() == [[0.0, 1.0] if text.startswith("0,1\n3") else [1.5, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"a,b", "has no rows under its header"),
+        (b"PK\x03\x04...", "a spreadsheet or an archive; save the table as CSV"),
+        (b"\x93NUMPY...", "an array of NumPy; save the table as CSV"),
+        (b'{"format": "gmix"}', "is JSON; save the table as CSV"),
+        ("größe,b\n1,2\n".encode("latin-1"), "not written in UTF-8; save it as CSV in UTF-8"),
+        (b",,a\n1,2,3\n", "has 2 columns without a name; name them"),
+    ],
+)
+def test_what_is_no_table_is_told_apart(content: bytes, remedy: str, tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+    assert remedy in run("fit", path).stderr
+
+
+INTERRUPTED = """
+import signal, sys
+from importlib.metadata import entry_points
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "WHERE":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+[command] = [point for point in entry_points(group="console_scripts") if point.name == "gmix"]
+command.load()()
+"""
+
+
+@pytest.mark.parametrize("where", ["gmix", "numpy", "pyarrow._parquet"])
+def test_interrupted_anywhere_it_says_so_and_leaves_nothing(
+    where: str, model: Path, faithful: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "spooled").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.replace("WHERE", where), "predict", str(model), "-", "-o", "out.parquet"],
+        input=faithful.read_bytes(), capture_output=True, check=False, cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path / "spooled")},
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"gmix: interrupted; nothing more is written\n")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["faithful.csv", "model.json", "spooled"]
+
+
+def test_interrupted_in_a_fit_it_says_so_and_writes_nothing(tmp_path: Path) -> None:
+    points, out = tmp_path / "points.csv", tmp_path / "model.json"
+    rows = np.random.default_rng(1).standard_normal((100_000, 3))
+    points.write_text("a,b,c,name\n" + "".join(f"{a},{b},{c},someone\n" for a, b, c in rows.tolist()))
+    command = [sys.executable, "-m", "gmix", "fit", str(points), "--out", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "gmix: note: columns left out: 'name' (text)\n"  # now the fit begins
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "gmix: interrupted; nothing more is written\n"
+    assert not out.exists()
