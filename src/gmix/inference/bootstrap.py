@@ -270,7 +270,8 @@ def likelihood_ratio_test(
 def _null_and_alternative(
     source: Source, components: int, structure: Structure, rng: np.random.Generator
 ) -> tuple[Fit, Fit]:
-    plan = SearchPlan([components, components + 1], [structure], KMeansPlusPlus(), StoppingRule())
+    # The same search for the table and for all replicates, so a cheap one is fair.
+    plan = SearchPlan([components, components + 1], [structure], KMeansPlusPlus(), StoppingRule(), effort=0.0)
     found = search(source, plan, rng)
     if found.interrupted or any(c.run.reason is Reason.INTERRUPTED for c in found.candidates):
         raise KeyboardInterrupt
