@@ -126,6 +126,13 @@ def test_no_move_is_made_after_the_deadline_or_without_work() -> None:
         assert [place.run for place in refiner.moves(run)] == [run]
 
 
+@pytest.mark.parametrize("components", [3, range(1, 4)], ids=["one candidate", "several"])
+def test_a_search_that_time_cuts_short_says_so(components: int | range) -> None:
+    fit = gmix.fit(OLD_FAITHFUL, components, covariance="VVV", rng=0, seconds=1e-9)
+    assert "interrupted" in [finding.name for finding in fit.findings]
+    assert np.isfinite(fit.log_likelihood)
+
+
 def test_effort_counts_steps_of_all_rows() -> None:
     effort = Effort(1e9)
     effort.spend(10, 1_000, 5, 40)

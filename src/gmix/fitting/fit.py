@@ -135,7 +135,8 @@ def fit(
     2
     """
     one_of(criterion, CRITERIA, "criterion")
-    deadline = _deadline(effort, seconds)
+    _check_effort(effort)
+    deadline = _deadline(seconds)
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
     starts = as_start(start)
     makes_starts = starts.is_made
@@ -181,9 +182,7 @@ def fit(
             findings.append(dependence_finding(dependence, features))
             structures = _in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
-        plan = SearchPlan(
-            counts, structures, starts, rule, prior, criterion, named=named, effort=effort, deadline=deadline
-        )
+        plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort)
         found, more_findings = _compare(source, plan, generator)
         if not several and found.best.collapsed and not found.interrupted:
             cause = _dependence(source.watched(None, None))  # unwatched, because a resumed fit repeats this pass
@@ -194,10 +193,14 @@ def fit(
     return inspected(fit, sample, max(counts) if len(counts) > 1 else None)
 
 
-def _deadline(effort: float, seconds: float | None) -> float | None:
-    """The time by `time.monotonic` at which the search ends. Raises `ParameterError` for an invalid argument."""
+def _check_effort(effort: float) -> None:
+    """Raise `ParameterError` for an effort that is no number, or negative."""
     if not (is_number(effort) and effort >= 0.0):
         raise ParameterError(f"effort is {effort!r}; give a number, zero or more: 1 for that of a default search")
+
+
+def _deadline(seconds: float | None) -> float | None:
+    """The time by `time.monotonic` at which the fit ends; None for no limit. Raises `ParameterError`."""
     if not (seconds is None or (is_number(seconds) and seconds > 0.0)):
         raise ParameterError(f"seconds is {seconds!r}; give a number above zero, or None for no limit")
     return None if seconds is None else time.monotonic() + seconds

@@ -84,11 +84,10 @@ def _stages(source: Source, rng: np.random.Generator) -> list[_Stage]:
     sizes = [size for size in _STAGES if 2 * size <= most] or [most // 2]
     rows = source.rows(2 * sizes[-1], rng)
     order = rng.permutation(len(rows))
-    names = None if source.features is None else list(source.features)
 
     def part(begin: int, end: int) -> MemorySource:
         chosen = rows[np.sort(order[begin:end])]
-        return MemorySource(chosen.values, sample_weight=chosen.weights, columns=names, threads=source.threads)
+        return MemorySource.of_rows(chosen, source)
 
     return [_Stage(part(0, size), part(size, 2 * size)) for size in sizes]
 

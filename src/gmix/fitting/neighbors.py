@@ -1,4 +1,4 @@
-"""Starts from poorer candidates: the mixture of a simpler structure, and mixtures with a component split."""
+"""Mixtures near a mixture: of another structure, or with a component duplicated, split or merged with another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.model.covariance import FULL, Structure
+from gmix.model.covariance import FULL, SPHERICAL, Form, Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
-__all__ = ["grow", "in_structure", "merges", "nearest", "release", "splits"]
+__all__ = ["grow", "in_structure", "merged_pairs", "merges", "nearest", "release", "splits"]
 
 Array = NDArray[np.float64]
 
@@ -38,6 +38,20 @@ def in_structure(
     return unchecked_mixture(shares, means, compact, structure, features)
 
 
+def merged_pairs(
+    form: Form, weights: Array, means: Array, compact: Array, first: NDArray[np.intp], second: NDArray[np.intp]
+) -> tuple[Array, Array, Array]:
+    """The weights ``(P,)``, means ``(P, D)`` and compact covariances of pairs of components, each pair as one."""
+    both = np.maximum(weights[first] + weights[second], np.finfo(float).tiny)
+    share = weights[first] / both
+    mean = share[:, None] * means[first] + (1.0 - share)[:, None] * means[second]
+    between = form.outer(share * (1.0 - share), means[first] - means[second])
+    if form is SPHERICAL:
+        between = between / means.shape[1]
+    share = share.reshape(-1, *(1,) * (compact.ndim - 1))
+    return both, mean, share * compact[first] + (1.0 - share) * compact[second] + between
+
+
 def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
     """Mixtures in which two components are merged, for the pairs that lose least if each row belongs to one component.
 
@@ -45,11 +59,7 @@ def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
     """
     weights, means, dense, structure = mixture.weights, mixture.means, mixture.covariances, mixture.structure
     first, second = np.triu_indices(len(weights), 1)
-    both = np.maximum(weights[first] + weights[second], np.finfo(float).tiny)
-    share = (weights[first] / both)[:, None, None]
-    step = means[first] - means[second]
-    between = share * (1.0 - share) * step[:, :, None] * step[:, None, :]
-    whole = share * dense[first] + (1.0 - share) * dense[second] + between
+    both, centers, whole = merged_pairs(FULL, weights, means, dense, first, second)
     spread = np.linalg.slogdet(dense)[1]
     loss = both * np.linalg.slogdet(whole)[1] - weights[first] * spread[first] - weights[second] * spread[second]
     merged = []
@@ -57,7 +67,7 @@ def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
         kept = np.delete(np.arange(len(weights)), second[at])
         new_weights, new_means, new_dense = weights.copy(), means.copy(), dense.copy()
         new_weights[first[at]] = both[at]
-        new_means[first[at]] = share[at, 0] * means[first[at]] + (1.0 - share[at, 0]) * means[second[at]]
+        new_means[first[at]] = centers[at]
         new_dense[first[at]] = whole[at]
         merged.append(in_structure(new_weights[kept], new_means[kept], new_dense[kept], structure, mixture.features))
     return merged

@@ -19,7 +19,6 @@ from gmix.sources import Source
 
 __all__ = ["Neighbor", "from_richer", "neighbors", "runs_from_neighbors", "starts"]
 
-
 _RICHER, _MERGES = 3, 3  # richer candidates, and merges of two components, from which a candidate starts
 
 
@@ -106,8 +105,8 @@ def from_richer(
         if k == n_components and s is not structure and s.contains(structure) and not candidate.is_set_aside
     ]
     richer = sorted(richer, key=lambda candidate: -candidate.log_likelihood)[:_RICHER]
-    starts = [nearest(candidate.run.mixture, structure) for candidate in richer]
+    made = [nearest(candidate.run.mixture, structure) for candidate in richer]
     more = best.get((structure, n_components + 1))
     if more is not None and not more.is_set_aside:
-        starts += merges(more.run.mixture, _MERGES)
-    return starts
+        made += merges(more.run.mixture, _MERGES)
+    return made

@@ -20,7 +20,7 @@ from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
-from gmix.model.stopping import Reason, Round, StoppingRule
+from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
 from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["SearchPlan", "search"]
@@ -47,7 +47,6 @@ class SearchPlan:
     criterion : which criterion chooses among the candidates.
     only : the pairs that are candidates; None for all.
     effort : how much work to do for better optima, in units of that of a default search; zero for none.
-    deadline : the time by `time.monotonic` at which the search ends with the best so far; None for no limit.
     named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
     """
 
@@ -60,13 +59,21 @@ class SearchPlan:
     only: Collection[tuple[Structure, int]] | None = None
     named: bool = False
     effort: float = 1.0
-    deadline: float | None = None
 
     @property
     def candidates(self) -> list[tuple[Structure, int]]:
         """Pairs of a structure and a number of components, in the order in which they are reported."""
         every = [(s, k) for s in self.structures for k in sorted(self.components)]
         return [pair for pair in every if self.only is None or pair in self.only]
+
+    @property
+    def deadline(self) -> float | None:
+        """The time by `time.monotonic` at which the search ends with the best so far; None for no limit."""
+        return self.rule.time if isinstance(self.rule, Deadline) else None
+
+    @property
+    def is_late(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
     @property
     def makes_starts(self) -> bool:
@@ -97,9 +104,9 @@ class _Searching:
         if plan.makes_starts:
             n_rows = race_rows(plan.components, plan.structures, n_features)
             most = table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows
-            self.table = _in_memory(source, most, rng)
+            self.table = MemorySource.of_rows(source.rows(most, rng), source)
             if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
-                self.sample = _in_memory(self.table, n_rows, rng)
+                self.sample = MemorySource.of_rows(self.table.rows(n_rows, rng), source)
             if self._table_is_complete:  # EM runs on it are passes over all rows, which are shown and recorded
                 self.table = self.table.watched(source.meter, source.journal)
         if self.alone and self.table is None:
@@ -125,11 +132,12 @@ class _Searching:
                     first, poorer = starts(best, structure, n_components, starting_mixtures)
                     runs = self._runs(structure, n_components, first, poorer)
                     candidate = self.judge.candidate(runs, time.perf_counter() - began)
-                    if self.trials is not None and self.trials.met:
+                    if self.trials is not None:
                         candidate = replace(candidate, optima=self.trials.optima)
                     self.best[structure, n_components] = candidate
                     _raise_if_interrupted(runs)
             self._improve()
+            interrupted = self.plan.is_late
         except KeyboardInterrupt as interruption:
             # The journal must not record the passes below, because a resumed fit does not repeat them.
             self.source = self.source.watched(self.source.meter, None)
@@ -157,7 +165,7 @@ class _Searching:
             first[:], rounds = [best.mixture], ()
             if self.alone and self._improves and n_components > 1:
                 improved = self._improved_in_table(best)
-                if self._table_is_complete and improved is not best:
+                if self._table_is_complete:
                     return [improved]
                 first[:] = [improved.mixture]
         runs = run_em(self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient)
@@ -169,23 +177,25 @@ class _Searching:
         """Move on from the optima of the best candidates to better ones, and make further trials for the best."""
         if self.trials is not None or not self._improves:
             return
-        best = self._found(False).best
-        effort = self._effort(best.run.mixture)
         if not self.alone:
-            effort.work *= min(len(self.best), _SHARED)
-        for most in range(1, 1 + _TURNS):
-            tried: set[tuple[Structure, int]] = set()
-            while not self.alone and effort.left > 0.0 and (candidate := self._next(tried)) is not None:
-                tried.add((candidate.structure, candidate.n_components))
-                self._improve_candidate(self._from_richer(candidate), effort, most)
-        if not self.alone:  # the best candidate gets as much as if it were alone
-            effort = self._effort(self._found(False).best.run.mixture)
+            self._improve_in_turn()
+        effort = self._effort(self._found(False).best.run.mixture)
         for _ in range(_AGAIN_AT_MOST):
             best = self._found(False).best
             self._improve_candidate(best, effort)
             after = self._found(False).best
             if (after.structure, after.n_components) == (best.structure, best.n_components):
                 return
+
+    def _improve_in_turn(self) -> None:
+        """Move on from the optima of all candidates, the best first, until the work that they share is done."""
+        effort = self._effort(self._found(False).best.run.mixture)
+        effort.work *= min(len(self.best), _SHARED)
+        for most in range(1, 1 + _TURNS):
+            tried: set[tuple[Structure, int]] = set()
+            while effort.left > 0.0 and (candidate := self._next(tried)) is not None:
+                tried.add((candidate.structure, candidate.n_components))
+                self._improve_candidate(self._from_richer(candidate), effort, most)
 
     def _from_richer(self, candidate: Candidate) -> Candidate:
         """The candidate, or one that is better because it starts from richer candidates."""
@@ -216,7 +226,7 @@ class _Searching:
         return Effort(self.plan.effort * amount, self.plan.deadline)
 
     def _improved_in_table(self, best: Run) -> Run:
-        """The best run of trials that begin with one on the sub-sample; that run itself if every other collapses.
+        """The best run on the table of trials that begin with a run on the sub-sample.
 
         Trials are cheaper on the sub-sample, and those on the table begin where they end.
         """
@@ -225,13 +235,11 @@ class _Searching:
         part = Effort(_ON_SAMPLE * effort.work, self.plan.deadline)
         few = self._improved(best, part, table=self.sample)
         effort.spent += part.spent
-        begin = few.best.mixture if few.met else best.mixture
-        if self.plan.effort > 1.0 or not few.met:
-            trials = self._improved(begin, effort)
-        else:  # the trials on the sub-sample say how sure the optimum is
-            trials = self._improved(begin, effort, 1, swaps=False)
-            self.trials = few
-        return trials.best if trials.met else best
+        if self.plan.effort > 1.0:
+            return self._improved(few.best.mixture, effort).best
+        improved = self._improved(few.best.mixture, effort, 1, swaps=False).best
+        self.trials = few  # which say how sure the optimum is
+        return improved
 
     def _improved(
         self,
@@ -261,8 +269,6 @@ class _Searching:
             return
         complete = self._table_is_complete
         trials = self._improved(run if complete else run.mixture, effort, most)
-        if not trials.met:
-            return
         if trials.best is not run:
             runs = [trials.best]
             if not complete:
@@ -350,10 +356,3 @@ def _poorest_first(structures: Sequence[Structure], n_components: int, n_feature
         return structure.n_parameters(n_components, n_features), sum(structure.contains(s) for s in structures)
 
     return sorted(structures, key=richness)
-
-
-def _in_memory(source: Source, n_rows: int, rng: np.random.Generator) -> MemorySource:
-    """At most this many rows of a source, in memory."""
-    rows = source.rows(n_rows, rng)
-    names = list(source.features) if source.features else None
-    return MemorySource(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)

@@ -64,7 +64,12 @@ def search_findings(found: Search) -> list[Finding]:
     if run.reason is Reason.ITERATION_LIMIT:
         findings.append(Finding("not converged", f"EM ended before it converged: {run.reason.value}"))
     if found.interrupted:
-        findings.append(Finding("interrupted", "this is the best so far; fit again to try the other candidates"))
+        findings.append(
+            Finding(
+                "interrupted",
+                "the search was cut short, and this is the best so far; fit again, or give it more time, to go on",
+            )
+        )
     return findings
 
 

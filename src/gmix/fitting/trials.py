@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from gmix.fitting.em import Run
-from gmix.fitting.refinement import Effort, Optima, Place, Refiner, allowance
+from gmix.fitting.refinement import Effort, Optima, Place, Refiner, allowance, chance_of_better
 from gmix.fitting.start import Start
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
@@ -22,7 +21,6 @@ __all__ = ["Trials", "work"]
 # Work of a default search, in steps of EM on all rows of the table: many where a step is cheap.
 _STEPS, _COLUMNS = 400.0, 12.0
 _LEAST, _LEAST_PER_ROW = 5e7, 1.5e5  # nanoseconds of work at the least, where calls take longer than steps
-_IN_VAIN = 8  # trials in which every run collapses, after which there is no further one
 _RACE = (Round(StoppingRule(0.0, 10), 1),)  # of the starts of a trial; the best continues
 
 
@@ -77,72 +75,73 @@ class Trials:
         A mixture is brought to its optimum on these rows first; a run is one of all these rows. The trials end when a
         better optimum is unlikely, or no work is left.
         """
-        mixture = first.mixture if isinstance(first, Run) else first
-        self._meet([first] if isinstance(first, Run) else self.refiner.run([first], patient=True))
-        tried = 1
-        while (most is None or tried < most) and self.effort.left > 0.0 and self._may_pay(tried):
-            tried += 1
-            starting_mixtures = self.start.mixtures(self.table, self.prior, self.rng)
-            starts = starting_mixtures(mixture.n_components, mixture.structure)
-            runs = self.refiner.run(starts, _RACE if len(starts) > 1 else ())
-            self._meet(runs or self.refiner.run(starts[:1], patient=True))
+        self._meet(first if isinstance(first, Run) else self.refiner.run([first], patient=True)[0])
+        while (most is None or len(self.met) < most) and self.effort.left > 0.0 and _chance(self.met) > self.enough:
+            self._meet(self._fresh())
 
     @property
     def best(self) -> Run:
         """The run that reached the best optimum."""
-        return min(self.met, key=lambda met: met.key).run
+        return _best(self.met).run
 
     @property
     def optima(self) -> Optima:
         """The optima at which the trials ended."""
-        met = self._comparable
-        return Optima.of([(each.run.objective, each.run.mixture) for each in met], self.table, self._vain(met))
+        met = _comparable(self.met)
+        return Optima.of([(each.run.objective, each.run.mixture) for each in met], self.table, _vain(met))
 
-    @property
-    def _comparable(self) -> list[_Met]:
-        """The trials that did not end higher than the best one by a spurious component."""
-        limit = self.best.objective + self._allowance
-        return [met for met in self.met if met.run.objective <= limit]
+    def _fresh(self) -> Run:
+        """The best run from new starts; if all of them collapse, the first, which moves may repair."""
+        mixture = self.met[0].run.mixture
+        starting_mixtures = self.start.mixtures(self.table, self.prior, self.rng)
+        starts = starting_mixtures(mixture.n_components, mixture.structure)
+        runs = self.refiner.run(starts, _RACE if len(starts) > 1 else ())
+        return (runs or self.refiner.run(starts[:1], patient=True))[0]
 
-    def _vain(self, met: Sequence[_Met]) -> int:
-        """The number of races in vain from the best optimum."""
-        best = max(each.run.objective for each in met)
-        return sum(each.vain for each in met if each.run.objective >= best - self._allowance)
-
-    def _meet(self, runs: Sequence[Run]) -> None:
-        """Move on from the first of these runs, unless a trial has already moved on from its optimum."""
-        for run in runs[:1]:
-            known = next((met for met in self.met if abs(met.first - run.objective) <= self._allowance), None)
-            if known is not None:
-                self.met.append(known._replace(vain=0))
-                continue
-            before = len(self.met)
-            for place in self.refiner.moves(run):
-                self.met[before:] = [_Met(place.key, place.run, run.objective)]
-            self.met[before:] = [self.met[before]._replace(vain=self.refiner.vain)]
-
-    @property
-    def _allowance(self) -> float:
-        return allowance(self.met[0].run.mixture.n_parameters) if self.met else 0.0
-
-    def _may_pay(self, tried: int) -> bool:
-        """Whether a further trial may find a better optimum."""
-        return self._chance > self.enough if self.met else tried < _IN_VAIN
+    def _meet(self, run: Run) -> None:
+        """Move on from a run, unless a trial has already moved on from its optimum."""
+        same = allowance(run.mixture.n_parameters)
+        known = next((met for met in self.met if abs(met.first - run.objective) <= same), None)
+        if known is not None:
+            self.met.append(known._replace(vain=0))
+            return
+        before = len(self.met)
+        for place in self.refiner.moves(run):
+            self.met[before:] = [_Met(place.key, place.run, run.objective)]
+        self.met[before] = self.met[before]._replace(vain=self.refiner.vain)
 
     def _is_enough(self, place: Place) -> bool:
-        """Whether a better optimum than that of a trial in progress is unlikely."""
-        now, before = self.met[-1], self.met[:]
-        self.met[-1] = now._replace(vain=self.refiner.vain)
-        enough = self.best is place.run and self._chance <= self.enough
-        self.met = before
-        return enough
+        """Whether a better optimum than that of a trial in progress, the last one, is unlikely."""
+        met = [*self.met[:-1], self.met[-1]._replace(vain=self.refiner.vain)]
+        return _best(met).run is place.run and _chance(met) <= self.enough
 
-    @property
-    def _chance(self) -> float:
-        met = self._comparable
-        objectives = [each.run.objective for each in met]
-        optima = Optima.of_objectives(objectives, self.best.mixture.n_parameters, 1.0)
-        return replace(optima, vain=self._vain(met)).chance_of_better
+
+def _best(met: Sequence[_Met]) -> _Met:
+    return min(met, key=lambda each: each.key)
+
+
+def _comparable(met: Sequence[_Met]) -> list[_Met]:
+    """The trials that did not end higher than the best one by a spurious component."""
+    best = _best(met).run
+    limit = best.objective + allowance(best.mixture.n_parameters)
+    return [each for each in met if each.run.objective <= limit]
+
+
+def _at_best(met: Sequence[_Met]) -> list[_Met]:
+    """Of comparable trials, those that ended at the best optimum."""
+    limit = max(each.run.objective for each in met) - allowance(met[0].run.mixture.n_parameters)
+    return [each for each in met if each.run.objective >= limit]
+
+
+def _vain(met: Sequence[_Met]) -> int:
+    """The number of races from the best optimum of comparable trials that found no better one."""
+    return sum(each.vain for each in _at_best(met))
+
+
+def _chance(met: Sequence[_Met]) -> float:
+    """The estimated chance that as much work again finds a better optimum than these trials."""
+    met = _comparable(met)
+    return chance_of_better(len(_at_best(met)), len(met), _vain(met))
 
 
 def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> float:

@@ -17,7 +17,7 @@ from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import LocalSource, check_mass, selected
+from gmix.sources.source import LocalSource, Source, check_mass, selected
 
 __all__ = ["MemorySource", "expect"]
 
@@ -53,6 +53,12 @@ class MemorySource(LocalSource):
         check_mass(total)
         check_finite(self.array, self.features, largest_value(self.n_features, max(total, self.n_rows)), place)
         self.threads = threads
+
+    @classmethod
+    def of_rows(cls, rows: Rows, source: Source) -> MemorySource:
+        """Some rows of a source as a table of their own, with its names of columns and its threads."""
+        names = list(source.features) if source.features else None
+        return cls(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
 
     @property
     def dtype(self) -> np.dtype[Any]:

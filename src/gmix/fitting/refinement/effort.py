@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
+
+from gmix.model.stopping import Round
 
 __all__ = ["Effort"]
 
@@ -34,6 +37,15 @@ class Effort:
     def spend(self, steps: int, n_rows: float, n_components: int, n_parameters: float) -> None:
         """Count steps that were done in one call."""
         self.spent += _CALL + steps * self.step(n_rows, n_components, n_parameters)
+
+    @staticmethod
+    def steps(histories: Iterable[Sequence[float]], n_starts: int, rounds: Sequence[Round]) -> int:
+        """The steps of runs from several starts that raced, of which those with these histories were kept."""
+        steps, left, before = sum(len(history) for history in histories), n_starts, 0
+        for race in rounds:
+            steps += left * (race.rule.max_iterations - before)
+            left, before = race.most, race.rule.max_iterations
+        return steps
 
     @property
     def left(self) -> float:

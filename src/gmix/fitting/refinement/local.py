@@ -79,10 +79,8 @@ class LocalTable:
             patient=False,
             threads=self.source.threads,
         )
-        k, d = starts[0].n_components, starts[0].n_features
-        parameters = structure.n_parameters(k, d)
-        done = sum(len(end.history) for end in ends) + sum(r.rule.max_iterations for r in rounds) * len(starts)
-        self.effort.spend(done, len(rows), k, parameters)
+        done = Effort.steps((end.history for end in ends), len(starts), rounds)
+        self.effort.spend(done, len(rows), starts[0].n_components, starts[0].n_parameters)
         if any(end.reason is Reason.INTERRUPTED for end in ends):
             raise KeyboardInterrupt
         return [end for end in ends if end.model is not None and end.reason is not Reason.COLLAPSING]

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import MemorySource
 
-__all__ = ["Optima", "Optimum", "allowance", "changed_rows"]
+__all__ = ["Optima", "Optimum", "allowance", "chance_of_better", "changed_rows"]
 
 # Optima that differ by less are the same: nats, or a part of what the parameters gain by chance alone (`allowance`).
 _SAME, _SAME_CHANCE = 0.05, 0.01

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
-from gmix.fitting.neighbors import release
+from gmix.fitting.neighbors import merged_pairs, release
 from gmix.fitting.refinement.local import LocalTable, mixture_at
 from gmix.model.covariance import DIAGONAL, SPHERICAL, Structure, structure as as_structure
 from gmix.model.kernel import kernel
@@ -152,14 +152,7 @@ class Proposals:
         form, n_features = self.local.structure.form, self.mixture.n_features
         weights, means, compact = self.mixture.weights, self.mixture.means, compact_covariances(self.local)
         first, second = pairs.T
-        both = np.maximum(weights[first] + weights[second], np.finfo(float).tiny)
-        share = weights[first] / both
-        mean = share[:, None] * means[first] + (1.0 - share)[:, None] * means[second]
-        between = form.outer(share * (1.0 - share), means[first] - means[second])
-        if form is SPHERICAL:
-            between = between / n_features
-        lengths = share.reshape(-1, *(1,) * (compact.ndim - 1))
-        covariance = lengths * compact[first] + (1.0 - lengths) * compact[second] + between
+        both, mean, covariance = merged_pairs(form, weights, means, compact, first, second)
         part = self.posterior[:, first] + self.posterior[:, second]
         log_part = np.log(np.maximum(part, np.finfo(float).tiny))
         weighted = part * self.table.rows.mass[:, None]

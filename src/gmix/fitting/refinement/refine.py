@@ -19,7 +19,7 @@ from gmix.fitting.refinement.local import LocalTable, mixture_at
 from gmix.fitting.refinement.proposals import Merge, Proposals, Split, part_of
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.priors import Prior
-from gmix.model.stopping import Reason, Round, StoppingRule
+from gmix.model.stopping import Reason, Round, StoppingRule, remaining_gain
 from gmix.sources import MemorySource
 
 __all__ = ["Place", "Refiner"]
@@ -32,13 +32,11 @@ _OFTEN = 10  # tries with the same split or the same merge
 _NEIGHBORS = 3  # components that overlap most with those of an exchange, and adapt to it
 _FIRST_STEPS, _STEPS, _MOST_STEPS = 12, 20, 150  # of a local run
 _OPTIMISM = 2.0  # times the estimated remaining gain; a local run that would still lose is given up
-_SLOWEST = 0.97  # rate of gains in that estimate
+_SLOWEST = 0.97  # rate of gains, at most, in that estimate
 _EXCHANGE = 1e6  # nanoseconds that proposals of exchanges take for each component
-_START, _NEAREST = (
-    1e5,
-    4e5,
-)  # nanoseconds to make a start; and more, in 4 columns, if covariances iterate
-_FEW = 20  # components
+_START = 1e5  # nanoseconds that making a start takes
+_NEAREST = 4e5  # nanoseconds that it takes more, in 4 columns, if the M-step of the covariances iterates
+_FEW = 20  # components, up to which exchanges with their neighbors are most of the rows
 _SWAPS = 8  # swaps that race
 _RACES, _RACES_ALONE = 4, 6  # races of swaps in vain, at the least; and where they cost less than exchanges
 _RACE_STEPS = 150  # of a race of swaps
@@ -139,7 +137,7 @@ class Refiner:
         mixture = place.run.mixture
         k = mixture.n_components
         step = Effort.step(len(self.table.rows), k, mixture.n_parameters)
-        if not self.swaps:  # with few components, exchanges and their neighbors are most of the rows
+        if not self.swaps:
             return (self._exchange, self._adapt) if k > _FEW else (self._exchange,)
         if not place.spurious and _RACES_ALONE * _RACE_STEPS * step < k * _EXCHANGE:
             return (partial(self._swap, races=_RACES_ALONE),)
@@ -172,12 +170,8 @@ class Refiner:
         """EM runs on the rows of the table, without those that collapse if not `patient`."""
         source = self.table.source
         runs = run_em(source, starts, self.rule, self.prior, rounds, patient=patient)
-        n, k, parameters = source.n_rows, starts[0].n_components, starts[0].n_parameters
-        steps, left, before = sum(len(run.history) for run in runs), len(starts), 0
-        for race in rounds:
-            steps += left * (race.rule.max_iterations - before)
-            left, before = race.most, race.rule.max_iterations
-        self.effort.spend(steps, n, k, parameters)
+        steps = Effort.steps((run.history for run in runs), len(starts), rounds)
+        self.effort.spend(steps, source.n_rows, starts[0].n_components, starts[0].n_parameters)
         nearest = 0.0 if starts[0].structure.direct else _NEAREST * (1.0 + starts[0].n_features ** 2 / 16.0)
         self.effort.spent += (_START + nearest) * len(starts)
         if any(run.reason is Reason.INTERRUPTED for run in runs):
@@ -260,7 +254,8 @@ class Refiner:
             done, steps = done + len(history), _STEPS
             if end.reason is not Reason.ITERATION_LIMIT or done > _MOST_STEPS:
                 break
-            if history[-1] + _OPTIMISM * _remaining(history) < limit:
+            slowest = (history[-1] - history[-2]) * _SLOWEST / (1.0 - _SLOWEST)
+            if history[-1] + _OPTIMISM * min(remaining_gain(history, 0.0), slowest) < limit:
                 return None
         return mixture if history[-1] > limit and proposals.are_supported(positions, rows, mixture) else None
 
@@ -365,12 +360,3 @@ def _with_neighbors(proposals: Proposals, exchange: _Exchange) -> list[int]:
         nearest = np.argsort(-overlap, kind="stable")[:_NEIGHBORS]
         chosen += [int(k) for k in nearest if overlap[k] > 0.0 and int(k) not in chosen]
     return chosen
-
-
-def _remaining(history: Sequence[float]) -> float:
-    """The estimated remaining gain of a run, from its last two gains."""
-    if len(history) < 3:
-        return np.inf
-    before, gain = np.diff(history[-3:])
-    rate = min(max(gain / before, 0.5) if before > 0.0 else _SLOWEST, _SLOWEST)
-    return float(gain * rate / (1.0 - rate))

@@ -37,9 +37,7 @@ class StartFunction(Start):
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         @cache
         def table(n_rows: int) -> MemorySource:
-            rows = source.rows(n_rows, rng)
-            names = list(source.features) if source.features else None
-            return MemorySource(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
+            return MemorySource.of_rows(source.rows(n_rows, rng), source)
 
         @cache
         def given(n_components: int) -> tuple[MemorySource, GivenMixture | GivenResponsibilities]:

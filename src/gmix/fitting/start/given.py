@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
+from gmix.fitting.neighbors import nearest, release
 from gmix.fitting.start.contract import Start, StartingMixtures
 from gmix.model.covariance import Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances
@@ -36,9 +37,9 @@ class GivenMixture(Start):
                     f"start is a {given}; give one with {n_components} components and {source.n_features} columns, "
                     "as the fit has"
                 )
-            compact = compact_covariances(given) if given.structure is structure else _in_structure(given, structure)
+            near = release(given, structure) if structure.contains(given.structure) else nearest(given, structure)
             weights = structure.weights(given.weights)
-            return [GaussianMixture(weights, given.means, compact, structure, source.features)]
+            return [GaussianMixture(weights, given.means, compact_covariances(near), structure, source.features)]
 
         return starting_mixtures
 
@@ -94,10 +95,3 @@ def as_given(value: Any, n_components: int | None = None) -> GivenMixture | Give
             "start holds responsibilities that are negative or do not sum to one in each row; normalize them"
         )
     return None
-
-
-def _in_structure(given: GaussianMixture, structure: Structure) -> Array:
-    """The covariances of a mixture in a structure, compact; the nearest ones if the structure does not allow them."""
-    if structure.contains(given.structure):
-        return np.array(structure.form.compress(given.covariances))
-    return structure.nearest(given.weights, given.covariances)

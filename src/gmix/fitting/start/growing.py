@@ -39,9 +39,7 @@ class Growing(Start):
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         @cache
         def drawn(n_rows: int) -> MemorySource:
-            rows = source.rows(n_rows, rng)
-            names = list(source.features) if source.features else None
-            return MemorySource(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
+            return MemorySource.of_rows(source.rows(n_rows, rng), source)
 
         def table(n_components: int) -> MemorySource:
             return drawn(min(n_seed_rows(n_components, source.n_features), source.n_counting))
