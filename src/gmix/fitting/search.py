@@ -297,8 +297,7 @@ class _Searching:
             rule = self.plan.rule.among(before.run.mixture.n_parameters, self.source.n_counting)
             runs = runs_from_neighbors(self.source, poorer, [before.run], rule, self.patient)
             if runs:
-                after = self.judge.candidate([before.run, *runs], before.seconds)
-                self.best[structure, n_components] = replace(after, optima=before.optima)
+                self.best[structure, n_components] = self.judge.candidate([before.run, *runs], before.seconds)
 
     def _found(self, interrupted: bool) -> Search:
         candidates = tuple(self.best[key] for key in self.order if key in self.best)
