@@ -193,7 +193,7 @@ def fit(
 
 
 def _check_effort(effort: float) -> None:
-    """Raise `ParameterError` for an effort that is no number, or negative."""
+    """Raise `ParameterError` unless effort is a finite number, zero or more."""
     if not (is_number(effort) and effort >= 0.0):
         raise ParameterError(f"effort is {effort!r}; give a number, zero or more; the default is 1")
 
