@@ -1,8 +1,8 @@
-"""How many passes over the rows acceleration saves, and how much runs leave to gain where the stopping rule ends them.
+"""How many passes over the rows acceleration saves, and the gain that remains when the stopping rule ends a run.
 
-Every case is one start, from which plain EM and accelerated EM run. Passes are E-steps, also those of extrapolations
-that were rejected, until the log-likelihood is within 1e-8 of that of the local optimum, relative to it. Only cases
-count in which both end at the same optimum. All numbers are counts, and the same on every machine up to rounding.
+In each case, plain EM and accelerated EM run from the same start. Passes are E-steps, including those of rejected
+extrapolations, until the log-likelihood is within 1e-8 (relative) of that of the local optimum. Cases count only if
+both runs end at the same optimum. All results are counts, and the same on every machine up to rounding.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TABLES = [(2, 8, 2000, 1.0), (2, 8, 2000, 3.0), (5, 5, 2000, 1.0), (4, 15, 4000,
 
 @dataclass(frozen=True, eq=False)
 class StudentModel(Model):
-    """A mixture of Student's t with four degrees of freedom; its M-step is Python's."""
+    """A mixture of Student's t distributions with four degrees of freedom; its M-step runs in Python."""
 
     mixture: GaussianMixture
 
@@ -54,7 +54,7 @@ class StudentModel(Model):
 
 
 def until(target: float, accelerate: bool) -> StoppingRule:
-    """The rule that ends a run at this objective, or at rest."""
+    """The rule that ends a run when it reaches this objective or no longer moves."""
 
     class Until(StoppingRule):
         def judge(
@@ -74,7 +74,7 @@ class Case(NamedTuple):
 
 
 def rows_of(rng: np.random.Generator, n: int, d: int, k: int, spread: float) -> Array:
-    """Rows of components of different shapes and weights."""
+    """Rows from components of different shapes and weights."""
     means = spread * rng.normal(size=(k, d))
     axes = np.array([np.linalg.qr(rng.normal(size=(d, d)))[0] * np.exp(rng.normal(size=d) / 2.0) for _ in range(k)])
     labels = rng.choice(k, size=n, p=rng.dirichlet(np.full(k, 4.0)))
@@ -82,7 +82,7 @@ def rows_of(rng: np.random.Generator, n: int, d: int, k: int, spread: float) -> 
 
 
 def start_of(rng: np.random.Generator, rows: Array, k: int, structure: Structure) -> GaussianMixture:
-    """The mixture of the rows nearest to each of K rows, after three steps of K-means."""
+    """A mixture made from the clusters of K-means after three steps from K random rows."""
     centers = rows[rng.choice(len(rows), k, replace=False)]
     for _ in range(4):
         labels = np.square(rows[:, None] - centers).sum(-1).argmin(1)
@@ -113,7 +113,7 @@ def cases(seeds: int) -> Iterator[Case]:
 
 
 def run(case: Case, rule: StoppingRule, start: Model | None = None) -> tuple[int, RunEnd]:
-    """The E-steps of one run, and its end."""
+    """The number of E-steps of one run, and its end."""
     passes = 0
 
     def expect(components: Components, _: bool) -> SufficientStatistics:
@@ -127,7 +127,7 @@ def run(case: Case, rule: StoppingRule, start: Model | None = None) -> tuple[int
 
 
 def optimum(case: Case, rule: StoppingRule) -> float:
-    """The objective of the optimum to which this kind of run leads."""
+    """The objective of the optimum to which a run with this rule converges."""
     _, end = run(case, rule)
     assert end.model is not None
     return max(run(case, StoppingRule(0.0, MOST), end.model)[1].history[-1], end.history[-1])

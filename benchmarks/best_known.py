@@ -1,12 +1,13 @@
-"""The best known optimum of every table of the benchmark of quality, and the search that finds it.
+"""The best known optimum of every table of the quality benchmark, and the search that finds it.
 
     python benchmarks/best_known.py --tables faithful,digits --seconds 60
 
-`best_known.json` holds, for every table, the highest log-likelihood of a mixture with full covariances and without a
-spurious component. A component is spurious if fewer than 2 (D + 1) distinct rows support it: if its posterior
-probabilities add up to less over the distinct rows. The search runs EM to convergence from the generating mixture,
-from the fits of `gmix.fit`, from many single starts (k-means of standardized and of whitened rows in turn), and after
-random swaps (Fränti 2018) of the best mixture found so far: one component is removed, another one is split in two.
+`best_known.json` has, for every table, the highest known log-likelihood of a mixture with full covariances and without
+a spurious component. A component is spurious if fewer than 2 (D + 1) distinct rows support it, that is, if its
+posterior probabilities add up to less than this over the distinct rows. The search runs EM to convergence from the
+generating mixture, from the fits of `gmix.fit`, from many single starts (k-means of standardized and of whitened rows
+in turn), and from random swaps (Fränti 2018) of the best mixture found so far: one component is removed, and another
+one is split in two.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ STORE = Path(__file__).resolve().parent / "best_known.json"
 HAS_EFFORT = "effort" in signature(gmix.fit).parameters
 TOLERANCE, ITERATIONS = 1e-9, 10_000
 SINGLE_RUNS = 400
-_SAME = 1e-3  # nats in all; what is higher by less is the same optimum
+_SAME = 1e-3  # nats over all rows; optima that differ by less are the same
 _NO_WIDTH = 1e-4  # standard deviations of all rows
-_FITS = 10  # default fits of a search
+_FITS = 10  # fits of `gmix.fit` per search
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class BestKnown:
     Attributes
     ----------
     log_likelihood : nats of all rows.
-    found_by : what led to it.
+    found_by : the method that found it.
     from_truth : the log-likelihood that EM reaches from the generating mixture; None for real tables.
     hits, single_runs : how many single starts were tried, and how many of them ended at this optimum.
     support : the distinct rows that support the least supported component.
-    mean_square : of the rows, by which the table is recognized.
+    mean_square : of the rows; if it differs, the table has changed.
     """
 
     log_likelihood: float
@@ -61,12 +62,12 @@ class BestKnown:
     mean_square: float
 
     def describes(self, table: Table) -> bool:
-        """Whether it was found on these very rows."""
+        """Whether it was found on the rows of this table."""
         return self.n_parameters == table.n_parameters and bool(np.isclose(self.mean_square, mean_square(table), 1e-9))
 
 
 class Optimum(NamedTuple):
-    """A converged mixture, its log-likelihood in nats, and what led to it."""
+    """A converged mixture, its log-likelihood in nats, and the method that found it."""
 
     log_likelihood: float
     mixture: gmix.GaussianMixture
@@ -90,7 +91,7 @@ def store(name: str, best: BestKnown) -> None:
 
 
 def support(rows: Array, responsibilities: Array) -> float:
-    """The distinct rows that support the least supported component, from the posterior probabilities ``(N, K)``."""
+    """The number of distinct rows that support the least supported component, from responsibilities ``(N, K)``."""
     _, first = np.unique(rows, axis=0, return_index=True)
     return float(responsibilities[first].sum(0).min())
 
@@ -108,7 +109,7 @@ def _least_width(rows: Array, covariances: Array) -> float:
 
 
 def converged(table: Table, start: Any, found_by: str) -> Optimum | None:
-    """Where EM ends from this start; None if EM cannot start there."""
+    """The optimum to which EM converges from this start; None if the fit fails."""
     try:
         fit = gmix.fit(
             table.rows, table.n_components, covariance="VVV", start=start, tolerance=TOLERANCE,
@@ -120,7 +121,7 @@ def converged(table: Table, start: Any, found_by: str) -> Optimum | None:
 
 
 def single_start(table: Table, seed: int) -> Optimum | None:
-    """Where EM ends from one k-means clustering of standardized rows, or of whitened rows if the seed is odd."""
+    """The optimum from one k-means clustering of standardized rows, or of whitened rows if the seed is odd."""
     points = (table.rows - table.rows.mean(0)) / table.rows.std(0)
     if seed % 2:
         values, vectors = np.linalg.eigh(np.cov(points.T).reshape(points.shape[1], -1))
@@ -130,7 +131,7 @@ def single_start(table: Table, seed: int) -> Optimum | None:
 
 
 def swapped(mixture: gmix.GaussianMixture, rng: np.random.Generator) -> gmix.GaussianMixture:
-    """The mixture with one component removed, and another one split along a random direction of its spread."""
+    """The mixture with one component removed, and another one split in a random direction."""
     k = mixture.n_components
     removed, split = rng.choice(k, size=2, replace=False)
     weights, means, covariances = (np.array(v) for v in (mixture.weights, mixture.means, mixture.covariances))
@@ -143,7 +144,7 @@ def swapped(mixture: gmix.GaussianMixture, rng: np.random.Generator) -> gmix.Gau
 
 
 def _given(table: Table) -> Iterator[Optimum | None]:
-    """From the generating mixture, and from fits of `gmix.fit`."""
+    """The optima from the generating mixture and from fits of `gmix.fit`."""
     if table.truth is not None:
         yield converged(table, gmix.GaussianMixture(*table.truth, structure="VVV"), "generating mixture")
     for seed in range(_FITS):
@@ -167,10 +168,10 @@ class _Best:
 
 
 def search(table: Table, seconds: float, single_runs: int) -> BestKnown | None:
-    """Search the best optimum of a table for so many seconds of processor time, or a few more.
+    """Search for the best optimum of a table, for about this many seconds of processor time.
 
-    A third of the time goes to single starts, at most `single_runs`, a third to fits, and what is left to swaps.
-    Returns None if every optimum that was found has a spurious component.
+    Single starts, at most `single_runs`, get a third of the time, fits another third, and swaps the remaining time.
+    Returns None if every optimum found has a spurious component.
     """
     began, best, from_truth = time.process_time(), _Best(table), None
     reached: list[float] = []
@@ -202,8 +203,10 @@ def search(table: Table, seconds: float, single_runs: int) -> BestKnown | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", default="all", help="names, or quick, real, generated, all")
-    parser.add_argument("--seconds", type=float, default=120.0, help="of processor time for every table")
-    parser.add_argument("--single-runs", type=int, default=SINGLE_RUNS, help="single starts of every table at most")
+    parser.add_argument("--seconds", type=float, default=120.0, help="processor time per table")
+    parser.add_argument(
+        "--single-runs", type=int, default=SINGLE_RUNS, help="largest number of single starts per table"
+    )
     options = parser.parse_args()
     machine.keep_to(1)
     for table in chosen(options.tables):
@@ -211,7 +214,7 @@ def main() -> None:
 
 
 def renew(table: Table, seconds: float, single_runs: int) -> None:
-    """Search again, and store what is found, unless a better optimum of the same rows is known already."""
+    """Search again, and store the optimum unless a better one of the same rows is known already."""
     found = search(table, seconds, single_runs)
     if found is None:
         print(f"{table}: every optimum found has a spurious component")
@@ -223,7 +226,7 @@ def renew(table: Table, seconds: float, single_runs: int) -> None:
         best = before
     store(table.name, best)
     print(
-        f"{table}: {best.log_likelihood:.4f} by {best.found_by}, met by {best.hits} of {best.single_runs} "
+        f"{table}: {best.log_likelihood:.4f} by {best.found_by}, reached by {best.hits} of {best.single_runs} "
         f"single starts; support {best.support:.1f}; from the truth {best.from_truth}",
         flush=True,
     )

@@ -1,9 +1,9 @@
-"""How often a second search finds a better optimum, beside the chance of it that the first search estimates.
+"""How often a second search finds a better optimum, compared with the chance that the first search estimates.
 
-A fit may state the chance that as much work again would find a better optimum. It is compared with the fits of the
-other seeds on the same table, with the same settings: "seen" is the share of these whose log-likelihood is higher by
-more than the allowance of the table, fits with a spurious component not counted. Every second table belongs to the half
-that the estimate was calibrated on; the other half checks it.
+A fit may state the chance that as much work again would find a better optimum. The chance is compared with the fits of
+the other seeds on the same table with the same settings: "seen" is the share of these whose log-likelihood is higher
+by more than the allowance of the table. Fits with a spurious component do not count. The estimate was calibrated on
+every second table, and is checked on the others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EDGES = (0.0, 0.02, 0.05, 0.15, 0.3, 0.5, 0.7, 0.9, 1.0)
 
 
 class Stated(NamedTuple):
-    """A chance that a fit stated, and the share of the other fits that are better."""
+    """The chance that a fit stated, and the share of the other fits that are better."""
 
     table: str
     half: str
@@ -36,7 +36,7 @@ def shares_seen(values: list[float], allowance: float) -> list[float]:
 
 
 def described(every: list[Stated]) -> str:
-    """Stated chances beside what was seen, in bins, for both halves of the tables; and by table."""
+    """Mean stated chances and shares seen, in bins of the chance for both halves of the tables, and by table."""
     heads = "| half | stated from | to | fits | mean stated | seen |\n|---|---|---|---|---|---|"
     lines = [heads]
     for half in ("calibration", "check"):

@@ -1,9 +1,9 @@
-"""Generated tables whose components overlap by a stated amount.
+"""Generated tables whose components overlap by a given amount.
 
-The overlap of two components is the sum of the two probabilities that a row of one has the higher posterior probability
-under the other: Maitra & Melnykov (2010), *Journal of Computational and Graphical Statistics* 19:354. As there, means
-are uniform in a cube, covariances are random, and one factor scales all covariances such that the average overlap of
-the pairs, or the largest, is the one that was asked for. The probabilities are shares of a fixed random sample.
+The overlap of two components is the sum of two probabilities: that a row of one has the higher posterior probability
+under the other, and the reverse (Maitra & Melnykov 2010, *Journal of Computational and Graphical Statistics* 19:354).
+As there, means are uniform in a cube, covariances are random, and one factor scales all covariances so that the average
+or the largest overlap of pairs has the given value. The probabilities are estimated from a fixed random sample.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _DRAWS = 4_000_000  # of all pairs of components together
 _MOST_DRAWS = 100_000  # of one component
 _LEAST_WEIGHT = 0.3  # of a component, in parts of 1 / K
-_FLATTEST = 0.19  # ratio of the least variance of a component to the largest: eccentricity 0.9
+_FLATTEST = 0.19  # least ratio of the smallest to the largest variance of a component: eccentricity 0.9
 
 
 class Parameters(NamedTuple):
@@ -36,8 +36,8 @@ class Recipe:
     Attributes
     ----------
     overlap : the average overlap of the pairs of components.
-    maximal : whether `overlap` is the largest overlap instead.
-    ring : whether the means lie on a circle, as those of the wreath of mclust do.
+    maximal : whether `overlap` is the largest overlap of a pair instead.
+    ring : whether the means lie on a circle, as in the `wreath` data of mclust.
     """
 
     n_rows: int
@@ -68,7 +68,7 @@ def parameters(recipe: Recipe) -> Parameters:
 
 
 def draw(recipe: Recipe, mixture: Parameters, part: int) -> tuple[Array, NDArray[np.intp]]:
-    """Rows ``(N, D)`` and the components ``(N,)`` that they come from; every `part` is a sample of its own."""
+    """Rows ``(N, D)`` and the components ``(N,)`` that they come from; every `part` is an independent sample."""
     rng = _generator(recipe, 1 + part)
     labels = rng.choice(recipe.n_components, size=recipe.n_rows, p=mixture.weights)
     roots = np.linalg.cholesky(mixture.covariances)
@@ -82,10 +82,10 @@ def overlaps(mixture: Parameters, rng: np.random.Generator) -> Array:
 
 
 class _Pairs(NamedTuple):
-    """Squared distances from a sample of every component to every other, as a polynomial in one over the scale.
+    """Squared distances from draws of each component to every other, as polynomials in the inverse of the scale.
 
     If all standard deviations are multiplied by s, the squared distance of a draw of component i to component j is
-    ``square + 2 product / s + offset / s**2``, less which the draw's own squared distance is `own`.
+    ``square + 2 product / s + offset / s**2``. Its squared distance to component i is `own`.
     """
 
     own: Array  # (M,)
@@ -120,7 +120,7 @@ class _Pairs(NamedTuple):
 
 
 def _factor(recipe: Recipe, mixture: Parameters, rng: np.random.Generator) -> float:
-    """The factor of all covariances at which the overlap is the one asked for, by bisection."""
+    """The factor of all covariances that gives the overlap of the recipe, by bisection."""
     if recipe.n_components == 1:
         return 1.0
     pairs = _Pairs.of(mixture, rng)
@@ -138,7 +138,7 @@ def _factor(recipe: Recipe, mixture: Parameters, rng: np.random.Generator) -> fl
 
 
 def _covariance(d: int, rng: np.random.Generator) -> Array:
-    """A Wishart matrix with D + 1 degrees of freedom, its smallest variances raised to a part of the largest."""
+    """A Wishart matrix with D + 1 degrees of freedom, whose eigenvalues are at least a fraction of the largest."""
     root = rng.normal(size=(d, d + 1))
     values, vectors = np.linalg.eigh(root @ root.T / (d + 1))
     values = np.maximum(values, _FLATTEST * values[-1])
@@ -146,7 +146,7 @@ def _covariance(d: int, rng: np.random.Generator) -> Array:
 
 
 def _ring(k: int) -> tuple[Array, Array]:
-    """Means on a circle, and ellipses three times as long as wide that lean on the circle by a sixth of a turn."""
+    """Means on a circle, and ellipses three times as long as wide at 60 degrees to the radius."""
     angles = 2.0 * np.pi * np.arange(k) / k
     means = np.stack([np.cos(angles), np.sin(angles)], 1)
     axis = np.stack([np.cos(angles + np.pi / 3), np.sin(angles + np.pi / 3)], 1)

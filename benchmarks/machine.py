@@ -39,7 +39,7 @@ def keep_to(threads: int) -> None:
     """Let this process, and those that it starts, use so many processors and threads."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     os.environ |= {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
-    with contextlib.suppress(ImportError):  # libraries that are loaded already do not look at the environment again
+    with contextlib.suppress(ImportError):  # libraries that are loaded already do not read the environment again
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(threads)

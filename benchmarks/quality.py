@@ -1,12 +1,12 @@
-"""Where fits end: gmix beside scikit-learn, full covariances, one thread, on the tables of `tables.py`.
+"""The optima that gmix and scikit-learn reach, with full covariances and one thread, on the tables of `tables.py`.
 
     python benchmarks/quality.py --tables faithful,digits --peers gmix,sklearn-1 --seeds 20
 
-A fit is at the best known optimum (`best_known.py`) if it lies no more than max(0.05, 0.01 p / 2) nats below it, for p
-parameters, and no component is spurious; the gap is the median of the fits without a spurious component. `sklearn-1`
-and `sklearn-10` are scikit-learn's defaults with `n_init` 1 and 10; `sklearn-equal` has the `n_init` of at least 1 with
-which it takes as long as `gmix`. Outcomes are kept in build/bench/quality.json, so that a later call measures only the
-tables and peers that it names; the others are shown as they were.
+A fit is at the best known optimum (`best_known.py`) if it is at most max(0.05, 0.01 p / 2) nats below it, for p
+parameters, and no component is spurious. The gap is the median over the fits without a spurious component. `sklearn-1`
+and `sklearn-10` are scikit-learn with default settings and `n_init` 1 and 10; `sklearn-equal` has the `n_init`, at
+least 1, with which it takes as long as `gmix`. Results are kept in build/bench/quality.json. A later call measures only
+the tables and peers that it names, and shows the earlier results of the others.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Outcome:
     log_likelihood : nats of all rows.
     held_out : nats per held-out row; None where there are none.
     rand : adjusted Rand index of the labels; None where there are none.
-    cpu, clock : seconds of the processor and of the clock.
+    cpu, clock : processor time and elapsed time in seconds.
     spurious : whether a component is supported by too few distinct rows.
     starts : the `n_init` of scikit-learn; 0 for gmix.
     chance : the stated chance that as much work again would find a better optimum; None if it is not stated.
@@ -128,7 +128,7 @@ def measure(table: Table, peer: str, seeds: int, measured: Outcomes) -> list[Out
 
 
 class Results:
-    """The outcomes of this call and of earlier ones, in a file."""
+    """The outcomes of this call and of earlier calls, in a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -165,7 +165,7 @@ HEADS = ["table", "fit", "at the best", "gap", "held out", "ARI", "CPU s", "s", 
 
 
 def rows_of(table: Table, outcomes: Outcomes, best: float) -> list[str]:
-    """A line of the report for every peer."""
+    """One line of the report per peer."""
     lines = []
     yardstick = _median(outcomes["sklearn-10"], "cpu") if "sklearn-10" in outcomes else math.nan
     for peer in (peer for peer in PEERS if peer in outcomes):
@@ -185,7 +185,7 @@ def rows_of(table: Table, outcomes: Outcomes, best: float) -> list[str]:
 
 
 def summary(every: list[tuple[Table, Outcomes]]) -> str:
-    """What the default is judged by, over all tables: its time, and the held-out log-likelihood at equal time."""
+    """The criteria for the default over all tables: its time, and the held-out log-likelihood at equal time."""
     lines = []
     timed = [(t, o) for t, o in every if "gmix" in o and "sklearn-10" in o]
     slow = [str(t) for t, o in timed if _median(o["gmix"], "cpu") > LIMIT * _median(o["sklearn-10"], "cpu")]
@@ -223,7 +223,7 @@ def _text(value: float, digits: int) -> str:
 
 
 def calibrated(every: list[tuple[Table, Outcomes]], peer: str) -> str:
-    """Stated chances of a peer beside what was seen, or why there are none."""
+    """The chances that a peer stated, compared with the shares seen; or why there are none."""
     found = []
     for table, outcomes in every:
         sound = [o for o in outcomes.get(peer, []) if not o.spurious and o.chance is not None]
@@ -240,11 +240,13 @@ def calibrated(every: list[tuple[Table, Outcomes]], peer: str) -> str:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", default="all", help="names, or quick, real, generated, all")
-    parser.add_argument("--peers", default=",".join(PEERS), help="which to measure")
+    parser.add_argument("--peers", default=",".join(PEERS), help="the peers to measure")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="few tables, three seeds")
     parser.add_argument("--search", type=float, metavar="SECONDS", help="first renew the best known optima")
-    parser.add_argument("--out", type=Path, default=OUT / "quality", help="where outcomes and the report go")
+    parser.add_argument(
+        "--out", type=Path, default=OUT / "quality", help="path of the results and the report, without suffix"
+    )
     options = parser.parse_args()
     if options.quick:
         options.tables, options.seeds = "quick", 3

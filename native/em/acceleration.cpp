@@ -11,12 +11,12 @@ namespace gmix {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::size_t kVisits = 6;  // one more than the pairs of differences
+constexpr std::size_t kVisits = 6;  // models that are kept; one more than the differences between them
 constexpr std::size_t kSteps = 3;   // plain steps before the first extrapolation
-constexpr std::size_t kAgree = 3;   // estimates that must agree after an extrapolation
+constexpr std::size_t kAgree = 3;   // estimates of which the largest counts after an extrapolation
 constexpr double kSlow = 0.25;      // rate of gains above which an extrapolation is worth trying
 
-// Several sums at a time, because each addition waits for the one before.
+// Eight partial sums, because an addition to one sum waits for the previous addition.
 double product(const Numbers& a, const Numbers& b) {
   constexpr std::size_t kSums = 8;
   double sums[kSums] = {};
@@ -49,11 +49,11 @@ double Acceleration::step(const Statistics* from, const Statistics& found, const
   const std::size_t n = gains_.size();
   const bool slow = n >= kSteps && gain > kSlow * gains_[n - 2];
   const bool planned = visits_.size() > 1 && (slow || has_extrapolated_);
-  const double ahead = planned ? plan(components) : kInfinity;
+  const double expected_gain = planned ? plan(components) : kInfinity;
   if (!slow && !extrapolated) weights_.clear();
   if (!has_extrapolated_) return series(rounding);
   if (gain <= rounding && n > 1 && gains_[n - 2] <= rounding) return 0.0;
-  estimates_.push_back(std::max(ahead, 2.0 * gain));
+  estimates_.push_back(std::max(expected_gain, 2.0 * gain));
   if (estimates_.size() < kAgree) return kInfinity;
   return *std::max_element(estimates_.end() - kAgree, estimates_.end());
 }
@@ -87,7 +87,7 @@ void Acceleration::restart() {
   has_extrapolated_ = last_extrapolated_ = false;
 }
 
-// The sum of the gains that remain if they go on to shrink at the same rate.
+// The sum of the remaining gains if they keep shrinking at the same rate.
 double Acceleration::series(double rounding) const {
   if (gains_.size() < 2) return kInfinity;
   const double gain = gains_.back(), before = *(gains_.end() - 2);
@@ -96,7 +96,7 @@ double Acceleration::series(double rounding) const {
   return rate < 1.0 ? std::max(gain, gain * rate / (1.0 - rate)) : kInfinity;
 }
 
-// Computes the curvature along each step between visits, where it is not yet known.
+// Computes the curvature along each step between two visits, unless it is known already.
 void Acceleration::measure(const Components& components, const Numbers& residual) {
   const Numbers& counts = visits_.back().found.counts;
   Numbers next = residual;
@@ -112,7 +112,7 @@ void Acceleration::measure(const Components& components, const Numbers& residual
   }
 }
 
-// Sets the extrapolation from here, and returns what the curvature lets one expect it to gain; infinity where the
+// Plans the extrapolation from the last model, and returns the gain that the curvature predicts; infinity where the
 // curvature is not known.
 double Acceleration::plan(const Components& components) {
   const Visit& last = visits_.back();
@@ -123,7 +123,7 @@ double Acceleration::plan(const Components& components) {
   limited_ = false;
   Numbers direction = residual;
   const double plain = product(direction, direction);
-  Numbers along(m), less(m);  // multiples of `moved` in the direction, and of `fell` that are taken from it
+  Numbers along(m), less(m);  // multiples of `moved` added to the direction, and of `fell` subtracted from it
   const auto lift = [&](std::size_t i) { return std::max(least - visits_[i].curvature, 0.0); };
   const auto sharp = [&](std::size_t i) { return std::max(visits_[i].curvature, least) * visits_[i].squared; };
   for (std::size_t i = m; i-- > 0;) {
@@ -142,12 +142,12 @@ double Acceleration::plan(const Components& components) {
     add_multiple(along[i], visit.moved, direction);
     along[i] -= less[i] * lift(i);
   }
-  const double ahead = product(direction, residual) / 2.0;
+  const double expected_gain = product(direction, residual) / 2.0;
   const double ratio = std::sqrt(product(direction, direction) / plain);
-  if (!std::isfinite(ahead) || !std::isfinite(ratio)) return kInfinity;
+  if (!std::isfinite(expected_gain) || !std::isfinite(ratio)) return kInfinity;
   const double shortened = std::min(1.0, (1.0 + furthest_) / ratio);
   limited_ = limited_ || shortened < 1.0;
-  // The same combination of the statistics: moved is the difference of two `from`, and so on.
+  // The direction as a combination of statistics: `moved` is a difference of two `from`, and `fell` one of residuals.
   weights_.assign(2 * m + 2, 0.0);
   weights_[2 * m] = 1.0 - shortened;
   weights_[2 * m + 1] = shortened;
@@ -158,7 +158,7 @@ double Acceleration::plan(const Components& components) {
     weights_[2 * i + 2] += moved - fell;
     weights_[2 * i + 3] += fell;
   }
-  return limited_ ? kInfinity : ahead;
+  return limited_ ? kInfinity : expected_gain;
 }
 
 }  // namespace gmix

@@ -33,7 +33,7 @@ struct Statistics {
   std::size_t n_features() const { return mean.size() / mass.size(); }
 };
 
-// The whitener of component c at row i, column j, of which j > i are zero.
+// Entry (i, j) of the whitener of component c, which is lower triangular.
 double whitener_at(const Mixture& mixture, std::size_t c, std::size_t i, std::size_t j);
 
 double sum_of(const Numbers& values);
@@ -47,18 +47,18 @@ inline bool is_dense(Form form, std::size_t d) { return d > 1 && (form == Form::
 // Adds mass v v' of component c to scatter.
 void add_outer(Form form, std::size_t c, std::size_t d, double mass, const double* v, double* scatter);
 
-// Whether two statistics are of the same form, components and columns, with the same further sums.
+// Whether two statistics have the same form, numbers of components and columns, and extra sums.
 bool have_same_shape(const Statistics& left, const Statistics& right);
 
-// The statistics of all rows of both, which have the same shape.
+// The statistics of the rows of both together; they must have the same shape.
 Statistics sum(const Statistics& left, const Statistics& right);
 
-// Sets `sum` to the statistics of all rows of all parts, each multiplied by its weight, which may be negative. The
-// weights add up to one. False if no rows could have such statistics, because a mass would not be positive.
+// Sets `sum` to the statistics of the rows of all parts together, each part multiplied by its weight. Weights may be
+// negative, and add up to one. False if no rows can have such statistics, because a mass or a count would not be
+// positive.
 bool combine(const std::vector<const Statistics*>& parts, const Numbers& weights, Statistics& sum);
 
-// Sets the statistics to those of the rows whose whitened sums under these components are given. Their memory is used
-// again.
+// Sets `statistics` to those of the rows with these whitened sums under these components, and reuses its memory.
 void set_statistics(const WhitenedSums& sums, const Components& components, Statistics& statistics);
 
 // Those of rows (N, D) that each belong to the one component that its label says.

@@ -160,7 +160,7 @@ def test_the_page_says_how_likely_a_better_optimum_is(tmp_path: Path) -> None:
         f"EM ran in {fit.optima.trials} trials: {best.times} reached the best of {len(fit.optima.found)} optima",
         f"({100 * after.changed:.0f} % of rows change component)",
         "Estimated chance that as much work again finds a better optimum: ",
-        "as was asked for",  # it is the only candidate
+        "as requested",  # it is the only candidate
     ):
         assert said in page.words, said
     assert any(attributes.get("id") == "optima" for _, attributes in page.elements)

@@ -51,7 +51,7 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
 
 
 def _optima(fit: Fit) -> dict[str, Any]:
-    """The local optima that the trials met, for programs; without trials none."""
+    """The local optima that the trials reached, for the JSON document; none without trials."""
     optima = fit.optima
     return {
         "optima": [] if optima is None else [optimum._asdict() for optimum in optima.found],

@@ -61,13 +61,13 @@ EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help=
 CovarianceRatio = Annotated[
     float | None,
     typer.Option(
-        help="Bound how many times the smallest variance in any direction of any component the largest may be.",
+        help="Bound the ratio of the largest variance to the smallest, over all components and directions.",
         show_default=False,
     ),
 ]
 Effort = Annotated[
     float,
-    typer.Option(help="How much work to do for better optima: 1 is usual, 10 ten times as much, 0 none. Never time."),
+    typer.Option(help="Scale the work of the search for better optima: 10 is ten times as much, 0 none."),
 ]
 Seconds = Annotated[
     float | None,

@@ -85,18 +85,17 @@ def fit(
     criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see
         `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
-    covariance_ratio : how many times the smallest eigenvalue of all covariances the largest may be, over all components
-        and directions, 1 or more: tclust's restriction, for the structures VVV, VVI and VII (``V`` in one column), to
-        which it limits ``"auto"``. None: no bound. It keeps components from becoming narrow around a few rows. It
-        compares variances of columns as they are, so give the columns comparable units: shifts, one common factor and,
-        for VVV, rotations do not matter, but factors of single columns do. ``n_parameters`` and the criteria count as
-        if there were no bound. See `gmix.covariance.Structure.with_covariance_ratio`.
+    covariance_ratio : the largest allowed ratio of the largest eigenvalue to the smallest, over the covariances of all
+        components, 1 or more; None for no bound. It keeps components from becoming narrow around a few rows. This is
+        the restriction of tclust, for the structures VVV, VVI and VII (``V`` in one column); ``"auto"`` then compares
+        only these. The bound compares variances of columns as they are, so give the columns comparable units: shifts,
+        one common factor and, for VVV and VII, rotations do not matter, but factors of single columns do. The bound
+        does not change ``n_parameters`` and the criteria. See `gmix.covariance.Structure.with_covariance_ratio`.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : how the mixtures that EM starts from are made: ``"auto"``, ``"k-means++"``, ``"adaptive"``,
         ``"hierarchical"`` or ``"grow"``; or a start of your own: a `GaussianMixture`, labels ``(N,)``, responsibilities
-        ``(N, K)``, or a function ``start(rows, n_components, rng)`` that returns one of these for the rows ``(N, D)``
-        that it is given. EM runs without acceleration from a start of your own, and is accelerated from the others
-        (`StoppingRule`).
+        ``(N, K)``, or a function ``start(rows, n_components, rng)`` that receives rows ``(N, D)`` and returns one of
+        these. EM runs without acceleration from a start of your own, and with it from all others (`StoppingRule`).
     sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
     columns : which columns of a DataFrame or a file to use; names for the columns of an array. None: all numeric
         columns but an index. A finding of the fit names the other columns and says why they are left out.
@@ -108,12 +107,12 @@ def fit(
     memory : bytes. A file that needs more is streamed in every pass instead; the result has the same bits.
     threads : the most threads to use; None for every processor that this process may use. The result has the same bits.
     rng : a seed or a `numpy.random.Generator` for the starts and the moves of the search.
-    effort : how much work to do for better local optima: 1 is that of a default search, 10 ten times as much, 0 none,
-        so that EM runs from the first starts alone. It counts operations, never time, so the result is the same on
-        every machine. The search ends earlier if a better optimum is unlikely; the more effort, the more unlikely it
-        must be. No work is done from a start that you give. See `Fit.optima`.
-    seconds : after this time the fit ends with the best so far, as after Ctrl-C; None for no limit. Then the result
-        depends on the clock. A fit takes at least one step.
+    effort : how much work the search for better local optima may do: 1 by default; 10 allows ten times as much; 0
+        allows none, so that EM runs only from the first starts. It counts operations, never time, so the result is the
+        same on every machine. The search stops earlier if a better optimum is unlikely; with more effort, the chance
+        must be smaller. There is no such search from a start that you give. See `Fit.optima`.
+    seconds : after this time the fit ends with the best so far, as after Ctrl-C; the result then depends on the clock.
+        A fit takes at least one step. None for no limit.
     progress : a function that is called with a `gmix.Progress` after every pass over the rows. None: on a terminal, a
         fit that takes longer than a second shows its progress; False: it shows none.
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit
@@ -194,9 +193,9 @@ def fit(
 
 
 def _check_effort(effort: float) -> None:
-    """Raise `ParameterError` for an effort that is no number, or negative."""
+    """Raise `ParameterError` unless effort is a finite number, zero or more."""
     if not (is_number(effort) and effort >= 0.0):
-        raise ParameterError(f"effort is {effort!r}; give a number, zero or more: 1 for that of a default search")
+        raise ParameterError(f"effort is {effort!r}; give a number, zero or more; the default is 1")
 
 
 def _deadline(seconds: float | None) -> float | None:

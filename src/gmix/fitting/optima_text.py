@@ -1,4 +1,4 @@
-"""Sentences about the local optima that a search met, and about how likely a better one is."""
+"""Sentences about the local optima that a search reached, and about how likely a better one is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gmix.fitting.refinement.optima import Optima
 
 __all__ = ["chance_text", "trials_text"]
 
-_LEAST = 0.005  # that is written as whole percent
+_LEAST = 0.005  # the least chance that is rounded to whole percent; a lower one is written as less than 1 %
 
 
 def trials_text(optima: Optima, mass: float) -> str:
-    r"""How many trials met the best optimum, and how far below it the next one is.
+    r"""How many trials reached the best optimum, and how far below it the next one is.
 
-    `mass` is the total weight of the table, by which trials on a sub-sample are recognized.
+    `mass` is the total weight of the table. If that of the optima differs, the trials were on a sub-sample.
 
     >>> from gmix.fitting.refinement import Optimum
     >>> trials_text(Optima((Optimum(-100.0, 3), Optimum(-104.8, 1, 0.12)), 50.0), 50.0).replace("\xa0", " ")
@@ -36,7 +36,7 @@ def trials_text(optima: Optima, mass: float) -> str:
 
 
 def chance_text(optima: Optima) -> str:
-    """The estimated chance of a better optimum."""
+    """The estimated chance of a better optimum, in words."""
     chance = optima.chance_of_better
     value = f"about {percent(chance)}" if chance >= _LEAST else f"less than {percent(0.01)}"
     return f"estimated chance that as much work again finds a better optimum: {value}"

@@ -126,10 +126,10 @@ class Fit:
 
     @cached_property
     def gradient_norm(self) -> float:
-        """How far the fit is from an optimum: the length of EM's next step, which is zero at an optimum.
+        """The length of the next step of EM, which is zero at a local optimum.
 
-        It has no units. A further step would gain about half its square, in nats per row, and where components overlap
-        strongly the optimum may be many such steps away. See `gmix.model.gradient.gradient_norm` for the formula.
+        It has no units. The step would gain about half its square, in nats per row. Where components overlap strongly,
+        the optimum may be many such steps away. See `gmix.model.gradient.gradient_norm` for the formula.
         """
         return gradient_norm(self.mixture, self.statistics, self.prior)
 
@@ -140,7 +140,7 @@ class Fit:
 
     @property
     def optima(self) -> Optima | None:
-        """The local optima that the trials of the search met.
+        """The local optima that the trials of the search reached.
 
         None if there were no trials: with a start that you gave, with ``effort=0``, and for a fit that was loaded.
         """

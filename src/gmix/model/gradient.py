@@ -1,4 +1,4 @@
-"""The norm of the gradient of what EM maximizes, in coordinates without units."""
+"""The norm of the gradient of the objective that EM maximizes, in coordinates without units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["gradient_norm"]
 
 @one_blas_thread()
 def gradient_norm(mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None = None) -> float:
-    r"""The length of the step that EM would take from a mixture, given the statistics of the rows under it.
+    r"""The length of the next step of EM from a mixture, given the statistics of the rows under this mixture.
 
     With :math:`\Sigma_k = L_k L_k^\top`, and the parameters after the step marked by a plus sign,
 
@@ -25,8 +25,8 @@ def gradient_norm(mixture: GaussianMixture, statistics: SufficientStatistics, pr
 
     Without a prior, and with weights, means and covariances that are free, this is exactly the norm of the gradient of
     the log-likelihood per row, in coordinates in which the Fisher information of rows whose components are known is the
-    identity. For every structure and prior it is zero where the gradient along the structure is zero, it is the same in
-    all units, and a step of EM gains about half its square or more, in nats per row.
+    identity. For every structure and prior it is zero where the gradient restricted to the structure is zero. It does
+    not depend on the units of the columns. A step of EM gains about half its square or more, in nats per row.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])

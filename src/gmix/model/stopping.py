@@ -108,12 +108,12 @@ class StoppingRule:
 
 @dataclass(frozen=True)
 class Deadline(StoppingRule):
-    """A rule that also ends a run at a time, by `time.monotonic`, as if it were interrupted."""
+    """A rule that also ends a run, as interrupted, when `time.monotonic` reaches `time`."""
 
     time: float = np.inf
 
     def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
-        """`Reason.INTERRUPTED` after the deadline; otherwise what the rule says without one."""
+        """`Reason.INTERRUPTED` after the deadline; before it, the reason of the rule without a deadline."""
         if time.monotonic() >= self.time:
             return Reason.INTERRUPTED
         return super().judge(history, total_weight, at_rest, remaining)

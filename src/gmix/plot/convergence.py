@@ -63,10 +63,10 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
     """Draw the local optima of the chosen structure, and how many trials reached each.
 
     For one number of components, a bar for each optimum shows how often it was reached, how far it is below the best,
-    and how many rows change component. For several, the optima are drawn over the number of components.
+    and how many rows change component. For several, the optima are drawn against the number of components.
 
-    Where many trials end at the same optimum, it is probably the global one; where every trial ends at another, there
-    may be better ones.
+    If many trials end at the same optimum, it is probably the global one. If each trial ends at a different optimum,
+    there may be better ones.
 
     Raises `ParameterError` for a fit that was loaded.
     """

@@ -89,7 +89,7 @@ def _criteria(fit: Fit) -> list[dict[str, Any]]:
 
 
 def _optima(fit: Fit) -> list[dict[str, Any]]:
-    """The local optima, the best first: nats below it, trials that reached it, and the share of rows that change."""
+    """The local optima, best first: nats below the best, number of trials, and share of rows that change component."""
     found = () if fit.optima is None else fit.optima.found
     return [
         {

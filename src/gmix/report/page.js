@@ -183,10 +183,10 @@ function drawOptima() {
   if (!at("optima")) return;
   const shown = data.optima.slice(0, 12), most = Math.max(...shown.map(o => o.times));
   const names = shown.map((o, i) => i ? `−${number(Number(o.below.toPrecision(2)))}` : "best");
-  const told = (o, i) => `<b>${i ? number(o.below) + " nats below the best" : "the best optimum"}</b><br>`
+  const label = (o, i) => `<b>${i ? number(o.below) + " nats below the best" : "the best optimum"}</b><br>`
     + `${o.times} trial${o.times === 1 ? "" : "s"}${i && o.changed !== null ? `<br>${percent(o.changed)} of rows change component` : ""}`;
   draw("optima", [{
-    type: "bar", x: shown.map((_, i) => i), y: shown.map(o => o.times), width: 0.6, text: shown.map(told), textposition: "none",
+    type: "bar", x: shown.map((_, i) => i), y: shown.map(o => o.times), width: 0.6, text: shown.map(label), textposition: "none",
     marker: { color: shown.map((_, i) => i ? css("--bar") : color(0)) }, hovertemplate: "%{text}<extra></extra>",
   }], layout("nats from the best", "trials", {
     xaxis: { tickvals: shown.map((_, i) => i), ticktext: names, range: [-0.6, Math.max(shown.length, 6) - 0.4], showgrid: false },

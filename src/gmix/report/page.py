@@ -73,7 +73,7 @@ def _verdict(fit: Fit) -> str:
     components = count(mixture.n_components, "Gaussian component")
     what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
     if fit.comparison is None:
-        return f"The rows are described by {what}, as was asked for."
+        return f"The rows are described by {what}, as requested."
     least = f"the least {CRITERIA[criterion_of(fit)]}"
     return f"The rows are best described by {what}: of {len(fit.comparison.candidates)} candidates it has {least}."
 
@@ -153,7 +153,7 @@ def _candidates(fit: Fit) -> list[list[str]]:
 
 
 def _optima_sentence(fit: Fit) -> str:
-    """What the trials met, and how likely a better optimum is; empty if there were no trials."""
+    """Which optima the trials reached, and how likely a better one is; empty if there were no trials."""
     if fit.optima is None:
         return ""
     trials, chance = trials_text(fit.optima, fit.mass), chance_text(fit.optima)

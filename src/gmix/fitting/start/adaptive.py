@@ -1,4 +1,4 @@
-"""Starts whose components are added one by one, where the mixture so far describes the rows worst."""
+"""Starts whose components are added one by one, around rows that the current mixture describes badly."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from gmix.sources import MemorySource, Source
 __all__ = ["Adaptive"]
 
 Array = NDArray[np.float64]
-_UNIFORM = 0.5  # the probability that a seed is drawn by weight alone
-_PART = 0.5  # of the rows of an average component, which a new component begins with
+_UNIFORM = 0.5  # the probability that a seed is drawn in proportion to the weights of the rows
+_PART = 0.5  # rows that a new component begins with, as a fraction of those of an average component
 _STEP = StoppingRule(0.0, 1)
 _FAR = 1e60  # standard deviations, to which whitened deviations are clipped
 
 
 @dataclass(frozen=True)
 class Adaptive(Start):
-    """Components are added one by one, each about a seed that the mixture so far describes badly.
+    """Components are added one by one, each around a seed row that the current mixture describes badly.
 
-    A seed is drawn with probability proportional to the squared Mahalanobis distance of a row to the component that it
-    most probably belongs to, or by weight alone (Bloemer & Bujna 2013, arXiv 1312.5946). The new component begins with
-    the rows that are nearest to the seed by the covariance of that component. Of a few such components, the one that
-    the rows are most likely under is added, and all components adapt in one EM step.
+    A row is drawn as the seed with probability proportional to its squared Mahalanobis distance to the component that
+    it most probably belongs to, or to its weight alone (Bloemer & Bujna 2013, arXiv 1312.5946). The new component
+    begins with the rows nearest to the seed, by the covariance of that component. Of several new components, the one
+    with the highest objective after one EM step is added.
     """
 
     is_made: ClassVar[bool] = True
@@ -84,7 +84,7 @@ class _Addition:
         self.reference = self.source.reference(structure.form)
 
     def mixture(self, n_components: int, trials: int) -> GaussianMixture:
-        """A mixture to which components were added until it has so many, each the best of several trials."""
+        """A mixture with this number of components; each one added is the best of several trials."""
         rows = self.seeds.rows
         mixture = self._maximum(self._labeled(rows, np.zeros(len(rows), np.intp), 1))
         while mixture.n_components < n_components:
@@ -93,7 +93,7 @@ class _Addition:
         return mixture
 
     def _larger(self, mixture: GaussianMixture) -> GaussianMixture:
-        """The mixture with a new component about a seed, to which the rows near the seed belong completely."""
+        """The mixture with one more component, made from the rows near a seed; they belong to no other component."""
         rows, form, k = self.seeds.rows, self.structure.form, mixture.n_components
         chosen = self._near_seed(mixture)
         order = [*range(k), 0]
@@ -101,7 +101,7 @@ class _Addition:
         wider = unchecked_mixture(weights, mixture.means[order], compact, self.structure, None)
         [others] = kernel.expect([rows[~chosen]], [wider.components], [self.reference], threads=1)
         new = self._labeled(rows[chosen], np.full(int(chosen.sum()), k), k + 1)
-        mean = np.where(np.arange(k + 1)[:, None] < k, others.mean, new.mean)  # elsewhere they are of no rows
+        mean = np.where(np.arange(k + 1)[:, None] < k, others.mean, new.mean)  # without rows, a mean is arbitrary
         return self._maximum(replace(others, mean=mean) + replace(new, mean=mean))
 
     def _near_seed(self, mixture: GaussianMixture) -> NDArray[np.bool_]:
@@ -130,11 +130,11 @@ class _Addition:
         return kernel.label_statistics(self.structure.form, rows, [labels], n_components, self.reference)[0]
 
     def _maximum(self, statistics: SufficientStatistics) -> GaussianMixture:
-        """The M-step with a few rows more in each component, so that none collapses."""
+        """The M-step with a few rows added to each component, so that none collapses."""
         padded = self.seeds.padded([statistics.on(self.reference)])
         return mixtures_from_statistics(padded, self.structure, self.prior, self.features)[0]
 
 
 def _squared_norms(deviations: Array) -> Array:
-    """The squared norms ``(N,)`` of whitened deviations; those that overflow are very large."""
+    """The squared norms ``(N,)`` of whitened deviations, which are clipped so that squares do not overflow."""
     return np.asarray((np.clip(deviations, -_FAR, _FAR) ** 2).sum(1))

@@ -1,4 +1,4 @@
-"""Hierarchical agglomeration: the two clusters whose merger costs least are merged, until one is left."""
+"""Hierarchical agglomeration: the two clusters whose merger costs least are merged, until there is only one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 __all__ = ["Tree", "by_determinants", "by_sum_of_squares"]
 
 Array = NDArray[np.float64]
-# The clusters that agglomeration by determinants begins with, at most, and the multiply-adds for all pairs of them.
+# Agglomeration by determinants begins with at most _CLUSTERS clusters, fewer if all their pairs would need more than
+# _WORK multiply-adds. A determinant costs _PER_DETERMINANT of these besides the D^3.
 _CLUSTERS, _WORK, _PER_DETERMINANT = 200, 5e7, 300.0
 
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """Mergers of the clusters that rows are in, in order.
+    """The mergers of clusters of rows, in order.
 
     Attributes
     ----------
-    merged : ``(N - 1, 2)`` a row of each of the two clusters that are merged.
+    merged : ``(N - 1, 2)`` for each merger, one row of each of the two clusters.
     """
 
     merged: NDArray[np.intp]
@@ -45,14 +46,14 @@ class Tree:
 def by_sum_of_squares(points: Array, mass: Array) -> Tree:
     """The tree in which each merger adds least to the sum of squares within clusters (Ward 1963).
 
-    A chain of nearest neighbors finds it in time O(N^2) and memory O(N) (Murtagh 1983, *Computer Journal* 26:354).
+    The nearest-neighbor chain algorithm takes time O(N^2) and memory O(N) (Murtagh 1983, *Computer Journal* 26:354).
     """
     n = len(points)
     centers, mass = points.copy(), mass.copy()
     norms = (centers**2).sum(1)
     merged, heights = np.empty((n - 1, 2), np.intp), np.empty(n - 1)
     chain: list[int] = []
-    increases: list[float] = []  # of the mergers of neighbors in the chain, each less than the one before
+    increases: list[float] = []  # in the sum of squares if neighbors in the chain were merged; they decrease
     first = 0  # all clusters before this one have been merged into others
     for merger in range(n - 1):
         if not chain:
@@ -66,7 +67,8 @@ def by_sum_of_squares(points: Array, mass: Array) -> Tree:
             squared[a] = np.inf
             increase = squared * (mass * (mass[a] / (mass + mass[a])))
             b = int(increase.argmin())
-            if b in chain or (increases and increases[-1] <= increase[b]):  # both, up to rounding
+            # Then a and b are each other's nearest neighbors, up to rounding.
+            if b in chain or (increases and increases[-1] <= increase[b]):
                 break
             chain.append(b)
             increases.append(float(increase[b]))
@@ -83,8 +85,9 @@ def by_sum_of_squares(points: Array, mass: Array) -> Tree:
 def by_determinants(points: Array, mass: Array, tree: Tree, variance: float) -> Tree:
     """The tree in which each merger decreases the likelihood least if all covariances are free.
 
-    See Banfield & Raftery (1993), *Biometrics* 49:803. The first mergers, up to some hundred clusters, are those of
-    another tree, because a few rows do not determine a covariance. Each cluster has D + 2 rows of this variance more.
+    See Banfield & Raftery (1993), *Biometrics* 49:803. The first mergers, until at most 200 clusters remain, are
+    those of another tree, because a few rows do not determine a covariance. D + 2 rows of this variance are added to
+    each cluster.
     """
     n, d = points.shape
     most = min(_CLUSTERS, max(int((_WORK / (_PER_DETERMINANT + d**3)) ** 0.5), 1), n)
@@ -112,7 +115,7 @@ class _Sums:
         return cls(total, mean, np.stack(scatter))
 
     def mergers(self, variance: float) -> Iterator[tuple[int, int]]:
-        """Merge all clusters, two at a time, and yield which: the first of them becomes both."""
+        """Merge clusters until one remains; yield the two of each merger, of which the first becomes the union."""
         count = len(self.mass)
         costs = self.costs(variance)
         increase = np.full((count, count), np.inf)  # above the diagonal
@@ -132,7 +135,7 @@ class _Sums:
             increase[np.minimum(others, a), np.maximum(others, a)] = after
 
     def merged(self, one: int, others: NDArray[np.intp]) -> _Sums:
-        """One cluster, merged with each of others."""
+        """The unions of one cluster with each of the others."""
         mass = self.mass[one] + self.mass[others]
         step = self.mean[others] - self.mean[one]
         share = self.mass[others] / mass

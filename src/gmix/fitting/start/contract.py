@@ -15,9 +15,10 @@ from gmix.sources import Source
 
 __all__ = ["Start", "StartingMixtures", "n_seed_rows"]
 
-# Rows that starts are made from: in all, per component, and per component and column, whichever is most.
+# Starts are made from the largest of three numbers of rows: a fixed one, one in proportion to the components, and one
+# in proportion to components times columns.
 _ROWS, _ROWS_PER_COMPONENT, _ROWS_PER_MEAN = 2_000, 100, 10
-_MOST = 20_000  # the last of these is at most this
+_MOST = 20_000  # upper limit of the third number
 
 StartingMixtures = Callable[[int, Structure], list[GaussianMixture]]
 
@@ -27,8 +28,8 @@ class Start(ABC):
 
     Attributes
     ----------
-    is_made : whether they are made from the rows; False if the user gives them.
-    draws : whether other random numbers make other starts from the same rows. If not, starts are made once.
+    is_made : whether the mixtures are made from the rows; False if the user gives them.
+    draws : whether the mixtures made from the same rows depend on random numbers. If not, they are made once.
     """
 
     is_made: ClassVar[bool] = False
@@ -40,5 +41,5 @@ class Start(ABC):
 
 
 def n_seed_rows(n_components: int, n_features: int) -> int:
-    """The number of rows that starts are made from, if the table has so many."""
+    """The number of rows that starts are made from; a smaller table is used as a whole."""
     return max(_ROWS, _ROWS_PER_COMPONENT * n_components, min(_ROWS_PER_MEAN * n_features * n_components, _MOST))

@@ -14,16 +14,16 @@ from gmix.fitting.start.labeled import LabeledStart, Labels, SeedRows, different
 __all__ = ["Hierarchical"]
 
 _ROWS = 2_000
-_VARIANCES = (0.03, 0.003)  # of whitened rows
+_VARIANCES = (0.03, 0.003)  # in whitened coordinates, of the rows that `by_determinants` adds to clusters
 
 
 @dataclass(frozen=True)
 class Hierarchical(LabeledStart):
     """Model-based agglomeration (Banfield & Raftery 1993; Fraley 1998) of at most 2,000 rows, and one M-step.
 
-    One tree minimizes the sum of squares of whitened rows (Scrucca & Raftery 2015), and two the determinants of
-    covariances, with two values of the variance that keeps small clusters from being flat. The same trees serve all
-    numbers of components.
+    There are three trees. One minimizes the sum of squares of whitened rows (Scrucca & Raftery 2015). Two minimize
+    determinants of covariances; they differ in the variance that keeps the covariances of small clusters regular. The
+    same trees are used for all numbers of components.
     """
 
     def n_rows(self, n_components: int, n_features: int) -> int:

@@ -18,10 +18,10 @@ __all__ = ["KMeansPlusPlus"]
 class KMeansPlusPlus(LabeledStart):
     """k-means from greedy k-means++ seeds (`gmix.fitting.k_means.cluster`) and one M-step, repeated `runs` times.
 
-    Every other run measures distances after whitening by the covariance of all rows, so that neither the units of the
-    columns nor the directions of the axes matter. The other runs standardize the columns instead, because among many
-    whitened columns the few in which clusters differ matter little. With one column both are the same, and half the
-    runs suffice.
+    Half of the runs measure distances after whitening by the covariance of all rows, so that neither the units of the
+    columns nor the directions of the axes matter. The other runs standardize the columns instead: if clusters differ in
+    only a few of many columns, whitening hides the differences. With one column both are the same, and half the runs
+    suffice.
     """
 
     draws: ClassVar[bool] = True

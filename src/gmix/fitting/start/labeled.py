@@ -1,4 +1,4 @@
-"""Starts from labels: some of the rows are divided into clusters, and one M-step makes a mixture of each division."""
+"""Starts from labels: rows are divided into clusters, and one M-step makes a mixture from each division."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
 @dataclass(frozen=True, eq=False)
 class SeedRows:
-    """The rows among which seeds are chosen, and the coordinates in which their distances are measured."""
+    """The rows that starts are made from, and the coordinates in which their distances are measured."""
 
     rows: Rows
-    points: list[Array]  # (N, P) in each of the coordinates that distances are measured in
+    points: list[Array]  # (N, P) the rows, in each system of coordinates in which distances are measured
     sphere: Array  # (D, D) points whose scatter is the covariance of all rows
 
     @classmethod
@@ -50,10 +50,10 @@ class SeedRows:
         return cls(rows, points, sphere)
 
     def padded(self, every: list[SufficientStatistics]) -> list[SufficientStatistics]:
-        """The statistics with a few more rows in each component, whose covariance is that of all rows, but smaller."""
+        """The statistics with a few rows added to each component; their covariance is that of all rows, scaled down."""
         d = len(self.sphere)
-        # The scatter of the added rows is equivariant: it rotates and scales with the data, as the default scale of a
-        # prior does not.
+        # The scatter of the added rows rotates and scales with the data. The default scale of a prior does not, so it
+        # cannot be used here.
         return _padded(every, 2.0 * d + 4.0, self.sphere / every[0].n_components ** (1.0 / d))
 
 
@@ -68,10 +68,10 @@ class LabeledStart(Start):
 
     @abstractmethod
     def clustering(self, rng: np.random.Generator) -> Callable[[SeedRows, int], list[Labels]]:
-        """A function that returns the labels of rows, in one or more ways, for a number of components."""
+        """A function that returns one or more arrays of labels of the rows for a number of components."""
 
     def n_rows(self, n_components: int, n_features: int) -> int:
-        """The number of rows that are divided, if the table has so many."""
+        """The number of rows that are divided into clusters; a smaller table is used as a whole."""
         return n_seed_rows(n_components, n_features)
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
@@ -107,7 +107,7 @@ def different(labels: Iterable[Labels]) -> list[Labels]:
 
 
 def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:
-    """The statistics with `few` more rows in each component, or less if it has many, whose scatter is the corners'."""
+    """The statistics with `few` rows added to each component, fewer to large ones; `corners` gives their scatter."""
     form = every[0].form
     mass = np.stack([statistics.mass for statistics in every])
     extra = few * np.minimum(few / np.maximum(mass, few), 1.0)
@@ -123,20 +123,20 @@ def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> li
 
 
 def _reference(form: Form, rows: Rows) -> Reference:
-    """The reference term of some rows."""
+    """The reference, the scale of the data, of these rows."""
     labels = np.zeros(len(rows), np.intp)
     return SufficientStatistics.from_labels(form, rows.values, labels, 1, rows.weights).reference
 
 
 def _standardize(values: NDArray[Any], reference: Reference) -> Array:
-    """Rows about their mean, in standard deviations of each column."""
+    """Deviations of the rows from their mean, in standard deviations of each column."""
     with np.errstate(over="ignore"):  # a row of tiny weight may be very far from the mean
         deviations = (np.asarray(values, np.float64) - reference.mean) / np.sqrt(reference.variances)
     return np.asarray(np.clip(deviations, -_FAR, _FAR))
 
 
 def _principal_axes(reference: Reference) -> tuple[Array, Array]:
-    """Eigenvalues and eigenvectors of the correlation of all rows."""
+    """Eigenvalues and eigenvectors of the correlation matrix of all rows."""
     deviation = np.sqrt(reference.variances)
     with np.errstate(over="ignore"):  # the correlation of a constant column is rounding error
         correlation = np.clip(reference.scatter[0] / reference.total_weight / deviation / deviation[:, None], -1.0, 1.0)

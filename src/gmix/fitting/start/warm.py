@@ -1,4 +1,4 @@
-"""Starts from mixtures that were fitted before to a part of the rows."""
+"""Starts from mixtures that were already fitted to some of the rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["WarmStart"]
 
 @dataclass(frozen=True, eq=False)
 class WarmStart(Start):
-    """The starts of another start, and for each structure and number of components one mixture fitted before."""
+    """The mixtures of another start, and one fitted mixture for each structure and number of components."""
 
     is_made: ClassVar[bool] = True
     draws: ClassVar[bool] = True

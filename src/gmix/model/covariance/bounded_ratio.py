@@ -1,4 +1,4 @@
-"""Structures whose eigenvalues differ by at most a factor, over all components and directions."""
+"""Structures with a bound on the ratio of the largest eigenvalue to the smallest, over all components."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gmix.model.covariance.tangents import Tangents, TangentsByDifferences
 __all__ = ["BoundedRatio", "bounded_ratio", "truncated"]
 
 Array = NDArray[np.float64]
-_DOUBTFUL = 1e-8  # of the largest eigenvalue; rounding may have changed a smaller one if columns differ in scale
-_ACTIVE = 1e-6  # relative; eigenvalues that are this close to the bound are at it
+_DOUBTFUL = 1e-8  # of the largest eigenvalue; smaller ones may be inaccurate if columns differ in scale
+_ACTIVE = 1e-6  # relative; eigenvalues this close to the bound count as at the bound
 _LEAST_WEIGHT = 1e-12  # replaces a weight of zero
 
 
@@ -29,8 +29,8 @@ class BoundedRatio(Structure):
     exact: it keeps the axes of each scatter, and truncates the variances along them to the best interval
     ``[m, c m]``; see `truncated`. The number of parameters is that of the structure without the bound.
 
-    The floor of covariances and the bound can always hold together: where a covariance was raised to the floor, smaller
-    eigenvalues of the other covariances are raised too.
+    The covariances always satisfy both their floor and the bound: if one covariance is raised to the floor, smaller
+    eigenvalues of the others are raised too.
     """
 
     covariance_ratio: float
@@ -70,7 +70,7 @@ class BoundedRatio(Structure):
         plain = other.without_covariance_ratio
         if not (self._unbounded.contains(plain) and self._allows_weights_of(other)):
             return False
-        if other.covariance_ratio is None:  # every eigenvalue of some structures is the same
+        if other.covariance_ratio is None:  # in some structures all eigenvalues are equal
             return other.with_covariance_ratio(1.0) is other if other.can_bound_ratio else False
         return other.covariance_ratio <= self.covariance_ratio
 
@@ -83,7 +83,8 @@ class BoundedRatio(Structure):
 
     @property
     def marginal(self) -> Structure:
-        # The eigenvalues of a principal submatrix lie between those of the matrix, and so for its inverse.
+        # The eigenvalues of a principal submatrix lie between the smallest and the largest of the matrix. The same is
+        # true of inverses.
         return self.with_free_weights
 
     @property
@@ -110,9 +111,9 @@ class BoundedRatio(Structure):
         return self.form.lift(raised, floor)
 
     def tangents(self, weights: Array, covariances: Array) -> Tangents:
-        """The directions that keep the eigenvalues at the two ends of the interval there.
+        """The directions along which eigenvalues at an end of the interval remain at that end.
 
-        Eigenvalues strictly within the interval move freely. If none is at an end, the bound has no effect.
+        Eigenvalues inside the interval are free. If none is at an end, the bound has no effect.
         """
         ratio, values = self.covariance_ratio, np.linalg.eigvalsh(covariances)
         if values.max() < (1.0 - _ACTIVE) * ratio * values.min():
@@ -131,11 +132,11 @@ class BoundedRatio(Structure):
         return TangentsByDifferences.of(nearest, self.form, weights, covariances)
 
     def _bounded_twin(self, other: Structure) -> Structure:
-        """Another structure with this bound."""
+        """Another structure with the bound of this one."""
         return other.with_covariance_ratio(self.covariance_ratio)
 
     def _with_changed_eigenvalues(self, compact: Array, change: Callable[[Array], Array]) -> Array:
-        """The same covariances with other eigenvalues ``(K, J)``, unless the bound holds already."""
+        """The same covariances with changed eigenvalues ``(K, J)``; unchanged if they already satisfy the bound."""
         if self.form is not FULL:
             values = compact.reshape(len(compact), -1)
             return compact if self._holds(values) else change(values).reshape(compact.shape)
@@ -150,35 +151,35 @@ class BoundedRatio(Structure):
             return bool(values.max() <= self.covariance_ratio * values.min())
 
     def _surely_holds(self, compact: Array, values: Array) -> bool:
-        """Whether the bound holds, judged by the inverses, which keep the digits of columns on small scales."""
+        """Whether the bound holds, tested with the inverses, which are accurate for columns on small scales too."""
         try:
             whitener = FULL.whitener(FULL.factor(compact))
         except np.linalg.LinAlgError:
             return False
         with np.errstate(over="ignore"):
-            largest_inverse = np.square(whitener).sum((1, 2)).max()  # the trace, which is above each eigenvalue
+            largest_inverse = np.square(whitener).sum((1, 2)).max()  # the trace is at least the largest eigenvalue
             return bool(values.max() * largest_inverse <= self.covariance_ratio)
 
 
 @cache
 def bounded_ratio(unbounded: Structure, ratio: float) -> BoundedRatio:
-    """The one structure with free weights that bounds the ratio of the eigenvalues of another."""
+    """The structure with free weights and this bound; the same object for the same arguments."""
     return BoundedRatio(unbounded, ratio)
 
 
 def truncated(values: Array, mass: Array, ratio: float) -> Array:
-    r"""Eigenvalues ``(K, J)``, truncated to the interval ``[m, ratio * m]`` that suits them best.
+    r"""Eigenvalues ``(K, J)``, truncated to the interval ``[m, ratio * m]`` with the highest likelihood.
 
     .. math:: \min_m \sum_{k,j} n_k \Big(\log t_{kj} + \frac{d_{kj}}{t_{kj}}\Big), \qquad
               t_{kj} = \min\{\max\{d_{kj}, m\}, c m\}
 
-    for masses :math:`n_k` ``(K, 1)``; Fritz, García-Escudero & Mayo-Iscar (2013), section 3. Times :math:`m^2`, the
-    derivative in m is
+    for masses :math:`n_k` ``(K, 1)``; Fritz, García-Escudero & Mayo-Iscar (2013), section 3. The derivative
+    with respect to m, multiplied by :math:`m^2`, is
 
-    .. math:: \sum_{k,j} n_k \big[(m - d_{kj})_+ - (d_{kj} / c - m)_+\big]
+    .. math:: \sum_{k,j} n_k \big[(m - d_{kj})_+ - (d_{kj} / c - m)_+\big].
 
-    which is linear between the 2 K J values d and d / c and never decreases. Its zero is therefore found from sorted
-    values and their cumulative sums.
+    It is linear between the 2 K J values d and d / c and never decreases, so sorted values and their cumulative sums
+    give its zero.
     """
     values = np.maximum(values, 0.0)
     largest = values.max()
@@ -190,7 +191,7 @@ def truncated(values: Array, mass: Array, ratio: float) -> Array:
     upper = d / ratio
     knots = np.sort(np.concatenate([d, upper]))
     below, above = np.searchsorted(d, knots), np.searchsorted(upper, knots)
-    # The mass that is truncated, and its sum of d or d / c, for m between the knot before and each knot.
+    # For m between two neighboring knots: the total mass of the truncated eigenvalues, and its sum times d or d / c.
     count = _sums_before(n)[below] + _sums_from(n)[above]
     total = _sums_before(n * d)[below] + _sums_from(n * upper)[above]
     place = np.argmax(count * knots >= total)

@@ -62,7 +62,7 @@ class Form(ABC):
         """Covariances ``(K, D, D)`` as a compact array; entries that the form does not store are dropped."""
 
     def take(self, compact: Array, components: Sequence[int] | NDArray[np.intp]) -> Array:
-        """A compact array with some of the components, in this order, or with a component several times."""
+        """The compact array of these components, in this order; a component may occur several times."""
         return compact[components]
 
     @abstractmethod

@@ -93,7 +93,7 @@ class Parsimonious(Structure):
 
     @property
     def _has_one_eigenvalue(self) -> bool:
-        """Whether all eigenvalues of all covariances are the same, so that their ratio is one."""
+        """Whether all eigenvalues of all covariances are equal, so that their ratio is one."""
         return self.shared and (self.form is SPHERICAL or self.in_one_column is self)
 
     def _bounded(self, ratio: float) -> Structure:

@@ -28,8 +28,8 @@ class Structure(ABC):
     A structure is stateless. It answers all questions of gmix about the covariances of a mixture: in which form they
     are stored, how many parameters they have, how the M-step estimates them, and those below. Its code is for display
     and for files; nothing else depends on the letters. The weights may be equal too: `with_equal_weights` is a
-    twin with an ``E`` before its code. The ratio of eigenvalues may be bounded: `with_covariance_ratio` of 50 has
-    ``:50`` after the code.
+    twin with an ``E`` before its code. The ratio of eigenvalues may be bounded: `with_covariance_ratio(50)` has ``:50``
+    after its code.
 
     # Implementation
     Choose a code and a form (`gmix.covariance.FULL`, ``TIED``, ``DIAGONAL`` or ``SPHERICAL``), and write
@@ -39,7 +39,7 @@ class Structure(ABC):
 
     citation: str = ""  # authors and year, for the text of a report
     reference: str = ""  # the full bibliographic entry
-    covariance_ratio: float | None = None  # the bound of `with_covariance_ratio`
+    covariance_ratio: float | None = None  # the bound set by `with_covariance_ratio`
 
     def __init__(self, code: str, form: Form, name: str | None = None) -> None:
         self.code = code
@@ -104,14 +104,14 @@ class Structure(ABC):
     def with_covariance_ratio(self, ratio: float) -> Structure:
         """The same structure, restricted to covariances whose largest eigenvalue is at most `ratio` times the smallest.
 
-        The bound is over all components and directions together (`gmix.model.covariance.bounded_ratio`). It replaces a
-        bound that the structure has. Raises `ParameterError` for a ratio below 1 or not finite, and for structures
-        whose M-step under a bound is not known.
+        The bound is over all components and directions together (`gmix.model.covariance.bounded_ratio`). It replaces
+        an earlier bound. Raises `ParameterError` for a ratio that is below 1 or not finite, and for structures without
+        a known M-step under a bound.
         """
         if isinstance(ratio, bool) or not (is_number(ratio) and ratio >= 1):
             raise ParameterError(
-                f"covariance_ratio is {ratio!r}; give a finite number, 1 or more: how many times the smallest "
-                "eigenvalue of all covariances the largest may be"
+                f"covariance_ratio is {ratio!r}; give a finite number, 1 or more: the largest allowed ratio of "
+                "the largest eigenvalue of all covariances to the smallest"
             )
         return self._bounded(float(ratio)).with_weights_of(self)
 
@@ -124,12 +124,12 @@ class Structure(ABC):
 
     @property
     def without_covariance_ratio(self) -> Structure:
-        """The same structure without a bound of the ratio of eigenvalues."""
+        """The same structure without a bound on the ratio of eigenvalues."""
         return self
 
     @property
     def can_bound_ratio(self) -> bool:
-        """Whether `with_covariance_ratio` knows the M-step under a bound."""
+        """Whether `with_covariance_ratio` applies: whether the M-step under a bound is known."""
         return False
 
     # Numbers of parameters and rows.
@@ -157,8 +157,8 @@ class Structure(ABC):
     def rows_to_trust(self, n_features: int) -> int:
         """The number of distinct rows below which a component is spurious: about twice `rows_needed`.
 
-        The search does not prefer an optimum with such a component for its likelihood. If the criterion compares
-        candidates, `rows_needed` is enough, because the penalty for more components guards against small ones.
+        The search prefers an optimum without spurious components to a more likely one with them. If a criterion
+        compares candidates, `rows_needed` suffices, because the penalty for more components guards against small ones.
         """
         needed = self.rows_needed(n_features)
         return needed if needed == 1 else 2 * (needed - 1)
@@ -211,7 +211,7 @@ class Structure(ABC):
     def direct(self) -> bool:
         """Whether the covariances are the scatter over its divisor, for each component alone or for all together.
 
-        A bound of the ratio of their eigenvalues may restrict them further.
+        A bound on the ratio of their eigenvalues may restrict them further.
         """
         return False
 
@@ -243,7 +243,7 @@ class Structure(ABC):
     def lifted(self, compact: Array, floor: Array) -> Array:
         """Compact covariances of this structure, raised to the variances ``floor (D,)`` as by `Form.lift`.
 
-        The M-step ends with this. A bound of the ratio of eigenvalues still holds afterwards.
+        The M-step ends with this. A bound on the ratio of eigenvalues still holds afterwards.
         """
         return self.form.lift(compact, floor)
 
