@@ -12,12 +12,6 @@ namespace gmix {
 
 using Numbers = std::vector<double>;
 
-// What the kernel needs of a mixture, with the Cholesky factors that carry sums back to the units of the data.
-struct Components {
-  Mixture mixture;
-  const double* factor;  // as mixture.whitener
-};
-
 // Statistics of rows about K components, in the units of the data.
 struct Statistics {
   Form form;

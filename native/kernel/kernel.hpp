@@ -37,6 +37,12 @@ struct Mixture {
   double degrees_of_freedom = 0.0;  // nu, positive: of kStudentT
 };
 
+// A mixture, and its Cholesky factors L_k: the whiteners are their inverses.
+struct Components {
+  Mixture mixture;
+  const double* factor;  // as mixture.whitener
+};
+
 // WhitenedSums over rows, with weighted responsibilities r and factors u; of a symmetric second only the lower
 // triangle.
 struct WhitenedSums {
