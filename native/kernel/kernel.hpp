@@ -17,6 +17,9 @@ struct Rows {
   std::size_t n_rows;
   std::size_t n_features;
   bool single;  // float32 rather than float64
+  // The functions of the kernel take rows that are known completely, and ignore these; threads/row_groups.hpp does not.
+  bool incomplete = false;        // whether NaN stands for a missing cell
+  const double* label = nullptr;  // (n_rows) the group of components that each row came from; negative: not known
 };
 
 // What a component is, given the squared distance delta = |z|^2 of a row, z = W_k (x - means[k]), and its D cells:
@@ -35,6 +38,7 @@ struct Mixture {
   const double* whitener;  // W: (K, D, D) lower | (D, D) lower | (K, D) | (K)
   Family family = Family::kGaussian;
   double degrees_of_freedom = 0.0;  // nu, positive: of kStudentT
+  const double* group = nullptr;    // (K) the group of each component, which labels of rows name
 };
 
 // A mixture, and its Cholesky factors L_k: the whiteners are their inverses.

@@ -51,23 +51,25 @@ void without_gil(const Work& work) {
 class EStep {
  public:
   EStep(nb::sequence components, nb::handle threads, bool coarse) : threads_(threads_of(threads)), coarse_(coarse) {
-    for (nb::handle object : components) {
-      components_.push_back(std::make_unique<ComponentArrays>(object));
-      mixtures_.push_back(components_.back()->view().mixture);
-    }
+    for (nb::handle object : components) components_.push_back(std::make_unique<ComponentArrays>(object));
   }
 
-  void add(nb::handle rows_object, nb::handle weight_object) {
-    const Array array(rows_object, 2, "rows");
-    const Rows rows = rows_of(array);
-    for (const Mixture& mixture : mixtures_)
-      if (mixture.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
-    const Weights weights(weight_object, rows.n_rows);
-    if (!pass_) {
-      pass_ = std::make_unique<Pass>(mixtures_, rows.n_rows, threads_);
-      pass_->begin(mixtures_, coarse_);
+  void add(nb::handle object) {
+    const GivenRows given(object);
+    const Rows& rows = given.rows();
+    std::vector<Components> components;
+    std::vector<Mixture> mixtures;
+    for (const auto& each : components_) {
+      components.push_back(each->view());
+      mixtures.push_back(each->view().mixture);
+      if (mixtures.back().n_features != rows.n_features)
+        throw nb::value_error("rows and components differ in their columns");
     }
-    without_gil([&] { return pass_->add(rows, weights.data(), is_interrupted); });
+    if (!pass_) {
+      pass_ = std::make_unique<Pass>(mixtures, rows.n_rows, threads_);
+      pass_->begin(components, coarse_);
+    }
+    without_gil([&] { return pass_->add(rows, given.weight(), is_interrupted); });
   }
 
   nb::list statistics() {
@@ -85,7 +87,6 @@ class EStep {
   const std::size_t threads_;
   const bool coarse_;
   std::vector<std::unique_ptr<ComponentArrays>> components_;
-  std::vector<Mixture> mixtures_;
   std::unique_ptr<Pass> pass_;
 };
 
@@ -93,28 +94,24 @@ class EStep {
 // statistics.
 class Data {
  public:
-  Data(nb::handle rows, nb::handle weight, nb::handle threads) : function_(rows), threads_(threads_of(threads)) {
-    if (PyCallable_Check(rows.ptr())) return;
-    array_ = std::make_unique<Array>(rows, 2, "rows");
-    rows_ = rows_of(*array_);
-    weights_ = std::make_unique<Weights>(weight, rows_.n_rows);
+  Data(nb::handle rows, nb::handle threads) : function_(rows), threads_(threads_of(threads)) {
+    if (!PyCallable_Check(rows.ptr())) given_ = std::make_unique<GivenRows>(rows);
   }
 
   Expect expect(const Components& like) {
-    if (!array_) return by_python(function_);
+    if (!given_) return by_python(function_);
     const Mixture& shape = like.mixture;
-    if (shape.n_features != rows_.n_features) throw nb::value_error("rows and components differ in their columns");
+    const Rows& rows = given_->rows();
+    if (shape.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
     auto& pass = passes_[{shape.form, shape.family, shape.n_components}];
-    if (!pass) pass = std::make_unique<Pass>(std::vector<Mixture>{shape}, rows_.n_rows, threads_);
-    return over_rows(*pass, rows_, weights_->data());
+    if (!pass) pass = std::make_unique<Pass>(std::vector<Mixture>{shape}, rows.n_rows, threads_);
+    return over_rows(*pass, rows, given_->weight());
   }
 
  private:
   const nb::handle function_;
   const std::size_t threads_;
-  std::unique_ptr<Array> array_;
-  std::unique_ptr<Weights> weights_;
-  Rows rows_{};
+  std::unique_ptr<GivenRows> given_;
   std::map<std::tuple<Form, Family, std::size_t>, std::unique_ptr<Pass>> passes_;
 };
 
@@ -140,19 +137,19 @@ std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
                                          *reference, std::move(parameters), fallback_of(fields[6]));
 }
 
-// `rows` are an array, or a function that takes components, and whether coarse statistics will do, and returns the
+// `rows` are in memory, or a function that takes components, and whether coarse statistics will do, and returns the
 // statistics of rows elsewhere. All starts have one form. Each round is (rule, how many go on). Each answer, of a run
 // that was not dropped, is (place among the starts, parameters or a model of Python's, statistics, objectives, why it
 // ended, whether no component is on the floor); parameters and statistics are None where no E-step was finished.
 nb::list run(nb::handle rows, nb::sequence starts, nb::handle reference_object, nb::sequence round_objects,
-             nb::tuple rule_object, bool patient, bool coarse, nb::handle weight, nb::handle threads) {
+             nb::tuple rule_object, bool patient, bool coarse, nb::handle threads) {
   const StoppingRule rule = rule_of(rule_object);
   std::vector<Round> rounds;
   for (nb::handle object : round_objects) {
     const nb::tuple round = tuple_of(object, 2, "a round");
     rounds.push_back({rule_of(round[0]), nb::cast<std::size_t>(round[1])});
   }
-  Data data(rows, weight, threads);
+  Data data(rows, threads);
   std::unique_ptr<Reference> reference;
   std::vector<std::unique_ptr<Statistics>> priors;
   std::vector<std::unique_ptr<Run>> runs;
@@ -233,19 +230,18 @@ nb::object prepare_mixture(int form_code, nb::handle weights, nb::handle means, 
 }
 
 // The statistics of rows (N, D) by each of several labels (N).
-nb::list label_statistics(int form_code, nb::handle rows_object, nb::sequence every, std::size_t k,
-                          nb::handle weight_object) {
+nb::list label_statistics(int form_code, nb::handle rows_object, nb::sequence every, std::size_t k) {
   const Form form = form_of(form_code);
-  const Array rows(rows_object, 2, "rows");
-  const std::size_t n = rows.size(0), d = rows.size(1);
-  const double* numbers = rows.numbers(n, d);
-  const Weights weights(weight_object, n);
+  const GivenRows given(rows_object);
+  const Rows& rows = given.rows();
+  const std::size_t n = rows.n_rows, d = rows.n_features;
+  const double* numbers = given.numbers();
   nb::list answers;
   for (nb::handle object : every) {
     const Numbers labels = numbers_of(object, "labels", 1, n);
     for (const double label : labels)
       if (!(label >= 0.0 && label < static_cast<double>(k))) throw nb::value_error("labels count from zero");
-    answers.append(statistics_tuple(statistics_of_labels(numbers, labels.data(), weights.data(), n, k, d, form)));
+    answers.append(statistics_tuple(statistics_of_labels(numbers, labels.data(), given.weight(), n, k, d, form)));
   }
   return answers;
 }
@@ -266,8 +262,8 @@ nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std:
 
 nb::tuple posterior(nb::handle rows_object, nb::handle components_object, bool responsibilities,
                     nb::handle threads_object) {
-  const Array rows_array(rows_object, 2, "rows");
-  const Rows rows = rows_of(rows_array);
+  const GivenRows given(rows_object);
+  const Rows& rows = given.rows();
   const ComponentArrays components(components_object);
   const Mixture mixture = components.view().mixture;
   if (mixture.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
@@ -280,16 +276,21 @@ nb::tuple posterior(nb::handle rows_object, nb::handle components_object, bool r
     shares_object = empty_array(rows.n_rows, mixture.n_components);
     shares = Array(shares_object, 2, "responsibilities", true).numbers(rows.n_rows, mixture.n_components);
   }
-  const std::size_t n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
+  const bool grouped = is_grouped(rows);
+  const std::size_t size = chunk_rows(rows), n_chunks = (rows.n_rows + size - 1) / size;
   const std::size_t threads =
       choose_threads(threads_of(threads_object), n_chunks, estimated_nanoseconds(mixture, rows.n_rows) / 2);
-  const std::size_t scratch_size = aligned(kernel.scratch_size(mixture));
+  const std::size_t scratch_size = grouped ? 0 : aligned(kernel.scratch_size(mixture));
   const Memory plan(kernel.plan_size(mixture)), memory(threads * scratch_size);
+  std::vector<RowGroups> groups(grouped ? threads : 0);
   kernel.plan(mixture, false, plan.data());
   const auto work = [&](const Turn& turn, const Interruption& interruption) {
-    const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
-    kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
-                     shares, interruption);
+    const std::size_t begin = turn.chunk * size, end = std::min(begin + size, rows.n_rows);
+    if (grouped)
+      groups[turn.worker].posterior(components.view(), rows, begin, end, density, shares, interruption);
+    else
+      kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
+                       shares, interruption);
   };
   without_gil([&] { return run_in_order(n_chunks, threads, threads, work, [](std::size_t) {}, is_interrupted); });
   return nb::make_tuple(density_object, shares_object);
@@ -306,15 +307,14 @@ NB_MODULE(_native, module) {
   nb::class_<gmix::EStep>(module, "EStep", nb::is_final())
       .def(nb::init<nb::sequence, nb::handle, bool>(), arg("components"), arg("threads").none(), arg("coarse"),
            nb::sig("def __init__(self, components: Sequence[Components], threads: int | None, coarse: bool) -> None"))
-      .def("add", &gmix::EStep::add, arg("rows"), arg("sample_weight").none(),
-           nb::sig("def add(self, rows: Rows, sample_weight: Array | None) -> None"))
+      .def("add", &gmix::EStep::add, arg("rows"), nb::sig("def add(self, rows: Rows) -> None"))
       .def("statistics", &gmix::EStep::statistics, nb::sig("def statistics(self) -> list[Statistics]"));
   module.def("run", &gmix::run, arg("rows"), arg("starts"), arg("reference"), arg("rounds"), arg("rule"),
-             arg("patient"), arg("coarse"), arg("sample_weight").none(), arg("threads").none(),
+             arg("patient"), arg("coarse"), arg("threads").none(),
              nb::sig("def run(rows: Rows | Callable[[Components, bool], Statistics], "
                      "starts: Sequence[CompiledStart | Model], reference: Reference, "
                      "rounds: Sequence[tuple[Rule, int]], rule: Rule, patient: bool, coarse: bool, "
-                     "sample_weight: Array | None, threads: int | None) -> list[RunEnd]"));
+                     "threads: int | None) -> list[RunEnd]"));
   module.def("maximize", &gmix::maximize_each, arg("structure"), arg("form"), arg("statistics"), arg("prior").none(),
              arg("reference"),
              nb::sig("def maximize(structure: str, form: int, statistics: Sequence[Statistics], "
@@ -323,9 +323,8 @@ NB_MODULE(_native, module) {
              nb::sig("def prepare(form: int, weights: Array, means: Array, covariances: Array) "
                      "-> tuple[Array, Array, Array] | None"));
   module.def("label_statistics", &gmix::label_statistics, arg("form"), arg("rows"), arg("labels"), arg("n_components"),
-             arg("sample_weight").none(),
-             nb::sig("def label_statistics(form: int, rows: Array, labels: Sequence[Array], n_components: int, "
-                     "sample_weight: Array | None) -> list[Statistics]"));
+             nb::sig("def label_statistics(form: int, rows: Rows, labels: Sequence[Array], n_components: int) "
+                     "-> list[Statistics]"));
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"),
              nb::sig("def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> Array"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("components"), arg("responsibilities"),

@@ -35,7 +35,7 @@ inline bool is_finite(const double* values, std::size_t count) {
 // An E-step over rows in memory.
 inline Expect over_rows(Pass& pass, const Rows& rows, const double* weight) {
   return [&pass, rows, weight](const Components& components, bool coarse, Statistics& statistics) {
-    pass.begin({components.mixture}, coarse);
+    pass.begin({components}, coarse);
     if (!pass.add(rows, weight, is_interrupted)) with_gil([] { throw nb::python_error(); });
     const WhitenedSums& sums = pass.sums(0);
     if (!is_finite(sums.second, second_size(components.mixture))) return false;

@@ -67,11 +67,11 @@ inline nb::object compact_array(const Numbers& numbers, Form form, std::size_t k
   }
 }
 
-// Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom), the last
-// infinite for Gaussians. It is created and deleted with the GIL.
+// Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom, groups or None);
+// the degrees of freedom are infinite for Gaussians. It is created and deleted with the GIL.
 class ComponentArrays {
  public:
-  explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 6, "components")) {}
+  explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 7, "components")) {}
 
   Components view() const { return view_; }
 
@@ -88,8 +88,14 @@ class ComponentArrays {
     const double degrees_of_freedom = nb::cast<double>(fields[5]);
     if (!(degrees_of_freedom > 0.0)) throw nb::value_error("degrees of freedom must be positive");
     const Family family = std::isinf(degrees_of_freedom) ? Family::kGaussian : Family::kStudentT;
-    view_ = {{form_, k, d, constants, means_.numbers(k, d), compact(whitener_, k, d), family, degrees_of_freedom},
-             compact(factor_, k, d)};
+    const double* group = nullptr;
+    if (!fields[6].is_none()) {
+      groups_ = std::make_unique<Array>(fields[6], 1, "groups");
+      group = groups_->numbers(k);
+    }
+    view_ = {
+        {form_, k, d, constants, means_.numbers(k, d), compact(whitener_, k, d), family, degrees_of_freedom, group},
+        compact(factor_, k, d)};
   }
 
   const double* compact(const Array& array, std::size_t k, std::size_t d) const {
@@ -107,6 +113,7 @@ class ComponentArrays {
 
   Form form_;
   Array log_constants_, means_, factor_, whitener_;
+  std::unique_ptr<Array> groups_;
   Components view_;
 };
 
@@ -118,7 +125,8 @@ inline nb::tuple components_tuple(const Components& components) {
                         array_of(copied(m.means, k * d), empty_array(k, d)),
                         compact_array(copied(components.factor, size), m.form, k, d),
                         compact_array(copied(m.whitener, size), m.form, k, d),
-                        m.family == Family::kGaussian ? INFINITY : m.degrees_of_freedom);
+                        m.family == Family::kGaussian ? INFINITY : m.degrees_of_freedom,
+                        m.group == nullptr ? nb::object(nb::none()) : array_of(copied(m.group, k), empty_array(k)));
 }
 
 // (counts, mass, mean, scatter, divisor, log_likelihood, extra), where extra maps names to arrays.
@@ -191,19 +199,35 @@ inline Structure structure_in(const std::string& code, Form form) {
   return structure;
 }
 
-// The weights of the rows, if there are some.
-class Weights {
+// Rows of Python's: (values, weights, whether cells are missing, labels); weights and labels may be None. It is created
+// and deleted with the GIL.
+class GivenRows {
  public:
-  Weights(nb::handle object, std::size_t n_rows) {
-    if (object.is_none()) return;
-    array_ = std::make_unique<Array>(object, 1, "sample_weight");
-    data_ = array_->numbers(n_rows);
-  }
-  const double* data() const { return data_; }
+  explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 4, "rows")) {}
+
+  const Rows& rows() const { return rows_; }
+  const double* weight() const { return weight_; }
+  // The values, which must be float64 in C order.
+  const double* numbers() const { return values_.numbers(rows_.n_rows, rows_.n_features); }
 
  private:
-  std::unique_ptr<Array> array_;
-  const double* data_ = nullptr;
+  explicit GivenRows(const nb::tuple& fields) : values_(fields[0], 2, "rows"), rows_(rows_of(values_)) {
+    weight_ = column(fields[1], "sample_weight", weights_);
+    rows_.incomplete = nb::cast<bool>(fields[2]);
+    rows_.label = column(fields[3], "labels", labels_);
+  }
+
+  // One number for each row, or null.
+  const double* column(nb::handle object, const char* name, std::unique_ptr<Array>& array) const {
+    if (object.is_none()) return nullptr;
+    array = std::make_unique<Array>(object, 1, name);
+    return array->numbers(rows_.n_rows);
+  }
+
+  Array values_;
+  Rows rows_;
+  std::unique_ptr<Array> weights_, labels_;
+  const double* weight_ = nullptr;
 };
 
 }  // namespace gmix

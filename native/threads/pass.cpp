@@ -84,8 +84,7 @@ double estimated_nanoseconds(const Mixture& m, std::size_t n_rows) {
   return static_cast<double>(n_rows) * static_cast<double>(m.n_components) * per_component;
 }
 
-Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_t threads)
-    : kernel_(kernel()), mixtures_(shapes) {
+Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_t threads) : kernel_(kernel()) {
   const std::size_t n_chunks = (most_rows + kChunk - 1) / kChunk;
   std::size_t chunk_size = 0;
   double nanoseconds = 0.0;
@@ -105,36 +104,50 @@ Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_
   for (std::size_t slot = 0; slot < slots_; ++slot)
     for (const Mixture& shape : shapes) parts_.push_back(cut_sums(shape, at));
   for (const Mixture& shape : shapes) totals_.push_back(cut_sums(shape, at));
+  groups_.resize(threads_);
 }
 
-void Pass::begin(const std::vector<Mixture>& mixtures, bool coarse) {
-  mixtures_ = mixtures;
+void Pass::begin(const std::vector<Components>& components, bool coarse) {
+  components_ = components;
   coarse_ = coarse;
-  for (std::size_t i = 0; i < mixtures_.size(); ++i) {
-    clear(mixtures_[i], totals_[i]);
-    kernel_.plan(mixtures_[i], coarse_, plans_->data() + plan_at_[i]);
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    clear(components_[i].mixture, totals_[i]);
+    kernel_.plan(components_[i].mixture, coarse_, plans_->data() + plan_at_[i]);
   }
 }
 
 bool Pass::add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted) {
-  const std::size_t count = mixtures_.size(), n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
+  const std::size_t size = chunk_rows(rows), n_chunks = (rows.n_rows + size - 1) / size;
   return run_in_order(
       n_chunks, std::min(threads_, std::max<std::size_t>(n_chunks, 1)), slots_,
       [&](const Turn& turn, const Interruption& interruption) {
-        const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
-        const Flushing flushing(coarse_);
-        for (std::size_t i = 0; i < count; ++i)
-          kernel_.expect(mixtures_[i], coarse_, plans_->data() + plan_at_[i], rows, begin, end, weight,
-                         scratch_->data() + turn.worker * scratch_size_, parts_[turn.slot * count + i], interruption);
+        const std::size_t begin = turn.chunk * size;
+        add_chunk(rows, begin, std::min(begin + size, rows.n_rows), weight, turn, interruption);
       },
       [&](std::size_t slot) {
-        for (std::size_t i = 0; i < count; ++i) add_sums(mixtures_[i], parts_[slot * count + i], totals_[i]);
+        const std::size_t count = components_.size();
+        for (std::size_t i = 0; i < count; ++i) add_sums(components_[i].mixture, parts_[slot * count + i], totals_[i]);
       },
       interrupted);
 }
 
+// Sets the parts of a slot to the sums of rows [begin, end).
+void Pass::add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const double* weight, const Turn& turn,
+                     const Interruption& interruption) {
+  const bool grouped = is_grouped(rows);
+  const Flushing flushing(coarse_ && !grouped);
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    WhitenedSums& part = parts_[turn.slot * components_.size() + i];
+    if (grouped)
+      groups_[turn.worker].expect(components_[i], rows, begin, end, weight, part, interruption);
+    else
+      kernel_.expect(components_[i].mixture, coarse_, plans_->data() + plan_at_[i], rows, begin, end, weight,
+                     scratch_->data() + turn.worker * scratch_size_, part, interruption);
+  }
+}
+
 const WhitenedSums& Pass::sums(std::size_t place) {
-  mirror(mixtures_[place], totals_[place]);
+  mirror(components_[place].mixture, totals_[place]);
   return totals_[place];
 }
 

@@ -2,33 +2,22 @@
 // chunks.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "kernel/kernel.hpp"
 #include "threads/parallel.hpp"
+#include "threads/row_groups.hpp"
 
 namespace gmix {
 
-// Memory for the kernel: one aligned piece, cut by hand.
-class Memory {
- public:
-  explicit Memory(std::size_t size)
-      : data_(static_cast<char*>(::operator new(std::max(size, kAlignment), std::align_val_t(kAlignment)))) {}
-  ~Memory() { ::operator delete(data_, std::align_val_t(kAlignment)); }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  char* data() const { return data_; }
+// Whether rows are known in part, and are therefore the work of RowGroups.
+inline bool is_grouped(const Rows& rows) { return rows.incomplete || rows.label != nullptr; }
 
- private:
-  char* data_;
-};
-
-inline std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
+// Rows of a chunk, whose sums are added to the total at once.
+inline std::size_t chunk_rows(const Rows& rows) { return is_grouped(rows) ? grouped_chunk(rows.n_features) : kChunk; }
 
 // How many threads to use where `wanted` (0: all) are allowed: they pay from about a millisecond of
 // work on.
@@ -43,22 +32,26 @@ class Pass {
   Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_t threads);
 
   // Begins an E-step under these mixtures, which must live until its end.
-  void begin(const std::vector<Mixture>& mixtures, bool coarse);
+  void begin(const std::vector<Components>& components, bool coarse);
   // Adds the sums of a block of rows to those of the blocks before it; false if interrupted. Where all blocks but the
-  // last have a multiple of kChunk rows, the sums have the bits of one block of all rows. The caller may not hold the
-  // GIL.
+  // last have a multiple of chunk_rows() rows, the sums have the bits of one block of all rows. The caller may not hold
+  // the GIL.
   bool add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted);
   // The sums of all blocks so far under the mixture at a place.
   const WhitenedSums& sums(std::size_t place);
 
  private:
+  void add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const double* weight, const Turn& turn,
+                 const Interruption& interruption);
+
   const Kernel& kernel_;
-  std::vector<Mixture> mixtures_;
+  std::vector<Components> components_;
   bool coarse_ = false;
   std::size_t threads_ = 1, slots_ = 1, plans_size_ = 0, scratch_size_ = 0;
   std::vector<std::size_t> plan_at_;
   std::vector<WhitenedSums> parts_, totals_;  // (slots, mixtures) and (mixtures)
   std::unique_ptr<Memory> plans_, scratch_;   // the scratch of each thread, then the parts and the totals
+  std::vector<RowGroups> groups_;             // of each thread
 };
 
 }  // namespace gmix

@@ -26,7 +26,8 @@ def start(k: int, d: int, prior: tuple[Any, ...] | None = None, code: str = "VVV
 
 
 def run(rows: Any, first: tuple[Any, ...], d: int = 2) -> list[Any]:
-    return native.run(rows, [first], reference(d), [], RULE, True, False, None, None)
+    given = rows if callable(rows) else (rows, None, False, None)
+    return native.run(given, [first], reference(d), [], RULE, True, False, None)
 
 
 ROWS = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0], [2.0, 5.0]])
@@ -45,7 +46,9 @@ WRONG: dict[str, Callable[[], Any]] = {
     "rows of other columns": lambda: run(np.ones((4, 3)), start(2, 2)),
     "an E-step of other components": lambda: run(lambda *_: statistics(3, 2), start(2, 2)),
     "an E-step of other columns": lambda: run(lambda *_: statistics(2, 3), start(2, 2)),
-    "a short tuple": lambda: native.posterior(ROWS, (0, np.zeros(1), np.zeros((1, 2))), True, None),
+    "a short tuple": lambda: native.posterior(
+        (ROWS, None, False, None), (0, np.zeros(1), np.zeros((1, 2))), True, None
+    ),
 }
 
 

@@ -44,13 +44,18 @@ def make_mixture(form, k, d, rng, spread=2.0):
     factor = np.linalg.inv(whitener) if form in (FULL, TIED) else 1 / whitener
     log_determinant = np.log(np.diagonal(matrices, axis1=1, axis2=2)).sum(1)
     log_constants = np.log(rng.dirichlet(np.ones(k))) - d / 2 * np.log(2 * np.pi) + log_determinant
-    return (form, log_constants, spread * rng.normal(size=(k, d)), factor, whitener, np.inf), matrices
+    return (form, log_constants, spread * rng.normal(size=(k, d)), factor, whitener, np.inf, None), matrices
+
+
+def given(rows, weight=None):
+    """Complete rows without labels, as the module takes them."""
+    return rows, weight, False, None
 
 
 def expect(rows, mixtures, weight=None, threads=None, coarse=False):
     """The statistics of rows under each of several mixtures."""
     step = native.EStep(mixtures, threads, coarse)
-    step.add(rows, weight)
+    step.add(given(rows, weight))
     return step.statistics()
 
 
@@ -107,10 +112,10 @@ def check(rows, form, k, rng, weighted=False, threads=1, spread=2.0):
     (actual,) = expect(rows, [mixture], weight, threads)
     for a, b, scale in zip(moments(actual, mixture), *expected, strict=True):
         assert_close(a, b, 1e-11 if rows.dtype == np.float64 else 1e-5, scale)
-    log_density, posterior = native.posterior(rows, mixture, True, threads)
+    log_density, posterior = native.posterior(given(rows), mixture, True, threads)
     assert_close(log_density, density)
     np.testing.assert_allclose(posterior, responsibilities, rtol=1e-10, atol=1e-14)
-    assert native.posterior(rows, mixture, False, threads)[1] is None
+    assert native.posterior(given(rows), mixture, False, threads)[1] is None
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -180,7 +185,7 @@ def test_the_number_of_threads_changes_no_bit(form, dtype, weighted):
     one, *others = (expect(rows, [mixture], weight, threads)[0] for threads in (1, 2, 3, 8, None, 0))
     for other in others:
         assert same_bits(one, other)
-    densities = [native.posterior(rows, mixture, True, threads) for threads in (1, 4)]
+    densities = [native.posterior(given(rows), mixture, True, threads) for threads in (1, 4)]
     assert np.array_equal(densities[0][0], densities[1][0])
     assert np.array_equal(densities[0][1], densities[1][1])
 
@@ -200,8 +205,8 @@ def test_any_scale(form, scale):
     rng = np.random.default_rng(13)
     rows = 3 * rng.normal(size=(500, 3))
     plain, _ = make_mixture(form, 3, 3, rng)
-    _, log_constants, means, factor, whitener, family = plain
-    scaled = (form, log_constants, means * scale, factor * scale, whitener / scale, family)
+    _, log_constants, means, factor, whitener, family, _ = plain
+    scaled = (form, log_constants, means * scale, factor * scale, whitener / scale, family, None)
     (expected,), (found,) = expect(rows, [plain]), expect(rows * scale, [scaled])
     for a, b, unit in zip(moments(expected, plain), moments(found, scaled), (1, scale, scale**2, 1), strict=True):
         assert_close(b / unit, a)
@@ -265,8 +270,8 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
         SPHERICAL: np.array([1.0, 0.1]),
     }[form]
     factor = np.linalg.inv(whitener) if form in (FULL, TIED) else 1 / whitener
-    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), factor, whitener, np.inf)
-    log_density, responsibilities = native.posterior(rows, mixture, True, None)
+    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), factor, whitener, np.inf, None)
+    log_density, responsibilities = native.posterior(given(rows), mixture, True, None)
     assert log_density[333] == -np.inf
     assert sorted(responsibilities[333]) == [0, 1]
     assert np.isfinite(np.delete(log_density, 333)).all()
@@ -281,9 +286,9 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
 def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
     whitener = {FULL: np.stack([np.eye(2)] * 3), TIED: np.eye(2), DIAGONAL: np.ones((3, 2)), SPHERICAL: np.ones(3)}
     means = np.array([[0.0, 0.0], [1e200, 1e200], [1e190, 1e190]])  # the nearest weighs nothing
-    mixture = (form, np.array([np.log(0.5), -np.inf, np.log(0.5)]), means, whitener[form], whitener[form], np.inf)
+    mixture = (form, np.array([np.log(0.5), -np.inf, np.log(0.5)]), means, whitener[form], whitener[form], np.inf, None)
     rows = np.vstack([np.zeros((5, 2)), [[1e200, 1e200]]])
-    log_density, responsibilities = native.posterior(rows, mixture, True, None)
+    log_density, responsibilities = native.posterior(given(rows), mixture, True, None)
     assert log_density[5] == -np.inf
     assert responsibilities[5].tolist() == [0.0, 0.0, 1.0]
     _, mass, *_ = expect(rows, [mixture])[0]
@@ -294,7 +299,7 @@ def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
 def test_residuals_are_cut_where_their_squares_would_overflow(form):
     """A row far beyond the others has the kernel look at rows one by one; residuals up to 1e150 lose nothing."""
     one = {FULL: np.eye(2)[None], TIED: np.eye(2), DIAGONAL: np.ones((1, 2)), SPHERICAL: np.ones(1)}[form]
-    mixture = (form, np.zeros(1), np.zeros((1, 2)), one, one, np.inf)
+    mixture = (form, np.zeros(1), np.zeros((1, 2)), one, one, np.inf, None)
     for far, seen in ((0.99e150, 0.99e150), (1.01e150, 1e150), (1e300, 1e150), (-1e308, -1e150)):
         rows = np.array([[far, 0.0], [-far, 0.0], [0.0, np.nan]])
         first = moments(expect(rows, [mixture], np.array([1.0, 0.0, 0.0]))[0], mixture)[1]
@@ -311,7 +316,7 @@ def far_from_the_origin(form, apart):
     means = rng.choice([-1.0, 1.0], (k, d)) * np.round(apart * rng.uniform(1.0, 1.2, (k, d)))
     rows = means[own] + rng.integers(-512, 512, (600, d)) / 256  # of few digits, also in float32
     one = {FULL: np.stack([np.eye(d)] * k), TIED: np.eye(d), DIAGONAL: np.ones((k, d)), SPHERICAL: np.ones(k)}[form]
-    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one, one, np.inf)
+    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one, one, np.inf, None)
     return rows, mixture, mixture[1][0] - np.square(rows - means[own]).sum(1) / 2
 
 
@@ -319,7 +324,7 @@ def far_from_the_origin(form, apart):
 @pytest.mark.parametrize("apart", [35.0, 150.0, 1e3, 1e4])
 def test_products_about_one_origin_are_not_used_where_squares_of_the_distance_would_cancel(form, apart):
     rows, mixture, wanted = far_from_the_origin(form, apart)
-    log_density, _ = native.posterior(rows, mixture, False, None)
+    log_density, _ = native.posterior(given(rows), mixture, False, None)
     assert np.abs(log_density - wanted).max() < 1e-13 + 2e-15 * apart
 
 
@@ -336,7 +341,7 @@ def test_rows_that_are_not_numbers_spoil_only_themselves():
     rows = rng.normal(size=(600, 2))
     rows[5, 1] = np.nan
     mixture, _ = make_mixture(FULL, 3, 2, rng)
-    log_density, responsibilities = native.posterior(rows, mixture, True, None)
+    log_density, responsibilities = native.posterior(given(rows), mixture, True, None)
     assert np.flatnonzero(np.isnan(log_density)).tolist() == [5]
     assert np.isnan(responsibilities[5]).all()
     weight = np.ones(600)
@@ -354,17 +359,17 @@ def test_rows_that_are_not_numbers_spoil_only_themselves():
         ("rows", np.ones((3, 5)), ValueError),
         ("weight", np.ones(4), ValueError),
         ("threads", -1, ValueError),
-        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)], ValueError),
-        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)], TypeError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1), np.ones(1), np.inf)], ValueError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(2), np.ones(1), np.inf)], ValueError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1))], ValueError),
+        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None)], ValueError),
+        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None)], TypeError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1), np.ones(1), np.inf, None)], ValueError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(2), np.ones(1), np.inf, None)], ValueError),
+        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)], ValueError),
     ],
 )
 def test_wrong_arguments_are_refused(argument, value, error):
     good = {
         "rows": np.ones((3, 2)),
-        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)],
+        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None)],
         "weight": None,
         "threads": 1,
     }

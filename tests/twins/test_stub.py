@@ -14,7 +14,8 @@ import pytest
 native: Any = pytest.importorskip("gmix._native")
 STUB = Path(native.__file__).parent / "_native.pyi"
 ONE, POINT, UNIT = np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))
-COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"))
+COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None)
+ROWS = (POINT, None, False, None)
 STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
 REFERENCE = (ONE * 1e-24, UNIT, 1.0)
 RULE = (0.0, 1e-15, 1e-11, 1e-9, 1, True, True, None)
@@ -22,17 +23,16 @@ START = ("VVV", 0, ONE, POINT, UNIT, None, None)
 # A call of every function, by the names of its arguments.
 CALLS: dict[str, dict[str, Any]] = {
     "EStep": {"components": [COMPONENTS], "threads": None, "coarse": False},
-    "EStep.add": {"rows": POINT, "sample_weight": None},
+    "EStep.add": {"rows": ROWS},
     "EStep.statistics": {},
     "run": {
-        "rows": np.array([[0.0], [1.0]]),
+        "rows": (np.array([[0.0], [1.0]]), None, False, None),
         "starts": [START],
         "reference": REFERENCE,
         "rounds": [(RULE, 1)],
         "rule": RULE,
         "patient": True,
         "coarse": False,
-        "sample_weight": None,
         "threads": None,
     },
     "maximize": {
@@ -43,9 +43,9 @@ CALLS: dict[str, dict[str, Any]] = {
         "reference": REFERENCE,
     },
     "prepare": {"form": 0, "weights": ONE, "means": POINT, "covariances": UNIT},
-    "label_statistics": {"form": 0, "rows": POINT, "labels": [0.0 * ONE], "n_components": 1, "sample_weight": None},
+    "label_statistics": {"form": 0, "rows": ROWS, "labels": [0.0 * ONE], "n_components": 1},
     "cluster": {"points": POINT, "mass": ONE, "sweeps": 1, "draws": POINT},
-    "posterior": {"rows": POINT, "components": COMPONENTS, "responsibilities": True, "threads": None},
+    "posterior": {"rows": ROWS, "components": COMPONENTS, "responsibilities": True, "threads": None},
     "level": {},
 }
 

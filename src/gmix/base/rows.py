@@ -20,22 +20,33 @@ class Rows:
     ----------
     values : ``(N, D)`` of float32 or float64, in any memory order.
     weights : ``(N,)`` of float64, zero or more; None if every row counts once.
+    labels : ``(N,)`` of float64, the number of the group of components that a row came from, or -1 if it is not known;
+        None if no row is labeled.
+    incomplete : whether cells may be NaN, which means that they are missing.
 
     # Implementation
-    Every field is an array with one entry per row, or None. Code that selects or sends rows loops over the fields, so
-    that a new property of rows needs only a new field.
+    Every field but the last is an array with one entry per row, or None. Code that selects or sends rows loops over
+    the fields, so that a new property of rows needs only a new field.
     """
 
     values: NDArray[Any]
     weights: NDArray[np.float64] | None = None
+    labels: NDArray[np.float64] | None = None
+    incomplete: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, chosen: slice | NDArray[Any]) -> Rows:
         """Some of the rows, by a slice, by positions or by a mask."""
-        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: array[chosen] for name, array in arrays.items() if array is not None})
+        some: dict[str, Any] = {name: array[chosen] for name, array in self.arrays.items()}
+        return replace(self, **some)
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays that the rows have, by name."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
 
     def select(self, columns: Sequence[int]) -> Rows:
         """The same rows with some of the columns."""

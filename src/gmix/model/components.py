@@ -28,3 +28,4 @@ class Components(NamedTuple):
     factor: Array  # compact lower Cholesky factors L
     whitener: Array  # their inverses W
     family: Family = GAUSSIAN
+    groups: Array | None = None  # (K,) the group of each component, as float64, which the labels of rows name

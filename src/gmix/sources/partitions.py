@@ -265,7 +265,7 @@ def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) ->
 
 
 def _packed_components(components: Sequence[Components]) -> bytes:
-    arrays = [array for each in components for array in (*each[1:-1], np.array([each.family.degrees_of_freedom]))]
+    arrays = [array for each in components for array in (*each[1:5], np.array([each.family.degrees_of_freedom]))]
     return _packed(arrays, " ".join(each.form.name for each in components))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -47,7 +48,7 @@ class CompiledKernel(Kernel):
     ) -> list[SufficientStatistics]:
         step = self.native.EStep([_components(each) for each in components], n_threads(threads), coarse)
         for block in [rows] if isinstance(rows, Rows) else rows:
-            step.add(block.values, block.weights)
+            step.add(_rows(block))
         known: Sequence[Reference | None] = references or [None] * len(components)
         found = zip(components, step.statistics(), known, strict=True)
         return [_statistics(each.form, raw, reference) for each, raw, reference in found]
@@ -56,7 +57,7 @@ class CompiledKernel(Kernel):
         self, rows: Rows, components: Components, responsibilities: bool, threads: int | None = None
     ) -> tuple[Array, Array | None]:
         log_density, posteriors = self.native.posterior(
-            rows.values, _components(components), responsibilities, n_threads(threads)
+            _rows(rows), _components(components), responsibilities, n_threads(threads)
         )
         return log_density, posteriors
 
@@ -89,7 +90,7 @@ class CompiledKernel(Kernel):
         if rows.values.shape[1] > _ROW_BY_ROW:
             return super().label_statistics(form, rows, labels, n_components, reference)
         values, floats = np.ascontiguousarray(rows.values, np.float64), [one.astype(np.float64) for one in labels]
-        found = self.native.label_statistics(form.code, values, floats, n_components, rows.weights)
+        found = self.native.label_statistics(form.code, _rows(replace(rows, values=values)), floats, n_components)
         return [_statistics(form, (*raw[:5], np.nan, raw[6]), reference) for raw in found]
 
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
@@ -113,19 +114,18 @@ class CompiledKernel(Kernel):
 
         def expect(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)
-            constants, means, factor, whitener, degrees_of_freedom = raw[1:]
+            constants, means, factor, whitener, degrees_of_freedom, groups = raw[1:]
             family = family_of(degrees_of_freedom)
-            return _raw(rows(Components(form, constants, means, factor, whitener, family), coarsely))
+            return _raw(rows(Components(form, constants, means, factor, whitener, family, groups), coarsely))
 
         found = self.native.run(
-            rows.values if isinstance(rows, Rows) else expect,
+            _rows(rows) if isinstance(rows, Rows) else expect,
             [_start(model, reference, patient) for model in starts],
             _reference(reference),
             [(_rule(each.rule, reference.total_weight), each.most) for each in rounds],
             _rule(rule, reference.total_weight),
             patient,
             coarse,
-            rows.weights if isinstance(rows, Rows) else None,
             n_threads(threads),
         )
         ends = []
@@ -142,9 +142,9 @@ class _PythonModel:
     """A model whose M-step and objective are in Python, with the methods that the compiled run calls."""
 
     def __init__(self, model: Model, reference: Reference) -> None:
-        form, *arrays, family = model.components()
+        form, *arrays, family, groups = model.components()
         constants, means, factor, whitener = (np.ascontiguousarray(array, np.float64) for array in arrays)
-        self.components = Components(form, constants, means, factor, whitener, family)
+        self.components = Components(form, constants, means, factor, whitener, family, groups)
         self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:
@@ -204,9 +204,13 @@ def _rule(rule: StoppingRule, total_weight: float) -> Raw:
     return *rule.numbers(total_weight), judge if overridden else None
 
 
+def _rows(rows: Rows) -> Raw:
+    return rows.values, rows.weights, rows.incomplete, rows.labels
+
+
 def _components(components: Components) -> Raw:
-    form, *arrays, family = components
-    return form.code, *arrays, family.degrees_of_freedom
+    form, *arrays, family, groups = components
+    return form.code, *arrays, family.degrees_of_freedom, groups
 
 
 def _raw(s: SufficientStatistics) -> Raw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.rows import Rows
 from gmix.model.components import Components
-from gmix.model.covariance import Form, Structure
+from gmix.model.covariance import FULL, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.model import Model
@@ -56,8 +57,9 @@ class ReferenceKernel(Kernel):
         log_density = np.empty(len(rows))
         posteriors = np.empty((len(rows), len(components.means)))
         for begin in range(0, len(rows), CHUNK):
-            block = slice(begin, begin + CHUNK)
-            _, _, log_density[block], posteriors[block] = _posterior(rows.values[block], components)
+            for chosen, part in _groups(rows[begin : begin + CHUNK]):
+                at = begin + chosen
+                _, _, log_density[at], posteriors[at] = _posterior(part, _observed(components, part))
         return log_density, posteriors if responsibilities else None
 
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
@@ -190,14 +192,20 @@ class _Sums:
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def add(self, rows: Rows) -> None:
-        rows = rows.counting
-        z, root, log_density, responsibilities = _posterior(rows.values, self.components)
-        share = (responsibilities * rows.mass[:, None]).T  # (K, N)
-        self.counts += share.sum(1)
-        self.mass += (share * root**2).sum(1)
-        self.first += ((share * root)[:, None, :] @ z)[:, 0]
-        self.second += self.components.form.scatter(share, z)
-        self.log_likelihood += float(rows.mass @ log_density)
+        for _, part in _groups(rows.counting):
+            observed = _observed(self.components, part)
+            z, root, log_density, responsibilities = _posterior(part, observed)
+            share = (responsibilities * part.mass[:, None]).T  # (K, N)
+            self.counts += share.sum(1)
+            self.mass += (share * root**2).sum(1)
+            self.log_likelihood += float(part.mass @ log_density)
+            form = self.components.form
+            if observed.recovered is not None:  # the moments of all cells, given the present ones
+                recovered, spread = observed.recovered
+                z = z @ recovered
+                self.second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
+            self.first += ((share * root)[:, None, :] @ z)[:, 0]
+            self.second += form.scatter(share, z)
 
     @np.errstate(over="ignore", invalid="ignore")
     def statistics(self, reference: Reference | None) -> SufficientStatistics:
@@ -216,14 +224,69 @@ class _Sums:
         return found if reference is None else found.on(reference)
 
 
-def _posterior(rows: NDArray[np.float64], components: Components) -> tuple[Array, Array, Array, Array]:
-    """What one block adds to the sums.
+class _Observed(NamedTuple):
+    """A mixture as rows with the same cells and label see it.
 
-    Returns whitened residuals ``(K, N, D)`` times the square roots of their share factors, these roots ``(K, N)``, log
-    densities ``(N,)``, and responsibilities ``(N, K)``.
+    `recovered` is None for complete rows. Otherwise it holds matrices ``(K, d, D)`` that convert residuals of the d
+    present cells, whitened, to the conditional means of all residuals, whitened; and square roots ``(K, D, D)`` of the
+    conditional covariances.
     """
-    family, n_cells = components.family, rows.shape[1]
-    residuals = np.asarray(rows, np.float64) - components.means[:, None, :]
+
+    components: Components
+    recovered: tuple[Array, Array] | None
+
+
+def _groups(rows: Rows) -> Iterator[tuple[NDArray[np.intp], Rows]]:
+    """Rows with the same present cells and the same label: their positions, and the rows with these columns alone."""
+    known = [np.zeros((len(rows), 0))]
+    if rows.incomplete:
+        known.append(~np.isnan(rows.values))
+    if rows.labels is not None:
+        known.append(rows.labels[:, None])
+    patterns, group = np.unique(np.column_stack(known), axis=0, return_inverse=True)
+    for number in range(len(patterns)):
+        chosen = np.flatnonzero(group.ravel() == number)
+        yield chosen, rows[chosen]
+
+
+def _observed(components: Components, rows: Rows) -> _Observed:
+    """The mixture as a group of rows sees it."""
+    (n_components, n_features), form = components.means.shape, components.form
+    if rows.labels is not None and rows.labels[0] >= 0 and components.groups is not None:
+        allowed = components.groups == rows.labels[0]
+        components = components._replace(log_constants=np.where(allowed, components.log_constants, -np.inf))
+    present = np.flatnonzero(~np.isnan(rows.values[0])) if rows.incomplete else np.arange(n_features)
+    if len(present) == n_features:
+        return _Observed(components, None)
+    unit = form.compress(np.eye(n_features)[None])
+    covariances = form.dense(form.congruence(components.factor, unit), n_components, n_features)
+    factor = np.asarray(np.linalg.cholesky(covariances[:, present][:, :, present]), np.float64)
+    whitener = np.asarray(np.linalg.inv(factor), np.float64)
+    complete = FULL.whitener(FULL.factor(covariances))
+    recovered = (complete @ covariances[:, :, present] @ whitener.mT).mT
+    log_constants = (
+        components.log_constants
+        + form.log_determinant(components.factor, n_components, n_features)
+        - FULL.log_determinant(factor, n_components, len(present))
+        + components.family.log_constant(len(present))
+        - components.family.log_constant(n_features)
+    )
+    marginal = Components(FULL, log_constants, components.means[:, present], factor, whitener, components.family)
+    return _Observed(marginal, (recovered, np.eye(n_features) - recovered.mT @ recovered))
+
+
+def _posterior(rows: Rows, observed: _Observed) -> tuple[Array, Array, Array, Array]:
+    """What rows with the same cells and label add to the sums.
+
+    Returns whitened residuals ``(K, N, d)`` of the present cells times the square roots of their share factors, these
+    roots ``(K, N)``, log densities ``(N,)``, and responsibilities ``(N, K)``.
+    """
+    components = observed.components
+    values = rows.values
+    if observed.recovered is not None:
+        values = values[:, ~np.isnan(values[0])]
+    family, n_cells = components.family, values.shape[1]
+    residuals = np.asarray(values, np.float64) - components.means[:, None, :]
     with np.errstate(over="ignore", invalid="ignore"):
         z = components.form.apply(components.whitener, residuals)
         squared = np.square(z).sum(-1).T
