@@ -32,6 +32,7 @@ Marginal::Marginal(const Mixture& shape)
     : n_features_(shape.n_features),
       mixture_(shape),
       constants_(shape.n_components),
+      hidden_(shape.n_components),
       means_(shape.n_components * shape.n_features),
       whitener_(second_size(shape)) {
   const std::size_t size = has_matrices(shape) ? n_features_ * n_features_ : 0;
@@ -70,6 +71,7 @@ void Marginal::set(const Components& components, const std::vector<std::size_t>&
       whitener_[at] = m.whitener[c];
     }
     constants_[at] = m.log_constants[c] + constant + volume;
+    hidden_[at] = volume + static_cast<double>(absent_.size()) / 2.0 * (1.0 + kLog2Pi);
   }
 }
 
@@ -135,6 +137,7 @@ void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
     const double count = part.counts[at];
     sums.mass[c] += part.mass[at];
     if (sums.counts != sums.mass) sums.counts[c] += count;
+    sums.hidden[c] += count * hidden_[at];
     total += count;
     const double* const first = part.first + at * d;
     double* const to = sums.first + c * D;

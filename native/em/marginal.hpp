@@ -43,6 +43,7 @@ class Marginal {
   std::vector<std::size_t> chosen_;   // the components
   Mixture mixture_;
   Numbers constants_, means_, whitener_;
+  Numbers hidden_;                     // (K) the entropy of the missing cells given the present ones
   Numbers basis_;                      // Q: (K, d, D) | (d, D), of dense forms
   Numbers factor_, symmetric_, work_;  // (D, D)
 };

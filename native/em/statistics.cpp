@@ -121,6 +121,8 @@ void set_statistics(const WhitenedSums& sums, const Components& components, Stat
   s.divisor.assign(sums.counts, sums.counts + k);
   s.log_likelihood = sums.log_likelihood;
   s.extra.clear();
+  if (sums.hidden != nullptr && std::any_of(sums.hidden, sums.hidden + k, [](double value) { return value != 0.0; }))
+    s.extra.emplace_back("hidden_entropy", Numbers(sums.hidden, sums.hidden + k));
   Numbers step(d), centered, work(dense ? d * d : 0);
   for (std::size_t c = 0; c < k; ++c) {
     for (std::size_t i = 0; i < d; ++i) step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;

@@ -35,17 +35,19 @@ WhitenedSums cut_sums(const Mixture& m, char*& at) {
   };
   WhitenedSums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
   sums.counts = m.family == Family::kGaussian ? sums.mass : take(m.n_components);
+  sums.hidden = take(m.n_components);
   return sums;
 }
 
 std::size_t sums_size(const Mixture& m) {
-  return (m.family == Family::kGaussian ? 1 : 2) * aligned(m.n_components * sizeof(double)) +
+  return (m.family == Family::kGaussian ? 2 : 3) * aligned(m.n_components * sizeof(double)) +
          aligned(m.n_components * m.n_features * sizeof(double)) + aligned(second_size(m) * sizeof(double));
 }
 
 void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
+  std::fill_n(sums.hidden, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
@@ -59,6 +61,7 @@ void add_sums(const Mixture& m, const WhitenedSums& part, WhitenedSums& total) {
   if (part.counts != part.mass) add_all(part.counts, total.counts, m.n_components);
   add_all(part.first, total.first, m.n_components * m.n_features);
   add_all(part.second, total.second, second_size(m));
+  add_all(part.hidden, total.hidden, m.n_components);
   total.log_likelihood += part.log_likelihood;
 }
 
@@ -102,7 +105,10 @@ Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_
   scratch_ = std::make_unique<Memory>(threads_ * scratch_size_ + (slots_ + 1) * chunk_size);
   char* at = scratch_->data() + threads_ * scratch_size_;
   for (std::size_t slot = 0; slot < slots_; ++slot)
-    for (const Mixture& shape : shapes) parts_.push_back(cut_sums(shape, at));
+    for (const Mixture& shape : shapes) {
+      parts_.push_back(cut_sums(shape, at));
+      clear(shape, parts_.back());
+    }
   for (const Mixture& shape : shapes) totals_.push_back(cut_sums(shape, at));
   groups_.resize(threads_);
 }

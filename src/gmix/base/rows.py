@@ -22,6 +22,8 @@ class Rows:
     weights : ``(N,)`` of float64, zero or more; None if every row counts once.
     labels : ``(N,)`` of float64, the number of the group of components that a row came from, or -1 if it is not known;
         None if no row is labeled.
+    filled : ``(N, D)`` the values with missing cells filled in, for what can only make a start from complete rows;
+        None if that is not known.
     incomplete : whether cells may be NaN, which means that they are missing.
 
     # Implementation
@@ -32,6 +34,7 @@ class Rows:
     values: NDArray[Any]
     weights: NDArray[np.float64] | None = None
     labels: NDArray[np.float64] | None = None
+    filled: NDArray[Any] | None = None
     incomplete: bool = False
 
     def __len__(self) -> int:
@@ -50,7 +53,32 @@ class Rows:
 
     def select(self, columns: Sequence[int]) -> Rows:
         """The same rows with some of the columns."""
-        return replace(self, values=self.values[:, list(columns)])
+        chosen = list(columns)
+        filled = None if self.filled is None else self.filled[:, chosen]
+        return replace(self, values=self.values[:, chosen], filled=filled)
+
+    def completed(self, fill: NDArray[np.float64]) -> Rows:
+        """The rows with values ``(D,)`` in place of missing cells."""
+        if not self.incomplete:
+            return self
+        return replace(self, values=np.where(np.isnan(self.values), fill, self.values), filled=None, incomplete=False)
+
+    @property
+    def points(self) -> NDArray[Any]:
+        """The values ``(N, D)``; with missing cells filled in if that is known."""
+        return self.values if self.filled is None else self.filled
+
+    @property
+    def complete(self) -> Rows:
+        """The rows without missing cells."""
+        return self[~np.isnan(self.values).any(1)] if self.incomplete else self
+
+    @property
+    def without_empty(self) -> Rows:
+        """The rows, where those without any value have weight zero."""
+        if not self.incomplete or not (empty := np.isnan(self.values).all(1)).any():
+            return self
+        return replace(self, weights=np.where(empty, 0.0, self.mass))
 
     @property
     def counting(self) -> Rows:

@@ -119,24 +119,40 @@ def check_finite(
     names: tuple[str, ...] | None = None,
     limit: float = np.inf,
     place: Callable[[int], str] = "row {}".format,
-) -> None:
-    """Raise `DataError` if a value is NaN, infinite or beyond the limit, with its row, its column and the remedy."""
+    *,
+    missing: bool = False,
+) -> bool:
+    """Return whether any cell is missing, which NaN means.
+
+    Raises `DataError` if a value is infinite or beyond the limit, or NaN unless cells may be `missing`; with its row,
+    its column and the remedy.
+    """
+    incomplete = False
     for begin in range(0, len(rows), _BLOCK):
         block = rows[begin : begin + _BLOCK]
         if -limit < float(block.min()) and float(block.max()) < limit:  # NaN compares false
             continue
-        row, column = (int(i) for i in np.argwhere(~(np.abs(block) < np.float64(limit)))[0])
+        right = np.abs(block) < np.float64(limit)
+        if missing:
+            absent = np.isnan(block)
+            incomplete = incomplete or bool(absent.any())
+            right |= absent
+        if right.all():
+            continue
+        row, column = (int(i) for i in np.argwhere(~right)[0])
         value = block[row, column]
         where = f"{place(begin + row)}, column {repr(names[column]) if names else column}"
         if np.isfinite(value):
             raise DataError(
                 f"{where} is {value:.3g}, whose square is beyond float64; divide the column by a large number"
             )
-        total = int((~np.isfinite(rows)).any(axis=1).sum())
+        wrong = np.isinf(rows) if missing else ~np.isfinite(rows)
+        total = int(wrong.any(axis=1).sum())
         raise DataError(
             f"{where} is {'NaN' if np.isnan(value) else 'infinite'} ({total} of {len(rows)} rows have such a value); "
             "drop these rows or fill them in before the fit"
         )
+    return incomplete
 
 
 def largest_value(n_features: int, mass: float) -> float:

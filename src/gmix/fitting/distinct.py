@@ -42,12 +42,13 @@ class DistinctRows:
         n_rows = len(rows)
         weight = np.ones(n_rows) if weight is None else weight
         first = np.sort(rows[:, 0])
-        if n_rows and (first[1:] != first[:-1]).all():  # common, and fast to check
+        if n_rows and (first[1:] != first[:-1]).all() and not np.isnan(first[-1]):  # common, and fast to check
             return cls(rows, np.arange(n_rows), weight)
         order = np.lexsort(np.asarray(rows).T)
         ordered = rows[order]
         begins = np.ones(n_rows, bool)
-        begins[1:] = (ordered[1:] != ordered[:-1]).any(1)
+        missing = np.isnan(ordered)  # rows with the same missing cells may be equal
+        begins[1:] = ((ordered[1:] != ordered[:-1]) & ~(missing[1:] & missing[:-1])).any(1)
         which = np.empty(n_rows, np.intp)
         which[order] = np.cumsum(begins) - 1
         return cls(ordered[begins], which, weight)

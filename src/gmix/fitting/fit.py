@@ -54,6 +54,7 @@ def fit(
     prior: Prior | None = None,
     start: Any = "auto",
     sample_weight: ArrayLike | str | None = None,
+    missing: str = "model",
     columns: list[str] | None = None,
     tolerance: float | None = None,
     max_iterations: int = StoppingRule.max_iterations,
@@ -97,6 +98,9 @@ def fit(
         ``(N, K)``, or a function ``start(rows, n_components, rng)`` that receives rows ``(N, D)`` and returns one of
         these. EM runs without acceleration from a start of your own, and with it from all others (`StoppingRule`).
     sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
+    missing : what to do about missing cells, NaN or null: ``"model"`` fits the cells that the rows have, by EM under
+        the assumption that cells are missing at random, and says so in a finding; ``"error"`` refuses them. Rows
+        without any cell are left out.
     columns : which columns of a DataFrame or a file to use; names for the columns of an array. None: all numeric
         columns but an index. A finding of the fit names the other columns and says why they are left out.
     tolerance : stop when the estimated remaining gain is below this many nats per row. None: 1e-6. With ``"auto"``
@@ -136,7 +140,9 @@ def fit(
     one_of(criterion, CRITERIA, "criterion")
     _check_effort(effort)
     deadline = _deadline(seconds)
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+    source = as_source(
+        data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, missing=missing
+    )
     starts = as_start(start)
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
@@ -158,6 +164,8 @@ def fit(
     if covariance_ratio is not None:
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
     findings = [*source.findings, *findings]
+    if source.missing is not None:
+        findings.append(source.missing.finding(source.features))
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
     sample = Sample.of(source)  # read before the fit: a source that fails afterwards would lose the fit
@@ -226,7 +234,7 @@ def _dependence(source: Source) -> Dependence | None:
     if source.n_features == 1:
         return None
     sample = source.rows(max(_DEPENDENCE_ROWS, 4 * source.n_features), np.random.default_rng(0))
-    dependence = find_dependence(sample.values)
+    dependence = find_dependence(sample.complete.values)
     return dependence if dependence is not None and source.obeys(dependence) else None
 
 

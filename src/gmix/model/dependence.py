@@ -48,11 +48,17 @@ class Dependence:
         return np.asarray(points @ self.matrix.T + self.offset)
 
     def departs(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return for each of ``rows (N, D)`` whether it departs from the plane by more than rounding and the slack."""
+        """Return for each of ``rows (N, D)`` whether it departs from the plane by more than rounding and the slack.
+
+        A row also departs if it has a dependent cell, but not the cells that this one follows from.
+        """
         known = np.asarray(rows[:, list(self.independent)], np.float64)
+        absent = np.isnan(known)
+        known = np.where(absent, 0.0, known)
         eps = float(np.finfo(rows.dtype if rows.dtype == np.float32 else np.float64).eps)
         departs, slack = np.zeros(len(rows), bool), np.broadcast_to(self.slack, len(self.offset))
         for j in self.dependent:
+            departs |= ~np.isnan(rows[:, j]) & absent[:, self.matrix[j] != 0.0].any(1)
             terms = np.abs(known) @ np.abs(self.matrix[j]) + np.abs(self.offset[j]) + np.abs(rows[:, j])
             units = _ROUNDING + np.count_nonzero(self.matrix[j])
             departs |= np.abs(rows[:, j] - known @ self.matrix[j] - self.offset[j]) > units * eps * terms + slack[j]

@@ -41,7 +41,7 @@ def _maximize(statistics: SufficientStatistics, structure: Structure, term: Suff
     if empty.any() and not structure.shared:
         # An empty component gets the covariance of all rows, with a divisor so small that it has no effect on the
         # volumes, shapes and axes that the structure makes equal.
-        share = _EMPTY_SHARE * reference.scatter
+        share = _EMPTY_SHARE * reference.complete_scatter
         scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), share, scatter)
         divisor = np.where(empty, _EMPTY_SHARE * reference.total_weight, divisor)
     if not (structure.direct or structure.shared):

@@ -13,15 +13,15 @@ from gmix import plot
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, of_kind
-from gmix.base.rows import Rows
 from gmix.base.wording import count
 from gmix.model.components import Components
 from gmix.model.covariance import FULL, VVV, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.dependent_features import condition_part, image
+from gmix.model.evaluation import Evaluation
 from gmix.model.kernel import kernel
 from gmix.model.m_step import maximize
-from gmix.model.mixture_arguments import affine_map, checked_parameters, checked_points, given_values, positions_of
+from gmix.model.mixture_arguments import affine_map, checked_parameters, given_values, positions_of
 from gmix.model.priors import Prior, as_prior
 from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import draw
@@ -34,10 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
-_BLOCK = 65_536  # rows that are classified together, so that their posterior probabilities take little memory
 
 
-class GaussianMixture(UnivariateFunctions):
+class GaussianMixture(Evaluation, UnivariateFunctions):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)
@@ -172,36 +171,6 @@ class GaussianMixture(UnivariateFunctions):
     def components(self) -> Components:
         """The components as the kernel takes them: Cholesky factors, their inverses, and log constants."""
         return kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
-
-    def _rows(self, x: Any) -> NDArray[Any]:
-        rows = checked_points(x, self.features, self.n_features)
-        return rows if self.dependence is None else rows[:, list(self.dependence.independent)]
-
-    def log_density(self, x: Any, *, threads: int | None = None) -> Array:
-        """``log p(x)`` of each point ``(N, D)``, in nats: ``(N,)``. Raises `DataError` for NaN or a wrong width."""
-        return kernel.posterior(Rows(self._rows(x)), self.components, False, threads)[0]
-
-    def density(self, x: Any, *, threads: int | None = None) -> Array:
-        """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``; infinite where float64 cannot hold it."""
-        with np.errstate(over="ignore"):
-            return np.exp(self.log_density(x, threads=threads))
-
-    def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
-        """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``."""
-        posterior = kernel.posterior(Rows(self._rows(x)), self.components, True, threads)[1]
-        assert posterior is not None
-        return posterior
-
-    def predict(self, x: Any, *, threads: int | None = None) -> NDArray[np.intp]:
-        """The most probable component ``(N,)`` of each point, counted from 0."""
-        rows = self._rows(x)
-        labels = np.empty(len(rows), np.intp)
-        for begin in range(0, len(rows), _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            posterior = kernel.posterior(Rows(rows[block]), self.components, True, threads)[1]
-            assert posterior is not None
-            labels[block] = posterior.argmax(1)
-        return labels
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """Draw ``n`` independent points ``(n, D)``.

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list, as_numbers
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.rows import Rows
 from gmix.base.table import as_points, check_finite, choose_columns
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
@@ -115,8 +116,8 @@ def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[A
     return a, b
 
 
-def checked_points(points: Any, features: tuple[str, ...] | None, n_features: int) -> NDArray[Any]:
-    """Points as an array ``(N, D)`` of finite numbers. Raises `DataError` if they are not."""
+def checked_points(points: Any, features: tuple[str, ...] | None, n_features: int) -> Rows:
+    """Points ``(N, D)`` as rows; NaN is a missing cell. Raises `DataError` if a number is infinite."""
     rows, names = as_points(points, features)
     if rows.shape[1] != n_features:
         raise DataError(
@@ -124,5 +125,4 @@ def checked_points(points: Any, features: tuple[str, ...] | None, n_features: in
             + (f" {list(features)}" if features else "")
             + "; one point is written [[...]]"
         )
-    check_finite(rows, names)
-    return rows
+    return Rows(rows, incomplete=check_finite(rows, names, missing=True))

@@ -251,7 +251,7 @@ class NormalInverseWishart(_Stated):
         shares = structure.prior_scale_shares(n_components)
         if self.scale is None:
             reference = statistics.reference
-            unbiased = reference.scatter / max(reference.total_weight - 1.0, 1.0)
+            unbiased = reference.complete_scatter / max(reference.total_weight - 1.0, 1.0)
             return structure.default_prior_scale(unbiased, n_components, d) / shares
         scale, valid = np.asarray(self.scale, np.float64), False
         if scale.shape == (d, d):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
-from gmix.model.covariance import Form
+from gmix.base.missing import MissingCells
+from gmix.model.covariance import SPHERICAL, Form
 
 __all__ = ["AT_FLOOR", "RELATIVE_FLOOR", "Reference"]
 
@@ -33,15 +35,19 @@ class Reference:
     form : the form that `scatter` is stored in.
     count : ``(D,)`` weighted number of observed cells of each column.
     mean : ``(D,)`` their mean.
-    scatter : centered second moments about the mean, of one component in the form.
+    scatter : centered second moments about the mean, of one component in the form; missing cells add nothing.
+    total_weight : of the rows; NaN to set it to the largest count of a column, that of rows with all cells.
     """
 
     form: Form
     count: Array
     mean: Array
     scatter: Array
+    total_weight: float = np.nan
 
     def __post_init__(self) -> None:
+        if math.isnan(self.total_weight):
+            vars(self)["total_weight"] = float(self.count.max(initial=0.0))
         for array in (self.count, self.mean, self.scatter):
             array.flags.writeable = False
 
@@ -65,10 +71,15 @@ class Reference:
     def n_features(self) -> int:
         return len(self.mean)
 
-    @cached_property
-    def total_weight(self) -> float:
-        """The total weight of the rows: the largest count of observed cells of a column."""
-        return float(self.count.max())
+    @classmethod
+    def of_cells(cls, filled: Reference, center: Array, missing: MissingCells) -> Reference:
+        """The reference of incomplete rows, from that of the same rows with the `center` ``(D,)`` in missing cells.
+
+        The center is the mean of the observed cells, up to rounding.
+        """
+        share = filled.total_weight / missing.observed
+        mean = center + (filled.mean - center) * share
+        return cls(filled.form, missing.observed, mean, filled.scatter, missing.weight)
 
     def __add__(self, other: Reference) -> Reference:
         if not isinstance(other, Reference):
@@ -78,14 +89,28 @@ class Reference:
         step = other.mean - self.mean
         root = np.sqrt(self.count * share)
         between = self.form.total(self.form.outer(np.ones(1), (root * step)[None]))
-        return Reference(self.form, count, self.mean + share * step, self.scatter + other.scatter + between)
+        total_weight = self.total_weight + other.total_weight
+        scatter = self.scatter + other.scatter + between
+        return Reference(self.form, count, self.mean + share * step, scatter, total_weight)
 
     def scaled(self, total_weight: float) -> Reference:
         """The reference of rows of another total weight with the same mean and variances."""
         scale = total_weight / self.total_weight
-        scaled = Reference(self.form, self.count * scale, self.mean, self.scatter * scale)
+        scaled = Reference(self.form, self.count * scale, self.mean, self.scatter * scale, total_weight)
         vars(scaled).update(variances=self.variances, floor=self.floor)
         return scaled
+
+    @cached_property
+    def complete_scatter(self) -> Array:
+        """The scatter that rows with all cells would have, with the same variances and the same total weight.
+
+        Covariances are smaller than those of complete rows by the share of rows that have both cells.
+        """
+        count = np.full_like(self.count, self.count.mean()) if self.form is SPHERICAL else self.count
+        if (count == self.total_weight).all():
+            return self.scatter
+        root = np.sqrt(np.divide(self.total_weight, count, out=np.zeros_like(count), where=count > 0))
+        return self.form.congruence(self.form.compress(np.diag(root)[None]), self.scatter)
 
     @cached_property
     def variances(self) -> Array:
@@ -97,7 +122,7 @@ class Reference:
         if not self.total_weight > 0:
             return np.ones(self.n_features)
         # The variance of a constant column is rounding error, which is relative to the square of its mean.
-        variances = self.form.variances(self.scatter, self.n_features) / np.maximum(self.count, np.finfo(float).tiny)
+        variances = self.form.variances(self.complete_scatter, self.n_features) / self.total_weight
         noise = (8.0 * np.finfo(np.float64).eps * np.abs(self.mean)) ** 2
         spread = variances > np.maximum(noise, np.finfo(np.float64).tiny)
         return np.where(spread, variances, variances[spread].min() if spread.any() else 1.0)

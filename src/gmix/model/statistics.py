@@ -216,7 +216,7 @@ class SufficientStatistics:
             log_likelihood=self.log_likelihood + other.log_likelihood,
             total_weight=self.total_weight + other.total_weight,
             reference=self.reference + other.reference,
-            extra={name: array + other.extra[name] for name, array in self.extra.items()},
+            extra={name: _sum(self.extra.get(name), other.extra.get(name)) for name in {**self.extra, **other.extra}},
         )
 
     def __mul__(self, factor: float) -> SufficientStatistics:
@@ -247,3 +247,10 @@ class SufficientStatistics:
             scatter=self.form.take(self.scatter, order),
             extra={name: array[order] for name, array in self.extra.items()},
         )
+
+
+def _sum(one: Array | None, other: Array | None) -> Array:
+    """The sum of two arrays, of which one may be missing, for zeros."""
+    if one is None or other is None:
+        return np.array(other if one is None else one)
+    return one + other

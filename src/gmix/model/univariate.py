@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers
-from gmix.base.errors import ParameterError
+from gmix.base.errors import DataError, ParameterError
+from gmix.base.rows import Rows
 
 __all__ = ["Univariate", "UnivariateFunctions"]
 
@@ -70,8 +71,15 @@ class UnivariateFunctions(ABC):
         """The mixture of one feature. Raises `ParameterError` for several, in which `what` names the function."""
 
     @abstractmethod
-    def _rows(self, x: Any) -> NDArray[Any]:
-        """Points as an array. Raises `DataError` if they are not points of the mixture."""
+    def _points(self, x: Any) -> Rows:
+        """Points as rows. Raises `DataError` if they are not points of the mixture."""
+
+    def _values(self, x: Any) -> NDArray[Any]:
+        """The one cell ``(N,)`` of each point. Raises `DataError` if it is missing."""
+        rows = self._points(x)
+        if rows.incomplete:
+            raise DataError("the points hold NaN, which has no probability below it; leave such points out")
+        return rows.values[:, 0]
 
     def cdf(self, x: Any) -> Array:
         r"""The probability of at most ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
@@ -84,7 +92,7 @@ class UnivariateFunctions(ABC):
         >>> gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).cdf([2.0, 4.0]).round(3)
         array([0.5 , 0.75])
         """
-        return self._univariate("cdf").tail(self._rows(x)[:, 0], 1.0)
+        return self._univariate("cdf").tail(self._values(x), 1.0)
 
     def sf(self, x: Any) -> Array:
         r"""The probability of more than ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
@@ -97,7 +105,7 @@ class UnivariateFunctions(ABC):
         >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).sf([0.0, 10.0])
         array([5.00000000e-01, 7.61985302e-24])
         """
-        return self._univariate("sf").tail(self._rows(x)[:, 0], -1.0)
+        return self._univariate("sf").tail(self._values(x), -1.0)
 
     def log_cdf(self, x: Any) -> Array:
         r"""The logarithm of `cdf`, in nats, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
@@ -110,7 +118,7 @@ class UnivariateFunctions(ABC):
         >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_cdf([0.0, -50.0])
         array([-6.93147181e-01, -1.25483136e+03])
         """
-        return self._univariate("log_cdf").log_tail(self._rows(x)[:, 0], 1.0)
+        return self._univariate("log_cdf").log_tail(self._values(x), 1.0)
 
     def log_sf(self, x: Any) -> Array:
         r"""The logarithm of `sf`, in nats, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
@@ -123,7 +131,7 @@ class UnivariateFunctions(ABC):
         >>> gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]]).log_sf([-10.0, 50.0])
         array([-7.61985302e-24, -1.25483136e+03])
         """
-        return self._univariate("log_sf").log_tail(self._rows(x)[:, 0], -1.0)
+        return self._univariate("log_sf").log_tail(self._values(x), -1.0)
 
     def quantile(self, probability: ArrayLike) -> Array:
         """The value at which the `cdf` of a mixture of one feature reaches a probability, in the units of the data.

@@ -23,7 +23,13 @@ class DaskSource(PartitionedSource):
     """
 
     def __init__(
-        self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
+        self,
+        data: Any,
+        *,
+        columns: list[str] | None = None,
+        sample_weight: Any = None,
+        threads: int | None = None,
+        missing: str = "model",
     ) -> None:
         with needing("dask", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
@@ -31,14 +37,15 @@ class DaskSource(PartitionedSource):
         if hasattr(data, "columns"):
             pieces = data.to_delayed()
             head = data._meta if columns else _first_rows(pieces)  # noqa: SLF001  (Dask documents this attribute)
-            super().__init__(head, columns, sample_weight, threads, partial(_filled, pieces))
+            super().__init__(head, columns, sample_weight, threads, partial(_filled, pieces), missing)
             wanted = [name for name in data.columns if str(name) in self.names]
             self._pieces = data[wanted].to_delayed()
         else:
             if data.ndim not in (1, 2):
                 raise DataError(f"the array has {data.ndim} dimensions; gmix needs rows and columns, an array (N, D)")
             table = data[:, None] if data.ndim == 1 else data.rechunk({1: -1})
-            super().__init__(np.empty((0, table.shape[1]), table.dtype), columns, sample_weight, threads)
+            head = np.empty((0, table.shape[1]), table.dtype)
+            super().__init__(head, columns, sample_weight, threads, missing=missing)
             self._pieces = list(table.to_delayed()[:, 0])
         self.look()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list
-from gmix.base.errors import DataError, ParameterError
+from gmix.base.errors import DataError, ParameterError, one_of
+from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
 from gmix.base.table import as_points, as_rows, as_weights, check_finite, largest_value, read_rows
 from gmix.model.components import Components
@@ -17,7 +21,8 @@ from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import LocalSource, Source, check_mass, selected
+from gmix.sources.filling import filled
+from gmix.sources.source import LocalSource, Source, check_mass, mean_of_cells, selected, unit_component
 
 __all__ = ["MemorySource", "expect"]
 
@@ -25,9 +30,15 @@ _BLOCK = 65_536  # rows
 
 
 class MemorySource(LocalSource):
-    """A table in memory, whose array is never copied. `place` says in an error message where a row came from.
+    """A table in memory, whose array is never copied. NaN is a missing cell.
 
-    Raises `DataError` for an empty table, NaN or infinite values, text, and weights that do not match the rows.
+    Parameters
+    ----------
+    missing : ``"model"`` to accept missing cells, ``"error"`` to refuse them.
+    place : says in an error message where a row came from.
+
+    Raises `DataError` for an empty table, infinite values, text, weights that do not match the rows, and a column
+    without any value.
     """
 
     def __init__(
@@ -37,8 +48,10 @@ class MemorySource(LocalSource):
         sample_weight: ArrayLike | str | None = None,
         columns: list[str] | None = None,
         threads: int | None = None,
+        missing: str = "model",
         place: Callable[[int], str] = "row {}".format,
     ) -> None:
+        one_of(missing, MISSING, "missing")
         if isinstance(sample_weight, str):
             self.array, self.features, self.findings = read_rows(data, columns, sample_weight)
             sample_weight = as_rows(data, [sample_weight])[0][:, 0]
@@ -48,17 +61,30 @@ class MemorySource(LocalSource):
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
         self.weight = as_weights(sample_weight, self.n_rows)
-        self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
         total = self.n_rows if self.weight is None else self.weight.sum()
-        check_mass(total)
-        check_finite(self.array, self.features, largest_value(self.n_features, max(total, self.n_rows)), place)
+        limit = largest_value(self.n_features, max(total, self.n_rows))
+        if check_finite(self.array, self.features, limit, place, missing=missing == "model"):
+            self._leave_out_empty_rows()
+        self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
+        check_mass(self.n_rows if self.weight is None else self.weight.sum())
         self.threads = threads
+
+    def _leave_out_empty_rows(self) -> None:
+        """Count the missing cells, and give weight zero to rows without any value."""
+        rows = Rows(self.array, self.weight, incomplete=True)
+        blocks = (rows[begin : begin + _BLOCK] for begin in range(0, self.n_rows, _BLOCK))
+        self.missing = reduce(add, map(MissingCells.of, blocks))
+        self.missing.check_columns(self.features)
+        self.weight = rows.without_empty.weights
 
     @classmethod
     def of_rows(cls, rows: Rows, source: Source) -> MemorySource:
         """Some rows of a source as a table of their own, with its names of columns and its threads."""
         names = list(source.features) if source.features else None
-        return cls(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
+        table = cls(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
+        if rows.filled is not None:
+            table.points = rows.filled
+        return table
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -78,7 +104,17 @@ class MemorySource(LocalSource):
     @property
     def everything(self) -> Rows:
         """All rows."""
-        return Rows(self.array, self.weight)
+        return Rows(self.array, self.weight, incomplete=self.missing is not None)
+
+    @cached_property
+    def points(self) -> NDArray[Any]:
+        """The values ``(N, D)``, where missing cells have their conditional means under one Gaussian for all rows."""
+        return self.array if self.missing is None else filled(self)
+
+    @property
+    def with_points(self) -> Rows:
+        """All rows, with `points` if cells are missing."""
+        return self.everything if self.missing is None else replace(self.everything, filled=self.points)
 
     @property
     def in_memory(self) -> Rows | None:
@@ -87,6 +123,8 @@ class MemorySource(LocalSource):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
+        if references is None and self.missing is not None:
+            return super()._pass(components, references, coarse)
         return kernel.expect(self.everything, components, references, threads=self.threads, coarse=coarse)
 
     def blocks(self) -> Iterator[Rows]:
@@ -96,7 +134,7 @@ class MemorySource(LocalSource):
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         counting = self.everything.counting
         if len(counting) <= n:
-            return counting
+            return self.with_points.counting
         return counting[np.sort(rng.choice(len(counting), size=n, replace=False))]
 
 
@@ -130,16 +168,23 @@ def expect(
     listed = as_list(mixtures)
     if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
         raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
-    rows, names = as_points(block, next((m.features for m in listed if m.features), None))
-    weight = as_weights(sample_weight, len(rows))
-    check_finite(
-        rows, names, largest_value(rows.shape[1], len(rows) if weight is None else max(weight.sum(), len(rows)))
-    )
+    array, names = as_points(block, next((m.features for m in listed if m.features), None))
+    weight = as_weights(sample_weight, len(array))
+    limit = largest_value(array.shape[1], len(array) if weight is None else max(weight.sum(), len(array)))
+    rows = Rows(array, weight, incomplete=check_finite(array, names, limit, missing=True)).without_empty
     for mixture in listed:
-        if mixture.n_features != rows.shape[1]:
-            raise ParameterError(f"{mixture} does not fit rows of {rows.shape[1]} columns; give as many as features")
+        if mixture.n_features != array.shape[1]:
+            raise ParameterError(f"{mixture} does not fit rows of {array.shape[1]} columns; give as many as features")
         if names and mixture.features and mixture.features != names:
             raise ParameterError(
                 f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}; give the same columns"
             )
-    return kernel.expect(Rows(rows, weight), [m.components for m in listed], threads=threads)
+    components = [m.components for m in listed]
+    if not rows.incomplete:
+        return kernel.expect(rows, components, threads=threads)
+    missing = MissingCells.of(rows)
+    center = mean_of_cells([rows], array.shape[1], missing, threads)
+    units = [unit_component(each.form, center) for each in components]
+    complete = kernel.expect(rows.completed(center[0]), units, threads=threads)
+    references = [Reference.of_cells(each.reference, center[0], missing) for each in complete]
+    return kernel.expect(rows, components, references, threads=threads)

@@ -30,8 +30,11 @@ def as_source(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
+    missing: str = "model",
 ) -> Source:
     """Convert a table to a `Source`.
+
+    NaN and null are missing cells. If `missing` is ``"error"``, they are refused.
 
     An array or a DataFrame is used without a copy. Files, folders, patterns of file names and Arrow datasets are read
     into memory if that takes at most `memory` bytes, and streamed otherwise. Any object that yields blocks, arrays
@@ -51,23 +54,25 @@ def as_source(
     if engine == "dask":
         from gmix.sources.dask import DaskSource
 
-        return DaskSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
+        return DaskSource(data, columns=columns, sample_weight=sample_weight, threads=threads, missing=missing)
     if engine == "pyspark":
         from gmix.sources.spark import SparkSource
 
-        return SparkSource(data, columns=columns, sample_weight=sample_weight, threads=threads)
+        return SparkSource(data, columns=columns, sample_weight=sample_weight, threads=threads, missing=missing)
     if engine == "ray":
         raise DataError("gmix cannot read a Ray Dataset; give dataset.to_dask(), or dataset.to_pandas() if it is small")
     column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
     table = _blocks(data, columns, column)
     if table is None:
-        return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads)
+        return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads, missing=missing)
     if 2 * table.n_bytes > memory:  # reading holds the rows twice for a short time
-        return StreamSource(table, sample_weight=weight, threads=threads, memory=memory)
+        return StreamSource(table, sample_weight=weight, threads=threads, memory=memory, missing=missing)
     rows, read = table.read()
     names = None if table.names is None else list(table.names)
     weight = weight if read is None else read
-    source = MemorySource(rows, sample_weight=weight, columns=names, threads=threads, place=table.where)
+    source = MemorySource(
+        rows, sample_weight=weight, columns=names, threads=threads, missing=missing, place=table.where
+    )
     source.findings = table.findings
     return source
 

@@ -12,14 +12,17 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.columns import FilledColumns
-from gmix.base.errors import ClusterError, DataError, ParameterError
+from gmix.base.errors import ClusterError, DataError, ParameterError, one_of
+from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
 from gmix.base.table import as_rows, as_weights, check_finite, largest_value, read_rows
 from gmix.model.components import Components
@@ -70,7 +73,9 @@ class PartitionedSource(Source):
         sample_weight: Any,
         threads: int | None,
         filled: FilledColumns | None = None,
+        missing: str = "model",
     ) -> None:
+        one_of(missing, MISSING, "missing")
         if not (sample_weight is None or isinstance(sample_weight, str)):
             raise ParameterError("the rows are on a cluster, so sample_weight must be the name of a column")
         rows, self.features, self.findings = read_rows(head, columns, sample_weight, filled)
@@ -79,7 +84,9 @@ class PartitionedSource(Source):
         self.names = [*(self.features or ()), *([] if sample_weight is None else [sample_weight])]
         self.n_features, self._dtype = rows.shape[1], rows.dtype
         self._weighted = sample_weight is not None
-        self.read: Read = partial(_read, None if self.features is None else list(self.features), sample_weight)
+        names = None if self.features is None else list(self.features)
+        self.read: Read = partial(_read, names, sample_weight)
+        self._may_miss = missing == "model"
         self.threads = threads
 
     @abstractmethod
@@ -89,6 +96,10 @@ class PartitionedSource(Source):
         With a `join`, the cluster may join the answers of successive partitions.
         """
 
+    def _ask(self, task: Task, join: Join | None = None) -> list[bytes]:
+        """Run a task as `ask` does; if cells are missing, on incomplete rows."""
+        return self.ask(task if self.missing is None else partial(_of_incomplete, task), join)
+
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         # The same draw as for a table in memory, so that the sub-sample is the same.
         ends = np.cumsum(self._counting)
@@ -96,11 +107,13 @@ class PartitionedSource(Source):
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         positions = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
-        answers = [_unpacked(answer)[0] for answer in self.ask(partial(_chosen_rows, positions))]
+        answers = [_unpacked(answer)[0] for answer in self._ask(partial(_chosen_rows, positions))]
         rows, weight = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
         if len(weight) != len(chosen):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
-        return Rows(rows.reshape(-1, self.n_features).astype(self._dtype), weight if self._weighted else None)
+        weighted = self._weighted or self.n_counting < self.n_rows
+        values = rows.reshape(-1, self.n_features).astype(self._dtype)
+        return Rows(values, weight if weighted else None, incomplete=self.missing is not None)
 
     def select(self, columns: Sequence[int]) -> PartitionedSource:
         return _Selected(self, list(columns))
@@ -109,7 +122,7 @@ class PartitionedSource(Source):
         columns = np.array(dependence.independent, np.float64)
         slack = np.broadcast_to(dependence.slack, self.n_features)
         packed = _packed([columns, dependence.matrix, dependence.offset, slack])
-        return not any(_unpacked(answer)[0][0].any() for answer in self.ask(partial(_departs, packed)))
+        return not any(_unpacked(answer)[0][0].any() for answer in self._ask(partial(_departs, packed)))
 
     @property
     def center(self) -> Array:
@@ -118,8 +131,9 @@ class PartitionedSource(Source):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        task = partial(_expect, _packed_components(components), 1 if self.threads is None else self.threads)
-        found = _statistics(_join(self.ask(task, _join)))
+        fill = _packed([] if references is not None or self.missing is None else [self._center])
+        task = partial(_expect, _packed_components(components), fill, 1 if self.threads is None else self.threads)
+        found = _statistics(_join(self._ask(task, _join)))
         if not abs((mass := found[0].total_weight) / self._mass - 1.0) < _SAME_MASS:
             raise self._changed(
                 f"the rows had a total weight of {self._mass:.12g} when they were first read and have {mass:.12g} now"
@@ -131,11 +145,12 @@ class PartitionedSource(Source):
 
     def look(self) -> None:
         """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""
-        answers = [_unpacked(answer) for answer in self.ask(partial(_look, self.features))]
+        look: Task = partial(_look, self.features)
+        answers = [_unpacked(answer) for answer in self.ask(partial(_of_incomplete, look) if self._may_miss else look)]
         for _, error in answers:
             if error:
                 raise DataError(error)
-        counts, largest, sums = zip(*(arrays for arrays, _ in answers), strict=True)
+        counts, largest, sums, *cells = zip(*(arrays for arrays, _ in answers), strict=True)
         self._counting = [int(count) for _, count, _ in counts]
         self.n_counting = sum(self._counting)
         self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
@@ -150,7 +165,13 @@ class PartitionedSource(Source):
                 f"partition {number}: column {repr(self.features[column]) if self.features else column} reaches "
                 f"{by_partition[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
             )
-        self._center = sum(sums) / self._mass
+        missing = reduce(add, map(MissingCells.from_arrays, zip(*cells, strict=True)))
+        self.missing = missing or None
+        if missing:
+            missing.check_columns(self.features)
+            self._center = sum(sums) / missing.observed
+        else:
+            self._center = sum(sums) / self._mass
 
 
 class _Selected(PartitionedSource):
@@ -162,6 +183,8 @@ class _Selected(PartitionedSource):
         self.features, self.n_features = selected(table.features, columns), len(columns)
         self._center = table._center[columns]  # noqa: SLF001  (the table is of the same class)
         self.__dict__.pop("_references", None)
+        if self.missing is not None:
+            self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         return self._table.ask(partial(_of_columns, self._columns, task), join)
@@ -190,28 +213,32 @@ def _main_line(message: str) -> str:
 
 
 def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
-    """The row counts of a partition, its largest values and sums by column, or the error that it raises."""
+    """The row counts of a partition, its largest values, sums and missing cells by column, or the error it raises."""
     counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
+    missing = MissingCells(0, np.zeros(1), np.zeros(1), 0, 0.0)
 
     def place(row: int) -> str:
         return f"row {int(counts[0]) + row}"
 
     try:
         for block in blocks:
-            check_finite(block.values, names, place=place)
+            check_finite(block.values, names, place=place, missing=block.incomplete)
             as_weights(block.weights, len(block))
             counts += np.array([len(block), np.count_nonzero(block.mass), block.mass.sum()])
+            missing += MissingCells.of(block)
             with np.errstate(over="ignore"):
-                largest = np.maximum(largest, np.abs(block.values).max(0, initial=0.0))
-                sums = sums + block.mass @ block.values
+                largest = np.fmax(largest, np.fmax.reduce(np.abs(block.values), initial=0.0))
+                sums = sums + block.mass @ block.completed(np.zeros(1)).values
     except DataError as error:
         return _packed([], f"partition {number}: {error}")
-    return _packed([counts, largest, sums])
+    return _packed([counts, largest, sums, *missing.arrays])
 
 
-def _expect(packed: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
-    """The statistics of a partition."""
+def _expect(packed: bytes, fill: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+    """The statistics of a partition, with values in place of missing cells if there are some to fill in."""
     components = _components(packed)
+    for values in _unpacked(fill)[0]:
+        blocks = (block.completed(values) for block in blocks)
     no_rows = Rows(np.empty((0, components[0].means.shape[1])))
     every = [kernel.expect(block, components, threads=threads) for block in blocks if len(block)]
     return _packed_statistics(reduce(_sum, every or [kernel.expect(no_rows, components)]))
@@ -220,6 +247,11 @@ def _expect(packed: bytes, threads: int, number: int, blocks: Iterable[Rows]) ->
 def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
     """The answer to a task on some of the columns."""
     return task(number, (block.select(columns) for block in blocks))
+
+
+def _of_incomplete(task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
+    """The answer to a task on rows in which NaN is a missing cell."""
+    return task(number, (replace(block, incomplete=True).without_empty for block in blocks))
 
 
 def _departs(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001

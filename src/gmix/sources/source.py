@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
+from gmix.base.missing import MissingCells
 from gmix.base.progress import Meter
 from gmix.base.rows import Rows
 from gmix.model.components import Components
@@ -23,7 +24,7 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources.journal import Journal
 
-__all__ = ["LocalSource", "Source", "check_mass", "selected", "unit_component"]
+__all__ = ["LocalSource", "Source", "check_mass", "mean_of_cells", "selected", "unit_component"]
 
 Array = NDArray[np.float64]
 _LARGE = 20_000  # numbers in a table
@@ -40,6 +41,7 @@ class Source(ABC):
     features : the names of the columns, or None.
     threads : the most threads to use on this machine.
     findings : findings about the table, such as columns that are left out.
+    missing : the cells that are missing; None if there are none.
     is_single : whether coarse statistics may be computed in float32.
     meter : reports the progress of each pass.
     journal : records the result of each pass.
@@ -54,6 +56,7 @@ class Source(ABC):
     features: tuple[str, ...] | None
     threads: int | None = None
     findings: tuple[Finding, ...] = ()
+    missing: MissingCells | None = None
     is_single: bool = False
     meter: Meter | None = None
     journal: Journal | None = None
@@ -86,7 +89,8 @@ class Source(ABC):
         """The reference term of all rows, computed in one pass."""
         if form not in self._references:
             [found] = self._recorded_pass([unit_component(form, self.center)], None, False)
-            self._references[form] = found.reference
+            filled, missing = found.reference, self.missing
+            self._references[form] = filled if missing is None else Reference.of_cells(filled, self.center[0], missing)
         return self._references[form]
 
     @cached_property
@@ -114,13 +118,16 @@ class Source(ABC):
     @property
     @abstractmethod
     def center(self) -> Array:
-        """The mean ``(1, D)`` of all rows up to rounding, about which their scale is computed."""
+        """The mean ``(1, D)`` of all cells up to rounding, about which their scale is computed."""
 
     @abstractmethod
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        """The statistics of all rows for each of several mixtures; see `gmix.model.kernel.Kernel.expect`."""
+        """The statistics of all rows for each of several mixtures; see `gmix.model.kernel.Kernel.expect`.
+
+        Without references, missing cells have the value of the `center`.
+        """
 
     @abstractmethod
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
@@ -159,13 +166,23 @@ class LocalSource(Source):
 
     @cached_property
     def center(self) -> Array:
-        origin = unit_component(DIAGONAL, np.zeros((1, self.n_features)))
-        return self._pass([origin], None, False)[0].mean
+        return mean_of_cells(self.blocks(), self.n_features, self.missing, self.threads)
 
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        return kernel.expect(self.blocks(), components, references, threads=self.threads, coarse=coarse)
+        blocks = self.blocks()
+        if references is None and self.missing is not None:
+            blocks = (block.completed(self.center[0]) for block in blocks)
+        return kernel.expect(blocks, components, references, threads=self.threads, coarse=coarse)
+
+
+def mean_of_cells(blocks: Iterable[Rows], n_features: int, missing: MissingCells | None, threads: int | None) -> Array:
+    """The mean ``(1, D)`` of the cells of all rows, from one pass."""
+    zeros = np.zeros(n_features)
+    complete = (block.completed(zeros) for block in blocks)
+    [sums] = kernel.expect(complete, [unit_component(DIAGONAL, zeros[None])], threads=threads)
+    return sums.mean if missing is None else sums.mean * (sums.total_weight / missing.observed)
 
 
 def check_mass(mass: float) -> None:

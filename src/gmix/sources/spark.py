@@ -33,34 +33,40 @@ class SparkSource(PartitionedSource):
     Spark Connect has no such jobs. With it, every pass computes the DataFrame again, unless it is cached.
     """
 
-    _ask: Callable[[Task, Join | None], list[bytes]]
+    _run: Callable[[Task, Join | None], list[bytes]]
 
     def __init__(
-        self, data: Any, *, columns: list[str] | None = None, sample_weight: Any = None, threads: int | None = None
+        self,
+        data: Any,
+        *,
+        columns: list[str] | None = None,
+        sample_weight: Any = None,
+        threads: int | None = None,
+        missing: str = "model",
     ) -> None:
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
             from pyspark import StorageLevel
         with reaching("Spark"):
             head = data.limit(0 if columns else LOOK).toArrow()
-        super().__init__(head, columns, sample_weight, threads, partial(_filled, data, head.schema))
+        super().__init__(head, columns, sample_weight, threads, partial(_filled, data, head.schema), missing)
         with reaching("Spark"):
             table = data.select(*(f"`{name}`" for name in self.names))
             packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary")
             try:
                 blocks = packed.rdd.map(partial(_unpack, self._dtype, self.n_features))
             except (AttributeError, NotImplementedError):  # Spark Connect
-                self._ask = partial(_ask_table, table, self.read)
+                self._run = partial(_ask_table, table, self.read)
             else:
-                self._ask = partial(_ask_blocks, blocks.persist(StorageLevel.MEMORY_AND_DISK), self.fan)
+                self._run = partial(_ask_blocks, blocks.persist(StorageLevel.MEMORY_AND_DISK), self.fan)
                 # In its own thread, because the garbage collector may run during another call of Spark.
                 release = Thread(target=_unpersist, args=(blocks,), daemon=True)
-                weakref.finalize(self._ask, release.start).atexit = False
+                weakref.finalize(self._run, release.start).atexit = False
         self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         with reaching("Spark"):
-            return self._ask(task, join)
+            return self._run(task, join)
 
 
 def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:

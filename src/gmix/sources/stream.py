@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
+from dataclasses import replace
+from functools import partial, reduce
 from itertools import chain
+from operator import add
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,16 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.columns import Column
 from gmix.base.columns.frames import frame_columns, frame_names
-from gmix.base.errors import DataError
+from gmix.base.errors import DataError, one_of
 from gmix.base.findings import Finding
+from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
 from gmix.base.table import as_rows, as_weights, check_finite, is_frame, largest_value, read_rows
 from gmix.model.components import Components
-from gmix.model.covariance import DIAGONAL
-from gmix.model.kernel import CHUNK, kernel
+from gmix.model.kernel import CHUNK, grouped_chunk, kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import LocalSource, check_mass, selected, unit_component
+from gmix.sources.source import LocalSource, check_mass, mean_of_cells, selected
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
 
@@ -167,7 +169,9 @@ class StreamSource(LocalSource):
         sample_weight: ArrayLike | None = None,
         threads: int | None = None,
         memory: float = 2 * _BYTES,
+        missing: str = "model",
     ) -> None:
+        one_of(missing, MISSING, "missing")
         self.table, self.threads = table, threads
         self.features, self.n_features, self.findings = table.names, table.n_features, table.findings
         self._weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
@@ -176,7 +180,10 @@ class StreamSource(LocalSource):
         chunks = int(min(_BYTES, memory / 2) // (row_bytes * CHUNK))
         self.block_rows = max(chunks, 1) * CHUNK
         self.n_rows = self.n_counting = 0
-        self._check_table()
+        self._check_table(missing == "model")
+        if self.missing is not None:
+            unit = grouped_chunk(self.n_features)
+            self.block_rows = max(self.block_rows // unit, 1) * unit
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -187,6 +194,8 @@ class StreamSource(LocalSource):
         chosen.table = _Selected(self.table, columns)
         chosen.features, chosen.n_features = chosen.table.names, len(columns)
         chosen.center = self.center[:, list(columns)]
+        if self.missing is not None:
+            chosen.count_missing()
         chosen.__dict__.pop("_references", None)
         return chosen
 
@@ -195,7 +204,7 @@ class StreamSource(LocalSource):
     ) -> list[SufficientStatistics]:
         def metered() -> Iterator[Rows]:
             for block in self.blocks():
-                yield block
+                yield block if references is not None else block.completed(self.center[0])
                 if self.meter is not None:
                     self.meter.rows(len(block))
 
@@ -213,13 +222,14 @@ class StreamSource(LocalSource):
             drawn = block[counting[chosen[done:end] - begin]]
             values[done:end], weights[done:end] = drawn.values, drawn.mass
             begin, done = begin + len(counting), end
-        return Rows(values, weights if self._weighted else None)
+        weighted = self._weighted or self.n_counting < self.n_rows
+        return Rows(values, weights if weighted else None, incomplete=self.missing is not None)
 
     def blocks(self) -> Iterator[Rows]:
         total = 0
         with closing(_read_in_thread(self._blocks_of_pieces())) as blocks:
             for block in blocks:
-                yield block
+                yield block.without_empty
                 total += len(block)
         if self.n_rows and total != self.n_rows:
             raise DataError(
@@ -250,59 +260,70 @@ class StreamSource(LocalSource):
                     weights[current][filled : filled + step] = weight[taken : taken + step]
                 filled, taken = filled + step, taken + step
                 if filled == size:
-                    yield Rows(buffers[current], weights[current] if self._weighted else None)
+                    yield self._block(buffers[current], weights[current])
                     current, filled = 1 - current, 0
         if self._weight is not None and len(self._weight) != n_rows:
             raise DataError(
                 f"sample_weight has shape {self._weight.shape}; the table has {n_rows} rows, so give ({n_rows},)"
             )
         if filled:
-            yield Rows(buffers[current], weights[current] if self._weighted else None)[:filled]
+            yield self._block(buffers[current], weights[current])[:filled]
 
-    def _check_table(self) -> None:
+    def _block(self, values: NDArray[Any], weights: NDArray[np.float64]) -> Rows:
+        return Rows(values, weights if self._weighted else None, incomplete=self.missing is not None)
+
+    def _check_table(self, may_miss: bool) -> None:
         """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""
         n_rows = 0
         mass = largest = 0.0
+        found: list[MissingCells] = []
 
         def checked() -> Iterator[Rows]:
             nonlocal n_rows, mass, largest
             for block in self.blocks():
-                largest = max(largest, self._check_block(block.values, block.weights, n_rows))
-                yield block
-                n_rows += len(block)
-                self.n_counting += len(block) if block.weights is None else int(np.count_nonzero(block.weights))
-                mass += len(block) if block.weights is None else float(block.weights.sum())
+                largest = max(largest, self._check_block(block.values, block.weights, n_rows, may_miss))
+                rows = replace(block, incomplete=may_miss).without_empty
+                if may_miss:
+                    found.append(MissingCells.of(rows))
+                yield rows
+                n_rows += len(rows)
+                self.n_counting += len(rows) if rows.weights is None else int(np.count_nonzero(rows.weights))
+                mass += len(rows) if rows.weights is None else float(rows.weights.sum())
 
-        blocks, origin = checked(), unit_component(DIAGONAL, np.zeros((1, self.n_features)))
+        blocks = checked()
         if (first := next(blocks, None)) is None:
             raise DataError("the table has no rows; gmix needs at least one")
-        [sums] = kernel.expect(chain([first], blocks), [origin], threads=self.threads)
+        center = mean_of_cells(chain([first], blocks), self.n_features, None, self.threads)
         check_mass(mass)
         limit = largest_value(self.n_features, max(mass, n_rows))
         if not largest < limit:
             begin = 0
             for block in self.blocks():
-                check_finite(block.values, self.features, limit, partial(self._place, begin))
+                check_finite(block.values, self.features, limit, partial(self._place, begin), missing=may_miss)
                 begin += len(block)
-        self.n_rows, self.center = n_rows, sums.mean
+        if missing := reduce(add, found) if found else None:
+            missing.check_columns(self.features)
+            self.missing, center = missing, center * (mass / missing.observed)
+        self.n_rows, self.center = n_rows, center
 
-    def _check_block(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, begin: int) -> float:
+    def count_missing(self) -> None:
+        """Find what is missing in all rows, and count those that have a value and a weight, in one pass."""
+        found, self.n_counting = list[MissingCells](), 0
+        for block in self.blocks():
+            found.append(MissingCells.of(block))
+            self.n_counting += int(np.count_nonzero(block.mass))
+        self.missing = reduce(add, found)
+
+    def _check_block(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, begin: int, may_miss: bool) -> float:
         """The largest absolute value of a block that begins at a row. Raises `DataError` for values not finite."""
-        low, high = float(rows.min()), float(rows.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
-            name = repr(self.features[column]) if self.features else column
-            what = "NaN" if np.isnan(rows[row, column]) else "infinite"
-            raise DataError(
-                f"{self._place(begin, row)}, column {name} is {what}; drop such rows or fill them in before the fit"
-            )
+        check_finite(rows, self.features, place=partial(self._place, begin), missing=may_miss)
         if weight is not None and not ((weight >= 0) & (weight < 1e100)).all():  # NaN compares false
             row = int(np.argmin((weight >= 0) & (weight < 1e100)))
             raise DataError(
                 f"the weight of {self._place(begin, row)} is {weight[row]}; "
                 "give numbers from 0 (the row does not count) to 1e100"
             )
-        return max(-low, high)
+        return max(-float(np.fmin.reduce(rows, axis=None)), float(np.fmax.reduce(rows, axis=None)))
 
     def _place(self, begin: int, row: int) -> str:
         return self.table.where(begin + row)

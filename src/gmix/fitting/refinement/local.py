@@ -40,7 +40,7 @@ class LocalTable:
 
     @property
     def rows(self) -> Rows:
-        return self.source.everything
+        return self.source.with_points
 
     @cached_property
     def distinct(self) -> Array:

@@ -9,6 +9,7 @@ So a move is judged on the rows of the components that it touches.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
@@ -90,7 +91,7 @@ class Proposals:
         part = self.posterior[:, list(components)].sum(1)
         chosen = np.flatnonzero(part > _SHARE)
         own = self.table.rows[chosen]
-        return chosen, Rows(own.values, part[chosen] * own.mass)
+        return chosen, replace(own, weights=part[chosen] * own.mass)
 
     def are_supported(self, chosen: NDArray[np.intp], rows: Rows, mixture: GaussianMixture) -> bool:
         """Whether each component of a mixture of such rows rests on enough distinct rows."""
@@ -158,12 +159,24 @@ class Proposals:
         weighted = part * self.table.rows.mass[:, None]
         mass = weighted.sum(0)
         before = (weighted * (self.log_density[:, None] + log_part)).sum(0) - mass * np.log(both)
-        log_determinant = 2.0 * form.log_determinant(form.factor(covariance), len(pairs), n_features)
-        after = -0.5 * mass * (log_determinant + n_features * (1.0 + np.log(2.0 * np.pi)))
+        if self.table.rows.incomplete:
+            after = self._log_likelihoods(mean, covariance, weighted)
+        else:
+            log_determinant = 2.0 * form.log_determinant(form.factor(covariance), len(pairs), n_features)
+            after = -0.5 * mass * (log_determinant + n_features * (1.0 + np.log(2.0 * np.pi)))
         return [
             Merge(int(i), int(j), float(loss), center, one)
             for i, j, loss, center, one in zip(first, second, before - after, mean, covariance, strict=True)
         ]
+
+    def _log_likelihoods(self, means: Array, compact: Array, weights: Array) -> Array:
+        """The log-likelihood ``(P,)`` of the rows with weights ``(N, P)`` under each of P Gaussians."""
+        structure, one, found = self.local.structure, np.ones(1), []
+        for pair, weight in enumerate(weights.T):
+            covariance = structure.form.take(compact, [pair])
+            gaussian = unchecked_mixture(one, means[pair][None], covariance, structure, None)
+            found.append(self.table.log_likelihood(replace(self.table.rows, weights=weight), gaussian))
+        return np.array(found)
 
     def log_likelihood(self, components: Sequence[int], rows: Rows) -> float:
         """The log-likelihood of rows under some of the components alone."""
@@ -181,7 +194,7 @@ def part_of(mixture: GaussianMixture, components: Sequence[int]) -> GaussianMixt
 
 def _cuts(rows: Rows, whole: GaussianMixture, rng: np.random.Generator) -> list[NDArray[np.intp]]:
     """Labels that cut rows in two at their mean: across their longest axis, and across random directions."""
-    standard = (rows.values - whole.means[0]) / np.sqrt(whole.covariances[0].diagonal())
+    standard = (rows.points - whole.means[0]) / np.sqrt(whole.covariances[0].diagonal())
     every = -(-len(standard) // _CUT_ROWS)
     few, mass = standard[::every], rows.mass[::every]
     spread, axes = np.linalg.eigh((few * mass[:, None]).T @ few / mass.sum())

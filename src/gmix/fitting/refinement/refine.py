@@ -160,7 +160,7 @@ class Refiner:
         moved = []
         for component, row in zip(self.rng.integers(k, size=_SWAPS), rows, strict=True):
             parameters = _Parameters(place.proposals.local)
-            parameters.move(int(component), np.asarray(self.table.rows.values[row], np.float64))
+            parameters.move(int(component), np.asarray(self.table.rows.points[row], np.float64))
             moved.append(parameters.mixture(place.proposals))
         return moved
 

@@ -107,8 +107,8 @@ class _Addition:
     def _near_seed(self, mixture: GaussianMixture) -> NDArray[np.bool_]:
         """Whether each row is among those nearest to a seed that is drawn, ``(N,)``."""
         rows = self.seeds.rows
-        values, mass = np.asarray(rows.values, np.float64), rows.mass
-        nearest = mixture.predict(rows.values)
+        values, mass = np.asarray(rows.points, np.float64), rows.mass
+        nearest = mixture.predict(rows.points)
         whitener = FULL.whitener(FULL.factor(mixture.covariances))
         squared = np.empty(len(rows))
         for k in range(mixture.n_components):

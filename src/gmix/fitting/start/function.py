@@ -43,7 +43,7 @@ class StartFunction(Start):
         def given(n_components: int) -> tuple[MemorySource, GivenMixture | GivenResponsibilities]:
             every = isinstance(source, MemorySource)
             rows = table(source.n_counting if every else n_seed_rows(n_components, source.n_features))
-            return rows, self._call(rows.array, n_components, rng)
+            return rows, self._call(rows.points, n_components, rng)
 
         def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
             rows, start = given(n_components)

@@ -61,7 +61,7 @@ class GivenResponsibilities(Start):
                     f"components; give one with {source.n_rows} rows and {n_components} components, as the fit has"
                 )
             statistics = SufficientStatistics.from_responsibilities(
-                structure.form, source.array, self.responsibilities, source.weight
+                structure.form, source.points, self.responsibilities, source.weight
             )
             return [GaussianMixture.from_statistics(statistics, structure, prior, source.features)]
 

@@ -58,9 +58,9 @@ class Growing(Start):
 
 
 def _one_component(table: MemorySource, structure: Structure, prior: Prior | None) -> GaussianMixture:
-    rows: Rows = table.everything
+    rows: Rows = table.with_points
     labels = np.zeros(len(rows), np.intp)
-    statistics = SufficientStatistics.from_labels(structure.form, rows.values, labels, 1, rows.weights)
+    statistics = SufficientStatistics.from_labels(structure.form, rows.points, labels, 1, rows.weights)
     return GaussianMixture.from_statistics(statistics, structure, prior, table.features)
 
 

@@ -19,7 +19,7 @@ from gmix.model.mixture import mixtures_from_statistics
 from gmix.model.priors import Prior
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources import Source
+from gmix.sources import MemorySource, Source
 
 __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 
@@ -39,9 +39,11 @@ class SeedRows:
     @classmethod
     def of(cls, source: Source, n_rows: int, rng: np.random.Generator) -> SeedRows:
         rows = source.rows(n_rows, rng)
+        if rows.incomplete and rows.filled is None:
+            rows = MemorySource.of_rows(rows, source).with_points
         reference = _reference(FULL, rows)
         values, vectors = _principal_axes(reference)
-        standard = _standardize(rows.values, reference)
+        standard = _standardize(rows.points, reference)
         points = [standard]
         if source.n_features > 1:  # whitening one column would repeat its standardized values
             spread = values > 1e-10  # directions without spread cannot be whitened
@@ -125,7 +127,7 @@ def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> li
 def _reference(form: Form, rows: Rows) -> Reference:
     """The reference, the scale of the data, of these rows."""
     labels = np.zeros(len(rows), np.intp)
-    return SufficientStatistics.from_labels(form, rows.values, labels, 1, rows.weights).reference
+    return SufficientStatistics.from_labels(form, rows.points, labels, 1, rows.weights).reference
 
 
 def _standardize(values: NDArray[Any], reference: Reference) -> Array:

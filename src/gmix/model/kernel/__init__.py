@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 
 from gmix.model.kernel.compiled import CompiledKernel
-from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd
+from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, grouped_chunk
 from gmix.model.kernel.reference import ReferenceKernel
 
-__all__ = ["CHUNK", "CompiledKernel", "Expect", "Kernel", "Parameters", "ReferenceKernel", "RunEnd", "kernel"]
+__all__ = [
+    "CHUNK", "CompiledKernel", "Expect", "Kernel", "Parameters", "ReferenceKernel", "RunEnd", "grouped_chunk", "kernel",
+]  # fmt: skip
 
 
 def _best() -> Kernel:

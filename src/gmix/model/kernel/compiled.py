@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -89,8 +88,8 @@ class CompiledKernel(Kernel):
     ) -> list[SufficientStatistics]:
         if rows.values.shape[1] > _ROW_BY_ROW:
             return super().label_statistics(form, rows, labels, n_components, reference)
-        values, floats = np.ascontiguousarray(rows.values, np.float64), [one.astype(np.float64) for one in labels]
-        found = self.native.label_statistics(form.code, _rows(replace(rows, values=values)), floats, n_components)
+        values, floats = np.ascontiguousarray(rows.points, np.float64), [one.astype(np.float64) for one in labels]
+        found = self.native.label_statistics(form.code, _rows(Rows(values, rows.weights)), floats, n_components)
         return [_statistics(form, (*raw[:5], np.nan, raw[6]), reference) for raw in found]
 
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
@@ -229,5 +228,5 @@ def _statistics(form: Form, raw: Raw, reference: Reference | None) -> Sufficient
 
 
 def _reference(reference: Reference) -> Raw:
-    scatter = reference.scatter if reference.scatter.ndim else reference.scatter[None]
-    return np.ascontiguousarray(reference.floor), np.ascontiguousarray(scatter), reference.total_weight
+    scatter = np.ascontiguousarray(np.atleast_1d(reference.complete_scatter))
+    return np.ascontiguousarray(reference.floor), scatter, reference.total_weight

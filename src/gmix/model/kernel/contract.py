@@ -19,10 +19,11 @@ from gmix.model.reference import AT_FLOOR, Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 
-__all__ = ["CHUNK", "Expect", "Kernel", "Parameters", "RunEnd", "has_collapsed", "n_threads"]
+__all__ = ["CHUNK", "Expect", "Kernel", "Parameters", "RunEnd", "grouped_chunk", "has_collapsed", "n_threads"]
 
 Array = NDArray[np.float64]
 CHUNK = 2048  # rows whose sums are added to the total at once; fixed, because the last bits of results depend on it
+_MANY_COLUMNS, _MOST_CHUNKS = 128, 8
 
 Parameters = tuple[Array, Array, Array]  # weights, means and compact covariances of a mixture
 Expect = Callable[[Components, bool], SufficientStatistics]  # the E-step over rows not in memory, coarse or not
@@ -47,7 +48,8 @@ class Kernel(ABC):
 
     # Implementation
     The bits of a result may not depend on `threads`, nor on how rows are cut into blocks if all blocks but the last
-    have a multiple of `CHUNK` rows. A row of weight zero adds nothing, whatever its values are.
+    have a multiple of `CHUNK` rows, or of `grouped_chunk` if cells are missing or rows are labeled. A row of weight
+    zero adds nothing, whatever its values are.
     """
 
     @abstractmethod
@@ -96,9 +98,9 @@ class Kernel(ABC):
     def label_statistics(
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
-        """`SufficientStatistics.from_labels` for each of several labelings of rows with this reference."""
+        """`SufficientStatistics.from_labels` for each of several labelings of `points` with this reference."""
         return [
-            SufficientStatistics.from_labels(form, rows.values, one, n_components, rows.weights).on(reference)
+            SufficientStatistics.from_labels(form, rows.points, one, n_components, rows.weights).on(reference)
             for one in labels
         ]
 
@@ -130,6 +132,11 @@ class Kernel(ABC):
         may take steps in float32 as long as they gain; its last steps are in float64. After a KeyboardInterrupt, the
         interrupted run is the last of the list.
         """
+
+
+def grouped_chunk(n_features: int) -> int:
+    """The rows of a chunk if cells are missing or rows are labeled; also in native/threads/row_groups.cpp."""
+    return CHUNK << min(max(_MANY_COLUMNS // n_features, 1), _MOST_CHUNKS).bit_length() - 1
 
 
 def n_threads(threads: int | None) -> int:

@@ -187,7 +187,7 @@ class _Sums:
     def __init__(self, components: Components) -> None:
         (k, d), form = components.means.shape, components.form
         self.components, self.log_likelihood = components, 0.0
-        self.counts = np.zeros(k)
+        self.counts, self.hidden = np.zeros(k), np.zeros(k)
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
@@ -201,7 +201,8 @@ class _Sums:
             self.log_likelihood += float(part.mass @ log_density)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
-                recovered, spread = observed.recovered
+                recovered, spread, hidden = observed.recovered
+                self.hidden += share.sum(1) * hidden
                 z = z @ recovered
                 self.second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
@@ -220,6 +221,7 @@ class _Sums:
             self.log_likelihood,
             self.counts,
             self.counts,
+            extra={"hidden_entropy": self.hidden[:, None]} if self.hidden.any() else {},
         )
         return found if reference is None else found.on(reference)
 
@@ -228,12 +230,12 @@ class _Observed(NamedTuple):
     """A mixture as rows with the same cells and label see it.
 
     `recovered` is None for complete rows. Otherwise it holds matrices ``(K, d, D)`` that convert residuals of the d
-    present cells, whitened, to the conditional means of all residuals, whitened; and square roots ``(K, D, D)`` of the
-    conditional covariances.
+    present cells, whitened, to the conditional means of all residuals, whitened; square roots ``(K, D, D)`` of the
+    conditional covariances; and the entropies ``(K,)`` of the missing cells given the present ones.
     """
 
     components: Components
-    recovered: tuple[Array, Array] | None
+    recovered: tuple[Array, Array, Array] | None
 
 
 def _groups(rows: Rows) -> Iterator[tuple[NDArray[np.intp], Rows]]:
@@ -264,15 +266,17 @@ def _observed(components: Components, rows: Rows) -> _Observed:
     whitener = np.asarray(np.linalg.inv(factor), np.float64)
     complete = FULL.whitener(FULL.factor(covariances))
     recovered = (complete @ covariances[:, :, present] @ whitener.mT).mT
+    volume = form.log_determinant(components.factor, n_components, n_features)
+    volume = volume - FULL.log_determinant(factor, n_components, len(present))
+    hidden = volume + (n_features - len(present)) * (1.0 + np.log(2.0 * np.pi)) / 2.0
     log_constants = (
         components.log_constants
-        + form.log_determinant(components.factor, n_components, n_features)
-        - FULL.log_determinant(factor, n_components, len(present))
+        + volume
         + components.family.log_constant(len(present))
         - components.family.log_constant(n_features)
     )
     marginal = Components(FULL, log_constants, components.means[:, present], factor, whitener, components.family)
-    return _Observed(marginal, (recovered, np.eye(n_features) - recovered.mT @ recovered))
+    return _Observed(marginal, (recovered, np.eye(n_features) - recovered.mT @ recovered, hidden))
 
 
 def _posterior(rows: Rows, observed: _Observed) -> tuple[Array, Array, Array, Array]:

@@ -1,0 +1,98 @@
+"""What a mixture says of points: densities, probabilities of components, and missing cells."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmix.base.arguments import Rng, as_generator
+from gmix.base.rows import Rows
+from gmix.model.components import Components
+from gmix.model.dependence import Dependence
+from gmix.model.imputation import imputed
+from gmix.model.kernel import kernel
+from gmix.model.mixture_arguments import checked_points
+
+__all__ = ["Evaluation"]
+
+Array = NDArray[np.float64]
+_BLOCK = 65_536  # rows that are classified together, so that their posterior probabilities take little memory
+
+
+class Evaluation(ABC):
+    """The methods of a mixture that evaluate it at points ``(N, D)``.
+
+    Cells of the points may be missing, as NaN. Densities and probabilities are then those of a point's other cells.
+    """
+
+    features: tuple[str, ...] | None
+    dependence: Dependence | None
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def components(self) -> Components:
+        """The components as the kernel takes them."""
+
+    def _points(self, x: Any) -> Rows:
+        rows = checked_points(x, self.features, self.n_features)
+        return rows if self.dependence is None else rows.select(self.dependence.independent)
+
+    def log_density(self, x: Any, *, threads: int | None = None) -> Array:
+        """``log p(x)`` of each point ``(N, D)``, in nats: ``(N,)``. Raises `DataError` for a wrong width.
+
+        The density of a point with missing cells is the marginal density of the others; without any cell it is 1.
+        """
+        return kernel.posterior(self._points(x), self.components, False, threads)[0]
+
+    def density(self, x: Any, *, threads: int | None = None) -> Array:
+        """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``; infinite where float64 cannot hold it."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.log_density(x, threads=threads))
+
+    def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
+        """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``."""
+        posterior = kernel.posterior(self._points(x), self.components, True, threads)[1]
+        assert posterior is not None
+        return posterior
+
+    def predict(self, x: Any, *, threads: int | None = None) -> NDArray[np.intp]:
+        """The most probable component ``(N,)`` of each point, counted from 0."""
+        rows = self._points(x)
+        labels = np.empty(len(rows), np.intp)
+        for begin in range(0, len(rows), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            posterior = kernel.posterior(rows[block], self.components, True, threads)[1]
+            assert posterior is not None
+            labels[block] = posterior.argmax(1)
+        return labels
+
+    def impute(self, x: Any, *, rng: Rng = None, threads: int | None = None) -> Array:
+        r"""Fill in the missing cells of points ``(N, D)``; the other cells are kept.
+
+        Without `rng`, a missing cell gets its conditional mean given the cells that the point has,
+
+        .. math:: E[x_m \mid x_o] = \sum_k r_k(x_o)
+                  \left(\mu_{k,m} + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o})\right).
+
+        With `rng`, a seed or a generator, it gets a draw from the conditional distribution. Such draws do not include
+        the uncertainty of the mixture's parameters; `gmix.impute` does, for confidence intervals from imputed tables.
+
+        >>> import gmix
+        >>> both = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])
+        >>> both.impute([[2.0, np.nan]])
+        array([[2., 1.]])
+        """
+        points = checked_points(x, self.features, self.n_features)
+        generator = None if rng is None else as_generator(rng)
+        if self.dependence is None:
+            return imputed(points.values, self.components, generator, threads)
+        independent = points.select(self.dependence.independent)
+        known = self.dependence.expand(imputed(independent.values, self.components, generator, threads))
+        return np.where(np.isnan(points.values), known, points.values)
