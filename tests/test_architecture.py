@@ -33,7 +33,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "fitting.k_means"],
-            ["model.m_step", "model.imputation", "plot"],
+            ["model.m_step", "model.imputation", "model.observed", "plot"],
             ["model.evaluation"],
             ["model.mixture"],
             ["model.gaussian_model", "model.gradient", "model.document"],

@@ -137,7 +137,7 @@ void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
     const double count = part.counts[at];
     sums.mass[c] += part.mass[at];
     if (sums.counts != sums.mass) sums.counts[c] += count;
-    sums.hidden[c] += count * hidden_[at];
+    sums.hidden_entropy[c] += count * hidden_[at];
     total += count;
     const double* const first = part.first + at * d;
     double* const to = sums.first + c * D;
@@ -149,19 +149,24 @@ void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
       for (std::size_t a = 0; a < d; ++a) to[columns_[a]] += first[a];
     }
     if (form == Form::kFull) {
-      add_dense(at, part.second + at * d * d, count, sums.second + c * D * D);
+      add_dense(at, part.second + at * d * d, count, sums.second + c * D * D, sums.hidden_second + c * D * D);
     } else if (form == Form::kDiagonal) {
       for (std::size_t a = 0; a < d; ++a) sums.second[c * D + columns_[a]] += part.second[at * d + a];
-      for (const std::size_t j : absent_) sums.second[c * D + j] += count;
+      for (const std::size_t j : absent_) {
+        sums.second[c * D + j] += count;
+        sums.hidden_second[c * D + j] += count;
+      }
     } else if (form == Form::kSpherical) {
-      sums.second[c] += part.second[at] + static_cast<double>(absent_.size()) * count;
+      const double hidden = static_cast<double>(absent_.size()) * count;
+      sums.second[c] += part.second[at] + hidden;
+      sums.hidden_second[c] += hidden;
     }
   }
-  if (form == Form::kTied) add_dense(0, part.second, total, sums.second);
+  if (form == Form::kTied) add_dense(0, part.second, total, sums.second, sums.hidden_second);
 }
 
-// Adds Q' S Q + count (I - Q' Q) = count I + Q' (S - count I) Q, of which only the lower triangle is read.
-void Marginal::add_dense(std::size_t matrix, const double* second, double count, double* to) {
+// Adds the hidden part, count (I - Q' Q), of which only the lower triangle is read; and Q' S Q together with it.
+void Marginal::add_dense(std::size_t matrix, const double* second, double count, double* to, double* hidden) {
   const std::size_t D = n_features_, d = columns_.size();
   const double* const basis = &basis_[matrix * d * D];
   for (std::size_t a = 0; a < d; ++a)
@@ -175,12 +180,18 @@ void Marginal::add_dense(std::size_t matrix, const double* second, double count,
       const double factor = symmetric_[a * d + b];
       for (std::size_t j = 0; j <= columns_[b]; ++j) work_[a * D + j] += factor * basis[b * D + j];
     }
-  for (std::size_t i = 0; i < D; ++i) to[i * D + i] += count;
+  for (std::size_t i = 0; i < D; ++i) {
+    to[i * D + i] += count;
+    hidden[i * D + i] += count;
+  }
   for (std::size_t a = 0; a < d; ++a)
     for (std::size_t i = 0; i <= columns_[a]; ++i) {
-      const double factor = basis[a * D + i];
+      const double factor = basis[a * D + i], weighted = count * factor;
       if (factor == 0.0) continue;
-      for (std::size_t j = 0; j <= i; ++j) to[i * D + j] += factor * work_[a * D + j];
+      for (std::size_t j = 0; j <= i; ++j) {
+        to[i * D + j] += factor * work_[a * D + j];
+        hidden[i * D + j] -= weighted * basis[a * D + j];
+      }
     }
 }
 

@@ -35,7 +35,7 @@ class Marginal {
 
  private:
   double set_dense(const double* factor, std::size_t matrix);
-  void add_dense(std::size_t matrix, const double* second, double count, double* to);
+  void add_dense(std::size_t matrix, const double* second, double count, double* to, double* hidden);
 
   std::size_t n_features_;            // D of the complete mixture
   std::vector<std::size_t> columns_;  // the d that are present

@@ -9,6 +9,23 @@ void add_all(const Numbers& from, Numbers& to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
+// Replaces whitened second moments by L second L'.
+void to_units_of_data(const Components& components, Numbers& second) {
+  const Mixture& m = components.mixture;
+  const double* const factor = components.factor;
+  const std::size_t d = m.n_features;
+  const bool dense = is_dense(m.form, d);
+  Numbers centered, work(dense ? d * d : 0);
+  for (std::size_t at = 0; at < second.size(); at += dense ? d * d : 1) {
+    if (dense) {
+      centered.assign(&second[at], &second[at] + d * d);
+      kernel().congruence(&factor[at], centered.data(), work.data(), &second[at], d);
+    } else {
+      second[at] *= factor[at] * factor[at];
+    }
+  }
+}
+
 }  // namespace
 
 double sum_of(const Numbers& values) {
@@ -121,9 +138,7 @@ void set_statistics(const WhitenedSums& sums, const Components& components, Stat
   s.divisor.assign(sums.counts, sums.counts + k);
   s.log_likelihood = sums.log_likelihood;
   s.extra.clear();
-  if (sums.hidden != nullptr && std::any_of(sums.hidden, sums.hidden + k, [](double value) { return value != 0.0; }))
-    s.extra.emplace_back("hidden_entropy", Numbers(sums.hidden, sums.hidden + k));
-  Numbers step(d), centered, work(dense ? d * d : 0);
+  Numbers step(d);
   for (std::size_t c = 0; c < k; ++c) {
     for (std::size_t i = 0; i < d; ++i) step[i] = s.mass[c] > 0.0 ? sums.first[c * d + i] / s.mass[c] : 0.0;
     add_outer(m.form, c, d, -s.mass[c], step.data(), s.scatter.data());
@@ -137,14 +152,13 @@ void set_statistics(const WhitenedSums& sums, const Components& components, Stat
       for (std::size_t j = 0; j <= i; ++j) mean[i] += row[j] * step[j];
     }
   }
-  for (std::size_t at = 0; at < s.scatter.size(); at += dense ? d * d : 1) {
-    if (dense) {
-      centered.assign(&s.scatter[at], &s.scatter[at] + d * d);
-      kernel().congruence(&factor[at], centered.data(), work.data(), &s.scatter[at], d);
-    } else {
-      s.scatter[at] *= factor[at] * factor[at];
-    }
-  }
+  to_units_of_data(components, s.scatter);
+  const double* const hidden = sums.hidden_second;
+  if (hidden == nullptr || std::all_of(hidden, hidden + size, [](double value) { return value == 0.0; })) return;
+  s.extra.emplace_back("hidden_entropy", Numbers(sums.hidden_entropy, sums.hidden_entropy + k));
+  if (m.form == Form::kTied) return;  // it is not one of each component
+  s.extra.emplace_back("hidden_scatter", Numbers(hidden, hidden + size));
+  to_units_of_data(components, s.extra.back().second);
 }
 
 Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,

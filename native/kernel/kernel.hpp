@@ -55,8 +55,9 @@ struct WhitenedSums {
   double* second;  // (K, D, D) | (D, D) | (K, D) | (K): r u z z'
   double log_likelihood;
   double* counts = nullptr;  // (K): r. Gaussian counts are the mass, and the pointer may be null.
-  double* hidden =
-      nullptr;  // (K): r h for the entropy h of a row's missing cells given the others; of rows known in part
+  // What missing cells add, given the others of their rows; null where all cells are present.
+  double* hidden_entropy = nullptr;  // (K): r h for their entropy h
+  double* hidden_second = nullptr;   // as second: r B for their conditional covariance B, which second contains
 };
 
 // Points of P coordinates in blocks of kPoints, of which the last may be shorter. Each block is an array (1 + P,

@@ -35,19 +35,21 @@ WhitenedSums cut_sums(const Mixture& m, char*& at) {
   };
   WhitenedSums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
   sums.counts = m.family == Family::kGaussian ? sums.mass : take(m.n_components);
-  sums.hidden = take(m.n_components);
+  sums.hidden_entropy = take(m.n_components);
+  sums.hidden_second = take(second_size(m));
   return sums;
 }
 
 std::size_t sums_size(const Mixture& m) {
   return (m.family == Family::kGaussian ? 2 : 3) * aligned(m.n_components * sizeof(double)) +
-         aligned(m.n_components * m.n_features * sizeof(double)) + aligned(second_size(m) * sizeof(double));
+         aligned(m.n_components * m.n_features * sizeof(double)) + 2 * aligned(second_size(m) * sizeof(double));
 }
 
 void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
-  std::fill_n(sums.hidden, m.n_components, 0.0);
+  std::fill_n(sums.hidden_entropy, m.n_components, 0.0);
+  std::fill_n(sums.hidden_second, second_size(m), 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
@@ -61,15 +63,16 @@ void add_sums(const Mixture& m, const WhitenedSums& part, WhitenedSums& total) {
   if (part.counts != part.mass) add_all(part.counts, total.counts, m.n_components);
   add_all(part.first, total.first, m.n_components * m.n_features);
   add_all(part.second, total.second, second_size(m));
-  add_all(part.hidden, total.hidden, m.n_components);
+  add_all(part.hidden_entropy, total.hidden_entropy, m.n_components);
+  add_all(part.hidden_second, total.hidden_second, second_size(m));
   total.log_likelihood += part.log_likelihood;
 }
 
 // The kernel fills lower triangles only.
-void mirror(const Mixture& m, WhitenedSums& sums) {
+void mirror(const Mixture& m, double* second) {
   if (m.form != Form::kFull && m.form != Form::kTied) return;
   const std::size_t d = m.n_features;
-  for (double* matrix = sums.second; matrix != sums.second + second_size(m); matrix += d * d)
+  for (double* matrix = second; matrix != second + second_size(m); matrix += d * d)
     for (std::size_t i = 0; i < d; ++i)
       for (std::size_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
 }
@@ -153,7 +156,8 @@ void Pass::add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const
 }
 
 const WhitenedSums& Pass::sums(std::size_t place) {
-  mirror(components_[place].mixture, totals_[place]);
+  mirror(components_[place].mixture, totals_[place].second);
+  mirror(components_[place].mixture, totals_[place].hidden_second);
   return totals_[place];
 }
 

@@ -159,7 +159,8 @@ void RowGroups::expect(const Components& components, const Rows& rows, std::size
   std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
-  std::fill_n(sums.hidden, m.n_components, 0.0);
+  std::fill_n(sums.hidden_entropy, m.n_components, 0.0);
+  std::fill_n(sums.hidden_second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
   group_rows(rows, begin, end, weight);
   for (const Group& group : groups_) {

@@ -234,7 +234,8 @@ def _dependence(source: Source) -> Dependence | None:
     if source.n_features == 1:
         return None
     sample = source.rows(max(_DEPENDENCE_ROWS, 4 * source.n_features), np.random.default_rng(0))
-    dependence = find_dependence(sample.complete.values)
+    complete = sample.complete
+    dependence = find_dependence(complete.values) if len(complete) else None
     return dependence if dependence is not None and source.obeys(dependence) else None
 
 

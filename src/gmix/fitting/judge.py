@@ -14,6 +14,7 @@ from gmix.fitting.em import Run
 from gmix.fitting.refinement.optima import Optima
 from gmix.model.covariance import Structure
 from gmix.model.kernel import kernel
+from gmix.model.observed import observed_share
 from gmix.model.priors import Prior
 from gmix.sources import Source
 
@@ -111,7 +112,8 @@ class Judge:
         structure, n_features = run.mixture.structure, run.mixture.n_features
         needed = structure.rows_to_trust(n_features) if self.alone else structure.rows_needed(n_features) - _ALLOWANCE
         share = run.statistics.mass / run.statistics.total_weight
-        if (self.distinct.at_least(share) >= needed).all():
+        observed = observed_share(run.mixture.components, run.statistics)
+        if (observed * self.distinct.at_least(share) >= needed).all():
             return ()
         responsibilities = kernel.posterior(self.rows, run.mixture.components, True, self.threads)[1]
         assert responsibilities is not None
@@ -119,4 +121,4 @@ class Judge:
         if self.distinct.n_rows < self.n_rows:  # unless rows repeat, the table has more distinct rows than these
             repeats = rests_on < responsibilities.sum(0) / 2.0
             rests_on = np.where(repeats, rests_on, np.maximum(rests_on, share * self.n_rows))
-        return tuple(int(k) for k in np.flatnonzero(rests_on < needed))
+        return tuple(int(k) for k in np.flatnonzero(observed * rests_on < needed))

@@ -16,6 +16,7 @@ from gmix.model.covariance import Form, Structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import RunEnd, kernel
 from gmix.model.mixture import GaussianMixture, mixtures_from_statistics
+from gmix.model.observed import observed_share
 from gmix.model.reference import Reference
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import MemorySource
@@ -92,6 +93,15 @@ class LocalTable:
         reference = self.reference(structure.form, float(rows.mass.sum()))
         statistics = kernel.label_statistics(structure.form, rows, labels, n_components, reference)
         return mixtures_from_statistics(statistics, structure, None, None)
+
+    def observed(self, rows: Rows, mixture: GaussianMixture) -> Array:
+        """The share of rows that is observed, for each component; see `gmix.model.observed`."""
+        if not rows.incomplete:
+            return np.ones(mixture.n_components)
+        reference = self.reference(mixture.structure.form, float(rows.mass.sum()))
+        [statistics] = kernel.expect(rows, [mixture.components], [reference], threads=self.source.threads)
+        self.effort.spend(1, len(rows), mixture.n_components, mixture.n_parameters)
+        return observed_share(mixture.components, statistics)
 
     def log_likelihood(self, rows: Rows, mixture: GaussianMixture) -> float:
         """The weighted log-likelihood of some rows."""

@@ -81,7 +81,7 @@ class Proposals:
         assert posterior is not None
         table.effort.spend(1, len(table.rows), mixture.n_components, mixture.n_parameters)
         self.posterior = np.asfortranarray(posterior)
-        self.support = table.distinct @ posterior
+        self.support = table.distinct @ posterior * table.observed(table.rows, mixture)
         self.spurious = frozenset(
             np.flatnonzero(self.support < mixture.structure.rows_to_trust(mixture.n_features)).tolist()
         )
@@ -98,7 +98,8 @@ class Proposals:
         posterior = kernel.posterior(rows, mixture.components, True, self.table.source.threads)[1]
         assert posterior is not None
         part = rows.mass / self.table.rows[chosen].mass
-        return bool(((self.table.distinct[chosen] * part) @ posterior >= self.needed).all())
+        support = (self.table.distinct[chosen] * part) @ posterior * self.table.observed(rows, mixture)
+        return bool((support >= self.needed).all())
 
     @cached_property
     def splits(self) -> list[Split]:

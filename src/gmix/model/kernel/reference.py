@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.rows import Rows
 from gmix.model.components import Components
-from gmix.model.covariance import FULL, Form, Structure
+from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.model import Model
@@ -187,7 +187,7 @@ class _Sums:
     def __init__(self, components: Components) -> None:
         (k, d), form = components.means.shape, components.form
         self.components, self.log_likelihood = components, 0.0
-        self.counts, self.hidden = np.zeros(k), np.zeros(k)
+        self.counts, self.hidden_entropy, self.hidden_second = np.zeros(k), np.zeros(k), np.zeros(form.shape(k, d))
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
@@ -202,9 +202,9 @@ class _Sums:
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
                 recovered, spread, hidden = observed.recovered
-                self.hidden += share.sum(1) * hidden
+                self.hidden_entropy += share.sum(1) * hidden
                 z = z @ recovered
-                self.second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
+                self.hidden_second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
             self.second += form.scatter(share, z)
 
@@ -217,13 +217,24 @@ class _Sums:
             form,
             mass,
             components.means + form.apply(components.factor, step),
-            form.congruence(components.factor, self.second - form.outer(mass, step)),
+            form.congruence(components.factor, self.second + self.hidden_second - form.outer(mass, step)),
             self.log_likelihood,
             self.counts,
             self.counts,
-            extra={"hidden_entropy": self.hidden[:, None]} if self.hidden.any() else {},
+            extra=self._hidden,
         )
         return found if reference is None else found.on(reference)
+
+
+    @property
+    def _hidden(self) -> dict[str, Array]:
+        """What missing cells add, given the others of their rows; empty if there are none."""
+        form, k = self.components.form, len(self.counts)
+        if not self.hidden_second.any():
+            return {}
+        scatter = form.congruence(self.components.factor, self.hidden_second)
+        tied = {} if form is TIED else {"hidden_scatter": scatter.reshape(k, -1)}
+        return {"hidden_entropy": self.hidden_entropy[:, None]} | tied
 
 
 class _Observed(NamedTuple):
