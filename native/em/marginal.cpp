@@ -8,13 +8,6 @@ namespace {
 
 constexpr double kLogPi = 1.1447298858494002, kLog2Pi = 1.8378770664093453;
 
-// What normalizes the log density of `cells` cells, besides the determinant; gmix.model.families has the formulas.
-double log_constant(const Mixture& m, std::size_t cells) {
-  const double d = static_cast<double>(cells), nu = m.degrees_of_freedom;
-  if (m.family == Family::kGaussian) return -d / 2.0 * kLog2Pi;
-  return std::lgamma((nu + d) / 2.0) - std::lgamma(nu / 2.0) - d / 2.0 * (std::log(nu) + kLogPi);
-}
-
 double dot(const double* a, const double* b, std::size_t n) {
   double sum = 0.0;
   for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
@@ -27,6 +20,12 @@ std::size_t n_matrices(const Mixture& m) { return m.form == Form::kTied ? 1 : m.
 bool has_matrices(const Mixture& m) { return m.form == Form::kFull || m.form == Form::kTied; }
 
 }  // namespace
+
+double log_constant(const Mixture& m, std::size_t cells) {
+  const double d = static_cast<double>(cells), nu = m.degrees_of_freedom;
+  if (m.family == Family::kGaussian) return -d / 2.0 * kLog2Pi;
+  return std::lgamma((nu + d) / 2.0) - std::lgamma(nu / 2.0) - d / 2.0 * (std::log(nu) + kLogPi);
+}
 
 Marginal::Marginal(const Mixture& shape)
     : n_features_(shape.n_features),
@@ -111,22 +110,6 @@ double Marginal::set_dense(const double* factor, std::size_t matrix) {
   return volume;
 }
 
-double Marginal::shares(double* share) const {
-  const std::size_t k = mixture_.n_components;
-  double largest = constants_[0], total = 0.0;
-  for (std::size_t c = 1; c < k; ++c) largest = std::max(largest, constants_[c]);
-  for (std::size_t c = 0; c < k; ++c) total += share[c] = std::exp(constants_[c] - largest);
-  for (std::size_t c = 0; c < k; ++c) share[c] /= total;
-  return largest + std::log(total);
-}
-
-void Marginal::add_empty(double weight, WhitenedSums& sums) {
-  Numbers counts(mixture_.n_components), nothing(mixture_.n_components);
-  const double log_likelihood = weight * shares(counts.data());
-  for (double& count : counts) count *= weight;
-  add({counts.data(), nullptr, nothing.data(), log_likelihood, counts.data()}, sums);
-}
-
 void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
   const std::size_t D = n_features_, d = columns_.size();
   const Form form = mixture_.form;
@@ -152,38 +135,28 @@ void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
       add_dense(at, part.second + at * d * d, count, sums.second + c * D * D, sums.hidden_second + c * D * D);
     } else if (form == Form::kDiagonal) {
       for (std::size_t a = 0; a < d; ++a) sums.second[c * D + columns_[a]] += part.second[at * d + a];
-      for (const std::size_t j : absent_) {
-        sums.second[c * D + j] += count;
-        sums.hidden_second[c * D + j] += count;
-      }
+      for (const std::size_t j : absent_) sums.hidden_second[c * D + j] += count;
     } else if (form == Form::kSpherical) {
-      const double hidden = static_cast<double>(absent_.size()) * count;
-      sums.second[c] += part.second[at] + hidden;
-      sums.hidden_second[c] += hidden;
+      sums.second[c] += part.second[at];
+      sums.hidden_second[c] += static_cast<double>(absent_.size()) * count;
     }
   }
   if (form == Form::kTied) add_dense(0, part.second, total, sums.second, sums.hidden_second);
 }
 
-// Adds the hidden part, count (I - Q' Q), of which only the lower triangle is read; and Q' S Q together with it.
+// Adds Q' S Q, and the hidden part count (I - Q' Q). Only lower triangles are read and written.
 void Marginal::add_dense(std::size_t matrix, const double* second, double count, double* to, double* hidden) {
   const std::size_t D = n_features_, d = columns_.size();
   const double* const basis = &basis_[matrix * d * D];
   for (std::size_t a = 0; a < d; ++a)
-    for (std::size_t b = 0; b <= a; ++b) {
-      const double value = second[a * d + b] - (a == b ? count : 0.0);
-      symmetric_[a * d + b] = symmetric_[b * d + a] = value;
-    }
-  std::fill_n(work_.data(), d * D, 0.0);  // (S - count I) Q
+    for (std::size_t b = 0; b <= a; ++b) symmetric_[a * d + b] = symmetric_[b * d + a] = second[a * d + b];
+  std::fill_n(work_.data(), d * D, 0.0);  // S Q
   for (std::size_t a = 0; a < d; ++a)
     for (std::size_t b = 0; b < d; ++b) {
       const double factor = symmetric_[a * d + b];
       for (std::size_t j = 0; j <= columns_[b]; ++j) work_[a * D + j] += factor * basis[b * D + j];
     }
-  for (std::size_t i = 0; i < D; ++i) {
-    to[i * D + i] += count;
-    hidden[i * D + i] += count;
-  }
+  for (std::size_t i = 0; i < D; ++i) hidden[i * D + i] += count;
   for (std::size_t a = 0; a < d; ++a)
     for (std::size_t i = 0; i <= columns_[a]; ++i) {
       const double factor = basis[a * D + i], weighted = count * factor;

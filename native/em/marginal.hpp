@@ -13,6 +13,9 @@
 
 namespace gmix {
 
+// What normalizes the log density of so many cells, besides the determinant; gmix.model.families has the formulas.
+double log_constant(const Mixture& mixture, std::size_t cells);
+
 class Marginal {
  public:
   // Allocates the memory for any of the columns of mixtures of this form and size.
@@ -25,13 +28,9 @@ class Marginal {
   // The marginal as a mixture of its own. Its constants are the complete ones less what the missing cells integrate to.
   const Mixture& mixture() const { return mixture_; }
 
-  // Adds the sums of rows under the marginal, as expected sums under the complete mixture.
+  // Adds the sums of rows under the marginal as expected sums under the complete mixture, of which what missing cells
+  // add is in hidden_second alone.
   void add(const WhitenedSums& part, WhitenedSums& sums);
-
-  // Of a marginal over no columns: sets the share (K) of each component, and returns the log of the sum of weights.
-  double shares(double* share) const;
-  // Adds the expected sums of rows without cells, given their total weight.
-  void add_empty(double weight, WhitenedSums& sums);
 
  private:
   double set_dense(const double* factor, std::size_t matrix);

@@ -8,7 +8,7 @@
 #include "kernel/choose_path.hpp"
 #include "kernel/families.hpp"
 #include "kernel/nearest.hpp"
-#include "kernel/paths/row_by_row.hpp"
+#include "kernel/paths/incomplete.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
@@ -276,10 +276,55 @@ void posterior_any(const Mixture& m, const void* planned, const Rows& rows, std:
   });
 }
 
+std::size_t incomplete_size(const Mixture& m) {
+  Arena arena(nullptr);
+  incomplete::Scratch(m, arena);
+  return arena.used();
+}
+
+void begin_incomplete(const Mixture& m, void* memory) {
+  Arena arena(memory);
+  incomplete::begin(m, incomplete::Scratch(m, arena));
+}
+
+void expect_incomplete(const Mixture& m, const Rows& rows, const double* weight, const RowGroup& group, void* memory,
+                       WhitenedSums& sums) {
+  Arena arena(memory);
+  const incomplete::Scratch s(m, arena);
+  with_family<double>(m, [&](const auto& family) { incomplete::expect(family, m, rows, weight, group, s, sums); });
+}
+
+void finish_incomplete(const Mixture& m, void* memory, WhitenedSums& sums) {
+  Arena arena(memory);
+  incomplete::finish(m, incomplete::Scratch(m, arena), sums);
+}
+
+void posterior_incomplete(const Mixture& m, const Rows& rows, const RowGroup& group, void* memory, double* log_density,
+                          double* responsibilities) {
+  Arena arena(memory);
+  const incomplete::Scratch s(m, arena);
+  with_family<double>(
+      m, [&](const auto& family) { incomplete::posterior(family, m, rows, group, s, log_density, responsibilities); });
+}
+
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME, plan_size,    scratch_size, plan_any,  expect_any, posterior_any,
-                        cholesky,        invert_lower, congruence,   distances, nearest};
+const Kernel kKernel = {GMIX_LEVEL_NAME,
+                        plan_size,
+                        scratch_size,
+                        plan_any,
+                        expect_any,
+                        posterior_any,
+                        incomplete_size,
+                        begin_incomplete,
+                        expect_incomplete,
+                        finish_incomplete,
+                        posterior_incomplete,
+                        cholesky,
+                        invert_lower,
+                        congruence,
+                        distances,
+                        nearest};
 
 }  // namespace gmix::GMIX_LEVEL

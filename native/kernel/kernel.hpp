@@ -69,6 +69,13 @@ struct PointBlocks {
 };
 inline constexpr std::size_t kPoints = 128, kPointStep = 32;
 
+// Rows of a table that have the same cells, and may have come from the same components.
+struct RowGroup {
+  const std::size_t *rows, *present, *absent, *components;  // positions, in increasing order
+  std::size_t n_rows, n_present, n_absent, n_components;
+  double constant;  // of the family for n_present cells, less that for all cells
+};
+
 // Says whether to return early, because the user interrupted. It is called once per block of rows; the sums of a call
 // that stopped are incomplete.
 struct Interruption {
@@ -92,6 +99,16 @@ struct Kernel {
   // Sets log_density[begin..end) and, unless null, responsibilities[(begin..end), K], from a plan that is not coarse.
   void (*posterior)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end, void* scratch,
                     double* log_density, double* responsibilities, const Interruption& interruption);
+  // The same for rows with missing cells, one by one, in scratch memory of its own: begin_incomplete() prepares it for
+  // a mixture, expect_incomplete() adds the rows of a group, and finish_incomplete() brings the rest to the sums. What
+  // missing cells add is in hidden_second alone.
+  std::size_t (*incomplete_size)(const Mixture&);
+  void (*begin_incomplete)(const Mixture&, void* scratch);
+  void (*expect_incomplete)(const Mixture&, const Rows&, const double* weight, const RowGroup&, void* scratch,
+                            WhitenedSums& sums);
+  void (*finish_incomplete)(const Mixture&, void* scratch, WhitenedSums& sums);
+  void (*posterior_incomplete)(const Mixture&, const Rows&, const RowGroup&, void* scratch, double* log_density,
+                               double* responsibilities);
   // Linear algebra of (D, D) matrices in row-major order. cholesky() replaces a matrix by its lower factor; it returns
   // false if the matrix is not positive definite.
   bool (*cholesky)(double* matrix, std::size_t d);

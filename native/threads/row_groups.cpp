@@ -12,6 +12,11 @@ namespace gmix {
 namespace {
 
 constexpr std::size_t kMostChunks = 8, kManyColumns = 128;
+constexpr std::size_t kFewRows = 12, kFewRowsPerColumn = 1;  // fewer, of one group, are added up one by one
+
+void make_room(std::unique_ptr<Memory>& memory, std::size_t& size, std::size_t needed) {
+  if (memory == nullptr || size < needed) memory = std::make_unique<Memory>(size = needed);
+}
 
 // Sets a bit of the key for every cell of a row that is present.
 template <typename Number>
@@ -114,7 +119,43 @@ void RowGroups::grow_slots(std::size_t words) {
     slots_[slot_of(&keys_[group * words], words)] = group + 1;
 }
 
-bool RowGroups::set_marginal(const Components& components, const Group& group) {
+bool RowGroups::choose_components(const Mixture& m, const Group& group) {
+  chosen_.clear();
+  for (std::size_t c = 0; c < m.n_components; ++c)
+    if (group.label < 0.0 || m.group == nullptr || m.group[c] == group.label) chosen_.push_back(c);
+  return !chosen_.empty();
+}
+
+bool RowGroups::are_few(const Group& group, std::size_t n_features) const {
+  if (group.columns.empty()) return true;
+  return group.end - group.begin < std::max(kFewRows, kFewRowsPerColumn * n_features);
+}
+
+RowGroup RowGroups::as_rows(const Mixture& m, const Group& group) {
+  absent_.clear();
+  for (std::size_t j = 0, a = 0; j < m.n_features; ++j) {
+    if (a < group.columns.size() && group.columns[a] == j)
+      ++a;
+    else
+      absent_.push_back(j);
+  }
+  return {&order_[group.begin],
+          group.columns.data(),
+          absent_.data(),
+          chosen_.data(),
+          group.end - group.begin,
+          group.columns.size(),
+          absent_.size(),
+          chosen_.size(),
+          log_constant(m, group.columns.size()) - log_constant(m, m.n_features)};
+}
+
+void RowGroups::begin_incomplete(const Mixture& m) {
+  make_room(incomplete_, incomplete_size_, kernel_.incomplete_size(m));
+  kernel_.begin_incomplete(m, incomplete_->data());
+}
+
+void RowGroups::set_marginal(const Components& components, const Group& group) {
   const Mixture& m = components.mixture;
   if (marginal_ == nullptr || shape_.form != m.form || shape_.n_components != m.n_components ||
       shape_.n_features != m.n_features) {
@@ -124,20 +165,11 @@ bool RowGroups::set_marginal(const Components& components, const Group& group) {
     double* const at = part_numbers_.data();
     part_ = {at, at + 2 * m.n_components, at + m.n_components * (2 + m.n_features), 0.0, at + m.n_components};
   }
-  chosen_.clear();
-  for (std::size_t c = 0; c < m.n_components; ++c)
-    if (group.label < 0.0 || m.group == nullptr || m.group[c] == group.label) chosen_.push_back(c);
-  if (chosen_.empty()) return false;
   marginal_->set(components, group.columns, chosen_);
-  if (group.columns.empty()) return true;
   const Mixture& mixture = marginal_->mixture();
-  const auto fit = [](std::unique_ptr<Memory>& memory, std::size_t& size, std::size_t needed) {
-    if (memory == nullptr || size < needed) memory = std::make_unique<Memory>(size = needed);
-  };
-  fit(plan_, plan_size_, kernel_.plan_size(mixture));
-  fit(scratch_, scratch_size_, kernel_.scratch_size(mixture));
+  make_room(plan_, plan_size_, kernel_.plan_size(mixture));
+  make_room(scratch_, scratch_size_, kernel_.scratch_size(mixture));
   kernel_.plan(mixture, false, plan_->data());
-  return true;
 }
 
 Rows RowGroups::copied(const Rows& rows, const Group& group, const double* weight) {
@@ -163,43 +195,44 @@ void RowGroups::expect(const Components& components, const Rows& rows, std::size
   std::fill_n(sums.hidden_second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
   group_rows(rows, begin, end, weight);
+  begin_incomplete(m);
   for (const Group& group : groups_) {
     if (interruption()) return;
-    if (!set_marginal(components, group)) {
+    if (!choose_components(m, group)) {
       sums.log_likelihood = -std::numeric_limits<double>::infinity();
-      continue;
+    } else if (are_few(group, m.n_features)) {
+      kernel_.expect_incomplete(m, rows, weight, as_rows(m, group), incomplete_->data(), sums);
+    } else {
+      set_marginal(components, group);
+      const Rows complete = copied(rows, group, weight);
+      part_.log_likelihood = 0.0;
+      kernel_.expect(marginal_->mixture(), false, plan_->data(), complete, 0, complete.n_rows,
+                     weight == nullptr ? nullptr : weights_.data(), scratch_->data(), part_, interruption);
+      marginal_->add(part_, sums);
     }
-    if (group.columns.empty()) {  // such rows say nothing but their number
-      double mass = 0.0;
-      for (std::size_t i = group.begin; i < group.end; ++i) mass += weight == nullptr ? 1.0 : weight[order_[i]];
-      marginal_->add_empty(mass, sums);
-      continue;
-    }
-    const Rows complete = copied(rows, group, weight);
-    part_.log_likelihood = 0.0;
-    kernel_.expect(marginal_->mixture(), false, plan_->data(), complete, 0, complete.n_rows,
-                   weight == nullptr ? nullptr : weights_.data(), scratch_->data(), part_, interruption);
-    marginal_->add(part_, sums);
   }
+  kernel_.finish_incomplete(m, incomplete_->data(), sums);
+  for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] += sums.hidden_second[i];
 }
 
 void RowGroups::posterior(const Components& components, const Rows& rows, std::size_t begin, std::size_t end,
                           double* log_density, double* responsibilities, const Interruption& interruption) {
-  const std::size_t k = components.mixture.n_components;
+  const Mixture& m = components.mixture;
+  const std::size_t k = m.n_components;
   group_rows(rows, begin, end, nullptr);
+  begin_incomplete(m);
   for (const Group& group : groups_) {
     if (interruption()) return;
-    const std::size_t count = group.end - group.begin;
-    const bool possible = set_marginal(components, group);
+    const bool possible = choose_components(m, group);
+    if (possible && are_few(group, m.n_features)) {
+      kernel_.posterior_incomplete(m, rows, as_rows(m, group), incomplete_->data(), log_density, responsibilities);
+      continue;
+    }
+    const std::size_t count = group.end - group.begin, width = chosen_.size();
     log_density_.assign(count, -std::numeric_limits<double>::infinity());
-    responsibilities_.assign(count * std::max<std::size_t>(chosen_.size(), 1), 0.0);
-    if (possible && group.columns.empty()) {
-      const double density = marginal_->shares(responsibilities_.data());
-      for (std::size_t i = 0; i < count; ++i) {
-        log_density_[i] = density;
-        std::copy_n(responsibilities_.data(), chosen_.size(), &responsibilities_[i * chosen_.size()]);
-      }
-    } else if (possible) {
+    responsibilities_.resize(responsibilities == nullptr ? 0 : count * width);
+    if (possible) {
+      set_marginal(components, group);
       const Rows complete = copied(rows, group, nullptr);
       kernel_.posterior(marginal_->mixture(), plan_->data(), complete, 0, count, scratch_->data(), log_density_.data(),
                         responsibilities == nullptr ? nullptr : responsibilities_.data(), interruption);
@@ -209,8 +242,7 @@ void RowGroups::posterior(const Components& components, const Rows& rows, std::s
       log_density[row] = log_density_[i];
       if (responsibilities == nullptr) continue;
       std::fill_n(responsibilities + row * k, k, 0.0);
-      for (std::size_t a = 0; a < chosen_.size(); ++a)
-        responsibilities[row * k + chosen_[a]] = responsibilities_[i * chosen_.size() + a];
+      for (std::size_t a = 0; a < width; ++a) responsibilities[row * k + chosen_[a]] = responsibilities_[i * width + a];
     }
   }
 }

@@ -38,11 +38,16 @@ class RowGroups {
   void group_rows(const Rows& rows, std::size_t begin, std::size_t end, const double* weight);
   std::size_t slot_of(const std::uint64_t* key, std::size_t words) const;
   void grow_slots(std::size_t words);
-  // Sets the marginal of a group and its plan; false if the label allows no component.
-  bool set_marginal(const Components& components, const Group& group);
+  // Sets the components that the label of a group allows; false if there are none.
+  bool choose_components(const Mixture& mixture, const Group& group);
+  // Whether a group has so few rows that a marginal of its own costs more than rows one by one.
+  bool are_few(const Group& group, std::size_t n_features) const;
+  RowGroup as_rows(const Mixture& mixture, const Group& group);
+  // Sets the marginal of a group and its plan.
+  void set_marginal(const Components& components, const Group& group);
+  void begin_incomplete(const Mixture& mixture);
   // Copies the cells of a group, and its weights unless they are null.
   Rows copied(const Rows& rows, const Group& group, const double* weight);
-  char* scratch();
 
   const Kernel& kernel_ = kernel();
   std::vector<Group> groups_;                  // in the order in which they occur
@@ -55,8 +60,9 @@ class RowGroups {
   Numbers cells_, weights_, log_density_, responsibilities_;
   WhitenedSums part_{};
   Numbers part_numbers_;
-  std::unique_ptr<Memory> plan_, scratch_;
-  std::size_t plan_size_ = 0, scratch_size_ = 0;
+  std::vector<std::size_t> absent_;
+  std::unique_ptr<Memory> plan_, scratch_, incomplete_;
+  std::size_t plan_size_ = 0, scratch_size_ = 0, incomplete_size_ = 0;
 };
 
 }  // namespace gmix

@@ -54,8 +54,31 @@ double whiten(const Mixture& m, std::size_t c, const double* x, double* z) {
   return std::isnan(norm) ? std::numeric_limits<double>::infinity() : norm;
 }
 
-// Sets s.responsibilities of a row, and returns its log density. If all densities of the row underflow to zero, the
-// nearest component is responsible for it.
+// Turns s.responsibilities from log densities of k components into responsibilities, and returns the log density of
+// the row. If all densities underflow to zero, the nearest component is responsible; of several, the one of the largest
+// constant.
+inline double share(const Scratch& s, const double* log_constants, std::size_t k) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::size_t nearest = 0, likeliest = 0;
+  for (std::size_t c = 1; c < k; ++c) {
+    if (s.responsibilities[c] > s.responsibilities[likeliest]) likeliest = c;
+    if (s.distances[c] < s.distances[nearest] ||
+        (s.distances[c] == s.distances[nearest] && log_constants[c] > log_constants[nearest]))
+      nearest = c;
+  }
+  const double largest = s.responsibilities[likeliest];
+  if (!(largest > -infinity)) {
+    std::fill_n(s.responsibilities, k, 0.0);
+    s.responsibilities[nearest] = 1.0;
+    return -infinity;
+  }
+  double norm = 0.0;
+  for (std::size_t c = 0; c < k; ++c) norm += s.responsibilities[c] = std::exp(s.responsibilities[c] - largest);
+  for (std::size_t c = 0; c < k; ++c) s.responsibilities[c] /= norm;
+  return largest + std::log(norm);
+}
+
+// Sets s.responsibilities of a row, and returns its log density.
 template <typename F>
 double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t row, const Scratch& s) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -68,27 +91,12 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
     std::fill_n(s.responsibilities, m.n_components, std::numeric_limits<double>::quiet_NaN());
     return std::numeric_limits<double>::quiet_NaN();
   }
-  std::size_t nearest = 0, likeliest = 0;
   for (std::size_t c = 0; c < m.n_components; ++c) {
     const double distance = whiten<F>(m, c, s.x, s.z);
     s.responsibilities[c] = family.log_density(m.log_constants[c], distance, m.n_features);
     s.distances[c] = m.log_constants[c] == -infinity ? infinity : distance;
-    if (s.responsibilities[c] > s.responsibilities[likeliest]) likeliest = c;
-    if (s.distances[c] < s.distances[nearest] ||
-        (s.distances[c] == s.distances[nearest] && m.log_constants[c] > m.log_constants[nearest]))
-      nearest = c;
   }
-  const double largest = s.responsibilities[likeliest];
-  if (!(largest > -infinity)) {
-    std::fill_n(s.responsibilities, m.n_components, 0.0);
-    s.responsibilities[nearest] = 1.0;
-    return -infinity;
-  }
-  double norm = 0.0;
-  for (std::size_t c = 0; c < m.n_components; ++c)
-    norm += s.responsibilities[c] = std::exp(s.responsibilities[c] - largest);
-  for (std::size_t c = 0; c < m.n_components; ++c) s.responsibilities[c] /= norm;
-  return largest + std::log(norm);
+  return share(s, m.log_constants, m.n_components);
 }
 
 // Adds a row to the sums. A row of weight zero adds nothing, whatever it holds.
