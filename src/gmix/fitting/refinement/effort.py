@@ -11,6 +11,7 @@ __all__ = ["Effort"]
 
 # Estimated nanoseconds: of one multiply-add, of the exponential of one row and component, and of one call.
 _MULTIPLY_ADD, _EXPONENTIAL, _CALL = 0.3, 3.0, 1e5
+_INCOMPLETE = 5.0  # a step on rows with missing cells takes about so many times as long
 
 
 class Effort:
@@ -23,10 +24,12 @@ class Effort:
     ----------
     work : the work that may be done.
     deadline : the time by `time.monotonic` at which no new work begins; None for no limit.
+    incomplete : whether the rows have missing cells.
     """
 
-    def __init__(self, work: float, deadline: float | None = None) -> None:
+    def __init__(self, work: float, deadline: float | None = None, *, incomplete: bool = False) -> None:
         self.work, self.deadline = work, deadline
+        self.factor = _INCOMPLETE if incomplete else 1.0
         self.spent = 0.0
 
     @staticmethod
@@ -36,7 +39,7 @@ class Effort:
 
     def spend(self, steps: int, n_rows: float, n_components: int, n_parameters: float) -> None:
         """Count steps that were done in one call."""
-        self.spent += _CALL + steps * self.step(n_rows, n_components, n_parameters)
+        self.spent += _CALL + self.factor * steps * self.step(n_rows, n_components, n_parameters)
 
     @staticmethod
     def steps(histories: Iterable[Sequence[float]], n_starts: int, rounds: Sequence[Round]) -> int:

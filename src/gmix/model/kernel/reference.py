@@ -225,7 +225,6 @@ class _Sums:
         )
         return found if reference is None else found.on(reference)
 
-
     @property
     def _hidden(self) -> dict[str, Array]:
         """What missing cells add, given the others of their rows; empty if there are none."""
