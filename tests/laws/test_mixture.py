@@ -175,7 +175,7 @@ def test_a_copy_or_a_pickle_is_the_same_mixture(m: GaussianMixture) -> None:
 @each_structure
 def test_a_mixture_does_not_change(m: GaussianMixture) -> None:
     m.log_density(np.zeros((1, 4)))
-    arrays = (m.weights, m.means, m.covariances, compact_covariances(m), *m.components[1:-1])
+    arrays = (m.weights, m.means, m.covariances, compact_covariances(m), *m.components[1:5])
     for array in arrays:
         with pytest.raises(ValueError, match=r"read-only|WRITEABLE"):
             array[...] = 0.0
