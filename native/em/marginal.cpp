@@ -31,7 +31,6 @@ Marginal::Marginal(const Mixture& shape)
     : n_features_(shape.n_features),
       mixture_(shape),
       constants_(shape.n_components),
-      hidden_(shape.n_components),
       means_(shape.n_components * shape.n_features),
       whitener_(second_size(shape)) {
   const std::size_t size = has_matrices(shape) ? n_features_ * n_features_ : 0;
@@ -70,7 +69,6 @@ void Marginal::set(const Components& components, const std::vector<std::size_t>&
       whitener_[at] = m.whitener[c];
     }
     constants_[at] = m.log_constants[c] + constant + volume;
-    hidden_[at] = volume + static_cast<double>(absent_.size()) / 2.0 * (1.0 + kLog2Pi);
   }
 }
 
@@ -110,6 +108,17 @@ double Marginal::set_dense(const double* factor, std::size_t matrix) {
   return volume;
 }
 
+// The sum of r |z|^2 of a component; of tied covariances, of all components for the first.
+double Marginal::squares(const WhitenedSums& part, std::size_t at) const {
+  const std::size_t d = columns_.size();
+  double sum = 0.0;
+  if (mixture_.form == Form::kSpherical) return part.second[at];
+  if (mixture_.form == Form::kTied && at > 0) return 0.0;
+  const double* const second = part.second + (mixture_.form == Form::kDiagonal ? at * d : at * d * d);
+  for (std::size_t a = 0; a < d; ++a) sum += second[mixture_.form == Form::kDiagonal ? a : a * d + a];
+  return sum;
+}
+
 void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
   const std::size_t D = n_features_, d = columns_.size();
   const Form form = mixture_.form;
@@ -120,7 +129,7 @@ void Marginal::add(const WhitenedSums& part, WhitenedSums& sums) {
     const double count = part.counts[at];
     sums.mass[c] += part.mass[at];
     if (sums.counts != sums.mass) sums.counts[c] += count;
-    sums.hidden_entropy[c] += count * hidden_[at];
+    sums.joint[c] += count * constants_[at] - squares(part, at) / 2.0;
     total += count;
     const double* const first = part.first + at * d;
     double* const to = sums.first + c * D;

@@ -33,6 +33,7 @@ class Marginal {
   void add(const WhitenedSums& part, WhitenedSums& sums);
 
  private:
+  double squares(const WhitenedSums& part, std::size_t at) const;
   double set_dense(const double* factor, std::size_t matrix);
   void add_dense(std::size_t matrix, const double* second, double count, double* to, double* hidden);
 
@@ -42,7 +43,6 @@ class Marginal {
   std::vector<std::size_t> chosen_;   // the components
   Mixture mixture_;
   Numbers constants_, means_, whitener_;
-  Numbers hidden_;                     // (K) the entropy of the missing cells given the present ones
   Numbers basis_;                      // Q: (K, d, D) | (d, D), of dense forms
   Numbers factor_, symmetric_, work_;  // (D, D)
 };

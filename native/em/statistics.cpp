@@ -153,12 +153,15 @@ void set_statistics(const WhitenedSums& sums, const Components& components, Stat
     }
   }
   to_units_of_data(components, s.scatter);
-  const double* const hidden = sums.hidden_second;
-  if (hidden == nullptr || std::all_of(hidden, hidden + size, [](double value) { return value == 0.0; })) return;
-  s.extra.emplace_back("hidden_entropy", Numbers(sums.hidden_entropy, sums.hidden_entropy + k));
-  if (m.form == Form::kTied) return;  // it is not one of each component
-  s.extra.emplace_back("hidden_scatter", Numbers(hidden, hidden + size));
-  to_units_of_data(components, s.extra.back().second);
+  const auto add_extra = [&](const char* name, const double* values, std::size_t count) {
+    const auto is_zero = [](double value) { return value == 0.0; };
+    if (values != nullptr && !std::all_of(values, values + count, is_zero))
+      s.extra.emplace_back(name, Numbers(values, values + count));
+  };
+  add_extra("joint", sums.joint, k);
+  if (m.form == Form::kTied) return;  // what is hidden is not one of each component
+  add_extra("hidden", sums.hidden_second, size);
+  if (!s.extra.empty() && s.extra.back().first == "hidden") to_units_of_data(components, s.extra.back().second);
 }
 
 Statistics statistics_of_labels(const double* rows, const double* labels, const double* weight, std::size_t n,

@@ -55,9 +55,9 @@ struct WhitenedSums {
   double* second;  // (K, D, D) | (D, D) | (K, D) | (K): r u z z'
   double log_likelihood;
   double* counts = nullptr;  // (K): r. Gaussian counts are the mass, and the pointer may be null.
-  // What missing cells add, given the others of their rows; null where all cells are present.
-  double* hidden_entropy = nullptr;  // (K): r h for their entropy h
-  double* hidden_second = nullptr;   // as second: r B for their conditional covariance B, which second contains
+  // Of rows that are known in part; null where all rows are known completely.
+  double* joint = nullptr;          // (K): r log p_k(x)
+  double* hidden_second = nullptr;  // as second: r B for the conditional covariance B of missing cells given the others
 };
 
 // Points of P coordinates in blocks of kPoints, of which the last may be shorter. Each block is an array (1 + P,

@@ -35,7 +35,7 @@ WhitenedSums cut_sums(const Mixture& m, char*& at) {
   };
   WhitenedSums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
   sums.counts = m.family == Family::kGaussian ? sums.mass : take(m.n_components);
-  sums.hidden_entropy = take(m.n_components);
+  sums.joint = take(m.n_components);
   sums.hidden_second = take(second_size(m));
   return sums;
 }
@@ -48,7 +48,7 @@ std::size_t sums_size(const Mixture& m) {
 void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
-  std::fill_n(sums.hidden_entropy, m.n_components, 0.0);
+  std::fill_n(sums.joint, m.n_components, 0.0);
   std::fill_n(sums.hidden_second, second_size(m), 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
@@ -63,7 +63,7 @@ void add_sums(const Mixture& m, const WhitenedSums& part, WhitenedSums& total) {
   if (part.counts != part.mass) add_all(part.counts, total.counts, m.n_components);
   add_all(part.first, total.first, m.n_components * m.n_features);
   add_all(part.second, total.second, second_size(m));
-  add_all(part.hidden_entropy, total.hidden_entropy, m.n_components);
+  add_all(part.joint, total.joint, m.n_components);
   add_all(part.hidden_second, total.hidden_second, second_size(m));
   total.log_likelihood += part.log_likelihood;
 }

@@ -126,9 +126,10 @@ bool RowGroups::choose_components(const Mixture& m, const Group& group) {
   return !chosen_.empty();
 }
 
-bool RowGroups::are_few(const Group& group, std::size_t n_features) const {
-  if (group.columns.empty()) return true;
-  return group.end - group.begin < std::max(kFewRows, kFewRowsPerColumn * n_features);
+bool RowGroups::are_few(const Group& group, const Mixture& m) const {
+  // The log densities of other families do not follow from sums.
+  if (group.columns.empty() || m.family != Family::kGaussian) return true;
+  return group.end - group.begin < std::max(kFewRows, kFewRowsPerColumn * m.n_features);
 }
 
 RowGroup RowGroups::as_rows(const Mixture& m, const Group& group) {
@@ -191,7 +192,7 @@ void RowGroups::expect(const Components& components, const Rows& rows, std::size
   std::fill_n(sums.counts, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
-  std::fill_n(sums.hidden_entropy, m.n_components, 0.0);
+  std::fill_n(sums.joint, m.n_components, 0.0);
   std::fill_n(sums.hidden_second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
   group_rows(rows, begin, end, weight);
@@ -200,7 +201,7 @@ void RowGroups::expect(const Components& components, const Rows& rows, std::size
     if (interruption()) return;
     if (!choose_components(m, group)) {
       sums.log_likelihood = -std::numeric_limits<double>::infinity();
-    } else if (are_few(group, m.n_features)) {
+    } else if (are_few(group, m)) {
       kernel_.expect_incomplete(m, rows, weight, as_rows(m, group), incomplete_->data(), sums);
     } else {
       set_marginal(components, group);
@@ -224,7 +225,7 @@ void RowGroups::posterior(const Components& components, const Rows& rows, std::s
   for (const Group& group : groups_) {
     if (interruption()) return;
     const bool possible = choose_components(m, group);
-    if (possible && are_few(group, m.n_features)) {
+    if (possible && are_few(group, m)) {
       kernel_.posterior_incomplete(m, rows, as_rows(m, group), incomplete_->data(), log_density, responsibilities);
       continue;
     }

@@ -41,7 +41,7 @@ class RowGroups {
   // Sets the components that the label of a group allows; false if there are none.
   bool choose_components(const Mixture& mixture, const Group& group);
   // Whether a group has so few rows that a marginal of its own costs more than rows one by one.
-  bool are_few(const Group& group, std::size_t n_features) const;
+  bool are_few(const Group& group, const Mixture& mixture) const;
   RowGroup as_rows(const Mixture& mixture, const Group& group);
   // Sets the marginal of a group and its plan.
   void set_marginal(const Components& components, const Group& group);

@@ -38,7 +38,7 @@ struct Scratch {
   double* hidden;     // sum of r N' N
   double* z;          // (K, width)
   double* constants;  // (K): the log constants of the components of the group
-  double* entropy;    // (K): of the missing cells
+  double* densities;  // (K): the log densities of the row at hand
   double* counts;     // (K): of the group
   row_by_row::Scratch row;
 
@@ -51,7 +51,7 @@ struct Scratch {
         hidden(arena.take<double>(n_matrices(m) * size)),
         z(arena.take<double>(m.n_components * width)),
         constants(arena.take<double>(m.n_components)),
-        entropy(arena.take<double>(m.n_components)),
+        densities(arena.take<double>(m.n_components)),
         counts(arena.take<double>(m.n_components)),
         row(m, arena) {}
 
@@ -118,7 +118,6 @@ inline void set_group(const Mixture& m, const RowGroup& group, const Scratch& s)
       volume = missing * std::log(m.whitener[c]);
     }
     s.constants[at] = m.log_constants[c] - volume + group.constant;
-    s.entropy[c] = missing / 2.0 * (1.0 + 1.8378770664093453) - volume;  // log 2 pi
     s.counts[c] = 0.0;
   }
 }
@@ -160,7 +159,7 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
   for (std::size_t at = 0; at < group.n_components; ++at) {
     const std::size_t c = group.components[at];
     const double distance = whiten(m, c, group, s);
-    s.row.responsibilities[at] = family.log_density(s.constants[at], distance, group.n_present);
+    s.densities[at] = s.row.responsibilities[at] = family.log_density(s.constants[at], distance, group.n_present);
     s.row.distances[at] = s.constants[at] == -std::numeric_limits<double>::infinity()
                               ? std::numeric_limits<double>::infinity()
                               : distance;
@@ -178,6 +177,7 @@ void add(const F& family, const Mixture& m, double weight, const RowGroup& group
     double r = weight * s.row.responsibilities[at];
     if (r == 0.0) continue;
     s.counts[c] += r;
+    if (s.densities[at] > -std::numeric_limits<double>::infinity()) sums.joint[c] += r * s.densities[at];
     if constexpr (F::kHasFactors) {
       sums.counts[c] += r;
       const double root = family.root_of_share_factor(s.row.distances[at], group.n_present);
@@ -204,7 +204,6 @@ inline void add_hidden(const Mixture& m, const RowGroup& group, const Scratch& s
     const std::size_t c = group.components[at];
     const double count = s.counts[c];
     if (count == 0.0) continue;
-    sums.hidden_entropy[c] += count * s.entropy[c];
     if (m.form == Form::kSpherical) {
       sums.hidden_second[c] += count * static_cast<double>(group.n_absent);
     } else if (m.form == Form::kDiagonal) {

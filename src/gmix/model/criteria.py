@@ -69,16 +69,18 @@ def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
 def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
     r"""``-sum_i sum_k r_ik log r_ik``: how uncertain the components of the rows are, in nats.
 
-    It is the log-likelihood minus the expected complete-data log-likelihood, less the entropy of missing cells given
-    the others of their rows. All are functions of the statistics, so it needs no pass over the rows.
+    It is the log-likelihood minus ``sum_i sum_k r_ik log p_k(x_i)`` for the weighted densities of the components. Both
+    are functions of the statistics, so it needs no pass over the rows.
     """
-    form, components = mixture.structure.form, mixture.components
-    scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
-    nonempty = statistics.mass > 0
-    complete = float(statistics.mass[nonempty] @ components.log_constants[nonempty])
-    complete -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
-    hidden = float(statistics.extra["hidden_entropy"].sum()) if "hidden_entropy" in statistics.extra else 0.0
-    return float(np.maximum(statistics.log_likelihood - complete - hidden, 0.0))
+    if "joint" in statistics.extra:  # of rows that are known in part
+        joint = float(statistics.extra["joint"].sum())
+    else:
+        form, components = mixture.structure.form, mixture.components
+        scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
+        nonempty = statistics.mass > 0
+        joint = float(statistics.mass[nonempty] @ components.log_constants[nonempty])
+        joint -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
+    return float(np.maximum(statistics.log_likelihood - joint, 0.0))
 
 
 def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> float:

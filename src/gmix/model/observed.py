@@ -25,10 +25,10 @@ def observed_share(components: Components, statistics: SufficientStatistics) -> 
     covariance.
     """
     k, d = components.means.shape
-    if "hidden_scatter" not in statistics.extra:
+    if "hidden" not in statistics.extra:
         return np.ones(k)
     form = components.form
-    hidden = form.congruence(components.whitener, statistics.extra["hidden_scatter"].reshape(form.shape(k, d)))
+    hidden = form.congruence(components.whitener, statistics.extra["hidden"].reshape(form.shape(k, d)))
     if form is FULL:
         most = np.linalg.eigvalsh(hidden)[:, -1]
     else:

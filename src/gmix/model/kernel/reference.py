@@ -187,7 +187,7 @@ class _Sums:
     def __init__(self, components: Components) -> None:
         (k, d), form = components.means.shape, components.form
         self.components, self.log_likelihood = components, 0.0
-        self.counts, self.hidden_entropy, self.hidden_second = np.zeros(k), np.zeros(k), np.zeros(form.shape(k, d))
+        self.counts, self.joint, self.hidden_second = np.zeros(k), np.zeros(k), np.zeros(form.shape(k, d))
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
@@ -196,13 +196,15 @@ class _Sums:
             observed = _observed(self.components, part)
             z, root, log_density, responsibilities = _posterior(part, observed)
             share = (responsibilities * part.mass[:, None]).T  # (K, N)
+            if rows.incomplete or rows.labels is not None:
+                densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
+                self.joint += np.where(share > 0.0, share * densities, 0.0).sum(1)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
             self.log_likelihood += float(part.mass @ log_density)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
-                recovered, spread, hidden = observed.recovered
-                self.hidden_entropy += share.sum(1) * hidden
+                recovered, spread = observed.recovered
                 z = z @ recovered
                 self.hidden_second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
@@ -221,31 +223,30 @@ class _Sums:
             self.log_likelihood,
             self.counts,
             self.counts,
-            extra=self._hidden,
+            extra=self._extra,
         )
         return found if reference is None else found.on(reference)
 
     @property
-    def _hidden(self) -> dict[str, Array]:
-        """What missing cells add, given the others of their rows; empty if there are none."""
+    def _extra(self) -> dict[str, Array]:
+        """The further sums of rows that are known in part; empty if there are none."""
         form, k = self.components.form, len(self.counts)
-        if not self.hidden_second.any():
-            return {}
-        scatter = form.congruence(self.components.factor, self.hidden_second)
-        tied = {} if form is TIED else {"hidden_scatter": scatter.reshape(k, -1)}
-        return {"hidden_entropy": self.hidden_entropy[:, None]} | tied
+        found = {"joint": self.joint[:, None]} if self.joint.any() else {}
+        if form is not TIED and self.hidden_second.any():
+            found["hidden"] = form.congruence(self.components.factor, self.hidden_second).reshape(k, -1)
+        return found
 
 
 class _Observed(NamedTuple):
     """A mixture as rows with the same cells and label see it.
 
     `recovered` is None for complete rows. Otherwise it holds matrices ``(K, d, D)`` that convert residuals of the d
-    present cells, whitened, to the conditional means of all residuals, whitened; square roots ``(K, D, D)`` of the
-    conditional covariances; and the entropies ``(K,)`` of the missing cells given the present ones.
+    present cells, whitened, to the conditional means of all residuals, whitened; and square roots ``(K, D, D)`` of the
+    conditional covariances.
     """
 
     components: Components
-    recovered: tuple[Array, Array, Array] | None
+    recovered: tuple[Array, Array] | None
 
 
 def _groups(rows: Rows) -> Iterator[tuple[NDArray[np.intp], Rows]]:
@@ -278,7 +279,6 @@ def _observed(components: Components, rows: Rows) -> _Observed:
     recovered = (complete @ covariances[:, :, present] @ whitener.mT).mT
     volume = form.log_determinant(components.factor, n_components, n_features)
     volume = volume - FULL.log_determinant(factor, n_components, len(present))
-    hidden = volume + (n_features - len(present)) * (1.0 + np.log(2.0 * np.pi)) / 2.0
     log_constants = (
         components.log_constants
         + volume
@@ -286,7 +286,7 @@ def _observed(components: Components, rows: Rows) -> _Observed:
         - components.family.log_constant(n_features)
     )
     marginal = Components(FULL, log_constants, components.means[:, present], factor, whitener, components.family)
-    return _Observed(marginal, (recovered, np.eye(n_features) - recovered.mT @ recovered, hidden))
+    return _Observed(marginal, (recovered, np.eye(n_features) - recovered.mT @ recovered))
 
 
 def _posterior(rows: Rows, observed: _Observed) -> tuple[Array, Array, Array, Array]:
