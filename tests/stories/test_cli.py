@@ -310,6 +310,15 @@ def test_the_ratio_of_eigenvalues_is_bounded(faithful: Path, tmp_path: Path) -> 
     assert refused.exit_code == 2
 
 
+def test_rows_of_lowest_density_are_trimmed(faithful: Path, tmp_path: Path) -> None:
+    result = run("fit", faithful, "-k", 2, "--trim", 0.1)
+    assert result.exit_code == 0
+    assert "27 rows with a log density of at most" in " ".join(result.stdout.split())
+    refused = run("fit", faithful, "-k", 2, "--trim", 0.7)
+    assert refused.exit_code == 2
+    assert "trim is 0.7" in refused.stderr
+
+
 def test_what_fits_takes_the_same_options() -> None:
     commands = typer.main.get_command(app).commands
     options = {name: {o for p in command.params for o in p.opts} for name, command in commands.items()}

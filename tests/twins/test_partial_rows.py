@@ -36,11 +36,11 @@ def rows_of(n: int, d: int, rng: np.random.Generator, missing: float = 0.3, **fi
 
 def assert_same(one: SufficientStatistics, other: SufficientStatistics, precision: float = 1e-11) -> None:
     for name, array in one.arrays.items():
-        found = other.arrays[name]
+        both = array, other.arrays[name]
         if name == "extra joint":  # of tied covariances, sums know the total alone
-            array, found = array.sum(0), found.sum(0)
-        scale = max(float(np.abs(array).max()), 1.0)
-        np.testing.assert_allclose(found, array, rtol=precision, atol=precision * scale, err_msg=name)
+            both = array.sum(0), other.arrays[name].sum(0)
+        scale = max(float(np.abs(both[0]).max()), 1.0)
+        np.testing.assert_allclose(*both, rtol=precision, atol=precision * scale, err_msg=name)
 
 
 def assert_twins(rows: Rows, mixtures: Sequence[Components]) -> None:

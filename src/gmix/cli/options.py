@@ -31,6 +31,7 @@ __all__ = [
     "Seconds",
     "Seed",
     "Start",
+    "Trim",
     "Weights",
     "points_argument",
 ]  # fmt: skip
@@ -65,6 +66,7 @@ CovarianceRatio = Annotated[
         show_default=False,
     ),
 ]
+Trim = Annotated[float, typer.Option(help="Leave out this share of the rows, those of lowest density.")]
 Effort = Annotated[
     float,
     typer.Option(help="Scale the work of the search for better optima: 10 is ten times as much, 0 none."),

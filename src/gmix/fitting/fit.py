@@ -16,8 +16,9 @@ from gmix.base.arguments import Rng, as_generator, as_list, is_count, is_number
 from gmix.base.atomic_write import as_path
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
-from gmix.base.findings import Finding
+from gmix.base.findings import Finding, by_importance
 from gmix.base.progress import Progress, meter
+from gmix.base.wording import count
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Search
 from gmix.fitting.from_search import fit_from_search, inspected
@@ -32,7 +33,7 @@ from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
 from gmix.model.stopping import Deadline, Reason, StoppingRule
-from gmix.sources import MEMORY, Journal, Source, as_source
+from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 
 __all__ = ["fit"]
 
@@ -51,6 +52,7 @@ def fit(
     criterion: str = "bic",
     equal_weights: bool = False,
     covariance_ratio: float | None = None,
+    trim: float = 0.0,
     prior: Prior | None = None,
     start: Any = "auto",
     sample_weight: ArrayLike | str | None = None,
@@ -92,6 +94,9 @@ def fit(
         only these. The bound compares variances of columns as they are, so give the columns comparable units: shifts,
         one common factor and, for VVV and VII, rotations do not matter, but factors of single columns do. The bound
         does not change ``n_parameters`` and the criteria. See `gmix.covariance.Structure.with_covariance_ratio`.
+    trim : leave out this share of the rows, by weight, from 0 to 0.5: at every step those of the lowest density. The
+        likelihood is that of the other rows (Neykov, Filzmoser, Dimova & Neytchev 2007). With ``covariance_ratio`` it
+        is the method of tclust. For a table in memory. Criteria of fits with different ``trim`` cannot be compared.
     prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
     start : how the mixtures that EM starts from are made: ``"auto"``, ``"k-means++"``, ``"adaptive"``,
         ``"hierarchical"`` or ``"grow"``; or a start of your own: a `GaussianMixture`, labels ``(N,)``, responsibilities
@@ -143,6 +148,7 @@ def fit(
     source = as_source(
         data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, missing=missing
     )
+    source = _trimmed(source, trim)
     starts = as_start(start)
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
@@ -168,6 +174,7 @@ def fit(
         findings.append(source.missing.finding(source.features))
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
+    table = source
     sample = Sample.of(source)  # read before the fit: a source that fails afterwards would lose the fit
     with ExitStack() as open_files:
         journal = None
@@ -197,7 +204,33 @@ def fit(
     fit = fit_from_search(found.in_order if makes_starts else found, source.n_rows, [*findings, *more_findings], prior)
     if dependence is not None:
         fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
-    return inspected(fit, sample, max(counts) if len(counts) > 1 else None)
+    return _with_trimmed_rows(inspected(fit, sample, max(counts) if len(counts) > 1 else None), table)
+
+
+def _trimmed(source: Source, trim: float) -> Source:
+    """The source without a share of its rows. Raises `ParameterError` for a wrong share, or if it is not in memory."""
+    if not (is_number(trim) and 0.0 <= trim < 0.5):
+        raise ParameterError(f"trim is {trim!r}; give the share of the rows to leave out, from 0 to less than 0.5")
+    if not trim:
+        return source
+    if not isinstance(source, MemorySource):
+        raise ParameterError("trim needs a table in memory; fit a random sub-sample of the rows, or raise memory")
+    return source.trimmed(trim)
+
+
+def _with_trimmed_rows(fit: Fit, source: Source) -> Fit:
+    """The fit with a finding about the rows that were trimmed, in place of that about heavy tails."""
+    if not (isinstance(source, MemorySource) and source.trim):
+        return fit
+    log_density = fit.mixture.log_density(source.array, threads=source.threads)
+    left_out = (source.kept(log_density) == 0.0) & (source.everything.mass > 0.0)
+    limit, n = float(log_density[left_out].max(initial=-np.inf)), int(left_out.sum())
+    message = (
+        f"{count(n, 'row')} with a log density of at most {limit:.6g} {'is' if n == 1 else 'are'} left out of the fit; "
+        "criteria of fits with another trim are of other rows, so they cannot be compared"
+    )
+    others = (finding for finding in fit.findings if finding.name != "heavy tails")
+    return replace(fit, findings=by_importance((*others, Finding("trimmed rows", message, "note"))))
 
 
 def _check_effort(effort: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, reduce
@@ -17,6 +18,7 @@ from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
 from gmix.base.table import as_points, as_rows, as_weights, check_finite, largest_value, read_rows
 from gmix.model.components import Components
+from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.reference import Reference
@@ -32,6 +34,10 @@ _BLOCK = 65_536  # rows
 class MemorySource(LocalSource):
     """A table in memory, whose array is never copied. NaN is a missing cell.
 
+    Attributes
+    ----------
+    trim : the share of the weight that every E-step leaves out, that of the rows of lowest density.
+
     Parameters
     ----------
     missing : ``"model"`` to accept missing cells, ``"error"`` to refuse them.
@@ -40,6 +46,8 @@ class MemorySource(LocalSource):
     Raises `DataError` for an empty table, infinite values, text, weights that do not match the rows, and a column
     without any value.
     """
+
+    trim: float = 0.0
 
     def __init__(
         self,
@@ -84,6 +92,7 @@ class MemorySource(LocalSource):
         table = cls(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
         if rows.filled is not None:
             table.points = rows.filled
+        table.trim = source.trim if isinstance(source, MemorySource) else 0.0
         return table
 
     @property
@@ -98,7 +107,7 @@ class MemorySource(LocalSource):
             columns=list(selected(self.features, columns)),
             threads=self.threads,
         )
-        chosen.findings = self.findings
+        chosen.findings, chosen.trim = self.findings, self.trim
         return chosen
 
     @property
@@ -118,14 +127,46 @@ class MemorySource(LocalSource):
 
     @property
     def in_memory(self) -> Rows | None:
-        return self.everything if self.meter is None and self.journal is None else None
+        counted = self.meter is not None or self.journal is not None
+        return None if counted or self.trim else self.everything
+
+    def trimmed(self, trim: float) -> MemorySource:
+        """The same table, of which every E-step leaves out this share of the weight."""
+        chosen = copy.copy(self)
+        chosen.trim = trim
+        chosen.__dict__.pop("_references", None)
+        return chosen
+
+    def reference(self, form: Form) -> Reference:
+        reference = super().reference(form)
+        return reference.scaled((1.0 - self.trim) * reference.total_weight) if self.trim else reference
+
+    def kept(self, log_density: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The weights ``(N,)`` of the rows, less those of the lowest density that are trimmed.
+
+        The last row that is trimmed may be so in part, so that the weights always sum to the same.
+        """
+        mass = self.everything.mass
+        order = np.argsort(log_density, kind="stable")
+        before = np.cumsum(mass[order]) - mass[order]
+        kept = np.empty(self.n_rows)
+        kept[order] = np.clip(before + mass[order] - self.trim * mass.sum(), 0.0, mass[order])
+        return kept
 
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
         if references is None and self.missing is not None:
             return super()._pass(components, references, coarse)
+        if self.trim and references is not None:
+            return [self._trimmed_pass(*each) for each in zip(components, references, strict=True)]
         return kernel.expect(self.everything, components, references, threads=self.threads, coarse=coarse)
+
+    def _trimmed_pass(self, components: Components, reference: Reference) -> SufficientStatistics:
+        rows = self.everything
+        log_density, _ = kernel.posterior(rows, components, False, self.threads)
+        rows = replace(rows, weights=self.kept(log_density))
+        return kernel.expect(rows, [components], [reference], threads=self.threads)[0]
 
     def blocks(self) -> Iterator[Rows]:
         for begin in range(0, self.n_rows, _BLOCK):

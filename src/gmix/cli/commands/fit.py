@@ -30,6 +30,7 @@ from gmix.cli.options import (
     Seconds,
     Seed,
     Start,
+    Trim,
     Weights,
 )
 from gmix.cli.output import check_picture, check_writable, draw, save
@@ -55,6 +56,7 @@ def fit(
     criterion: Criterion = "bic",
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
+    trim: Trim = 0.0,
     prior: Prior = False,
     start: Start = "auto",
     effort: Effort = 1.0,
@@ -98,6 +100,7 @@ def fit(
         criterion=criterion,
         equal_weights=equal_weights,
         covariance_ratio=covariance_ratio,
+        trim=trim,
         prior=gmix.NormalInverseWishart() if prior else None,
         start=start,
         rng=seed,
