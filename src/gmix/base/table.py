@@ -15,7 +15,7 @@ from gmix.base.findings import Finding
 
 __all__ = [
     "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "is_frame", "is_index",
-    "largest_value", "read_rows",
+    "largest_value", "read_rows", "weights_of",
 ]  # fmt: skip
 
 _BLOCK = 65_536  # rows that are checked together, so that a check takes little memory
@@ -86,9 +86,11 @@ def read_rows(
     return Table(array, tuple(columns))
 
 
-def as_points(data: Any, features: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+def as_points(
+    data: Any, features: Sequence[str] | None, weight: str | None = None
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """Read points as `as_rows` does, and choose the columns of a DataFrame by the names of a mixture's features."""
-    return as_rows(data, list(features) if features and is_frame(data) else None)
+    return as_rows(data, list(features) if features and is_frame(data) else None, weight)
 
 
 def _real(data: Any) -> NDArray[Any]:
@@ -175,3 +177,10 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float
         row = int(np.argmax(wrong))
         raise DataError(f"sample_weight[{row}] is {weight[row]}; give numbers from 0 (the row does not count) to 1e100")
     return weight
+
+
+def weights_of(data: Any, sample_weight: ArrayLike | str | None, n_rows: int) -> NDArray[np.float64] | None:
+    """The checked weights ``(N,)`` of the rows of a table: from numbers, or from the column of this name."""
+    if isinstance(sample_weight, str):
+        sample_weight = as_rows(data, [sample_weight])[0][:, 0]
+    return as_weights(sample_weight, n_rows)

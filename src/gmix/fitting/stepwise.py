@@ -86,8 +86,11 @@ class Stepwise:
     def __repr__(self) -> str:
         return f"Stepwise({self.mixture}, {self.mass:.6g} rows in {count(self.blocks, 'block')})"
 
-    def update(self, block: Any, *, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn from a block of rows ``(n, D)``. Raises `DataError` as `gmix.expect` does, and then changes nothing."""
+    def update(self, block: Any, *, sample_weight: ArrayLike | str | None = None) -> Self:
+        """Learn from a block of rows ``(n, D)``, weighted as in `gmix.expect`.
+
+        Raises `DataError` as `gmix.expect` does, and then changes nothing.
+        """
         [statistics] = expect(block, [self._latest], sample_weight=sample_weight, threads=self.threads)
         self._learn(statistics)
         return self

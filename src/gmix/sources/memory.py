@@ -16,7 +16,7 @@ from gmix.base.arguments import as_list
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
-from gmix.base.table import as_points, as_rows, as_weights, check_finite, largest_value, read_rows
+from gmix.base.table import as_points, check_finite, largest_value, read_rows, weights_of
 from gmix.model.components import Components
 from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
@@ -60,15 +60,12 @@ class MemorySource(LocalSource):
         place: Callable[[int], str] = "row {}".format,
     ) -> None:
         one_of(missing, MISSING, "missing")
-        if isinstance(sample_weight, str):
-            self.array, self.features, self.findings = read_rows(data, columns, sample_weight)
-            sample_weight = as_rows(data, [sample_weight])[0][:, 0]
-        else:
-            self.array, self.features, self.findings = read_rows(data, columns)
+        name = sample_weight if isinstance(sample_weight, str) else None
+        self.array, self.features, self.findings = read_rows(data, columns, name)
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        self.weight = as_weights(sample_weight, self.n_rows)
+        self.weight = weights_of(data, sample_weight, self.n_rows)
         total = self.n_rows if self.weight is None else self.weight.sum()
         limit = largest_value(self.n_features, max(total, self.n_rows))
         if check_finite(self.array, self.features, limit, place, missing=missing == "model"):
@@ -183,7 +180,7 @@ def expect(
     block: Any,
     mixtures: Sequence[GaussianMixture],
     *,
-    sample_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | str | None = None,
     threads: int | None = None,
 ) -> list[SufficientStatistics]:
     """The E-step on a block of rows ``(N, D)`` under each of several mixtures.
@@ -195,7 +192,7 @@ def expect(
     ----------
     block : array ``(N, D)``, or a DataFrame, whose columns are matched with the features of the mixtures by name.
     mixtures : mixtures of the same features, which share one pass over the rows.
-    sample_weight : ``(N,)``. A row of weight 2 counts twice; a row of weight 0 is ignored.
+    sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
     threads : the most threads to use; the result has the same bits.
 
     Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
@@ -209,8 +206,9 @@ def expect(
     listed = as_list(mixtures)
     if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
         raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
-    array, names = as_points(block, next((m.features for m in listed if m.features), None))
-    weight = as_weights(sample_weight, len(array))
+    features = next((m.features for m in listed if m.features), None)
+    array, names = as_points(block, features, sample_weight if isinstance(sample_weight, str) else None)
+    weight = weights_of(block, sample_weight, len(array))
     limit = largest_value(array.shape[1], len(array) if weight is None else max(weight.sum(), len(array)))
     rows = Rows(array, weight, incomplete=check_finite(array, names, limit, missing=True)).without_empty
     for mixture in listed:
