@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gmix.base.errors import DataError, ParameterError, nearest
 from gmix.base.findings import Finding
+from gmix.base.table import as_weights
 from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
 from gmix.fitting.from_search import fit_from_search, inspected
@@ -32,6 +33,7 @@ from gmix.model.stopping import Reason, StoppingRule
 from gmix.sklearn.rule import Blur, run_search
 from gmix.sklearn.start import INIT_PARAMS, StatedStart, inverse
 from gmix.sources import MemorySource, expect
+from gmix.sources.source import check_mass
 
 __all__ = ["GaussianMixture"]
 
@@ -220,23 +222,26 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """The log density ``(N,)`` of each row, in nats."""
         return self._fitted().log_density(self._rows(X))
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """The mean log density per row, in nats."""
-        return float(self.score_samples(X).mean())
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """The mean log density per row, in nats; the weighted mean, if the rows have weights ``(N,)``."""
+        log_likelihood, mass = self._log_likelihood(X, sample_weight)
+        return log_likelihood / mass
 
-    def bic(self, X: Any) -> float:
-        """The Bayesian information criterion on ``X``; smaller is better. ``fit_.bic`` includes the weights of rows."""
-        log_density = self.score_samples(X)
-        return bic(float(log_density.sum()), self.mixture_.n_parameters, len(log_density))
+    def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The Bayesian information criterion on ``X``; smaller is better. A row of weight 2 counts twice."""
+        log_likelihood, mass = self._log_likelihood(X, sample_weight)
+        return bic(log_likelihood, self.mixture_.n_parameters, mass)
 
-    def aic(self, X: Any) -> float:
-        """Akaike's information criterion on ``X``; smaller is better."""
-        return aic(float(self.score_samples(X).sum()), self.mixture_.n_parameters)
+    def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion on ``X``; smaller is better. A row of weight 2 counts twice."""
+        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        return aic(log_likelihood, self.mixture_.n_parameters)
 
-    def icl(self, X: Any) -> float:
+    def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """The integrated completed likelihood on ``X``; smaller is better. See `gmix.criteria.criteria`."""
         mixture = self._fitted()
-        [statistics] = expect(self._rows(X), [mixture])
+        [statistics] = expect(self._rows(X), [mixture], sample_weight=sample_weight)
+        check_mass(statistics.total_weight)
         return criteria(mixture, statistics)["icl"]
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
@@ -346,6 +351,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _fitted(self) -> Mixture:
         check_is_fitted(self, "mixture_")
         return self.mixture_
+
+    def _log_likelihood(self, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """The log-likelihood of weighted rows, and the sum of their weights."""
+        log_density = self.score_samples(X)
+        weight = as_weights(sample_weight, len(log_density))
+        if weight is None:
+            return float(log_density.sum()), float(len(log_density))
+        check_mass(weight.sum())
+        counting = weight > 0  # because the log density of a row without weight may be minus infinity
+        return float(weight[counting] @ log_density[counting]), float(weight.sum())
 
     def _rows(self, X: Any) -> NDArray[Any]:
         return np.asarray(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
