@@ -119,7 +119,7 @@ class DistinctRows:
         return np.asarray((np.minimum(self._relative, 1.0) / self.weight)[self.which] * self.row_weight)
 
     @cached_property
-    def _first(self) -> NDArray[np.intp]:
+    def first(self) -> NDArray[np.intp]:
         """The position ``(M,)`` in the table at which each distinct row occurs first."""
         return np.asarray(np.unique(self.which, return_index=True)[1])
 
@@ -130,5 +130,5 @@ class DistinctRows:
         weight :math:`\tilde w`. A repeated row counts once, and a row of very small weight counts very little.
         """
         if len(self.values) < self.n_rows:  # equal rows have equal responsibilities
-            responsibilities = responsibilities[self._first]
+            responsibilities = responsibilities[self.first]
         return np.asarray(np.minimum(self._relative, 1.0) @ responsibilities)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
+from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import run_em
 from gmix.fitting.result import Fit, in_independent_columns
 from gmix.inference.standard_errors import checked_statistics, source_of
@@ -17,6 +19,10 @@ from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource
 
 __all__ = ["cross_validate"]
+
+Array = NDArray[np.float64]
+_MOST_DIVIDED = 10_000_000  # copies of rows that are placed in folds one by one
+_MOST_COUNTED = 1e18  # copies of rows that an integer can count
 
 
 @one_blas_thread()
@@ -32,15 +38,16 @@ def cross_validate(
 ) -> float:
     """Cross-validated deviance: ``-2 sum_f log L(rows of fold f | mixture of the other folds)``; smaller is better.
 
-    Every row is in one fold. EM starts from the fit each time, so it finds the optimum near the fit without the rows of
-    the fold. AIC approximates the same number. Smyth (2000), *Statistics and Computing* 10:63; Stone (1977), *Journal
-    of the Royal Statistical Society B* 39:44.
+    Every row is in one fold. If all weights are whole numbers, they count rows, and the copies of a row may be in
+    different folds. With other weights, equal rows are in the same fold. EM starts from the fit each time, so it finds
+    the optimum near the fit without the rows of the fold. AIC approximates the same number. Smyth (2000), *Statistics
+    and Computing* 10:63; Stone (1977), *Journal of the Royal Statistical Society B* 39:44.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
     data, sample_weight, columns : the rows of the fit, in memory.
-    folds : the number of folds, from 2 to the number of rows.
+    folds : the number of folds, from 2 to the number of rows, copies included.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator` for the folds. To compare fits on the same folds, give the same seed.
 
@@ -55,22 +62,41 @@ def cross_validate(
     fit = in_independent_columns(fit)
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
-    weight = source.everything.mass
-    counting = np.flatnonzero(weight)
-    if not is_count(folds, 2) or folds > len(counting):
-        raise ParameterError(
-            f"folds is {folds!r}; give a whole number from 2 to the rows of the table, {len(counting)}"
-        )
     checked_statistics(fit, source)
-    fold = np.full(source.n_rows, -1)
-    fold[counting] = as_generator(rng).permutation(len(counting)) % folds
+    values, weight = _rows(source)
     log_likelihood = 0.0
-    for number in range(folds):
-        held_out = fold == number
-        others = MemorySource(source.array, sample_weight=np.where(held_out, 0.0, weight), threads=source.threads)
+    for held_out in _folds(weight, folds, as_generator(rng)):
+        others = MemorySource(values, sample_weight=weight - held_out, threads=source.threads)
         [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        log_density = run.mixture.log_density(source.array[held_out], threads=source.threads)
-        log_likelihood += float(weight[held_out] @ log_density)
+        some = held_out > 0
+        log_density = run.mixture.log_density(values[some], threads=source.threads)
+        log_likelihood += float(held_out[some] @ log_density)
     return -2.0 * log_likelihood
+
+
+def _rows(source: MemorySource) -> tuple[NDArray[Any], Array]:
+    """The rows of a table and their weights. If the table has weights, equal rows are joined, at the first of them."""
+    if source.weight is None:
+        return source.array, np.ones(source.n_rows)
+    counting = source.everything.counting
+    distinct = DistinctRows.of(counting.values, counting.mass)
+    order = np.argsort(distinct.first)
+    return distinct.values[order], distinct.weight[order]
+
+
+def _folds(weight: Array, folds: int, rng: np.random.Generator) -> Iterator[Array]:
+    """The weights ``(N,)`` of the rows in each fold. Rows whose weights are whole numbers are divided into copies."""
+    copies = np.ones(len(weight), np.intp)
+    if weight.sum() < _MOST_COUNTED and (weight == np.rint(weight)).all():
+        copies = weight.astype(np.intp)
+    if not is_count(folds, 2) or folds > copies.sum():
+        raise ParameterError(f"folds is {folds!r}; give a whole number from 2 to the rows of the table, {copies.sum()}")
+    if copies.sum() > _MOST_DIVIDED:  # folds of slightly different sizes, which take less memory
+        yield from rng.multinomial(copies, np.full(folds, 1.0 / folds)).T * (weight / copies)
+        return
+    row = np.repeat(np.arange(len(weight)), copies)
+    fold = rng.permutation(len(row)) % folds
+    for number in range(folds):
+        yield np.bincount(row[fold == number], minlength=len(weight)) * (weight / copies)
