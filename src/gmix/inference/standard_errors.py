@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
+from gmix.model.components import Components
 from gmix.model.covariance import SPHERICAL, TIED, Structure, Tangents
 from gmix.model.dependence import Dependence
+from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources import MEMORY, Source, source_for
+from gmix.sources import MEMORY, LocalSource, Source, source_for
 
 __all__ = ["checked_statistics", "source_of", "standard_errors", "statistics_of"]
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # standard deviations; the relative error of a central difference is the square of this
+_NUMBERS = 4_000_000  # log densities that are held at a time
 _SAME_ROWS = 1e-6  # relative; log-likelihoods that differ by more belong to different rows
 
 
@@ -32,6 +36,7 @@ def standard_errors(
     sample_weight: ArrayLike | str | None = None,
     columns: list[str] | None = None,
     threads: int | None = None,
+    robust: bool = False,
 ) -> StandardErrors:
     r"""Compute the standard errors of a fit from the observed information of its rows.
 
@@ -44,6 +49,16 @@ def standard_errors(
     rows with two mixtures for each parameter (McLachlan & Peel 2000, *Finite Mixture Models*, section 2.15). Parameters
     that a structure makes equal change together. With a prior, the log posterior is differentiated.
 
+    With `robust`, the covariance is the sandwich
+
+    .. math:: I^{-1} J I^{-1}, \qquad J = \sum_i \omega_i^2 s_i s_i^\top, \qquad
+              s_i = \frac{\partial \log p(x_i)}{\partial\theta}\Big|_{\hat\theta}
+
+    where each row is one observation, whatever its weight :math:`\omega_i` (White 1982, *Econometrica* 50:1; with the
+    weights of a survey, Binder 1983, *International Statistical Review* 51:279). The scale of the weights does not
+    matter. This is right for weights that are not counts, and for rows that are not quite a mixture of Gaussians. With
+    a prior, the mean of the :math:`\omega_i s_i` is subtracted from each.
+
     All errors are NaN if the information is not positive definite, because a component is empty or has collapsed or
     EM did not reach a maximum. They are also NaN if rotated axes mix columns of such different units that float64 loses
     the smaller ones. The errors of a column that follows from several others (`GaussianMixture.dependence`) are NaN
@@ -53,8 +68,10 @@ def standard_errors(
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the rows of the fit. A row of weight 2 counts twice.
+    data, sample_weight, columns : the rows of the fit. A row of weight 2 counts twice, unless `robust` is true.
     threads : the most threads to use.
+    robust : use the sandwich, which takes as many evaluations of the density as the information. The rows must not be
+        on a cluster.
 
     Raises `DataError` for rows that are not those of the fit.
 
@@ -65,12 +82,14 @@ def standard_errors(
     (array([[0.0963]]), array([0.09634605]))
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if robust and not isinstance(source, LocalSource):
+        raise DataError("robust standard errors need rows that this process reads; fit a sub-sample for them")
     dependence, fit = fit.mixture.dependence, in_independent_columns(fit)
-    errors = _errors(fit, source)
+    errors = _errors(fit, source, robust)
     return errors if dependence is None else _carried(errors, dependence)
 
 
-def _errors(fit: Fit, source: Source) -> StandardErrors:
+def _errors(fit: Fit, source: Source, robust: bool) -> StandardErrors:
     statistics, mixture = checked_statistics(fit, source), fit.mixture
     unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
@@ -78,13 +97,33 @@ def _errors(fit: Fit, source: Source) -> StandardErrors:
     try:
         point = _Point.of(mixture)
         moved = [point.moved(step * direction) for direction in np.eye(point.n_directions) for step in (_STEP, -_STEP)]
-        found = source.expect([p.mixture(mixture.features).components for p in moved])
+        components = [p.mixture(mixture.features).components for p in moved]
+        found = source.expect(components)
     except np.linalg.LinAlgError:
         return unknown
     scores = np.array([p.score(s, fit.prior) for p, s in zip(moved, found, strict=True)])
     with np.errstate(invalid="ignore"):
         information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
-    return point.errors((information + information.T) / 2.0)
+    spread = _spread(source, components) if robust and isinstance(source, LocalSource) else None
+    return point.errors((information + information.T) / 2.0, spread)
+
+
+def _spread(source: LocalSource, moved: Sequence[Components]) -> Array:
+    """The covariance ``(P, P)`` of the sum of the weighted scores, if each row is one observation.
+
+    The score of a row in each direction is a difference between two of the `moved` mixtures. The scores sum to zero
+    except with a prior.
+    """
+    size = len(moved) // 2
+    total, squares, n_rows = np.zeros(size), np.zeros((size, size)), 0
+    for block in source.blocks():
+        counting = block.counting
+        for begin in range(0, len(counting), max(_NUMBERS // len(moved), 1)):
+            rows = counting[begin : begin + max(_NUMBERS // len(moved), 1)]
+            density = np.stack([kernel.posterior(rows, each, False, source.threads)[0] for each in moved])
+            scores = rows.mass * (density[::2] - density[1::2]) / (2.0 * _STEP)
+            total, squares, n_rows = total + scores.sum(1), squares + scores @ scores.T, n_rows + len(rows)
+    return squares - np.outer(total, total) / n_rows
 
 
 def _carried(errors: StandardErrors, dependence: Dependence) -> StandardErrors:
@@ -199,11 +238,17 @@ class _Point:
         return np.concatenate([weights[self.free], means.ravel(), covariances])
 
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
-    def errors(self, information: Array) -> StandardErrors:
-        """The standard errors of weights, means and covariances, from the inverse of the information."""
+    def errors(self, information: Array, spread: Array | None = None) -> StandardErrors:
+        """The standard errors of weights, means and covariances, from the inverse of the information.
+
+        If the `spread` of the score is given, the covariance is their sandwich.
+        """
         try:
             unit = np.sqrt(np.diagonal(information))
             root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
+            if spread is not None:
+                values, vectors = np.linalg.eigh(root @ spread @ root.T)
+                root = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ root)
         except np.linalg.LinAlgError:
             root = np.full_like(information, np.nan)
         weights, means, motions = self.split(root)  # ``root.T @ root`` is the covariance of the directions
