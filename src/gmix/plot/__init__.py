@@ -3,12 +3,16 @@
 Every function draws into ``ax``, or into a new figure without it. None shows or saves a figure, or changes Matplotlib's
 settings. The small ones return the artists that they added; the composed ones (`clusters`, `histogram`, `criteria`,
 `entropy`, `history`, `optima`, `responsibilities`, `unusual`, `plot`) return their axes, `pairs` its figure, and
-`animation` an animation. A model is a `GaussianMixture` or a `Fit`.
+`animation` an animation. A model is a `GaussianMixture` or a `Fit`. Where points are drawn, ``sample_weight`` gives
+their weights ``(N,)``, or names the column of a DataFrame that holds them. Bars count rows by weight, the areas of
+markers are in proportion to the weights, and rows of weight 0 are not drawn.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
 
 from gmix.base.errors import ParameterError
 from gmix.plot.choice import criteria, entropy
@@ -30,21 +34,29 @@ __all__ = [
 ]  # fmt: skip
 
 
-def plot(model: Model, points: Any = None, *, ax: Axes | None = None, figure: Figure | None = None) -> Axes | Figure:
+def plot(
+    model: Model,
+    points: Any = None,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    ax: Axes | None = None,
+    figure: Figure | None = None,
+) -> Axes | Figure:
     """Draw a model, over points if some are given, with the function that suits its number of features.
 
     That is `histogram` for one feature, `clusters` for two, and `pairs` for more, which fills a figure and takes no
     ``ax``. Features that follow from others are not drawn.
     """
     if mixture_of(model).dependence is not None:
-        model, points = in_independent_columns(model, points)
+        model, points, sample_weight = in_independent_columns(model, points, sample_weight)
     d = mixture_of(model).n_features
     if d > 2:
         if ax is not None:
             raise ParameterError(
                 f"{d} features fill a figure; give figure= instead of ax=, or draw mixture.marginal([...])"
             )
-        return pairs(model, points, figure)
+        return pairs(model, points, figure, sample_weight=sample_weight)
     if ax is None and figure is not None:
         ax = figure_of(figure, 0.0, 0.0).add_subplot()
-    return histogram(model, points, ax) if d == 1 else clusters(model, points, ax)
+    draw = histogram if d == 1 else clusters
+    return draw(model, points, ax, sample_weight=sample_weight)

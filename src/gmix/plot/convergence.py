@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
@@ -21,8 +22,8 @@ from gmix.plot.model import (
     fit_of,
     mixture_of,
     name_axes,
-    points_of,
     search_of,
+    weighted_points_of,
 )
 from gmix.plot.plane import ellipses
 from gmix.plot.style import INK, LINE, SOFT, axes_of, color, dress
@@ -146,7 +147,13 @@ def _caption(optima: Optima, n_hidden: int) -> str:
 
 
 def animation(
-    points: Any, start: Mixture, ax: Axes | None = None, *, steps: int = 30, interval: int = 250
+    points: Any,
+    start: Mixture,
+    ax: Axes | None = None,
+    *,
+    steps: int = 30,
+    interval: int = 250,
+    sample_weight: ArrayLike | str | None = None,
 ) -> FuncAnimation:
     """Animate EM on points of two variables, each in the colors of the components mixed by its responsibilities.
 
@@ -158,6 +165,7 @@ def animation(
     start : the mixture that EM starts from; a poor one shows more.
     steps : the number of EM iterations.
     interval : milliseconds between two iterations.
+    sample_weight : ``(N,)``, or the name of a column.
 
     >>> import gmix
     >>> from gmix.plot import animation
@@ -176,18 +184,18 @@ def animation(
         if not is_count(given):
             raise ParameterError(f"{name} is {given!r}; give a whole number above zero")
     ax = axes_of(ax, 5.2, 4.8)
-    rows = points_of(points, start, 2)
+    rows, mass = weighted_points_of(points, start, 2, sample_weight)
+    rows, mass = rows[mass > 0], mass[mass > 0]
     expect_some(rows)
     iterations, mixture = [], start
     for _ in range(steps + 1):
-        iterations.append((mixture, float(mixture.log_density(rows).mean())))
+        iterations.append((mixture, float(mixture.log_density(rows) @ mass / mass.sum())))
         responsibilities = mixture.responsibilities(rows)
-        statistics = SufficientStatistics.from_responsibilities(mixture.structure.form, rows, responsibilities)
+        statistics = SufficientStatistics.from_responsibilities(mixture.structure.form, rows, responsibilities, mass)
         mixture = mixture.from_statistics(statistics, mixture.structure, features=mixture.features)
     inks = np.array([to_rgb(color(k)) for k in range(start.n_components)])
-    dots = ax.scatter(
-        rows[:, 0], rows[:, 1], s=float(np.clip(9000.0 / len(rows), 2.0, 20.0)), linewidths=0, alpha=0.8, zorder=2
-    )
+    areas = float(np.clip(9000.0 / len(rows), 2.0, 20.0)) * mass / mass.mean()
+    dots = ax.scatter(rows[:, 0], rows[:, 1], s=areas, linewidths=0, alpha=0.8, zorder=2)
     low = np.minimum(rows.min(0), extent(start, 1.0)[:, 0])
     high = np.maximum(rows.max(0), extent(start, 1.0)[:, 1])
     margin = 0.06 * (high - low)

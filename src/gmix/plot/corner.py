@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.errors import ParameterError
 from gmix.plot.line import histogram
-from gmix.plot.model import Mixture, Model, extent, in_independent_columns, names_of, points_of
+from gmix.plot.model import Mixture, Model, extent, in_independent_columns, names_of, weighted_points_of
 from gmix.plot.plane import contours, ellipses, scatter
 from gmix.plot.style import INK, SOFT, color, figure_of, marker
 
@@ -24,16 +24,21 @@ Array = NDArray[np.float64]
 
 
 def pairs(
-    model: Model, points: Any = None, figure: Figure | None = None, *, levels: Sequence[float] = (0.5, 0.95)
+    model: Model,
+    points: Any = None,
+    figure: Figure | None = None,
+    *,
+    levels: Sequence[float] = (0.5, 0.95),
+    sample_weight: ArrayLike | str | None = None,
 ) -> Figure:
     """Draw every variable on the diagonal and every pair below it: points, components and marginal densities."""
-    mixture, points = in_independent_columns(model, points)
+    mixture, points, sample_weight = in_independent_columns(model, points, sample_weight)
     d = mixture.n_features
     if d < 2:
         raise ParameterError("pairs needs at least two features; draw one with histogram")
     side = float(np.clip(11.0 / d, 1.1, 2.4)) * d
     figure = figure_of(figure, side, side)
-    rows = None if points is None else points_of(points, mixture, d)
+    rows, mass = (None, None) if points is None else weighted_points_of(points, mixture, d, sample_weight)
     labels = None if rows is None else mixture.predict(rows)
     names = names_of(mixture)
     grid = figure.subplots(d, d, squeeze=False)
@@ -44,7 +49,7 @@ def pairs(
                 ax.remove()
                 continue
             if i == j:
-                histogram(mixture.marginal([i]), None if rows is None else rows[:, [i]], ax)
+                histogram(mixture.marginal([i]), None if rows is None else rows[:, [i]], ax, sample_weight=mass)
                 _unnumber(ax)
                 ax.set(ylabel="", yticks=[])
                 ax.spines["left"].set_visible(False)
@@ -53,7 +58,7 @@ def pairs(
                 if rows is None:
                     contours(two, ax=ax, labels=False)
                 else:
-                    scatter(rows[:, [j, i]], labels, ax)
+                    scatter(rows[:, [j, i]], labels, ax, sample_weight=mass)
                 ellipses(two, levels, ax, labels=d <= 5)
                 _frame(ax, two, None if rows is None else rows[:, [j, i]])
             ax.set_xlabel(names[j] if i == d - 1 else "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
-from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, points_of
+from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
 from gmix.plot.style import INK, SOFT, axes_of, color, dress, edges_of, write_number
 
 if TYPE_CHECKING:
@@ -17,18 +18,31 @@ if TYPE_CHECKING:
 __all__ = ["histogram"]
 
 
-def histogram(model: Model, points: Any = None, ax: Axes | None = None, *, bins: int | str = "auto") -> Axes:
+def histogram(
+    model: Model,
+    points: Any = None,
+    ax: Axes | None = None,
+    *,
+    bins: int | str = "auto",
+    sample_weight: ArrayLike | str | None = None,
+) -> Axes:
     """Draw the density of a mixture of one variable and of each component, over a histogram of points."""
     ax = axes_of(ax, 5.6, 3.6)
     mixture = mixture_of(model)
     expect_features(mixture, 1)
     (low, high), _ = extent(mixture)
-    values = None if points is None else points_of(points, mixture, 1)[:, 0]
-    if values is not None and len(values):
+    values = mass = np.empty(0)
+    if points is not None:
+        rows, mass = weighted_points_of(points, mixture, 1, sample_weight)
+        values, mass = rows[mass > 0, 0], mass[mass > 0]
+    if len(values):
         if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
         edges = edges_of(values, bins if is_count(bins) else None)
-        ax.hist(values, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, zorder=1)
+        ax.hist(
+            values, edges.tolist(), density=True, weights=mass, color="#DCDCDC", edgecolor="white", linewidth=0.5,
+            zorder=1,
+        )  # fmt: skip
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
     x = np.linspace(low, high, 801)
     share = mixture.responsibilities(x[:, None]) * mixture.density(x[:, None])[:, None]

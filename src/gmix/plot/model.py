@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_count
 from gmix.base.errors import ParameterError
-from gmix.base.table import as_points, check_finite
+from gmix.base.table import as_points, check_finite, weights_of
 from gmix.base.wording import count
 from gmix.model.covariance import Structure
 from gmix.model.dependence import Dependence
@@ -24,7 +24,7 @@ __all__ = [
     "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search", "expect_comparison",
     "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit",
     "is_merging", "is_mixture", "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of",
-    "points_of", "search_of",
+    "points_of", "search_of", "weighted_points_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -203,12 +203,13 @@ def expect_comparison(search: Search) -> None:
         raise ParameterError("this fit was not chosen among several; fit with components=range(1, 9) to compare")
 
 
-def in_independent_columns(model: Any, points: Any) -> tuple[Mixture, Any]:
-    """The mixture and the points, without the columns that follow from others."""
+def in_independent_columns(model: Any, points: Any, sample_weight: Any = None) -> tuple[Mixture, Any, Any]:
+    """The mixture and the points, without the columns that follow from others, and the weights of the points."""
     mixture = mixture_of(model)
     if mixture.dependence is None or points is None:
-        return mixture.independent_part, points
-    return mixture.independent_part, points_of(points, mixture, mixture.n_features)[:, mixture.dependence.independent]
+        return mixture.independent_part, points, sample_weight
+    rows, weight = weighted_points_of(points, mixture, mixture.n_features, sample_weight)
+    return mixture.independent_part, rows[:, mixture.dependence.independent], weight
 
 
 def expect_features(mixture: Mixture, wanted: int) -> None:
@@ -220,14 +221,23 @@ def expect_features(mixture: Mixture, wanted: int) -> None:
         )
 
 
-def points_of(points: Any, mixture: Mixture | None, wanted: int) -> Array:
-    """Points as an array ``(N, D)``, by the names of the mixture where they have some."""
-    given, names = as_points(points, None if mixture is None else mixture.features)
+def points_of(points: Any, mixture: Mixture | None, wanted: int, weight: str | None = None) -> Array:
+    """Points as an array ``(N, D)``, by the names of the mixture where they have some; `weight` is no feature."""
+    given, names = as_points(points, None if mixture is None else mixture.features, weight)
     rows = np.asarray(given, np.float64)
     if rows.shape[1] != wanted:
         raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
     check_finite(rows, names)
     return rows
+
+
+def weighted_points_of(
+    points: Any, mixture: Mixture | None, wanted: int, sample_weight: ArrayLike | str | None
+) -> tuple[Array, Array]:
+    """`points_of` and their weights ``(N,)``, from numbers or the name of a column; ones if there are none."""
+    rows = points_of(points, mixture, wanted, sample_weight if isinstance(sample_weight, str) else None)
+    weight = weights_of(points, sample_weight, len(rows))
+    return rows, np.ones(len(rows)) if weight is None else weight
 
 
 def expect_some(rows: Array) -> None:

@@ -24,7 +24,7 @@ from gmix.plot.model import (
     mixture_of,
     name_axes,
     names_of,
-    points_of,
+    weighted_points_of,
 )  # fmt: skip
 from gmix.plot.style import DENSITY, INK, LINE, SOFT, axes_of, color, color_bar, dress, halo, marker, write_number
 
@@ -145,7 +145,14 @@ def contours(
     return lines
 
 
-def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size: float | None = None) -> list[Artist]:
+def scatter(
+    points: Any,
+    components: Any = None,
+    ax: Axes | None = None,
+    *,
+    size: float | None = None,
+    sample_weight: ArrayLike | str | None = None,
+) -> list[Artist]:
     """Draw points of two variables, each with the color and marker of its most probable component.
 
     Parameters
@@ -153,17 +160,19 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
     points : ``(N, 2)``.
     components : labels ``(N,)``, responsibilities ``(N, K)`` or a model; None for points without components.
     size : the area of a marker in square points; None for one that suits the number of points.
+    sample_weight : ``(N,)``, or the name of a column. Areas are in proportion to the weights, and `size` is their mean.
 
     Returns one artist for each component that has points. Beyond 20,000 points, that is one image of their density, in
     which each pixel has the mean color of its points.
     """
     ax = axes_of(ax, 5.2, 4.6)
     model = mixture_of(components) if is_model(components) else None
-    rows = points_of(points, model, 2)
+    rows, mass = weighted_points_of(points, model, 2, sample_weight)
     labels = labels_of(rows, components)
+    rows, labels, mass = rows[mass > 0], labels[mass > 0], mass[mass > 0]
     n = len(rows)
     if n > _DENSE:
-        image = _counted(ax, rows, labels, components is None)
+        image = _counted(ax, rows, labels, mass, components is None)
         if model is not None:
             name_axes(ax, model)
         dress(ax)
@@ -171,6 +180,7 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
     if not (size is None or (is_number(size) and size > 0)):
         raise ParameterError(f"size is {size!r}; give square points above zero, or None to suit the number of points")
     area = float(size) if size is not None else float(np.clip(9000.0 / max(n, 1), 2.0, 20.0))
+    areas = area * mass / mass.mean() if n else mass
     alpha = float(np.clip(6.0 / max(n, 1) ** 0.32, 0.12, 0.85))
     artists: list[Artist] = []
     for k in np.unique(labels):
@@ -179,7 +189,7 @@ def scatter(points: Any, components: Any = None, ax: Axes | None = None, *, size
             ax.scatter(
                 mine[:, 0],
                 mine[:, 1],
-                s=area,
+                s=areas[labels == k],
                 c=INK if components is None else color(int(k)),
                 marker="o" if components is None else marker(int(k)),
                 alpha=alpha,
@@ -246,6 +256,7 @@ def clusters(
     *,
     levels: Sequence[float] = (0.5, 0.95),
     labels: bool = True,
+    sample_weight: ArrayLike | str | None = None,
 ) -> Axes:
     """Draw points of two variables by their most probable component, and the ellipses of the components.
 
@@ -255,7 +266,7 @@ def clusters(
     if points is None:
         contours(model, ax=ax, labels=False)
     else:
-        scatter(points, model, ax)
+        scatter(points, model, ax, sample_weight=sample_weight)
     ellipses(model, levels, ax, labels=labels)
     return ax
 
@@ -299,12 +310,20 @@ def regions(
     return lines
 
 
-def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, resolution: int = 301) -> list[Artist]:
+def uncertainty(
+    model: Model,
+    points: Any = None,
+    ax: Axes | None = None,
+    *,
+    resolution: int = 301,
+    sample_weight: ArrayLike | str | None = None,
+) -> list[Artist]:
     r"""Draw the uncertainty of the component over the plane of two variables, as gray, and as the size of points.
 
     .. math:: 1 - \max_k r_k(x)
 
-    It is zero where one component is certain. Returns the shading, and the points of each component.
+    It is zero where one component is certain. Returns the shading, and the points of each component. Points of weight 0
+    are not drawn.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -313,7 +332,10 @@ def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, res
     mixture = mixture_of(model)
     expect_features(mixture, 2)
     limits = extent(mixture, 3.6)
-    rows = None if points is None else points_of(points, mixture, 2)
+    rows = None
+    if points is not None:
+        rows, mass = weighted_points_of(points, mixture, 2, sample_weight)
+        rows = rows[mass > 0]
     if rows is not None and len(rows):
         limits = np.stack([np.minimum(limits[:, 0], rows.min(0)), np.maximum(limits[:, 1], rows.max(0))], axis=1)
     most = max(1.0 - 1.0 / mixture.n_components, 0.01)
@@ -340,7 +362,7 @@ def uncertainty(model: Model, points: Any = None, ax: Axes | None = None, *, res
     return artists
 
 
-def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], plain: bool) -> AxesImage:
+def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], mass: Array, plain: bool) -> AxesImage:
     """Draw the density of many points: each pixel has the mean color of its points, more opaque for more points."""
     from matplotlib.colors import to_rgb
 
@@ -350,12 +372,14 @@ def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], plain: bool) -> Ax
     edges = [np.linspace(a, b, _PIXELS + 1) for a, b in zip(low - margin, high + margin, strict=True)]
     total, ink = np.zeros((_PIXELS, _PIXELS)), np.zeros((_PIXELS, _PIXELS, 3))
     for k in np.unique(labels):
-        count = np.histogram2d(rows[labels == k, 1], rows[labels == k, 0], bins=edges[::-1])[0]
+        mine = labels == k
+        count = np.histogram2d(rows[mine, 1], rows[mine, 0], bins=edges[::-1], weights=mass[mine])[0]
         total += count
         ink += count[..., None] * np.array(to_rgb(INK if plain else color(int(k))))
     some = total > 0
     image = np.zeros((_PIXELS, _PIXELS, 4))
     image[some, :3] = ink[some] / total[some, None]
+    total /= mass.mean()
     image[some, 3] = 0.2 + 0.8 * np.log1p(total[some]) / math.log1p(total.max())
     frame = (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
     return ax.imshow(image, extent=frame, origin="lower", aspect=ax.get_aspect(), interpolation="nearest", zorder=2)

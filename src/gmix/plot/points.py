@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.model.regions import tail_probability
-from gmix.plot.model import Model, expect_some, mixture_of, points_of
+from gmix.plot.model import Model, expect_some, mixture_of, weighted_points_of
 from gmix.plot.style import COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
 
 if TYPE_CHECKING:
@@ -21,42 +22,48 @@ _STRIPES = 2_000  # rows that can be told apart in a picture
 _DRAWS = 20_000  # from the mixture, for the expected log densities
 
 
-def responsibilities(model: Model, points: Any, ax: Axes | None = None) -> Axes:
-    """Draw every row as a thin stripe, divided by the responsibilities of the components.
+def responsibilities(
+    model: Model, points: Any, ax: Axes | None = None, *, sample_weight: ArrayLike | str | None = None
+) -> Axes:
+    """Draw every row as a thin stripe, as wide as its weight, divided by the responsibilities of the components.
 
     Rows are sorted by their most probable component, the most certain ones first. The rows at the ragged end of each
     field may belong to another component.
     """
     ax = axes_of(ax, 6.4, 3.0)
     mixture = mixture_of(model)
-    rows = points_of(points, mixture, mixture.n_features)
+    rows, mass = weighted_points_of(points, mixture, mixture.n_features, sample_weight)
+    rows, mass = rows[mass > 0], mass[mass > 0]
     expect_some(rows)
     shares = mixture.responsibilities(rows)
-    labels = shares.argmax(1)
+    labels, total, k = shares.argmax(1), float(mass.sum()), mixture.n_components
     order = np.lexsort((-shares.max(1), labels))
+    upper = np.cumsum(mass[order])
+    place = upper - mass[order] / 2.0
     if len(order) > _STRIPES:
-        order = order[np.linspace(0, len(order) - 1, _STRIPES).astype(np.intp)]
-    n, k = len(order), mixture.n_components
-    place = (np.arange(n) + 0.5) / n * len(labels)
-    edge = np.r_[0.0, place, len(labels)]
+        order = order[np.searchsorted(upper, np.linspace(0.0, total - mass[order[-1]], _STRIPES), side="right")]
+        place = (np.arange(_STRIPES) + 0.5) / _STRIPES * total
+    edge = np.r_[0.0, place, total]
     inner = np.r_[order[:1], order, order[-1:]]
     ax.stackplot(edge, shares[inner].T, colors=[color(j) for j in range(k)], step="mid", linewidth=0)
-    ends = np.cumsum(np.bincount(labels, minlength=k))
+    ends = np.cumsum(np.bincount(labels, mass, k))
     for j, (begin, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True)):
         if end == begin:
             continue
         ax.text(
             (begin + end) / 2, 1.03, str(j), ha="center", va="bottom", fontsize=8, fontweight="bold", color=color(j)
         )
-        if end < len(labels):
+        if (labels > j).any():
             ax.axvline(float(end), color="white", linewidth=1.2)
-    ax.set(xlim=(0, len(labels)), ylim=(0, 1), xlabel="rows, by component", ylabel="responsibility")
+    ax.set(xlim=(0, total), ylim=(0, 1), xlabel="rows, by component", ylabel="responsibility")
     dress(ax)
     ax.grid(visible=False)
     return ax
 
 
-def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) -> Axes:
+def unusual(
+    model: Model, points: Any, ax: Axes | None = None, *, n: int = 8, sample_weight: ArrayLike | str | None = None
+) -> Axes:
     """Draw the distribution of the log densities of rows and of draws from the mixture, and number the least dense.
 
     Where the bars reach further left than the line, rows are more unusual than the mixture expects. A number is red
@@ -66,7 +73,9 @@ def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) ->
     if not is_count(n):
         raise ParameterError(f"n is {n!r}; give the number of rows to mark")
     mixture = mixture_of(model)
-    rows = points_of(points, mixture, mixture.n_features)
+    rows, mass = weighted_points_of(points, mixture, mixture.n_features, sample_weight)
+    numbers = np.flatnonzero(mass)
+    rows, mass = rows[numbers], mass[numbers]
     expect_some(rows)
     log_density = mixture.log_density(rows)
     least = np.argsort(log_density, kind="stable")[:n]
@@ -74,19 +83,22 @@ def unusual(model: Model, points: Any, ax: Axes | None = None, *, n: int = 8) ->
     low = min(log_density.min(initial=np.inf, where=np.isfinite(log_density)), np.quantile(drawn, 1e-3))
     log_density = np.maximum(log_density, low)  # rows whose density underflows are drawn at the edge
     edges = np.linspace(low, max(log_density.max(), drawn.max()), max(bins_of(log_density), 20) + 1)
-    ax.hist(log_density, edges.tolist(), density=True, color="#DCDCDC", edgecolor="white", linewidth=0.5, label="rows")
+    ax.hist(
+        log_density, edges.tolist(), density=True, weights=mass, color="#DCDCDC", edgecolor="white", linewidth=0.5,
+        label="rows",
+    )  # fmt: skip
     height = np.histogram(drawn, edges)[0] / (len(drawn) * np.diff(edges))
     ax.stairs(height, edges, color=COLORS[0], linewidth=1.4, label="expected of the mixture")
     top = ax.get_ylim()[1]
     # Numbers that would overlap move to the right.
     gap, at = 0.028 * (edges[-1] - edges[0]), -np.inf
-    expected = len(rows) * tail_probability(mixture, log_density[least])
-    for row, many in zip(least, expected, strict=True):
+    expected = mass.sum() * tail_probability(mixture, log_density[least])
+    for row, number, many in zip(least, numbers[least], expected, strict=True):
         value = float(log_density[row])
         at = max(value, at + gap)
         ink = COLORS[1] if many < 1 / 20 else SOFT
         ax.plot([value, value, at], [0.0, 0.12 * top, 0.18 * top], color=ink, linewidth=0.9, zorder=3)
-        ax.text(at, 0.195 * top, str(row), rotation=90, ha="center", va="bottom", fontsize=8, color=ink, zorder=4)
+        ax.text(at, 0.195 * top, str(number), rotation=90, ha="center", va="bottom", fontsize=8, color=ink, zorder=4)
     ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left")
     ax.set(xlabel="log density of a row", ylabel="density", ylim=(0, top))
     ax.spines["bottom"].set_color(LINE)
