@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmix.base.findings import Finding
 from gmix.fitting.candidates import Search
 from gmix.fitting.inspection.choice import about_choice, runner_up
-from gmix.fitting.inspection.columns import about_columns
+from gmix.fitting.inspection.columns import about_columns, about_weights
 from gmix.fitting.inspection.components import about_components
 from gmix.fitting.inspection.sample import Sample
 from gmix.model.mixture import GaussianMixture
@@ -28,8 +28,10 @@ def inspect(
     `most` is the largest number of components that was to be compared, or None if there was only one. With a prior, a
     mixture may have many parameters.
     """
+    counted = sample.counted(statistics.total_weight)
     found = [
-        *about_columns(sample, statistics.total_weight),
-        *about_components(sample, mixture, statistics, prior),
+        *about_weights(sample, statistics.total_weight),
+        *about_columns(counted),
+        *about_components(counted, mixture, statistics, prior),
     ]
     return found if search is None else [*found, *about_choice(search, most)]

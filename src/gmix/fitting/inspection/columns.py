@@ -13,7 +13,7 @@ from gmix.base.findings import Finding
 from gmix.base.wording import listed
 from gmix.fitting.inspection.sample import NAMED, Sample
 
-__all__ = ["about_columns"]
+__all__ = ["about_columns", "about_weights"]
 
 Array = NDArray[np.float64]
 
@@ -41,18 +41,18 @@ _SKEWED = 1.5
 _LESS = 0.25  # of the skewness; the logarithm of an exponential column has about minus half of it
 
 
-def about_columns(sample: Sample, mass: float) -> list[Finding]:
-    """Findings about the values and the weights of a table; `mass` is the sum of the weights of all its rows."""
+def about_columns(sample: Sample) -> list[Finding]:
+    """Findings about the values of a table."""
     columns = np.sort(np.ascontiguousarray(sample.rows.T), axis=1)
-    return [*_weights(sample, mass), *_codes(sample, columns), *_few_values(sample, columns), *_skewed(sample, columns)]
+    return [*_codes(sample, columns), *_few_values(sample, columns), *_skewed(sample, columns)]
 
 
-def _weights(sample: Sample, mass: float) -> Iterator[Finding]:
+def about_weights(sample: Sample, mass: float) -> Iterator[Finding]:
+    """A finding about the weights of a table, whose sum over all rows is `mass`."""
     if sample.weight is None:
         return
     factor = sample.n_counting / mass
-    frequencies = bool((sample.weight == np.rint(sample.weight)).all())  # 1,000 may stand for 1,000 rows
-    if factor > _FACTOR or (factor < 1.0 / _FACTOR and not frequencies):
+    if factor > _FACTOR or (factor < 1.0 / _FACTOR and not sample.has_counts):  # 1,000 may stand for 1,000 rows
         yield Finding(
             "sum of weights",
             f"the weights of {sample.n_counting:,} rows sum to {mass:.4g}, and BIC takes this sum for the number "

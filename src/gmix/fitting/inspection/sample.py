@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,15 @@ Array = NDArray[np.float64]
 NAMED = 5  # columns or components that one sentence names at most
 _ROWS = 10_000  # a value of one row in a thousand still occurs ten times
 _NUMBERS = 1_000_000  # rows x columns; 8 MB, and milliseconds to sort
+
+
+_MOST_COUNTED = 1e18  # copies of rows that an integer can count
+_MOST_DRAWN = 1e9  # of which NumPy draws some without replacement
+
+
+def _size(n_features: int) -> int:
+    """The largest number of rows in a sample."""
+    return min(_ROWS, max(_NUMBERS // n_features, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +50,27 @@ class Sample:
     @classmethod
     def of(cls, source: Source) -> Self:
         """Draw the rows with a seed of their own, so that the draws of a fit do not depend on them."""
-        n = min(_ROWS, max(_NUMBERS // source.n_features, 1))
-        sample = source.rows(n, np.random.default_rng(0))
+        sample = source.rows(_size(source.n_features), np.random.default_rng(0))
         return cls(sample.values, sample.weights, source.n_counting, source.features, source.threads)
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether the rows have weights that are all whole numbers, so that each says how often its row occurs."""
+        return self.weight is not None and bool((self.weight == np.rint(self.weight)).all())
+
+    def counted(self, total_weight: float) -> Sample:
+        """A sample of the same table where each row is written as often as its weight counts it.
+
+        Without such weights it is the sample itself. `total_weight` is that of all rows of the table.
+        """
+        if self.weight is None or not self.has_counts or total_weight >= _MOST_COUNTED:
+            return self
+        times, size = self.weight.astype(np.int64), _size(self.rows.shape[1])
+        if (total := int(times.sum())) > size:
+            rng = np.random.default_rng(0)
+            few = total < _MOST_DRAWN
+            times = rng.multivariate_hypergeometric(times, size) if few else rng.multinomial(size, times / total)
+        return replace(self, rows=np.repeat(self.rows, times, axis=0), weight=None, n_counting=round(total_weight))
 
     def column(self, j: int) -> str:
         """A column as a sentence names it: by its name, or else by its number from 0."""
