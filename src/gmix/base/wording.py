@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["count", "listed", "nats", "number", "percent", "to_precision_of"]
+__all__ = ["count", "listed", "nats", "number", "percent", "to_precision_of", "weighted_rows"]
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -65,3 +65,13 @@ def count(n: float, noun: str) -> str:
     ('1 row', '2,000 rows')
     """
     return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
+def weighted_rows(n_rows: int, total_weight: float, *, weighted: bool = False) -> str:
+    """A number of rows, with their total weight if that is another number or if they are `weighted`.
+
+    >>> weighted_rows(272, 272.0), weighted_rows(51, 272.0)
+    ('272 rows', '51 rows of total weight 272')
+    """
+    known = weighted or not math.isclose(total_weight, n_rows)
+    return count(n_rows, "row") + (f" of total weight {number(total_weight, 6)}" if known else "")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gmix.base.findings import lines
-from gmix.base.wording import count, number, to_precision_of
+from gmix.base.wording import count, number, to_precision_of, weighted_rows
 from gmix.fitting.candidates import Search
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
@@ -32,6 +32,7 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
         "components": mixture.n_components,
         "features": list(mixture.features or []),
         "rows": fit.n_rows,
+        "total_weight": fit.mass,
         "log_likelihood": fit.log_likelihood,
         **({"prior": repr(fit.prior), "log_posterior": fit.log_posterior} if fit.prior else {}),
         "parameters": fit.n_parameters,
@@ -76,7 +77,7 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
     names = mixture.names
     console.print(
         f"{count(mixture.n_components, 'component')}, {mixture.structure.called}, of "
-        f"{count(fit.n_rows, 'row')} and {count(len(names), 'column')}",
+        f"{weighted_rows(fit.n_rows, fit.mass)} and {count(len(names), 'column')}",
         style="bold",
     )
     console.print(

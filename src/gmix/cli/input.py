@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import typer
@@ -15,6 +14,7 @@ import typer
 import gmix
 from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.rows import Rows
 from gmix.cli.parse import parse_bytes
 from gmix.sources import CSV, LocalSource, as_source
 
@@ -65,9 +65,9 @@ def source_for_model(
     return source
 
 
-def drawn_rows(source: LocalSource) -> Any:
-    """The rows that a picture shows: all, or a sample of many."""
-    return source.rows(_DRAWN, np.random.default_rng(0)).values
+def drawn_rows(source: LocalSource) -> Rows:
+    """The rows that a picture shows: all that have weight, or a sample of many."""
+    return source.rows(_DRAWN, np.random.default_rng(0))
 
 
 def print_findings(findings: Iterable[gmix.Finding]) -> None:

@@ -89,7 +89,7 @@ ColumnNames = Annotated[
         "comma is quoted, '\"a, b\",c'."
     ),
 ]
-Weights = Annotated[str | None, typer.Option(help="Name of a column of weights: 2 is a row twice.")]
+Weights = Annotated[str | None, typer.Option(help="Name of a column of weights; a row of weight 2 counts twice.")]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Write this CSV, Parquet or Arrow file; standard output without it, or with -."),

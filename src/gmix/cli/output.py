@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import typer
 
 import gmix
 from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import ParameterError, nearest
+from gmix.base.rows import Rows
 from gmix.base.table_file import FORMATS, format_of
 
 __all__ = ["check_page", "check_picture", "check_writable", "draw", "save", "table_target"]
@@ -68,7 +69,7 @@ def save(fit: gmix.Fit, path: Path | None) -> None:
         typer.echo((folder / "model.json").read_text(encoding="utf-8"))
 
 
-def draw(fit: gmix.Fit, rows: Any, path: Path) -> None:
+def draw(fit: gmix.Fit, rows: Rows | None, path: Path) -> None:
     """Draw a model, over rows if there are some, and write the picture."""
     from matplotlib.figure import Figure
 
@@ -79,5 +80,6 @@ def draw(fit: gmix.Fit, rows: Any, path: Path) -> None:
     sizes = {1: (5.6, 3.6), 2: (5.4, 4.8)}
     side = min(2.4 * d, 24.0)
     figure = Figure(figsize=sizes.get(d, (side, side)), layout="constrained")
-    plot.plot(fit, rows, figure=figure)
+    points, weights = (None, None) if rows is None else (rows.values, rows.weights)
+    plot.plot(fit, points, sample_weight=weights, figure=figure)
     save_figure(figure, path)

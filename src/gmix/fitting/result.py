@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmix.base.errors import of_kind
 from gmix.base.findings import Finding, lines
-from gmix.base.wording import count
+from gmix.base.wording import count, weighted_rows
 from gmix.fitting.candidates import Search
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.refinement.optima import Optima
@@ -174,7 +174,7 @@ class Fit:
         text = [
             f"Gaussian mixture {mixture.structure.called}: "
             f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
-            f"{count(self.n_rows, 'row')}",
+            f"{weighted_rows(self.n_rows, self.mass)}",
             "",
             f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
         ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from gmix.base.wording import listed
 from gmix.fitting.result import Fit
 from gmix.report.selection import criterion_of, tried
@@ -13,7 +11,7 @@ __all__ = ["refitting_code"]
 _STATED = 400  # numbers of covariances that still fit into lines of code
 
 
-def refitting_code(fit: Fit, table_name: str | None) -> str:
+def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False) -> str:
     """Lines of Python that fit the table again, and that state the mixture of this report."""
     mixture = fit.mixture
     counts, codes = tried(fit)
@@ -26,7 +24,7 @@ def refitting_code(fit: Fit, table_name: str | None) -> str:
         "import gmix",
         "",
         *([f"# first make {listed(unknown)} known, with gmix.covariance.register"] if unknown else []),
-        *(["# and the weights of the rows"] if not math.isclose(fit.mass, fit.n_rows) else []),
+        *(["# give sample_weight= the weights of the rows"] if weighted else []),
         "fit = gmix.fit(",
         f"    {table_name!r}," if table_name else "    data,",
         f"    components={components},",

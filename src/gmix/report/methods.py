@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 import gmix
-from gmix.base.wording import count, listed, nats
+from gmix.base.wording import count, listed, nats, weighted_rows
 from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
@@ -51,12 +51,13 @@ def covariance_text(mixture: gmix.GaussianMixture) -> str:
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
 
 
-def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
+def methods(fit: Fit, names: Sequence[str], weighted: bool = False) -> tuple[str, list[str]]:
     """A paragraph for a paper, and the works that it cites."""
     mixture, structure, cited = fit.mixture, fit.mixture.structure, ["em"]
     variables = count(mixture.n_features, "variable")
     if 1 < len(names) <= _NAMED and mixture.features:
         variables += f" ({listed(names)})"
+    observations = weighted_rows(fit.n_rows, fit.mass, weighted=True) if weighted else count(fit.n_rows, "observation")
     estimator = "by maximum likelihood"
     if fit.prior is not None:
         kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
@@ -65,7 +66,7 @@ def methods(fit: Fit, names: Sequence[str]) -> tuple[str, list[str]]:
     model = f"{structure.code}; {structure.citation}" if structure.citation else structure.code
     sentences = [
         f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {covariance_text(mixture)} (model "
-        f"{model}) was fitted to {count(fit.n_rows, 'observation')} of {variables} {estimator}, with the EM algorithm "
+        f"{model}) was fitted to {observations} of {variables} {estimator}, with the EM algorithm "
         f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
     name = criterion_of(fit)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import gmix
-from gmix.base.wording import count, nats, number, to_precision_of
+from gmix.base.wording import count, nats, number, to_precision_of, weighted_rows
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
@@ -31,11 +30,11 @@ def page_content(
     """Everything that the template shows, except the charts."""
     mixture = fit.mixture
     names = mixture.names
-    text, references = methods(fit, names)
+    text, references = methods(fit, names, rows.weighted)
     return {
         "title": f"Gaussian mixture of {table_name}" if table_name else "Gaussian mixture",
         "version": gmix.__version__,
-        "table": _table(fit, names),
+        "table": _table(fit, names, rows.weighted),
         "verdict": _verdict(fit),
         "checks": checks(fit, rows),
         "figures": _figures(fit),
@@ -58,14 +57,13 @@ def page_content(
         "objective": "log posterior" if fit.log_prior else "log-likelihood",
         "methods": text,
         "references": references,
-        "code": refitting_code(fit, table_name),
+        "code": refitting_code(fit, table_name, rows.weighted),
     }
 
 
-def _table(fit: Fit, names: Sequence[str]) -> str:
-    mass = "" if math.isclose(fit.mass, fit.n_rows) else f" of total weight {number(fit.mass, 6)}"
+def _table(fit: Fit, names: Sequence[str], weighted: bool) -> str:
     columns = f": {', '.join(names)}" if len(names) <= _NAMED and fit.mixture.features else ""
-    return f"{count(fit.n_rows, 'row')}{mass}, {count(len(names), 'column')}{columns}"
+    return f"{weighted_rows(fit.n_rows, fit.mass, weighted=weighted)}, {count(len(names), 'column')}{columns}"
 
 
 def _verdict(fit: Fit) -> str:
@@ -131,7 +129,10 @@ def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]
 
 def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
     n = len(rows.values)
-    return "" if n == fit.n_rows else f"Drawn are {n:,} of {fit.n_rows:,} rows, chosen at random."
+    if n == fit.n_rows:
+        return ""
+    how = "those that have weight" if n == rows.n_read and rows.numbers is not None else "chosen at random"
+    return f"Drawn are {n:,} of {fit.n_rows:,} rows, {how}."
 
 
 def _candidates(fit: Fit) -> list[list[str]]:
@@ -166,7 +167,7 @@ def _unusual(rows: RowSummary, shown: list[int]) -> list[dict[str, Any]]:
             "number": "" if u.number is None else str(u.number),
             "component": u.component,
             "log_density": number(u.log_density, 4),
-            "expected": ("< " if u.tail <= 1e-5 else "") + number(u.tail * rows.n_read, 2),
+            "expected": ("< " if u.tail <= 1e-5 else "") + number(u.tail * rows.mass, 2),
             "values": [number(u.values[j]) for j in shown],
         }
         for u in rows.unusual

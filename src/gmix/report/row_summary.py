@@ -39,8 +39,10 @@ class RowSummary:
 
     Attributes
     ----------
-    n_read : the number of rows that were read: all of a table in memory.
-    n_outside : the number of them outside the region that holds 99 % of the mixture.
+    n_read : the number of rows of positive weight that were read: all of a table in memory.
+    weighted : whether the rows have weights.
+    mass : the total weight of the rows that were read.
+    outside : the total weight of those outside the region that holds 99 % of the mixture.
     decided : the proportion whose component has a posterior probability of at least 0.9.
     unusual : the rows of the least density, in ascending order.
     numbers : the positions of the rows in the charts, counted from 0; None where they are not known.
@@ -49,7 +51,9 @@ class RowSummary:
     """
 
     n_read: int
-    n_outside: float
+    weighted: bool
+    mass: float
+    outside: float
     decided: float
     unusual: tuple[Unusual, ...]
     numbers: NDArray[np.intp] | None
@@ -82,11 +86,12 @@ class RowSummary:
         numbered = isinstance(source, MemorySource) or (weight is None and len(rows) == source.n_rows)
         tails = tail_probability(mixture, log_density[least])
         labels = mixture.predict(rows[least])
-        scale = 1.0 if weight is None else mass.sum() / len(counting)
         outside = mass @ (log_density < highest_density(mixture, [REGION])[0])
         return cls(
             n_read=len(counting),
-            n_outside=float(outside / scale),
+            weighted=weight is not None,
+            mass=float(mass.sum()),
+            outside=float(outside),
             decided=decided / float(mass.sum()),
             unusual=tuple(
                 Unusual(

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 import gmix
+from gmix.base.errors import ParameterError
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import drawn_rows, source_for_model
-from gmix.cli.options import Memory, Model, points_argument
+from gmix.cli.options import Memory, Model, Weights, points_argument
 from gmix.cli.output import check_picture, check_writable, draw
 
 __all__ = ["EXAMPLES", "plot"]
@@ -23,10 +24,14 @@ def plot(
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],
     points: Annotated[Path | None, points_argument("A table to draw under it, or -.")] = None,
+    weights: Weights = None,
     memory: Memory = "512M",
 ) -> None:
     """Draw a model: its density in one dimension, ellipses in two, every pair of columns in more."""
     check_writable(out)
     check_picture(out)
+    if weights is not None and points is None:
+        raise ParameterError("--weights names a column of a table; give the table too, or leave it out")
     result = gmix.load(model)
-    draw(result, None if points is None else drawn_rows(source_for_model(result.mixture, points, memory)), out)
+    rows = None if points is None else drawn_rows(source_for_model(result.mixture, points, memory, weights))
+    draw(result, rows, out)

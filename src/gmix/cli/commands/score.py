@@ -45,14 +45,15 @@ def score(
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
     source = source_for_model(mixture, points, memory, weights)
-    each = ((mixture.log_density(block.values), block.weights) for block in source.blocks())
     if rows:
-        write_table(({"log_density": density} for density, _ in each), to, form)
+        write_table(({"log_density": mixture.log_density(block.values)} for block in source.blocks()), to, form)
         return
     total, mass = 0.0, 0.0
-    for density, weight in each:
-        total += float(density.sum() if weight is None else weight @ density)
-        mass += float(len(density) if weight is None else weight.sum())
+    for block in source.blocks():
+        counting = block.counting  # because the log density of a row without weight may be minus infinity
+        density = mixture.log_density(counting.values)
+        total += float(density.sum() if counting.weights is None else counting.weights @ density)
+        mass += float(counting.mass.sum())
     result = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / mass}
     if as_json:
         typer.echo(json.dumps(nulled(result), indent=1))
