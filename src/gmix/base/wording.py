@@ -73,5 +73,7 @@ def weighted_rows(n_rows: int, total_weight: float, *, weighted: bool = False) -
     >>> weighted_rows(272, 272.0), weighted_rows(51, 272.0)
     ('272 rows', '51 rows of total weight 272')
     """
-    known = weighted or not math.isclose(total_weight, n_rows)
-    return count(n_rows, "row") + (f" of total weight {number(total_weight, 6)}" if known else "")
+    if not weighted and math.isclose(total_weight, n_rows):
+        return count(n_rows, "row")
+    whole = float(total_weight).is_integer() and total_weight < 1e9
+    return f"{count(n_rows, 'row')} of total weight {f'{total_weight:,.0f}' if whole else number(total_weight, 6)}"

@@ -1,0 +1,107 @@
+"""A person has a table of counts: commands, report and pictures say what they say of the long table."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import FAITHFUL_ROWS, run
+
+import gmix
+
+WAITING = np.array([float(line.split(",")[1]) for line in FAITHFUL_ROWS[1:]])
+VALUES, COUNTS = np.unique(WAITING, return_counts=True)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("tables")
+    long, counted = folder / "long.csv", folder / "counted.csv"
+    long.write_text("waiting\n" + "".join(f"{value:g}\n" for value in WAITING))
+    lines = [f"{value:g},{times}\n" for value, times in zip([*VALUES, 1e6], [*COUNTS, 0], strict=True)]
+    counted.write_text("waiting,times\n" + "".join(lines))
+    return {"long": long, "counted": counted, "folder": folder}
+
+
+def documents(command: str, *arguments: object, tables: dict[str, Path]) -> tuple[Any, Any]:
+    """The JSON that a command prints of the long table, and of the table of counts."""
+    before, after = arguments[: arguments.index("TABLE")], arguments[arguments.index("TABLE") + 1 :]
+    long = run(command, *before, tables["long"], *after, "--json")
+    counted = run(command, *before, tables["counted"], *after, "--json", "--weights", "times")
+    assert (long.exit_code, counted.exit_code) == (0, 0), counted.stderr
+    return json.loads(long.stdout), json.loads(counted.stdout)
+
+
+def test_fit_and_select_and_score_count_rows_by_weight(tables: dict[str, Path]) -> None:
+    long, counted = documents("fit", "TABLE", "-k", 2, "-c", "E,V", "--errors", tables=tables)
+    assert (long["rows"], counted["rows"]) == (272, len(VALUES) + 1)
+    assert long["total_weight"] == counted["total_weight"] == 272.0
+    assert counted["structure"] == long["structure"]
+    for name in ("log_likelihood", "bic", "aic", "aicc", "icl"):
+        assert counted[name] == pytest.approx(long[name], rel=1e-7)
+    for part in ("weights", "means", "covariances"):
+        np.testing.assert_allclose(counted[part], long[part], rtol=1e-3)
+        np.testing.assert_allclose(counted["standard_errors"][part], long["standard_errors"][part], rtol=1e-3)
+    assert {f["name"] for f in counted["findings"]} == {f["name"] for f in long["findings"]}
+    long, counted = documents("select", "TABLE", "-k", "1-3", "-c", "E,V", tables=tables)
+    assert [c["bic"] for c in counted] == pytest.approx([c["bic"] for c in long], rel=1e-6)
+    model = tables["folder"] / "model.json"
+    run("fit", tables["long"], "-k", 2, "-c", "V", "--out", model)
+    long, counted = documents("score", model, "TABLE", tables=tables)
+    assert counted["log_likelihood"] == pytest.approx(long["log_likelihood"], rel=1e-12)
+    assert counted["log_likelihood_per_row"] == pytest.approx(long["log_likelihood_per_row"], rel=1e-12)
+
+
+def test_texts_say_how_many_rows_and_what_they_weigh(tables: dict[str, Path]) -> None:
+    said = run("fit", tables["counted"], "-k", 2, "-c", "V", "--weights", "times").stdout
+    assert f"of {len(VALUES) + 1} rows of total weight 272 and 1 column" in said
+    fit = gmix.fit(VALUES, 2, covariance="V", sample_weight=COUNTS, rng=0)
+    assert f"1 feature, {len(VALUES)} rows of total weight 272\n" in fit.summary()
+    assert "total weight" not in gmix.fit(WAITING, 2, covariance="V", rng=0).summary()
+
+
+def test_pictures_of_a_table_of_counts(tables: dict[str, Path]) -> None:
+    model, pictures = tables["folder"] / "model.json", [tables["folder"] / f"{n}.png" for n in range(3)]
+    run("fit", tables["long"], "-k", 2, "-c", "V", "--out", model)
+    counted = ("--weights", "times")
+    assert run("plot", model, tables["counted"], *counted, "--out", pictures[0]).exit_code == 0
+    assert run("plot", model, tables["counted"], "--out", pictures[1]).exit_code == 0
+    assert pictures[0].read_bytes() != pictures[1].read_bytes()
+    assert run("fit", tables["counted"], "-k", 2, "-c", "V", *counted, "--plot", pictures[2]).exit_code == 0
+    refused = run("plot", model, *counted, "--out", pictures[0])
+    assert refused.exit_code == 2
+    assert "--weights names a column of a table; give the table too" in refused.stderr
+
+
+def words(page: Path) -> str:
+    return re.sub(r"<[^>]+>|&nbsp;", " ", page.read_text("utf-8"))
+
+
+def test_a_report_of_counts_is_that_of_the_long_table(tables: dict[str, Path]) -> None:
+    pytest.importorskip("plotly")
+    pages = {name: tables["folder"] / f"{name}.html" for name in ("long", "counted")}
+    options = ("-k", 2, "-c", "V")
+    assert run("report", tables["long"], *options, "--out", pages["long"]).exit_code == 0
+    counted = run("report", tables["counted"], *options, "--weights", "times", "--out", pages["counted"])
+    assert counted.exit_code == 0, counted.stderr
+    tails = [re.findall(r"mixture lie .*? are expected", words(page)) for page in pages.values()]
+    assert tails[1] == tails[0] == ["mixture lie 1 row, where 2.7 are expected"]
+    said = words(pages["counted"])
+    assert f"{len(VALUES) + 1} rows of total weight 272, 1 column" in said
+    assert f"was fitted to {len(VALUES) + 1} rows of total weight 272 of 1 variable" in said
+    assert f"Drawn are {len(VALUES)} of {len(VALUES) + 1} rows, those that have weight." in said
+    assert "# give sample_weight= the weights of the rows" in said
+    assert "sample_weight" not in words(pages["long"])
+
+
+def test_weights_that_sum_to_the_number_of_rows_are_mentioned_in_a_report(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    weight = np.linspace(0.5, 1.5, len(WAITING))
+    weight *= len(WAITING) / weight.sum()
+    fit = gmix.fit(WAITING, 2, covariance="V", sample_weight=weight, rng=0)
+    fit.report(tmp_path / "page.html", WAITING, sample_weight=weight)
+    assert "was fitted to 272 rows of total weight 272" in words(tmp_path / "page.html")
