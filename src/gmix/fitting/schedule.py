@@ -52,7 +52,7 @@ class Schedule(NamedTuple):
                 for round_rule, share in (_MANY_ROWS if many else _FEW_ROWS)
             ],
             _ON_SAMPLE.among(parameters, source.n_counting),
-            rule.among(parameters, source.n_counting) if many else rule,
+            rule.among(parameters, source.n_observations) if many else rule,
         )
 
 

@@ -206,7 +206,7 @@ class _Searching:
             starts = from_richer(self.best, candidate.structure, candidate.n_components)
         if not starts:
             return candidate
-        rule = self.plan.rule.among(candidate.run.mixture.n_parameters, self.source.n_counting)
+        rule = self.plan.rule.among(candidate.run.mixture.n_parameters, self.source.n_observations)
         runs = run_em(self.source, starts, rule, None, (Round(_FEW_STEPS, 1),), patient=False)
         _raise_if_interrupted(runs)
         better = [run for run in runs if run.objective > candidate.run.objective]
@@ -254,7 +254,7 @@ class _Searching:
         table = table or self.table
         assert table is not None
         mixture = first.mixture if isinstance(first, Run) else first
-        rule = self.plan.rule.among(mixture.n_parameters, table.n_rows)
+        rule = self.plan.rule.among(mixture.n_parameters, table.n_observations)
         trials = Trials(
             table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0), swaps=swaps
         )
@@ -272,7 +272,7 @@ class _Searching:
         if trials.best is not run:
             runs = [trials.best]
             if not complete:
-                rule = self.plan.rule.among(run.mixture.n_parameters, self.source.n_counting)
+                rule = self.plan.rule.among(run.mixture.n_parameters, self.source.n_observations)
                 runs = run_em(self.source, [trials.best.mixture], rule, self.plan.prior)
                 _raise_if_interrupted(runs)
             candidate = self.judge.candidate([*runs, run], candidate.seconds)
@@ -294,7 +294,7 @@ class _Searching:
         for structure, n_components in self.best:
             before = self.best[structure, n_components]
             poorer, _ = neighbors(self.best, structure, n_components)
-            rule = self.plan.rule.among(before.run.mixture.n_parameters, self.source.n_counting)
+            rule = self.plan.rule.among(before.run.mixture.n_parameters, self.source.n_observations)
             runs = runs_from_neighbors(self.source, poorer, [before.run], rule, self.patient)
             if runs:
                 self.best[structure, n_components] = self.judge.candidate([before.run, *runs], before.seconds)

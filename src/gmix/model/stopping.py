@@ -87,7 +87,7 @@ class StoppingRule:
             return Reason.CONVERGED
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
-    def among(self, n_parameters: int, n_rows: int) -> StoppingRule:
+    def among(self, n_parameters: int, n_rows: float) -> StoppingRule:
         """The rule for a mixture with this number of parameters, whose tolerance includes what `chance` allows."""
         tolerance = self.chance * n_parameters / (2.0 * n_rows)
         return self if tolerance <= self.tolerance else replace(self, tolerance=tolerance, chance=0.0)

@@ -71,7 +71,8 @@ class MemorySource(LocalSource):
         if check_finite(self.array, self.features, limit, place, missing=missing == "model"):
             self._leave_out_empty_rows()
         self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
-        check_mass(self.n_rows if self.weight is None else self.weight.sum())
+        self.mass = float(self.n_rows if self.weight is None else self.weight.sum())
+        check_mass(self.mass)
         self.threads = threads
 
     def _leave_out_empty_rows(self) -> None:

@@ -134,9 +134,9 @@ class PartitionedSource(Source):
         fill = _packed([] if references is not None or self.missing is None else [self._center])
         task = partial(_expect, _packed_components(components), fill, 1 if self.threads is None else self.threads)
         found = _statistics(_join(self._ask(task, _join)))
-        if not abs((mass := found[0].total_weight) / self._mass - 1.0) < _SAME_MASS:
+        if not abs((mass := found[0].total_weight) / self.mass - 1.0) < _SAME_MASS:
             raise self._changed(
-                f"the rows had a total weight of {self._mass:.12g} when they were first read and have {mass:.12g} now"
+                f"the rows had a total weight of {self.mass:.12g} when they were first read and have {mass:.12g} now"
             )
         return found if references is None else [s.on(r) for s, r in zip(found, references, strict=True)]
 
@@ -153,12 +153,12 @@ class PartitionedSource(Source):
         counts, largest, sums, *cells = zip(*(arrays for arrays, _ in answers), strict=True)
         self._counting = [int(count) for _, count, _ in counts]
         self.n_counting = sum(self._counting)
-        self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
+        self.n_rows, self.mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        check_mass(self._mass)
+        check_mass(self.mass)
         by_partition = np.array([np.broadcast_to(values, self.n_features) for values in largest])
-        too_large = ~(by_partition < largest_value(self.n_features, max(self._mass, self.n_rows)))
+        too_large = ~(by_partition < largest_value(self.n_features, max(self.mass, self.n_rows)))
         if too_large.any():
             number, column = (int(i) for i in np.argwhere(too_large)[0])
             raise DataError(
@@ -171,7 +171,7 @@ class PartitionedSource(Source):
             missing.check_columns(self.features)
             self._center = sum(sums) / missing.observed
         else:
-            self._center = sum(sums) / self._mass
+            self._center = sum(sums) / self.mass
 
 
 class _Selected(PartitionedSource):

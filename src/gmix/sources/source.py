@@ -37,6 +37,7 @@ class Source(ABC):
     ----------
     n_rows : the number of rows.
     n_counting : the number of rows of positive weight.
+    mass : the sum of the weights of the rows, or their number without weights.
     n_features : the number of columns.
     features : the names of the columns, or None.
     threads : the most threads to use on this machine.
@@ -52,6 +53,7 @@ class Source(ABC):
 
     n_rows: int
     n_counting: int
+    mass: float = 0.0
     n_features: int
     features: tuple[str, ...] | None
     threads: int | None = None
@@ -65,6 +67,11 @@ class Source(ABC):
     def is_large(self) -> bool:
         """Whether an E-step on all rows takes so long that fewer or coarse steps save time."""
         return self.n_counting * self.n_features >= _LARGE
+
+    @property
+    def n_observations(self) -> float:
+        """How many observations the rows stand for: their number, or the sum of their weights if that is more."""
+        return max(self.n_counting, self.mass)
 
     @property
     def in_memory(self) -> Rows | None:

@@ -304,7 +304,7 @@ class StreamSource(LocalSource):
         if missing := reduce(add, found) if found else None:
             missing.check_columns(self.features)
             self.missing, center = missing, center * (mass / missing.observed)
-        self.n_rows, self.center = n_rows, center
+        self.n_rows, self.mass, self.center = n_rows, mass, center
 
     def count_missing(self) -> None:
         """Find what is missing in all rows, and count those that have a value and a weight, in one pass."""
