@@ -307,6 +307,19 @@ def test_weights_can_be_a_column_wherever_they_can_be_numbers(few: Table, name: 
         COLUMNS[name](fit, few.rows, np.where(np.arange(len(few.rows)) == 3, -1.0, few.weight))
 
 
+@pytest.mark.parametrize("size", [0.1, 7.0])
+def test_a_source_knows_how_many_observations_it_stands_for(few: Table, size: float) -> None:
+    """The tolerance of a run on counted rows is that of a run on the long table."""
+    weight, n = size * np.ones(len(few.rows)), len(few.rows)
+    blocks = [few.rows[:20], few.rows[20:]]
+    for source in (as_source(few.rows, sample_weight=weight), as_source(blocks, sample_weight=weight)):
+        for each in (source, source.select([1])):
+            assert (each.n_counting, each.mass) == (n, pytest.approx(size * n))
+            assert each.n_observations == pytest.approx(max(size, 1.0) * n)
+    for source in (as_source(few.rows), as_source(blocks)):
+        assert source.n_observations == source.mass == n
+
+
 # Findings -------------------------------------------------------------------------------------------------------------
 
 

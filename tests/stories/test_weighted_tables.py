@@ -12,6 +12,7 @@ import pytest
 from command_line import FAITHFUL_ROWS, run
 
 import gmix
+from gmix import plot
 
 WAITING = np.array([float(line.split(",")[1]) for line in FAITHFUL_ROWS[1:]])
 VALUES, COUNTS = np.unique(WAITING, return_counts=True)
@@ -105,3 +106,69 @@ def test_weights_that_sum_to_the_number_of_rows_are_mentioned_in_a_report(tmp_pa
     fit = gmix.fit(WAITING, 2, covariance="V", sample_weight=weight, rng=0)
     fit.report(tmp_path / "page.html", WAITING, sample_weight=weight)
     assert "was fitted to 272 rows of total weight 272" in words(tmp_path / "page.html")
+
+
+def axes(**options: Any) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure().add_subplot(**options)
+
+
+TWO = gmix.GaussianMixture([0.5, 0.5], [[0.0, 0.0], [5.0, 1.0]], [np.eye(2), np.eye(2)], features=["a", "b"])
+POINTS = TWO.sample(60, rng=0)
+WEIGHT = np.arange(60) % 4.0
+
+
+def test_markers_have_areas_in_proportion_to_the_weights(tmp_path: Path) -> None:
+    moving = axes()
+    plot.animation(POINTS, TWO, moving, steps=1, sample_weight=WEIGHT).save(tmp_path / "em.gif", writer="pillow")
+    for artists in (
+        plot.scatter(POINTS, TWO, axes(), size=8.0, sample_weight=WEIGHT),
+        plot.clusters(TWO, POINTS, axes(), sample_weight=WEIGHT).collections,
+        moving.collections,
+    ):
+        areas = np.concatenate([artist.get_sizes() for artist in artists])
+        assert len(areas) == np.count_nonzero(WEIGHT)
+        np.testing.assert_allclose(np.sort(areas) / areas.min(), np.sort(WEIGHT[WEIGHT > 0]))
+    assert plot.scatter(POINTS, TWO, axes(), size=8.0)[0].get_sizes() == pytest.approx(8.0)
+
+
+def test_points_without_weight_are_not_drawn() -> None:
+    shown = plot.uncertainty(TWO, POINTS, axes(), sample_weight=WEIGHT)[1:]
+    assert sum(len(artist.get_offsets()) for artist in shown) == np.count_nonzero(WEIGHT)
+    far = np.vstack([POINTS, [[30.0, 30.0]]])
+    numbers = [
+        text.get_text() for text in plot.unusual(TWO, far, axes(), n=3, sample_weight=np.append(WEIGHT, 0)).texts
+    ]
+    assert numbers == [str(i) for i in np.argsort(np.where(WEIGHT > 0, TWO.log_density(POINTS), np.inf))[:3]]
+    alone = plot.histogram(TWO.marginal("a"), far[:, 0], axes(), bins=5, sample_weight=np.append(WEIGHT, 0))
+    assert alone.get_xlim()[1] < 15.0
+
+
+def test_an_image_of_many_points_counts_them_by_weight() -> None:
+    many = np.repeat([[0.0, 0.0], [5.0, 1.0]], 15_000, axis=0) + 1e-3 * np.random.default_rng(0).random((30_000, 2))
+    [plain] = plot.scatter(many, TWO, axes())
+    [heavy] = plot.scatter(many, TWO, axes(), sample_weight=np.repeat([1.0, 1000.0], 15_000))
+    [scaled] = plot.scatter(many, TWO, axes(), sample_weight=np.full(30_000, 7.0))
+    opaque = [np.asarray(image.get_array())[..., 3] for image in (plain, heavy, scaled)]
+    assert opaque[0][:, :128].max() == pytest.approx(opaque[0][:, 128:].max(), rel=0.1)
+    assert opaque[1][:, :128].max() < 0.8 * opaque[1][:, 128:].max()
+    np.testing.assert_allclose(opaque[2], opaque[0], rtol=1e-12)
+
+
+def test_a_column_of_weights_is_no_feature_of_a_picture() -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"w": WEIGHT, "a": POINTS[:, 0], "b": POINTS[:, 1]})
+    nameless = gmix.GaussianMixture(TWO.weights, TWO.means, TWO.covariances)
+    for mixture in (TWO, nameless):
+        found = plot.clusters(mixture, table, axes(), sample_weight="w")
+        assert len(np.vstack([c.get_offsets() for c in found.collections])) == np.count_nonzero(WEIGHT)
+    extended = pa.table({"a": POINTS[:, 0], "w": WEIGHT, "b": POINTS[:, 1], "c": 2.0 * POINTS[:, 0]})
+    fit = gmix.fit(extended, [1, 2], covariance="full", sample_weight="w", rng=0)
+    assert fit.mixture.dependence is not None
+    shown = fit.plot(extended, sample_weight="w", ax=axes())
+    assert len(np.vstack([c.get_offsets() for c in shown.collections])) == np.count_nonzero(WEIGHT)
+    figure = gmix.fit(np.c_[POINTS, POINTS[:, :1] ** 2], 1, covariance="full", sample_weight=WEIGHT).plot(
+        np.c_[POINTS, POINTS[:, :1] ** 2], sample_weight=WEIGHT
+    )
+    assert len(figure.axes) == 6

@@ -97,7 +97,7 @@ class Fit:
 
     @property
     def mass(self) -> float:
-        """The weighted number of rows."""
+        """The sum of the weights of the rows, which the criteria take for the number of observations."""
         return self.statistics.total_weight
 
     @property

@@ -85,7 +85,8 @@ def bootstrap(
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the rows of the fit, in memory. A row of weight 2 counts twice.
+    data, sample_weight, columns : the rows of the fit, in memory. A row of weight 2 counts twice, and every table has
+        the same total weight; weights that are not counts should sum to the number of observations.
     kind : ``"weights"`` gives every row an exponential random weight, so that small components collapse less often
         (the weighted-likelihood bootstrap: Newton & Raftery 1994, *Journal of the Royal Statistical Society B* 56:3);
         ``"rows"`` draws rows with replacement (Efron 1979, *Annals of Statistics* 7:1); ``"parametric"`` draws new rows

@@ -99,6 +99,9 @@ def criteria(mixture: Mixture, statistics: SufficientStatistics) -> dict[str, fl
 
     ICL is BIC plus twice the `entropy`: McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10. mclust adds the
     entropy of the hard classification instead, ``-sum_i log max_k r_ik``, which is no greater.
+
+    If the weights of the rows stand for another number n of observations than they sum to, give
+    ``statistics * (n / statistics.total_weight)``.
     """
     return {name: criterion(name, mixture, statistics) for name in CRITERIA}
 
