@@ -17,8 +17,6 @@ Array = NDArray[np.float64]
 NAMED = 5  # columns or components that one sentence names at most
 _ROWS = 10_000  # a value of one row in a thousand still occurs ten times
 _NUMBERS = 1_000_000  # rows x columns; 8 MB, and milliseconds to sort
-
-
 _MOST_COUNTED = 1e18  # copies of rows that an integer can count
 _MOST_DRAWN = 1e9  # of which NumPy draws some without replacement
 
