@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = ["count", "listed", "nats", "number", "percent", "to_precision_of", "weighted_rows"]
 
 _MINUS = "\N{MINUS SIGN}"
+_MOST_ROWS = 1 << 62  # more than a table has; a damaged model file may state any number
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -73,7 +74,7 @@ def weighted_rows(n_rows: int, total_weight: float, *, weighted: bool = False) -
     >>> weighted_rows(272, 272.0), weighted_rows(51, 272.0)
     ('272 rows', '51 rows of total weight 272')
     """
-    if not weighted and math.isclose(total_weight, n_rows):
+    if not weighted and n_rows < _MOST_ROWS and math.isclose(total_weight, n_rows):
         return count(n_rows, "row")
     whole = float(total_weight).is_integer() and total_weight < 1e9
     return f"{count(n_rows, 'row')} of total weight {f'{total_weight:,.0f}' if whole else number(total_weight, 6)}"
