@@ -263,6 +263,9 @@ def test_columns_that_follow_from_others() -> None:
     for name in FIELDS[:-1]:
         np.testing.assert_array_equal(getattr(scores, name), getattr(independent, name))
     assert not m.outlier_score(m.sample(100, rng=1)).departs.any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert m.outlier_score([[1e308, -1e308, 1e308, 1.0]]).density_p_value.tolist() == [0.0]
 
 
 def test_what_is_no_row_is_refused() -> None:

@@ -17,6 +17,7 @@ __all__ = ["DensityTail"]
 Array = NDArray[np.float64]
 _POINTS, _NUMBERS = 200_000, 10_000_000  # points of all components, unless they would hold more numbers
 _FEWEST = 50  # points of each component
+_EVEN = 10  # columns up to which directions are spaced evenly
 _ROWS = 8_192  # of the table
 _DEPTH = 708.0  # minus the logarithm of the smallest tail probability: float64 holds no much smaller ones
 
@@ -28,9 +29,9 @@ class DensityTail(NamedTuple):
               r^2 \sim \chi^2_D
 
     with a direction u that is uniform on the sphere. The distribution of the radius r is cut into strata, which reach
-    from the center into a tail of probability 1e-308. Each stratum has one radius and one
-    direction, drawn with a fixed seed, and counts with its exact probability. So small probabilities have a small
-    relative error too, unlike the proportion of draws that have a low density.
+    from the center into a tail of probability 1e-308. Each stratum has one radius and one direction, drawn with a fixed
+    seed, and counts with its exact probability. So small probabilities have a small relative error too, unlike the
+    proportion of draws that have a low density.
 
     Attributes
     ----------
@@ -78,11 +79,23 @@ def _component_tail(components: Components, k: int, directions: Array, masses: A
 
 
 def _directions(generator: np.random.Generator, radii: Array, n_features: int) -> Array:
-    """A vector ``(n, D)`` of each length in a random direction, opposite to the one before in every second row."""
-    directions = np.repeat(generator.standard_normal((len(radii) // 2 + 1, n_features)), 2, axis=0)[: len(radii)]
-    directions *= (radii / np.linalg.norm(directions, axis=1))[:, None]
-    directions[1::2] *= -1.0
-    return directions
+    """A vector ``(n, D)`` of each length in a direction that is uniform on the sphere.
+
+    In few columns, successive directions fill the sphere evenly: they are additive recurrences (Roberts 2018, *The
+    unreasonable effectiveness of quasirandom sequences*), shifted at random and mapped to normal variables.
+    """
+    from scipy.special import ndtri
+
+    if n_features > _EVEN:
+        normal = generator.standard_normal((len(radii), n_features))
+    else:
+        ratio = 2.0  # converges to the root of r^(D + 1) = r + 1
+        for _ in range(64):
+            ratio = (1.0 + ratio) ** (1.0 / (n_features + 1))
+        steps = ratio ** -np.arange(1.0, n_features + 1)
+        uniform = (generator.random(n_features) + np.arange(len(radii))[:, None] * steps) % 1.0
+        normal = ndtri(np.clip(uniform, 2.0**-53, 1.0 - 2.0**-53))
+    return np.asarray(normal * (radii / np.linalg.norm(normal, axis=1))[:, None])
 
 
 def _strata(n: int, n_features: int) -> tuple[Array, Array]:
