@@ -14,7 +14,7 @@ from scipy.stats import chi2, kstest
 
 import gmix
 from gmix import DataError, GaussianMixture, OutlierScores, ParameterError
-from gmix.model.covariance import STRUCTURES, Structure
+from gmix.model.covariance import STRUCTURES, Structure, structure as structure_named
 from gmix.model.regions import tail_probability
 
 Array = NDArray[np.float64]
@@ -268,8 +268,50 @@ def test_columns_that_follow_from_others() -> None:
         assert m.outlier_score([[1e308, -1e308, 1e308, 1.0]]).density_p_value.tolist() == [0.0]
 
 
+@pytest.mark.parametrize("structure", ["VVV", "EEE", "VVI", "EII"])
+def test_a_row_with_missing_cells_has_the_measures_of_its_other_cells(structure: str) -> None:
+    m = of_structure(structure_named(structure))
+    x = m.sample(120, rng=6)
+    x[:40, 0], x[20:60, [1, 3]], x[60:63] = np.nan, np.nan, np.nan
+    scores = m.outlier_score(x)
+    np.testing.assert_array_equal(scores.log_density, m.log_density(x))
+    for rows, present in ((slice(0, 20), [1, 2, 3]), (slice(20, 40), [2]), (slice(40, 60), [0, 2])):
+        alone = m.marginal(present).outlier_score(x[rows, present])
+        np.testing.assert_allclose(scores.distance[rows], alone.distance, rtol=1e-10)
+        np.testing.assert_array_equal(scores.component[rows], alone.component)
+        np.testing.assert_allclose(scores.distance_p_value[rows], alone.distance_p_value, rtol=1e-8)
+        np.testing.assert_allclose(scores.density_p_value[rows], alone.density_p_value, rtol=0.1, atol=1e-3)
+    nothing, complete = slice(60, 63), slice(63, None)
+    assert scores.distance[nothing].tolist() == [0.0] * 3
+    assert scores.distance_p_value[nothing].tolist() == scores.density_p_value[nothing].tolist() == [1.0] * 3
+    whole = m.outlier_score(x[complete])
+    assert_same_bits(OutlierScores(*(getattr(scores, name)[complete] for name in FIELDS)), whole)
+    parts = [m.outlier_score(x[begin : begin + 50]) for begin in range(0, len(x), 50)]
+    assert_same_bits(OutlierScores(*(np.concatenate([getattr(p, name) for p in parts]) for name in FIELDS)), scores)
+
+
+def test_the_density_p_value_of_draws_with_missing_cells_is_uniform() -> None:
+    for m in (OVERLAPPING, random_mixture(2, 6), GaussianMixture([1.0], [[0.0, 1.0]], [[[2.0, 1.0], [1.0, 1.0]]])):
+        x = m.sample(20_000, rng=14)
+        x[np.random.default_rng(1).random(x.shape) < 0.3] = np.nan
+        x = x[~np.isnan(x).all(1)]
+        assert kstest(m.outlier_score(x).density_p_value, "uniform").pvalue > 0.01
+
+
+def test_columns_that_follow_from_others_with_missing_cells() -> None:
+    x = np.random.default_rng(0).standard_normal((200, 2))
+    m = gmix.fit(np.column_stack([x, x[:, 0] - x[:, 1]]), [1, 2], covariance="full", rng=0).mixture
+    assert m.dependence is not None
+    rows = [[0.5, 0.25, np.nan], [0.5, np.nan, np.nan], [0.5, 0.25, 0.5], [np.nan, np.nan, np.nan]]
+    scores = m.outlier_score(rows)
+    assert scores.departs.tolist() == [False, False, True, False]
+    first = m.independent_part.marginal([0]).outlier_score([[0.5]])
+    np.testing.assert_allclose(scores.density_p_value[1], first.density_p_value[0], rtol=0.02)
+    assert scores.density_p_value[0] == scores.density_p_value[2]
+
+
 def test_what_is_no_row_is_refused() -> None:
-    for wrong in ([[1.0, 2.0]], [[np.nan, 1.0, 2.0]], [[np.inf, 1.0, 2.0]], "text", [["a", "b", "c"]]):
+    for wrong in ([[1.0, 2.0]], [[np.inf, 1.0, 2.0]], "text", [["a", "b", "c"]]):
         with pytest.raises(DataError):
             OVERLAPPING.outlier_score(wrong)
     with pytest.raises(ParameterError, match="threads"):

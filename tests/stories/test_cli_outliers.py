@@ -78,6 +78,22 @@ def test_a_table_larger_than_memory_gives_the_same_bytes(model: Path, tmp_path: 
     assert np.array_equal(numbers, np.arange(272 * 40))
 
 
+def test_a_row_with_a_missing_cell_has_the_measures_of_the_others(model: Path, tmp_path: Path) -> None:
+    holes = tmp_path / "holes.csv"
+    holes.write_text("\n".join([*FAITHFUL_ROWS[:5], "3.5,", ",99", *FAITHFUL_ROWS[5:]]) + "\n")
+    out, mixture = tmp_path / "outliers.csv", gmix.load(model).mixture
+    assert run("outliers", model, holes, "--out", out).exit_code == 0
+    _, values = table(out)
+    for row, column, value in ((4, 0, 3.5), (5, 1, 99.0)):
+        alone = mixture.marginal([column]).outlier_score([value])
+        np.testing.assert_allclose(values[row, 1:], measured(alone)[0], rtol=0.02)
+    assert run("outliers", model, holes, "--memory", "1K").stdout == out.read_text()
+    shown = run("outliers", model, holes, "--values", "--sorted").stdout.splitlines()
+    assert any(line.startswith("4,3.5,nan,") for line in shown)
+    p_values = [float(line.split(",")[-1]) for line in shown[1:]]  # of densities in units of different columns
+    assert p_values == sorted(p_values)
+
+
 def test_rows_that_break_an_equation_between_columns_are_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     celsius, wind = rng.normal(15.0, 8.0, 300), rng.gamma(9.0, 1.0, 300)
@@ -125,12 +141,12 @@ def test_a_mistake_gets_a_line_and_status_2(
 
 
 def test_mistakes_in_the_files(model: Path, faithful: Path, tmp_path: Path) -> None:
-    hole, other = tmp_path / "hole.csv", tmp_path / "other.csv"
-    hole.write_text("\n".join([*FAITHFUL_ROWS[:5], "3.5,", *FAITHFUL_ROWS[5:]]) + "\n")
+    infinite, other = tmp_path / "infinite.csv", tmp_path / "other.csv"
+    infinite.write_text("\n".join([*FAITHFUL_ROWS[:5], "3.5,inf", *FAITHFUL_ROWS[5:]]) + "\n")
     other.write_text("eruption,waiting\n1,2\n")
     out = tmp_path / "out.csv"
     for arguments, words in (
-        ([model, hole], "row 4, column 'waiting' is NaN"),
+        ([model, infinite], "row 4, column 'waiting' is infinite"),
         ([model, other], "did you mean 'eruption'?"),
         ([faithful, faithful], "is not a gmix model"),
         ([model, tmp_path / "none.csv"], "there is no file"),

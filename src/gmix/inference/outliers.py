@@ -116,8 +116,9 @@ class Selection:
 
 
 def most_unusual_first(blocks: Iterable[Block], measure: str) -> Block:
-    """All rows of `scored_rows` in one block: those of the least density, or of the greatest distance, first."""
+    """All rows of `scored_rows` in one block: those with the smallest p-values of a measure first."""
     held = list(blocks)
     block = {name: np.concatenate([part[name] for part in held]) for name in held[0]}
-    order = np.argsort(block["log_density"] if measure == "density" else -block["distance"], kind="stable")
+    ties = block["log_density"] if measure == "density" else -block["distance"]  # such as p-values of zero
+    order = np.lexsort((ties, block[f"{measure}_p_value"]))
     return {name: column[order] for name, column in block.items()}

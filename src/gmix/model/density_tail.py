@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _POINTS, _NUMBERS = 200_000, 10_000_000  # points of all components, unless they would hold more numbers
 _FEWEST = 50  # points of each component
 _EVEN = 10  # columns up to which directions are spaced evenly
-_ROWS = 8_192  # of the table
+_ROWS, _POINTS_OF_ROW = 8_192, 16  # the most rows of the table, and the fewest points between two of them
 _DEPTH = 708.0  # minus the logarithm of the smallest tail probability: float64 holds no much smaller ones
 
 
@@ -44,18 +44,18 @@ class DensityTail(NamedTuple):
 
     @classmethod
     @one_blas_thread()
-    def of(cls, weights: Array, components: Components) -> DensityTail:
-        """The table of a mixture with these weights ``(K,)`` and components."""
+    def of(cls, weights: Array, components: Components, points: int | None = None) -> DensityTail:
+        """The table of a mixture with these weights ``(K,)`` and components, from at most this many points."""
         # Directions are drawn in an order that does not depend on that of the components.
         order = np.lexsort((components.log_constants, *components.means.T[::-1]))
         present = order[weights[order] > 0].tolist()
         n_features = components.means.shape[1]
-        n = max(min(_POINTS, _NUMBERS // n_features) // len(present), _FEWEST)
+        n = max(min(points or _POINTS, _NUMBERS // n_features) // len(present), _FEWEST)
         radii, masses = _strata(n, n_features)
         generator = np.random.default_rng(0)
         tails = [_component_tail(components, k, _directions(generator, radii, n_features), masses) for k in present]
         levels = np.sort(np.concatenate([tail.log_density for tail in tails]))
-        levels = levels[:: max(len(levels) // _ROWS, 1)]
+        levels = levels[:: max(len(levels) // _ROWS, _POINTS_OF_ROW)]
         total = np.full(len(levels), -np.inf)
         for weight, tail in zip(weights[present], tails, strict=True):
             total = np.logaddexp(total, np.log(weight) + tail.log_probabilities(levels))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.density_tail import DensityTail
 from gmix.model.dependence import Dependence
+from gmix.model.imputation import patterns
 from gmix.model.kernel import kernel
 from gmix.model.mixture_arguments import checked_points
 
 __all__ = ["OutlierFunctions", "OutlierScores"]
 
 Array = NDArray[np.float64]
+_PATTERNS, _POINTS = 1_000, 10_000  # patterns of missing cells that are kept, and points of the density tail of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class OutlierScores:
     density_p_value : ``(N,)``, the probability that a draw from the mixture has at most this density.
     departs : ``(N,)``, whether the row departs from the mixture's `dependence`; the other measures are of the
         independent columns alone.
+
+    The measures of a row with missing cells are those of its other cells.
     """
 
     distance: Array
@@ -54,6 +59,22 @@ class OutlierScores:
         return self.density_p_value * len(self.density_p_value)
 
 
+class _Part(NamedTuple):
+    """The distribution of the cells that some rows have."""
+
+    components: Components
+    tail: DensityTail | None  # None if there is one component of positive weight
+
+    def measures(
+        self, values: NDArray[Any], log_density: Array, threads: int | None
+    ) -> tuple[Array, NDArray[np.intp], Array, Array]:
+        """Distances, nearest components and both p-values ``(n,)`` of cells ``(n, d)`` of known density."""
+        distance, component = _nearest(values, self.components, threads)
+        p_value = _chi_squared_tail(distance, values.shape[1])
+        density = p_value.copy() if self.tail is None else np.exp(self.tail.log_probabilities(log_density))
+        return distance, component, p_value, density
+
+
 class OutlierFunctions(ABC):
     """The methods of a mixture that say how unusual rows are."""
 
@@ -63,17 +84,40 @@ class OutlierFunctions(ABC):
 
     @property
     @abstractmethod
-    def n_features(self) -> int:
-        """The number of columns of a point."""
+    def n_features(self) -> int: ...
 
-    @cached_property
+    @property
     @abstractmethod
     def components(self) -> Components:
         """The components as the kernel takes them."""
 
+    @property
+    @abstractmethod
+    def independent_part(self) -> Self:
+        """The distribution of the independent columns."""
+
+    @abstractmethod
+    def marginal(self, features: Sequence[str | int]) -> Self:
+        """The distribution of some of the features."""
+
     @cached_property
-    def _density_tail(self) -> DensityTail:
-        return DensityTail.of(self.weights, self.components)
+    def _whole(self) -> _Part:
+        """The distribution of complete rows."""
+        return self._part(self.components)
+
+    @cached_property
+    def _partial(self) -> Callable[[tuple[int, ...]], _Part]:
+        """The distribution of rows that have the independent columns at these positions alone."""
+
+        @lru_cache(_PATTERNS)
+        def partial(present: tuple[int, ...]) -> _Part:
+            return self._part(self.independent_part.marginal(present).components, _POINTS)
+
+        return partial
+
+    def _part(self, components: Components, points: int | None = None) -> _Part:
+        single = np.count_nonzero(self.weights) == 1
+        return _Part(components, None if single else DensityTail.of(self.weights, components, points))
 
     def outlier_score(self, x: Any, *, threads: int | None = None) -> OutlierScores:
         r"""How unusual each point ``(N, D)`` is: two measures, and a p-value of each.
@@ -94,15 +138,18 @@ class OutlierFunctions(ABC):
         The p-value of a draw is uniform between 0 and 1. Rows of rare and of wide components have low densities, so
         they are more unusual than rows of the others. With one component, both p-values are the same. With several,
         the second is integrated numerically, in the same way in every call. Its relative error is about 0.003 at 0.001
-        and 0.03 at 1e-50 where components overlap, and much less where they stand apart. p-values below 1e-308 may be 0.
+        and 0.03 at 1e-50 where components overlap, and much less where they stand apart. p-values below 1e-308 may be
+        zero.
 
         The p-values hold for a mixture that is known, and for rows that were not used to fit it. In a table of
         thousands of rows, some have small p-values by chance: compare `OutlierScores.expected` with 0.05
         (Bonferroni), or control the false discovery rate with ``scipy.stats.false_discovery_control`` (Benjamini &
         Hochberg 1995, *Journal of the Royal Statistical Society B* 57:289).
 
-        If columns follow from others (`dependence`), the measures are those of the independent columns, and `departs`
-        says which rows break the equations of the others. Raises `DataError` for NaN or a wrong width.
+        The measures of a point with missing cells are those of its other cells, under the marginal distribution of
+        these; a point without any cell is not unusual. If columns follow from others (`dependence`), the measures are
+        those of the independent columns, and `departs` says which rows break the equations of the others. Raises
+        `DataError` for a wrong width.
 
         >>> import gmix
         >>> mixture = gmix.GaussianMixture([0.9, 0.1], [[0.0], [10.0]], [[[1.0]], [[4.0]]])
@@ -114,18 +161,42 @@ class OutlierFunctions(ABC):
         >>> scores.density_p_value.round(3)
         array([1.   , 0.115, 0.002, 0.   ])
         """
-        rows = checked_points(x, self.features, self.n_features)
-        departs = np.zeros(len(rows), bool)
+        points = checked_points(x, self.features, self.n_features)
+        rows, departs = points, np.zeros(len(points), bool)
         if self.dependence is not None:
+            rows = points.select(self.dependence.independent)
             with np.errstate(over="ignore", invalid="ignore"):
-                departs = self.dependence.departs(rows)
-            rows = rows[:, list(self.dependence.independent)]
-        distance, component = _nearest(rows, self.components, threads)
-        p_value = _chi_squared_tail(distance, rows.shape[1])
-        log_density = kernel.posterior(Rows(rows), self.components, False, threads)[0]
-        single = np.count_nonzero(self.weights) == 1
-        density_p_value = p_value.copy() if single else np.exp(self._density_tail.log_probabilities(log_density))
-        return OutlierScores(distance, component, p_value, log_density, density_p_value, departs)
+                departs = self.dependence.departs(points.values)
+        log_density = kernel.posterior(rows, self.components, False, threads)[0]
+        if not rows.incomplete:
+            measures = self._whole.measures(rows.values, log_density, threads)
+        else:
+            measures = self._measures_of_incomplete(rows, log_density, threads)
+        distance, component, distance_p_value, density_p_value = measures
+        return OutlierScores(distance, component, distance_p_value, log_density, density_p_value, departs)
+
+    def _measures_of_incomplete(
+        self, rows: Rows, log_density: Array, threads: int | None
+    ) -> tuple[Array, NDArray[np.intp], Array, Array]:
+        n = len(rows)
+        nearest = np.full(n, np.flatnonzero(self.weights)[0], np.intp)
+        measures = np.zeros(n), nearest, np.ones(n), np.ones(n)  # those of a row without any cell
+        for chosen, present in _groups(rows.values):
+            values = rows.values[chosen][:, present]
+            part = self._whole if present.all() else self._partial(tuple(np.flatnonzero(present).tolist()))
+            for all_rows, found in zip(measures, part.measures(values, log_density[chosen], threads), strict=True):
+                all_rows[chosen] = found
+        return measures
+
+
+def _groups(values: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """The positions of the rows that have the same cells, if they have any, and which cells these are."""
+    complete = np.flatnonzero(~np.isnan(values).any(1))
+    if len(complete):
+        yield complete, np.ones(values.shape[1], bool)
+    for chosen, present in patterns(values):
+        if present.any():
+            yield chosen, present
 
 
 def _nearest(rows: NDArray[Any], components: Components, threads: int | None) -> tuple[Array, NDArray[np.intp]]:
