@@ -14,6 +14,7 @@ from gmix.inference.standard_errors import standard_errors
 from gmix.metropolis import Chains, metropolis
 from gmix.model import covariance as covariance, criteria as criteria, regions as regions
 from gmix.model.mixture import GaussianMixture
+from gmix.model.outliers import OutlierScores
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
@@ -36,6 +37,7 @@ __all__ = [
     "Merging",
     "ModelFileError",
     "NormalInverseWishart",
+    "OutlierScores",
     "ParameterError",
     "Progress",
     "Reason",

@@ -45,7 +45,7 @@ FUNCTIONS = [
     gmix.covariance.structure, MemorySource, highest_density, tail_probability,
     *(getattr(FIT, name) for name in ("save", "summary", "plot")),
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
-      "sample_labelled", "marginal", "condition", "affine", "collapsed", "plot")),
+      "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "plot")),
     *(getattr(LINE, name) for name in ("cdf", "sf", "log_cdf", "log_sf", "quantile")),
     MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
     *(getattr(gmix.plot, name) for name in gmix.plot.__all__),

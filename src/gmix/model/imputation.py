@@ -14,7 +14,7 @@ from gmix.model.components import Components
 from gmix.model.covariance import FULL, TIED
 from gmix.model.kernel import kernel
 
-__all__ = ["imputed"]
+__all__ = ["imputed", "patterns"]
 
 Array = NDArray[np.float64]
 

@@ -22,6 +22,7 @@ from gmix.model.evaluation import Evaluation
 from gmix.model.kernel import kernel
 from gmix.model.m_step import maximize
 from gmix.model.mixture_arguments import affine_map, checked_parameters, given_values, positions_of
+from gmix.model.outliers import OutlierFunctions
 from gmix.model.priors import Prior, as_prior
 from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import draw
@@ -36,7 +37,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-class GaussianMixture(Evaluation, UnivariateFunctions):
+class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)

@@ -66,6 +66,7 @@ def tail_probability(mixture: Distribution, log_density: ArrayLike) -> Array:
 
     Among n draws, n times this probability are expected to be at least as unusual. It is estimated from the draws of
     `highest_density`, so the smallest value is one in a hundred thousand.
+    `GaussianMixture.outlier_score` has the same probability for Gaussian mixtures, and reaches 1e-308.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])

@@ -1,0 +1,61 @@
+"""``gmix outliers``: how unusual every row is, or the most unusual rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import gmix
+from gmix.base.errors import ParameterError
+from gmix.base.table_file import write_table
+from gmix.cli.csv_options import with_csv_options
+from gmix.cli.input import print_findings, source_for_model
+from gmix.cli.options import Format, Memory, Model, Out, PointsForModel
+from gmix.cli.output import table_target
+from gmix.inference.outliers import Selection, as_measure, most_unusual_first, scored_rows
+
+__all__ = ["EXAMPLES", "outliers"]
+
+EXAMPLES = (
+    "Examples:\n\n  gmix outliers model.json points.csv --below 0.001 --sorted --values\n\n"
+    "  gmix outliers model.json points.parquet --out outliers.parquet"
+)
+
+
+@with_csv_options
+def outliers(
+    model: Model,
+    points: PointsForModel,
+    below: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Write only rows whose p-value is below this, and those that break an equation between columns.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="The measure for --below and --sorted: density, or distance to the nearest component.")
+    ] = "density",
+    ordered: Annotated[
+        bool,
+        typer.Option("--sorted", metavar="", help="Write the most unusual rows first; holds what it writes in memory."),
+    ] = False,
+    values: Annotated[
+        bool, typer.Option("--values", "-v", metavar="", help="Add the values of the model's columns.")
+    ] = False,
+    out: Out = None,
+    form: Format = None,
+    memory: Memory = "512M",
+) -> None:
+    """Say how unusual each row is: its distance to the nearest component, its log density, and their p-values."""
+    if below is not None and not 0.0 < below <= 1.0:
+        raise ParameterError(f"--below {below:g} is not a probability above 0; give one such as 0.001")
+    measure = as_measure(by, "--by")
+    to, form = table_target(out, form)
+    mixture = gmix.load(model).mixture
+    source = source_for_model(mixture, points, memory)
+    selection = Selection(scored_rows(mixture, source, values=values), below, measure)
+    write_table([most_unusual_first(selection, measure)] if ordered else selection, to, form)
+    print_findings(selection.findings(mixture))
