@@ -85,7 +85,7 @@ class _Component:
         """Rows ``(n, D)`` to complete others from: draws, made of standard normal `noise`, or the mean."""
         if noise is None:
             return np.broadcast_to(self.mean, (n, len(self.mean)))
-        return self.mean + self.form.apply(self.factor, noise[None])[0]
+        return np.asarray(self.mean + self.form.apply(self.factor, noise[None])[0])
 
     def completed(self, rows: Array, others: Array, pattern: Positions, patterns: NDArray[np.bool_]) -> Array:
         """The `others` plus what the present cells of `rows` say about their differences in the missing cells."""
@@ -99,7 +99,7 @@ class _Component:
         ends = [*begins[1:], len(rows)]
         for begin, end, gain in zip(begins, ends, _gains(correlation, patterns[known]), strict=True):
             differences[begin:end] = differences[begin:end] @ gain
-        return others + differences * deviation
+        return np.asarray(others + differences * deviation)
 
 
 def _gains(correlation: Array, present: NDArray[np.bool_]) -> Iterator[Array]:
