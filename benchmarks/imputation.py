@@ -1,6 +1,6 @@
 """Coverage of confidence intervals from imputed tables: how often they contain the true value.
 
-python benchmarks/imputation.py --check    # exit with status 1 if intervals from gmix.impute cover too little or too much
+python benchmarks/imputation.py --check    # fail if intervals from gmix.impute cover the truth too rarely or too often
 
 Tables are drawn from a mixture of three columns. Cells of the second column are then removed with a probability that
 depends on the first column, and cells of the third with a fixed probability. A mixture with the true number of

@@ -38,7 +38,7 @@ class Imputations(Sequence[Array]):
     Attributes
     ----------
     rows : ``(N, D)`` the table, whose missing cells are NaN. It is not copied.
-    mass : the total weight of the rows; their number, if they have no weights.
+    mass : the total weight of the rows that have a value; their number, if rows have no weights.
     mixtures : the mixture that each table is completed from.
     seed : the missing cells of table i are drawn by ``numpy.random.default_rng([seed, i])``.
     findings : warnings about the mixtures.
@@ -83,6 +83,10 @@ class Imputations(Sequence[Array]):
 
         Raises `ParameterError` for an estimate that cannot be pooled. See `PooledEstimate.of` for the formulas.
         """
+        if not callable(estimate):
+            raise ParameterError(
+                f"estimate is {estimate!r}; give a function of a table that returns value and variance"
+            )
         pairs = [_pair(estimate(table)) for table in self]
         if degrees_of_freedom is None:
             degrees_of_freedom = max(self.mass - np.size(pairs[0][0]), 1.0)

@@ -74,7 +74,7 @@ class PooledEstimate:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(added > 0.0, added / total, 0.0)
             of_imputations = (n - 1) / share**2
-            observed = np.inf if np.isinf(degrees_of_freedom) else _observed(degrees_of_freedom, share)
+            observed = np.inf if degrees_of_freedom == np.inf else _observed(float(degrees_of_freedom), share)
             freedom = 1.0 / (1.0 / of_imputations + 1.0 / observed)
             missing = share + (1.0 - share) * 2.0 / (of_imputations + 3.0)
         return cls(q.mean(0), total, within, between, freedom, missing, n)
@@ -118,7 +118,7 @@ def _check(values: Array, variances: Array, degrees_of_freedom: float) -> None:
             f"an estimate has values of shape {values.shape[1:]} and variances of shape {variances.shape[1:]}; give "
             "one variance for each value, such as the diagonal of a covariance matrix"
         )
-    if len(values) < 2:
+    if values.ndim == 0 or len(values) < 2:
         raise ParameterError("there is one table; impute at least two, because their differences are the uncertainty")
     if not np.isfinite(values).all():
         raise ParameterError("the estimate from a completed table is not finite; give finite numbers")
