@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-versions clean
+.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-imputation bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -56,6 +56,9 @@ bench-limits: .venv/built  ## how near gmix comes to what the processor can do; 
 
 bench-acceleration: .venv/built  ## count the passes over the rows that acceleration saves
 	$(bin)/python benchmarks/acceleration.py
+
+bench-imputation: .venv/built  ## how often confidence intervals from imputed tables contain the truth (minutes)
+	$(bin)/python benchmarks/imputation.py --check
 
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)

@@ -47,9 +47,10 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["fitting.result", "fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
             ["fitting.from_search"],
             ["fitting.fit"],
-            ["inference.standard_errors"],
+            ["inference.standard_errors", "inference.resampling", "inference.pooling"],
             [
                 "inference.bootstrap",
+                "inference.imputation",
                 "inference.merging",
                 "inference.cross_validation",
                 "inference.predict",

@@ -8,7 +8,9 @@ from gmix.fitting.result import Fit, StandardErrors, load
 from gmix.fitting.stepwise import Stepwise
 from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.inference.cross_validation import cross_validate
+from gmix.inference.imputation import Imputations, impute
 from gmix.inference.merging import Merging, merge
+from gmix.inference.pooling import PooledEstimate
 from gmix.inference.predict import predict_to
 from gmix.inference.standard_errors import standard_errors
 from gmix.metropolis import Chains, metropolis
@@ -33,12 +35,14 @@ __all__ = [
     "Fit",
     "GaussianMixture",
     "GmixError",
+    "Imputations",
     "LikelihoodRatioTest",
     "Merging",
     "ModelFileError",
     "NormalInverseWishart",
     "OutlierScores",
     "ParameterError",
+    "PooledEstimate",
     "Progress",
     "Reason",
     "StandardErrors",
@@ -48,6 +52,7 @@ __all__ = [
     "cross_validate",
     "expect",
     "fit",
+    "impute",
     "likelihood_ratio_test",
     "load",
     "merge",

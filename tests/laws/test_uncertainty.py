@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart
-from gmix.inference.bootstrap import Bootstrap, _matched, _resampled
+from gmix.inference.bootstrap import Bootstrap, _matched
+from gmix.inference.resampling import resampled
 from gmix.model.covariance import DIRECT, STRUCTURES, Structure
 from gmix.model.priors import Prior
 from gmix.sources import MemorySource
@@ -214,7 +215,7 @@ def test_a_table_that_is_drawn_has_the_mass_of_the_one_that_was_seen(
 ) -> None:
     source = MemorySource(cloud, sample_weight=None if weight is None else np.full(len(cloud), weight))
     mixture = gmix.fit(cloud, 1, covariance="full").mixture
-    drawn = _resampled(source, mixture, kind, np.random.default_rng(0))
+    drawn = resampled(source, mixture, kind, np.random.default_rng(0))
     [statistics] = drawn.expect([mixture.components])
     assert statistics.mass.sum() == pytest.approx(round((weight or 1.0) * len(cloud)), rel=0.01 if weight else 1e-12)
     if kind != "parametric":
@@ -223,7 +224,7 @@ def test_a_table_that_is_drawn_has_the_mass_of_the_one_that_was_seen(
 
 def test_as_many_rows_are_drawn_as_the_weights_add_up_to(cloud: Array) -> None:
     source = MemorySource(cloud, sample_weight=np.full(len(cloud), 3.0))
-    drawn = _resampled(source, gmix.fit(cloud, 1).mixture, "rows", np.random.default_rng(0))
+    drawn = resampled(source, gmix.fit(cloud, 1).mixture, "rows", np.random.default_rng(0))
     assert isinstance(drawn, MemorySource)
     assert drawn.weight is not None
     np.testing.assert_array_equal(drawn.weight, np.round(drawn.weight))

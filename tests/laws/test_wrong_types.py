@@ -20,6 +20,8 @@ FIT = gmix.fit(X, [1, 2], covariance=["full", "diag"], rng=0)
 MIXTURE, LINE = FIT.mixture, gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
 [STATISTICS] = gmix.expect(X, [MIXTURE])
 MERGING = gmix.merge(FIT, X)
+IMPUTATIONS = gmix.impute(FIT, X, 2, rng=0)
+POOLED = IMPUTATIONS.pool(lambda table: (table.mean(0), table.var(0) / len(table)))
 ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
 FLAGS = ("equal_weights", "resume", "probabilities", "labels", "filled", "label")  # true or false, or words
 CALLED = ("progress", "start")  # may be functions; what `start` may return is in test_starts.py
@@ -30,13 +32,14 @@ FOUND = {
     "weights": [1.0], "means": [[0.0, 0.0]], "covariances": [np.eye(2)], "n": 3, "features": [0], "values": {0: 1.0},
     "matrix": np.eye(2), "probability": 0.5, "structure": MIXTURE.structure, "log_density": MIXTURE.log_density,
     "draws": 9, "steps": 2, "shares": [0.5], "name": "full", "resolution": 11,
+    "estimate": lambda table: (table[0, 0], 1.0), "variances": [1.0, 1.0],
 }  # fmt: skip
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     gmix.fit: {"components": 1, "covariance": "full"},
     gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
-    FIT.report: {"path": "out.html"},
+    FIT.report: {"path": "out.html"}, gmix.PooledEstimate.of: {"values": [1.0, 2.0]},
 }  # fmt: skip
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
@@ -45,8 +48,9 @@ FUNCTIONS = [
     gmix.covariance.structure, MemorySource, highest_density, tail_probability,
     *(getattr(FIT, name) for name in ("save", "summary", "plot")),
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
-      "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "plot")),
+      "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "impute", "plot")),
     *(getattr(LINE, name) for name in ("cdf", "sf", "log_cdf", "log_sf", "quantile")),
+    gmix.impute, IMPUTATIONS.pool, gmix.PooledEstimate.of, POOLED.interval,
     MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
     *(getattr(gmix.plot, name) for name in gmix.plot.__all__),
 ]  # fmt: skip

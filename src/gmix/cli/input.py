@@ -52,11 +52,11 @@ def table_source(
 
 
 def source_for_model(
-    mixture: gmix.GaussianMixture, points: Path | CSV, memory: str, weights: str | None = None
+    mixture: gmix.GaussianMixture, points: Path | CSV, memory: str, weights: str | None = None, *, quiet: bool = False
 ) -> LocalSource:
     """The rows of a table, in the columns of a model."""
     names = None if mixture.features is None else list(mixture.features)
-    source = table_source(points, names, weights, memory)
+    source = table_source(points, names, weights, memory, quiet=quiet)
     if source.n_features != mixture.n_features:
         raise DataError(
             f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "

@@ -13,15 +13,14 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.wording import count
 from gmix.fitting.candidates import Search
-from gmix.fitting.em import Run, run_em
 from gmix.fitting.from_search import fit_from_search
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
+from gmix.inference.resampling import drawn_table, resampled, warm_run
 from gmix.inference.standard_errors import checked_statistics, source_of
 from gmix.model.covariance import Structure, structure as as_structure
 from gmix.model.mixture import GaussianMixture, with_dependent_features
-from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource, Source, as_source
 
@@ -29,8 +28,6 @@ __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_te
 
 Array = NDArray[np.float64]
 _KINDS = ("weights", "rows", "parametric")
-_MOST_DRAWN = 1e9  # rows that are drawn from a mixture, at most
-_MOST_COUNTED = 1e18  # draws with replacement, at most, which only count rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +111,7 @@ def bootstrap(
     checked_statistics(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
-        run = _run(fit.mixture, _resampled(source, fit.mixture, kind, generator), fit.prior)
+        run = warm_run(fit.mixture, resampled(source, fit.mixture, kind, generator), fit.prior)
         if run.mixture.collapsed(run.statistics):
             collapsed += 1
         else:
@@ -135,38 +132,6 @@ def bootstrap(
 def _standard_deviation(replicates: Array) -> Array:
     norm = np.hypot.reduce(replicates - replicates.mean(0), 0)  # squares may overflow or underflow
     return np.asarray(norm / np.sqrt(len(replicates) - 1))
-
-
-def _resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> Source:
-    """A resampled table whose weights have the same sum."""
-    weight = source.everything.mass
-    mass = weight.sum()
-    if kind == "parametric":
-        return _drawn(mixture, mass, source.threads, rng)
-    if kind == "rows" and mass > _MOST_COUNTED:
-        raise _too_heavy(mass)
-    drawn = rng.gamma(weight) if kind == "weights" else rng.multinomial(max(round(mass), 1), weight / mass)
-    if not drawn.sum() > 0:
-        raise DataError(f"sample_weight adds up to {mass:.3g} rows, too few to draw from; give larger weights")
-    return MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
-
-
-def _drawn(mixture: GaussianMixture, mass: float, threads: int | None, rng: np.random.Generator) -> MemorySource:
-    """A table of rows drawn from the mixture, as many as the weights sum to."""
-    if mass > _MOST_DRAWN:
-        raise _too_heavy(mass)
-    return MemorySource(mixture.sample(max(round(mass), 1), rng=rng), threads=threads)
-
-
-def _too_heavy(mass: float) -> DataError:
-    return DataError(f"sample_weight adds up to {mass:.3g} rows, too many to draw; give smaller weights")
-
-
-def _run(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
-    [run] = run_em(source, [start], StoppingRule(), prior)
-    if run.reason is Reason.INTERRUPTED:
-        raise KeyboardInterrupt
-    return run
 
 
 def _matched(mixture: GaussianMixture, reference: GaussianMixture) -> NDArray[np.intp]:
@@ -262,7 +227,7 @@ def likelihood_ratio_test(
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
     gains = []
     for _ in range(replicates):
-        drawn = _drawn(null.mixture, null.mass, source.threads, generator)
+        drawn = drawn_table(null.mixture, null.mass, source.threads, generator)
         fewer, more = _null_and_alternative(drawn, components, structure, generator)
         gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
     return LikelihoodRatioTest(null, alternative, np.array(gains))

@@ -17,6 +17,8 @@ from gmix.model.kernel import kernel
 __all__ = ["imputed", "patterns"]
 
 Array = NDArray[np.float64]
+Positions = NDArray[np.intp]
+_TOGETHER = 1 << 18  # entries of the covariances that are solved together, so that they take little memory
 
 
 @one_blas_thread()
@@ -29,60 +31,31 @@ def imputed(
 
     .. math:: x_m \mid x_o \sim \sum_k r_k(x_o) \, N\big(\mu_{k,m} + \Sigma_{k,mo} \Sigma_{k,oo}^{-1} (x_o - \mu_{k,o}),
               \Sigma_{k,mm} - \Sigma_{k,mo} \Sigma_{k,oo}^{-1} \Sigma_{k,om}\big)
+
+    # Implementation
+    To draw, a whole row y is drawn from one component. Then :math:`y_m + \Sigma_{mo} \Sigma_{oo}^{-1} (x_o - y_o)` has
+    the conditional distribution (Hoffman & Ribak 1991, *Astrophysical Journal* 380:L5), and no conditional covariance
+    needs to be factored. So both cases complete rows from others: from draws, or from the mean.
     """
     filled = np.array(values, np.float64)
-    responsibilities = kernel.posterior(Rows(filled, incomplete=True), components, True, threads)[1]
+    incomplete = np.flatnonzero(np.isnan(filled).any(1))
+    if not len(incomplete):
+        return filled
+    incomplete, pattern, patterns = _by_pattern(filled, incomplete)
+    rows = filled[incomplete]
+    responsibilities = kernel.posterior(Rows(rows, incomplete=True), components, True, threads)[1]
     assert responsibilities is not None
     if rng is not None:
         responsibilities = _one_component_each(responsibilities, rng)
-    for chosen, present in patterns(filled):
-        conditional = _Conditional(components, present)
-        filled[np.ix_(chosen, conditional.absent)] = conditional.values(filled[chosen], responsibilities[chosen], rng)
+    noise = None if rng is None else rng.standard_normal(rows.shape)
+    found = np.zeros(rows.shape)
+    for k, share in enumerate(responsibilities.T):
+        own = np.flatnonzero(share)
+        component = _Component(components, k)
+        others = component.others(None if noise is None else noise[own], len(own))
+        found[own] += share[own, None] * component.completed(rows[own], others, pattern[own], patterns)
+    filled[incomplete] = np.where(np.isnan(rows), found, rows)
     return filled
-
-
-def patterns(values: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
-    """The rows with missing cells, in groups that have the same cells: their positions, and which cells these are."""
-    present = ~np.isnan(values)
-    incomplete = np.flatnonzero(~present.all(1))
-    if not len(incomplete):
-        return
-    packed = np.packbits(present[incomplete], axis=1)
-    _, first, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(group.ravel()))
-    for number, chosen in enumerate(np.split(incomplete[order], ends[:-1])):
-        yield chosen, present[incomplete[first[number]]]
-
-
-class _Conditional:
-    """The distribution of some cells given the others, under each component."""
-
-    def __init__(self, components: Components, present: NDArray[np.bool_]) -> None:
-        self.present, self.absent = np.flatnonzero(present), np.flatnonzero(~present)
-        (k, d), form = components.means.shape, components.form
-        self.means = components.means
-        covariances = form.dense(form.congruence(components.factor, form.compress(np.eye(d)[None])), k, d)
-        missing = covariances[:, self.absent]
-        self.spread = missing[:, :, self.absent]
-        self.gain = np.zeros((k, len(self.absent), len(self.present)))
-        if form in (FULL, TIED) and len(self.present):
-            whitener = FULL.whitener(FULL.factor(covariances[:, self.present][:, :, self.present]))
-            whitened = missing[:, :, self.present] @ whitener.mT
-            self.gain = whitened @ whitener
-            self.spread = self.spread - whitened @ whitened.mT
-
-    def values(self, rows: Array, responsibilities: Array, rng: np.random.Generator | None) -> Array:
-        """The missing cells of rows that have the others."""
-        values = np.zeros((len(rows), len(self.absent)))
-        for k, share in enumerate(responsibilities.T):
-            own = np.flatnonzero(share)
-            residuals = rows[own][:, self.present] - self.means[k, self.present]
-            found = self.means[k, self.absent] + residuals @ self.gain[k].T
-            if rng is not None:
-                found += rng.standard_normal(found.shape) @ _root(self.spread[k]).T
-            values[own] += share[own, None] * found
-        return values
 
 
 def _one_component_each(responsibilities: Array, rng: np.random.Generator) -> Array:
@@ -93,8 +66,56 @@ def _one_component_each(responsibilities: Array, rng: np.random.Generator) -> Ar
     return np.asarray(np.eye(sums.shape[1])[drawn])
 
 
-def _root(covariance: Array) -> Array:
-    """A matrix R with ``R R' = covariance``, which may be singular but for rounding."""
-    deviation = np.sqrt(np.maximum(np.diagonal(covariance), np.finfo(np.float64).tiny))
-    values, vectors = np.linalg.eigh(covariance / deviation / deviation[:, None])
-    return np.asarray(deviation[:, None] * vectors * np.sqrt(np.maximum(values, 0.0)))
+def _by_pattern(values: Array, rows: Positions) -> tuple[Positions, Positions, NDArray[np.bool_]]:
+    """Rows ordered by pattern, the pattern ``(N,)`` of each, and which cells are present in each pattern ``(P, D)``."""
+    present = ~np.isnan(values[rows])
+    _, first, pattern = np.unique(np.packbits(present, axis=1), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(pattern.ravel(), kind="stable")
+    return rows[order], pattern.ravel()[order], present[first]
+
+
+class _Component:
+    """The distribution of some cells of a row given the others, under one component."""
+
+    def __init__(self, components: Components, k: int) -> None:
+        self.form, self.mean = components.form, components.means[k]
+        self.factor = self.form.take(components.factor, [k])
+
+    def others(self, noise: Array | None, n: int) -> Array:
+        """Rows ``(n, D)`` to complete others from: draws, made of standard normal `noise`, or the mean."""
+        if noise is None:
+            return np.broadcast_to(self.mean, (n, len(self.mean)))
+        return np.asarray(self.mean + self.form.apply(self.factor, noise[None])[0])
+
+    def completed(self, rows: Array, others: Array, pattern: Positions, patterns: NDArray[np.bool_]) -> Array:
+        """The `others` plus what the present cells of `rows` say about their differences in the missing cells."""
+        if self.form not in (FULL, TIED) or not len(rows):
+            return others
+        factor = self.factor.reshape(len(self.mean), -1)
+        deviation = np.sqrt((factor**2).sum(1))
+        correlation = (factor / deviation[:, None]) @ (factor / deviation[:, None]).T
+        differences = np.where(np.isnan(rows), 0.0, (rows - others) / deviation)
+        known, begins = np.unique(pattern, return_index=True)
+        ends = [*begins[1:], len(rows)]
+        for begin, end, gain in zip(begins, ends, _gains(correlation, patterns[known]), strict=True):
+            differences[begin:end] = differences[begin:end] @ gain
+        return np.asarray(others + differences * deviation)
+
+
+def _gains(correlation: Array, present: NDArray[np.bool_]) -> Iterator[Array]:
+    r"""The matrix ``(D, D)`` of each pattern ``(P, D)`` that converts differences in present cells to missing ones.
+
+    It is :math:`R_{oo}^{-1} R_{om}`, and zero elsewhere.
+    """
+    together = max(_TOGETHER // correlation.size, 1)
+    for begin in range(0, len(present), together):
+        block = present[begin : begin + together]
+        counts = block.sum(1)
+        gains = np.zeros((len(block), *correlation.shape))
+        for count in np.unique(counts):
+            alike = np.flatnonzero(counts == count)[:, None, None]
+            observed = np.nonzero(block[alike[:, 0, 0]])[1].reshape(len(alike), -1, 1)
+            absent = np.nonzero(~block[alike[:, 0, 0]])[1].reshape(len(alike), 1, -1)
+            within = correlation[observed, observed.mT]
+            gains[alike, observed, absent] = np.linalg.solve(within, correlation[observed, absent])
+        yield from gains

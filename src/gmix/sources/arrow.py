@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.base.columns import Column, Kind, check_usable, choose, choose_columns
 from gmix.base.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, with_cells
@@ -14,7 +15,10 @@ from gmix.base.columns.column import LOOK
 from gmix.base.errors import DataError
 from gmix.sources.stream import Blocks, Piece
 
-__all__ = ["ArrowTable", "is_numeric", "reason_of"]
+__all__ = ["ArrowTable", "Fill", "is_numeric", "reason_of"]
+
+# Takes successive rows ``(n, D)`` of a table, in order, and returns them with missing cells filled in.
+Fill = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 _BATCH = 131_072  # rows in a record batch
 
@@ -86,6 +90,26 @@ class ArrowTable(Blocks):
         # If a filter has left out rows, the row group of a row is not known.
         group = int(np.searchsorted(np.cumsum(groups), row - begin, "right")) if sum(groups) == end - begin else None
         return f"{path}, {'' if group is None or len(groups) < 2 else f'row group {group}, '}row {row - begin}"
+
+    def completed(self, fill: Fill, incomplete: Collection[str]) -> Iterator[Any]:
+        """Record batches of all columns of the table, where missing cells of the chosen columns are filled in.
+
+        `incomplete` names the chosen columns that have missing cells. They become float64, unless they hold floats. All
+        other columns are as they are in the table.
+        """
+        import pyarrow as pa
+
+        names, chosen = list(self._dataset.schema.names), self.names or ()
+        for batch, _ in self._scan(names):
+            table = pa.table(batch)
+            filled = fill(np.column_stack([arrow_numbers(batch[name], np.dtype(np.float64)) for name in chosen]))
+            for name, values in zip(chosen, filled.T, strict=True):
+                if name in incomplete:
+                    kind = table.schema.field(name).type
+                    kind = kind if pa.types.is_floating(kind) else pa.float64()
+                    column = pa.array(values.copy()).cast(kind, safe=False)
+                    table = table.set_column(names.index(name), pa.field(name, kind), column)
+            yield from table.to_batches()
 
     def _with_first_cells(self, columns: list[Column]) -> list[Column]:
         """The columns, with what their first cells show."""

@@ -18,7 +18,7 @@ from gmix.sources.memory import MemorySource
 from gmix.sources.source import Source
 from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
 
-__all__ = ["MEMORY", "as_source", "source_for"]
+__all__ = ["MEMORY", "as_source", "source_for", "source_of_features"]
 
 MEMORY = 1 << 29  # bytes
 
@@ -86,9 +86,23 @@ def source_for(
     threads: int | None = None,
     memory: float = MEMORY,
 ) -> Source:
-    """Convert a table to a `Source` of the features of a mixture, matched by name if both have names.
+    """`source_of_features`, or if the mixture has a `dependence`, of the features of its `independent_part`."""
+    source = source_of_features(
+        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory
+    )
+    return source if mixture.dependence is None else source.select(mixture.dependence.independent)
 
-    If the mixture has a `dependence`, the source has the features of its `independent_part`.
+
+def source_of_features(
+    mixture: GaussianMixture,
+    data: Any,
+    *,
+    sample_weight: ArrayLike | str | None = None,
+    columns: list[str] | None = None,
+    threads: int | None = None,
+    memory: float = MEMORY,
+) -> Source:
+    """Convert a table to a `Source` of all features of a mixture, matched by name if both have names.
 
     Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
     """
@@ -105,7 +119,7 @@ def source_for(
             f"the columns are {list(source.features)} and the mixture's features {list(mixture.features)}; "
             "choose these, in this order"
         )
-    return source if mixture.dependence is None else source.select(mixture.dependence.independent)
+    return source
 
 
 def _has_names(data: Any) -> bool:

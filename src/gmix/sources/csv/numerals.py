@@ -134,6 +134,14 @@ class Reading:
     grouped: bool
     doubtful: str | None = None
 
+    def written(self, value: float) -> str:
+        """A number as it is written in this column, with all its digits.
+
+        >>> Reading(",", grouped=False).written(1.25)
+        '1,25'
+        """
+        return repr(float(value)).replace(".", self.decimal)
+
 
 def readings(columns: Sequence[Numerals], delimiter: str, stated: str | None) -> list[Reading]:
     """Choose how each column is read: as its own numbers show, or else as those of the other columns do.

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import lzma
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+
+from gmix.base.columns.arrow import arrow_numbers
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.wording import count
-from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
+from gmix.sources.arrow import ArrowTable, Fill, is_numeric, reason_of
 from gmix.sources.csv.dialect import CSV, Dialect, cleaned
 from gmix.sources.csv.numerals import (
     MISSING,
@@ -28,6 +31,8 @@ from gmix.sources.csv.numerals import (
 from gmix.sources.csv.recognition import recognize
 
 __all__ = ["CsvTable", "check_names"]
+
+T = TypeVar("T")
 
 _HEAD = 1 << 17  # bytes from which the dialect is recognized
 _LINES = 16  # lines besides comments that these bytes hold at least
@@ -76,15 +81,24 @@ class CsvTable(ArrowTable):
         super().__init__(dataset, columns, weight, called=str(stated), n_bytes=n_bytes)
         self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
 
+    @property
+    def dialect(self) -> Dialect:
+        """How the first file is written."""
+        return self._dialects[0]
+
     def _scan(self, names: list[str], size: int = 0) -> Iterator[tuple[Any, Any]]:
+        return self._of_files(lambda path, dialect: self._batches(names, path, dialect))
+
+    def _of_files(self, read: Callable[[str, Dialect], Iterator[T]]) -> Iterator[tuple[T, Any]]:
+        """What `read` yields for each file, with the fragment of the file."""
         import pyarrow as pa
 
         path = self._called
         try:
             for fragment, dialect in zip(self._dataset.get_fragments(), self._dialects, strict=True):
                 path = fragment.path
-                for batch in self._batches(names, path, dialect):
-                    yield batch, fragment
+                for found in read(path, dialect):
+                    yield found, fragment
         except (pa.ArrowException, OSError, EOFError, lzma.LZMAError, DataError) as error:
             self._check_unchanged()
             if isinstance(error, DataError):
@@ -92,8 +106,44 @@ class CsvTable(ArrowTable):
             raise DataError(f"{path} cannot be read as CSV ({reason_of(error)}); check the file") from None
         self._check_unchanged()
 
+    def completed_texts(self, fill: Fill) -> Iterator[list[tuple[str, ...]]]:
+        """Rows of all cells as texts, the missing ones of the chosen columns filled in; see `ArrowTable.completed`.
+
+        All other cells are the texts of the file, byte by byte.
+        """
+        for rows, _ in self._of_files(lambda path, dialect: self._completed_texts(fill, path, dialect)):
+            yield rows
+
+    def _completed_texts(self, fill: Fill, path: str, dialect: Dialect) -> Iterator[list[tuple[str, ...]]]:
+        import pyarrow as pa
+        from pyarrow import compute
+
+        missing = pa.array([code.encode() for code in (*MISSING, *self._stated.codes)], pa.binary())
+        for at, texts in self._texts(list(dialect.names), path, dialect, kept=True):
+            cells = [[cell.decode("utf-8", "surrogateescape") for cell in c.to_pylist()] for c in texts.columns]
+            places = [dialect.names.index(name) for name in self.names or ()]
+            known = [texts.column(i) for i in places]
+            known = [compute.if_else(compute.is_in(column, missing), None, column) for column in known]
+            numbers = [self._converted(*pair, path, at) for pair in zip(known, self.names or (), strict=True)]
+            values = np.column_stack([arrow_numbers(column, np.dtype(np.float64)) for column in numbers])
+            filled = fill(values)
+            for i, j in np.argwhere(np.isnan(values)):
+                cells[places[j]][i] = self._readings[dialect.names[places[j]]].written(filled[i, j])
+            yield list(zip(*cells, strict=True))
+
     def _batches(self, names: list[str], path: str, dialect: Dialect) -> Iterator[Any]:
         """The rows of one file as record batches of some columns."""
+        import pyarrow as pa
+
+        for at, texts in self._texts(names, path, dialect):
+            columns = [self._converted(texts.column(i), name, path, at) for i, name in enumerate(names)]
+            yield pa.record_batch(columns, names=names)
+
+    def _texts(self, names: list[str], path: str, dialect: Dialect, *, kept: bool = False) -> Iterator[tuple[int, Any]]:
+        """The cells of some columns of one file as record batches of bytes, each with the position of its first row.
+
+        Missing values are null, unless all cells are to be `kept`.
+        """
         import pyarrow as pa
         from pyarrow import compute, csv
 
@@ -108,7 +158,7 @@ class CsvTable(ArrowTable):
                 include_columns=read,
                 column_types=dict.fromkeys(read, pa.binary()),  # columns that are left out need not be UTF-8
                 null_values=[*MISSING, *self._stated.codes],
-                strings_can_be_null=True,
+                strings_can_be_null=not kept,
             ),
         )
         at = 0
@@ -117,12 +167,11 @@ class CsvTable(ArrowTable):
             lines = pa.PythonFile(_Cleaned(file, dialect), mode="r") if dialect.untidy else file
             with csv.open_csv(lines, *options) as reader:
                 for texts in reader:
-                    columns = [self._converted(texts.column(i), name, path, at) for i, name in enumerate(names)]
-                    for column in texts.columns[len(columns) :]:
-                        if column.null_count < len(column):
-                            row = at + compute.index(column.is_valid(), value=True).as_py()
-                            raise DataError(f"{path}, row {row} has more cells than there are names; correct it")
-                    yield pa.record_batch(columns, names=names)
+                    for column in texts.columns[len(names) :]:
+                        filled = compute.not_equal(column, b"") if kept else column.is_valid()
+                        if (row := compute.index(filled, value=True).as_py()) >= 0:
+                            raise DataError(f"{path}, row {at + row} has more cells than there are names; correct it")
+                    yield at, texts.select(range(len(names)))
                     at += texts.num_rows
 
     def _converted(self, texts: Any, name: str, path: str, at: int) -> Any:
