@@ -171,6 +171,7 @@ def fit(
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
     findings = [*source.findings, *findings]
     if source.missing is not None:
+        source.missing.check_columns(source.features)
         findings.append(source.missing.finding(source.features))
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings

@@ -156,7 +156,8 @@ class PartitionedSource(Source):
         self.n_rows, self._mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        check_mass(self._mass)
+        if not (missing := reduce(add, map(MissingCells.from_arrays, zip(*cells, strict=True)))):
+            check_mass(self._mass)
         by_partition = np.array([np.broadcast_to(values, self.n_features) for values in largest])
         too_large = ~(by_partition < largest_value(self.n_features, max(self._mass, self.n_rows)))
         if too_large.any():
@@ -165,13 +166,9 @@ class PartitionedSource(Source):
                 f"partition {number}: column {repr(self.features[column]) if self.features else column} reaches "
                 f"{by_partition[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
             )
-        missing = reduce(add, map(MissingCells.from_arrays, zip(*cells, strict=True)))
         self.missing = missing or None
-        if missing:
-            missing.check_columns(self.features)
-            self._center = sum(sums) / missing.observed
-        else:
-            self._center = sum(sums) / self._mass
+        observed = missing.observed if missing else np.full(self.n_features, self._mass)
+        self._center = np.divide(sum(sums), observed, out=np.zeros(self.n_features), where=observed > 0.0)
 
 
 class _Selected(PartitionedSource):
@@ -215,7 +212,7 @@ def _main_line(message: str) -> str:
 def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
     """The row counts of a partition, its largest values, sums and missing cells by column, or the error it raises."""
     counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
-    missing = MissingCells(0, np.zeros(1), np.zeros(1), 0, 0.0)
+    missing = MissingCells.none(1)
 
     def place(row: int) -> str:
         return f"row {int(counts[0]) + row}"
@@ -225,7 +222,7 @@ def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) ->
             check_finite(block.values, names, place=place, missing=block.incomplete)
             as_weights(block.weights, len(block))
             counts += np.array([len(block), np.count_nonzero(block.mass), block.mass.sum()])
-            missing += MissingCells.of(block)
+            missing = missing.and_of(block)
             with np.errstate(over="ignore"):
                 largest = np.fmax(largest, np.fmax.reduce(np.abs(block.values), initial=0.0))
                 sums = sums + block.mass @ block.completed(np.zeros(1)).values

@@ -182,7 +182,7 @@ def mean_of_cells(blocks: Iterable[Rows], n_features: int, missing: MissingCells
     zeros = np.zeros(n_features)
     complete = (block.completed(zeros) for block in blocks)
     [sums] = kernel.expect(complete, [unit_component(DIAGONAL, zeros[None])], threads=threads)
-    return sums.mean if missing is None else sums.mean * (sums.total_weight / missing.observed)
+    return sums.mean if missing is None else sums.mean * missing.rows_per_cell
 
 
 def check_mass(mass: float) -> None:
