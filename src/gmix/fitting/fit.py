@@ -21,7 +21,7 @@ from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Search
-from gmix.fitting.from_search import fit_from_search, inspected
+from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan, search
@@ -169,10 +169,7 @@ def fit(
         structures = [s.with_equal_weights for s in structures]
     if covariance_ratio is not None:
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
-    findings = [*source.findings, *findings]
-    if source.missing is not None:
-        source.missing.check_columns(source.features)
-        findings.append(source.missing.finding(source.features))
+    findings = [*source.findings, *missing_findings(source), *findings]
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
     table = source
