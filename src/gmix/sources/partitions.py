@@ -118,11 +118,11 @@ class PartitionedSource(Source):
     def select(self, columns: Sequence[int]) -> PartitionedSource:
         return _Selected(self, list(columns))
 
-    def obeys(self, dependence: Dependence) -> bool:
+    def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
         columns = np.array(dependence.independent, np.float64)
         slack = np.broadcast_to(dependence.slack, self.n_features)
         packed = _packed([columns, dependence.matrix, dependence.offset, slack])
-        return not any(_unpacked(answer)[0][0].any() for answer in self._ask(partial(_departs, packed)))
+        return not any(_unpacked(answer)[0][0].any() for answer in self._ask(partial(_departs, packed, complete)))
 
     @property
     def center(self) -> Array:
@@ -251,12 +251,13 @@ def _of_incomplete(task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
     return task(number, (replace(block, incomplete=True).without_empty for block in blocks))
 
 
-def _departs(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
-    """Whether any row of positive weight in a partition departs from a dependence among the columns."""
+def _departs(packed: bytes, complete: bool, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+    """Whether any row of positive weight, or any without missing cells, departs from a dependence among the columns."""
     columns, matrix, offset, slack = _unpacked(packed)[0]
     independent = tuple(int(column) for column in columns)
     dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset, slack)
-    departs = any(dependence.departs(block.counting.values).any() for block in blocks)
+    counting = (block.counting.complete if complete else block.counting for block in blocks)
+    departs = any(dependence.departs(block.values).any() for block in counting)
     return _packed([np.array([departs])])
 
 

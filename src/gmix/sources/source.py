@@ -133,8 +133,11 @@ class Source(ABC):
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """A random sub-sample of at most `n` rows of positive weight, in the order of the table."""
 
-    def obeys(self, dependence: Dependence) -> bool:
-        """Whether all rows of positive weight are known to obey a dependence among their columns."""
+    def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
+        """Whether all rows of positive weight are known to obey a dependence among their columns.
+
+        If `complete`, only the rows without missing cells count.
+        """
         return False
 
     def select(self, columns: Sequence[int]) -> Source:
@@ -161,8 +164,9 @@ class LocalSource(Source):
     @abstractmethod
     def select(self, columns: Sequence[int]) -> LocalSource: ...
 
-    def obeys(self, dependence: Dependence) -> bool:
-        return not any(dependence.departs(block.counting.values).any() for block in self.blocks())
+    def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
+        blocks = (block.counting for block in self.blocks())
+        return not any(dependence.departs((block.complete if complete else block).values).any() for block in blocks)
 
     @cached_property
     def center(self) -> Array:
