@@ -44,7 +44,7 @@ class Bootstrap:
     weights : ``(R, K)``.
     means : ``(R, K, D)``.
     covariances : ``(R, K, D, D)``.
-    collapsed : the number of further fits, which were left out because a component collapsed.
+    collapsed : the number of further fits, which were left out because a component collapsed, or a column had no value.
     """
 
     weights: Array
@@ -89,7 +89,8 @@ def bootstrap(
     kind : ``"weights"`` gives every row an exponential random weight, so that small components collapse less often
         (the weighted-likelihood bootstrap: Newton & Raftery 1994, *Journal of the Royal Statistical Society B* 56:3);
         ``"rows"`` draws rows with replacement (Efron 1979, *Annals of Statistics* 7:1); ``"parametric"`` draws new rows
-        from the mixture. O'Hagan et al. (2019), *Computational Statistics* 34:1779, compare them.
+        from the mixture, which lack the same cells as rows of the table. O'Hagan et al. (2019), *Computational
+        Statistics* 34:1779, compare them.
     replicates : the number of tables.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
@@ -113,8 +114,9 @@ def bootstrap(
     checked_statistics(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
-        run = _run(fit.mixture, _resampled(source, fit.mixture, kind, generator), fit.prior)
-        if run.mixture.collapsed(run.statistics):
+        table = _resampled(source, fit.mixture, kind, generator)
+        run = _run(fit.mixture, table, fit.prior)
+        if table.lacks_a_column or run.mixture.collapsed(run.statistics):
             collapsed += 1
         else:
             order = _matched(run.mixture, fit.mixture)
@@ -136,12 +138,12 @@ def _standard_deviation(replicates: Array) -> Array:
     return np.asarray(norm / np.sqrt(len(replicates) - 1))
 
 
-def _resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> Source:
+def _resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> MemorySource:
     """A resampled table whose weights have the same sum."""
     weight = source.everything.mass
     mass = weight.sum()
     if kind == "parametric":
-        return _drawn(mixture, mass, source.threads, rng)
+        return _drawn(mixture, mass, source, rng)
     if kind == "rows" and mass > _MOST_COUNTED:
         raise _too_heavy(mass)
     drawn = rng.gamma(weight) if kind == "weights" else rng.multinomial(max(round(mass), 1), weight / mass)
@@ -150,11 +152,23 @@ def _resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: n
     return MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
 
 
-def _drawn(mixture: GaussianMixture, mass: float, threads: int | None, rng: np.random.Generator) -> MemorySource:
-    """A table of rows drawn from the mixture, as many as the weights sum to."""
+def _drawn(mixture: GaussianMixture, mass: float, source: Source, rng: np.random.Generator) -> MemorySource:
+    """As many rows drawn from the mixture as the weights sum to, which lack the same cells as rows of a source."""
     if mass > _MOST_DRAWN:
         raise _too_heavy(mass)
-    return MemorySource(mixture.sample(max(round(mass), 1), rng=rng), threads=threads)
+    drawn = mixture.sample(max(round(mass), 1), rng=rng)
+    if source.missing is not None:
+        drawn[_missing_cells(source, len(drawn), rng)] = np.nan
+    return MemorySource(drawn, threads=source.threads)
+
+
+def _missing_cells(source: Source, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which cells of `n` rows are missing ``(n, D)``: those of the rows of the source, or of rows drawn by weight."""
+    rows = source.rows(source.n_counting, rng)
+    missing, mass = np.isnan(rows.values), rows.mass
+    if n == len(rows) and (mass == 1.0).all():
+        return np.asarray(missing)
+    return np.asarray(missing[rng.choice(len(rows), size=n, p=mass / mass.sum())])
 
 
 def _too_heavy(mass: float) -> DataError:
@@ -235,7 +249,8 @@ def likelihood_ratio_test(
 
     Parameters
     ----------
-    data, sample_weight, columns, threads : as for `gmix.fit`. Drawn tables have as many rows as the weights sum to.
+    data, sample_weight, columns, threads : as for `gmix.fit`. Drawn tables have as many rows as the weights sum to, and
+        lack the same cells as rows of the table.
     components : K.
     covariance : one structure, its code or its name.
     replicates : R, the number of tables to draw; the p-value is a multiple of 1 / (R + 1).
@@ -251,6 +266,8 @@ def likelihood_ratio_test(
     if not is_count(replicates):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above zero")
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if source.missing is not None:
+        source.missing.check_columns(source.features)
     if components >= source.n_counting:
         raise DataError(
             f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
@@ -261,7 +278,7 @@ def likelihood_ratio_test(
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
     gains = []
     for _ in range(replicates):
-        drawn = _drawn(null.mixture, null.mass, source.threads, generator)
+        drawn = _drawn(null.mixture, null.mass, source, generator)
         fewer, more = _null_and_alternative(drawn, components, structure, generator)
         gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
     return LikelihoodRatioTest(null, alternative, np.array(gains))

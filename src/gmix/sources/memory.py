@@ -89,7 +89,7 @@ class MemorySource(LocalSource):
         if rows.filled is not None:
             table.points = rows.filled
         table.trim = source.trim if isinstance(source, MemorySource) else 0.0
-        if table.missing is not None and not table.missing.observed.all():  # a few rows may lack all cells of a column
+        if table.missing is not None and table.lacks_a_column:
             table.center = np.where(table.missing.observed > 0.0, table.center, source.center)
         return table
 
@@ -107,6 +107,11 @@ class MemorySource(LocalSource):
         )
         chosen.findings, chosen.trim = self.findings, self.trim
         return chosen
+
+    @property
+    def lacks_a_column(self) -> bool:
+        """Whether a column has no value in any row of positive weight."""
+        return self.missing is not None and not self.missing.observed.all()
 
     @property
     def everything(self) -> Rows:
