@@ -34,6 +34,11 @@ double sum_of(const Numbers& values) {
   return sum;
 }
 
+bool has_missing_cells(const Statistics& statistics) {
+  return std::any_of(statistics.extra.begin(), statistics.extra.end(),
+                     [](const auto& sum) { return sum.first == "hidden_entropy"; });
+}
+
 std::size_t compact_size(Form form, std::size_t k, std::size_t d) {
   return second_size({form, k, d, nullptr, nullptr, nullptr});
 }
