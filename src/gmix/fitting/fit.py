@@ -251,7 +251,7 @@ def _supported_counts(counts: list[int], source: Source, *, chosen: bool) -> tup
     """
     most = source.n_counting
     empty = 0 if source.missing is None else source.missing.empty_rows
-    kind = {source.n_rows: "rows", source.n_rows - empty: "rows with a value"}.get(most, "rows with weight")
+    kind = {source.n_rows - empty: "rows with a value", source.n_rows: "rows"}.get(most, "rows with weight")
     kept = [k for k in counts if k <= most]
     if not kept or not (chosen or len(kept) == len(counts)):
         raise DataError(
