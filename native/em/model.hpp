@@ -37,4 +37,8 @@ class Model {
 // Whether the means of two models differ by less than `limit` standard deviations, or by no more than rounding.
 bool is_at_rest(const Model& before, const Model& after, double limit);
 
+// Whether the covariances of two models differ by less than `limit` of themselves in every direction, or by no more
+// than rounding.
+bool covariances_at_rest(const Model& before, const Model& after, double limit);
+
 }  // namespace gmix

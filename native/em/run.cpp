@@ -12,6 +12,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Nats per row, times the root of the number of columns: coarse E-steps do not see smaller gains, and see those that
 // are `kClear` times as large beyond doubt.
 constexpr double kCoarse = 2e-8, kClear = 25.0;
+constexpr double kPatience = 1e-3;  // times the limit below which a step is none, if cells are missing
 
 // Whether the weights that these statistics lead to differ by less than a limit.
 bool weights_at_rest(const Statistics& before, const Statistics& after, double limit) {
@@ -94,14 +95,22 @@ std::optional<Ended> Run::try_step() {
   return patient_ ? std::nullopt : std::optional(Ended::kCollapsed);
 }
 
+// Whether what was tried is where the run is already. Missing cells slow EM down: the optimum may be many steps away,
+// and each of them is small.
+bool Run::rests(double limit) const {
+  const bool incomplete = has_missing_cells(tried_statistics_);
+  if (incomplete) limit *= kPatience;
+  return weights_at_rest(statistics_, tried_statistics_, limit) && is_at_rest(*model_, *next_, limit) &&
+         (!incomplete || covariances_at_rest(*model_, *next_, limit));
+}
+
 // Accepts what was tried.
 void Run::arrive(const StoppingRule& rule, double reached, double gain) {
   const double rounding = coarse_ ? grain() : rule.rounding * std::abs(reached);
   gained_ = gain > rounding;
   no_gain_ = tried_ == Tried::kStep && !gained_;
   clear_gain_ = gain > kClear * rounding;
-  at_rest_ = no_gain_ && arrived_ && weights_at_rest(statistics_, tried_statistics_, rule.rest) &&
-             is_at_rest(*model_, *next_, rule.rest);
+  at_rest_ = no_gain_ && arrived_ && rests(rule.rest);
   model_->assign(*next_);
   std::swap(before_, statistics_);
   std::swap(statistics_, tried_statistics_);

@@ -71,6 +71,7 @@ class Run {
   std::optional<Ended> try_step();
   std::optional<Ended> take(const StoppingRule& rule, bool& accepted);
   void refine();
+  bool rests(double limit) const;
   void arrive(const StoppingRule& rule, double reached, double gain);
   double grain() const;
 

@@ -34,6 +34,11 @@ double sum_of(const Numbers& values) {
   return sum;
 }
 
+bool has_missing_cells(const Statistics& statistics) {
+  return std::any_of(statistics.extra.begin(), statistics.extra.end(),
+                     [](const auto& sum) { return sum.first == "hidden_entropy"; });
+}
+
 std::size_t compact_size(Form form, std::size_t k, std::size_t d) {
   return second_size({form, k, d, nullptr, nullptr, nullptr});
 }
@@ -48,11 +53,15 @@ void add_outer(Form form, std::size_t c, std::size_t d, double mass, const doubl
   }
 }
 
+bool have_same_size(const Statistics& left, const Statistics& right) {
+  return left.form == right.form && left.mass.size() == right.mass.size() && left.mean.size() == right.mean.size();
+}
+
 bool have_same_shape(const Statistics& left, const Statistics& right) {
-  return left.form == right.form && left.mass.size() == right.mass.size() && left.mean.size() == right.mean.size() &&
-         std::equal(
-             left.extra.begin(), left.extra.end(), right.extra.begin(), right.extra.end(),
-             [](const auto& a, const auto& b) { return a.first == b.first && a.second.size() == b.second.size(); });
+  return have_same_size(left, right) && std::equal(left.extra.begin(), left.extra.end(), right.extra.begin(),
+                                                   right.extra.end(), [](const auto& a, const auto& b) {
+                                                     return a.first == b.first && a.second.size() == b.second.size();
+                                                   });
 }
 
 Statistics sum(const Statistics& left, const Statistics& right) {

@@ -32,6 +32,9 @@ double whitener_at(const Mixture& mixture, std::size_t c, std::size_t i, std::si
 
 double sum_of(const Numbers& values);
 
+// Whether the statistics are those of rows with missing cells.
+bool has_missing_cells(const Statistics& statistics);
+
 // How many numbers a compact array of K covariances in D columns has.
 std::size_t compact_size(Form form, std::size_t k, std::size_t d);
 
@@ -41,10 +44,13 @@ inline bool is_dense(Form form, std::size_t d) { return d > 1 && (form == Form::
 // Adds mass v v' of component c to scatter.
 void add_outer(Form form, std::size_t c, std::size_t d, double mass, const double* v, double* scatter);
 
-// Whether two statistics have the same form, numbers of components and columns, and extra sums.
+// Whether two statistics have the same form, and the same numbers of components and columns.
+bool have_same_size(const Statistics& left, const Statistics& right);
+
+// Whether two statistics have the same size and extra sums.
 bool have_same_shape(const Statistics& left, const Statistics& right);
 
-// The statistics of the rows of both together; they must have the same shape.
+// The statistics of the rows of both together; they must have the same size. Extra sums are those of the left.
 Statistics sum(const Statistics& left, const Statistics& right);
 
 // Sets `sum` to the statistics of the rows of all parts together, each part multiplied by its weight. Weights may be

@@ -205,7 +205,7 @@ nb::list maximize_each(const std::string& code, int form_code, nb::sequence ever
   for (nb::handle object : every) {
     Statistics statistics = statistics_of(object, form);
     symmetrize(statistics);
-    if (prior) require_same(have_same_shape(statistics, *prior), "what the prior adds");
+    if (prior) require_same(have_same_size(statistics, *prior), "what the prior adds");
     if (reference.floor.size() != statistics.n_features())
       throw nb::value_error("the reference and the statistics differ in their columns");
     const std::size_t k = statistics.n_components(), d = statistics.n_features();

@@ -21,7 +21,8 @@ __all__ = ["UnknownStructureError", "as_array", "as_float", "expect", "read", "w
 T = TypeVar("T")
 Document = dict[str, Any]
 
-_VERSION = 4  # version 1 has no prior, version 2 no levels of findings, version 3 no weighted number of rows
+# Version 1 has no prior, 2 no levels of findings, 3 no weighted number of rows, 4 no sums of rows with missing cells.
+_VERSION = 5
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory takes more as text
 
 

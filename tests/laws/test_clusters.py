@@ -199,8 +199,13 @@ def test_the_same_columns_are_used_as_in_memory(cluster: Any, table: Frame, text
 def test_a_value_in_the_last_partition_counts(cluster: Any, table: Frame) -> None:
     late = table.sort_values("a")[["a", "b"]]
     late["late"] = np.where(np.arange(N) == N - 1, 1.0, np.nan)
+    frame = cluster.frame(late)
     with pytest.raises(DataError, match=r"partition \d: row \d+, column 'late' is NaN"):
-        as_source(cluster.frame(late))
+        as_source(frame, missing="error")
+    source = as_source(frame)
+    assert source.features == ("a", "b", "late")
+    assert source.missing is not None
+    assert source.missing.by_column.tolist() == [0.0, 0.0, N - 1.0]
 
 
 def test_partitions_without_rows_add_nothing(cluster: Any, table: Frame) -> None:
@@ -270,7 +275,23 @@ def test_what_cannot_be_used_is_named(cluster: Any, frame: Any, table: Frame) ->
         gmix.fit(frame, 2, columns=NAMES, sample_weight=np.ones(N))
     spoiled = table.assign(b=np.where(np.arange(N) == N // 2, np.nan, table["b"]))
     with pytest.raises(DataError, match=r"partition \d: row \d+, column 'b' is NaN"):
-        gmix.fit(cluster.frame(spoiled), 2, columns=NAMES)
+        gmix.fit(cluster.frame(spoiled), 2, columns=NAMES, missing="error")
+
+
+def test_rows_with_missing_cells_are_fitted(cluster: Any, table: Frame) -> None:
+    spoiled = table.copy()
+    rng = np.random.default_rng(7)
+    for name in NAMES[1:]:
+        spoiled.loc[rng.random(N) < 0.2, name] = np.nan
+    spoiled.loc[spoiled.index[::100], NAMES[1:]] = np.nan
+    settings: dict[str, Any] = {"columns": NAMES, "sample_weight": "w", "covariance": "full", "tolerance": 0.0}
+    here = gmix.fit(spoiled, 2, rng=3, **settings)
+    there = gmix.fit(cluster.frame(spoiled), start=here.mixture, **settings)
+    same(here.mixture, there.mixture)
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-9)
+    assert there.icl == pytest.approx(here.icl, rel=1e-9)
+    [found] = [finding for finding in there.findings if finding.name == "missing cells"]
+    assert found in here.findings
 
 
 def test_an_array_is_as_good_as_a_frame() -> None:

@@ -192,7 +192,9 @@ def test_a_column_that_is_named_is_used_or_an_error_and_no_finding(holder: Any, 
     table = table_of(case.make())
     if case.named is not None:
         with pytest.raises(DataError, match=case.named):
-            as_source(holder(table), columns=["case", "x"])
+            as_source(holder(table), columns=["case", "x"], missing="error")
+        with pytest.raises(DataError, match="column 'case' has no value in any row" if "NaN" in case.named else "case"):
+            gmix.fit(holder(table), 1, columns=["case", "x"])
         return
     source = as_source(holder(table), columns=["case", "x"])
     assert source.features == ("case", "x")
@@ -221,8 +223,12 @@ def test_missing_numbers_are_nan_in_every_kind(holder: Any) -> None:
         objects([Decimal(1), None, *map(Decimal, HALVES[2:])]),
         np.array([1.0, np.nan, *COUNTS[2:]]),
     ):
+        data = holder(table_of(column))
         with pytest.raises(DataError, match="row 1, column 'case' is NaN"):
-            as_source(holder(table_of(column)))
+            as_source(data, missing="error")
+        source = as_source(data)
+        assert source.features == ("x", "case", "y")
+        np.testing.assert_array_equal(np.isnan(numbers(source)), np.arange(3 * N).reshape(N, 3) == 4)
 
 
 def test_a_value_in_the_last_row_counts(holder: Any) -> None:
@@ -235,7 +241,11 @@ def test_a_value_in_the_last_row_counts(holder: Any) -> None:
     assert source.findings == (Finding("columns left out", "'text' (text), 'never' (no values)", "note"),)
     table["late"] = np.where(np.arange(n) == n - 1, 1.0, np.nan)
     with pytest.raises(DataError, match="column 'late' is NaN"):
-        as_source(holder(table))
+        as_source(holder(table), missing="error")
+    source = as_source(holder(table))
+    assert source.features == ("x", "late")
+    assert source.missing is not None
+    assert source.missing.by_column.tolist() == [0.0, n - 1.0]
 
 
 def test_the_column_of_weights_is_not_left_out(holder: Any) -> None:
@@ -344,8 +354,10 @@ def test_arrays_and_series_of_such_numbers_are_used() -> None:
                    pd.Series(pd.array(COUNTS / 2, dtype="Float64")), HALVES.astype(np.longdouble),
                    list(map(Decimal, HALVES))):  # fmt: skip
         np.testing.assert_array_equal(numbers(as_source(column))[:, 0], HALVES)
+    incomplete = pd.Series([1, None, 3], dtype="Int64")
     with pytest.raises(DataError, match="row 1, column 0 is NaN"):
-        as_source(pd.Series([1, None, 3], dtype="Int64"))
+        as_source(incomplete, missing="error")
+    np.testing.assert_array_equal(as_source(incomplete).everything.values[:, 0], [1.0, np.nan, 3.0])
     with pytest.raises(DataError, match="complex128"):
         as_source(HALVES + 1j)
 
@@ -370,7 +382,8 @@ def test_a_later_block_has_the_columns_of_the_first() -> None:
         with pytest.raises(DataError, match=message):
             as_source([first, later])
     with pytest.raises(DataError, match="block 1, row 0, column 'y' is NaN"):
-        as_source([first, first.assign(y=np.nan)])
+        as_source([first, first.assign(y=np.nan)], missing="error")
+    assert as_source([first, first.assign(y=np.nan)]).missing.by_column.tolist() == [0.0, N]
     assert as_source([first, first[["y", "x"]]]).n_rows == 2 * N
 
 
@@ -378,4 +391,5 @@ def test_a_file_of_missing_cells_beside_one_with_values(tmp_path: Path) -> None:
     for name, cells in (("1", [None, None]), ("2", [1.0, 2.0])):
         parquet.write_table(pa.table({"x": [1.0, 2.0], "late": cells}), tmp_path / f"{name}.parquet")
     with pytest.raises(DataError, match=r"1\.parquet, row 0, column 'late' is NaN"):
-        as_source(tmp_path)
+        as_source(tmp_path, missing="error")
+    np.testing.assert_array_equal(numbers(as_source(tmp_path))[:, 1], [np.nan, np.nan, 1.0, 2.0])

@@ -301,10 +301,14 @@ def test_a_missing_value_names_its_row_in_a_fit(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n3,-999\n5,7\n")
     assert gmix.fit(path, 1).n_rows == 3
     with pytest.raises(DataError, match=r"row 1, column 'b' is NaN \(1 of 3 rows .*drop these rows or fill them in"):
-        gmix.fit(CSV(path, missing_values=[-999]), 1)
-    assert gmix.fit(CSV(path, missing_values=[-999]), 1, columns=["a"]).n_rows == 3
-    result = CliRunner().invoke(app, ["fit", str(path), "-k", "1", "--missing-value", "-999,-99"])
-    assert (result.exit_code, "row 1, column 'b' is NaN" in result.stderr) == (2, True)
+        gmix.fit(CSV(path, missing_values=[-999]), 1, missing="error")
+    assert gmix.fit(CSV(path, missing_values=[-999]), 1, columns=["a"], missing="error").n_rows == 3
+    assert "1 of 6 cells is missing (1 of column 'b')" in str(gmix.fit(CSV(path, missing_values=[-999]), 1))
+    command = ["fit", str(path), "-k", "1", "--missing-value", "-999,-99"]
+    result = CliRunner().invoke(app, [*command, "--missing", "error"])
+    assert (result.exit_code, "points.csv, line 3, row 1, column 'b' is NaN" in result.stderr) == (2, True)
+    result = CliRunner().invoke(app, command)
+    assert (result.exit_code, "1 of 6 cells is missing (1 of column 'b')" in result.stdout) == (0, True)
 
 
 def test_findings_about_a_file_are_findings_of_the_fit(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ X = np.random.default_rng(0).normal(size=(12, 2))
 BAD = X.copy()
 BAD[7, 1] = np.nan
 BAD[9, 0] = np.nan
+REFUSED = {"missing": "error"}
 INF = X.copy()
 INF[3, 0] = -np.inf
 ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
@@ -24,12 +25,15 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
 @pytest.mark.parametrize(
     ("data", "settings", "message"),
     [
-        (BAD, {}, r"row 7, column 1 is NaN \(2 of 12 rows .*drop these rows or fill"),
-        (BAD, {"columns": ["a", "b"]}, "row 7, column 'b' is NaN"),
+        (BAD, REFUSED, r"row 7, column 1 is NaN \(2 of 12 rows .*drop these rows or fill"),
+        (BAD, REFUSED | {"columns": ["a", "b"]}, "row 7, column 'b' is NaN"),
         (INF, {}, "row 3, column 0 is infinite"),
-        (BAD.astype(np.float32), {}, "row 7, column 1 is NaN"),
-        (np.ma.masked_greater(X, 1.0), {}, "is NaN"),
-        ([[1.0, None], [2.0, 3.0]], {}, "row 0, column 1 is NaN"),
+        (BAD.astype(np.float32), REFUSED, "row 7, column 1 is NaN"),
+        (np.ma.masked_greater(X, 1.0), REFUSED, "is NaN"),
+        ([[1.0, None], [2.0, 3.0]], REFUSED, "row 0, column 1 is NaN"),
+        (np.c_[X, X * np.nan], {"columns": list("abcd")}, "column 'c' and column 'd' have no value in any row; choose"),
+        (np.where(-np.inf == INF, INF, BAD), {}, r"row 3, column 0 is infinite \(1 of 12 rows"),
+        (BAD, {"missing": "drop"}, "missing 'drop' is not known; known are model, error"),
         (X * 1e300, {}, "beyond float64; divide"),
         ([["1", "a"], ["2", "b"]], {}, "not a number.*'a'.*choose numeric columns"),
         ([[1.0, 2.0], [3.0]], {}, "rows of unequal length"),
@@ -63,8 +67,25 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
     ],
 )
 def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(ParameterError if "missing" in message else DataError, match=message):
         gmix.fit(data, **({"components": 1} | settings))
+
+
+@pytest.mark.parametrize(
+    ("data", "cells"),
+    [
+        (BAD, "2 of 24 cells are missing (1 of column 0 and 1 of column 1)"),
+        (BAD.astype(np.float32), "2 of 24 cells are missing"),
+        (np.ma.masked_greater(X, 1.0), f"{(X > 1).sum()} of 24 cells are missing"),
+        ([[1.0, None], [2.0, 3.0], [0.0, 4.0]], "1 of 6 cells is missing (1 of column 1)"),
+    ],
+    ids=["NaN", "float32", "masked", "None"],
+)
+def test_missing_cells_are_fitted_and_a_finding_says_so(data: Any, cells: str) -> None:
+    [found] = [finding for finding in gmix.fit(data, 1, covariance="diag").findings if finding.name == "missing cells"]
+    assert found.level == "note"
+    assert found.message.startswith(cells)
+    assert "treated as missing at random" in found.message
 
 
 @pytest.mark.parametrize(
@@ -229,7 +250,8 @@ def test_a_data_frame_is_taken_by_its_numeric_columns() -> None:
     with pytest.raises(DataError, match="no numeric column"):
         gmix.fit(table.select(["text"]), 1)
     with pytest.raises(DataError, match="row 1, column 'h' is NaN"):
-        gmix.fit(frames.table({"h": [1.0, None, 2.0]}), 1)
+        gmix.fit(frames.table({"h": [1.0, None, 2.0]}), 1, missing="error")
+    assert gmix.fit(frames.table({"h": [1.0, None, 2.0]}), 1).mass == 2.0
 
 
 def test_the_names_of_a_data_frame_may_be_anything_but_alike() -> None:

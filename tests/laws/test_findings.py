@@ -179,7 +179,10 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, tuple[str, ...]
         {"data": np.c_[np.r_[[-999.0] * 9, 10.0 + 2.0 * normal(291)], normal(300)], "components": 1},
         {"data": np.c_[np.r_[[-99.0] * 9, 30.0 * normal(291)], normal(300)], "components": 1},
         "warning",
-        ("the value -999 is in 9 rows of column 0, far outside", "drop these rows or fill the values in"),
+        (
+            "the value -999 is in 9 rows of column 0, far outside",
+            "put NaN in its place, or state it with --missing-value",
+        ),
     ),
     "a positive column with a long tail": (
         "skewed column",

@@ -300,7 +300,9 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
     ("call", "error", "message"),
     [
         (lambda m: m.log_density([0.0, 1.0]), DataError, r"1 columns and the mixture has 2 .*written \[\[...\]\]"),
-        (lambda m: m.log_density([[0.0, np.nan]]), DataError, "row 0, column 1 is NaN"),
+        (lambda m: m.log_density([[0.0, np.inf]]), DataError, "row 0, column 1 is infinite"),
+        (lambda m: m.log_density([[np.nan, -np.inf]]), DataError, "row 0, column 1 is infinite"),
+        (lambda m: m.marginal(0).cdf([0.0, np.nan]), DataError, "hold NaN, which has no probability below it"),
         (lambda m: m.log_density([["a", "b"]]), DataError, "not a number"),
         (lambda m: m.density([[0.0, 1.0]], threads=0), ParameterError, "threads is 0"),
         (lambda m: m.sample(-1), ParameterError, "n is -1"),

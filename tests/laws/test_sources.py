@@ -277,6 +277,7 @@ def test_blocks_that_change_are_noticed(rows: Array) -> None:
             r"9\.parquet has a column 'd', which .*0\.parquet does not",
         ),
         ({"a": [1.0], "b": [np.nan], "c": [1.0]}, r"9\.parquet, row 0, column 'b' is NaN"),
+        ({"a": [1.0], "b": [None], "c": [1.0]}, r"9\.parquet, row 0, column 'b' is NaN"),
         ({"a": [1.0] * 9 + [np.inf], "b": [1.0] * 10, "c": [1.0] * 10}, r"row group 4, row 9, column 'a' is infinite"),
         (b"PAR1 and no more", r"9\.parquet cannot be read as Parquet"),
     ],
@@ -291,7 +292,7 @@ def test_what_is_wrong_in_the_tenth_file_is_named(
     else:
         parquet.write_table(pa.table(tenth), tmp_path / "9.parquet", row_group_size=2)
     with pytest.raises(DataError, match=message):
-        gmix.fit(tmp_path, 1, memory=memory)
+        gmix.fit(tmp_path, 1, memory=memory, missing="error" if "NaN" in message else "model")
 
 
 @pytest.mark.parametrize("memory", [ALL, STREAMED], ids=["read", "streamed"])
@@ -304,14 +305,14 @@ def test_what_is_wrong_in_the_tenth_file_is_named(
         ),
         ("a,b\n1,2\n", r"2\.csv has the columns \['a', 'b'\] and .*1\.csv has \['a', 'b', 'c'\]"),
         ("a,b,c\n1,2,3\n1,2\n", r"2\.csv cannot be read .*Expected 3 columns, got 2"),
-        ("a,b,c\n1,2,3\n1,,3\n", r"2\.csv, row 1, column 'b' is NaN"),
+        ("a,b,c\n1,2,3\n1,,3\n", r"2\.csv, line 3, row 1, column 'b' is NaN"),
     ],
 )
 def test_what_is_wrong_in_a_later_csv_file_is_named(tmp_path: Path, second: str, message: str, memory: float) -> None:
     (tmp_path / "1.csv").write_text("a,b,c\n" + "1.5,2,3\n" * 9000)
     (tmp_path / "2.csv").write_text(second)
     with pytest.raises(DataError, match=message):
-        gmix.fit(tmp_path / "?.csv", 1, memory=memory)
+        gmix.fit(tmp_path / "?.csv", 1, memory=memory, missing="error" if "NaN" in message else "model")
 
 
 def replace_by_others(path: Path) -> None:
@@ -408,7 +409,7 @@ def test_what_is_wrong_with_blocks_and_paths(rows: Array, table: Any, tmp_path: 
     for data, message in (
         ([rows, rows[:, :2]], "block 1 has 2 columns and the first has 3"),
         ([rows, rows.astype(float)], "block 1 holds float64 and the first holds float32"),
-        ([rows, np.full((2, 3), np.nan, np.float32)], "block 1, row 0, column 0 is NaN"),
+        ([rows, np.full((2, 3), np.inf, np.float32)], "block 1, row 0, column 0 is infinite"),
         ([rows.astype(float), np.full((2, 3), 1e300)], "block 1, row 0, column 0 is 1e.300, whose square is beyond"),
         ([rows[:0]], "no rows"),
         (tmp_path / "one.parqet", r"there is no file .*; did you mean '.*one\.parquet'"),
@@ -418,6 +419,8 @@ def test_what_is_wrong_with_blocks_and_paths(rows: Array, table: Any, tmp_path: 
     ):
         with pytest.raises(DataError, match=message):
             as_source(data)
+    with pytest.raises(DataError, match="block 1, row 0, column 0 is NaN"):
+        as_source([rows, np.full((2, 3), np.nan, np.float32)], missing="error")
     with pytest.raises(gmix.ParameterError, match="memory is 0"):
         gmix.fit(rows, 1, memory=0)
     source = as_source(rows)
@@ -484,7 +487,7 @@ def test_predictions_are_written_whole_or_not_at_all(rows: Array, tmp_path: Path
     lengths = iter([len(rows)] * 3 + [4000])
     for data, message in (
         (Blocks(lambda: iter([rows[: next(lengths)]])), "has 4000 now"),
-        ([rows, rows * np.nan], "block 1, row 0, column 0 is NaN"),
+        ([rows, rows * np.inf], "block 1, row 0, column 0 is infinite"),
         (rows[:, :2], "the rows have 2 columns and the mixture has 3 features"),
     ):
         with pytest.raises(DataError, match=message):

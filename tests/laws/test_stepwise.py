@@ -122,10 +122,25 @@ def test_statistics_of_no_rows_teach_nothing() -> None:
 def test_a_block_that_cannot_be_used_teaches_nothing() -> None:
     learner = Stepwise(POOR).update(TRUTH.sample(100, rng=0))
     before = learner.mixture
-    for block, message in (([[np.nan, 1.0]], "is NaN"), ([[1.0]], "does not fit rows of 1 columns")):
+    for block, message in (([[np.nan, np.inf]], "is infinite"), ([[1.0]], "does not fit rows of 1 columns")):
         with pytest.raises(gmix.GmixError, match=message):
             learner.update(block)
     np.testing.assert_array_equal(learner.mixture.means, before.means)
+
+
+def test_blocks_with_missing_cells_teach_what_their_other_cells_say() -> None:
+    rows = TRUTH.sample(40_000, rng=3)
+    rows[np.random.default_rng(4).random(rows.shape) < 0.3] = np.nan
+    rows[100:200] = np.nan  # a block of rows without any value
+    rows[200:300, 1] = np.nan  # a block without a value in one column
+    learner = Stepwise(TRUTH.affine(np.eye(2), [0.3, -0.2]))
+    for block in [rows[:100], rows[100:200], rows[200:300], *np.array_split(rows[300:], 200)]:
+        learner.update(block)
+    whole = gmix.fit(rows, start=TRUTH)
+    assert learner.blocks == 202
+    assert learner.mass == pytest.approx(whole.mass)
+    per_row = learner.mixture.log_density(rows[~np.isnan(rows).all(1)]).mean()
+    assert whole.log_likelihood / whole.mass - per_row < 1e-3
 
 
 def test_the_estimator_learns_block_by_block() -> None:

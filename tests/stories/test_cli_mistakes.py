@@ -27,7 +27,12 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         ("a,b\n", [], ["no rows"]),
         ("a,b\nx,y\nz,w\n", [], ["no column of numbers", "['a', 'b']"]),
         (NUMBERS + "3,oops\n", [], ["column 'b', row 20", "'oops'", "correct it"]),
-        (NUMBERS + "3,\n", [], ["row 20, column 'b' is NaN", "1 of 21 rows", "drop these rows or fill them in"]),
+        (
+            NUMBERS + "3,\n",
+            ["--missing", "error"],
+            ["points.csv, line 22, row 20, column 'b' is NaN", "1 of 21 rows", "drop these rows or fill them in"],
+        ),
+        (NUMBERS, ["--missing", "drop"], ["missing 'drop' is not known", "model, error"]),
         (NUMBERS + "inf,1\n", [], ["row 20, column 'a' is infinite"]),
         (NUMBERS + "1,2,3\n", [], ["cannot be read as CSV", "Expected 2 columns, got 3", "check the file"]),
         ("a,a\n1,2\n", [], ["2 columns called 'a'", "rename"]),

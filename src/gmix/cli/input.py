@@ -41,10 +41,16 @@ def from_stdin(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def table_source(
-    points: Path | CSV, columns: list[str] | None, weights: str | None, memory: str, *, quiet: bool = False
+    points: Path | CSV,
+    columns: list[str] | None,
+    weights: str | None,
+    memory: str,
+    *,
+    missing: str = "model",
+    quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table. Its findings are printed on standard error."""
-    source = as_source(points, columns=columns, sample_weight=weights, memory=parse_bytes(memory))
+    source = as_source(points, columns=columns, sample_weight=weights, memory=parse_bytes(memory), missing=missing)
     assert isinstance(source, LocalSource)
     if not quiet:
         print_findings(source.findings)
@@ -52,16 +58,25 @@ def table_source(
 
 
 def source_for_model(
-    mixture: gmix.GaussianMixture, points: Path | CSV, memory: str, weights: str | None = None, *, quiet: bool = False
+    mixture: gmix.GaussianMixture,
+    points: Path | CSV,
+    memory: str,
+    weights: str | None = None,
+    *,
+    missing: str = "model",
+    quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table, in the columns of a model."""
     names = None if mixture.features is None else list(mixture.features)
-    source = table_source(points, names, weights, memory, quiet=quiet)
+    source = table_source(points, names, weights, memory, missing=missing, quiet=quiet)
     if source.n_features != mixture.n_features:
         raise DataError(
             f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "
             f"{mixture.n_features}; give a table with just those"
         )
+    if source.missing is not None:
+        message = f"{source.missing.described(source.features)}; each row is judged by its other cells"
+        print_findings([gmix.Finding("missing cells", message, "note")])
     return source
 
 

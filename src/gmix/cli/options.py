@@ -22,6 +22,7 @@ __all__ = [
     "Format",
     "Json",
     "Memory",
+    "Missing",
     "Model",
     "Out",
     "Points",
@@ -90,6 +91,10 @@ ColumnNames = Annotated[
     ),
 ]
 Weights = Annotated[str | None, typer.Option(help="Name of a column of weights; a row of weight 2 counts twice.")]
+Missing = Annotated[
+    str,
+    typer.Option(help="Missing cells: model uses the other cells of their rows, error refuses them."),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Write this CSV, Parquet or Arrow file; standard output without it, or with -."),

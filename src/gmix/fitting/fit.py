@@ -21,7 +21,7 @@ from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Search
-from gmix.fitting.from_search import fit_from_search, inspected
+from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan, search
@@ -169,9 +169,7 @@ def fit(
         structures = [s.with_equal_weights for s in structures]
     if covariance_ratio is not None:
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
-    findings = [*source.findings, *findings]
-    if source.missing is not None:
-        findings.append(source.missing.finding(source.features))
+    findings = [*source.findings, *missing_findings(source), *findings]
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
     table = source
@@ -190,17 +188,17 @@ def fit(
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
         several = len(counts) * len(structures) > 1 and makes_starts and (prior is None or prior.suits_any_columns)
-        dependence, features = _dependence(source) if several else None, source.features
+        dependence, about_columns = _dependence(source) if several else (None, [])
+        features = source.features
+        findings += about_columns
         if dependence is not None:
             source = source.select(dependence.independent)
-            findings.append(dependence_finding(dependence, features))
             structures = _in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort)
         found, more_findings = _compare(source, plan, generator)
         if not several and found.best.collapsed and not found.interrupted:
-            cause = _dependence(source.watched(None, None))  # unwatched, because a resumed fit repeats this pass
-            findings += [] if cause is None else [dependence_finding(cause, features, carried=False)]
+            findings += _cause_of_collapse(source.watched(None, None))  # because a resumed fit repeats this pass
     fit = fit_from_search(found.in_order if makes_starts else found, source.n_rows, [*findings, *more_findings], prior)
     if dependence is not None:
         fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
@@ -252,24 +250,44 @@ def _supported_counts(counts: list[int], source: Source, *, chosen: bool) -> tup
     Raises `DataError` if none is left, or if one is dropped and no criterion chooses among them.
     """
     most = source.n_counting
-    rows = "rows" if most == source.n_rows else "rows with weight"
+    empty = 0 if source.missing is None else source.missing.empty_rows
+    kind = {source.n_rows - empty: "rows with a value", source.n_rows: "rows"}.get(most, "rows with weight")
     kept = [k for k in counts if k <= most]
     if not kept or not (chosen or len(kept) == len(counts)):
         raise DataError(
-            f"{max(counts)} components are more than the table has {rows} ({most}); ask for fewer components"
+            f"{max(counts)} components are more than the table has {kind} ({most}); ask for fewer components"
         )
-    cut = Finding("range cut", f"the table has {most} {rows}, so at most that many components", "note")
+    cut = Finding("range cut", f"the table has {most} {kind}, so at most that many components", "note")
     return kept, [cut] if len(kept) < len(counts) else []
 
 
-def _dependence(source: Source) -> Dependence | None:
-    """How columns follow from others: found in a sub-sample, checked in all rows; None if they do not."""
+def _suspected_dependence(source: Source) -> Dependence | None:
+    """How columns follow from others in the complete rows of a sub-sample; None if they do not."""
     if source.n_features == 1:
         return None
     sample = source.rows(max(_DEPENDENCE_ROWS, 4 * source.n_features), np.random.default_rng(0))
     complete = sample.complete
-    dependence = find_dependence(complete.values) if len(complete) else None
-    return dependence if dependence is not None and source.obeys(dependence) else None
+    return find_dependence(complete.values) if len(complete) else None
+
+
+def _dependence(source: Source) -> tuple[Dependence | None, list[Finding]]:
+    """How columns follow from others in all rows, or None if they do not; and a finding about it."""
+    dependence = _suspected_dependence(source)
+    if dependence is None:
+        return None, []
+    if source.obeys(dependence):
+        return dependence, [dependence_finding(dependence, source.features)]
+    if source.missing is not None and source.obeys(dependence, complete=True):
+        return None, [dependence_finding(dependence, source.features, complete=True)]
+    return None, []
+
+
+def _cause_of_collapse(source: Source) -> list[Finding]:
+    """A finding about columns that follow from others, which makes components collapse."""
+    cause = _suspected_dependence(source)
+    if cause is None or not source.obeys(cause, complete=True):
+        return []
+    return [dependence_finding(cause, source.features, carried=False)]
 
 
 def _compare(source: Source, plan: SearchPlan, rng: np.random.Generator) -> tuple[Search, list[Finding]]:

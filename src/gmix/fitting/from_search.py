@@ -11,8 +11,9 @@ from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.result import Fit
 from gmix.fitting.search_findings import search_findings
 from gmix.model.priors import Prior
+from gmix.sources import Source
 
-__all__ = ["fit_from_search", "inspected"]
+__all__ = ["fit_from_search", "inspected", "missing_findings"]
 
 
 def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None) -> Fit:
@@ -29,6 +30,17 @@ def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = ()
         found,
         prior,
     )
+
+
+def missing_findings(source: Source) -> list[Finding]:
+    """The finding about the missing cells of a table, if there are some.
+
+    Raises `DataError` if a column has no value in any row of positive weight.
+    """
+    if source.missing is None:
+        return []
+    source.missing.check_columns(source.features)
+    return [source.missing.finding(source.features)]
 
 
 def inspected(fit: Fit, sample: Sample, most: int | None = None) -> Fit:

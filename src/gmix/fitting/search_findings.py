@@ -21,18 +21,34 @@ _OFTEN = 0.02  # of the rows; a row that is repeated more often attracts compone
 _SHOWN = 6  # values of a row that a finding shows
 
 
-def dependence_finding(dependence: Dependence, features: Sequence[str] | None, *, carried: bool = True) -> Finding:
-    """Say which columns follow from others. If not `carried`, the mixture was fitted to them and is singular."""
+def dependence_finding(
+    dependence: Dependence, features: Sequence[str] | None, *, carried: bool = True, complete: bool = False
+) -> Finding:
+    """Say which columns follow from others.
+
+    If not `carried`, the mixture was fitted to them and is singular. If they follow in `complete` rows alone, because
+    other rows lack the cells that a cell follows from, the mixture was fitted to all columns too.
+    """
     one = len(dependence.dependent) == 1
     equations = dependence.described(features) if features else dependence
-    what = (
-        f"so the mixture was fitted to the other columns and carries {'this one' if one else 'these'} along; densities "
-        "and criteria refer to the other columns"
-        if carried
-        else f"so no component has a width in all columns; leave {'this column' if one else 'these columns'} out, "
-        "because to ask for fewer components does not help"
-    )
-    return Finding("dependent columns", f"in all rows {equations}, {what}", "note")
+    these = "this column" if one else "these columns"
+    if complete:
+        message = (
+            f"in all rows without missing cells {equations}, but other rows have {these} and lack what "
+            f"{'it follows' if one else 'they follow'} from, so the mixture was fitted to all columns; compute such "
+            f"cells from the equation, or leave {these} out"
+        )
+    elif carried:
+        message = (
+            f"in all rows {equations}, so the mixture was fitted to the other columns and carries "
+            f"{'this one' if one else 'these'} along; densities and criteria refer to the other columns"
+        )
+    else:
+        message = (
+            f"in all rows {equations}, so no component has a width in all columns; leave {these} out, because to ask "
+            "for fewer components does not help"
+        )
+    return Finding("dependent columns", message, "note")
 
 
 def search_findings(found: Search) -> list[Finding]:
@@ -149,5 +165,6 @@ def _repeats(distinct: DistinctRows) -> str:
     values, times = distinct.commonest, distinct.heaviest_count
     part = f" ({percent(distinct.weight.max() / distinct.weight.sum())} of all weight)" * distinct.is_weighted
     share = f"{times:,} of {distinct.n_rows:,} rows{part} {'is' if times == 1 else 'are'}"
-    shown = [f"{value:.6g}" for value in values[:_SHOWN]] + ["..."] * (len(values) > _SHOWN)
+    shown = ["missing" if np.isnan(value) else f"{value:.6g}" for value in values[:_SHOWN]]
+    shown += ["..."] * (len(values) > _SHOWN)
     return f"{share} {shown[0]}" if len(values) == 1 else f"{share} ({', '.join(shown)})"

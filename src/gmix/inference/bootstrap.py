@@ -41,7 +41,7 @@ class Bootstrap:
     weights : ``(R, K)``.
     means : ``(R, K, D)``.
     covariances : ``(R, K, D, D)``.
-    collapsed : the number of further fits, which were left out because a component collapsed.
+    collapsed : the number of further fits, which were left out because a component collapsed, or a column had no value.
     """
 
     weights: Array
@@ -87,7 +87,8 @@ def bootstrap(
     kind : ``"weights"`` gives every row an exponential random weight, so that small components collapse less often
         (the weighted-likelihood bootstrap: Newton & Raftery 1994, *Journal of the Royal Statistical Society B* 56:3);
         ``"rows"`` draws rows with replacement (Efron 1979, *Annals of Statistics* 7:1); ``"parametric"`` draws new rows
-        from the mixture. O'Hagan et al. (2019), *Computational Statistics* 34:1779, compare them.
+        from the mixture, which lack the same cells as rows of the table. O'Hagan et al. (2019), *Computational
+        Statistics* 34:1779, compare them.
     replicates : the number of tables.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
@@ -111,8 +112,9 @@ def bootstrap(
     checked_statistics(fit, source)
     kept, collapsed = [], 0
     for _ in range(replicates):
-        run = warm_run(fit.mixture, resampled(source, fit.mixture, kind, generator), fit.prior)
-        if run.mixture.collapsed(run.statistics):
+        table = resampled(source, fit.mixture, kind, generator)
+        run = warm_run(fit.mixture, table, fit.prior)
+        if table.lacks_a_column or run.mixture.collapsed(run.statistics):
             collapsed += 1
         else:
             order = _matched(run.mixture, fit.mixture)
@@ -201,7 +203,8 @@ def likelihood_ratio_test(
 
     Parameters
     ----------
-    data, sample_weight, columns, threads : as for `gmix.fit`. Drawn tables have as many rows as the weights sum to.
+    data, sample_weight, columns, threads : as for `gmix.fit`. Drawn tables have as many rows as the weights sum to, and
+        lack the same cells as rows of the table.
     components : K.
     covariance : one structure, its code or its name.
     replicates : R, the number of tables to draw; the p-value is a multiple of 1 / (R + 1).
@@ -217,6 +220,8 @@ def likelihood_ratio_test(
     if not is_count(replicates):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above zero")
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if source.missing is not None:
+        source.missing.check_columns(source.features)
     if components >= source.n_counting:
         raise DataError(
             f"{components} + 1 components are more than the table has rows ({source.n_counting}); test fewer"
@@ -227,7 +232,7 @@ def likelihood_ratio_test(
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
     gains = []
     for _ in range(replicates):
-        drawn = drawn_table(null.mixture, null.mass, source.threads, generator)
+        drawn = drawn_table(null.mixture, null.mass, source, generator)
         fewer, more = _null_and_alternative(drawn, components, structure, generator)
         gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
     return LikelihoodRatioTest(null, alternative, np.array(gains))

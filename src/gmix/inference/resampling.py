@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.base.errors import DataError
 from gmix.fitting.em import Run, run_em
@@ -17,12 +18,12 @@ _MOST_DRAWN = 1e9  # rows that are drawn from a mixture, at most
 _MOST_COUNTED = 1e18  # draws with replacement, at most, which only count rows
 
 
-def resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> Source:
+def resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> MemorySource:
     """A resampled table whose weights have the same sum."""
     weight = source.everything.mass
     mass = weight.sum()
     if kind == "parametric":
-        return drawn_table(mixture, mass, source.threads, rng)
+        return drawn_table(mixture, mass, source, rng)
     if kind == "rows" and mass > _MOST_COUNTED:
         raise _too_heavy(mass)
     drawn = rng.gamma(weight) if kind == "weights" else rng.multinomial(max(round(mass), 1), weight / mass)
@@ -31,11 +32,23 @@ def resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np
     return MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
 
 
-def drawn_table(mixture: GaussianMixture, mass: float, threads: int | None, rng: np.random.Generator) -> MemorySource:
-    """A table of rows drawn from the mixture, as many as the weights sum to."""
+def drawn_table(mixture: GaussianMixture, mass: float, source: Source, rng: np.random.Generator) -> MemorySource:
+    """As many rows drawn from the mixture as the weights sum to, which lack the same cells as rows of a source."""
     if mass > _MOST_DRAWN:
         raise _too_heavy(mass)
-    return MemorySource(mixture.sample(max(round(mass), 1), rng=rng), threads=threads)
+    drawn = mixture.sample(max(round(mass), 1), rng=rng)
+    if source.missing is not None:
+        drawn[_missing_cells(source, len(drawn), rng)] = np.nan
+    return MemorySource(drawn, threads=source.threads)
+
+
+def _missing_cells(source: Source, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which cells of `n` rows are missing ``(n, D)``: those of the rows of the source, or of rows drawn by weight."""
+    rows = source.rows(source.n_counting, rng)
+    missing, mass = np.isnan(rows.values), rows.mass
+    if n == len(rows) and (mass == 1.0).all():
+        return np.asarray(missing)
+    return np.asarray(missing[rng.choice(len(rows), size=n, p=mass / mass.sum())])
 
 
 def _too_heavy(mass: float) -> DataError:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from gmix.base.errors import ModelFileError, ParameterError
-from gmix.model.covariance import Structure, structure as as_structure
+from gmix.model.covariance import Form, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture, with_dependent_features
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model_file import UnknownStructureError, as_array, as_float, expect
 
@@ -103,13 +104,19 @@ def _dependence_from(document: Document) -> Dependence:
 
 
 def statistics_document(statistics: SufficientStatistics) -> Document:
-    """The document of sufficient statistics; their form is that of the mixture's structure."""
+    """The document of sufficient statistics; their form is that of the mixture's structure.
+
+    The `reference` of complete rows is left out, because it follows from the other fields.
+    """
+    reference, extra = statistics.reference, statistics.extra
     return {
         "mass": statistics.mass.tolist(),
         "mean": statistics.mean.tolist(),
         "scatter": statistics.scatter.tolist(),
         "log_likelihood": statistics.log_likelihood,
         "total_weight": statistics.total_weight,
+        **({"extra": {name: array.tolist() for name, array in extra.items()}} if extra else {}),
+        **({} if reference.is_complete else {"reference": _reference_document(reference)}),
     }
 
 
@@ -120,14 +127,40 @@ def statistics_from(document: Document, version: int, mixture: GaussianMixture) 
     expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
     total_weight = as_float(document["total_weight"]) if version > 3 else float(mass.sum())
     expect(total_weight > 0, "the statistics are those of no rows")
-    return SufficientStatistics(
+    statistics = SufficientStatistics(
         form,
         mass,
         as_array(document["mean"], shape),
         as_array(document["scatter"], form.shape(*shape)),
         as_float(document["log_likelihood"]),
         total_weight=total_weight,
+        extra={name: as_array(values, (shape[0], len(values[0]))) for name, values in _extra(document)},
     )
+    if "reference" not in document:
+        return statistics
+    return replace(statistics, reference=_reference_from(document["reference"], form, shape[1], total_weight))
+
+
+def _extra(document: Document) -> list[tuple[str, Any]]:
+    """The further sums of statistics, by name."""
+    extra = document.get("extra", {})
+    expect(isinstance(extra, dict) and all(extra.values()), "the further sums are not arrays by name")
+    return list(extra.items())
+
+
+def _reference_document(reference: Reference) -> Document:
+    return {
+        "count": reference.count.tolist(),
+        "mean": reference.mean.tolist(),
+        "scatter": reference.scatter.tolist(),
+    }
+
+
+def _reference_from(document: Document, form: Form, n_features: int, total_weight: float) -> Reference:
+    count = as_array(document["count"], (n_features,))
+    expect(bool((count >= 0).all() and (count > 0).any()), "the reference is that of no cells")
+    mean, scatter = as_array(document["mean"], (n_features,)), as_array(document["scatter"], form.shape(1, n_features))
+    return Reference(form, count, mean, scatter, total_weight)
 
 
 def prior_document(prior: Prior | None) -> list[Document]:

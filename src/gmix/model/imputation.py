@@ -74,6 +74,14 @@ def _by_pattern(values: Array, rows: Positions) -> tuple[Positions, Positions, N
     return rows[order], pattern.ravel()[order], present[first]
 
 
+def patterns(values: NDArray[Any]) -> Iterator[tuple[Positions, NDArray[np.bool_]]]:
+    """The rows with missing cells, in groups that have the same cells: their positions, and which cells these are."""
+    incomplete = np.flatnonzero(np.isnan(values).any(1))
+    rows, pattern, present = _by_pattern(values, incomplete)
+    ends = np.cumsum(np.bincount(pattern, minlength=len(present)))
+    yield from zip(np.split(rows, ends[:-1]), present, strict=True) if len(incomplete) else ()
+
+
 class _Component:
     """The distribution of some cells of a row given the others, under one component."""
 

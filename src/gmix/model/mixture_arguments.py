@@ -103,6 +103,10 @@ def given_values(values: Mapping[str | int, float]) -> tuple[list[str | int], Ar
     point = as_numbers(list(values.values()), "the given values")
     if point.ndim > 1:
         raise ParameterError(f"the given values {list(values.values())} must be one number each")
+    for feature, value in zip(values, point, strict=True):
+        if not np.isfinite(value):
+            what = "NaN" if np.isnan(value) else "infinite"
+            raise DataError(f"the value of {feature!r} is {what}; give a number, or leave the feature out")
     return list(values), point
 
 

@@ -71,14 +71,18 @@ class Reference:
     def n_features(self) -> int:
         return len(self.mean)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the rows have all cells."""
+        return bool((self.count == self.total_weight).all())
+
     @classmethod
     def of_cells(cls, filled: Reference, center: Array, missing: MissingCells) -> Reference:
         """The reference of incomplete rows, from that of the same rows with the `center` ``(D,)`` in missing cells.
 
-        The center is the mean of the observed cells, up to rounding.
+        The center is the mean of the observed cells, up to rounding; any number for a column without cells.
         """
-        share = filled.total_weight / missing.observed
-        mean = center + (filled.mean - center) * share
+        mean = center + (filled.mean - center) * missing.rows_per_cell
         return cls(filled.form, missing.observed, mean, filled.scatter, missing.weight)
 
     def __add__(self, other: Reference) -> Reference:

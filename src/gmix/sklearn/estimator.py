@@ -20,7 +20,7 @@ from gmix.base.findings import Finding
 from gmix.base.table import as_weights
 from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
-from gmix.fitting.from_search import fit_from_search, inspected
+from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.start import GivenMixture, Start
@@ -38,6 +38,7 @@ from gmix.sources.source import check_mass
 __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
+_NUMBERS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}  # NaN is missing
 _RIDGE = 1e-6  # of the variance of each column
 _RIDGE_ADDED = (
     "{} of {} components had no width in some direction, so a millionth of each column's variance was added to the "
@@ -53,7 +54,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     Components are in the order that scikit-learn gives them for the same start and `random_state`; where there is a
     choice of counts or structures, they are in the order of the first column of their means.
     Parameters are float64, even for float32 rows. A component that collapses is not an error but one of
-    ``fit_.findings``.
+    ``fit_.findings``. NaN, which scikit-learn refuses, is a missing cell. All methods use the other cells of its row.
 
     Parameters
     ----------
@@ -151,10 +152,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         chooses = self._chooses()
         self._check(chooses)
         searches = chooses or (self.n_init == "auto" and not self._continues())
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        X = validate_data(self, X, **_NUMBERS, ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
         source = MemorySource(X, sample_weight=sample_weight, columns=columns)
+        findings = missing_findings(source)
         n_samples = len(X) if source.weight is None else np.count_nonzero(source.weight)
         if not chooses and n_samples < self.n_components:
             raise DataError(f"n_components={self.n_components} is more than n_samples={n_samples}; ask for fewer")
@@ -171,11 +173,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 )
             )
         found = self._search(source, np.full(source.n_features, self.reg_covar or 0.0))
-        findings = []
         if self.reg_covar is None and found.best.collapsed:
-            findings = [Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))]
-            every = SufficientStatistics.from_responsibilities(DIAGONAL, X, np.ones((len(X), 1)), source.weight)
-            found = self._search(source, _RIDGE * every.reference.variances)
+            findings.append(Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components)))
+            found = self._search(source, _RIDGE * _variances(source))
         return self._settle(inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)))
 
     def _settle(self, found: Fit) -> Self:
@@ -198,7 +198,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         if not hasattr(self, "mixture_"):
             return self.fit(X, y, sample_weight)
         self._check()
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = self._rows(X)
         if self._learner is None or self._learner.mixture is not self.mixture_:
             known = self.fit_.statistics if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_ else None
             prior = Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
@@ -363,7 +363,20 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return float(weight[counting] @ log_density[counting]), float(weight.sum())
 
     def _rows(self, X: Any) -> NDArray[Any]:
-        return np.asarray(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
+        return np.asarray(validate_data(self, X, reset=False, **_NUMBERS))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _variances(source: MemorySource) -> Array:
+    """The variance ``(D,)`` of each column."""
+    if source.missing is not None:
+        return source.reference(DIAGONAL).variances
+    one = np.ones((source.n_rows, 1))
+    return SufficientStatistics.from_responsibilities(DIAGONAL, source.array, one, source.weight).reference.variances
 
 
 def _generator(state: np.random.RandomState) -> np.random.Generator:

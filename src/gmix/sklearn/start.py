@@ -80,7 +80,7 @@ class StatedStart(Start):
 
     def _statistics(self, source: MemorySource, form: Form) -> SufficientStatistics:
         """The statistics of rows that `init_params` assigns to the components."""
-        rows, weight, state = source.array, source.weight, self.state
+        rows, weight, state = source.points, source.weight, self.state
         method, k = self.parameters.init_params, self.parameters.n_components
         if method == "random":
             responsibilities = state.uniform(size=(len(rows), k))

@@ -84,12 +84,15 @@ class ArrowTable(Blocks):
                 found = fragment
                 if path is None:
                     break
-        if found is None:
-            return f"row {row}"
-        groups = [group.num_rows for group in getattr(found, "row_groups", ())]
+        return f"row {row}" if found is None else f"{path}, {self._in_file(found, row - begin, end - begin)}"
+
+    def _in_file(self, fragment: Any, row: int, n_rows: int) -> str:
+        """The position of a row in its file, of which `n_rows` were scanned, in words."""
+        groups = [group.num_rows for group in getattr(fragment, "row_groups", ())]
         # If a filter has left out rows, the row group of a row is not known.
-        group = int(np.searchsorted(np.cumsum(groups), row - begin, "right")) if sum(groups) == end - begin else None
-        return f"{path}, {'' if group is None or len(groups) < 2 else f'row group {group}, '}row {row - begin}"
+        if len(groups) < 2 or sum(groups) != n_rows:
+            return f"row {row}"
+        return f"row group {int(np.searchsorted(np.cumsum(groups), row, 'right'))}, row {row}"
 
     def completed(self, fill: Fill, incomplete: Collection[str]) -> Iterator[Any]:
         """Record batches of all columns of the table, where missing cells of the chosen columns are filled in.

@@ -172,10 +172,13 @@ def _columnar(
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _check_columns(file, schema, files[0], first, wanted)
         for place, field in enumerate(fields):
-            if is_numeric(field.type) and schema.field(field.name).type != field.type:
+            if field.name not in schema.names:
+                continue
+            other = schema.field(field.name)
+            if pa.types.is_null(field.type):
+                fields[place] = other
+            elif is_numeric(field.type) and not (other.type == field.type or pa.types.is_null(other.type)):
                 fields[place] = pa.field(field.name, pa.float64())  # holds them all
-            elif pa.types.is_null(field.type) and field.name in schema.names:
-                fields[place] = schema.field(field.name)
     return ArrowTable(
         ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields, first.metadata)),
         columns,
@@ -186,6 +189,8 @@ def _columnar(
 
 def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted: Sequence[str] | None) -> None:
     """Raise `DataError` if a column that is used differs from that of the first file."""
+    import pyarrow as pa
+
     for field in first:
         if (not is_numeric(field.type) or is_index(field.name)) if wanted is None else (field.name not in wanted):
             continue
@@ -194,7 +199,7 @@ def _check_columns(file: Path, schema: Any, first_file: Path, first: Any, wanted
                 f"{file} has no column {field.name!r}, which {first_file} has; its columns are {schema.names}"
             )
         kind = schema.field(field.name).type
-        if not is_numeric(kind) and kind != field.type:
+        if not (is_numeric(kind) or kind == field.type or pa.types.is_null(kind)):  # a column without values is null
             raise DataError(
                 f"{file}, column {field.name!r} holds {kind}, and in {first_file} it holds {field.type}; "
                 "convert it, or name other columns"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, reduce
-from operator import add
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,8 +42,7 @@ class MemorySource(LocalSource):
     missing : ``"model"`` to accept missing cells, ``"error"`` to refuse them.
     place : says in an error message where a row came from.
 
-    Raises `DataError` for an empty table, infinite values, text, weights that do not match the rows, and a column
-    without any value.
+    Raises `DataError` for an empty table, infinite values, text, and weights that do not match the rows.
     """
 
     trim: float = 0.0
@@ -67,20 +65,18 @@ class MemorySource(LocalSource):
             raise DataError("the table has no rows; gmix needs at least one")
         self.weight = weights_of(data, sample_weight, self.n_rows)
         total = self.n_rows if self.weight is None else self.weight.sum()
+        check_mass(total)
         limit = largest_value(self.n_features, max(total, self.n_rows))
         if check_finite(self.array, self.features, limit, place, missing=missing == "model"):
             self._leave_out_empty_rows()
         self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
         self.mass = float(self.n_rows if self.weight is None else self.weight.sum())
-        check_mass(self.mass)
         self.threads = threads
 
     def _leave_out_empty_rows(self) -> None:
         """Count the missing cells, and give weight zero to rows without any value."""
         rows = Rows(self.array, self.weight, incomplete=True)
-        blocks = (rows[begin : begin + _BLOCK] for begin in range(0, self.n_rows, _BLOCK))
-        self.missing = reduce(add, map(MissingCells.of, blocks))
-        self.missing.check_columns(self.features)
+        self.missing = MissingCells.none(self.n_features).and_of(rows)
         self.weight = rows.without_empty.weights
 
     @classmethod
@@ -91,6 +87,8 @@ class MemorySource(LocalSource):
         if rows.filled is not None:
             table.points = rows.filled
         table.trim = source.trim if isinstance(source, MemorySource) else 0.0
+        if table.missing is not None and table.lacks_a_column:
+            table.center = np.where(table.missing.observed > 0.0, table.center, source.center)
         return table
 
     @property
@@ -107,6 +105,11 @@ class MemorySource(LocalSource):
         )
         chosen.findings, chosen.trim = self.findings, self.trim
         return chosen
+
+    @property
+    def lacks_a_column(self) -> bool:
+        """Whether a column has no value in any row of positive weight."""
+        return self.missing is not None and not self.missing.observed.all()
 
     @property
     def everything(self) -> Rows:
@@ -222,7 +225,7 @@ def expect(
     components = [m.components for m in listed]
     if not rows.incomplete:
         return kernel.expect(rows, components, threads=threads)
-    missing = MissingCells.of(rows)
+    missing = MissingCells.none(array.shape[1]).and_of(rows)
     center = mean_of_cells([rows], array.shape[1], missing, threads)
     units = [unit_component(each.form, center) for each in components]
     complete = kernel.expect(rows.completed(center[0]), units, threads=threads)

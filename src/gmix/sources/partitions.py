@@ -118,11 +118,11 @@ class PartitionedSource(Source):
     def select(self, columns: Sequence[int]) -> PartitionedSource:
         return _Selected(self, list(columns))
 
-    def obeys(self, dependence: Dependence) -> bool:
+    def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
         columns = np.array(dependence.independent, np.float64)
         slack = np.broadcast_to(dependence.slack, self.n_features)
         packed = _packed([columns, dependence.matrix, dependence.offset, slack])
-        return not any(_unpacked(answer)[0][0].any() for answer in self._ask(partial(_departs, packed)))
+        return not any(_unpacked(answer)[0][0].any() for answer in self._ask(partial(_departs, packed, complete)))
 
     @property
     def center(self) -> Array:
@@ -156,7 +156,8 @@ class PartitionedSource(Source):
         self.n_rows, self.mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
-        check_mass(self.mass)
+        if not (missing := reduce(add, map(MissingCells.from_arrays, zip(*cells, strict=True)))):
+            check_mass(self.mass)
         by_partition = np.array([np.broadcast_to(values, self.n_features) for values in largest])
         too_large = ~(by_partition < largest_value(self.n_features, max(self.mass, self.n_rows)))
         if too_large.any():
@@ -165,13 +166,9 @@ class PartitionedSource(Source):
                 f"partition {number}: column {repr(self.features[column]) if self.features else column} reaches "
                 f"{by_partition[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
             )
-        missing = reduce(add, map(MissingCells.from_arrays, zip(*cells, strict=True)))
         self.missing = missing or None
-        if missing:
-            missing.check_columns(self.features)
-            self._center = sum(sums) / missing.observed
-        else:
-            self._center = sum(sums) / self.mass
+        observed = missing.observed if missing else np.full(self.n_features, self.mass)
+        self._center = np.divide(sum(sums), observed, out=np.zeros(self.n_features), where=observed > 0.0)
 
 
 class _Selected(PartitionedSource):
@@ -215,7 +212,7 @@ def _main_line(message: str) -> str:
 def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
     """The row counts of a partition, its largest values, sums and missing cells by column, or the error it raises."""
     counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
-    missing = MissingCells(0, np.zeros(1), np.zeros(1), 0, 0.0)
+    missing = MissingCells.none(1)
 
     def place(row: int) -> str:
         return f"row {int(counts[0]) + row}"
@@ -225,7 +222,7 @@ def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) ->
             check_finite(block.values, names, place=place, missing=block.incomplete)
             as_weights(block.weights, len(block))
             counts += np.array([len(block), np.count_nonzero(block.mass), block.mass.sum()])
-            missing += MissingCells.of(block)
+            missing = missing.and_of(block)
             with np.errstate(over="ignore"):
                 largest = np.fmax(largest, np.fmax.reduce(np.abs(block.values), initial=0.0))
                 sums = sums + block.mass @ block.completed(np.zeros(1)).values
@@ -254,12 +251,13 @@ def _of_incomplete(task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
     return task(number, (replace(block, incomplete=True).without_empty for block in blocks))
 
 
-def _departs(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
-    """Whether any row of positive weight in a partition departs from a dependence among the columns."""
+def _departs(packed: bytes, complete: bool, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+    """Whether any row of positive weight, or any without missing cells, departs from a dependence among the columns."""
     columns, matrix, offset, slack = _unpacked(packed)[0]
     independent = tuple(int(column) for column in columns)
     dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset, slack)
-    departs = any(dependence.departs(block.counting.values).any() for block in blocks)
+    counting = (block.counting.complete if complete else block.counting for block in blocks)
+    departs = any(dependence.departs(block.values).any() for block in counting)
     return _packed([np.array([departs])])
 
 

@@ -140,8 +140,11 @@ class Source(ABC):
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """A random sub-sample of at most `n` rows of positive weight, in the order of the table."""
 
-    def obeys(self, dependence: Dependence) -> bool:
-        """Whether all rows of positive weight are known to obey a dependence among their columns."""
+    def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
+        """Whether all rows of positive weight are known to obey a dependence among their columns.
+
+        If `complete`, only the rows without missing cells count.
+        """
         return False
 
     def select(self, columns: Sequence[int]) -> Source:
@@ -168,8 +171,9 @@ class LocalSource(Source):
     @abstractmethod
     def select(self, columns: Sequence[int]) -> LocalSource: ...
 
-    def obeys(self, dependence: Dependence) -> bool:
-        return not any(dependence.departs(block.counting.values).any() for block in self.blocks())
+    def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
+        blocks = (block.counting for block in self.blocks())
+        return not any(dependence.departs((block.complete if complete else block).values).any() for block in blocks)
 
     @cached_property
     def center(self) -> Array:
@@ -189,7 +193,7 @@ def mean_of_cells(blocks: Iterable[Rows], n_features: int, missing: MissingCells
     zeros = np.zeros(n_features)
     complete = (block.completed(zeros) for block in blocks)
     [sums] = kernel.expect(complete, [unit_component(DIAGONAL, zeros[None])], threads=threads)
-    return sums.mean if missing is None else sums.mean * (sums.total_weight / missing.observed)
+    return sums.mean if missing is None else sums.mean * missing.rows_per_cell
 
 
 def check_mass(mass: float) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 from itertools import chain
-from operator import add
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -276,19 +275,18 @@ class StreamSource(LocalSource):
         """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""
         n_rows = 0
         mass = largest = 0.0
-        found: list[MissingCells] = []
+        missing = MissingCells.none(self.n_features)
 
         def checked() -> Iterator[Rows]:
-            nonlocal n_rows, mass, largest
+            nonlocal n_rows, mass, largest, missing
             for block in self.blocks():
                 largest = max(largest, self._check_block(block.values, block.weights, n_rows, may_miss))
                 rows = replace(block, incomplete=may_miss).without_empty
-                if may_miss:
-                    found.append(MissingCells.of(rows))
+                missing = missing.and_of(rows)
                 yield rows
                 n_rows += len(rows)
                 self.n_counting += len(rows) if rows.weights is None else int(np.count_nonzero(rows.weights))
-                mass += len(rows) if rows.weights is None else float(rows.weights.sum())
+                mass += len(block) if block.weights is None else float(block.weights.sum())
 
         blocks = checked()
         if (first := next(blocks, None)) is None:
@@ -301,18 +299,17 @@ class StreamSource(LocalSource):
             for block in self.blocks():
                 check_finite(block.values, self.features, limit, partial(self._place, begin), missing=may_miss)
                 begin += len(block)
-        if missing := reduce(add, found) if found else None:
-            missing.check_columns(self.features)
-            self.missing, center = missing, center * (mass / missing.observed)
-        self.n_rows, self.mass, self.center = n_rows, mass, center
+        if missing:
+            self.missing, center = missing, center * missing.rows_per_cell
+        self.n_rows, self.mass, self.center = n_rows, missing.weight if missing else mass, center
 
     def count_missing(self) -> None:
         """Find what is missing in all rows, and count those that have a value and a weight, in one pass."""
-        found, self.n_counting = list[MissingCells](), 0
+        missing, self.n_counting = MissingCells.none(self.n_features), 0
         for block in self.blocks():
-            found.append(MissingCells.of(block))
+            missing = missing.and_of(block)
             self.n_counting += int(np.count_nonzero(block.mass))
-        self.missing = reduce(add, found)
+        self.missing = missing
 
     def _check_block(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, begin: int, may_miss: bool) -> float:
         """The largest absolute value of a block that begins at a row. Raises `DataError` for values not finite."""

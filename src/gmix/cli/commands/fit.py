@@ -24,6 +24,7 @@ from gmix.cli.options import (
     EqualWeights,
     Json,
     Memory,
+    Missing,
     Points,
     Prior,
     Quiet,
@@ -66,6 +67,7 @@ def fit(
     ] = False,
     columns: ColumnNames = None,
     weights: Weights = None,
+    missing: Missing = "model",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Write each row's most probable component here: CSV, Parquet or Arrow.")
@@ -92,7 +94,7 @@ def fit(
     check_picture(plot)
     if labels is not None:
         format_of(labels)
-    source = table_source(points, parse_names(columns), weights, memory, quiet=quiet)
+    source = table_source(points, parse_names(columns), weights, memory, missing=missing, quiet=quiet)
     result = gmix.fit(
         source,
         counts,

@@ -10,7 +10,7 @@ import gmix
 from gmix.base.table_file import write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Memory, Model, Out, PointsForModel
+from gmix.cli.options import Format, Memory, Missing, Model, Out, PointsForModel
 from gmix.cli.output import table_target
 from gmix.inference.predict import predictions
 
@@ -34,9 +34,11 @@ def predict(
             "--probabilities", "-p", metavar="", help="Add the probability of each component, and the log density."
         ),
     ] = False,
+    missing: Missing = "model",
     memory: Memory = "512M",
 ) -> None:
     """Say which component each row most probably came from; components count from 0."""
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
-    write_table(predictions(mixture, source_for_model(mixture, points, memory), probabilities=probabilities), to, form)
+    source = source_for_model(mixture, points, memory, missing=missing)
+    write_table(predictions(mixture, source, probabilities=probabilities), to, form)

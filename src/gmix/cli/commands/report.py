@@ -21,6 +21,7 @@ from gmix.cli.options import (
     Effort,
     EqualWeights,
     Memory,
+    Missing,
     Points,
     Prior,
     Quiet,
@@ -39,7 +40,8 @@ EXAMPLES = (
     "  gmix report points.csv --model model.json"
 )
 
-_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None)  # of the options that say how to fit
+# The defaults of the options that say how to fit.
+_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None, "model")
 
 
 @with_csv_options
@@ -57,6 +59,7 @@ def report(
     seconds: Seconds = None,
     columns: ColumnNames = None,
     weights: Weights = None,
+    missing: Missing = "model",
     model: Annotated[
         Path | None,
         typer.Option("--model", "-m", help="Report on this model of the same rows instead.", callback=from_stdin),
@@ -82,6 +85,7 @@ def report(
             start=start,
             columns=names,
             sample_weight=weights,
+            missing=missing,
             memory=budget,
             rng=seed,
             effort=effort,
@@ -89,7 +93,7 @@ def report(
             progress=False if quiet else None,
         )
     elif (
-        components, covariance, criterion, equal_weights, covariance_ratio, prior, start, effort, seconds
+        components, covariance, criterion, equal_weights, covariance_ratio, prior, start, effort, seconds, missing
     ) != _DEFAULTS:  # fmt: skip
         raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
     else:

@@ -13,7 +13,7 @@ from gmix.base.table_file import write_table
 from gmix.cli.console import nulled
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Json, Memory, Model, Out, PointsForModel, Weights
+from gmix.cli.options import Format, Json, Memory, Missing, Model, Out, PointsForModel, Weights
 from gmix.cli.output import table_target
 
 __all__ = ["EXAMPLES", "score"]
@@ -34,6 +34,7 @@ def score(
     weights: Weights = None,
     out: Out = None,
     form: Format = None,
+    missing: Missing = "model",
     memory: Memory = "512M",
     as_json: Json = False,
 ) -> None:
@@ -44,7 +45,7 @@ def score(
         raise ParameterError("--weights is for the log-likelihood of all rows; leave out --rows")
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory, weights)
+    source = source_for_model(mixture, points, memory, weights, missing=missing)
     if rows:
         write_table(({"log_density": mixture.log_density(block.values)} for block in source.blocks()), to, form)
         return

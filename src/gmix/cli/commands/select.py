@@ -23,6 +23,7 @@ from gmix.cli.options import (
     EqualWeights,
     Json,
     Memory,
+    Missing,
     Points,
     Prior,
     Quiet,
@@ -56,6 +57,7 @@ def select(
     seconds: Seconds = None,
     columns: ColumnNames = None,
     weights: Weights = None,
+    missing: Missing = "model",
     plot: Annotated[Path | None, typer.Option(help="Draw the candidates here: PNG, SVG or PDF.")] = None,
     memory: Memory = "512M",
     as_json: Json = False,
@@ -66,7 +68,7 @@ def select(
     counts, structures = parse_counts(components), parse_structures(covariance)
     check_writable(plot)
     check_picture(plot)
-    source = table_source(points, parse_names(columns), weights, memory, quiet=quiet)
+    source = table_source(points, parse_names(columns), weights, memory, missing=missing, quiet=quiet)
     result = gmix.fit(
         source,
         counts,

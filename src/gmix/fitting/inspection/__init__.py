@@ -31,7 +31,7 @@ def inspect(
     counted = sample.counted(statistics.total_weight)
     found = [
         *about_weights(sample, statistics.total_weight),
-        *about_columns(counted),
+        *about_columns(counted, statistics.total_weight),
         *about_components(counted, mixture, statistics, prior),
     ]
     return found if search is None else [*found, *about_choice(search, most)]

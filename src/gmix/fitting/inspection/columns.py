@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmix.base.findings import Finding
 from gmix.base.wording import listed
-from gmix.fitting.inspection.sample import NAMED, Sample
+from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 
 __all__ = ["about_columns", "about_weights"]
 
@@ -41,10 +41,15 @@ _SKEWED = 1.5
 _LESS = 0.25  # of the skewness; the logarithm of an exponential column has about minus half of it
 
 
-def about_columns(sample: Sample) -> list[Finding]:
-    """Findings about the values of a table."""
-    columns = np.sort(np.ascontiguousarray(sample.rows.T), axis=1)
-    return [*_codes(sample, columns), *_few_values(sample, columns), *_skewed(sample, columns)]
+def about_columns(sample: Sample, mass: float) -> list[Finding]:
+    """Findings about the values of a table; `mass` is the sum of the weights of all its rows."""
+    columns = [column[~np.isnan(column)] for column in np.sort(np.ascontiguousarray(sample.rows.T), axis=1)]
+    return [
+        *_nearly_empty(sample, mass),
+        *_codes(sample, columns),
+        *_few_values(sample, columns),
+        *_skewed(sample, columns),
+    ]
 
 
 def about_weights(sample: Sample, mass: float) -> Iterator[Finding]:
@@ -61,11 +66,27 @@ def about_weights(sample: Sample, mass: float) -> Iterator[Finding]:
         )
 
 
-def _codes(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
+def _nearly_empty(sample: Sample, mass: float) -> Iterator[Finding]:
+    """A finding about columns that have fewer values than a component needs, in a table that has enough rows."""
+    least = sample.rows.shape[1] + 1
+    if sample.observed is None or sample.n_counting < least:
+        return
+    values = sample.observed * (sample.n_counting / mass)
+    few = np.flatnonzero(values < least - ALLOWANCE)
+    if len(few):
+        named = [f"{sample.column(int(j))} ({values[j]:.3g})" for j in few]
+        yield Finding(
+            "nearly empty column",
+            f"{listed(named, NAMED)} {'has' if len(few) == 1 else 'have'} fewer than {least} values, the number of "
+            "columns + 1, so the mixture may describe chance there; leave such columns out",
+        )
+
+
+def _codes(sample: Sample, columns: list[NDArray[Any]]) -> Iterator[Finding]:
     found: dict[str, list[str]] = {}
     for j, column in enumerate(columns):
         values = column
-        for _ in range(_CODES):
+        for _ in range(_CODES if len(values) else 0):
             code = next((value for value in (values[0], values[-1]) if _is_code(value, values)), None)
             if code is None:
                 break
@@ -77,7 +98,7 @@ def _codes(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
         yield Finding(
             "missing code",
             f"the value {text} is in {listed(places, NAMED)}, far outside the other values there; if it stands for "
-            "missing, drop these rows or fill the values in before the fit",
+            "missing, put NaN in its place, or state it with --missing-value or gmix.CSV(missing_values=[...])",
         )
 
 
@@ -102,9 +123,9 @@ def _digits(value: Any) -> str:
     return np.format_float_positional(value, trim="-") if abs(value) < _FILL else f"{value:.3g}"
 
 
-def _few_values(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
-    distinct = 1 + (np.diff(columns, axis=1) != 0).sum(1)
-    few = [j for j, n in enumerate(distinct) if 1 < n <= min(_DISTINCT, columns.shape[1] / _ROWS_PER_VALUE)]
+def _few_values(sample: Sample, columns: list[NDArray[Any]]) -> Iterator[Finding]:
+    distinct = [1 + np.count_nonzero(np.diff(column)) for column in columns]
+    few = [j for j, n in enumerate(distinct) if 1 < n <= min(_DISTINCT, len(columns[j]) / _ROWS_PER_VALUE)]
     if few:
         named = [f"{sample.column(j)} ({distinct[j]})" for j in few]
         yield Finding(
@@ -116,13 +137,15 @@ def _few_values(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
         )
 
 
-def _skewed(sample: Sample, columns: NDArray[Any]) -> Iterator[Finding]:
+def _skewed(sample: Sample, columns: list[NDArray[Any]]) -> Iterator[Finding]:
     named = []
-    for j in np.flatnonzero(columns[:, 0] > 0):
-        values = columns[j].astype(np.float64)
+    for j, column in enumerate(columns):
+        if not (len(column) and column[0] > 0):
+            continue
+        values = column.astype(np.float64)
         skewness = _skewness(values)
         if skewness > _SKEWED and abs(_skewness(np.log(values))) < _LESS * skewness:
-            named.append(f"{sample.column(int(j))} (skewness {skewness:.1f})")
+            named.append(f"{sample.column(j)} (skewness {skewness:.1f})")
     if named:
         yield Finding(
             "skewed column",

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from gmix.base.findings import Finding
 from gmix.base.wording import count, listed, percent
-from gmix.fitting.inspection.sample import NAMED, Sample
+from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 from gmix.model.mixture import GaussianMixture
+from gmix.model.observed import observed_share
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 
@@ -21,7 +22,6 @@ __all__ = ["about_components"]
 Array = NDArray[np.float64]
 
 _FEW = 5.0  # rows for each column; fewer estimate a covariance poorly
-_ALLOWANCE = 0.5  # rows that a component may lack, because their probabilities are shared with other components
 
 # Parameters for each number of the table, and for each row. Fits that describe noise have many of both: 134 parameters
 # for 65 x 9 numbers are 0.23 and 2.1. Five full components for 100 x 5 numbers, at 0.2 and 1, are the limit.
@@ -38,6 +38,7 @@ _DECIDED = 0.9  # the posterior probability from which on a row clearly belongs 
 _UNDECIDED = 0.5  # of the rows
 _TAIL = 0.01  # of the mixture, in its region of lowest density
 _DRAWS = 4  # for each row, to find that region
+_COMPLETED = 2_000  # rows with missing cells that are completed, at most
 _DEVIATIONS = 3.0  # standard deviations by which the number of rows there may exceed its expectation by chance
 _WORK = 2e8  # multiply-adds that the responsibilities may take
 
@@ -51,7 +52,7 @@ def about_components(
     mass = np.ones(len(rows)) if sample.weight is None else sample.weight[::step]
     share = mixture.responsibilities(rows, threads=sample.threads)
     return [
-        *_few_rows(sample, statistics, prior),
+        *_few_rows(sample, mixture, statistics, prior),
         *(_many_parameters(sample, mixture.n_parameters, statistics.n_features) if prior is None else ()),
         *_spikes(sample, rows, mass[:, None] * share),
         *_overlap(mass, share),
@@ -59,25 +60,25 @@ def about_components(
     ]
 
 
-def _few_rows(sample: Sample, statistics: SufficientStatistics, prior: Prior | None) -> Iterator[Finding]:
+def _few_rows(
+    sample: Sample, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None
+) -> Iterator[Finding]:
     # Masses are scaled to the number of rows, so that the sum of the weights does not matter.
-    rows = statistics.mass * (sample.n_counting / statistics.total_weight)
+    every = statistics.mass * (sample.n_counting / statistics.total_weight)
+    rows = every * observed_share(mixture.components, statistics)
     d = statistics.n_features
 
     def named(small: NDArray[np.bool_]) -> str:
-        names = [
-            f"component {k} ({rows[k]:.3g} {'row' if round(rows[k], 2) == 1 else 'rows'})"
-            for k in np.flatnonzero(small)
-        ]
+        names = [f"component {k} ({_rows_text(every[k], rows[k])})" for k in np.flatnonzero(small)]
         return f"{listed(names, NAMED)} {'has' if len(names) == 1 else 'have'}"
 
-    if (small := (rows > 0) & (rows < d + 1 - _ALLOWANCE)).any():
+    if (small := (every > 0) & (rows < d + 1 - ALLOWANCE)).any():
         yield Finding(
             "few rows",
             f"{named(small)} fewer than {d + 1} rows, the number of columns + 1, and may describe chance; ask for "
             "fewer components, or give a prior",
         )
-    elif prior is None and (small := (rows > 0) & (rows < _FEW * d)).any():
+    elif prior is None and (small := (every > 0) & (rows < _FEW * d)).any():
         yield Finding(
             "few rows",
             f"{named(small)} fewer than {_FEW:g} rows for each column, few for a covariance; ask for fewer components "
@@ -86,28 +87,38 @@ def _few_rows(sample: Sample, statistics: SufficientStatistics, prior: Prior | N
         )
 
 
+def _rows_text(every: float, observed: float) -> str:
+    """How many rows a component has, and how many of them are observed in the direction in which the fewest are."""
+    text = f"{every:.3g} {'row' if round(every, 2) == 1 else 'rows'}"
+    same = f"{observed:.3g}" == f"{every:.3g}"
+    return text if same else f"{text}, {observed:.2g} of them observed in some direction"
+
+
 def _many_parameters(sample: Sample, parameters: int, d: int) -> Iterator[Finding]:
     rows = sample.n_counting
-    per_number, per_row = parameters / (rows * d), parameters / rows
+    numbers = round(rows * d * (1.0 - np.isnan(sample.rows).mean()))
+    per_number, per_row = parameters / numbers, parameters / rows
     if per_number >= _HALF or (per_number >= _PER_NUMBER and per_row >= _PER_ROW):
+        missing = ", without missing cells" if numbers < rows * d else ""
         yield Finding(
             "many parameters",
-            f"the mixture has {parameters} parameters for {rows * d:,} numbers ({rows:,} rows of "
-            f"{count(d, 'column')}), so it may describe chance; ask for fewer components or a simpler covariance, or "
-            "give a prior",
+            f"the mixture has {parameters} parameters for {numbers:,} numbers ({rows:,} rows of "
+            f"{count(d, 'column')}{missing}), so it may describe chance; ask for fewer components or a simpler "
+            "covariance, or give a prior",
         )
 
 
 def _spikes(sample: Sample, rows: NDArray[Any], share: Array) -> Iterator[Finding]:
     """Components that describe one value of a column; ``share (n, K)`` is the mass of each row in each component."""
-    total = np.maximum(share.sum(0), np.finfo(np.float64).tiny)
     ordered = np.sort(np.ascontiguousarray(rows.T), axis=1)
     constant = ordered[:, 0] == ordered[:, -1]
     repeated = (ordered[:, _TIMES - 1 :] == ordered[:, : max(len(rows) - _TIMES + 1, 0)]).any(1)
     named = []
     for j in np.flatnonzero(repeated & ~constant):
-        values, indices = np.unique(rows[:, j], return_inverse=True)
-        fractions = np.stack([np.bincount(indices, mass, len(values)) for mass in share.T]) / total[:, None]
+        present = ~np.isnan(rows[:, j])
+        values, indices = np.unique(rows[present, j], return_inverse=True)
+        total = np.maximum(share[present].sum(0), np.finfo(np.float64).tiny)
+        fractions = np.stack([np.bincount(indices, mass, len(values)) for mass in share[present].T]) / total[:, None]
         times = np.bincount(indices, minlength=len(values))
         mode = fractions.argmax(1)
         at_mode, overall = fractions.max(1), (total @ fractions / total.sum())[mode]
@@ -138,7 +149,14 @@ def _overlap(mass: Array, share: Array) -> Iterator[Finding]:
 
 
 def _tails(rows: NDArray[Any], mass: Array, mixture: GaussianMixture, threads: int | None) -> Iterator[Finding]:
-    """A finding if more rows are in the region of lowest density than the mixture has there."""
+    """A finding if more rows are in the region of lowest density than the mixture has there.
+
+    Marginal densities of incomplete rows are not comparable with densities of draws. Their missing cells are therefore
+    drawn from the mixture, which makes draws of such rows if it describes them.
+    """
+    if np.isnan(rows).any():
+        some = slice(None, None, math.ceil(len(rows) / _COMPLETED))
+        rows, mass = mixture.impute(rows[some], rng=0, threads=threads), mass[some]
     drawn = mixture.log_density(mixture.sample(_DRAWS * len(rows), rng=0), threads=threads)
     rare = mixture.log_density(rows, threads=threads) < np.quantile(drawn, _TAIL)
     effective = mass.sum() ** 2 / (mass @ mass)  # the number of rows of equal weight that have the same standard error

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from gmix.base.wording import count
 from gmix.sources import Source
 
-__all__ = ["NAMED", "Sample"]
+__all__ = ["ALLOWANCE", "NAMED", "Sample"]
 
 Array = NDArray[np.float64]
 NAMED = 5  # columns or components that one sentence names at most
+ALLOWANCE = 0.5  # rows that a component may lack, because their probabilities are shared with other components
 _ROWS = 10_000  # a value of one row in a thousand still occurs ten times
 _NUMBERS = 1_000_000  # rows x columns; 8 MB, and milliseconds to sort
 _MOST_COUNTED = 1e18  # copies of rows that an integer can count
@@ -37,6 +38,7 @@ class Sample:
     n_counting : how many rows of the whole table have weight.
     features : the names of the columns, or None.
     threads : the most threads to use.
+    observed : ``(D,)`` the weighted number of cells of each column in the whole table; None if no cell is missing.
     """
 
     rows: NDArray[Any]
@@ -44,12 +46,14 @@ class Sample:
     n_counting: int
     features: tuple[str, ...] | None
     threads: int | None = None
+    observed: Array | None = None
 
     @classmethod
     def of(cls, source: Source) -> Self:
         """Draw the rows with a seed of their own, so that the draws of a fit do not depend on them."""
         sample = source.rows(_size(source.n_features), np.random.default_rng(0))
-        return cls(sample.values, sample.weights, source.n_counting, source.features, source.threads)
+        observed = None if source.missing is None else source.missing.observed
+        return cls(sample.values, sample.weights, source.n_counting, source.features, source.threads, observed)
 
     @property
     def has_counts(self) -> bool:

@@ -52,7 +52,7 @@ class Adaptive(Start):
 
         def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
             seeds = seed_rows(min(n_seed_rows(n_components, source.n_features), source.n_counting))
-            addition = _Addition(seeds, structure, prior, rng, source.features)
+            addition = _Addition(seeds, structure, prior, rng, source)
             return [addition.mixture(n_components, self.trials) for _ in range(self.runs)]
 
         return starting_mixtures
@@ -67,7 +67,7 @@ class _Addition:
     structure : the structure of the mixtures.
     prior : the prior of a MAP fit.
     rng : draws the seeds.
-    features : the names of the columns.
+    source : the table that the rows are from.
     """
 
     def __init__(
@@ -76,11 +76,10 @@ class _Addition:
         structure: Structure,
         prior: Prior | None,
         rng: np.random.Generator,
-        features: tuple[str, ...] | None,
+        source: Source,
     ) -> None:
-        self.seeds, self.structure, self.prior, self.rng, self.features = seeds, structure, prior, rng, features
-        rows = seeds.rows
-        self.source = MemorySource(rows.values, sample_weight=rows.weights)
+        self.seeds, self.structure, self.prior, self.rng, self.features = seeds, structure, prior, rng, source.features
+        self.source = MemorySource.of_rows(seeds.rows, source)
         self.reference = self.source.reference(structure.form)
 
     def mixture(self, n_components: int, trials: int) -> GaussianMixture:

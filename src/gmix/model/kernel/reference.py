@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 _NEGLIGIBLE = 2.0**-100  # smaller responsibilities are set to zero; they are far below rounding
 _SETTLED = 1000  # Lloyd's iteration ends when at most one in this many points has changed its cluster
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+_PATIENCE = 1e-3  # times the limit below which a step is none, if cells are missing
 
 
 class ReferenceKernel(Kernel):
@@ -167,13 +168,29 @@ def expectation_maximization(
 def _is_at_rest(
     before: Model, after: Model, statistics_before: SufficientStatistics, statistics_after: SufficientStatistics
 ) -> bool:
-    """Return whether a step moved no mean, in standard deviations, and no weight by more than rounding or `REST`."""
+    """Return whether a step moved no mean, in standard deviations, and no weight by more than rounding or `REST`.
+
+    Missing cells slow EM down: the optimum may be many steps away, and each of them is small. With these the limit is
+    lower, and the step must not move covariances either.
+    """
     a, b = before.components(), after.components()
+    incomplete = "hidden_entropy" in statistics_after.extra
+    limit = _PATIENCE * REST if incomplete else REST
     counts_before, counts_after = statistics_before.counts, statistics_after.counts
     moved = np.abs(b.form.apply(b.whitener, b.means - a.means))
     rounding = _ROUNDING * b.form.apply(np.abs(b.whitener), np.abs(b.means))
     weights = np.abs(counts_after / counts_after.sum() - counts_before / counts_before.sum())
-    return bool((moved < REST + rounding).all() and (weights < REST).all())
+    at_rest = bool((moved < limit + rounding).all() and (weights < limit).all())
+    return at_rest and not (incomplete and _moved_covariances(a, b, limit))
+
+
+def _moved_covariances(before: Components, after: Components, limit: float) -> bool:
+    """Return whether covariances differ by more than rounding and more than this part of themselves in a direction."""
+    (k, d), form = after.means.shape, after.form
+    whitener, factor = form.dense(after.whitener, k, d), form.dense(after.factor, k, d)
+    size = (np.abs(whitener) @ np.sqrt((factor**2).sum(-1))[..., None])[..., 0]
+    moved = np.abs(whitener @ form.dense(before.factor, k, d) - np.eye(d))
+    return bool((moved >= limit + _ROUNDING * size[:, :, None] * size[:, None, :]).any())
 
 
 def _chunks(rows: Rows) -> Iterator[Rows]:

@@ -131,6 +131,11 @@ class CsvTable(ArrowTable):
                 cells[places[j]][i] = self._readings[dialect.names[places[j]]].written(filled[i, j])
             yield list(zip(*cells, strict=True))
 
+    def _in_file(self, fragment: Any, row: int, n_rows: int) -> str:
+        paths = [each.path for each in self._dataset.get_fragments()]
+        dialect = self._dialects[paths.index(fragment.path)]
+        return f"row {row}" if dialect.spanning else f"line {_line_of(row, fragment.path, dialect)}, row {row}"
+
     def _batches(self, names: list[str], path: str, dialect: Dialect) -> Iterator[Any]:
         """The rows of one file as record batches of some columns."""
         import pyarrow as pa
@@ -228,6 +233,18 @@ class _Cleaned(io.RawIOBase):
         size = min(len(self._ready), len(buffer))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
+
+
+def _line_of(row: int, path: str, dialect: Dialect) -> int:
+    """The line of a file, counted from 1, that holds a row. No cell holds line ends."""
+    with _opened(path) as file:
+        number = len(file.read(dialect.offset).splitlines())
+        for line in io.TextIOWrapper(file, encoding="latin-1"):  # which reads any bytes
+            number += 1
+            row -= bool(cleaned(line.encode("latin-1"), dialect.delimiter, dialect.comments).strip())
+            if row < 0:
+                break
+    return number
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
