@@ -98,7 +98,7 @@ std::optional<Ended> Run::try_step() {
 // Whether what was tried is where the run is already. Missing cells slow EM down: the optimum may be many steps away,
 // and each of them is small.
 bool Run::rests(double limit) const {
-  const bool incomplete = has_missing_cells(tried_statistics_);
+  const bool incomplete = are_of_partial_rows(tried_statistics_);
   if (incomplete) limit *= kPatience;
   return weights_at_rest(statistics_, tried_statistics_, limit) && is_at_rest(*model_, *next_, limit) &&
          (!incomplete || covariances_at_rest(*model_, *next_, limit));

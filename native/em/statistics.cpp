@@ -34,9 +34,9 @@ double sum_of(const Numbers& values) {
   return sum;
 }
 
-bool has_missing_cells(const Statistics& statistics) {
+bool are_of_partial_rows(const Statistics& statistics) {
   return std::any_of(statistics.extra.begin(), statistics.extra.end(),
-                     [](const auto& sum) { return sum.first == "hidden_entropy"; });
+                     [](const auto& sum) { return sum.first == "joint"; });
 }
 
 std::size_t compact_size(Form form, std::size_t k, std::size_t d) {

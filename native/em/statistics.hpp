@@ -32,8 +32,8 @@ double whitener_at(const Mixture& mixture, std::size_t c, std::size_t i, std::si
 
 double sum_of(const Numbers& values);
 
-// Whether the statistics are those of rows with missing cells.
-bool has_missing_cells(const Statistics& statistics);
+// Whether the statistics are those of rows that are known in part.
+bool are_of_partial_rows(const Statistics& statistics);
 
 // How many numbers a compact array of K covariances in D columns has.
 std::size_t compact_size(Form form, std::size_t k, std::size_t d);

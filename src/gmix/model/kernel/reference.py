@@ -174,7 +174,7 @@ def _is_at_rest(
     lower, and the step must not move covariances either.
     """
     a, b = before.components(), after.components()
-    incomplete = "hidden_entropy" in statistics_after.extra
+    incomplete = "joint" in statistics_after.extra
     limit = _PATIENCE * REST if incomplete else REST
     counts_before, counts_after = statistics_before.counts, statistics_after.counts
     moved = np.abs(b.form.apply(b.whitener, b.means - a.means))
