@@ -97,13 +97,13 @@ double evaluate_far(const Mixture& m, const Chunk& chunk, std::size_t row, const
     double* const joint = s.densities.joint + c * s.densities.stride;
     const bool allowed = !labeled || allows(m, chunk.rows, row, c);
     s.single.responsibilities[c] = allowed ? joint[0] * kLog2 : -infinity;
-    s.single.distances[c] = allowed ? moments.distance(c) : infinity;
+    s.single.distances[c] = allowed && m.log_constants[c] > -infinity ? moments.distance(c) : infinity;
     std::fill_n(joint, kLanes<double>, 0.0);
     possible = possible || allowed;
   }
   std::fill_n(s.densities.norm, kLanes<double>, 1.0);
   if (!possible) return -infinity;
-  const double log_density = row_by_row::normalize(m, s.single);
+  const double log_density = row_by_row::share(s.single, m.log_constants, m.n_components);
   for (std::size_t c = 0; c < m.n_components; ++c)
     s.densities.joint[c * s.densities.stride] = s.single.responsibilities[c];
   return log_density;

@@ -49,7 +49,7 @@ class Dense {
   V* const c_;             // (K or 1, kGroups, triangle): C, with reciprocals on its diagonal
   V* const log_volumes_;   // (kGroups): log2 |C| of the last factor
   V* const v_;             // (K, kGroups, D)
-  V* const relative_;      // (K, kGroups): log2 p_k(x) less the constant of the component
+  V* const joint_;         // (K, kGroups): log2 p_k(x), which is finite
   V* const distances_;     // (K): |v| of far rows
   V* const work_;          // (kWork, triangle)
   V* const totals_;        // (K, 2 + D): mass, sum of r log2 p_k(x), first moments
