@@ -4,8 +4,8 @@
 
 Rows with errors (extreme deconvolution): beside NumPy, vectorized over rows and components; beside astroML's XDGMM,
 from the environment that `make bench-rows` makes; and beside the C code of extreme-deconvolution, which is not on PyPI,
-if that environment has it. The other implementations are timed with their M-steps, which take next to no time. All start
-from the same mixture, and the table says how far their log-likelihoods per row are from that of gmix.
+if that environment has it. The other implementations are timed with their M-steps, which take next to no time. All
+start from the same mixture, and the table says how far their log-likelihoods per row are from that of gmix.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ def astroml(table: Table) -> float:
 
 
 def extreme_deconvolution(table: Table) -> float:
-    from extreme_deconvolution import extreme_deconvolution as climb
+    from extreme_deconvolution import extreme_deconvolution as run
 
     start = [array.copy() for array in table[2:]]
-    return len(table.rows) * float(climb(table.rows, table.errors, *start, tol=1e-300, maxiter=1))
+    return len(table.rows) * float(run(table.rows, table.errors, *start, tol=1e-300, maxiter=1))
 
 
 STEPS: dict[str, Callable[[Table], float]] = {
@@ -170,9 +170,9 @@ def errors(rounds: int) -> None:
             seconds = statistics.median(one["seconds"] for one in found)
             nanoseconds = 1e9 * seconds / shape.rows / shape.components
             off = abs(found[0]["log_likelihood"] - turns[0]["gmix"]["log_likelihood"]) / shape.rows
-            said = "" if np.isnan(off) else f"{off:.0e}"
+            difference = "" if np.isnan(off) else f"{off:.0e}"
             print(
-                f"| {'x'.join(map(str, shape))} | {name} | {nanoseconds:.3g} | {seconds / ours:.3g} | {said} |",
+                f"| {'x'.join(map(str, shape))} | {name} | {nanoseconds:.3g} | {seconds / ours:.3g} | {difference} |",
                 flush=True,
             )
 

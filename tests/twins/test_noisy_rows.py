@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gmix import GaussianMixture
 from gmix.base.rows import Rows
 from gmix.model.components import Components
-from gmix.model.covariance import FORMS, Form
+from gmix.model.covariance import EEE, FORMS, VII, VVI, VVV, Form, Structure
 from gmix.model.families import StudentT
+from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import CHUNK, ReferenceKernel, kernel
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import StoppingRule
+from gmix.sources import MemorySource
 
 Array = NDArray[np.float64]
 PLAIN = ReferenceKernel()
@@ -384,3 +388,24 @@ def test_complete_rows_after_incomplete_ones_hide_nothing() -> None:
     [alone], [together] = kernel.expect(noisy, [mixture]), kernel.expect(iter([noisy, exact]), [mixture])
     for name, hidden in alone.extra.items():
         np.testing.assert_array_equal(together.extra[name], hidden)
+
+
+@compiled
+@pytest.mark.parametrize("structure", [VVV, EEE, VVI, VII], ids=repr)
+def test_runs_take_the_steps_of_the_plain_loop(structure: Structure) -> None:
+    rng = np.random.default_rng(18)
+    n, d, k = 400, 3, 2
+    rows = rows_of("covariances" if structure is VVV else "variances", n, d, rng, 0.1)
+    true = rng.integers(0, k, n)[:, None] * 4.0 + rng.standard_normal((n, d))
+    rows.values[:] = np.where(np.isnan(rows.values), np.nan, true + 0.5 * rows.values)
+    reference = MemorySource(true).reference(structure.form)
+    start = GaussianMixture(np.full(k, 1 / k), true[:k], np.tile(4.0 * np.eye(d), (k, 1, 1)), structure=structure)
+    rule = StoppingRule(max_iterations=30, accelerate=False)
+    [fast] = kernel.run(rows, [GaussianModel(start)], reference, rule)
+    [plain] = PLAIN.run(rows, [GaussianModel(start)], reference, rule)
+    assert fast.history == pytest.approx(plain.history, rel=1e-11)
+    assert (np.diff(fast.history) > -1e-9).all()
+    assert fast.model is not None
+    assert plain.model is not None
+    for a, b in zip(fast.model.components()[1:5], plain.model.components()[1:5], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
