@@ -9,6 +9,7 @@
 #include "kernel/families.hpp"
 #include "kernel/nearest.hpp"
 #include "kernel/paths/incomplete.hpp"
+#include "kernel/paths/noisy.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
@@ -149,7 +150,8 @@ bool all_finite(const double* values, std::size_t count) {
 
 bool all_finite(const Mixture& m, const WhitenedSums& sums) {
   return all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, m.n_components) &&
-         all_finite(sums.first, m.n_components * m.n_features) && all_finite(sums.second, second_size(m));
+         all_finite(sums.first, m.n_components * m.n_features) && all_finite(sums.second, second_size(m)) &&
+         (sums.joint == nullptr || all_finite(sums.joint, m.n_components));
 }
 
 void clear(const Mixture& m, WhitenedSums& sums) {
@@ -307,24 +309,50 @@ void posterior_incomplete(const Mixture& m, const Rows& rows, const RowGroup& gr
       m, [&](const auto& family) { incomplete::posterior(family, m, rows, group, s, log_density, responsibilities); });
 }
 
+void clear_partial(const Mixture& m, WhitenedSums& sums) {
+  if (sums.joint != nullptr) std::fill_n(sums.joint, m.n_components, 0.0);
+  if (sums.hidden_second != nullptr) std::fill_n(sums.hidden_second, second_size(m), 0.0);
+}
+
+// Calls function(moments, scratch) for rows with these errors.
+template <typename Function>
+void with_noisy(const Mixture& m, const Rows& rows, void* memory, const Function& function) {
+  const bool covariances = rows.errors.covariances != nullptr;
+  Arena arena(memory);
+  const noisy::Scratch scratch(m, covariances, arena);
+  noisy::with_moments(m, covariances, arena, [&](const auto& moments) { function(moments, scratch); });
+}
+
+void expect_noisy(const Components& components, const Rows& rows, std::size_t begin, std::size_t end,
+                  const double* weight, void* memory, WhitenedSums& sums, const Interruption& interruption) {
+  const Mixture& m = components.mixture;
+  const Chunk chunk{rows, begin, end, weight, interruption};
+  with_noisy(m, rows, memory, [&](const auto& moments, const noisy::Scratch& scratch) {
+    clear(m, sums);
+    clear_partial(m, sums);
+    noisy::add(components, chunk, moments, scratch, sums);
+    if (all_finite(m, sums)) return;
+    clear(m, sums);
+    clear_partial(m, sums);
+    noisy::add_far(components, chunk, moments, scratch, sums);
+  });
+}
+
+void posterior_noisy(const Components& components, const Rows& rows, std::size_t begin, std::size_t end, void* memory,
+                     double* log_densities, double* responsibilities, double* means, const Interruption& interruption) {
+  const Chunk chunk{rows, begin, end, nullptr, interruption};
+  with_noisy(components.mixture, rows, memory, [&](const auto& moments, const noisy::Scratch& scratch) {
+    noisy::find_posterior(components, chunk, moments, scratch, {log_densities, responsibilities, means});
+  });
+}
+
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {GMIX_LEVEL_NAME,
-                        plan_size,
-                        scratch_size,
-                        plan_any,
-                        expect_any,
-                        posterior_any,
-                        incomplete_size,
-                        begin_incomplete,
-                        expect_incomplete,
-                        finish_incomplete,
-                        posterior_incomplete,
-                        cholesky,
-                        invert_lower,
-                        congruence,
-                        distances,
-                        nearest};
+const Kernel kKernel = {
+    GMIX_LEVEL_NAME, plan_size,        scratch_size,      plan_any,          expect_any,           posterior_any,
+    incomplete_size, begin_incomplete, expect_incomplete, finish_incomplete, posterior_incomplete, noisy::scratch_size,
+    expect_noisy,    posterior_noisy,  cholesky,          invert_lower,      congruence,           distances,
+    nearest};
 
 }  // namespace gmix::GMIX_LEVEL

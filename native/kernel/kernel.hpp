@@ -9,6 +9,13 @@ namespace gmix {
 
 enum class Form { kFull, kTied, kDiagonal, kSpherical };
 
+// Errors of rows, normal with mean zero, in C order: variances (N, D) of independent errors, or covariances (N, D, D),
+// which may be singular. Both are null if rows have none.
+struct Errors {
+  const double* variances = nullptr;
+  const double* covariances = nullptr;
+};
+
 // A view of a table in memory. Strides are in bytes and may have any sign and size.
 struct Rows {
   const char* data;
@@ -17,9 +24,11 @@ struct Rows {
   std::size_t n_rows;
   std::size_t n_features;
   bool single;  // float32 rather than float64
-  // The functions of the kernel take rows that are known completely, and ignore these; threads/row_groups.hpp does not.
+  // Except for those of rows with errors, the functions of the kernel take rows that are known completely, and ignore
+  // these; threads/row_groups.hpp does not.
   bool incomplete = false;        // whether NaN stands for a missing cell
   const double* label = nullptr;  // (n_rows) the group of components that each row came from; negative: not known
+  Errors errors = {};
 };
 
 // What a component is, given the squared distance delta = |z|^2 of a row, z = W_k (x - means[k]), and its D cells:
@@ -109,6 +118,14 @@ struct Kernel {
   void (*finish_incomplete)(const Mixture&, void* scratch, WhitenedSums& sums);
   void (*posterior_incomplete)(const Mixture&, const Rows&, const RowGroup&, void* scratch, double* log_density,
                                double* responsibilities);
+  // The same of Gaussian rows with errors, whose missing cells are NaN: the mixture is that of the true values. Unless
+  // null, `means` (N, D) are set to the conditional means of the true values. There is no plan.
+  std::size_t (*noisy_scratch_size)(const Mixture&);
+  void (*expect_noisy)(const Components&, const Rows&, std::size_t begin, std::size_t end, const double* weight,
+                       void* scratch, WhitenedSums& sums, const Interruption& interruption);
+  void (*posterior_noisy)(const Components&, const Rows&, std::size_t begin, std::size_t end, void* scratch,
+                          double* log_density, double* responsibilities, double* means,
+                          const Interruption& interruption);
   // Linear algebra of (D, D) matrices in row-major order. cholesky() replaces a matrix by its lower factor; it returns
   // false if the matrix is not positive definite.
   bool (*cholesky)(double* matrix, std::size_t d);

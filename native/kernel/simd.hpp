@@ -84,6 +84,19 @@ inline V larger(V a, V b) {
   return a > b ? a : b;  // b where a is NaN
 }
 
+inline Vector<double> square_root(Vector<double> x) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vector<double>>(_mm512_sqrt_pd(reinterpret_cast<__m512d>(x)));
+#elif defined(__AVX__)
+  return reinterpret_cast<Vector<double>>(_mm256_sqrt_pd(reinterpret_cast<__m256d>(x)));
+#elif defined(__x86_64__)
+  return reinterpret_cast<Vector<double>>(_mm_sqrt_pd(reinterpret_cast<__m128d>(x)));
+#else
+  for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
 // Whether all bits are zero, that is, all lanes are +0.
 template <typename V>
 inline bool all_zero(V vector) {

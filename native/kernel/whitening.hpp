@@ -13,7 +13,7 @@ inline constexpr std::size_t kTile = 4, kWideTile = 6, kMostNarrow = 20;
 inline std::size_t tile_rows(std::size_t d) { return d <= kMostNarrow ? kTile : kWideTile; }
 inline std::size_t first_tile(std::size_t d) { return d <= kWideTile ? d : (d - 1) % tile_rows(d) + 1; }
 
-inline std::size_t triangle_size(std::size_t d) { return d * (d + 1) / 2; }
+constexpr std::size_t triangle_size(std::size_t d) { return d * (d + 1) / 2; }
 
 // Stores a lower triangle, in units of kScale, as a packed one; returns the end.
 template <typename T>

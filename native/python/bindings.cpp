@@ -62,8 +62,7 @@ class EStep {
     for (const auto& each : components_) {
       components.push_back(each->view());
       mixtures.push_back(each->view().mixture);
-      if (mixtures.back().n_features != rows.n_features)
-        throw nb::value_error("rows and components differ in their columns");
+      require_fit(mixtures.back(), rows);
     }
     if (!pass_) {
       pass_ = std::make_unique<Pass>(mixtures, rows.n_rows, threads_);
@@ -102,7 +101,7 @@ class Data {
     if (!given_) return by_python(function_);
     const Mixture& shape = like.mixture;
     const Rows& rows = given_->rows();
-    if (shape.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
+    require_fit(shape, rows);
     auto& pass = passes_[{shape.form, shape.family, shape.n_components}];
     if (!pass) pass = std::make_unique<Pass>(std::vector<Mixture>{shape}, rows.n_rows, threads_);
     return over_rows(*pass, rows, given_->weight());
@@ -260,40 +259,74 @@ nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std:
   return array_of({labels.begin(), labels.end()}, empty_array(n));
 }
 
+// A new array, and where its numbers are.
+struct NewArray {
+  nb::object object = nb::none();
+  double* numbers = nullptr;
+
+  NewArray() = default;
+  template <typename... Sizes>
+  explicit NewArray(Sizes... sizes)
+      : object(empty_array(sizes...)), numbers(Array(object, sizeof...(sizes), "result", true).numbers(sizes...)) {}
+};
+
 nb::tuple posterior(nb::handle rows_object, nb::handle components_object, bool responsibilities,
                     nb::handle threads_object) {
   const GivenRows given(rows_object);
   const Rows& rows = given.rows();
   const ComponentArrays components(components_object);
   const Mixture mixture = components.view().mixture;
-  if (mixture.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
+  require_fit(mixture, rows);
   const Kernel& kernel = gmix::kernel();
-  const nb::object density_object = empty_array(rows.n_rows);
-  double* density = Array(density_object, 1, "log_density", true).numbers(rows.n_rows);
-  nb::object shares_object = nb::none();
-  double* shares = nullptr;
-  if (responsibilities) {
-    shares_object = empty_array(rows.n_rows, mixture.n_components);
-    shares = Array(shares_object, 2, "responsibilities", true).numbers(rows.n_rows, mixture.n_components);
-  }
-  const bool grouped = is_grouped(rows);
+  const NewArray density(rows.n_rows);
+  const NewArray shares = responsibilities ? NewArray(rows.n_rows, mixture.n_components) : NewArray();
+  const bool noisy = is_noisy(rows), grouped = is_grouped(rows);
   const std::size_t size = chunk_rows(rows), n_chunks = (rows.n_rows + size - 1) / size;
   const std::size_t threads =
       choose_threads(threads_of(threads_object), n_chunks, estimated_nanoseconds(mixture, rows.n_rows) / 2);
-  const std::size_t scratch_size = grouped ? 0 : aligned(kernel.scratch_size(mixture));
+  const std::size_t scratch_size =
+      grouped ? 0 : aligned(noisy ? kernel.noisy_scratch_size(mixture) : kernel.scratch_size(mixture));
   const Memory plan(kernel.plan_size(mixture)), memory(threads * scratch_size);
   std::vector<RowGroups> groups(grouped ? threads : 0);
   kernel.plan(mixture, false, plan.data());
   const auto work = [&](const Turn& turn, const Interruption& interruption) {
     const std::size_t begin = turn.chunk * size, end = std::min(begin + size, rows.n_rows);
-    if (grouped)
-      groups[turn.worker].posterior(components.view(), rows, begin, end, density, shares, interruption);
+    char* const scratch = memory.data() + turn.worker * scratch_size;
+    if (noisy)
+      kernel.posterior_noisy(components.view(), rows, begin, end, scratch, density.numbers, shares.numbers, nullptr,
+                             interruption);
+    else if (grouped)
+      groups[turn.worker].posterior(components.view(), rows, begin, end, density.numbers, shares.numbers, interruption);
     else
-      kernel.posterior(mixture, plan.data(), rows, begin, end, memory.data() + turn.worker * scratch_size, density,
-                       shares, interruption);
+      kernel.posterior(mixture, plan.data(), rows, begin, end, scratch, density.numbers, shares.numbers, interruption);
   };
   without_gil([&] { return run_in_order(n_chunks, threads, threads, work, [](std::size_t) {}, is_interrupted); });
-  return nb::make_tuple(density_object, shares_object);
+  return nb::make_tuple(density.object, shares.object);
+}
+
+// The conditional means (N, D) of the true values of rows, with or without errors, given the cells that are present.
+nb::object expected_values(nb::handle rows_object, nb::handle components_object, nb::handle threads_object) {
+  const GivenRows given(rows_object);
+  const Rows& rows = given.rows();
+  const ComponentArrays components(components_object);
+  const Mixture mixture = components.view().mixture;
+  require_fit(mixture, rows);
+  if (mixture.family != Family::kGaussian) throw nb::value_error("only Gaussian components give expected values");
+  const Kernel& kernel = gmix::kernel();
+  const NewArray means(rows.n_rows, rows.n_features);
+  Numbers density(rows.n_rows);
+  const std::size_t n_chunks = (rows.n_rows + kChunk - 1) / kChunk;
+  const std::size_t threads =
+      choose_threads(threads_of(threads_object), n_chunks, estimated_nanoseconds(mixture, rows.n_rows));
+  const std::size_t scratch_size = aligned(kernel.noisy_scratch_size(mixture));
+  const Memory memory(threads * scratch_size);
+  const auto work = [&](const Turn& turn, const Interruption& interruption) {
+    const std::size_t begin = turn.chunk * kChunk, end = std::min(begin + kChunk, rows.n_rows);
+    kernel.posterior_noisy(components.view(), rows, begin, end, memory.data() + turn.worker * scratch_size,
+                           density.data(), nullptr, means.numbers, interruption);
+  };
+  without_gil([&] { return run_in_order(n_chunks, threads, threads, work, [](std::size_t) {}, is_interrupted); });
+  return means.object;
 }
 
 }  // namespace
@@ -331,5 +364,7 @@ NB_MODULE(_native, module) {
              arg("threads").none(),
              nb::sig("def posterior(rows: Rows, components: Components, responsibilities: bool, threads: int | None) "
                      "-> tuple[Array, Array | None]"));
+  module.def("expected_values", &gmix::expected_values, arg("rows"), arg("components"), arg("threads").none(),
+             nb::sig("def expected_values(rows: Rows, components: Components, threads: int | None) -> Array"));
   module.def("level", [] { return gmix::kernel().level; });
 }

@@ -10,6 +10,7 @@
 
 #include "em/gaussian_model.hpp"
 #include "python/arrays.hpp"
+#include "threads/pass.hpp"
 
 namespace gmix {
 
@@ -199,11 +200,11 @@ inline Structure structure_in(const std::string& code, Form form) {
   return structure;
 }
 
-// Rows of Python's: (values, weights, whether cells are missing, labels); weights and labels may be None. It is created
-// and deleted with the GIL.
+// Rows of Python's: (values, weights, whether cells are missing, labels, variances (N, D) or covariances (N, D, D) of
+// errors); weights, labels and errors may be None. It is created and deleted with the GIL.
 class GivenRows {
  public:
-  explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 4, "rows")) {}
+  explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 5, "rows")) {}
 
   const Rows& rows() const { return rows_; }
   const double* weight() const { return weight_; }
@@ -215,6 +216,17 @@ class GivenRows {
     weight_ = column(fields[1], "sample_weight", weights_);
     rows_.incomplete = nb::cast<bool>(fields[2]);
     rows_.label = column(fields[3], "labels", labels_);
+    if (!fields[4].is_none()) set_errors(fields[4]);
+  }
+
+  void set_errors(nb::handle object) {
+    const std::size_t n = rows_.n_rows, d = rows_.n_features;
+    const bool covariances = nb::cast<int>(object.attr("ndim")) == 3;
+    errors_ = std::make_unique<Array>(object, covariances ? 3 : 2, "errors");
+    if (covariances)
+      rows_.errors.covariances = errors_->numbers(n, d, d);
+    else
+      rows_.errors.variances = errors_->numbers(n, d);
   }
 
   // One number for each row, or null.
@@ -226,8 +238,15 @@ class GivenRows {
 
   Array values_;
   Rows rows_;
-  std::unique_ptr<Array> weights_, labels_;
+  std::unique_ptr<Array> weights_, labels_, errors_;
   const double* weight_ = nullptr;
 };
+
+// Refuses components that do not go with the rows.
+inline void require_fit(const Mixture& mixture, const Rows& rows) {
+  if (mixture.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
+  if (mixture.family != Family::kGaussian && is_noisy(rows))
+    throw nb::value_error("only Gaussian components take rows with errors");
+}
 
 }  // namespace gmix

@@ -7,7 +7,7 @@ _native.__prefix__:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
-    Rows: TypeAlias = tuple[NDArray[np.float32] | NDArray[np.float64], Array | None, bool, Array | None]
+    Rows: TypeAlias = tuple[NDArray[np.float32] | NDArray[np.float64], Array | None, bool, Array | None, Array | None]
     Components: TypeAlias = tuple[int, Array, Array, Array, Array, float, Array | None]
     Statistics: TypeAlias = tuple[Array, Array, Array, Array, Array, float, dict[str, Array]]
     Parameters: TypeAlias = tuple[Array, Array, Array]

@@ -45,14 +45,18 @@ std::size_t sums_size(const Mixture& m) {
          aligned(m.n_components * m.n_features * sizeof(double)) + 2 * aligned(second_size(m) * sizeof(double));
 }
 
+void clear_partial(const Mixture& m, WhitenedSums& sums) {
+  std::fill_n(sums.joint, m.n_components, 0.0);
+  std::fill_n(sums.hidden_second, second_size(m), 0.0);
+}
+
 void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
-  std::fill_n(sums.joint, m.n_components, 0.0);
-  std::fill_n(sums.hidden_second, second_size(m), 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
+  clear_partial(m, sums);
 }
 
 void add_sums(const Mixture& m, const WhitenedSums& part, WhitenedSums& total) {
@@ -110,7 +114,6 @@ Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_
   for (std::size_t slot = 0; slot < slots_; ++slot)
     for (const Mixture& shape : shapes) {
       parts_.push_back(cut_sums(shape, at));
-      clear(shape, parts_.back());
     }
   for (const Mixture& shape : shapes) totals_.push_back(cut_sums(shape, at));
   groups_.resize(threads_);
@@ -125,7 +128,14 @@ void Pass::begin(const std::vector<Components>& components, bool coarse) {
   }
 }
 
+void Pass::allocate_noisy_scratch() {
+  for (const Components& each : components_)
+    noisy_size_ = std::max(noisy_size_, aligned(kernel_.noisy_scratch_size(each.mixture)));
+  noisy_scratch_ = std::make_unique<Memory>(threads_ * noisy_size_);
+}
+
 bool Pass::add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted) {
+  if (is_noisy(rows) && noisy_scratch_ == nullptr) allocate_noisy_scratch();
   const std::size_t size = chunk_rows(rows), n_chunks = (rows.n_rows + size - 1) / size;
   return run_in_order(
       n_chunks, std::min(threads_, std::max<std::size_t>(n_chunks, 1)), slots_,
@@ -143,15 +153,20 @@ bool Pass::add(const Rows& rows, const double* weight, const std::function<bool(
 // Sets the parts of a slot to the sums of rows [begin, end).
 void Pass::add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const double* weight, const Turn& turn,
                      const Interruption& interruption) {
-  const bool grouped = is_grouped(rows);
-  const Flushing flushing(coarse_ && !grouped);
+  const bool noisy = is_noisy(rows), grouped = is_grouped(rows);
+  const Flushing flushing(coarse_ && !noisy && !grouped);
   for (std::size_t i = 0; i < components_.size(); ++i) {
     WhitenedSums& part = parts_[turn.slot * components_.size() + i];
-    if (grouped)
+    if (noisy) {
+      kernel_.expect_noisy(components_[i], rows, begin, end, weight, noisy_scratch_->data() + turn.worker * noisy_size_,
+                           part, interruption);
+    } else if (grouped) {
       groups_[turn.worker].expect(components_[i], rows, begin, end, weight, part, interruption);
-    else
+    } else {
+      clear_partial(components_[i].mixture, part);  // an earlier chunk may have left something
       kernel_.expect(components_[i].mixture, coarse_, plans_->data() + plan_at_[i], rows, begin, end, weight,
                      scratch_->data() + turn.worker * scratch_size_, part, interruption);
+    }
   }
 }
 

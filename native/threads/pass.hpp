@@ -13,8 +13,13 @@
 
 namespace gmix {
 
+// Whether rows have errors. Their path takes missing cells and labels as well.
+inline bool is_noisy(const Rows& rows) {
+  return rows.errors.variances != nullptr || rows.errors.covariances != nullptr;
+}
+
 // Whether rows are known in part, and are therefore the work of RowGroups.
-inline bool is_grouped(const Rows& rows) { return rows.incomplete || rows.label != nullptr; }
+inline bool is_grouped(const Rows& rows) { return !is_noisy(rows) && (rows.incomplete || rows.label != nullptr); }
 
 // Rows of a chunk, whose sums are added to the total at once.
 inline std::size_t chunk_rows(const Rows& rows) { return is_grouped(rows) ? grouped_chunk(rows.n_features) : kChunk; }
@@ -41,16 +46,18 @@ class Pass {
   const WhitenedSums& sums(std::size_t place);
 
  private:
+  void allocate_noisy_scratch();
   void add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const double* weight, const Turn& turn,
                  const Interruption& interruption);
 
   const Kernel& kernel_;
   std::vector<Components> components_;
   bool coarse_ = false;
-  std::size_t threads_ = 1, slots_ = 1, plans_size_ = 0, scratch_size_ = 0;
+  std::size_t threads_ = 1, slots_ = 1, plans_size_ = 0, scratch_size_ = 0, noisy_size_ = 0;
   std::vector<std::size_t> plan_at_;
   std::vector<WhitenedSums> parts_, totals_;  // (slots, mixtures) and (mixtures)
   std::unique_ptr<Memory> plans_, scratch_;   // the scratch of each thread, then the parts and the totals
+  std::unique_ptr<Memory> noisy_scratch_;     // of each thread, from the first rows with errors on
   std::vector<RowGroups> groups_;             // of each thread
 };
 

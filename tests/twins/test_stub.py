@@ -15,7 +15,7 @@ native: Any = pytest.importorskip("gmix._native")
 STUB = Path(native.__file__).parent / "_native.pyi"
 ONE, POINT, UNIT = np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))
 COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None)
-ROWS = (POINT, None, False, None)
+ROWS = (POINT, None, False, None, None)
 STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
 REFERENCE = (ONE * 1e-24, UNIT, 1.0)
 RULE = (0.0, 1e-15, 1e-11, 1e-9, 1, True, True, None)
@@ -26,7 +26,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "EStep.add": {"rows": ROWS},
     "EStep.statistics": {},
     "run": {
-        "rows": (np.array([[0.0], [1.0]]), None, False, None),
+        "rows": (np.array([[0.0], [1.0]]), None, False, None, None),
         "starts": [START],
         "reference": REFERENCE,
         "rounds": [(RULE, 1)],
@@ -46,6 +46,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "label_statistics": {"form": 0, "rows": ROWS, "labels": [0.0 * ONE], "n_components": 1},
     "cluster": {"points": POINT, "mass": ONE, "sweeps": 1, "draws": POINT},
     "posterior": {"rows": ROWS, "components": COMPONENTS, "responsibilities": True, "threads": None},
+    "expected_values": {"rows": ROWS, "components": COMPONENTS, "threads": None},
     "level": {},
 }
 

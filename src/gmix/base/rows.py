@@ -24,6 +24,8 @@ class Rows:
         None if no row is labeled.
     filled : ``(N, D)`` the values with missing cells filled in, for what can only make a start from complete rows;
         None if that is not known.
+    errors : ``(N, D)`` variances of the normal errors of the values, or ``(N, D, D)`` their covariances, of float64;
+        None if the values are exact. Errors of missing cells are not read.
     incomplete : whether cells may be NaN, which means that they are missing.
 
     # Implementation
@@ -35,6 +37,7 @@ class Rows:
     weights: NDArray[np.float64] | None = None
     labels: NDArray[np.float64] | None = None
     filled: NDArray[Any] | None = None
+    errors: NDArray[np.float64] | None = None
     incomplete: bool = False
 
     def __len__(self) -> int:
@@ -55,7 +58,10 @@ class Rows:
         """The same rows with some of the columns."""
         chosen = list(columns)
         filled = None if self.filled is None else self.filled[:, chosen]
-        return replace(self, values=self.values[:, chosen], filled=filled)
+        errors = self.errors
+        if errors is not None:
+            errors = errors[:, chosen] if errors.ndim == 2 else errors[:, chosen][:, :, chosen]
+        return replace(self, values=self.values[:, chosen], filled=filled, errors=errors)
 
     def completed(self, fill: NDArray[np.float64]) -> Rows:
         """The rows with values ``(D,)`` in place of missing cells."""

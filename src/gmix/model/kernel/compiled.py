@@ -60,6 +60,9 @@ class CompiledKernel(Kernel):
         )
         return log_density, posteriors
 
+    def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
+        return np.asarray(self.native.expected_values(_rows(rows), _components(components), n_threads(threads)))
+
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
         found = self.native.prepare(form.code, weights, means, covariances)
         if found is None:
@@ -204,7 +207,8 @@ def _rule(rule: StoppingRule, total_weight: float) -> Raw:
 
 
 def _rows(rows: Rows) -> Raw:
-    return rows.values, rows.weights, rows.incomplete, rows.labels
+    errors = None if rows.errors is None else np.ascontiguousarray(rows.errors, np.float64)
+    return rows.values, rows.weights, rows.incomplete, rows.labels, errors
 
 
 def _components(components: Components) -> Raw:

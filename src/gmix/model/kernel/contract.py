@@ -76,6 +76,13 @@ class Kernel(ABC):
         """The log density ``(N,)`` of each row and, if wanted, its responsibilities ``(N, K)``."""
 
     @abstractmethod
+    def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
+        """The expected true values ``(N, D)`` of rows under Gaussian components, given their present cells.
+
+        Missing cells get their conditional means, and values with errors move towards the means of the components.
+        """
+
+    @abstractmethod
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
         """The components of a Gaussian mixture; ``LinAlgError`` if a covariance is not positive definite.
 

@@ -14,6 +14,8 @@ from gmix.model.components import Components
 from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
+from gmix.model.kernel.noisy import conditionals
+from gmix.model.kernel.responsibilities import normalize
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -22,7 +24,6 @@ from gmix.model.stopping import REST, Reason, Round, StoppingRule, remaining_gai
 __all__ = ["ReferenceKernel", "expectation_maximization"]
 
 Array = NDArray[np.float64]
-_NEGLIGIBLE = 2.0**-100  # smaller responsibilities are set to zero; they are far below rounding
 _SETTLED = 1000  # Lloyd's iteration ends when at most one in this many points has changed its cluster
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _PATIENCE = 1e-3  # times the limit below which a step is none, if cells are missing
@@ -58,10 +59,24 @@ class ReferenceKernel(Kernel):
         log_density = np.empty(len(rows))
         posteriors = np.empty((len(rows), len(components.means)))
         for begin in range(0, len(rows), CHUNK):
-            for chosen, part in _groups(rows[begin : begin + CHUNK]):
+            chunk = rows[begin : begin + CHUNK]
+            if chunk.errors is not None:
+                for chosen, found in conditionals(chunk, components):
+                    log_density[begin + chosen], posteriors[begin + chosen] = found.log_density, found.responsibilities
+                continue
+            for chosen, part in _groups(chunk):
                 at = begin + chosen
                 _, _, log_density[at], posteriors[at] = _posterior(part, _observed(components, part))
         return log_density, posteriors if responsibilities else None
+
+    @one_blas_thread()
+    def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
+        n_threads(threads)
+        values = np.empty(rows.values.shape)
+        for chosen, found in conditionals(rows, components):
+            true = components.form.apply(components.factor, found.mean) + components.means[:, None]
+            values[chosen] = np.einsum("nk,knd->nd", found.responsibilities, true)
+        return values
 
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
         n_components, n_features = means.shape
@@ -209,13 +224,15 @@ class _Sums:
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def add(self, rows: Rows) -> None:
+        if rows.errors is not None:
+            self._add_noisy(rows.counting)
+            return
         for _, part in _groups(rows.counting):
             observed = _observed(self.components, part)
             z, root, log_density, responsibilities = _posterior(part, observed)
             share = (responsibilities * part.mass[:, None]).T  # (K, N)
             if rows.incomplete or rows.labels is not None:
-                densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
-                self.joint += np.where(share > 0.0, share * densities, 0.0).sum(1)
+                self._add_joint(share, responsibilities, log_density)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
             self.log_likelihood += float(part.mass @ log_density)
@@ -226,6 +243,25 @@ class _Sums:
                 self.hidden_second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
             self.second += form.scatter(share, z)
+
+    def _add_joint(self, share: Array, responsibilities: Array, log_density: Array) -> None:
+        densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
+        self.joint += np.where(share > 0.0, share * densities, 0.0).sum(1)
+
+    def _add_noisy(self, rows: Rows) -> None:
+        form = self.components.form
+        for chosen, found in conditionals(rows, self.components):
+            share = (found.responsibilities * rows.mass[chosen, None]).T
+            self.counts += share.sum(1)
+            self.mass += share.sum(1)
+            self.log_likelihood += float(rows.mass[chosen] @ found.log_density)
+            self.first += (share[:, None, :] @ found.mean)[:, 0]
+            self._add_joint(share, found.responsibilities, found.log_density)
+            hidden = sum(form.scatter(share, column) for column in np.moveaxis(found.hidden_root, -1, 0))
+            self.hidden_second += hidden
+            self.second += form.scatter(share, found.mean) - hidden
+            for column in np.moveaxis(found.root, -1, 0):
+                self.second += form.scatter(share, column)
 
     @np.errstate(over="ignore", invalid="ignore")
     def statistics(self, reference: Reference | None) -> SufficientStatistics:
@@ -326,20 +362,10 @@ def _posterior(rows: Rows, observed: _Observed) -> tuple[Array, Array, Array, Ar
         if family is not GAUSSIAN and not np.isfinite(squared).all():
             distant = family.far(components.log_constants, np.hypot.reduce(z, axis=-1).T, n_cells)
             joint, root = (np.where(np.isfinite(squared), *both) for both in zip((joint, root), distant, strict=True))
-        largest = joint.max(1)
-        lost = np.isneginf(largest)
-        if lost.any():  # if every density is zero in float64, the row belongs to the nearest component
-            distances = np.hypot.reduce(z[:, lost], axis=-1).T  # finite even if their squares are not
-            distances = np.where(np.isnan(distances) | np.isneginf(components.log_constants), np.inf, distances)
-            order = np.argsort(-components.log_constants, kind="stable")  # of tied components, the largest constant
-            nearest = order[distances[:, order].argmin(1)]
-            joint[lost] = np.where(np.arange(joint.shape[1]) == nearest[:, None], 0.0, -np.inf)
-        shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
-        shifted[shifted < _NEGLIGIBLE] = 0.0
-        norm = shifted.sum(1)
+    log_density, responsibilities = normalize(joint, z, components.log_constants)
     if family is not GAUSSIAN:
         z = np.where(root.T[:, :, None] > 0.0, z * root.T[:, :, None], 0.0)
-    return z, root.T, np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
+    return z, root.T, log_density, responsibilities
 
 
 def _nearest(points: Array, centers: Array) -> NDArray[np.intp]:

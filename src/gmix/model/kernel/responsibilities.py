@@ -1,0 +1,31 @@
+"""From log densities of components to responsibilities, in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["normalize"]
+
+Array = NDArray[np.float64]
+_NEGLIGIBLE = 2.0**-100  # smaller responsibilities are set to zero; they are far below rounding
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def normalize(joint: Array, z: Array, log_constants: Array) -> tuple[Array, Array]:
+    """Log densities ``(N,)`` and responsibilities ``(N, K)`` of rows.
+
+    They have the weighted log densities `joint` ``(N, K)`` and the whitened residuals `z` ``(K, N, D)``.
+    """
+    largest = joint.max(1)
+    lost = np.isneginf(largest)
+    if lost.any():  # if every density is zero in float64, the row belongs to the nearest component
+        distances = np.hypot.reduce(z[:, lost], axis=-1).T  # finite even if their squares are not
+        distances = np.where(np.isnan(distances) | np.isneginf(log_constants), np.inf, distances)
+        order = np.argsort(-log_constants, kind="stable")  # of tied components, the largest constant
+        nearest = order[distances[:, order].argmin(1)]
+        joint[lost] = np.where(np.arange(joint.shape[1]) == nearest[:, None], 0.0, -np.inf)
+    shifted = np.exp(joint - np.where(lost, 0.0, largest)[:, None])
+    shifted[shifted < _NEGLIGIBLE] = 0.0
+    norm = shifted.sum(1)
+    return np.where(lost, -np.inf, largest + np.log(norm)), shifted / norm[:, None]
