@@ -47,7 +47,9 @@ bool divide(const Structure& structure, Form form, std::size_t d, const Referenc
 }  // namespace
 
 Mixture Parameters::view() const {
-  return {form, n_components, n_features, log_constants.data(), means.data(), whitener.data()};
+  Mixture mixture{form, n_components, n_features, log_constants.data(), means.data(), whitener.data()};
+  if (!groups.empty()) mixture.group = groups.data();
+  return mixture;
 }
 
 bool Parameters::prepare() {
@@ -83,7 +85,7 @@ Outcome maximize(const Structure& structure, const Statistics& s, const Referenc
   const double* const floor = reference.floor.data();
   const double total = sum_of(s.counts);
   if (!(total > kSmallestMass)) return Outcome::kFailed;
-  Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}};
+  Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}, parameters.groups};
   for (std::size_t c = 0; c < k; ++c)
     next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : s.counts[c] / total;
   Outcome outcome = Outcome::kSound;

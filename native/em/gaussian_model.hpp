@@ -23,6 +23,7 @@ struct Parameters {
   Numbers factor;
   Numbers whitener;
   Numbers log_constants;
+  Numbers groups;  // of the components, which labels of rows name; empty if there are none
 
   Mixture view() const;
   // Factors the covariances, inverts the factors and computes the constants. False if a covariance is not positive

@@ -29,6 +29,8 @@ struct Rows {
   bool incomplete = false;        // whether NaN stands for a missing cell
   const double* label = nullptr;  // (n_rows) the group of components that each row came from; negative: not known
   Errors errors = {};
+  const double* log_evidence = nullptr;  // (n_rows, n_groups): added to the log densities of a group's components
+  std::size_t n_groups = 0;
 };
 
 // What a component is, given the squared distance delta = |z|^2 of a row, z = W_k (x - means[k]), and its D cells:

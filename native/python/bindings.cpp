@@ -114,18 +114,19 @@ class Data {
   std::map<std::tuple<Form, Family, std::size_t>, std::unique_ptr<Pass>> passes_;
 };
 
-// A start: a model of Python's; or a compiled one, (structure, form, weights, means, covariances, statistics that a
-// prior adds or None, fallback or None).
+// A start: a model of Python's; or a compiled one, (structure, form, weights, means, covariances, groups or None,
+// statistics that a prior adds or None, fallback or None).
 std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
                                 std::vector<std::unique_ptr<Statistics>>& priors,
                                 std::unique_ptr<Reference>& reference) {
   if (!PyTuple_Check(object.ptr())) return std::make_unique<PythonModel>(nb::borrow(object));
-  const nb::tuple fields = tuple_of(object, 7, "a start");
+  const nb::tuple fields = tuple_of(object, 8, "a start");
   const Form form = form_of(nb::cast<int>(fields[1]));
   if (!reference) reference = std::make_unique<Reference>(reference_of(reference_object, form));
   priors.push_back(nullptr);
-  if (!fields[5].is_none()) priors.back() = std::make_unique<Statistics>(statistics_of(fields[5], form));
+  if (!fields[6].is_none()) priors.back() = std::make_unique<Statistics>(statistics_of(fields[6], form));
   Parameters parameters = parameters_of(fields[2], fields[3], fields[4], form);
+  if (!fields[5].is_none()) parameters.groups = numbers_of(fields[5], "groups", 1, parameters.n_components);
   if (parameters.n_features != reference->floor.size())
     throw nb::value_error("the reference and a start differ in their columns");
   if (priors.back())
@@ -133,7 +134,7 @@ std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
                      priors.back()->n_features() == parameters.n_features,
                  "what the prior adds");
   return std::make_unique<GaussianModel>(structure_in(nb::cast<std::string>(fields[0]), form), priors.back().get(),
-                                         *reference, std::move(parameters), fallback_of(fields[6]));
+                                         *reference, std::move(parameters), fallback_of(fields[7]));
 }
 
 // `rows` are in memory, or a function that takes components, and whether coarse statistics will do, and returns the
@@ -209,7 +210,7 @@ nb::list maximize_each(const std::string& code, int form_code, nb::sequence ever
       throw nb::value_error("the reference and the statistics differ in their columns");
     const std::size_t k = statistics.n_components(), d = statistics.n_features();
     // Structures whose M-step iterates begin from the scatter.
-    Parameters parameters{form, k, d, Numbers(k), {}, statistics.scatter, {}, {}, {}};
+    Parameters parameters{form, k, d, Numbers(k), {}, statistics.scatter, {}, {}, {}, {}};
     if (prior) statistics = sum(statistics, *prior);
     if (maximize(structure, statistics, reference, parameters) == Outcome::kFailed)
       answers.append(nb::none());

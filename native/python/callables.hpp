@@ -120,6 +120,7 @@ inline GaussianModel::Fallback fallback_of(nb::handle function) {
       Parameters found = parameters_of(answer[0], answer[1], answer[2], statistics.form);
       require_same(found.n_components == statistics.n_components() && found.n_features == statistics.n_features(),
                    "the answer of the fallback");
+      found.groups = parameters.groups;
       if (!found.prepare()) return Outcome::kFailed;
       parameters = std::move(found);
       return nb::cast<bool>(answer[3]) ? Outcome::kCollapsed : Outcome::kSound;

@@ -179,6 +179,7 @@ inline Parameters parameters_of(nb::handle weights, nb::handle means, nb::handle
           compact_of(covariances, "covariances", form, k, d),
           {},
           {},
+          {},
           {}};
 }
 
@@ -201,10 +202,10 @@ inline Structure structure_in(const std::string& code, Form form) {
 }
 
 // Rows of Python's: (values, weights, whether cells are missing, labels, variances (N, D) or covariances (N, D, D) of
-// errors); weights, labels and errors may be None. It is created and deleted with the GIL.
+// errors, log evidence (N, G)); all but the first and the third may be None. It is created and deleted with the GIL.
 class GivenRows {
  public:
-  explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 5, "rows")) {}
+  explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 6, "rows")) {}
 
   const Rows& rows() const { return rows_; }
   const double* weight() const { return weight_; }
@@ -217,6 +218,11 @@ class GivenRows {
     rows_.incomplete = nb::cast<bool>(fields[2]);
     rows_.label = column(fields[3], "labels", labels_);
     if (!fields[4].is_none()) set_errors(fields[4]);
+    if (!fields[5].is_none()) {
+      evidence_ = std::make_unique<Array>(fields[5], 2, "evidence");
+      rows_.n_groups = evidence_->size(1);
+      rows_.log_evidence = evidence_->numbers(rows_.n_rows, rows_.n_groups);
+    }
   }
 
   void set_errors(nb::handle object) {
@@ -238,7 +244,7 @@ class GivenRows {
 
   Array values_;
   Rows rows_;
-  std::unique_ptr<Array> weights_, labels_, errors_;
+  std::unique_ptr<Array> weights_, labels_, errors_, evidence_;
   const double* weight_ = nullptr;
 };
 

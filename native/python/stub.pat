@@ -7,7 +7,9 @@ _native.__prefix__:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
-    Rows: TypeAlias = tuple[NDArray[np.float32] | NDArray[np.float64], Array | None, bool, Array | None, Array | None]
+    Rows: TypeAlias = tuple[
+        NDArray[np.float32] | NDArray[np.float64], Array | None, bool, Array | None, Array | None, Array | None
+    ]
     Components: TypeAlias = tuple[int, Array, Array, Array, Array, float, Array | None]
     Statistics: TypeAlias = tuple[Array, Array, Array, Array, Array, float, dict[str, Array]]
     Parameters: TypeAlias = tuple[Array, Array, Array]
@@ -15,7 +17,7 @@ _native.__prefix__:
     Judge: TypeAlias = Callable[[list[float], bool, float], int | None]
     Rule: TypeAlias = tuple[float, float, float, float, int, bool, bool, Judge | None]
     Fallback: TypeAlias = Callable[[Statistics], tuple[Array, Array, Array, bool]]
-    CompiledStart: TypeAlias = tuple[str, int, Array, Array, Array, Statistics | None, Fallback | None]
+    CompiledStart: TypeAlias = tuple[str, int, Array, Array, Array, Array | None, Statistics | None, Fallback | None]
 
     class Model(Protocol):
         def raw_components(self) -> Components: ...

@@ -19,7 +19,9 @@ inline bool is_noisy(const Rows& rows) {
 }
 
 // Whether rows are known in part, and are therefore the work of RowGroups.
-inline bool is_grouped(const Rows& rows) { return !is_noisy(rows) && (rows.incomplete || rows.label != nullptr); }
+inline bool is_grouped(const Rows& rows) {
+  return !is_noisy(rows) && (rows.incomplete || rows.label != nullptr || rows.log_evidence != nullptr);
+}
 
 // Rows of a chunk, whose sums are added to the total at once.
 inline std::size_t chunk_rows(const Rows& rows) { return is_grouped(rows) ? grouped_chunk(rows.n_features) : kChunk; }

@@ -44,6 +44,9 @@ double* copy_cells(const Rows& rows, std::size_t row, const std::vector<std::siz
   return to;
 }
 
+// Whether the densities of a row's components depend on the row by more than its cells.
+bool has_evidence(const Mixture& m, const Rows& rows) { return rows.log_evidence != nullptr && m.group != nullptr; }
+
 std::uint64_t hash_of(const std::uint64_t* key, std::size_t words) {
   std::uint64_t hash = 0;
   for (std::size_t i = 0; i < words; ++i) {
@@ -201,7 +204,7 @@ void RowGroups::expect(const Components& components, const Rows& rows, std::size
     if (interruption()) return;
     if (!choose_components(m, group)) {
       sums.log_likelihood = -std::numeric_limits<double>::infinity();
-    } else if (are_few(group, m)) {
+    } else if (has_evidence(m, rows) || are_few(group, m)) {
       kernel_.expect_incomplete(m, rows, weight, as_rows(m, group), incomplete_->data(), sums);
     } else {
       set_marginal(components, group);
@@ -225,7 +228,7 @@ void RowGroups::posterior(const Components& components, const Rows& rows, std::s
   for (const Group& group : groups_) {
     if (interruption()) return;
     const bool possible = choose_components(m, group);
-    if (possible && are_few(group, m)) {
+    if (possible && (has_evidence(m, rows) || are_few(group, m))) {
       kernel_.posterior_incomplete(m, rows, as_rows(m, group), incomplete_->data(), log_density, responsibilities);
       continue;
     }

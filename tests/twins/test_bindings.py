@@ -22,11 +22,11 @@ def reference(d: int) -> tuple[Any, ...]:
 
 
 def start(k: int, d: int, prior: tuple[Any, ...] | None = None, code: str = "VVV") -> tuple[Any, ...]:
-    return code, 0, np.full(k, 1 / k), np.zeros((k, d)), np.tile(np.eye(d), (k, 1, 1)), prior, None
+    return code, 0, np.full(k, 1 / k), np.zeros((k, d)), np.tile(np.eye(d), (k, 1, 1)), None, prior, None
 
 
 def run(rows: Any, first: tuple[Any, ...], d: int = 2) -> list[Any]:
-    given = rows if callable(rows) or isinstance(rows, tuple) else (rows, None, False, None, None)
+    given = rows if callable(rows) or isinstance(rows, tuple) else (rows, None, False, None, None, None)
     return native.run(given, [first], reference(d), [], RULE, True, False, None)
 
 
@@ -46,18 +46,18 @@ WRONG: dict[str, Callable[[], Any]] = {
     "rows of other columns": lambda: run(np.ones((4, 3)), start(2, 2)),
     "an E-step of other components": lambda: run(lambda *_: statistics(3, 2), start(2, 2)),
     "an E-step of other columns": lambda: run(lambda *_: statistics(2, 3), start(2, 2)),
-    "variances of other rows": lambda: run((ROWS, None, False, None, np.ones((3, 2))), start(2, 2)),
-    "variances of other columns": lambda: run((ROWS, None, False, None, np.ones((4, 3))), start(2, 2)),
-    "covariances of other columns": lambda: run((ROWS, None, False, None, np.ones((4, 2, 3))), start(2, 2)),
-    "errors out of order": lambda: run((ROWS, None, False, None, np.asfortranarray(np.ones((4, 2, 2)))), start(2, 2)),
+    "variances of other rows": lambda: run((ROWS, None, False, None, np.ones((3, 2)), None), start(2, 2)),
+    "variances of other columns": lambda: run((ROWS, None, False, None, np.ones((4, 3)), None), start(2, 2)),
+    "covariances of other columns": lambda: run((ROWS, None, False, None, np.ones((4, 2, 3)), None), start(2, 2)),
+    "errors out of order": lambda: run((ROWS, None, False, None, np.asfortranarray(np.ones((4, 2, 2))), None), start(2, 2)),
     "errors under heavy tails": lambda: native.posterior(
-        (ROWS, None, False, None, np.ones((4, 2))),
+        (ROWS, None, False, None, np.ones((4, 2)), None),
         (3, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), 3.0, None),
         True,
         None,
     ),
     "a short tuple": lambda: native.posterior(
-        (ROWS, None, False, None, None), (0, np.zeros(1), np.zeros((1, 2))), True, None
+        (ROWS, None, False, None, None, None), (0, np.zeros(1), np.zeros((1, 2))), True, None
     ),
 }
 

@@ -49,7 +49,7 @@ def make_mixture(form, k, d, rng, spread=2.0):
 
 def given(rows, weight=None):
     """Complete rows without labels, as the module takes them."""
-    return rows, weight, False, None, None
+    return rows, weight, False, None, None, None
 
 
 def expect(rows, mixtures, weight=None, threads=None, coarse=False):

@@ -86,6 +86,23 @@ def test_labels(form: Form) -> None:
 
 @compiled
 @each_form
+@pytest.mark.parametrize("d", [1, 3, 9])
+def test_soft_labels(form: Form, d: int) -> None:
+    rng = np.random.default_rng([13, d])
+    evidence = rng.choice([-np.inf, -1.6, 0.0, 1.1], (300, 2))
+    evidence[np.isneginf(evidence).all(1)] = 0.0
+    mixture = mixture_of(form, 4, d, rng)._replace(groups=np.array([0.0, 1.0, 1.0, 0.0]))
+    weights = rng.choice([0.0, 1.0, 2.5], 300)
+    assert_twins(rows_of(300, d, rng, log_evidence=evidence, weights=weights), [mixture])
+    assert_twins(Rows(rng.standard_normal((300, d)), log_evidence=evidence), [mixture])
+    far = Rows(1e200 * rng.standard_normal((300, d)), log_evidence=evidence)
+    for each in (mixture, mixture._replace(family=StudentT(3.0))):
+        both = kernel.posterior(far, each, True)[1], PLAIN.posterior(far, each, True)[1]
+        np.testing.assert_allclose(*both, atol=1e-13)
+
+
+@compiled
+@each_form
 def test_heavy_tails(form: Form) -> None:
     rng = np.random.default_rng(8)
     assert_twins(rows_of(300, 4, rng), [mixture_of(form, 3, 4, rng)._replace(family=StudentT(3.0))])

@@ -6,6 +6,7 @@
 // is N' N. The factors of the Gram-Schmidt process give the determinant of the marginal covariance.
 #pragma once
 
+#include "kernel/labels.hpp"
 #include "kernel/paths/row_by_row.hpp"
 
 namespace gmix::GMIX_LEVEL::incomplete {
@@ -159,10 +160,11 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
   for (std::size_t at = 0; at < group.n_components; ++at) {
     const std::size_t c = group.components[at];
     const double distance = whiten(m, c, group, s);
-    s.densities[at] = s.row.responsibilities[at] = family.log_density(s.constants[at], distance, group.n_present);
-    s.row.distances[at] = s.constants[at] == -std::numeric_limits<double>::infinity()
-                              ? std::numeric_limits<double>::infinity()
-                              : distance;
+    const double evidence = log_evidence(m, rows, row, c);
+    s.densities[at] = family.log_density(s.constants[at], distance, group.n_present) + evidence;
+    s.row.responsibilities[at] = s.densities[at];
+    const bool possible = s.constants[at] + evidence > -std::numeric_limits<double>::infinity();
+    s.row.distances[at] = possible ? distance : std::numeric_limits<double>::infinity();
   }
   return row_by_row::share(s.row, s.constants, group.n_components);
 }

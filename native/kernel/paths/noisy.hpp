@@ -8,6 +8,7 @@
 // and there are no choices to make. Everything is in float64.
 #pragma once
 
+#include "kernel/labels.hpp"
 #include "kernel/paths/noisy/dense.hpp"
 #include "kernel/paths/noisy/diagonal.hpp"
 
@@ -58,19 +59,13 @@ void begin(const Components& components, const Moments& moments, const Scratch& 
   moments.begin(components);
 }
 
-// Whether the label of a row, if it has one, lets it come from component c.
-inline bool allows(const Mixture& m, const Rows& rows, std::size_t row, std::size_t c) {
-  return !(rows.label[row] >= 0.0) || m.group[c] == rows.label[row];
-}
-
-// Sets log2 p_k(x) of rows to minus infinity where their labels do not allow the component.
+// Adds to log2 p_k(x) of rows what their labels say.
 inline void apply_labels(const Mixture& m, const Rows& rows, const RowBlock<double>& block,
                          const Densities<double>& densities) {
-  if (rows.label == nullptr || m.group == nullptr) return;
+  if (m.group == nullptr || (rows.label == nullptr && rows.log_evidence == nullptr)) return;
   for (std::size_t c = 0; c < m.n_components; ++c)
     for (std::size_t i = 0; i < block.count; ++i)
-      if (!allows(m, rows, block.begin + i, c))
-        densities.joint[c * densities.stride + i] = -std::numeric_limits<double>::infinity();
+      densities.joint[c * densities.stride + i] += label_term(m, rows, block.begin + i, c) / kLog2;
 }
 
 // Sets the exponentials of a tile, their largest and their norm.
@@ -89,14 +84,14 @@ void evaluate(const Mixture& m, const Chunk& chunk, const RowBlock<double>& bloc
 template <typename Moments>
 double evaluate_far(const Mixture& m, const Chunk& chunk, std::size_t row, const Moments& moments, const Scratch& s) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  const bool labeled = chunk.rows.label != nullptr && m.group != nullptr;
   s.tile.read(chunk, RowBlock<double>(chunk, row, 1));
   moments.template evaluate<true>(s.log2_constants, s.tile, 1, s.densities);
   bool possible = false;
   for (std::size_t c = 0; c < m.n_components; ++c) {
     double* const joint = s.densities.joint + c * s.densities.stride;
-    const bool allowed = !labeled || allows(m, chunk.rows, row, c);
-    s.single.responsibilities[c] = allowed ? joint[0] * kLog2 : -infinity;
+    const double term = label_term(m, chunk.rows, row, c);
+    const bool allowed = term > -infinity;
+    s.single.responsibilities[c] = allowed ? joint[0] * kLog2 + term : -infinity;
     s.single.distances[c] = allowed && m.log_constants[c] > -infinity ? moments.distance(c) : infinity;
     std::fill_n(joint, kLanes<double>, 0.0);
     possible = possible || allowed;

@@ -22,6 +22,8 @@ class Rows:
     weights : ``(N,)`` of float64, zero or more; None if every row counts once.
     labels : ``(N,)`` of float64, the number of the group of components that a row came from, or -1 if it is not known;
         None if no row is labeled.
+    log_evidence : ``(N, G)`` of float64, what is added to the log density of a row under the components of each group;
+        None if there is nothing.
     filled : ``(N, D)`` the values with missing cells filled in, for what can only make a start from complete rows;
         None if that is not known.
     errors : ``(N, D)`` variances of the normal errors of the values, or ``(N, D, D)`` their covariances, of float64;
@@ -36,6 +38,7 @@ class Rows:
     values: NDArray[Any]
     weights: NDArray[np.float64] | None = None
     labels: NDArray[np.float64] | None = None
+    log_evidence: NDArray[np.float64] | None = None
     filled: NDArray[Any] | None = None
     errors: NDArray[np.float64] | None = None
     incomplete: bool = False
@@ -47,6 +50,13 @@ class Rows:
         """Some of the rows, by a slice, by positions or by a mask."""
         some: dict[str, Any] = {name: array[chosen] for name, array in self.arrays.items()}
         return replace(self, **some)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """The rows of several parts, one after another. All have the same fields."""
+        arrays = zip(*(part.arrays.items() for part in parts), strict=True)
+        together: dict[str, Any] = {of_one[0][0]: np.concatenate([array for _, array in of_one]) for of_one in arrays}
+        return replace(parts[0], **together)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -75,6 +85,11 @@ class Rows:
         return self.values if self.filled is None else self.filled
 
     @property
+    def is_partial(self) -> bool:
+        """Whether rows may be known in part: cells may be missing, or labels may say where rows came from."""
+        return self.incomplete or self.labels is not None or self.log_evidence is not None
+
+    @property
     def complete(self) -> Rows:
         """The rows without missing cells."""
         return self[~np.isnan(self.values).any(1)] if self.incomplete else self
@@ -85,6 +100,11 @@ class Rows:
         if not self.incomplete or not (empty := np.isnan(self.values).all(1)).any():
             return self
         return replace(self, weights=np.where(empty, 0.0, self.mass))
+
+    def of_label(self, number: int) -> Rows:
+        """The rows, where those with another label have weight zero; -1 stands for unlabeled rows."""
+        assert self.labels is not None
+        return replace(self, weights=np.where(self.labels == number, self.mass, 0.0))
 
     @property
     def counting(self) -> Rows:

@@ -57,19 +57,27 @@ def as_rows(
 
 
 def read_rows(
-    data: Any, columns: list[str] | None = None, weight: str | None = None, filled: FilledColumns | None = None
+    data: Any,
+    columns: list[str] | None = None,
+    weight: str | None = None,
+    filled: FilledColumns | None = None,
+    *,
+    labels: str | None = None,
 ) -> Table:
     """Read a table as `as_rows` does, with a finding about the columns of a DataFrame that are left out.
 
-    `filled` finds values in the later rows of a larger table that begins with these; see `gmix.base.columns.choose`.
+    Neither the weight nor the labels are among the columns, unless they are named. `filled` finds values in the later
+    rows of a larger table that begins with these; see `gmix.base.columns.choose`.
     """
     columns = as_names(columns)
     if is_frame(data):
         from gmix.base.columns.frames import read_frame
 
-        return Table(*read_frame(data, columns, weight, filled))
+        return Table(*read_frame(data, columns, (weight, labels), filled))
     if weight is not None:
         raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
+    if labels is not None:
+        raise DataError(f"labels names a column, {labels!r}, and the table is an array; give one label for each row")
     array = _real(data)
     if array.ndim == 1:
         array = array[:, None]

@@ -41,6 +41,7 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
         "reason": fit.reason.name.lower(),
         "steps": len(fit.history) - 1,
         **_optima(fit),
+        **({} if fit.groups is None else {"labels": list(fit.groups)}),
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
@@ -92,22 +93,33 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
         console.print(chance_text(fit.optima))
     grid = Grid(box=SIMPLE_HEAD, title="weights, means ± standard deviations", title_justify="left", title_style="")
     grid.add_column("component", justify="right")
+    if fit.groups is not None:
+        grid.add_column("label")
     grid.add_column("weight", justify="right")
     for name in names:
         grid.add_column(name, justify="right")
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
         cells = (f"{to_precision_of(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True))
-        grid.add_row(str(k), f"{weight:.4f}", *cells)
+        grid.add_row(str(k), *_label(fit, k), f"{weight:.4f}", *cells)
         if errors is not None:
             spreads = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
             cells = (f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True))
-            grid.add_row("error", f"{errors.weights[k]:.2g}", *cells, style="dim")
+            empty = [""] * len(_label(fit, k))
+            grid.add_row("error", *empty, f"{errors.weights[k]:.2g}", *cells, style="dim")
     console.print()
     console.print(grid)
     if fit.comparison is not None:
         console.print(_ranking(fit.comparison, _CANDIDATES))
     _print_end(console, fit, files)
+
+
+def _label(fit: Fit, component: int) -> list[str]:
+    """The label of a component, as a list of the cells that it takes in a row of the table."""
+    if fit.groups is None:
+        return []
+    label = fit.groups[component]
+    return ["" if label is None else str(label)]
 
 
 def print_candidates(fit: Fit, files: dict[str, Path | None]) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
@@ -19,7 +20,7 @@ from gmix.cli.parse import parse_bytes
 from gmix.sources import CSV, LocalSource, as_source
 
 __all__ = [
-    "STDIN_FOLDER", "drawn_rows", "from_stdin", "print_findings", "source_for_model", "table_source",
+    "STDIN_FOLDER", "counts_by_label", "drawn_rows", "from_stdin", "print_findings", "source_for_model", "table_source",
     "without_findings_of",
 ]  # fmt: skip
 
@@ -46,15 +47,28 @@ def table_source(
     weights: str | None,
     memory: str,
     *,
+    labels: str | None = None,
     missing: str = "model",
     quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table. Its findings are printed on standard error."""
-    source = as_source(points, columns=columns, sample_weight=weights, memory=parse_bytes(memory), missing=missing)
+    source = as_source(
+        points, columns=columns, sample_weight=weights, labels=labels, memory=parse_bytes(memory), missing=missing
+    )
     assert isinstance(source, LocalSource)
     if not quiet:
         print_findings(source.findings)
     return source
+
+
+def counts_by_label(
+    counts: str | list[int] | dict[str | None, int], source: LocalSource
+) -> str | list[int] | dict[Any, int]:
+    """Numbers of components, of the labels that were typed as text: those of a column may be numbers."""
+    if not isinstance(counts, dict) or source.groups is None:
+        return counts
+    known = {str(name): name for name in source.groups.names}
+    return {label if label is None else known.get(label, label): number for label, number in counts.items()}
 
 
 def source_for_model(

@@ -21,6 +21,7 @@ __all__ = [
     "EqualWeights",
     "Format",
     "Json",
+    "LabelColumn",
     "Memory",
     "Missing",
     "Model",
@@ -51,7 +52,12 @@ Model = Annotated[
 ]
 PointsForModel = Annotated[Path, points_argument("A table with the model's columns, or -.")]
 Points = Annotated[Path, points_argument("A table, a row a point; or - for standard input.")]
-Components = Annotated[str, typer.Option("--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9.")]
+Components = Annotated[
+    str,
+    typer.Option(
+        "--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; with labels also setosa=1,virginica=2."
+    ),
+]
 Covariance = Annotated[
     str,
     typer.Option(
@@ -94,6 +100,13 @@ Weights = Annotated[str | None, typer.Option(help="Name of a column of weights; 
 Missing = Annotated[
     str,
     typer.Option(help="Missing cells: model uses the other cells of their rows, error refuses them."),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of a column of labels, which rows are held to; an empty cell or -1 says that a label is unknown.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[
     Path | None,

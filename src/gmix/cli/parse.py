@@ -11,10 +11,12 @@ from gmix.model.covariance import structure
 __all__ = ["parse_bytes", "parse_counts", "parse_names", "parse_structures"]
 
 
-def parse_counts(text: str) -> str | list[int]:
-    """Numbers of components: ``2``, ``1-8``, ``2,4,6`` or ``auto``."""
+def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
+    """Numbers of components: ``2``, ``1-8``, ``2,4,6`` or ``auto``; or by label, ``setosa=1,virginica=2,=1``."""
     if text.strip().lower() == "auto":
         return "auto"
+    if "=" in text:
+        return _by_label(text)
     counts: list[int] = []
     for part in text.split(","):
         low, dash, high = (piece.strip() for piece in part.partition("-"))
@@ -23,6 +25,20 @@ def parse_counts(text: str) -> str | list[int]:
         counts += range(int(low), int(high if dash else low) + 1)
     if not counts:
         raise ParameterError(f"--components {text!r} is an empty range; write the smaller number first, as in 1-8")
+    return counts
+
+
+def _by_label(text: str) -> dict[str | None, int]:
+    """Numbers of components by label; an empty label stands for components without one, which is None."""
+    counts: dict[str | None, int] = {}
+    for part in next(csv.reader([text], skipinitialspace=True)):
+        label, _, number = (piece.strip() for piece in part.rpartition("="))
+        if not number.isdecimal() or (label or None) in counts:
+            raise ParameterError(
+                f"--components {text!r} must give each label one number, as in setosa=1,virginica=2; a number without "
+                "a label, as in =1, is of components that no label names"
+            )
+        counts[label or None] = int(number)
     return counts
 
 

@@ -65,7 +65,8 @@ class Candidate:
         order = run.statistics.reference.order(run.mixture.means)
         if (np.diff(order) > 0).all():
             return self
-        model = replace(run.model, mixture=run.mixture.reordered(order))
+        groups = None if run.model.groups is None else run.model.groups[order]
+        model = replace(run.model, mixture=run.mixture.reordered(order), groups=groups)
         statistics = run.statistics.reordered(order)
         rank = np.argsort(order)
         collapsed, unsupported, repeated = (
@@ -87,11 +88,11 @@ class Candidate:
     @cached_property
     def criteria(self) -> dict[str, float]:
         """BIC, AIC, AICc and ICL; smaller is better. See `gmix.criteria`."""
-        return criteria(self.run.mixture, self.run.statistics)
+        return criteria(self.run.mixture, self.run.statistics, self.run.model.n_parameters)
 
     def score(self, name: str) -> float:
         """One of the criteria, without the others."""
-        return criterion(name, self.run.mixture, self.run.statistics)
+        return criterion(name, self.run.mixture, self.run.statistics, self.run.model.n_parameters)
 
     @property
     def bic(self) -> float:
@@ -169,7 +170,7 @@ class Search:
                 "structure": c.structure.code,
                 "components": c.n_components,
                 "log_likelihood": c.log_likelihood,
-                "parameters": c.run.mixture.n_parameters,
+                "parameters": c.run.model.n_parameters,
                 **c.criteria,
                 "weight": float(weight),
                 "collapsed": bool(c.collapsed),

@@ -11,6 +11,7 @@ import numpy as np
 
 from gmix.base.errors import ParameterError
 from gmix.model.covariance import Form
+from gmix.model.frozen import Frozen
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import RunEnd, kernel
 from gmix.model.mixture import GaussianMixture, compact_covariances
@@ -20,7 +21,7 @@ from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import Source
 
-__all__ = ["Run", "run_em", "run_models"]
+__all__ = ["Run", "model_of", "run_em", "run_models"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,15 @@ def _in_float64(source: Source, end: RunEnd) -> RunEnd:
     return end._replace(statistics=statistics, history=history)
 
 
+def model_of(
+    source: Source, mixture: GaussianMixture, prior: Prior | None = None, frozen: Frozen | None = None
+) -> GaussianModel:
+    """A mixture as a model of the rows of a source: if they have labels, its components have groups."""
+    groups = source.groups
+    numbers = None if groups is None else groups.with_components(mixture.n_components).of_components
+    return GaussianModel(mixture, prior, numbers, frozen)
+
+
 def run_em(
     source: Source,
     starts: Sequence[GaussianMixture],
@@ -143,10 +153,14 @@ def run_em(
     rounds: Sequence[Round] = (),
     *,
     patient: bool = True,
+    frozen: Frozen | None = None,
 ) -> list[Run]:
-    """`run_models` from several mixtures of one structure, for maximum likelihood or with a prior."""
+    """`run_models` from several mixtures of one structure, for maximum likelihood or with a prior.
+
+    The runs leave the `frozen` parameters of their starts as they are.
+    """
     if not starts:
         return []
-    models = [GaussianModel(mixture, prior) for mixture in starts]
+    models = [model_of(source, mixture, prior, frozen) for mixture in starts]
     ends = _run(source, models, starts[0].structure.form, rule, rounds, patient)
     return [Run.of(end) for end in ends]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from os import PathLike
@@ -21,8 +21,10 @@ from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
 from gmix.fitting import narrowing
 from gmix.fitting.candidates import Search
+from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
+from gmix.fitting.labeling import labeled_source, labeled_start
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.search_findings import dependence_finding
@@ -46,7 +48,7 @@ _LONG = 100_000  # numbers in a table; a fit of fewer ends before progress is of
 @one_blas_thread()
 def fit(
     data: Any,
-    components: int | Iterable[int] | str = "auto",
+    components: int | Iterable[int] | Mapping[Any, int] | str = "auto",
     *,
     covariance: str | Structure | Iterable[str | Structure] = "auto",
     criterion: str = "bic",
@@ -55,7 +57,9 @@ def fit(
     trim: float = 0.0,
     prior: Prior | None = None,
     start: Any = "auto",
+    freeze: Mapping[str, Any] | None = None,
     sample_weight: ArrayLike | str | None = None,
+    labels: Any = None,
     missing: str = "model",
     columns: list[str] | None = None,
     tolerance: float | None = None,
@@ -80,7 +84,10 @@ def fit(
         Dask array or DataFrame, or a Spark DataFrame; or a `gmix.sources.Source`. A sequence of N numbers is one
         column.
     components : a number of components, several to compare, or ``"auto"`` for 1 to 9. On tables of more than 50,000
-        rows, sub-samples first rule out candidates that are clearly worse (`gmix.fitting.narrowing.narrowed`).
+        rows, sub-samples first rule out candidates that are clearly worse (`gmix.fitting.narrowing.narrowed`). With
+        `labels`, ``"auto"`` is one for each label. Components beyond that have no label: only unlabeled rows come from
+        them, as from a class that nobody has labeled. A mapping gives each label its number of components, and None
+        that of components without a label: ``{"setosa": 1, "virginica": 2, None: 1}``.
     covariance : the code or name of a structure, several to compare, or ``"auto"`` for all fourteen of
         `gmix.covariance.STRUCTURES`. Beyond 24 columns, ``"auto"`` omits the four that rotate axes; with a prior it
         omits VEE, EVE, VVE and EVV. Tables with one column have two structures: ``"E"``, one variance for all
@@ -102,7 +109,16 @@ def fit(
         ``"hierarchical"`` or ``"grow"``; or a start of your own: a `GaussianMixture`, labels ``(N,)``, responsibilities
         ``(N, K)``, or a function ``start(rows, n_components, rng)`` that receives rows ``(N, D)`` and returns one of
         these. EM runs without acceleration from a start of your own, and with it from all others (`StoppingRule`).
+    freeze : parameters of the mixture `start` that stay as they are, to the last bit:
+        ``{"means": [0, 1], "covariances": True, "weights": [2]}`` names components, or all by True. EM estimates the
+        others, and only these are counted as parameters. Covariances of some components can be frozen if their
+        structure is VVV, VVI or VII (``V`` in one column), those of all in any structure.
     sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
+    labels : ``(N,)`` text or numbers, or the name of a column, which is then not a feature: the group that each row is
+        known to come from; -1, None, NaN or null if it is not known. A row with a label is held to the components of
+        its group, the others are free. Or soft labels, ``(N, G)`` numbers zero or more, in memory: the density of a
+        row is ``sum_g labels[g] sum_(k in g) w_k N_k(x)``. A fit with labels starts from the labeled rows and makes
+        no trials (`effort`). See `Fit.groups` and `Fit.classify`.
     missing : what to do about missing cells, NaN or null: ``"model"`` fits the cells that the rows have, by EM under
         the assumption that cells are missing at random, and says so in a finding; ``"error"`` refuses them. Rows
         without any cell are left out.
@@ -146,10 +162,16 @@ def fit(
     _check_effort(effort)
     deadline = _deadline(seconds)
     source = as_source(
-        data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, missing=missing
+        data,
+        sample_weight=sample_weight,
+        labels=labels,
+        columns=columns,
+        threads=threads,
+        memory=memory,
+        missing=missing,
     )
-    source = _trimmed(source, trim)
-    starts = as_start(start)
+    source, components = labeled_source(_trimmed(source, trim), components)
+    starts = as_start(start) if source.groups is None else labeled_start(as_start(start))
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,
@@ -169,6 +191,7 @@ def fit(
         structures = [s.with_equal_weights for s in structures]
     if covariance_ratio is not None:
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
+    starts, frozen = frozen_start(starts, freeze, structures)
     findings = [*source.findings, *missing_findings(source), *findings]
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
@@ -195,11 +218,12 @@ def fit(
             source = source.select(dependence.independent)
             structures = _in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
-        plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort)
+        plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen)
         found, more_findings = _compare(source, plan, generator)
         if not several and found.best.collapsed and not found.interrupted:
             findings += _cause_of_collapse(source.watched(None, None))  # because a resumed fit repeats this pass
-    fit = fit_from_search(found.in_order if makes_starts else found, source.n_rows, [*findings, *more_findings], prior)
+    found = found.in_order if makes_starts else found
+    fit = fit_from_search(found, source.n_rows, [*findings, *more_findings], prior, source.groups)
     if dependence is not None:
         fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
     return _with_trimmed_rows(inspected(fit, sample, max(counts) if len(counts) > 1 else None), table)
@@ -292,7 +316,8 @@ def _cause_of_collapse(source: Source) -> list[Finding]:
 
 def _compare(source: Source, plan: SearchPlan, rng: np.random.Generator) -> tuple[Search, list[Finding]]:
     """Compare the candidates on all rows, after sub-samples of a large table have left some of them out."""
-    if not (len(plan.candidates) > 1 and plan.makes_starts and source.n_counting > narrowing.LARGE):
+    large = source.n_counting > narrowing.LARGE and source.groups is None  # a sub-sample would have few labels
+    if not (len(plan.candidates) > 1 and plan.makes_starts and large):
         return search(source, plan, rng), []
     narrowed = narrowing.narrowed(source, plan, rng)
     if not narrowed.interrupted:

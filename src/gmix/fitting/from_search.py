@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gmix.base.findings import Finding, by_importance
+from gmix.base.labels import Groups
 from gmix.fitting.candidates import Search
 from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.result import Fit
@@ -16,9 +17,19 @@ from gmix.sources import Source
 __all__ = ["fit_from_search", "inspected", "missing_findings"]
 
 
-def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = (), prior: Prior | None = None) -> Fit:
-    """The best candidate of a search as a fit, with the given findings and those about the search."""
+def fit_from_search(
+    found: Search,
+    n_rows: int,
+    findings: Iterable[Finding] = (),
+    prior: Prior | None = None,
+    groups: Groups | None = None,
+) -> Fit:
+    """The best candidate of a search as a fit, with the given findings and those about the search.
+
+    `groups` are those that the labels of rows name.
+    """
     run = found.best.run
+    named = None if groups is None or run.model.groups is None else groups.labels(run.model.groups)
     return Fit(
         run.mixture,
         run.statistics,
@@ -29,6 +40,8 @@ def fit_from_search(found: Search, n_rows: int, findings: Iterable[Finding] = ()
         by_importance((*findings, *search_findings(found))),
         found,
         prior,
+        named,
+        run.model.frozen,
     )
 
 

@@ -115,7 +115,7 @@ class Judge:
         observed = observed_share(run.mixture.components, run.statistics)
         if (observed * self.distinct.at_least(share) >= needed).all():
             return ()
-        responsibilities = kernel.posterior(self.rows, run.mixture.components, True, self.threads)[1]
+        responsibilities = kernel.posterior(self.rows, run.model.components(), True, self.threads)[1]
         assert responsibilities is not None
         rests_on = self.distinct.effective(responsibilities)
         if self.distinct.n_rows < self.n_rows:  # unless rows repeat, the table has more distinct rows than these

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gmix.fitting.candidates import Candidate
-from gmix.fitting.em import Run, run_em
+from gmix.fitting.em import Run, model_of, run_em
 from gmix.fitting.neighbors import grow, merges, nearest, release, splits
 from gmix.fitting.start import StartingMixtures
 from gmix.model.covariance import Structure
-from gmix.model.gaussian_model import GaussianModel
 from gmix.model.mixture import GaussianMixture
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import Source
@@ -90,9 +89,10 @@ def _best_objective(runs: Sequence[Run]) -> float:
 
 def _unmoved(source: Source, mixture: GaussianMixture) -> Run:
     """A run that ends where it starts, because EM would collapse from there."""
-    statistics = source.statistics(mixture.components)
+    model = model_of(source, mixture)
+    statistics = source.statistics(model.components())
     history = (statistics.log_likelihood,)
-    return Run(GaussianModel(mixture), statistics, history, Reason.COLLAPSING, sound=True)
+    return Run(model, statistics, history, Reason.COLLAPSING, sound=True)
 
 
 def from_richer(

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.errors import of_kind
+from gmix.base.errors import ModelFileError, ParameterError, of_kind
 from gmix.base.findings import Finding, lines
+from gmix.base.labels import Label
 from gmix.base.wording import count, weighted_rows
 from gmix.fitting.candidates import Search
+from gmix.fitting.classification import Classification, classified
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.refinement.optima import Optima
 from gmix.model.criteria import criteria
@@ -26,6 +28,7 @@ from gmix.model.document import (
     statistics_document,
     statistics_from,
 )
+from gmix.model.frozen import Frozen
 from gmix.model.gradient import gradient_norm
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
@@ -69,6 +72,8 @@ class Fit:
         `summary`, the command line and the report all show this list.
     search : the candidates on all rows, one or several, with the local optima of each; None for a fit that was loaded.
     prior : the prior of a MAP fit; None for maximum likelihood.
+    groups : the label of each component, None for components without a label; None for a fit without labels.
+    frozen : the parameters of the start that stayed as they were; None if all were free.
     """
 
     mixture: GaussianMixture
@@ -80,6 +85,8 @@ class Fit:
     findings: tuple[Finding, ...] = ()
     search: Search | None = None
     prior: Prior | None = None
+    groups: tuple[Label | None, ...] | None = None
+    frozen: Frozen | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -93,7 +100,8 @@ class Fit:
 
     @property
     def n_parameters(self) -> int:
-        return self.mixture.n_parameters
+        """The number of free parameters."""
+        return self.mixture.n_parameters if self.frozen is None else self.frozen.n_parameters(self.mixture)
 
     @property
     def mass(self) -> float:
@@ -118,7 +126,7 @@ class Fit:
     @cached_property
     def criteria(self) -> dict[str, float]:
         """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`."""
-        return criteria(self.mixture, self.statistics)
+        return criteria(self.mixture, self.statistics, self.n_parameters)
 
     @property
     def converged(self) -> bool:
@@ -131,7 +139,7 @@ class Fit:
         It has no units. The step would gain about half its square, in nats per row. Where components overlap strongly,
         the optimum may be many such steps away. See `gmix.model.gradient.gradient_norm` for the formula.
         """
-        return gradient_norm(self.mixture, self.statistics, self.prior)
+        return gradient_norm(self.mixture, self.statistics, self.prior, self.frozen)
 
     @property
     def comparison(self) -> Search | None:
@@ -190,23 +198,37 @@ class Fit:
             "",
         ]
         width = max(10, *(len(name) for name in names)) + 2
-        text.append(f"  {'component':<11}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
+        called = [str(k) for k in range(mixture.n_components)]
+        if self.groups is not None:
+            called = [f"{k} {'' if label is None else label}".rstrip() for k, label in enumerate(self.groups)]
+        first = max(11, *(len(name) + 2 for name in called))
+        text.append(f"  {'component':<{first}}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
 
         def written(values: Iterable[float], digits: int) -> str:
             return "".join(f"{value:>{width}.{digits}g}" for value in values)
 
         deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
         for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-            text.append(f"  {k:<11}{weight:>9.4f}  mean" + written(mean, 5))
+            text.append(f"  {called[k]:<{first}}{weight:>9.4f}  mean" + written(mean, 5))
             if errors is not None:
-                text.append(f"  {'':<11}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
-            text.append(f"  {'':<20}  sd  " + written(deviation, 5))
+                text.append(f"  {'':<{first}}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
+            text.append(f"  {'':<{first + 9}}  sd  " + written(deviation, 5))
             if errors is not None:
                 spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-                text.append(f"  {'':<20}  ±   " + written(spread, 2))
+                text.append(f"  {'':<{first + 9}}  ±   " + written(spread, 2))
         if self.findings:
             text += ["", *(f"  {line}" for line in lines(self.findings))]
         return "\n".join(text)
+
+    def classify(self, x: Any, *, threads: int | None = None) -> Classification:
+        """The most probable label of each point ``(N, D)``, with the probability of every label.
+
+        The probability of a label is the sum of the responsibilities of its components. Raises `ParameterError` for a
+        fit without labels.
+        """
+        if self.groups is None:
+            raise ParameterError("the fit has no labels; fit with labels=, or take fit.mixture.predict")
+        return classified(self.mixture.responsibilities(x, threads=threads), self.groups)
 
     def plot(self, points: Any = None, **options: Any) -> Any:
         """Draw the mixture, with points if given; see `gmix.plot.plot`."""
@@ -261,6 +283,8 @@ def _document(fit: Fit) -> dict[str, Any]:
         "reason": fit.reason.name,
         "n_rows": fit.n_rows,
         "findings": [[finding.name, finding.message, finding.level] for finding in fit.findings],
+        **({} if fit.groups is None else {"groups": _groups_document(fit.groups)}),
+        **({} if fit.frozen is None else {"frozen": fit.frozen.document()}),
     }
 
 
@@ -277,4 +301,24 @@ def _fit_from(document: dict[str, Any]) -> Fit:
     if prior is not None:  # raises if the parameters of the prior do not match the mixture
         prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
     log_prior, reason = as_float(document["log_prior"]), Reason[document["reason"]]
-    return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior)
+    groups = None
+    if "groups" in document:
+        groups = tuple(document["groups"])
+        expect(len(groups) == mixture.n_components, "the labels do not fit the components")
+        expect(all(label is None or isinstance(label, (str, int, float)) for label in groups), "a label is not text")
+    frozen = None
+    if "frozen" in document:
+        frozen = Frozen(**{name: tuple(components) for name, components in document["frozen"].items()})
+        named = {*frozen.means, *frozen.covariances, *frozen.weights}
+        expect(named <= set(range(mixture.n_components)), "a frozen component does not exist")
+    return Fit(
+        mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior, groups=groups, frozen=frozen
+    )
+
+
+def _groups_document(groups: tuple[Label | None, ...]) -> list[Label | None]:
+    """The labels of components, if a file can hold them. Raises `ModelFileError` if not."""
+    for label in groups:
+        if not (label is None or isinstance(label, (str, int, float))):
+            raise ModelFileError(f"a file cannot hold the label {label!r}; label rows with text or numbers")
+    return list(groups)

@@ -18,6 +18,7 @@ from gmix.fitting.schedule import Schedule, race_rows, table_rows
 from gmix.fitting.start import KMeansPlusPlus, Start
 from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
+from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
@@ -47,6 +48,7 @@ class SearchPlan:
     criterion : which criterion chooses among the candidates.
     only : the pairs that are candidates; None for all.
     effort : how much work to do for better optima, in units of that of a default search; zero for none.
+    frozen : the parameters of the start that the runs leave as they are.
     named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
     """
 
@@ -59,6 +61,7 @@ class SearchPlan:
     only: Collection[tuple[Structure, int]] | None = None
     named: bool = False
     effort: float = 1.0
+    frozen: Frozen | None = None
 
     @property
     def candidates(self) -> list[tuple[Structure, int]]:
@@ -101,7 +104,7 @@ class _Searching:
         n_features, self.every = source.n_features, plan.candidates
         self.alone = len(self.every) == 1
         self.sample, self.table = source, None
-        if plan.makes_starts:
+        if plan.makes_starts and source.groups is None:
             n_rows = race_rows(plan.components, plan.structures, n_features)
             most = table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows
             self.table = MemorySource.of_rows(source.rows(most, rng), source)
@@ -128,7 +131,7 @@ class _Searching:
                 structures = [s for s, k in self.order if k == n_components]
                 for structure in _poorest_first(structures, n_components, self.source.n_features):
                     began = time.perf_counter()
-                    best = self.best if self.plan.makes_starts else {}
+                    best = self._poorer(n_components)
                     first, poorer = starts(best, structure, n_components, starting_mixtures)
                     runs = self._runs(structure, n_components, first, poorer)
                     candidate = self.judge.candidate(runs, time.perf_counter() - began)
@@ -149,6 +152,17 @@ class _Searching:
         self._finish(found.best)
         return self._found(interrupted)
 
+    def _poorer(self, n_components: int) -> dict[tuple[Structure, int], Candidate]:
+        """The candidates that others with this many components may start from.
+
+        If rows have labels, components may not move between groups, so these have as many components.
+        """
+        if not self.plan.makes_starts:
+            return {}
+        if self.source.groups is None:
+            return self.best
+        return {key: candidate for key, candidate in self.best.items() if key[1] == n_components}
+
     def _runs(
         self, structure: Structure, n_components: int, first: list[GaussianMixture], poorer: list[Neighbor]
     ) -> list[Run]:
@@ -168,7 +182,9 @@ class _Searching:
                 if self._table_is_complete:
                     return [improved]
                 first[:] = [improved.mixture]
-        runs = run_em(self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient)
+        runs = run_em(
+            self.source, first, schedule.on_all_rows, plan.prior, rounds, patient=self.patient, frozen=plan.frozen
+        )
         if plan.prior is None:
             runs += runs_from_neighbors(self.source, poorer, runs, schedule.on_all_rows, self.patient)
         return runs
@@ -320,7 +336,10 @@ class _Searching:
         if not reached:
             raise interruption
         rule = StoppingRule(0.0, 0)
-        runs = [run for mixture in reached for run in run_em(self.source, [mixture], rule, self.plan.prior)]
+        plan = self.plan
+        runs = [
+            run for mixture in reached for run in run_em(self.source, [mixture], rule, plan.prior, frozen=plan.frozen)
+        ]
         key = reached[0].structure, reached[0].n_components
         known = [self.best[key].run] if key in self.best else []
         runs = [replace(run, reason=Reason.INTERRUPTED) for run in runs]
@@ -329,7 +348,8 @@ class _Searching:
     def _finish(self, chosen: Candidate) -> None:
         """Run EM for the best candidate until it ends, although a component collapses, because no other is better."""
         began = time.perf_counter()
-        runs = run_em(self.source, [chosen.run.mixture], self.plan.rule, self.plan.prior)
+        plan = self.plan
+        runs = run_em(self.source, [chosen.run.mixture], plan.rule, plan.prior, frozen=plan.frozen)
         seconds = chosen.seconds + time.perf_counter() - began
         self.best[chosen.structure, chosen.n_components] = self.judge.candidate(runs, seconds)
 

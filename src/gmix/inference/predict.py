@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from gmix.base.atomic_write import as_path
 from gmix.base.errors import ParameterError, of_kind
+from gmix.base.labels import Label
 from gmix.base.table_file import format_of, write_table
+from gmix.fitting.classification import classified
 from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import MEMORY, LocalSource, Source, source_for
@@ -56,19 +58,30 @@ def predict_to(
 
 
 def predictions(
-    mixture: GaussianMixture, source: Source, *, probabilities: bool = False, threads: int | None = None
+    mixture: GaussianMixture,
+    source: Source,
+    *,
+    probabilities: bool = False,
+    groups: Sequence[Label | None] | None = None,
+    threads: int | None = None,
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """The columns that `predict_to` writes, block by block."""
+    """The columns that `predict_to` writes, block by block.
+
+    If the components have labels, `groups`, there is also the most probable ``label``, which may be of another
+    component than the most probable one.
+    """
     if not isinstance(source, LocalSource):
         raise ParameterError(
             "predictions need rows that this process reads; predict in each partition of the collection"
         )
     if mixture.dependence is not None and source.n_features == mixture.n_features:
         source = source.select(mixture.dependence.independent)
-    for block in source.blocks():
+    for block in source.blocks():  # their labels are not used
         density, posterior = kernel.posterior(block, mixture.components, responsibilities=True, threads=threads)
         assert posterior is not None
         columns: dict[str, NDArray[Any]] = {"component": posterior.argmax(1).astype(np.int32)}
+        if groups is not None:
+            columns["label"] = classified(posterior, groups).labels
         if probabilities:
             columns |= {f"p{k}": share for k, share in enumerate(posterior.T)} | {"log_density": density}
         yield columns

@@ -147,6 +147,9 @@ def source_of(
 ) -> Source:
     """The source of the rows of a fit, its columns matched with the features by name."""
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
+    if fit.groups is not None or fit.frozen is not None:
+        what = "labels" if fit.frozen is None else "frozen parameters"
+        raise ParameterError(f"the errors of a fit with {what} are not known; fit without, from start=fit.mixture")
     return source_for(fit.mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
 
 

@@ -83,9 +83,13 @@ def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
     return float(np.maximum(statistics.log_likelihood - joint, 0.0))
 
 
-def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> float:
-    """One of `CRITERIA`, for a mixture and the statistics of the rows under it."""
-    log_likelihood, p, mass = statistics.log_likelihood, mixture.n_parameters, statistics.total_weight
+def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics, n_parameters: int | None = None) -> float:
+    """One of `CRITERIA`, for a mixture and the statistics of the rows under it.
+
+    `n_parameters` are those that are free; None for all of the mixture.
+    """
+    log_likelihood, mass = statistics.log_likelihood, statistics.total_weight
+    p = mixture.n_parameters if n_parameters is None else n_parameters
     if name == "aic":
         return aic(log_likelihood, p)
     if name == "aicc":
@@ -94,8 +98,8 @@ def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics) -> 
     return value if name == "bic" else value + 2.0 * entropy(mixture, statistics)
 
 
-def criteria(mixture: Mixture, statistics: SufficientStatistics) -> dict[str, float]:
-    """Every criterion of `CRITERIA`, for a mixture and the statistics of the rows under it.
+def criteria(mixture: Mixture, statistics: SufficientStatistics, n_parameters: int | None = None) -> dict[str, float]:
+    """Every criterion of `CRITERIA`, for a mixture and the statistics of the rows under it; see `criterion`.
 
     ICL is BIC plus twice the `entropy`: McLachlan & Peel (2000), *Finite Mixture Models*, section 6.10. mclust adds the
     entropy of the hard classification instead, ``-sum_i log max_k r_ik``, which is no greater.
@@ -103,7 +107,7 @@ def criteria(mixture: Mixture, statistics: SufficientStatistics) -> dict[str, fl
     If the weights of the rows stand for another number n of observations than they sum to, give
     ``statistics * (n / statistics.total_weight)``.
     """
-    return {name: criterion(name, mixture, statistics) for name in CRITERIA}
+    return {name: criterion(name, mixture, statistics, n_parameters) for name in CRITERIA}
 
 
 def second(criterion: str) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
 from gmix.model.components import Components
+from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.model import CompiledStart, Model
 from gmix.model.priors import Prior
@@ -22,21 +23,39 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class GaussianModel(Model):
-    """A mixture, and the prior of its parameters if it has one."""
+    """A mixture, with a prior, groups of components and frozen parameters if it has these.
+
+    Attributes
+    ----------
+    mixture : the parameters.
+    prior : of the parameters; None for maximum likelihood.
+    frozen : the parameters that EM leaves as they are; None if all are free.
+    groups : ``(K,)`` of float64, the group of each component, which labels of rows name, or -1; None without labels.
+    """
 
     mixture: GaussianMixture
     prior: Prior | None = None
+    groups: Array | None = None
+    frozen: Frozen | None = None
 
     def __str__(self) -> str:
         return f"a {self.mixture}"
 
     def components(self) -> Components:
-        return self.mixture.components
+        components = self.mixture.components
+        return components if self.groups is None else components._replace(groups=self.groups)
 
     def maximize(self, statistics: SufficientStatistics) -> GaussianModel:
         mixture = self.mixture
+        if self.frozen is not None:
+            return replace(self, mixture=self.frozen.maximize(mixture, statistics, self.prior))
         found = GaussianMixture.from_statistics(statistics, mixture.structure, self.prior, mixture.features)
         return replace(self, mixture=found)
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of free parameters."""
+        return self.mixture.n_parameters if self.frozen is None else self.frozen.n_parameters(self.mixture)
 
     def objective(self, statistics: SufficientStatistics) -> float:
         mixture, prior = self.mixture, self.prior
@@ -48,7 +67,9 @@ class GaussianModel(Model):
     def compiled(self, reference: Reference) -> CompiledStart | None:
         mixture, prior = self.mixture, self.prior
         structure = mixture.structure
-        if not structure.compiled_for(mixture.n_features) or not (prior is None or prior.constant):
+        if self.frozen is not None or not structure.compiled_for(mixture.n_features):
+            return None
+        if not (prior is None or prior.constant):
             return None
         term = None
         if prior is not None:
@@ -59,7 +80,8 @@ class GaussianModel(Model):
                     f"the term of the prior {prior} has {term.form} form and shape {term.mean.shape}; for this mixture "
                     f"it must have {structure.form} form and shape {mixture.means.shape}"
                 )
-        return CompiledStart(structure, mixture.weights, mixture.means, compact_covariances(mixture), term)
+        covariances = compact_covariances(mixture)
+        return CompiledStart(structure, mixture.weights, mixture.means, covariances, term, self.groups)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:
         mixture = self.mixture

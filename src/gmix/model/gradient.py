@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gmix.base.blas import one_blas_thread
+from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture, compact_covariances
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -13,7 +14,12 @@ __all__ = ["gradient_norm"]
 
 
 @one_blas_thread()
-def gradient_norm(mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None = None) -> float:
+def gradient_norm(
+    mixture: GaussianMixture,
+    statistics: SufficientStatistics,
+    prior: Prior | None = None,
+    frozen: Frozen | None = None,
+) -> float:
     r"""The length of the next step of EM from a mixture, given the statistics of the rows under this mixture.
 
     With :math:`\Sigma_k = L_k L_k^\top`, and the parameters after the step marked by a plus sign,
@@ -26,7 +32,8 @@ def gradient_norm(mixture: GaussianMixture, statistics: SufficientStatistics, pr
     Without a prior, and with weights, means and covariances that are free, this is exactly the norm of the gradient of
     the log-likelihood per row, in coordinates in which the Fisher information of rows whose components are known is the
     identity. For every structure and prior it is zero where the gradient restricted to the structure is zero. It does
-    not depend on the units of the columns. A step of EM gains about half its square or more, in nats per row.
+    not depend on the units of the columns. Frozen parameters do not move. A step of EM gains about half its square or
+    more, in nats per row.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
@@ -36,7 +43,10 @@ def gradient_norm(mixture: GaussianMixture, statistics: SufficientStatistics, pr
     """
     with np.errstate(over="ignore", invalid="ignore"):  # numbers may leave the range of float64
         mixture, form = mixture.independent_part, mixture.structure.form
-        after = GaussianMixture.from_statistics(statistics, mixture.structure, prior)
+        if frozen is None:
+            after = GaussianMixture.from_statistics(statistics, mixture.structure, prior)
+        else:
+            after = frozen.maximize(mixture, statistics, prior)
         k, d = mixture.means.shape
         whitener = form.dense(mixture.components.whitener, k, d)
         step = (whitener @ (after.means - mixture.means)[:, :, None])[:, :, 0]

@@ -19,13 +19,14 @@ Array = NDArray[np.float64]
 
 
 class CompiledStart(NamedTuple):
-    """The parameters of a model whose M-step is compiled: a mixture, and what a prior adds to the statistics."""
+    """A model whose M-step is compiled: a mixture, what a prior adds to the statistics, and groups of components."""
 
     structure: Structure
     weights: Array
     means: Array
     covariances: Array  # compact
     prior: SufficientStatistics | None
+    groups: Array | None = None  # (K,) as in `Components`
 
 
 class Model(ABC):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.columns import Column, Kind, check_usable, choose, choose_columns
-from gmix.base.columns.arrow import arrow_columns, arrow_kind, arrow_numbers, has_value, with_cells
+from gmix.base.columns.arrow import arrow_columns, arrow_distinct, arrow_kind, arrow_numbers, has_value, with_cells
 from gmix.base.columns.column import LOOK
 from gmix.base.errors import DataError
-from gmix.sources.stream import Blocks, Piece
+from gmix.base.labels import Label, label_names, label_numbers, plain_labels
+from gmix.sources.blocks import Blocks, Piece
 
 __all__ = ["ArrowTable", "Fill", "is_numeric", "reason_of"]
 
@@ -32,6 +34,7 @@ class ArrowTable(Blocks):
     ----------
     columns : the names of the columns; None for all numeric columns but an index.
     weight : the name of the column of weights.
+    labels : the name of the column of labels.
     called : the name of the table in error messages.
     n_bytes : the memory that all rows would take; None to let Arrow count the rows.
     """
@@ -41,6 +44,7 @@ class ArrowTable(Blocks):
         dataset: Any,
         columns: Sequence[str] | None = None,
         weight: str | None = None,
+        labels: str | None = None,
         *,
         called: str = "the dataset",
         n_bytes: float | None = None,
@@ -49,11 +53,13 @@ class ArrowTable(Blocks):
         self._stamps = self._current_stamps()
         known = {column.name: column for column in arrow_columns(dataset.schema)}
         weight_column = [] if weight is None else [weight]
+        label_column = [] if labels is None else [labels]
         choose_columns(list(known), weight_column)
+        choose_columns(list(known), label_column)
         if columns is None:
             none = f"{called} has no column of numbers"
             described = self._with_first_cells(list(known.values()))
-            chosen, self.findings = choose(described, weight, self._filled, none=none)
+            chosen, self.findings = choose(described, (weight, labels), self._filled, none=none)
         else:
             choose_columns(list(known), list(columns))
             chosen = [known[name] for name in columns]
@@ -62,14 +68,32 @@ class ArrowTable(Blocks):
         self.names, self.n_features = tuple(column.name for column in chosen), len(chosen)
         self.weighted = weight is not None
         self.dtype = np.dtype(np.float32 if all(column.single for column in chosen) else np.float64)
-        row_bytes = self.n_features * self.dtype.itemsize + 8 * self.weighted
+        row_bytes = self.n_features * self.dtype.itemsize + 8 * (len(weight_column) + len(label_column))
         self.n_bytes = dataset.count_rows() * row_bytes if n_bytes is None else n_bytes
-        self._scanned = [*self.names, *weight_column]
+        self._scanned, self._labels = [*self.names, *weight_column, *label_column], labels
+        if labels is not None:
+            self.label_names = self._distinct_labels(labels)
 
     def pieces(self) -> Iterator[Piece]:
         for batch, _ in self._scan(self._scanned):
             arrays = [arrow_numbers(array, self.dtype) for array in batch.columns[: self.n_features]]
-            yield Piece(arrays, arrow_numbers(batch.columns[-1], np.dtype(np.float64)) if self.weighted else None)
+            weight = arrow_numbers(batch.columns[self.n_features], np.dtype(np.float64)) if self.weighted else None
+            labels = None
+            if self.label_names is not None:
+                cells, places = arrow_distinct(batch.columns[-1])
+                labels = np.append(label_numbers(plain_labels(cells), self.label_names), -1.0)[places]
+            yield Piece(arrays, weight, labels)
+
+    def _distinct_labels(self, column: str) -> tuple[Label, ...]:
+        """The labels in a column."""
+        found: set[Label | None] = set()
+        begin = 0
+        for batch, _ in self._scan([column]):
+            cells, places = arrow_distinct(batch.columns[0])
+            first = [begin + int(np.argmax(places == number)) for number in range(len(cells))]
+            found.update(plain_labels(cells, None, partial(self._place_of, first)))
+            begin += batch.num_rows
+        return label_names(found)
 
     def where(self, row: int) -> str:
         path, begin, end = None, 0, 0  # of the current file, and of its rows that have been scanned
@@ -113,6 +137,9 @@ class ArrowTable(Blocks):
                     column = pa.array(values.copy()).cast(kind, safe=False)
                     table = table.set_column(names.index(name), pa.field(name, kind), column)
             yield from table.to_batches()
+
+    def _place_of(self, rows: Sequence[int], number: int) -> str:
+        return self.where(rows[number])
 
     def _with_first_cells(self, columns: list[Column]) -> list[Column]:
         """The columns, with what their first cells show."""

@@ -28,6 +28,7 @@ class DaskSource(PartitionedSource):
         *,
         columns: list[str] | None = None,
         sample_weight: Any = None,
+        labels: Any = None,
         threads: int | None = None,
         missing: str = "model",
     ) -> None:
@@ -37,7 +38,16 @@ class DaskSource(PartitionedSource):
         if hasattr(data, "columns"):
             pieces = data.to_delayed()
             head = data._meta if columns else _first_rows(pieces)  # noqa: SLF001  (Dask documents this attribute)
-            super().__init__(head, columns, sample_weight, threads, partial(_filled, pieces), missing)
+            super().__init__(
+                head,
+                columns,
+                sample_weight,
+                threads,
+                partial(_filled, pieces),
+                missing,
+                labels,
+                partial(_distinct, data),
+            )
             wanted = [name for name in data.columns if str(name) in self.names]
             self._pieces = data[wanted].to_delayed()
         else:
@@ -45,7 +55,7 @@ class DaskSource(PartitionedSource):
                 raise DataError(f"the array has {data.ndim} dimensions; gmix needs rows and columns, an array (N, D)")
             table = data[:, None] if data.ndim == 1 else data.rechunk({1: -1})
             head = np.empty((0, table.shape[1]), table.dtype)
-            super().__init__(head, columns, sample_weight, threads, missing=missing)
+            super().__init__(head, columns, sample_weight, threads, missing=missing, labels=labels)
             self._pieces = list(table.to_delayed()[:, 0])
         self.look()
 
@@ -68,6 +78,12 @@ def _first_rows(pieces: list[Any]) -> Any:
     with reaching("Dask"):
         [first] = dask.compute(dask.delayed(head)(pieces[0]))
         return first if len(first) else next(filter(len, dask.compute(*map(dask.delayed(head), pieces))), first)
+
+
+def _distinct(data: Any, name: str) -> list[Any]:
+    """The distinct cells of a column."""
+    with reaching("Dask"):
+        return list(data[name].unique().compute())
 
 
 def _head(n: int, piece: Any) -> Any:

@@ -52,7 +52,10 @@ def open_table(path: str | PathLike[str] | CSV, columns: Sequence[str] | None = 
 
 
 def open_files(
-    path: str | PathLike[str] | CSV, columns: Sequence[str] | None = None, weight: str | None = None
+    path: str | PathLike[str] | CSV,
+    columns: Sequence[str] | None = None,
+    weight: str | None = None,
+    labels: str | None = None,
 ) -> ArrowTable:
     """Open a CSV, Parquet or Arrow file, a folder of files of one kind, or all files that match a pattern.
 
@@ -78,10 +81,10 @@ def open_files(
             if kinds[file] != kind:
                 raise DataError(f"{file} is {kinds[file]} and {files[0]} is {kind}; give files of one kind")
         if kind == "CSV":
-            return CsvTable(files, stated or CSV(path), columns, weight)
+            return CsvTable(files, stated or CSV(path), columns, weight, labels)
         if stated is not None:
             raise DataError(f"{path} is {kind}, and gmix.CSV and its options apply to CSV files only; leave them out")
-        return _columnar(files, kind, columns, weight, str(path))
+        return _columnar(files, kind, columns, weight, labels, str(path))
     except pa.ArrowException as error:
         raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except UnicodeDecodeError:
@@ -153,7 +156,12 @@ def _kind(path: Path) -> str:
 
 
 def _columnar(
-    files: list[Path], kind: str, columns: Sequence[str] | None, weight: str | None, called: str
+    files: list[Path],
+    kind: str,
+    columns: Sequence[str] | None,
+    weight: str | None,
+    labels: str | None,
+    called: str,
 ) -> ArrowTable:
     import pyarrow as pa
     from pyarrow import dataset as ds, fs
@@ -167,7 +175,7 @@ def _columnar(
             raise DataError(f"{file} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     check_names(files[0], schemas[0].names)
     first = schemas[0]
-    wanted = columns if columns is None else [*columns, *([] if weight is None else [weight])]
+    wanted = columns if columns is None else [*columns, *(name for name in (weight, labels) if name is not None)]
     fields = list(first)
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _check_columns(file, schema, files[0], first, wanted)
@@ -183,6 +191,7 @@ def _columnar(
         ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields, first.metadata)),
         columns,
         weight,
+        labels,
         called=called,
     )
 

@@ -139,7 +139,8 @@ def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
     digest = hashlib.blake2b(bytes([coarse]), digest_size=16)
     for components in mixtures:
         digest.update(f"{components.form} {components.family.degrees_of_freedom}".encode())
-        for array in (components.log_constants, components.means, components.factor, components.whitener):
+        arrays = [components.log_constants, components.means, components.factor, components.whitener]
+        for array in arrays if components.groups is None else [*arrays, components.groups]:
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

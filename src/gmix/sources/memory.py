@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list
+from gmix.base.columns.frames import frame_cells
 from gmix.base.errors import DataError, ParameterError, one_of
+from gmix.base.labels import RowLabels, as_labels
 from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
 from gmix.base.table import as_points, check_finite, largest_value, read_rows, weights_of
@@ -42,16 +45,18 @@ class MemorySource(LocalSource):
     missing : ``"model"`` to accept missing cells, ``"error"`` to refuse them.
     place : says in an error message where a row came from.
 
-    Raises `DataError` for an empty table, infinite values, text, and weights that do not match the rows.
+    Raises `DataError` for an empty table, infinite values, text, and weights or labels that do not match the rows.
     """
 
     trim: float = 0.0
+    label_arrays: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # `gmix.base.labels.RowLabels.arrays`
 
     def __init__(
         self,
         data: Any,
         *,
         sample_weight: ArrayLike | str | None = None,
+        labels: Any = None,
         columns: list[str] | None = None,
         threads: int | None = None,
         missing: str = "model",
@@ -59,7 +64,8 @@ class MemorySource(LocalSource):
     ) -> None:
         one_of(missing, MISSING, "missing")
         name = sample_weight if isinstance(sample_weight, str) else None
-        self.array, self.features, self.findings = read_rows(data, columns, name)
+        named = labels if isinstance(labels, str) else None
+        self.array, self.features, self.findings = read_rows(data, columns, name, labels=named)
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
@@ -71,7 +77,9 @@ class MemorySource(LocalSource):
             self._leave_out_empty_rows()
         self.n_counting = self.n_rows if self.weight is None else int(np.count_nonzero(self.weight))
         self.mass = float(self.n_rows if self.weight is None else self.weight.sum())
-        self.threads = threads
+        self.threads, self._place = threads, place
+        if labels is not None:
+            self.set_labels(as_labels(labels if named is None else frame_cells(data, named), self.n_rows, place))
 
     def _leave_out_empty_rows(self) -> None:
         """Count the missing cells, and give weight zero to rows without any value."""
@@ -89,7 +97,28 @@ class MemorySource(LocalSource):
         table.trim = source.trim if isinstance(source, MemorySource) else 0.0
         if table.missing is not None and table.lacks_a_column:
             table.center = np.where(table.missing.observed > 0.0, table.center, source.center)
+        if source.groups is not None:
+            found = {"labels": rows.labels, "log_evidence": rows.log_evidence}
+            arrays = {name: array for name, array in found.items() if array is not None}
+            table.set_labels(RowLabels(source.groups, arrays))
         return table
+
+    def set_labels(self, labels: RowLabels) -> None:
+        """Give the rows labels."""
+        self.groups, self.label_arrays = labels
+
+    @property
+    def has_soft_labels(self) -> bool:
+        return "log_evidence" in self.label_arrays
+
+    def of_label(self, number: int) -> MemorySource:
+        chosen = copy.copy(self)
+        chosen.weight = self.everything.of_label(number).mass
+        chosen.n_counting = int(np.count_nonzero(chosen.weight))
+        return chosen
+
+    def place(self, row: int) -> str:
+        return self._place(row)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -104,6 +133,7 @@ class MemorySource(LocalSource):
             threads=self.threads,
         )
         chosen.findings, chosen.trim = self.findings, self.trim
+        chosen.groups, chosen.label_arrays = self.groups, self.label_arrays
         return chosen
 
     @property
@@ -114,7 +144,8 @@ class MemorySource(LocalSource):
     @property
     def everything(self) -> Rows:
         """All rows."""
-        return Rows(self.array, self.weight, incomplete=self.missing is not None)
+        labels: dict[str, Any] = dict(self.label_arrays)
+        return Rows(self.array, self.weight, **labels, incomplete=self.missing is not None)
 
     @cached_property
     def points(self) -> NDArray[Any]:

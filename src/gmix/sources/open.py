@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike
 
 from gmix.base.arguments import as_names, is_number
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.labels import Groups, RowLabels
 from gmix.base.table import is_frame
 from gmix.model.mixture import GaussianMixture
+from gmix.sources.blocks import Blocks, GivenBlocks
 from gmix.sources.csv.dialect import CSV
 from gmix.sources.memory import MemorySource
 from gmix.sources.source import Source
-from gmix.sources.stream import Blocks, GivenBlocks, StreamSource
+from gmix.sources.stream import StreamSource
 
 __all__ = ["MEMORY", "as_source", "source_for", "source_of_features"]
 
@@ -31,6 +33,7 @@ def as_source(
     threads: int | None = None,
     memory: float = MEMORY,
     missing: str = "model",
+    labels: Any = None,
 ) -> Source:
     """Convert a table to a `Source`.
 
@@ -46,34 +49,49 @@ def as_source(
     if not (is_number(memory) and memory > 0):
         raise ParameterError(f"memory is {memory!r}; give a number of bytes above zero")
     if isinstance(data, Source):
-        if sample_weight is not None or columns is not None:
-            raise ParameterError("a source has its own weights and columns; give them where it is made")
+        if not (sample_weight is None and columns is None and labels is None):
+            raise ParameterError("a source has its own weights, labels and columns; give them where it is made")
         return data
     columns = as_names(columns)
     engine = type(data).__module__.partition(".")[0]
     if engine == "dask":
         from gmix.sources.dask import DaskSource
 
-        return DaskSource(data, columns=columns, sample_weight=sample_weight, threads=threads, missing=missing)
+        return DaskSource(
+            data, columns=columns, sample_weight=sample_weight, labels=labels, threads=threads, missing=missing
+        )
     if engine == "pyspark":
         from gmix.sources.spark import SparkSource
 
-        return SparkSource(data, columns=columns, sample_weight=sample_weight, threads=threads, missing=missing)
+        return SparkSource(
+            data, columns=columns, sample_weight=sample_weight, labels=labels, threads=threads, missing=missing
+        )
     if engine == "ray":
         raise DataError("gmix cannot read a Ray Dataset; give dataset.to_dask(), or dataset.to_pandas() if it is small")
     column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
-    table = _blocks(data, columns, column)
+    named = labels if isinstance(labels, str) else None
+    table = _blocks(data, columns, column, named)
     if table is None:
-        return MemorySource(data, sample_weight=sample_weight, columns=columns, threads=threads, missing=missing)
+        return MemorySource(
+            data, sample_weight=sample_weight, labels=labels, columns=columns, threads=threads, missing=missing
+        )
+    labels = None if named is not None else labels
     if 2 * table.n_bytes > memory:  # reading holds the rows twice for a short time
-        return StreamSource(table, sample_weight=weight, threads=threads, memory=memory, missing=missing)
-    rows, read = table.read()
+        return StreamSource(table, sample_weight=weight, labels=labels, threads=threads, memory=memory, missing=missing)
+    rows, arrays = table.read()
     names = None if table.names is None else list(table.names)
-    weight = weight if read is None else read
     source = MemorySource(
-        rows, sample_weight=weight, columns=names, threads=threads, missing=missing, place=table.where
+        rows,
+        sample_weight=arrays.get("weights", weight),
+        labels=labels,
+        columns=names,
+        threads=threads,
+        missing=missing,
+        place=table.where,
     )
     source.findings = table.findings
+    if table.label_names is not None:
+        source.set_labels(RowLabels(Groups.of_names(table.label_names), {"labels": arrays["labels"]}))
     return source
 
 
@@ -135,16 +153,16 @@ def _is_dataset(data: Any) -> bool:
     return hasattr(data, "scanner") and hasattr(data, "get_fragments")
 
 
-def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks | None:
+def _blocks(data: Any, columns: list[str] | None, weight: str | None, labels: str | None) -> Blocks | None:
     """The table as blocks; None if it is in memory."""
     if isinstance(data, (str, PathLike, CSV)):
         from gmix.sources.files import open_files
 
-        return open_files(data, columns, weight)
+        return open_files(data, columns, weight, labels)
     if _is_dataset(data):
         from gmix.sources.arrow import ArrowTable
 
-        return ArrowTable(data, columns, weight)
+        return ArrowTable(data, columns, weight, labels)
     if isinstance(data, Iterator):
         raise DataError(
             f"a {type(data).__name__} can be read once, and EM reads the rows in every iteration; give a list of "
@@ -153,5 +171,5 @@ def _blocks(data: Any, columns: list[str] | None, weight: str | None) -> Blocks 
     if isinstance(data, Iterable) and not (is_frame(data) or isinstance(data, np.ndarray)):
         first = next(iter(data), None)
         if getattr(first, "ndim", 0) == 2 or is_frame(first):
-            return GivenBlocks(data, columns, weight)
+            return GivenBlocks(data, columns, weight, labels)
     return None

@@ -7,7 +7,7 @@ engine provides the first rows, which decide which columns are used.
 
 from __future__ import annotations
 
-import json
+import copy
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,23 +15,31 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.columns import FilledColumns
+from gmix.base.columns.frames import frame_cells
 from gmix.base.errors import ClusterError, DataError, ParameterError, one_of
+from gmix.base.labels import Groups, Label, label_names, label_numbers, plain_labels
 from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
 from gmix.base.table import as_rows, as_weights, check_finite, largest_value, read_rows
 from gmix.model.components import Components
-from gmix.model.covariance import FORMS, Form
 from gmix.model.dependence import Dependence
-from gmix.model.families import family_of
 from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
+from gmix.sources.messages import (
+    pack,
+    pack_components,
+    pack_statistics,
+    unpack,
+    unpack_components,
+    unpack_statistics,
+)
 from gmix.sources.source import Source, check_mass, selected
 
 __all__ = ["Join", "PartitionedSource", "Read", "Task", "reaching"]
@@ -41,7 +49,6 @@ Read = Callable[[Iterable[Any]], Iterator[Rows]]  # pieces of a partition, as th
 Task = Callable[[int, Iterable[Rows]], bytes]  # the number of a partition and its blocks -> the answer
 Join = Callable[[Iterable[bytes]], bytes]  # answers of successive partitions, in order -> one answer
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
-_FORMS = {form.name: form for form in FORMS}
 _SAME_MASS = 1e-9  # relative; a larger difference between the masses of two passes is more than rounding
 
 
@@ -55,9 +62,10 @@ class PartitionedSource(Source):
     ----------
     head : a table with the columns of every partition. It may have no rows if columns are named; otherwise it has the
         first rows.
-    columns, sample_weight : names, as `gmix.fit` takes them.
+    columns, sample_weight, labels : names, as `gmix.fit` takes them.
     threads : the threads of the kernel in each task; None for one, because the cluster runs one task on each core.
     filled : returns which of some columns that are empty in `head` have a value in any partition.
+    distinct : returns the distinct cells of a column.
 
     # Implementation
     A constructor ends with `look`, which raises `DataError` for an empty table and for values that cannot be used,
@@ -74,18 +82,28 @@ class PartitionedSource(Source):
         threads: int | None,
         filled: FilledColumns | None = None,
         missing: str = "model",
+        labels: Any = None,
+        distinct: Callable[[str], list[Any]] | None = None,
     ) -> None:
         one_of(missing, MISSING, "missing")
+        if not (labels is None or isinstance(labels, str)):
+            raise ParameterError("the rows are on a cluster, so labels must be the name of a column")
         if not (sample_weight is None or isinstance(sample_weight, str)):
             raise ParameterError("the rows are on a cluster, so sample_weight must be the name of a column")
-        rows, self.features, self.findings = read_rows(head, columns, sample_weight, filled)
+        rows, self.features, self.findings = read_rows(head, columns, sample_weight, filled, labels=labels)
         if sample_weight is not None:
             as_rows(head, [sample_weight])
-        self.names = [*(self.features or ()), *([] if sample_weight is None else [sample_weight])]
+        if labels is not None:
+            frame_cells(head, labels)
+            assert distinct is not None
+            self.groups = Groups.of_names(label_names(plain_labels(distinct(labels))))
+        self.names = [*(self.features or ()), *(name for name in (sample_weight, labels) if name is not None)]
         self.n_features, self._dtype = rows.shape[1], rows.dtype
         self._weighted = sample_weight is not None
         names = None if self.features is None else list(self.features)
-        self.read: Read = partial(_read, names, sample_weight)
+        self.only_label: int | None = None  # the group that other rows have weight zero for; see `of_label`
+        labeled = None if labels is None or self.groups is None else (labels, self.groups.names)
+        self.read: Read = partial(_read, names, sample_weight, labeled)
         self._may_miss = missing == "model"
         self.threads = threads
 
@@ -98,7 +116,15 @@ class PartitionedSource(Source):
 
     def _ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         """Run a task as `ask` does; if cells are missing, on incomplete rows."""
-        return self.ask(task if self.missing is None else partial(_of_incomplete, task), join)
+        task = task if self.missing is None else partial(_of_incomplete, task)
+        return self.ask(task if self.only_label is None else partial(_of_label, self.only_label, task), join)
+
+    def of_label(self, number: int) -> Self:
+        chosen = copy.copy(self)
+        chosen.only_label = number
+        counting = [int(unpack(answer)[0][0][0]) for answer in chosen._ask(_count)]  # noqa: SLF001
+        chosen._counting, chosen.n_counting = counting, sum(counting)  # noqa: SLF001
+        return chosen
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         # The same draw as for a table in memory, so that the sub-sample is the same.
@@ -106,14 +132,19 @@ class PartitionedSource(Source):
         count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
-        positions = _packed([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
-        answers = [_unpacked(answer)[0] for answer in self._ask(partial(_chosen_rows, positions))]
-        rows, weight = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
+        positions = pack([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
+        answers = [unpack(answer)[0] for answer in self._ask(partial(_chosen_rows, positions))]
+        rows, weight, labels = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
         if len(weight) != len(chosen):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
         weighted = self._weighted or self.n_counting < self.n_rows
         values = rows.reshape(-1, self.n_features).astype(self._dtype)
-        return Rows(values, weight if weighted else None, incomplete=self.missing is not None)
+        return Rows(
+            values,
+            weight if weighted else None,
+            None if self.groups is None else labels,
+            incomplete=self.missing is not None,
+        )
 
     def select(self, columns: Sequence[int]) -> PartitionedSource:
         return _Selected(self, list(columns))
@@ -121,8 +152,8 @@ class PartitionedSource(Source):
     def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
         columns = np.array(dependence.independent, np.float64)
         slack = np.broadcast_to(dependence.slack, self.n_features)
-        packed = _packed([columns, dependence.matrix, dependence.offset, slack])
-        return not any(_unpacked(answer)[0][0].any() for answer in self._ask(partial(_departs, packed, complete)))
+        packed = pack([columns, dependence.matrix, dependence.offset, slack])
+        return not any(unpack(answer)[0][0].any() for answer in self._ask(partial(_departs, packed, complete)))
 
     @property
     def center(self) -> Array:
@@ -131,9 +162,9 @@ class PartitionedSource(Source):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        fill = _packed([] if references is not None or self.missing is None else [self._center])
-        task = partial(_expect, _packed_components(components), fill, 1 if self.threads is None else self.threads)
-        found = _statistics(_join(self._ask(task, _join)))
+        fill = pack([] if references is not None or self.missing is None else [self._center])
+        task = partial(_expect, pack_components(components), fill, 1 if self.threads is None else self.threads)
+        found = unpack_statistics(_join(self._ask(task, _join)))
         if not abs((mass := found[0].total_weight) / self.mass - 1.0) < _SAME_MASS:
             raise self._changed(
                 f"the rows had a total weight of {self.mass:.12g} when they were first read and have {mass:.12g} now"
@@ -146,7 +177,7 @@ class PartitionedSource(Source):
     def look(self) -> None:
         """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""
         look: Task = partial(_look, self.features)
-        answers = [_unpacked(answer) for answer in self.ask(partial(_of_incomplete, look) if self._may_miss else look)]
+        answers = [unpack(answer) for answer in self.ask(partial(_of_incomplete, look) if self._may_miss else look)]
         for _, error in answers:
             if error:
                 raise DataError(error)
@@ -227,18 +258,18 @@ def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) ->
                 largest = np.fmax(largest, np.fmax.reduce(np.abs(block.values), initial=0.0))
                 sums = sums + block.mass @ block.completed(np.zeros(1)).values
     except DataError as error:
-        return _packed([], f"partition {number}: {error}")
-    return _packed([counts, largest, sums, *missing.arrays])
+        return pack([], f"partition {number}: {error}")
+    return pack([counts, largest, sums, *missing.arrays])
 
 
 def _expect(packed: bytes, fill: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
     """The statistics of a partition, with values in place of missing cells if there are some to fill in."""
-    components = _components(packed)
-    for values in _unpacked(fill)[0]:
+    components = unpack_components(packed)
+    for values in unpack(fill)[0]:
         blocks = (block.completed(values) for block in blocks)
     no_rows = Rows(np.empty((0, components[0].means.shape[1])))
     every = [kernel.expect(block, components, threads=threads) for block in blocks if len(block)]
-    return _packed_statistics(reduce(_sum, every or [kernel.expect(no_rows, components)]))
+    return pack_statistics(reduce(_sum, every or [kernel.expect(no_rows, components)]))
 
 
 def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
@@ -251,104 +282,59 @@ def _of_incomplete(task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
     return task(number, (replace(block, incomplete=True).without_empty for block in blocks))
 
 
+def _of_label(label: int, task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
+    """The answer to a task on rows with a label, where others have weight zero."""
+    return task(number, (block.of_label(label) for block in blocks))
+
+
+def _count(number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+    """The number of rows of positive weight in a partition."""
+    return pack([np.array([sum(np.count_nonzero(block.mass) for block in blocks)])])
+
+
 def _departs(packed: bytes, complete: bool, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
     """Whether any row of positive weight, or any without missing cells, departs from a dependence among the columns."""
-    columns, matrix, offset, slack = _unpacked(packed)[0]
+    columns, matrix, offset, slack = unpack(packed)[0]
     independent = tuple(int(column) for column in columns)
     dependence = Dependence(independent, matrix.reshape(len(offset), -1), offset, slack)
     counting = (block.counting.complete if complete else block.counting for block in blocks)
     departs = any(dependence.departs(block.values).any() for block in counting)
-    return _packed([np.array([departs])])
+    return pack([np.array([departs])])
 
 
 def _chosen_rows(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:
-    """The rows at given positions among the rows of positive weight in a partition, and their weights."""
-    positions, begin = _unpacked(packed)[0][number].astype(np.intp), 0
-    values, weights = [np.zeros(0)], [np.zeros(0)]
+    """The rows at given positions among the rows of positive weight in a partition, their weights and labels."""
+    positions, begin = unpack(packed)[0][number].astype(np.intp), 0
+    values, weights, labels = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for block in blocks:
         counting = np.flatnonzero(block.mass)
         end = begin + len(counting)
         rows = block[counting[positions[(positions >= begin) & (positions < end)] - begin]]
         values.append(np.asarray(rows.values, np.float64).ravel())
         weights.append(rows.mass)
+        labels += [] if rows.labels is None else [rows.labels]
         begin = end
-    return _packed([np.concatenate(values), np.concatenate(weights)])
+    return pack([np.concatenate(arrays) for arrays in (values, weights, labels)])
 
 
 def _join(answers: Iterable[bytes]) -> bytes:
     """The sum of the statistics of several partitions, in order."""
-    return _packed_statistics(reduce(_sum, (_statistics(answer) for answer in answers)))
+    return pack_statistics(reduce(_sum, (unpack_statistics(answer) for answer in answers)))
 
 
-def _read(columns: list[str] | None, weight: str | None, pieces: Iterable[Any]) -> Iterator[Rows]:
+def _read(
+    columns: list[str] | None,
+    weight: str | None,
+    labels: tuple[str, tuple[Label, ...]] | None,
+    pieces: Iterable[Any],
+) -> Iterator[Rows]:
+    """The rows of pieces of a partition; of a column of labels, the name and the labels in it are given."""
     for piece in pieces:
         values, _ = as_rows(piece, columns, weight)
         weights = None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
-        yield Rows(values, weights)
+        numbers = None if labels is None else label_numbers(plain_labels(frame_cells(piece, labels[0])), labels[1])
+        yield Rows(values, weights, numbers)
 
 
 def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) -> list[SufficientStatistics]:
     return [a + b for a, b in zip(left, right, strict=True)]
-
-
-# Messages between this process and the tasks --------------------------------------------------------------------------
-
-
-def _packed_components(components: Sequence[Components]) -> bytes:
-    arrays = [array for each in components for array in (*each[1:5], np.array([each.family.degrees_of_freedom]))]
-    return _packed(arrays, " ".join(each.form.name for each in components))
-
-
-def _components(packed: bytes) -> list[Components]:
-    found = []
-    for form, (constants, flat_means, *compact, degrees_of_freedom) in _by_form(*_unpacked(packed)):
-        means, factor, whitener = _shaped(form, len(constants), flat_means, *compact)
-        family = family_of(float(degrees_of_freedom[0]))
-        found.append(Components(form, constants, means, factor, whitener, family))
-    return found
-
-
-def _packed_statistics(statistics: list[SufficientStatistics]) -> bytes:
-    arrays = [array for s in statistics for array in s.arrays.values()]
-    return _packed(arrays, json.dumps([[s.form.name, list(s.arrays)] for s in statistics]))
-
-
-def _statistics(packed: bytes) -> list[SufficientStatistics]:
-    arrays, words = _unpacked(packed)
-    remaining = iter(arrays)
-    return [
-        SufficientStatistics.from_arrays(_FORMS[form], {name: next(remaining) for name in names})
-        for form, names in json.loads(words)
-    ]
-
-
-def _by_form(arrays: list[Array], names: str) -> Iterator[tuple[Form, list[Array]]]:
-    """The arrays of a message, split into equal parts, one for each named form."""
-    size = len(arrays) // max(len(names.split()), 1)
-    for number, name in enumerate(names.split()):
-        yield _FORMS[name], arrays[size * number : size * (number + 1)]
-
-
-def _shaped(form: Form, n_components: int, means: Array, *compact: Array) -> list[Array]:
-    """Flat arrays in the shapes of means ``(K, D)`` and of compact matrices."""
-    shape = n_components, len(means) // n_components
-    return [means.reshape(shape), *(array.reshape(form.shape(*shape)) for array in compact)]
-
-
-def _packed(arrays: Sequence[NDArray[Any]], text: str = "") -> bytes:
-    """Flattened arrays and a text as an Arrow stream."""
-    import pyarrow as pa
-
-    flat = pa.array([np.ravel(array).astype(np.float64) for array in arrays], pa.list_(pa.float64()))
-    batch = pa.record_batch({"arrays": flat}).replace_schema_metadata({"text": text})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    return bytes(sink.getvalue())
-
-
-def _unpacked(message: bytes) -> tuple[list[Array], str]:
-    import pyarrow as pa
-
-    table = pa.ipc.open_stream(message).read_all()
-    return [entry.values.to_numpy() for entry in table["arrays"]], table.schema.metadata[b"text"].decode()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
+from gmix.base.labels import Groups
 from gmix.base.missing import MissingCells
 from gmix.base.progress import Meter
 from gmix.base.rows import Rows
@@ -43,6 +44,7 @@ class Source(ABC):
     threads : the most threads to use on this machine.
     findings : findings about the table, such as columns that are left out.
     missing : the cells that are missing; None if there are none.
+    groups : the groups of components that the labels of rows name; None if rows have no labels.
     is_single : whether coarse statistics may be computed in float32.
     meter : reports the progress of each pass.
     journal : records the result of each pass.
@@ -59,6 +61,7 @@ class Source(ABC):
     threads: int | None = None
     findings: tuple[Finding, ...] = ()
     missing: MissingCells | None = None
+    groups: Groups | None = None
     is_single: bool = False
     meter: Meter | None = None
     journal: Journal | None = None
@@ -136,9 +139,22 @@ class Source(ABC):
         Without references, missing cells have the value of the `center`.
         """
 
+    @property
+    def has_soft_labels(self) -> bool:
+        """Whether labels are probabilities of groups rather than known groups."""
+        return False
+
     @abstractmethod
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
         """A random sub-sample of at most `n` rows of positive weight, in the order of the table."""
+
+    def of_label(self, number: int) -> Self:
+        """The same table, in which the rows of other groups have weight zero; -1 stands for unlabeled rows."""
+        raise NotImplementedError
+
+    def place_of_label(self, number: int) -> str:
+        """Where the first row of a group is, in words for an error message."""
+        return "a row"
 
     def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
         """Whether all rows of positive weight are known to obey a dependence among their columns.
@@ -170,6 +186,18 @@ class LocalSource(Source):
 
     @abstractmethod
     def select(self, columns: Sequence[int]) -> LocalSource: ...
+
+    def place(self, row: int) -> str:
+        """Where a row is, in words for an error message."""
+        return f"row {row}"
+
+    def place_of_label(self, number: int) -> str:
+        begin = 0
+        for block in self.blocks():
+            if block.labels is not None and (found := block.labels == number).any():
+                return self.place(begin + int(np.argmax(found)))
+            begin += len(block)
+        return super().place_of_label(number)
 
     def obeys(self, dependence: Dependence, *, complete: bool = False) -> bool:
         blocks = (block.counting for block in self.blocks())

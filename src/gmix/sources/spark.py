@@ -41,6 +41,7 @@ class SparkSource(PartitionedSource):
         *,
         columns: list[str] | None = None,
         sample_weight: Any = None,
+        labels: Any = None,
         threads: int | None = None,
         missing: str = "model",
     ) -> None:
@@ -49,10 +50,11 @@ class SparkSource(PartitionedSource):
             from pyspark import StorageLevel
         with reaching("Spark"):
             head = data.limit(0 if columns else LOOK).toArrow()
-        super().__init__(head, columns, sample_weight, threads, partial(_filled, data, head.schema), missing)
+        filled = partial(_filled, data, head.schema)
+        super().__init__(head, columns, sample_weight, threads, filled, missing, labels, partial(_distinct, data))
         with reaching("Spark"):
             table = data.select(*(f"`{name}`" for name in self.names))
-            packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary")
+            packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary, labels binary")
             try:
                 blocks = packed.rdd.map(partial(_unpack, self._dtype, self.n_features))
             except (AttributeError, NotImplementedError):  # Spark Connect
@@ -67,6 +69,13 @@ class SparkSource(PartitionedSource):
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         with reaching("Spark"):
             return self._run(task, join)
+
+
+def _distinct(table: Any, name: str) -> list[Any]:
+    """The distinct cells of a column."""
+    with reaching("Spark"):
+        cells: list[Any] = table.select(f"`{name}`").distinct().toArrow().column(0).to_pylist()
+    return cells
 
 
 def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
@@ -86,13 +95,13 @@ def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
 
 
 def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
-    """Rows and weights as bytes, in large blocks."""
+    """Rows, weights and labels as bytes, in large blocks."""
     import pyarrow as pa
 
     def packed() -> Any:
-        columns = zip(*((block.values, block.weights) for block in held), strict=True)
+        columns = zip(*((block.values, block.weights, block.labels) for block in held), strict=True)
         parts = [None if part[0] is None else np.concatenate(part).tobytes() for part in columns]
-        return pa.record_batch([pa.array([part], pa.binary()) for part in parts], ["rows", "weight"])
+        return pa.record_batch([pa.array([part], pa.binary()) for part in parts], ["rows", "weight", "labels"])
 
     held: list[Rows] = []
     for block in read(batches):
@@ -105,10 +114,9 @@ def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _unpack(dtype: Any, n_features: int, packed: Any) -> Rows:
-    values, weights = packed
-    return Rows(
-        np.frombuffer(values, dtype).reshape(-1, n_features), None if weights is None else np.frombuffer(weights)
-    )
+    values, *numbers = packed
+    weights, labels = (None if array is None else np.frombuffer(array) for array in numbers)
+    return Rows(np.frombuffer(values, dtype).reshape(-1, n_features), weights, labels)
 
 
 def _unpersist(blocks: Any) -> None:

@@ -1,154 +1,37 @@
-"""Tables that are read in blocks: files larger than memory, and other objects that yield blocks."""
+"""A source of rows that are read again in every pass, from tables that are read in pieces."""
 
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.base.columns import Column
-from gmix.base.columns.frames import frame_columns, frame_names
 from gmix.base.errors import DataError, one_of
-from gmix.base.findings import Finding
+from gmix.base.labels import Groups, as_labels
 from gmix.base.missing import MISSING, MissingCells
 from gmix.base.rows import Rows
-from gmix.base.table import as_rows, as_weights, check_finite, is_frame, largest_value, read_rows
+from gmix.base.table import as_weights, check_finite, largest_value
 from gmix.model.components import Components
 from gmix.model.kernel import CHUNK, grouped_chunk, kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.sources.source import LocalSource, check_mass, mean_of_cells, selected
+from gmix.sources.blocks import Blocks, SelectedColumns
+from gmix.sources.source import LocalSource, check_mass, mean_of_cells
 
-__all__ = ["Blocks", "GivenBlocks", "Piece", "StreamSource"]
+__all__ = ["StreamSource"]
 
 T = TypeVar("T")
+_ARGUMENTS = {"weights": "sample_weight", "labels": "labels", "log_evidence": "labels"}
+_EACH = {"weights": "weight", "labels": "label", "log_evidence": "row of labels"}
 _BYTES = 8 << 20  # of a block: large enough to keep threads busy, small enough for the caches
-
-
-class Piece(NamedTuple):
-    """Successive rows of a table, any number of them."""
-
-    columns: Sequence[NDArray[Any]]  # D arrays of n numbers
-    weight: NDArray[np.float64] | None
-
-
-class Blocks(ABC):
-    """A table that is read in pieces, the same rows in the same order each time.
-
-    Attributes
-    ----------
-    names : the names of the columns, or None.
-    n_features : the number of columns.
-    dtype : the dtype of the rows, float32 or float64.
-    weighted : whether every piece has weights.
-    n_bytes : the memory that all rows would take, or an upper bound; infinite if it is not known.
-    findings : findings about the table, such as columns that are left out.
-    """
-
-    names: tuple[str, ...] | None
-    n_features: int
-    dtype: np.dtype[Any]
-    weighted: bool
-    n_bytes: float
-    findings: tuple[Finding, ...] = ()
-
-    @abstractmethod
-    def pieces(self) -> Iterator[Piece]:
-        """The rows, from the first to the last."""
-
-    @abstractmethod
-    def where(self, row: int) -> str:
-        """The position of a row in words for an error message, such as its file, row group and row."""
-
-    def read(self) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        """Read all rows ``(N, D)`` and their weights into memory."""
-        pieces = list(self.pieces())
-        rows = np.empty((sum(len(piece.columns[0]) for piece in pieces), self.n_features), self.dtype)
-        for j in range(self.n_features):
-            rows[:, j] = np.concatenate([piece.columns[j] for piece in pieces])
-        weights = [piece.weight for piece in pieces if piece.weight is not None]
-        return rows, np.concatenate(weights) if weights else None
-
-
-class GivenBlocks(Blocks):
-    """An object that yields blocks, arrays ``(n, D)`` or DataFrames, each time it is iterated."""
-
-    n_bytes = np.inf
-
-    def __init__(self, blocks: Iterable[Any], columns: list[str] | None = None, weight: str | None = None) -> None:
-        self._blocks, self._columns, self._weight = blocks, columns, weight
-        first = next(iter(blocks))
-        array, self.names, self.findings = read_rows(first, columns, weight, self._filled)
-        self._names_of_first = frame_names(first) if is_frame(first) else None
-        self.n_features, self.dtype = array.shape[1], array.dtype
-        self.weighted = weight is not None
-
-    def pieces(self) -> Iterator[Piece]:
-        for number, block in enumerate(self._blocks):
-            self._check_columns(number, block)
-            rows, _ = as_rows(block, None if self.names is None else list(self.names), self._weight)
-            if rows.shape[1] != self.n_features:
-                raise DataError(
-                    f"block {number} has {rows.shape[1]} columns and the first has {self.n_features}; "
-                    "give every block the same"
-                )
-            if rows.dtype != self.dtype:
-                raise DataError(
-                    f"block {number} holds {rows.dtype} and the first holds {self.dtype}; give every block the same"
-                )
-            weight = None if self._weight is None else as_rows(block, [self._weight])[0][:, 0].astype(np.float64)
-            yield Piece(list(rows.T), weight)
-
-    def _check_columns(self, number: int, block: Any) -> None:
-        """Raise `DataError` if a block has other columns than the first; unused columns may be missing."""
-        names, first = frame_names(block) if is_frame(block) else None, self._names_of_first
-        if names == first:
-            return
-        used = {*(self.names or ()), *([self._weight] if self._weight else [])}
-        if names is None or not used <= set(names) or (self._columns is None and not set(names) <= set(first or ())):
-            raise DataError(
-                f"block {number} has the columns {names} and the first has {first}; give every block the same"
-            )
-
-    def _filled(self, names: list[str]) -> Iterator[Column]:
-        """The columns among `names` that have a value in any block."""
-        for block in self._blocks:
-            if is_frame(block):
-                yield from (c for c in frame_columns(block) if c.name in names and not c.empty)
-
-    def where(self, row: int) -> str:
-        begin = 0
-        for number, piece in enumerate(self.pieces()):
-            if row < begin + len(piece.columns[0]):
-                return f"block {number}, row {row - begin}"
-            begin += len(piece.columns[0])
-        return f"row {row}"
-
-
-class _Selected(Blocks):
-    """Some of the columns of a table that is read in pieces."""
-
-    def __init__(self, table: Blocks, columns: Sequence[int]) -> None:
-        self._table, self._columns = table, columns
-        self.names, self.n_features = selected(table.names, columns), len(columns)
-        self.dtype, self.weighted = table.dtype, table.weighted
-        self.n_bytes = table.n_bytes * len(columns) / table.n_features
-
-    def pieces(self) -> Iterator[Piece]:
-        for columns, weight in self._table.pieces():
-            yield Piece([columns[j] for j in self._columns], weight)
-
-    def where(self, row: int) -> str:
-        return self._table.where(row)
 
 
 class StreamSource(LocalSource):
@@ -166,6 +49,7 @@ class StreamSource(LocalSource):
         table: Blocks,
         *,
         sample_weight: ArrayLike | None = None,
+        labels: Any = None,
         threads: int | None = None,
         memory: float = 2 * _BYTES,
         missing: str = "model",
@@ -175,12 +59,19 @@ class StreamSource(LocalSource):
         self.features, self.n_features, self.findings = table.names, table.n_features, table.findings
         self._weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
         self._weighted = table.weighted or self._weight is not None
-        row_bytes = table.n_features * table.dtype.itemsize + 8 * self._weighted
+        self._given = {} if self._weight is None else {"weights": self._weight}
+        self.only_label: int | None = None  # the group that other rows have weight zero for; see `of_label`
+        if labels is not None:
+            self.groups, arrays = as_labels(labels)
+            self._given |= arrays
+        elif table.label_names is not None:
+            self.groups = Groups.of_names(table.label_names)
+        row_bytes = table.n_features * table.dtype.itemsize + 8 * sum(self._widths.values())
         chunks = int(min(_BYTES, memory / 2) // (row_bytes * CHUNK))
         self.block_rows = max(chunks, 1) * CHUNK
         self.n_rows = self.n_counting = 0
         self._check_table(missing == "model")
-        if self.missing is not None:
+        if self.missing is not None or self.groups is not None:
             unit = grouped_chunk(self.n_features)
             self.block_rows = max(self.block_rows // unit, 1) * unit
 
@@ -190,7 +81,7 @@ class StreamSource(LocalSource):
 
     def select(self, columns: Sequence[int]) -> StreamSource:
         chosen = copy.copy(self)
-        chosen.table = _Selected(self.table, columns)
+        chosen.table = SelectedColumns(self.table, columns)
         chosen.features, chosen.n_features = chosen.table.names, len(columns)
         chosen.center = self.center[:, list(columns)]
         if self.missing is not None:
@@ -213,22 +104,34 @@ class StreamSource(LocalSource):
         # The same draw as for a table in memory, so that the sub-sample is the same.
         count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
-        values, weights = np.empty((len(chosen), self.n_features), self.table.dtype), np.empty(len(chosen))
-        begin = done = 0
+        weighted = self._weighted or self.n_counting < self.n_rows
+        parts, begin, done = list[Rows](), 0, 0
         for block in self.blocks():
             counting = np.flatnonzero(block.mass)
             end = int(np.searchsorted(chosen, begin + len(counting)))
             drawn = block[counting[chosen[done:end] - begin]]
-            values[done:end], weights[done:end] = drawn.values, drawn.mass
+            parts.append(replace(drawn, weights=drawn.mass if weighted else None))
             begin, done = begin + len(counting), end
-        weighted = self._weighted or self.n_counting < self.n_rows
-        return Rows(values, weights if weighted else None, incomplete=self.missing is not None)
+        return Rows.joined(parts)
+
+    @property
+    def has_soft_labels(self) -> bool:
+        return "log_evidence" in self._given
+
+    def of_label(self, number: int) -> StreamSource:
+        chosen = copy.copy(self)
+        chosen.only_label = number
+        chosen.n_counting = sum(int(np.count_nonzero(block.mass)) for block in chosen.blocks())
+        return chosen
+
+    def place(self, row: int) -> str:
+        return self.table.where(row)
 
     def blocks(self) -> Iterator[Rows]:
         total = 0
         with closing(_read_in_thread(self._blocks_of_pieces())) as blocks:
             for block in blocks:
-                yield block.without_empty
+                yield (block if self.only_label is None else block.of_label(self.only_label)).without_empty
                 total += len(block)
         if self.n_rows and total != self.n_rows:
             raise DataError(
@@ -239,37 +142,59 @@ class StreamSource(LocalSource):
     def _blocks_of_pieces(self) -> Iterator[Rows]:
         """Blocks of a fixed size from pieces of any size, in two buffers that are used alternately."""
         size, n_rows = self.block_rows, 0
-        buffers = [np.empty((size, self.n_features), self.table.dtype, order="F") for _ in range(2)]
-        weights = [np.empty(size if self._weighted else 0) for _ in range(2)]
+        buffers = [self._buffer(size) for _ in range(2)]
         current = filled = 0
-        for columns, piece_weight in self.table.pieces():
-            length, taken = len(columns[0]), 0
-            weight = piece_weight if self._weight is None else self._weight[n_rows : n_rows + length]
-            if weight is not None and len(weight) < length:
-                raise DataError(
-                    f"sample_weight has shape ({len(weight) + n_rows},) and the table has more rows; give one weight "
-                    "per row"
-                )
+        for piece in self.table.pieces():
+            length, taken = piece.n_rows, 0
+            arrays = piece.arrays | self._given_for(n_rows, length)
             n_rows += length
             while taken < length:
                 step = min(size - filled, length - taken)
-                for j, column in enumerate(columns):
-                    buffers[current][filled : filled + step, j] = column[taken : taken + step]
-                if weight is not None:
-                    weights[current][filled : filled + step] = weight[taken : taken + step]
+                for j, column in enumerate(piece.columns):
+                    buffers[current].values[filled : filled + step, j] = column[taken : taken + step]
+                for name, array in arrays.items():
+                    buffers[current].arrays[name][filled : filled + step] = array[taken : taken + step]
                 filled, taken = filled + step, taken + step
                 if filled == size:
-                    yield self._block(buffers[current], weights[current])
+                    yield replace(buffers[current], incomplete=self.missing is not None)
                     current, filled = 1 - current, 0
-        if self._weight is not None and len(self._weight) != n_rows:
-            raise DataError(
-                f"sample_weight has shape {self._weight.shape}; the table has {n_rows} rows, so give ({n_rows},)"
-            )
+        self._check_lengths(n_rows)
         if filled:
-            yield self._block(buffers[current], weights[current])[:filled]
+            yield replace(buffers[current], incomplete=self.missing is not None)[:filled]
 
-    def _block(self, values: NDArray[Any], weights: NDArray[np.float64]) -> Rows:
-        return Rows(values, weights if self._weighted else None, incomplete=self.missing is not None)
+    def _given_for(self, begin: int, length: int) -> dict[str, NDArray[np.float64]]:
+        """The parts of given arrays for some of the rows. Raises `DataError` if they are too short."""
+        parts = {name: array[begin : begin + length] for name, array in self._given.items()}
+        for name, part in parts.items():
+            if len(part) < length:
+                raise DataError(
+                    f"{_ARGUMENTS[name]} has shape {self._given[name].shape} and the table has more rows; give one "
+                    f"{_EACH[name]} per row"
+                )
+        return parts
+
+    def _check_lengths(self, n_rows: int) -> None:
+        """Raise `DataError` if given arrays are longer than the table."""
+        for name, array in self._given.items():
+            if len(array) != n_rows:
+                needed = (n_rows, *array.shape[1:])
+                raise DataError(
+                    f"{_ARGUMENTS[name]} has shape {array.shape}; the table has {n_rows} rows, so give {needed}"
+                )
+
+    @property
+    def _widths(self) -> dict[str, int]:
+        """The numbers that each row has besides its values, by the names of `gmix.base.rows.Rows`."""
+        widths = {"weights": 1} if self._weighted else {}
+        widths |= {} if self.table.label_names is None else {"labels": 1}
+        return widths | {name: array[:1].size for name, array in self._given.items()}
+
+    def _buffer(self, size: int) -> Rows:
+        """Memory for a block of rows."""
+        values = np.empty((size, self.n_features), self.table.dtype, order="F")
+        shapes = {name: self._given[name].shape[1:] if name in self._given else () for name in self._widths}
+        arrays: dict[str, Any] = {name: np.empty((size, *shape)) for name, shape in shapes.items()}
+        return Rows(values, **arrays)
 
     def _check_table(self, may_miss: bool) -> None:
         """Read the table once to count its rows, find their mean, and raise errors before a fit begins."""

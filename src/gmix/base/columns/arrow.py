@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmix.base.columns.column import LOOK, Column, Kind, kind_of_cells
 
-__all__ = ["arrow_columns", "arrow_kind", "arrow_numbers", "has_value", "with_cells"]
+__all__ = ["arrow_columns", "arrow_distinct", "arrow_kind", "arrow_numbers", "has_value", "with_cells"]
 
 _KINDS = {  # by the functions of pyarrow.types that recognize a type
     "is_boolean": Kind.BOOLEANS,
@@ -101,6 +101,19 @@ def has_value(cells: Any) -> bool:
     if cells.null_count == len(cells):
         return False
     return not (types.is_floating(cells.type) and compute.all(compute.is_null(cells, nan_is_null=True)).as_py())
+
+
+def arrow_distinct(array: Any) -> tuple[list[Any], NDArray[np.intp]]:
+    """The distinct cells of an Arrow array as Python objects, and the place of each cell among them, -1 for null."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_run_end_encoded(array.type):
+        array = compute.run_end_decode(array)
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    encoded = array.dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy().astype(np.intp)
 
 
 def arrow_numbers(array: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

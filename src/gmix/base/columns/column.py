@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import numbers
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
@@ -123,17 +123,17 @@ FilledColumns = Callable[[list[str]], Iterable[Column]]
 
 def choose(
     columns: Sequence[Column],
-    weight: str | None = None,
+    apart: Collection[str | None] = (),
     filled: FilledColumns | None = None,
     *,
     none: str = "the table has no numeric column",
 ) -> tuple[list[Column], tuple[Finding, ...]]:
     """Choose the columns that are used if the user names none, in order, with a finding about the others.
 
-    All numeric columns are used except the weight and an index. Raises `DataError`, with a message that begins with
-    `none`, if there is no such column.
+    All numeric columns are used except an index and those `apart`, such as the weight. Raises `DataError`, with a
+    message that begins with `none`, if there is no such column.
     """
-    others = [column for column in columns if column.name != weight]
+    others = [column for column in columns if column.name not in apart]
     empty = [column.name for column in others if column.empty and not column.labels_rows]
     if empty and filled is not None:
         later = {column.name: column for column in filled(empty)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from gmix.base.columns.column import (
 from gmix.base.errors import DataError, needing
 from gmix.base.findings import Finding
 
-__all__ = ["FrameRows", "frame_columns", "frame_names", "read_frame"]
+__all__ = ["FrameRows", "frame_cells", "frame_columns", "frame_names", "read_frame"]
 
 _KINDS = {  # by the names of narwhals' types, or of pandas' types that narwhals lacks
     "Boolean": Kind.BOOLEANS,
@@ -56,9 +56,12 @@ class FrameRows(NamedTuple):
 
 
 def read_frame(
-    data: Any, wanted: Sequence[str] | None = None, weight: str | None = None, filled: FilledColumns | None = None
+    data: Any,
+    wanted: Sequence[str] | None = None,
+    apart: Collection[str | None] = (),
+    filled: FilledColumns | None = None,
 ) -> FrameRows:
-    """Read the wanted columns of a DataFrame, or all numeric ones except the weight and an index.
+    """Read the wanted columns of a DataFrame, or all numeric ones except an index and those `apart`.
 
     If all of them are float32, so is the array. `filled` finds values in the later rows of a larger table.
 
@@ -66,7 +69,7 @@ def read_frame(
     """
     frame, series = _read(data, wanted)
     if wanted is None:
-        chosen, findings = choose(_columns(frame, series, look=True), weight, filled)
+        chosen, findings = choose(_columns(frame, series, look=True), apart, filled)
     else:
         choose_columns(list(series), list(wanted))
         columns = {column.name: column for column in _columns(frame, {name: series[name] for name in wanted})}
@@ -79,6 +82,13 @@ def read_frame(
 def frame_columns(data: Any) -> list[Column]:
     """Describe all columns of a DataFrame, and its index, by their types and cells."""
     return _columns(*_read(data), look=True)
+
+
+def frame_cells(data: Any, name: str) -> list[Any]:
+    """The cells of a column as Python objects, missing ones None. Raises `DataError` if there is no such column."""
+    series = _read(data, [name])[1]
+    choose_columns(list(series), [name])
+    return _cells(series[name])
 
 
 def frame_names(data: Any) -> list[str]:

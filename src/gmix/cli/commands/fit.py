@@ -13,7 +13,7 @@ from gmix.base.errors import ParameterError
 from gmix.base.table_file import format_of, write_table
 from gmix.cli.console import document, print_fit, print_warnings
 from gmix.cli.csv_options import with_csv_options
-from gmix.cli.input import drawn_rows, table_source, without_findings_of
+from gmix.cli.input import counts_by_label, drawn_rows, table_source, without_findings_of
 from gmix.cli.options import (
     ColumnNames,
     Components,
@@ -23,6 +23,7 @@ from gmix.cli.options import (
     Effort,
     EqualWeights,
     Json,
+    LabelColumn,
     Memory,
     Missing,
     Points,
@@ -45,6 +46,7 @@ EXAMPLES = (
     "  gmix fit points.csv --components 1-8 --covariance full,tied --out model.json --plot points.png\n\n"
     "  gmix fit 'year=*/points.parquet' --columns length,width --weights count --memory 2G --json\n\n"
     "  gmix fit measured.csv --decimal , --missing-value -999 --columns '\"length, mm\",width'\n\n"
+    "  gmix fit flowers.csv --label-column species --components setosa=1,virginica=2\n\n"
     "  zcat points.csv.gz | gmix fit - --out - | gmix sample - 1000"
 )
 
@@ -68,6 +70,7 @@ def fit(
     columns: ColumnNames = None,
     weights: Weights = None,
     missing: Missing = "model",
+    label_column: LabelColumn = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Write each row's most probable component here: CSV, Parquet or Arrow.")
@@ -85,19 +88,24 @@ def fit(
     """Find the mixture that describes the rows of a table; BIC chooses among component counts and structures."""
     counts, structures = parse_counts(components), parse_structures(covariance)
     printed = out is not None and str(out) == "-"
-    if printed and as_json:
-        raise ParameterError("--out - and --json both print on standard output; name a file for the model")
-    if resume and checkpoint is None:
-        raise ParameterError("--resume goes on from a checkpoint; name it with --checkpoint")
+    for message, wrong in {
+        "--out - and --json both print on standard output; name a file for the model": printed and as_json,
+        "--resume goes on from a checkpoint; name it with --checkpoint": resume and checkpoint is None,
+        "--errors are not known for fits with labels; leave one of them out": errors and label_column is not None,
+    }.items():
+        if wrong:
+            raise ParameterError(message)
     for path in (None if printed else out, labels, plot, checkpoint):
         check_writable(path)
     check_picture(plot)
     if labels is not None:
         format_of(labels)
-    source = table_source(points, parse_names(columns), weights, memory, missing=missing, quiet=quiet)
+    source = table_source(
+        points, parse_names(columns), weights, memory, labels=label_column, missing=missing, quiet=quiet
+    )
     result = gmix.fit(
         source,
-        counts,
+        counts_by_label(counts, source),
         covariance=structures,
         criterion=criterion,
         equal_weights=equal_weights,
@@ -115,7 +123,7 @@ def fit(
     if out is not None:
         save(result, None if printed else out)
     if labels is not None:
-        write_table(predictions(result.mixture, source), labels)
+        write_table(predictions(result.mixture, source, groups=result.groups), labels)
     if plot is not None:
         draw(result, drawn_rows(source), plot)
     known = gmix.standard_errors(result, source) if errors else None

@@ -37,8 +37,8 @@ def predict(
     missing: Missing = "model",
     memory: Memory = "512M",
 ) -> None:
-    """Say which component each row most probably came from; components count from 0."""
+    """Say which component each row most probably came from, and its label; components count from 0."""
     to, form = table_target(out, form)
-    mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory, missing=missing)
-    write_table(predictions(mixture, source, probabilities=probabilities), to, form)
+    fit = gmix.load(model)
+    source = source_for_model(fit.mixture, points, memory, missing=missing)
+    write_table(predictions(fit.mixture, source, probabilities=probabilities, groups=fit.groups), to, form)

@@ -4,9 +4,10 @@ from gmix.fitting.start.choose import NAMES, as_start
 from gmix.fitting.start.contract import Start, StartingMixtures
 from gmix.fitting.start.given import GivenMixture, GivenResponsibilities
 from gmix.fitting.start.k_means_plus_plus import KMeansPlusPlus
+from gmix.fitting.start.labeled_rows import LabeledRows
 from gmix.fitting.start.warm import WarmStart
 
 __all__ = [
-    "NAMES", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "Start", "StartingMixtures", "WarmStart",
-    "as_start",
+    "NAMES", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "LabeledRows", "Start", "StartingMixtures",
+    "WarmStart", "as_start",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from gmix.base.errors import ParameterError
 from gmix.fitting.neighbors import nearest, release
 from gmix.fitting.start.contract import Start, StartingMixtures
 from gmix.model.covariance import Structure
-from gmix.model.mixture import GaussianMixture, compact_covariances
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MemorySource, Source
@@ -24,9 +24,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class GivenMixture(Start):
-    """A mixture to start from."""
+    """A mixture to start from; if `exact`, its parameters are not changed in any bit."""
 
     mixture: GaussianMixture
+    exact: bool = False
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         given = self.mixture
@@ -38,6 +39,9 @@ class GivenMixture(Start):
                     "as the fit has"
                 )
             near = release(given, structure) if structure.contains(given.structure) else nearest(given, structure)
+            if self.exact:
+                compact = compact_covariances(near)
+                return [unchecked_mixture(given.weights, given.means, compact, structure, source.features)]
             weights = structure.weights(given.weights)
             return [GaussianMixture(weights, given.means, compact_covariances(near), structure, source.features)]
 

@@ -38,7 +38,11 @@ class SeedRows:
 
     @classmethod
     def of(cls, source: Source, n_rows: int, rng: np.random.Generator) -> SeedRows:
-        rows = source.rows(n_rows, rng)
+        return cls.of_rows(source.rows(n_rows, rng), source)
+
+    @classmethod
+    def of_rows(cls, rows: Rows, source: Source) -> SeedRows:
+        """Some rows of a source."""
         if rows.incomplete and rows.filled is None:
             rows = MemorySource.of_rows(rows, source).with_points
         reference = _reference(FULL, rows)
@@ -50,6 +54,10 @@ class SeedRows:
             points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
         sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(reference.variances)
         return cls(rows, points, sphere)
+
+    def reference(self, form: Form) -> Reference:
+        """The reference, the scale of the data, of these rows."""
+        return _reference(form, self.rows)
 
     def padded(self, every: list[SufficientStatistics]) -> list[SufficientStatistics]:
         """The statistics with a few rows added to each component; their covariance is that of all rows, scaled down."""
@@ -85,7 +93,7 @@ class LabeledStart(Start):
 
         @cache
         def reference(seeds: SeedRows, form: Form) -> Reference:
-            return _reference(form, seeds.rows)
+            return seeds.reference(form)
 
         @cache
         def clusters(n_components: int) -> tuple[SeedRows, list[Labels]]:

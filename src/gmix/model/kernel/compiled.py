@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -81,8 +82,9 @@ class CompiledKernel(Kernel):
         if not (statistics and structure.compiled_code):
             return [None] * len(statistics)
         term, reference = None if prior is None else _raw(prior), _reference(statistics[0].reference)
+        every = [_raw(replace(each, extra={})) for each in statistics]  # an M-step needs no further sums
         found: list[Parameters | None] = self.native.maximize(
-            structure.compiled_code, structure.form.code, [_raw(each) for each in statistics], term, reference
+            structure.compiled_code, structure.form.code, every, term, reference
         )
         return found
 
@@ -174,7 +176,7 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
     compiled = model.compiled(reference)
     if compiled is None:
         return _PythonModel(model, reference)
-    structure, weights, means, covariances, prior = compiled
+    structure, weights, means, covariances, prior, groups = compiled
 
     def maximize(raw: Raw) -> Raw | None:
         """The M-step in Python, if the compiled one fails; None if it fails too."""
@@ -190,7 +192,7 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
         return *parameters, collapsed
 
     term, fallback = None if prior is None else _raw(prior), maximize if patient else None
-    return structure.compiled_code, structure.form.code, weights, means, covariances, term, fallback
+    return structure.compiled_code, structure.form.code, weights, means, covariances, groups, term, fallback
 
 
 def _rule(rule: StoppingRule, total_weight: float) -> Raw:
@@ -208,7 +210,7 @@ def _rule(rule: StoppingRule, total_weight: float) -> Raw:
 
 def _rows(rows: Rows) -> Raw:
     errors = None if rows.errors is None else np.ascontiguousarray(rows.errors, np.float64)
-    return rows.values, rows.weights, rows.incomplete, rows.labels, errors
+    return rows.values, rows.weights, rows.incomplete, rows.labels, errors, rows.log_evidence
 
 
 def _components(components: Components) -> Raw:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.families import GAUSSIAN
-from gmix.model.kernel.responsibilities import normalize
+from gmix.model.kernel.responsibilities import log_evidence, normalize
 
 __all__ = ["conditionals"]
 
@@ -64,7 +64,8 @@ def _conditional(rows: Rows, components: Components) -> Conditional:
     log_ratio = form.log_determinant(components.factor, k, d)[:, None] - missing * GAUSSIAN.log_constant(1) - volume
     log_ratio = log_ratio - np.square(z).sum(-1) / 2
     joint = components.log_constants + log_ratio.T
-    return Conditional(mean, root, hidden_root, *normalize(joint, z, components.log_constants))
+    evidence = log_evidence(components, rows)
+    return Conditional(mean, root, hidden_root, *normalize(joint, z, components.log_constants, evidence))
 
 
 def _solved(factor: Array, errors: Array, residuals: Array) -> tuple[Array, Array, Array, Array]:

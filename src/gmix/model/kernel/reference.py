@@ -15,7 +15,7 @@ from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.kernel.noisy import conditionals
-from gmix.model.kernel.responsibilities import normalize
+from gmix.model.kernel.responsibilities import log_evidence, normalize
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -231,7 +231,7 @@ class _Sums:
             observed = _observed(self.components, part)
             z, root, log_density, responsibilities = _posterior(part, observed)
             share = (responsibilities * part.mass[:, None]).T  # (K, N)
-            if rows.incomplete or rows.labels is not None:
+            if rows.is_partial:
                 self._add_joint(share, responsibilities, log_density)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
@@ -338,7 +338,9 @@ def _observed(components: Components, rows: Rows) -> _Observed:
         + components.family.log_constant(len(present))
         - components.family.log_constant(n_features)
     )
-    marginal = Components(FULL, log_constants, components.means[:, present], factor, whitener, components.family)
+    marginal = Components(
+        FULL, log_constants, components.means[:, present], factor, whitener, components.family, components.groups
+    )
     return _Observed(marginal, (recovered, np.eye(n_features) - recovered.mT @ recovered))
 
 
@@ -362,7 +364,8 @@ def _posterior(rows: Rows, observed: _Observed) -> tuple[Array, Array, Array, Ar
         if family is not GAUSSIAN and not np.isfinite(squared).all():
             distant = family.far(components.log_constants, np.hypot.reduce(z, axis=-1).T, n_cells)
             joint, root = (np.where(np.isfinite(squared), *both) for both in zip((joint, root), distant, strict=True))
-    log_density, responsibilities = normalize(joint, z, components.log_constants)
+    evidence = log_evidence(components, rows)
+    log_density, responsibilities = normalize(joint, z, components.log_constants, evidence)
     if family is not GAUSSIAN:
         z = np.where(root.T[:, :, None] > 0.0, z * root.T[:, :, None], 0.0)
     return z, root.T, log_density, responsibilities

@@ -59,7 +59,14 @@ class CsvTable(ArrowTable):
     Every column is read as text and converted with its own decimal mark.
     """
 
-    def __init__(self, files: Sequence[Path], stated: CSV, columns: Sequence[str] | None, weight: str | None) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        stated: CSV,
+        columns: Sequence[str] | None,
+        weight: str | None,
+        labels: str | None = None,
+    ) -> None:
         import pyarrow as pa
         from pyarrow import dataset as ds
 
@@ -78,7 +85,7 @@ class CsvTable(ArrowTable):
         n_bytes = 8.0 * sum(map(is_numeric, kinds)) * size / first.row_bytes
         self._readings = dict(zip(first.names, readings(numerals, first.delimiter, stated.decimal), strict=True))
         self._dialects, self._stated = dialects, stated
-        super().__init__(dataset, columns, weight, called=str(stated), n_bytes=n_bytes)
+        super().__init__(dataset, columns, weight, labels, called=str(stated), n_bytes=n_bytes)
         self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
 
     @property
