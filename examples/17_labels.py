@@ -2,7 +2,7 @@
 A few labels
 ============
 
-Naming the grower of a wine is work, and measuring it is not. Five wines of each of three growers are too few to estimate
+Labels are often expensive, and measurements are not. Five wines of each of three growers are too few to estimate
 covariances in thirteen dimensions. The other wines help although nobody has named their growers.
 """
 

@@ -253,6 +253,10 @@ inline void require_fit(const Mixture& mixture, const Rows& rows) {
   if (mixture.n_features != rows.n_features) throw nb::value_error("rows and components differ in their columns");
   if (mixture.family != Family::kGaussian && is_noisy(rows))
     throw nb::value_error("only Gaussian components take rows with errors");
+  if (rows.log_evidence == nullptr || mixture.group == nullptr) return;
+  for (std::size_t c = 0; c < mixture.n_components; ++c)
+    if (!(mixture.group[c] >= 0.0 && mixture.group[c] < static_cast<double>(rows.n_groups)))
+      throw nb::value_error("the evidence of the rows has no column for the group of a component");
 }
 
 }  // namespace gmix

@@ -49,7 +49,16 @@ WRONG: dict[str, Callable[[], Any]] = {
     "variances of other rows": lambda: run((ROWS, None, False, None, np.ones((3, 2)), None), start(2, 2)),
     "variances of other columns": lambda: run((ROWS, None, False, None, np.ones((4, 3)), None), start(2, 2)),
     "covariances of other columns": lambda: run((ROWS, None, False, None, np.ones((4, 2, 3)), None), start(2, 2)),
-    "errors out of order": lambda: run((ROWS, None, False, None, np.asfortranarray(np.ones((4, 2, 2))), None), start(2, 2)),
+    "errors out of order": lambda: run(
+        (ROWS, None, False, None, np.asfortranarray(np.ones((4, 2, 2))), None), start(2, 2)
+    ),
+    "evidence of other rows": lambda: run((ROWS, None, False, None, None, np.ones((3, 2))), start(2, 2)),
+    "evidence of fewer groups": lambda: native.posterior(
+        (ROWS, None, False, None, None, np.ones((4, 2))),
+        (3, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, np.full(1, 2.0)),
+        True,
+        None,
+    ),
     "errors under heavy tails": lambda: native.posterior(
         (ROWS, None, False, None, np.ones((4, 2)), None),
         (3, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), 3.0, None),

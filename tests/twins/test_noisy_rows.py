@@ -267,6 +267,22 @@ def test_labels(form: Form) -> None:
         np.testing.assert_allclose(fast_sums.mass, plain_sums.mass, rtol=1e-12)
 
 
+@compiled
+@each_form
+def test_soft_labels(form: Form) -> None:
+    rng = np.random.default_rng(13)
+    evidence = rng.choice([-np.inf, -1.6, 0.0, 1.1], (400, 2))
+    evidence[np.isneginf(evidence).all(1)] = 0.0
+    mixture = mixture_of(form, 4, 3, rng)._replace(groups=np.array([0.0, 1.0, 1.0, 0.0]))
+    for kind in ("variances", "covariances"):
+        rows = rows_of(kind, 400, 3, rng, 0.2, log_evidence=evidence)
+        assert_twins(rows, mixture)
+        rows.values[50] = 1e200
+        found = zip(kernel.posterior(rows, mixture, True), PLAIN.posterior(rows, mixture, True), strict=True)
+        for fast, plain in found:
+            np.testing.assert_allclose(fast, plain, rtol=1e-10, atol=1e-10)
+
+
 @each_kernel
 @each_form
 def test_far_rows_belong_to_the_nearest_component(form: Form, kernel: ReferenceKernel) -> None:

@@ -60,12 +60,13 @@ void begin(const Components& components, const Moments& moments, const Scratch& 
 }
 
 // Adds to log2 p_k(x) of rows what their labels say.
-inline void apply_labels(const Mixture& m, const Rows& rows, const RowBlock<double>& block,
-                         const Densities<double>& densities) {
+template <typename Moments>
+void apply_labels(const Mixture& m, const Rows& rows, const RowBlock<double>& block, const Moments& moments,
+                  const Densities<double>& densities) {
   if (m.group == nullptr || (rows.label == nullptr && rows.log_evidence == nullptr)) return;
   for (std::size_t c = 0; c < m.n_components; ++c)
     for (std::size_t i = 0; i < block.count; ++i)
-      densities.joint[c * densities.stride + i] += label_term(m, rows, block.begin + i, c) / kLog2;
+      moments.add_to_joint(c, i, label_term(m, rows, block.begin + i, c) / kLog2, densities);
 }
 
 // Sets the exponentials of a tile, their largest and their norm.
@@ -74,7 +75,7 @@ void evaluate(const Mixture& m, const Chunk& chunk, const RowBlock<double>& bloc
               const Scratch& s) {
   s.tile.read(chunk, block);
   moments.template evaluate<false>(s.log2_constants, s.tile, kGroups, s.densities);
-  apply_labels(m, chunk.rows, block, s.densities);
+  apply_labels(m, chunk.rows, block, moments, s.densities);
   Prefetch prefetch = block.prefetch(chunk.rows, m.n_components);
   normalize<double>(m.n_components, s.densities, nullptr, 0, prefetch);
 }
@@ -84,14 +85,15 @@ void evaluate(const Mixture& m, const Chunk& chunk, const RowBlock<double>& bloc
 template <typename Moments>
 double evaluate_far(const Mixture& m, const Chunk& chunk, std::size_t row, const Moments& moments, const Scratch& s) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  s.tile.read(chunk, RowBlock<double>(chunk, row, 1));
+  const RowBlock<double> block(chunk, row, 1);
+  s.tile.read(chunk, block);
   moments.template evaluate<true>(s.log2_constants, s.tile, 1, s.densities);
+  apply_labels(m, chunk.rows, block, moments, s.densities);
   bool possible = false;
   for (std::size_t c = 0; c < m.n_components; ++c) {
     double* const joint = s.densities.joint + c * s.densities.stride;
-    const double term = label_term(m, chunk.rows, row, c);
-    const bool allowed = term > -infinity;
-    s.single.responsibilities[c] = allowed ? joint[0] * kLog2 + term : -infinity;
+    const bool allowed = label_term(m, chunk.rows, row, c) > -infinity;
+    s.single.responsibilities[c] = allowed ? joint[0] * kLog2 : -infinity;
     s.single.distances[c] = allowed && m.log_constants[c] > -infinity ? moments.distance(c) : infinity;
     std::fill_n(joint, kLanes<double>, 0.0);
     possible = possible || allowed;

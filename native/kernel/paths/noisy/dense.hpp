@@ -124,6 +124,12 @@ class Dense {
 
   double distance(std::size_t c) const { return distances_[c][0]; }
 
+  // Adds to log2 p_k(x) of a row of the tile, and to the sum of these.
+  void add_to_joint(std::size_t c, std::size_t row, double term, const Densities<double>& densities) const {
+    densities.joint[c * densities.stride + row] += term;
+    if (std::isfinite(term)) joint_[c * kGroups + row / kLanes<double>][row % kLanes<double>] += term;
+  }
+
   // Adds the moments of some groups, with responsibilities joint * norm.
   void accumulate(const Tile& tile, std::size_t groups, const Densities<double>& densities) const {
     const std::size_t with_one_factor = shared_ ? k_ : 1;

@@ -22,13 +22,11 @@ def log_evidence(components: Components, rows: Rows) -> Array | None:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def normalize(
-    joint: Array, z: Array, log_constants: Array, evidence: Array | None = None
-) -> tuple[Array, Array]:
+def normalize(joint: Array, z: Array, log_constants: Array, evidence: Array | None = None) -> tuple[Array, Array]:
     """Log densities ``(N,)`` and responsibilities ``(N, K)`` of rows.
 
-    They have the weighted log densities `joint` ``(N, K)``, to which the `evidence` ``(N, K)`` is added, and the whitened
-    residuals `z` ``(K, N, D)``.
+    They have the weighted log densities `joint` ``(N, K)``, to which the `evidence` ``(N, K)`` is added, and the
+    whitened residuals `z` ``(K, N, D)``.
     """
     impossible = np.isneginf(log_constants) if evidence is None else np.isneginf(log_constants + evidence)
     joint = joint if evidence is None else joint + evidence
