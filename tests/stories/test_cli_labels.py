@@ -68,6 +68,7 @@ def test_labels_that_are_numbers(flowers: Path, tmp_path: Path) -> None:
     result = run("fit", path, *options, "-k", "0=1,1=1,2=1", "--out", model)
     assert result.exit_code == 0, result.output
     assert set(gmix.load(model).groups) == {0, 1, 2}
+    assert gmix.load(model).mixture.n_features == 4  # the label is no feature
 
 
 @pytest.mark.parametrize(
