@@ -209,6 +209,7 @@ def estimator(rows: Array, weight: Array | None) -> Numbers:
 EXACT: dict[str, tuple[Callable[[Array, Array | None], Numbers], float]] = {
     "search": (search, 1e-5),
     "search with a prior": (map_search, 1e-5),
+    "fit with trim": (lambda rows, weight: result(fitted(rows, weight, trim=0.1)), 1e-9),
     "expect": (expect, 1e-11),
     "SufficientStatistics.from_responsibilities": (sums_of_responsibilities, 1e-11),
     "SufficientStatistics.from_labels": (sums_of_labels, 1e-11),
