@@ -135,8 +135,9 @@ def plain_labels(
         try:
             found[row] = _plain(label)
         except (TypeError, ValueError):
+            shown = int(label) if isinstance(label, float) and label.is_integer() else label
             raise DataError(
-                f"the label of {place(row)} is {label!r}; give text or a number that is not negative, and None or -1 "
+                f"the label of {place(row)} is {shown!r}; give text or a number that is not negative, and None or -1 "
                 "where it is unknown"
             ) from None
     return found
