@@ -356,3 +356,14 @@ def test_a_cluster_that_fails_says_so() -> None:
 
     with pytest.raises(ClusterError, match=r"Dask could not finish a pass .*no route to host.*reached"):
         gmix.fit(array.from_delayed(delayed(unreachable)(), (10, 2), float), 1)
+
+
+def test_labels_are_a_column(cluster: Any, table: Frame) -> None:
+    known = np.where(np.arange(N) % 3 == 0, "far", "near")
+    labeled = table.assign(kind=np.where(np.arange(N) % 5 == 0, known, None))[[*NAMES, "w", "kind"]]
+    there, here = (
+        gmix.fit(rows, {"far": 1, "near": 2}, labels="kind", covariance="EEE", columns=NAMES, sample_weight="w", rng=0)
+        for rows in (cluster.frame(labeled), labeled)
+    )
+    assert sorted(there.groups) == ["far", "near", "near"]
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-6)
