@@ -235,7 +235,8 @@ def test_damaged_sums_are_refused(tmp_path: Path, fit: gmix.Fit) -> None:
     whole = json.loads(path.read_text())
     for part, name, value in (
         ("extra", "hidden_entropy", [[1.0]]), ("extra", "hidden_entropy", [["a"], [1.0]]),
-        ("extra", "hidden_scatter", []), ("extra", "hidden_entropy", None), ("reference", "count", [1.0]), ("reference", "count", [-1.0, 1.0, 1.0]),
+        ("extra", "hidden_scatter", []), ("extra", "hidden_entropy", None),
+        ("reference", "count", [1.0]), ("reference", "count", [-1.0, 1.0, 1.0]),
         ("reference", "count", [0.0, 0.0, 0.0]), ("reference", "mean", None), ("reference", "scatter", [[1.0]]),
         ("reference", "mean", [float("nan"), 0.0, 0.0]),
     ):  # fmt: skip
