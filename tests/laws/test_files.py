@@ -26,17 +26,19 @@ from gmix.model.priors import Prior
 Array = NDArray[np.float64]
 
 
-def saved(folder: Path, **settings: Any) -> Path:
+def saved(folder: Path, incomplete: bool = False, **settings: Any) -> Path:
     rows = np.array([[0.1, 2.0], [0.7, 1.0], [5.0, 5.5], [6.0, 7.1], [5.5, 6.3], [1.0, 1.7]])
+    if incomplete:
+        rows[[1, 4], [0, 1]] = np.nan
     path = folder / "model.json"
     gmix.fit(rows, 2, covariance="full", columns=["a", "b"], rng=0, **settings).save(path)
     return path
 
 
-@pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="module", params=[False, True], ids=["complete", "incomplete"])
+def document(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     prior = gmix.NormalInverseWishart([1.0, 2.0], scale=np.eye(2)) + gmix.Dirichlet(3.0)
-    return dict(json.loads(saved(tmp_path_factory.mktemp("document"), prior=prior).read_text()))
+    return dict(json.loads(saved(tmp_path_factory.mktemp("document"), request.param, prior=prior).read_text()))
 
 
 def assert_same_bits(a: gmix.Fit, b: gmix.Fit) -> None:
@@ -176,7 +178,9 @@ def test_nothing_may_be_missing(document: dict[str, Any], tmp_path: Path) -> Non
     assert load_is_harmless(path)
     for place in places(document):
         term = place[:1] == ("prior",) and len(place) == 2  # a sum of priors may have fewer terms
-        if place and place[0] not in ("history", "findings") and not term:
+        sums = place[:2] == ("statistics", "extra") and len(place) < 4  # and statistics may have fewer sums
+        optional = term or sums or place == ("statistics", "reference")
+        if place and place[0] not in ("history", "findings") and not optional:
             path.write_text(json.dumps(changed(document, place, lambda node, key: node.pop(key))))
             assert not load_is_harmless(path)
 

@@ -41,6 +41,8 @@ def format_of(path: str | PathLike[str]) -> str:
 def write_table(blocks: Iterable[Any], to: str | PathLike[str] | IO[bytes], form: str | None = None) -> int:
     """Write blocks of rows, and return the number of rows. The first block sets the names and types of the columns.
 
+    NaN is written as a missing value: null, or an empty cell of CSV.
+
     A block is a `Block` or an Arrow record batch. A file appears whole or not at all. Raises `ParameterError` if it
     cannot be written.
     """
@@ -135,4 +137,6 @@ def _write(blocks: Iterable[Any], begin: Callable[[Any], Any]) -> int:
 def _record_batch(block: Block) -> Any:
     import pyarrow as pa
 
-    return pa.record_batch([pa.array(np.asarray(column)) for column in block.values()], names=list(block))
+    return pa.record_batch(
+        [pa.array(np.asarray(column), from_pandas=True) for column in block.values()], names=list(block)
+    )

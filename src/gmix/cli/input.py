@@ -17,7 +17,7 @@ from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.cli.parse import parse_bytes
-from gmix.sources import CSV, LocalSource, as_source
+from gmix.sources import CSV, LocalSource, MemorySource, as_source
 
 __all__ = [
     "STDIN_FOLDER", "counts_by_label", "drawn_rows", "from_stdin", "print_findings", "source_for_model", "table_source",
@@ -96,6 +96,8 @@ def source_for_model(
 
 def drawn_rows(source: LocalSource) -> Rows:
     """The rows that a picture shows: all that have weight, or a sample of many."""
+    if isinstance(source, MemorySource) and source.n_counting <= _DRAWN:
+        return source.everything.counting
     return source.rows(_DRAWN, np.random.default_rng(0))
 
 

@@ -102,7 +102,7 @@ class Judge:
             return ()
         values = self.distinct.values[self.distinct.repeated]
         tolerance = _NEAR * np.sqrt(run.statistics.reference.variances)
-        near = ((np.abs(run.mixture.means[:, None] - values) <= tolerance) | np.isnan(values)).all(2).any(1)
+        near = (np.abs(run.mixture.means[:, None] - values) <= tolerance).all(2).any(1)
         return tuple(k for k in run.collapsed if near[k])
 
     def _unsupported(self, run: Run) -> tuple[int, ...]:

@@ -150,12 +150,13 @@ def _repeated(found: Search) -> list[Finding]:
     if not standing:
         return []
     numbers = ", ".join(map(str, standing))
-    which = f"component {numbers} stands" if len(standing) == 1 else f"components {numbers} stand"
+    one = len(standing) == 1
+    which = f"component {numbers} stands" if one else f"components {numbers} stand"
     return [
         Finding(
             "repeated rows",
-            f"{_repeats(found.distinct)}; {which} for repeated rows alone and has no width, so densities there mean "
-            "nothing, and the criteria compare only candidates with such a component",
+            f"{_repeats(found.distinct)}; {which} for repeated rows alone and {'has' if one else 'have'} no width, so "
+            "densities there mean nothing, and the criteria compare only candidates with such a component",
         )
     ]
 

@@ -12,6 +12,7 @@ from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count, number, percent
 from gmix.model.statistics import SufficientStatistics
+from gmix.plot.missing import drawable
 from gmix.plot.model import (
     Fit,
     Mixture,
@@ -157,7 +158,8 @@ def animation(
 ) -> FuncAnimation:
     """Animate EM on points of two variables, each in the colors of the components mixed by its responsibilities.
 
-    Keep the returned animation while it is shown; its method ``save("em.gif")`` writes it.
+    EM runs on the points that have both values. Keep the returned animation while it is shown; its method
+    ``save("em.gif")`` writes it.
 
     Parameters
     ----------
@@ -185,7 +187,8 @@ def animation(
             raise ParameterError(f"{name} is {given!r}; give a whole number above zero")
     ax = axes_of(ax, 5.2, 4.8)
     rows, mass = weighted_points_of(points, start, 2, sample_weight)
-    rows, mass = rows[mass > 0], mass[mass > 0]
+    drawn_rows = drawable(ax, rows, mass)
+    rows, mass = rows[drawn_rows], mass[drawn_rows]
     expect_some(rows)
     iterations, mixture = [], start
     for _ in range(steps + 1):

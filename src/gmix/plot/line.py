@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
+from gmix.plot.missing import drawable
 from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
 from gmix.plot.style import INK, SOFT, axes_of, color, dress, edges_of, write_number
 
@@ -34,7 +35,8 @@ def histogram(
     values = mass = np.empty(0)
     if points is not None:
         rows, mass = weighted_points_of(points, mixture, 1, sample_weight)
-        values, mass = rows[mass > 0, 0], mass[mass > 0]
+        drawn = drawable(ax, rows, mass)
+        values, mass = rows[drawn, 0], mass[drawn]
     if len(values):
         if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")

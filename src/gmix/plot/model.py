@@ -30,6 +30,13 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
+class OutlierScores(Protocol):
+    """How unusual rows are, as `gmix.OutlierScores` is."""
+
+    @property
+    def density_p_value(self) -> Array: ...
+
+
 class Mixture(Distribution, Protocol):
     """A distribution with components, as `gmix.GaussianMixture` is."""
 
@@ -51,6 +58,7 @@ class Mixture(Distribution, Protocol):
     def independent_part(self) -> Self: ...
     def density(self, x: Any) -> Array: ...
     def responsibilities(self, x: Any) -> Array: ...
+    def outlier_score(self, x: Any) -> OutlierScores: ...
     def predict(self, x: Any) -> NDArray[np.intp]: ...
     def marginal(self, features: Sequence[str | int]) -> Self: ...
     @classmethod
@@ -222,12 +230,15 @@ def expect_features(mixture: Mixture, wanted: int) -> None:
 
 
 def points_of(points: Any, mixture: Mixture | None, wanted: int, weight: str | None = None) -> Array:
-    """Points as an array ``(N, D)``, by the names of the mixture where they have some; `weight` is no feature."""
+    """Points as an array ``(N, D)``, by the names of the mixture where they have some; `weight` is no feature.
+
+    NaN is a missing cell.
+    """
     given, names = as_points(points, None if mixture is None else mixture.features, weight)
     rows = np.asarray(given, np.float64)
     if rows.shape[1] != wanted:
         raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
-    check_finite(rows, names)
+    check_finite(rows, names, missing=True)
     return rows
 
 

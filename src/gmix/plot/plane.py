@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_numbers, is_count, is_number
 from gmix.base.errors import ParameterError
 from gmix.model.regions import as_shares, highest_density
+from gmix.plot.missing import drawable
 from gmix.plot.model import (
     Density,
     Model,
@@ -168,8 +169,8 @@ def scatter(
     ax = axes_of(ax, 5.2, 4.6)
     model = mixture_of(components) if is_model(components) else None
     rows, mass = weighted_points_of(points, model, 2, sample_weight)
-    labels = labels_of(rows, components)
-    rows, labels, mass = rows[mass > 0], labels[mass > 0], mass[mass > 0]
+    labels, drawn = labels_of(rows, components), drawable(ax, rows, mass)
+    rows, labels, mass = rows[drawn], labels[drawn], mass[drawn]
     n = len(rows)
     if n > _DENSE:
         image = _counted(ax, rows, labels, mass, components is None)
@@ -335,7 +336,7 @@ def uncertainty(
     rows = None
     if points is not None:
         rows, mass = weighted_points_of(points, mixture, 2, sample_weight)
-        rows = rows[mass > 0]
+        rows = rows[drawable(ax, rows, mass)]
     if rows is not None and len(rows):
         limits = np.stack([np.minimum(limits[:, 0], rows.min(0)), np.maximum(limits[:, 1], rows.max(0))], axis=1)
     most = max(1.0 - 1.0 / mixture.n_components, 0.01)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 from gmix.model.regions import tail_probability
-from gmix.plot.model import Model, expect_some, mixture_of, weighted_points_of
+from gmix.plot.missing import write_note
+from gmix.plot.model import Mixture, Model, expect_some, mixture_of, weighted_points_of
 from gmix.plot.style import COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["responsibilities", "unusual"]
 
+Array = NDArray[np.float64]
 _STRIPES = 2_000  # rows that can be told apart in a picture
 _DRAWS = 20_000  # from the mixture, for the expected log densities
+_PATTERNS = 200  # sets of missing cells, whose densities have a distribution each
 
 
 def responsibilities(
@@ -28,7 +32,8 @@ def responsibilities(
     """Draw every row as a thin stripe, as wide as its weight, divided by the responsibilities of the components.
 
     Rows are sorted by their most probable component, the most certain ones first. The rows at the ragged end of each
-    field may belong to another component.
+    field may belong to another component. The responsibilities of rows with missing cells are those of their other
+    cells.
     """
     ax = axes_of(ax, 6.4, 3.0)
     mixture = mixture_of(model)
@@ -68,18 +73,24 @@ def unusual(
 
     Where the bars reach further left than the line, rows are more unusual than the mixture expects. A number is red
     where fewer than 0.05 rows of so low a density are expected in the table.
+
+    The log density of a row with missing cells has other units. In its place stands that of complete rows which are as
+    unusual: the probability that a draw has at most this density is the same. If rows lack cells in very many ways, the
+    rows of the rarer ways are not drawn.
     """
     ax = axes_of(ax, 6.4, 3.6)
     if not is_count(n):
         raise ParameterError(f"n is {n!r}; give the number of rows to mark")
     mixture = mixture_of(model)
     rows, mass = weighted_points_of(points, mixture, mixture.n_features, sample_weight)
-    numbers = np.flatnonzero(mass)
+    numbers = np.flatnonzero((mass > 0) & _comparable(rows))
+    if left_out := int(np.count_nonzero(mass)) - len(numbers):
+        write_note(ax, f"not drawn: {count(left_out, 'row')} with rare sets of missing cells")
     rows, mass = rows[numbers], mass[numbers]
     expect_some(rows)
-    log_density = mixture.log_density(rows)
-    least = np.argsort(log_density, kind="stable")[:n]
     drawn = mixture.log_density(mixture.sample(_DRAWS, rng=0))
+    log_density, tail = _log_density_and_tail(mixture, rows, drawn)
+    least = np.lexsort((tail, log_density))[:n]
     low = min(log_density.min(initial=np.inf, where=np.isfinite(log_density)), np.quantile(drawn, 1e-3))
     log_density = np.maximum(log_density, low)  # rows whose density underflows are drawn at the edge
     edges = np.linspace(low, max(log_density.max(), drawn.max()), max(bins_of(log_density), 20) + 1)
@@ -92,7 +103,7 @@ def unusual(
     top = ax.get_ylim()[1]
     # Numbers that would overlap move to the right.
     gap, at = 0.028 * (edges[-1] - edges[0]), -np.inf
-    expected = mass.sum() * tail_probability(mixture, log_density[least])
+    expected = mass.sum() * tail[least]
     for row, number, many in zip(least, numbers[least], expected, strict=True):
         value = float(log_density[row])
         at = max(value, at + gap)
@@ -104,3 +115,27 @@ def unusual(
     ax.spines["bottom"].set_color(LINE)
     dress(ax, grid="y")
     return ax
+
+
+def _comparable(rows: Array) -> NDArray[np.bool_]:
+    """Whether each of ``rows (N, D)`` is complete, or lacks one of the most frequent sets of cells."""
+    missing = np.isnan(rows)
+    if not missing.any():
+        return np.ones(len(rows), bool)
+    _, which, times = np.unique(missing, axis=0, return_inverse=True, return_counts=True)
+    frequent = np.argsort(-times, kind="stable")[:_PATTERNS]
+    return np.asarray(np.isin(which.ravel(), frequent) | ~missing.any(1))
+
+
+def _log_density_and_tail(mixture: Mixture, rows: Array, drawn: Array) -> tuple[Array, Array]:
+    """The log density ``(N,)`` of each row, and the probability that a draw has at most this density.
+
+    Of an incomplete row, it is the log density below which the same part of the draws from the mixture lie.
+    """
+    log_density = mixture.log_density(rows)
+    incomplete = np.isnan(rows).any(1)
+    tail = tail_probability(mixture, log_density)
+    if incomplete.any():
+        tail[incomplete] = mixture.outlier_score(rows[incomplete]).density_p_value
+        log_density[incomplete] = np.quantile(drawn, tail[incomplete])
+    return log_density, tail

@@ -50,7 +50,8 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "rows": None if rows.numbers is None else rows.numbers.tolist(),
         "values": _numbers(rows.values[:, shown].T, 7),
         "responsibilities": [[round(p, 4) for p in row] for row in rows.responsibilities.tolist()],
-        "log_density": _numbers(rows.log_density, 5),
+        # Log densities of incomplete rows have other units.
+        "log_density": _numbers(np.where(np.isnan(rows.values).any(1), np.nan, rows.log_density), 5),
         "unusual": [u.number for u in rows.unusual],
         "histograms": [
             {"edges": _numbers(edges, 7), "heights": _numbers(heights, 5)} for edges, heights in rows.histograms
@@ -107,8 +108,8 @@ def _finite(value: float) -> float | None:
 
 
 def _numbers(values: ArrayLike, digits: int) -> Any:
-    """Nested lists of numbers with this many significant digits."""
+    """Nested lists of numbers with this many significant digits; None for NaN, which is a missing cell."""
     array = np.asarray(values, np.float64)
     if array.ndim > 1:
         return [_numbers(part, digits) for part in array]
-    return [float(f"{value:.{digits}g}") for value in array]
+    return [None if math.isnan(value) else float(f"{value:.{digits}g}") for value in array]

@@ -56,7 +56,8 @@ def _facts(fit: Fit, rows: RowSummary) -> Iterator[tuple[str, str, str]]:
         yield "overlap", "Separation", f"{sentence} {DECIDED}."
     expected = (1.0 - REGION) * rows.mass
     outside = f"Outside the region that holds {percent(REGION)} of the mixture lie {count(round(rows.outside), 'row')}"
-    yield "heavy tails", "Tails", f"{outside}, where {number(expected, 2)} are expected."
+    how = "" if rows.missing is None else " if their missing cells are drawn from it"
+    yield "heavy tails", "Tails", f"{outside}{how}, where {number(expected, 2)} are expected."
 
 
 def _capital(text: str) -> str:

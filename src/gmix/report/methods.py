@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import gmix
+from gmix.base.missing import MissingCells
 from gmix.base.wording import count, listed, nats, weighted_rows
 from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
@@ -28,6 +29,8 @@ _REFERENCES = {
     "integrated completed likelihood. IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.",
     "evidence": "Kass, R. E. & Raftery, A. E. (1995). Bayes factors. Journal of the American Statistical Association "
     "90, 773-795.",
+    "missing": "Ghahramani, Z. & Jordan, M. I. (1994). Supervised learning from incomplete data via an EM approach. "
+    "Advances in Neural Information Processing Systems 6, 120-127.",
     "mixtures": "McLachlan, G. & Peel, D. (2000). Finite Mixture Models. Wiley.",
     "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
     "based clustering. Journal of Classification 24, 155-181.",
@@ -51,7 +54,9 @@ def covariance_text(mixture: gmix.GaussianMixture) -> str:
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
 
 
-def methods(fit: Fit, names: Sequence[str], weighted: bool = False) -> tuple[str, list[str]]:
+def methods(
+    fit: Fit, names: Sequence[str], weighted: bool = False, missing: MissingCells | None = None
+) -> tuple[str, list[str]]:
     """A paragraph for a paper, and the works that it cites."""
     mixture, structure, cited = fit.mixture, fit.mixture.structure, ["em"]
     variables = count(mixture.n_features, "variable")
@@ -69,6 +74,13 @@ def methods(fit: Fit, names: Sequence[str], weighted: bool = False) -> tuple[str
         f"{model}) was fitted to {observations} of {variables} {estimator}, with the EM algorithm "
         f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
+    if missing is not None:
+        cells = f"{int(missing.by_column.sum()):,} of {fit.n_rows * len(missing.by_column):,}"
+        sentences.append(
+            f"Missing values ({cells}) were assumed to be missing at random and treated by the same algorithm "
+            "(Ghahramani & Jordan 1994)."
+        )
+        cited.append("missing")
     name = criterion_of(fit)
     if fit.comparison is not None:
         sentences.append(_choice(fit))

@@ -19,7 +19,7 @@ let kept = null;
 const escaped = text => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const short = text => text.length > 40 ? text.slice(0, 39) + "…" : text;
 const percent = p => p > 0 && p < 0.001 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
-const number = value => String(Number(value.toPrecision(5))).replace("-", "−").replace("Infinity", "∞");
+const number = value => value === null ? "missing" : String(Number(value.toPrecision(5))).replace("-", "−").replace("Infinity", "∞");
 const color = k => data.colors[root.dataset.theme][k];
 const css = name => getComputedStyle(root).getPropertyValue(name).trim();
 const named = i => data.rows ? `row ${data.rows[i].toLocaleString("en")}` : "a row";
@@ -73,11 +73,15 @@ function ellipse(k, i, j) {
 
 function drawScatter() {
   const x = axes[at("across").value], y = axes[at("up").value], unsure = at("paint").value === "uncertainty";
-  const n = labels.length, size = n > 2000 ? 4 : n > 500 ? 5.5 : 7.5, traces = [];
+  const has = i => x.values[i] !== null && y.values[i] !== null;  // a missing cell is null
+  const lacking = labels.filter((_, i) => !has(i)).length;
+  if (at("absent")) at("absent").textContent = lacking === 0 ? "" : lacking === 1
+    ? "1 row has no value on one of these axes and is not drawn." : `${lacking.toLocaleString("en")} rows have no value on one of these axes and are not drawn.`;
+  const n = labels.length - lacking, size = n > 2000 ? 4 : n > 500 ? 5.5 : 7.5, traces = [];
   const most = 1 - 1 / components.length;
   for (const k of components) {
     if (!alive[k]) continue;
-    const mine = labels.flatMap((label, i) => label === k ? [i] : []);
+    const mine = labels.flatMap((label, i) => label === k && has(i) ? [i] : []);
     traces.push({
       type: "scatter", mode: "markers", x: mine.map(i => x.values[i]), y: mine.map(i => y.values[i]),
       customdata: mine, text: mine.map(i => hovered(i, x === y ? [x] : [x, y])), hovertemplate: "%{text}<extra></extra>",
@@ -101,7 +105,7 @@ function drawScatter() {
       });
     }
   }
-  if (kept !== null) {
+  if (kept !== null && has(kept)) {
     const ring = { symbol: "circle-open", size: 16, color: css("--ink"), line: { width: 2 } };
     traces.push({ type: "scatter", mode: "markers", x: [x.values[kept]], y: [y.values[kept]], marker: ring, hoverinfo: "skip" });
   }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import gmix
-from gmix.base.wording import count, nats, number, to_precision_of, weighted_rows
+from gmix.base.wording import count, listed, nats, number, percent, to_precision_of, weighted_rows
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
@@ -30,11 +31,11 @@ def page_content(
     """Everything that the template shows, except the charts."""
     mixture = fit.mixture
     names = mixture.names
-    text, references = methods(fit, names, rows.weighted)
+    text, references = methods(fit, names, rows.weighted, rows.missing)
     return {
         "title": f"Gaussian mixture of {table_name}" if table_name else "Gaussian mixture",
         "version": gmix.__version__,
-        "table": _table(fit, names, rows.weighted),
+        "table": _table(fit, rows, names),
         "verdict": _verdict(fit),
         "checks": checks(fit, rows),
         "figures": _figures(fit),
@@ -44,6 +45,7 @@ def page_content(
         "errors": errors is not None,
         "correlations": _correlations(fit, shown),
         "drawn": _drawn_sentence(fit, rows),
+        "missing": _missing(fit, rows),
         "numbered": rows.numbers is not None,
         "candidates": _candidates(fit),
         "criterion": CRITERIA[criterion_of(fit)],
@@ -61,9 +63,11 @@ def page_content(
     }
 
 
-def _table(fit: Fit, names: Sequence[str], weighted: bool) -> str:
+def _table(fit: Fit, rows: RowSummary, names: Sequence[str]) -> str:
+    unweighted = rows.missing is not None and not rows.weighted
+    n_rows = count(fit.n_rows, "row") if unweighted else weighted_rows(fit.n_rows, fit.mass, weighted=rows.weighted)
     columns = f": {', '.join(names)}" if len(names) <= _NAMED and fit.mixture.features else ""
-    return f"{weighted_rows(fit.n_rows, fit.mass, weighted=weighted)}, {count(len(names), 'column')}{columns}"
+    return f"{n_rows}, {count(len(names), 'column')}{columns}"
 
 
 def _verdict(fit: Fit) -> str:
@@ -131,8 +135,28 @@ def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
     n = len(rows.values)
     if n == fit.n_rows:
         return ""
-    how = "those that have weight" if n == rows.n_read and rows.numbers is not None else "chosen at random"
+    some = "have weight" if rows.missing is None or rows.weighted else "have a value"
+    how = f"those that {some}" if n == rows.n_read and rows.numbers is not None else "chosen at random"
     return f"Drawn are {n:,} of {fit.n_rows:,} rows, {how}."
+
+
+def _missing(fit: Fit, rows: RowSummary) -> dict[str, Any] | None:
+    """How many cells are missing: of all, of each column, and together in rows; None if there are none."""
+    if rows.missing is None:
+        return None
+    names, by_column = fit.mixture.names, rows.missing.by_column
+    columns = [int(j) for j in np.argsort(-by_column, kind="stable") if by_column[j]]
+    cells, read = fit.n_rows * len(names), rows.n_read
+    return {
+        "total": f"{int(by_column.sum()):,} of {count(cells, 'cell')} ({percent(by_column.sum() / cells)})",
+        "empty": count(rows.missing.empty_rows, "row") if rows.missing.empty_rows else "",
+        "columns": [(names[j], f"{int(by_column[j]):,}", percent(by_column[j] / fit.n_rows)) for j in columns[:_NAMED]],
+        "more": len(columns[_NAMED:]),
+        "sets": [
+            (listed([names[j] for j in lacking], _NAMED) if lacking else "nothing", f"{times:,}", percent(times / read))
+            for lacking, times in rows.patterns
+        ],
+    }
 
 
 def _candidates(fit: Fit) -> list[list[str]]:
@@ -168,7 +192,7 @@ def _unusual(rows: RowSummary, shown: list[int]) -> list[dict[str, Any]]:
             "component": u.component,
             "log_density": number(u.log_density, 4),
             "expected": ("< " if u.tail <= 1e-5 else "") + number(u.tail * rows.mass, 2),
-            "values": [number(u.values[j]) for j in shown],
+            "values": ["missing" if math.isnan(u.values[j]) else number(u.values[j]) for j in shown],
         }
         for u in rows.unusual
     ]

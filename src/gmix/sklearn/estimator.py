@@ -353,14 +353,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return self.mixture_
 
     def _log_likelihood(self, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """The log-likelihood of weighted rows, and the sum of their weights."""
-        log_density = self.score_samples(X)
-        weight = as_weights(sample_weight, len(log_density))
+        """The log-likelihood of weighted rows, and the sum of the weights of those that have a value."""
+        mixture, rows = self._fitted(), self._rows(X)
+        log_density, valued = mixture.log_density(rows), ~np.isnan(rows).all(1)
+        if not valued.any():
+            raise DataError("no row has a value; give at least one that has")
+        weight = as_weights(sample_weight, len(rows))
         if weight is None:
-            return float(log_density.sum()), float(len(log_density))
-        check_mass(weight.sum())
+            return float(log_density.sum()), float(np.count_nonzero(valued))
+        mass = float(weight[valued].sum())
+        check_mass(mass)
         counting = weight > 0  # because the log density of a row without weight may be minus infinity
-        return float(weight[counting] @ log_density[counting]), float(weight.sum())
+        return float(weight[counting] @ log_density[counting]), mass
 
     def _rows(self, X: Any) -> NDArray[Any]:
         return np.asarray(validate_data(self, X, reset=False, **_NUMBERS))

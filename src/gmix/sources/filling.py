@@ -25,6 +25,8 @@ _MOST_COLUMNS = 100  # more columns are filled in with their means, because a fu
 
 def filled(table: MemorySource) -> NDArray[Any]:
     """The rows of a table ``(N, D)``, with missing cells at their conditional means under one Gaussian for all rows."""
+    if not table.n_counting:
+        return np.where(np.isnan(table.array), table.center, table.array)
     full = table.n_features <= _MOST_COLUMNS and table.n_counting > 2 * table.n_features
     structure = as_structure("VVV" if full else "VVI").in_columns(table.n_features)
     reference = table.reference(structure.form)

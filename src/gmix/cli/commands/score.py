@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated
 
 import typer
@@ -55,8 +56,9 @@ def score(
         density = mixture.log_density(counting.values)
         total += float(density.sum() if counting.weights is None else counting.weights @ density)
         mass += float(counting.mass.sum())
-    result = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": total / mass}
+    per_row = total / mass if mass > 0.0 else math.nan  # of no row that has a value
+    result = {"rows": source.n_rows, "log_likelihood": total, "log_likelihood_per_row": per_row}
     if as_json:
         typer.echo(json.dumps(nulled(result), indent=1))
     else:
-        typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({total / mass:.6g} per row)")
+        typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({per_row:.6g} per row)")
