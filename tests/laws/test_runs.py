@@ -56,7 +56,7 @@ def steps_to(objective: float, gain: float, rate: float) -> Written:
 def raced(runs: Sequence[Model], most: int) -> list[int]:
     """The places of the runs that a round keeps, of rows that weigh 100, where runs that gain 1 nat go on."""
     one = of_mass_one(1.0)
-    reference = replace(one.reference, count=np.array([100.0]))
+    reference = replace(one.reference, count=np.array([100.0]), total_weight=100.0)
 
     def expect(components: Components, coarse: bool) -> SufficientStatistics:
         return one

@@ -156,9 +156,9 @@ def test_a_family_is_known_by_its_degrees_of_freedom(family: Family) -> None:
 
 @pytest.mark.parametrize("family", [GAUSSIAN, StudentT(4.0)], ids=repr)
 def test_partitions_are_told_the_family(family: Family) -> None:
-    partitions = importlib.import_module("gmix.sources.partitions")
+    messages = importlib.import_module("gmix.sources.messages")
     components = student(FULL, 10, 3, 2, 3.0)[1]._replace(family=family)
-    [received] = partitions._components(partitions._packed_components([components]))
+    [received] = messages.unpack_components(messages.pack_components([components]))
     assert received.family == family
     np.testing.assert_array_equal(received.whitener, components.whitener)
 
