@@ -52,6 +52,11 @@ Numbers coordinates(const Statistics& from, const Statistics& found, const Compo
       all.push_back((whitened[i * d + i] - own) * scale);
     }
   }
+  if (components.background) {  // its count is what the others leave
+    const double share = std::exp(components.background.log_weight);
+    const double count = sum_of(counts) * share / (1.0 - share);
+    all.push_back((sum_of(found.counts) - sum_of(from.counts)) * inverse_root(count));
+  }
   return all;
 }
 

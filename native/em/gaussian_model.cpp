@@ -1,5 +1,6 @@
 #include "em/gaussian_model.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -13,7 +14,8 @@ namespace {
 constexpr double kLogTwoPi = 1.8378770664093454836;
 // A component without mass is empty; one with less than the smallest mass is left to the fallback.
 constexpr double kTiny = 2.2250738585072014e-308, kSmallestMass = 1e-250;
-constexpr double kShadow = 1e-12;  // of all rows; an empty component counts as this many
+constexpr double kShadow = 1e-12;   // of all rows; an empty component counts as this many
+constexpr double kRounding = 1e-9;  // of all rows; a background may have minus this many
 
 // The scatter of each component over its divisor; of components that no row speaks for, the covariance of all rows,
 // and a divisor of next to nothing. False where a divisor is too small to divide by.
@@ -52,6 +54,13 @@ Mixture Parameters::view() const {
   return mixture;
 }
 
+double Parameters::left_weight() const { return std::max(1.0 - sum_of(weights), 0.0); }
+
+Background Parameters::background() const {
+  if (!has_background()) return {};
+  return {box.low.data(), box.high.data(), box.log_density.data(), std::log(left_weight())};
+}
+
 bool Parameters::prepare() {
   const std::size_t k = n_components, d = n_features;
   factor.resize(covariances.size());
@@ -79,15 +88,16 @@ bool Parameters::prepare() {
   return true;
 }
 
-Outcome maximize(const Structure& structure, const Statistics& s, const Reference& reference, Parameters& parameters) {
+Outcome maximize(const Structure& structure, const Statistics& s, const Reference& reference, Parameters& parameters,
+                 double background_count) {
   const Form form = s.form;
   const std::size_t k = s.n_components(), d = s.n_features();
   const double* const floor = reference.floor.data();
-  const double total = sum_of(s.counts);
-  if (!(total > kSmallestMass)) return Outcome::kFailed;
-  Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}, parameters.groups};
+  const double own = sum_of(s.counts), total = own + background_count;
+  if (!(own > kSmallestMass)) return Outcome::kFailed;
+  Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}, parameters.groups, parameters.box};
   for (std::size_t c = 0; c < k; ++c)
-    next.weights[c] = structure.equal_weights ? 1.0 / static_cast<double>(k) : s.counts[c] / total;
+    next.weights[c] = structure.equal_weights ? own / total / static_cast<double>(k) : s.counts[c] / total;
   Outcome outcome = Outcome::kSound;
   Numbers divisor = s.divisor;
   if (!divide(structure, form, d, reference, outcome, divisor, next.covariances)) return Outcome::kFailed;
@@ -116,10 +126,18 @@ GaussianModel::GaussianModel(const Structure& structure, const Statistics* prior
 
 void GaussianModel::assign(const Model& other) { parameters_ = static_cast<const GaussianModel&>(other).parameters_; }
 
+// The weight of the rows that no component has. An extrapolation may make it negative.
+double GaussianModel::background_count(const Statistics& statistics) const {
+  return parameters_.has_background() ? reference_->total_weight - sum_of(statistics.counts) : 0.0;
+}
+
 Outcome GaussianModel::maximize(const Statistics& statistics) {
+  const double count = background_count(statistics);
+  if (count < -kRounding * reference_->total_weight) return Outcome::kFailed;
+  const double left = std::max(count, 0.0);
   const Outcome outcome = prior_ == nullptr
-                              ? gmix::maximize(structure_, statistics, *reference_, parameters_)
-                              : gmix::maximize(structure_, sum(statistics, *prior_), *reference_, parameters_);
+                              ? gmix::maximize(structure_, statistics, *reference_, parameters_, left)
+                              : gmix::maximize(structure_, sum(statistics, *prior_), *reference_, parameters_, left);
   return outcome == Outcome::kFailed && fallback_ ? fallback_(statistics, parameters_) : outcome;
 }
 

@@ -12,6 +12,11 @@
 
 namespace gmix {
 
+// A background without its weight, which is what the weights of the components leave.
+struct Box {
+  Numbers low, high, log_density;
+};
+
 // The parameters of a mixture, in the compact shapes of gmix.model.covariance.form, and what the kernel needs of them.
 struct Parameters {
   Form form;
@@ -24,17 +29,22 @@ struct Parameters {
   Numbers whitener;
   Numbers log_constants;
   Numbers groups;  // of the components, which labels of rows name; empty if there are none
+  Box box{};       // empty without a background
 
   Mixture view() const;
+  bool has_background() const { return !box.low.empty(); }
+  // The weight of the background.
+  double left_weight() const;
+  Background background() const;
   // Factors the covariances, inverts the factors and computes the constants. False if a covariance is not positive
   // definite.
   bool prepare();
 };
 
 // The M-step: the most likely parameters whose covariances are not below the floor, given statistics that already
-// include a prior's.
+// include a prior's, and the weight of the rows that belong to a background.
 Outcome maximize(const Structure& structure, const Statistics& statistics, const Reference& reference,
-                 Parameters& parameters);
+                 Parameters& parameters, double background_count = 0.0);
 
 class GaussianModel : public Model {
  public:
@@ -48,7 +58,9 @@ class GaussianModel : public Model {
   std::unique_ptr<Model> copy() const override { return std::make_unique<GaussianModel>(*this); }
   void assign(const Model& other) override;
   bool prepare() override { return parameters_.prepare(); }
-  Components components() const override { return {parameters_.view(), parameters_.factor.data()}; }
+  Components components() const override {
+    return {parameters_.view(), parameters_.factor.data(), parameters_.background()};
+  }
   Outcome maximize(const Statistics& statistics) override;
   double objective(const Statistics& statistics) const override;
 
@@ -56,6 +68,7 @@ class GaussianModel : public Model {
 
  private:
   double log_prior() const;
+  double background_count(const Statistics& statistics) const;
 
   Structure structure_;
   const Statistics* prior_;

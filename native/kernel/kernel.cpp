@@ -4,6 +4,7 @@
 // linker could share with code for a processor of a lower level: the linker keeps one copy, which may be the wrong one.
 #include "kernel/kernel.hpp"
 
+#include "kernel/add_densities.hpp"
 #include "kernel/algebra.hpp"
 #include "kernel/choose_path.hpp"
 #include "kernel/families.hpp"
@@ -350,9 +351,9 @@ void posterior_noisy(const Components& components, const Rows& rows, std::size_t
 
 extern const Kernel kKernel;
 const Kernel kKernel = {
-    GMIX_LEVEL_NAME, plan_size,        scratch_size,      plan_any,          expect_any,           posterior_any,
-    incomplete_size, begin_incomplete, expect_incomplete, finish_incomplete, posterior_incomplete, noisy::scratch_size,
-    expect_noisy,    posterior_noisy,  cholesky,          invert_lower,      congruence,           distances,
-    nearest};
+    GMIX_LEVEL_NAME,      plan_size,           scratch_size,     plan_any,          expect_any,
+    posterior_any,        incomplete_size,     begin_incomplete, expect_incomplete, finish_incomplete,
+    posterior_incomplete, noisy::scratch_size, expect_noisy,     posterior_noisy,   cholesky,
+    invert_lower,         congruence,          distances,        nearest,           add_densities};
 
 }  // namespace gmix::GMIX_LEVEL

@@ -52,10 +52,21 @@ struct Mixture {
   const double* group = nullptr;    // (K) the group of each component, which labels of rows name
 };
 
+// One more component of a mixture, with a constant density in a box and none outside. The functions of the kernel
+// ignore it; threads/background.hpp does not.
+struct Background {
+  const double *low = nullptr, *high = nullptr;  // (D) the box; null without a background
+  const double* log_density = nullptr;           // (D) of each column; they add up
+  double log_weight = 0.0;
+
+  explicit operator bool() const { return low != nullptr; }
+};
+
 // A mixture, and its Cholesky factors L_k: the whiteners are their inverses.
 struct Components {
   Mixture mixture;
   const double* factor;  // as mixture.whitener
+  Background background{};
 };
 
 // WhitenedSums over rows, with weighted responsibilities r and factors u; of a symmetric second only the lower
@@ -67,7 +78,7 @@ struct WhitenedSums {
   double log_likelihood;
   double* counts = nullptr;  // (K): r. Gaussian counts are the mass, and the pointer may be null.
   // Of rows that are known in part; null where all rows are known completely.
-  double* joint = nullptr;          // (K): r log p_k(x)
+  double* joint = nullptr;          // (K): r log p_k(x); that of a background is in equal parts
   double* hidden_second = nullptr;  // as second: r B for the conditional covariance B of missing cells given the others
 };
 
@@ -138,6 +149,9 @@ struct Kernel {
   // nearest center (count) of each point, the first of several. `work` holds K * (1 + P) numbers.
   void (*distances)(const PointBlocks&, const double* centers, std::size_t k, double* work, double* to);
   void (*nearest)(const PointBlocks&, const double* centers, std::size_t k, double* work, std::int64_t* label);
+  // Replaces log densities (count) by those of the sum with other ones, and sets their shares of the sum, one where the
+  // other is zero. The arrays have room for a multiple of kPointStep numbers.
+  void (*add_densities)(const double* other, std::size_t count, double* log_density, double* share);
 };
 
 inline constexpr std::size_t kAlignment = 64;

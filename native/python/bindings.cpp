@@ -115,12 +115,12 @@ class Data {
 };
 
 // A start: a model of Python's; or a compiled one, (structure, form, weights, means, covariances, groups or None,
-// statistics that a prior adds or None, fallback or None).
+// statistics that a prior adds or None, fallback or None, background or None).
 std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
                                 std::vector<std::unique_ptr<Statistics>>& priors,
                                 std::unique_ptr<Reference>& reference) {
   if (!PyTuple_Check(object.ptr())) return std::make_unique<PythonModel>(nb::borrow(object));
-  const nb::tuple fields = tuple_of(object, 8, "a start");
+  const nb::tuple fields = tuple_of(object, 9, "a start");
   const Form form = form_of(nb::cast<int>(fields[1]));
   if (!reference) reference = std::make_unique<Reference>(reference_of(reference_object, form));
   priors.push_back(nullptr);
@@ -129,6 +129,7 @@ std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
   if (!fields[5].is_none()) parameters.groups = numbers_of(fields[5], "groups", 1, parameters.n_components);
   if (parameters.n_features != reference->floor.size())
     throw nb::value_error("the reference and a start differ in their columns");
+  parameters.box = box_of(fields[8], parameters.n_features);
   if (priors.back())
     require_same(priors.back()->n_components() == parameters.n_components &&
                      priors.back()->n_features() == parameters.n_features,
@@ -300,6 +301,8 @@ nb::tuple posterior(nb::handle rows_object, nb::handle components_object, bool r
       groups[turn.worker].posterior(components.view(), rows, begin, end, density.numbers, shares.numbers, interruption);
     else
       kernel.posterior(mixture, plan.data(), rows, begin, end, scratch, density.numbers, shares.numbers, interruption);
+    if (const Background background = components.view().background)
+      add_background(background, rows, begin, end, mixture.n_components, density.numbers, shares.numbers);
   };
   without_gil([&] { return run_in_order(n_chunks, threads, threads, work, [](std::size_t) {}, is_interrupted); });
   return nb::make_tuple(density.object, shares.object);

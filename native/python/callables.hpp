@@ -122,6 +122,7 @@ inline GaussianModel::Fallback fallback_of(nb::handle function) {
                    "the answer of the fallback");
       found.groups = parameters.groups;
       if (!found.prepare()) return Outcome::kFailed;
+      found.box = parameters.box;
       parameters = std::move(found);
       return nb::cast<bool>(answer[3]) ? Outcome::kCollapsed : Outcome::kSound;
     });

@@ -68,11 +68,28 @@ inline nb::object compact_array(const Numbers& numbers, Form form, std::size_t k
   }
 }
 
-// Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom, groups or None);
-// the degrees of freedom are infinite for Gaussians. It is created and deleted with the GIL.
+// A background in arrays of Python's: (log_weight, low, high, log_density). It is created and deleted with the GIL.
+class BackgroundArrays {
+ public:
+  BackgroundArrays(nb::handle object, std::size_t d) : BackgroundArrays(tuple_of(object, 4, "a background"), d) {}
+
+  Background view() const { return view_; }
+
+ private:
+  BackgroundArrays(const nb::tuple& fields, std::size_t d)
+      : low_(fields[1], 1, "low"), high_(fields[2], 1, "high"), log_density_(fields[3], 1, "log_density") {
+    view_ = {low_.numbers(d), high_.numbers(d), log_density_.numbers(d), nb::cast<double>(fields[0])};
+  }
+
+  Array low_, high_, log_density_;
+  Background view_;
+};
+
+// Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom, groups or None,
+// background or None); the degrees of freedom are infinite for Gaussians. It is created and deleted with the GIL.
 class ComponentArrays {
  public:
-  explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 7, "components")) {}
+  explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 8, "components")) {}
 
   Components view() const { return view_; }
 
@@ -94,9 +111,12 @@ class ComponentArrays {
       groups_ = std::make_unique<Array>(fields[6], 1, "groups");
       group = groups_->numbers(k);
     }
+    if (const nb::handle given = fields[7]; !given.is_none())
+      background_ = std::make_unique<BackgroundArrays>(given, d);
     view_ = {
         {form_, k, d, constants, means_.numbers(k, d), compact(whitener_, k, d), family, degrees_of_freedom, group},
-        compact(factor_, k, d)};
+        compact(factor_, k, d),
+        background_ ? background_->view() : Background()};
   }
 
   const double* compact(const Array& array, std::size_t k, std::size_t d) const {
@@ -115,6 +135,7 @@ class ComponentArrays {
   Form form_;
   Array log_constants_, means_, factor_, whitener_;
   std::unique_ptr<Array> groups_;
+  std::unique_ptr<BackgroundArrays> background_;
   Components view_;
 };
 
@@ -122,12 +143,17 @@ inline nb::tuple components_tuple(const Components& components) {
   const Mixture& m = components.mixture;
   const std::size_t k = m.n_components, d = m.n_features, size = second_size(m);
   const auto copied = [](const double* from, std::size_t count) { return Numbers(from, from + count); };
-  return nb::make_tuple(static_cast<int>(m.form), array_of(copied(m.log_constants, k), empty_array(k)),
-                        array_of(copied(m.means, k * d), empty_array(k, d)),
-                        compact_array(copied(components.factor, size), m.form, k, d),
-                        compact_array(copied(m.whitener, size), m.form, k, d),
-                        m.family == Family::kGaussian ? INFINITY : m.degrees_of_freedom,
-                        m.group == nullptr ? nb::object(nb::none()) : array_of(copied(m.group, k), empty_array(k)));
+  nb::object background = nb::none();
+  if (const Background& b = components.background)
+    background = nb::make_tuple(b.log_weight, array_of(copied(b.low, m.n_features), empty_array(m.n_features)),
+                                array_of(copied(b.high, m.n_features), empty_array(m.n_features)),
+                                array_of(copied(b.log_density, m.n_features), empty_array(m.n_features)));
+  return nb::make_tuple(
+      static_cast<int>(m.form), array_of(copied(m.log_constants, k), empty_array(k)),
+      array_of(copied(m.means, k * d), empty_array(k, d)), compact_array(copied(components.factor, size), m.form, k, d),
+      compact_array(copied(m.whitener, size), m.form, k, d),
+      m.family == Family::kGaussian ? INFINITY : m.degrees_of_freedom,
+      m.group == nullptr ? nb::object(nb::none()) : array_of(copied(m.group, k), empty_array(k)), background);
 }
 
 // (counts, mass, mean, scatter, divisor, log_likelihood, extra), where extra maps names to arrays.
@@ -181,6 +207,15 @@ inline Parameters parameters_of(nb::handle weights, nb::handle means, nb::handle
           {},
           {},
           {}};
+}
+
+// The box of a background in d columns, or an empty one for None.
+inline Box box_of(nb::handle object, std::size_t d) {
+  if (object.is_none()) return {};
+  const BackgroundArrays arrays(object, d);
+  const Background background = arrays.view();
+  const auto copied = [d](const double* from) { return Numbers(from, from + d); };
+  return {copied(background.low), copied(background.high), copied(background.log_density)};
 }
 
 inline nb::tuple parameters_tuple(const Parameters& p) {

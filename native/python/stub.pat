@@ -10,14 +10,17 @@ _native.__prefix__:
     Rows: TypeAlias = tuple[
         NDArray[np.float32] | NDArray[np.float64], Array | None, bool, Array | None, Array | None, Array | None
     ]
-    Components: TypeAlias = tuple[int, Array, Array, Array, Array, float, Array | None]
+    Background: TypeAlias = tuple[float, Array, Array, Array]
+    Components: TypeAlias = tuple[int, Array, Array, Array, Array, float, Array | None, Background | None]
     Statistics: TypeAlias = tuple[Array, Array, Array, Array, Array, float, dict[str, Array]]
     Parameters: TypeAlias = tuple[Array, Array, Array]
     Reference: TypeAlias = tuple[Array, Array, float]
     Judge: TypeAlias = Callable[[list[float], bool, float], int | None]
     Rule: TypeAlias = tuple[float, float, float, float, int, bool, bool, Judge | None]
     Fallback: TypeAlias = Callable[[Statistics], tuple[Array, Array, Array, bool]]
-    CompiledStart: TypeAlias = tuple[str, int, Array, Array, Array, Array | None, Statistics | None, Fallback | None]
+    CompiledStart: TypeAlias = tuple[
+        str, int, Array, Array, Array, Array | None, Statistics | None, Fallback | None, Background | None
+    ]
 
     class Model(Protocol):
         def raw_components(self) -> Components: ...

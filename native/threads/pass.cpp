@@ -121,7 +121,9 @@ Pass::Pass(const std::vector<Mixture>& shapes, std::size_t most_rows, std::size_
 
 void Pass::begin(const std::vector<Components>& components, bool coarse) {
   components_ = components;
-  coarse_ = coarse;
+  // The densities that are compared with a background's are not coarse.
+  coarse_ = coarse && std::none_of(components.begin(), components.end(),
+                                   [](const Components& each) { return bool(each.background); });
   for (std::size_t i = 0; i < components_.size(); ++i) {
     clear(components_[i].mixture, totals_[i]);
     kernel_.plan(components_[i].mixture, coarse_, plans_->data() + plan_at_[i]);
@@ -137,6 +139,8 @@ void Pass::allocate_noisy_scratch() {
 bool Pass::add(const Rows& rows, const double* weight, const std::function<bool()>& interrupted) {
   if (is_noisy(rows) && noisy_scratch_ == nullptr) allocate_noisy_scratch();
   const std::size_t size = chunk_rows(rows), n_chunks = (rows.n_rows + size - 1) / size;
+  if (std::any_of(components_.begin(), components_.end(), [](const Components& each) { return bool(each.background); }))
+    left_.resize(rows.n_rows);
   return run_in_order(
       n_chunks, std::min(threads_, std::max<std::size_t>(n_chunks, 1)), slots_,
       [&](const Turn& turn, const Interruption& interruption) {
@@ -153,21 +157,56 @@ bool Pass::add(const Rows& rows, const double* weight, const std::function<bool(
 // Sets the parts of a slot to the sums of rows [begin, end).
 void Pass::add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const double* weight, const Turn& turn,
                      const Interruption& interruption) {
-  const bool noisy = is_noisy(rows), grouped = is_grouped(rows);
-  const Flushing flushing(coarse_ && !noisy && !grouped);
+  const Flushing flushing(coarse_ && !is_noisy(rows) && !is_grouped(rows));
   for (std::size_t i = 0; i < components_.size(); ++i) {
-    WhitenedSums& part = parts_[turn.slot * components_.size() + i];
-    if (noisy) {
-      kernel_.expect_noisy(components_[i], rows, begin, end, weight, noisy_scratch_->data() + turn.worker * noisy_size_,
-                           part, interruption);
-    } else if (grouped) {
-      groups_[turn.worker].expect(components_[i], rows, begin, end, weight, part, interruption);
-    } else {
-      clear_partial(components_[i].mixture, part);  // an earlier chunk may have left something
-      kernel_.expect(components_[i].mixture, coarse_, plans_->data() + plan_at_[i], rows, begin, end, weight,
-                     scratch_->data() + turn.worker * scratch_size_, part, interruption);
-    }
+    if (components_[i].background)
+      expect_with_background(i, rows, begin, end, weight, turn, interruption);
+    else
+      expect(i, rows, begin, end, weight, turn, interruption);
   }
+}
+
+void Pass::expect(std::size_t place, const Rows& rows, std::size_t begin, std::size_t end, const double* weight,
+                  const Turn& turn, const Interruption& interruption) {
+  const Components& components = components_[place];
+  WhitenedSums& part = parts_[turn.slot * components_.size() + place];
+  if (is_noisy(rows)) {
+    kernel_.expect_noisy(components, rows, begin, end, weight, noisy_scratch_->data() + turn.worker * noisy_size_, part,
+                         interruption);
+  } else if (is_grouped(rows)) {
+    groups_[turn.worker].expect(components, rows, begin, end, weight, part, interruption);
+  } else {
+    clear_partial(components.mixture, part);  // an earlier chunk may have left something
+    kernel_.expect(components.mixture, coarse_, plans_->data() + plan_at_[place], rows, begin, end, weight,
+                   scratch_->data() + turn.worker * scratch_size_, part, interruption);
+  }
+}
+
+void Pass::posterior(std::size_t place, const Rows& rows, std::size_t begin, std::size_t end, double* log_density,
+                     const Turn& turn, const Interruption& interruption) {
+  const Components& components = components_[place];
+  if (is_noisy(rows))
+    kernel_.posterior_noisy(components, rows, begin, end, noisy_scratch_->data() + turn.worker * noisy_size_,
+                            log_density, nullptr, nullptr, interruption);
+  else if (is_grouped(rows))
+    groups_[turn.worker].posterior(components, rows, begin, end, log_density, nullptr, interruption);
+  else
+    kernel_.posterior(components.mixture, plans_->data() + plan_at_[place], rows, begin, end,
+                      scratch_->data() + turn.worker * scratch_size_, log_density, nullptr, interruption);
+}
+
+void Pass::expect_with_background(std::size_t place, const Rows& rows, std::size_t begin, std::size_t end,
+                                  const double* weight, const Turn& turn, const Interruption& interruption) {
+  const Components& components = components_[place];
+  double* const left = left_.data();
+  posterior(place, rows, begin, end, left, turn, interruption);
+  const BackgroundSums sums = leave_to_components(components.background, rows, begin, end, weight, left);
+  expect(place, rows, begin, end, left, turn, interruption);
+  WhitenedSums& part = parts_[turn.slot * components_.size() + place];
+  part.log_likelihood = sums.log_likelihood;
+  if (!is_noisy(rows) && !is_grouped(rows)) return;
+  const std::size_t k = components.mixture.n_components;
+  for (std::size_t c = 0; c < k; ++c) part.joint[c] += sums.log_density / static_cast<double>(k);
 }
 
 const WhitenedSums& Pass::sums(std::size_t place) {

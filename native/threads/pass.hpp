@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel/kernel.hpp"
+#include "threads/background.hpp"
 #include "threads/parallel.hpp"
 #include "threads/row_groups.hpp"
 
@@ -51,6 +52,12 @@ class Pass {
   void allocate_noisy_scratch();
   void add_chunk(const Rows& rows, std::size_t begin, std::size_t end, const double* weight, const Turn& turn,
                  const Interruption& interruption);
+  void expect(std::size_t place, const Rows& rows, std::size_t begin, std::size_t end, const double* weight,
+              const Turn& turn, const Interruption& interruption);
+  void posterior(std::size_t place, const Rows& rows, std::size_t begin, std::size_t end, double* log_density,
+                 const Turn& turn, const Interruption& interruption);
+  void expect_with_background(std::size_t place, const Rows& rows, std::size_t begin, std::size_t end,
+                              const double* weight, const Turn& turn, const Interruption& interruption);
 
   const Kernel& kernel_;
   std::vector<Components> components_;
@@ -61,6 +68,7 @@ class Pass {
   std::unique_ptr<Memory> plans_, scratch_;   // the scratch of each thread, then the parts and the totals
   std::unique_ptr<Memory> noisy_scratch_;     // of each thread, from the first rows with errors on
   std::vector<RowGroups> groups_;             // of each thread
+  Numbers left_;                              // (n_rows) the weights that a background leaves to the components
 };
 
 }  // namespace gmix

@@ -15,6 +15,7 @@ from gmix.inference.predict import predict_to
 from gmix.inference.standard_errors import standard_errors
 from gmix.metropolis import Chains, metropolis
 from gmix.model import covariance as covariance, criteria as criteria, regions as regions
+from gmix.model.background import Background
 from gmix.model.mixture import GaussianMixture
 from gmix.model.outliers import OutlierScores
 from gmix.model.priors import Dirichlet, NormalInverseWishart
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CSV",
+    "Background",
     "Bootstrap",
     "Chains",
     "ClusterError",

@@ -319,6 +319,24 @@ def test_rows_of_lowest_density_are_trimmed(faithful: Path, tmp_path: Path) -> N
     assert "trim is 0.7" in refused.stderr
 
 
+def test_rows_may_belong_to_a_background(faithful: Path, tmp_path: Path) -> None:
+    rows = np.genfromtxt(faithful, delimiter=",", skip_header=1)
+    noise = np.random.default_rng(4).uniform([1.0, 35.0], [6.0, 105.0], (30, 2))
+    path, model, labels = tmp_path / "noisy.csv", tmp_path / "model.json", tmp_path / "labels.csv"
+    np.savetxt(path, np.vstack([rows, noise]), delimiter=",", header="eruptions,waiting", comments="")
+    result = run("fit", path, "-k", 2, "--background", "--errors", "--out", model, "--labels", labels)
+    assert result.exit_code == 0
+    assert re.search(r"background +0\.1", result.stdout)
+    assert (np.loadtxt(labels, skiprows=1) == -1).sum() > 15
+    assert "background" in json.loads(run("fit", path, "-k", 2, "--background", "--json").stdout)
+    compared = run("fit", path, "-k", 2, "--background-auto")
+    assert "without a background" in compared.stdout
+    page = tmp_path / "report.html"
+    gmix.load(model).report(page, path)
+    assert "uniform background" in page.read_text(encoding="utf-8")
+    assert run("plot", model, path, "--out", tmp_path / "plot.png").exit_code == 0
+
+
 def test_what_fits_takes_the_same_options() -> None:
     commands = typer.main.get_command(app).commands
     options = {name: {o for p in command.params for o in p.opts} for name, command in commands.items()}

@@ -22,7 +22,7 @@ def reference(d: int) -> tuple[Any, ...]:
 
 
 def start(k: int, d: int, prior: tuple[Any, ...] | None = None, code: str = "VVV") -> tuple[Any, ...]:
-    return code, 0, np.full(k, 1 / k), np.zeros((k, d)), np.tile(np.eye(d), (k, 1, 1)), None, prior, None
+    return code, 0, np.full(k, 1 / k), np.zeros((k, d)), np.tile(np.eye(d), (k, 1, 1)), None, prior, None, None
 
 
 def run(rows: Any, first: tuple[Any, ...], d: int = 2) -> list[Any]:

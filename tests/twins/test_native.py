@@ -44,7 +44,7 @@ def make_mixture(form, k, d, rng, spread=2.0):
     factor = np.linalg.inv(whitener) if form in (FULL, TIED) else 1 / whitener
     log_determinant = np.log(np.diagonal(matrices, axis1=1, axis2=2)).sum(1)
     log_constants = np.log(rng.dirichlet(np.ones(k))) - d / 2 * np.log(2 * np.pi) + log_determinant
-    return (form, log_constants, spread * rng.normal(size=(k, d)), factor, whitener, np.inf, None), matrices
+    return (form, log_constants, spread * rng.normal(size=(k, d)), factor, whitener, np.inf, None, None), matrices
 
 
 def given(rows, weight=None):
@@ -205,8 +205,8 @@ def test_any_scale(form, scale):
     rng = np.random.default_rng(13)
     rows = 3 * rng.normal(size=(500, 3))
     plain, _ = make_mixture(form, 3, 3, rng)
-    _, log_constants, means, factor, whitener, family, _ = plain
-    scaled = (form, log_constants, means * scale, factor * scale, whitener / scale, family, None)
+    _, log_constants, means, factor, whitener, family, *_ = plain
+    scaled = (form, log_constants, means * scale, factor * scale, whitener / scale, family, None, None)
     (expected,), (found,) = expect(rows, [plain]), expect(rows * scale, [scaled])
     for a, b, unit in zip(moments(expected, plain), moments(found, scaled), (1, scale, scale**2, 1), strict=True):
         assert_close(b / unit, a)
@@ -270,7 +270,7 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
         SPHERICAL: np.array([1.0, 0.1]),
     }[form]
     factor = np.linalg.inv(whitener) if form in (FULL, TIED) else 1 / whitener
-    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), factor, whitener, np.inf, None)
+    mixture = (form, np.log([0.4, 0.6]), np.array([[0.0, 0.0], [1.0, 1.0]]), factor, whitener, np.inf, None, None)
     log_density, responsibilities = native.posterior(given(rows), mixture, True, None)
     assert log_density[333] == -np.inf
     assert sorted(responsibilities[333]) == [0, 1]
@@ -286,7 +286,16 @@ def test_a_row_beyond_every_density_goes_to_the_nearest_component(form, far):
 def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
     whitener = {FULL: np.stack([np.eye(2)] * 3), TIED: np.eye(2), DIAGONAL: np.ones((3, 2)), SPHERICAL: np.ones(3)}
     means = np.array([[0.0, 0.0], [1e200, 1e200], [1e190, 1e190]])  # the nearest weighs nothing
-    mixture = (form, np.array([np.log(0.5), -np.inf, np.log(0.5)]), means, whitener[form], whitener[form], np.inf, None)
+    mixture = (
+        form,
+        np.array([np.log(0.5), -np.inf, np.log(0.5)]),
+        means,
+        whitener[form],
+        whitener[form],
+        np.inf,
+        None,
+        None,
+    )
     rows = np.vstack([np.zeros((5, 2)), [[1e200, 1e200]]])
     log_density, responsibilities = native.posterior(given(rows), mixture, True, None)
     assert log_density[5] == -np.inf
@@ -299,7 +308,7 @@ def test_a_row_beyond_every_density_leaves_out_a_component_of_weight_zero(form):
 def test_residuals_are_cut_where_their_squares_would_overflow(form):
     """A row far beyond the others has the kernel look at rows one by one; residuals up to 1e150 lose nothing."""
     one = {FULL: np.eye(2)[None], TIED: np.eye(2), DIAGONAL: np.ones((1, 2)), SPHERICAL: np.ones(1)}[form]
-    mixture = (form, np.zeros(1), np.zeros((1, 2)), one, one, np.inf, None)
+    mixture = (form, np.zeros(1), np.zeros((1, 2)), one, one, np.inf, None, None)
     for far, seen in ((0.99e150, 0.99e150), (1.01e150, 1e150), (1e300, 1e150), (-1e308, -1e150)):
         rows = np.array([[far, 0.0], [-far, 0.0], [0.0, np.nan]])
         first = moments(expect(rows, [mixture], np.array([1.0, 0.0, 0.0]))[0], mixture)[1]
@@ -316,7 +325,7 @@ def far_from_the_origin(form, apart):
     means = rng.choice([-1.0, 1.0], (k, d)) * np.round(apart * rng.uniform(1.0, 1.2, (k, d)))
     rows = means[own] + rng.integers(-512, 512, (600, d)) / 256  # of few digits, also in float32
     one = {FULL: np.stack([np.eye(d)] * k), TIED: np.eye(d), DIAGONAL: np.ones((k, d)), SPHERICAL: np.ones(k)}[form]
-    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one, one, np.inf, None)
+    mixture = (form, np.full(k, -d / 2 * np.log(2 * np.pi) - np.log(k)), means, one, one, np.inf, None, None)
     return rows, mixture, mixture[1][0] - np.square(rows - means[own]).sum(1) / 2
 
 
@@ -359,17 +368,25 @@ def test_rows_that_are_not_numbers_spoil_only_themselves():
         ("rows", np.ones((3, 5)), ValueError),
         ("weight", np.ones(4), ValueError),
         ("threads", -1, ValueError),
-        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None)], ValueError),
-        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None)], TypeError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1), np.ones(1), np.inf, None)], ValueError),
-        ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(2), np.ones(1), np.inf, None)], ValueError),
+        ("mixtures", [(4, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None, None)], ValueError),
+        ("mixtures", [(FULL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None, None)], TypeError),
+        (
+            "mixtures",
+            [(SPHERICAL, np.zeros(1), np.zeros((2, 2)), np.ones(1), np.ones(1), np.inf, None, None)],
+            ValueError,
+        ),
+        (
+            "mixtures",
+            [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(2), np.ones(1), np.inf, None, None)],
+            ValueError,
+        ),
         ("mixtures", [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf)], ValueError),
     ],
 )
 def test_wrong_arguments_are_refused(argument, value, error):
     good = {
         "rows": np.ones((3, 2)),
-        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None)],
+        "mixtures": [(SPHERICAL, np.zeros(1), np.zeros((1, 2)), np.ones(1), np.ones(1), np.inf, None, None)],
         "weight": None,
         "threads": 1,
     }

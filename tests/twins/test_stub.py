@@ -14,12 +14,12 @@ import pytest
 native: Any = pytest.importorskip("gmix._native")
 STUB = Path(native.__file__).parent / "_native.pyi"
 ONE, POINT, UNIT = np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))
-COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None)
+COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None, None)
 ROWS = (POINT, None, False, None, None, None)
 STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
 REFERENCE = (ONE * 1e-24, UNIT, 1.0)
 RULE = (0.0, 1e-15, 1e-11, 1e-9, 1, True, True, None)
-START = ("VVV", 0, ONE, POINT, UNIT, None, None, None)
+START = ("VVV", 0, ONE, POINT, UNIT, None, None, None, None)
 # A call of every function, by the names of its arguments.
 CALLS: dict[str, dict[str, Any]] = {
     "EStep": {"components": [COMPONENTS], "threads": None, "coarse": False},

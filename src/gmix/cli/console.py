@@ -45,11 +45,16 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
-        **({"standard_errors": {part: values.tolist() for part, values in vars(errors).items()}} if errors else {}),
+        **({} if mixture.background is None else {"background": mixture.background.document}),
+        **({"standard_errors": _errors(errors)} if errors else {}),
         "findings": [vars(finding) for finding in fit.findings],
         "candidates": fit.comparison.table() if fit.comparison else [],
     }
     return dict(nulled(document))
+
+
+def _errors(errors: StandardErrors) -> dict[str, Any]:
+    return {part: np.asarray(values).tolist() for part, values in vars(errors).items() if values is not None}
 
 
 def _optima(fit: Fit) -> dict[str, Any]:
@@ -107,6 +112,10 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
             cells = (f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True))
             empty = [""] * len(_label(fit, k))
             grid.add_row("error", *empty, f"{errors.weights[k]:.2g}", *cells, style="dim")
+    if mixture.background is not None:
+        grid.add_row("background", *[""] * len(_label(fit, 0)), f"{mixture.background.weight:.4f}")
+        if errors is not None and errors.background is not None:
+            grid.add_row("error", *[""] * len(_label(fit, 0)), f"{errors.background:.2g}", style="dim")
     console.print()
     console.print(grid)
     if fit.comparison is not None:

@@ -12,6 +12,8 @@ from gmix.fitting.start import NAMES
 from gmix.model.criteria import CRITERIA
 
 __all__ = [
+    "Background",
+    "BackgroundAuto",
     "ColumnNames",
     "Components",
     "Covariance",
@@ -72,6 +74,13 @@ CovarianceRatio = Annotated[
         help="Bound the ratio of the largest variance to the smallest, over all components and directions.",
         show_default=False,
     ),
+]
+Background = Annotated[
+    bool, typer.Option("--background", metavar="", help="Rows may belong to a uniform background, and to no component.")
+]
+BackgroundAuto = Annotated[
+    bool,
+    typer.Option("--background-auto", metavar="", help="Fit with and without a background, and keep what is better."),
 ]
 Trim = Annotated[float, typer.Option(help="Leave out this share of the rows, those of lowest density.")]
 Effort = Annotated[

@@ -150,6 +150,10 @@ class Search:
         score = candidate.score(self.criterion)
         return (False, False, score) if self.lenient else (bool(candidate.collapsed), candidate.is_set_aside, score)
 
+    def is_better(self, other: Search) -> bool:
+        """Whether its best candidate is better than that of another search by the same criterion."""
+        return self.order(self.best) < other.order(other.best)
+
     @property
     def weights(self) -> NDArray[np.float64]:
         """The BIC weight of each candidate: ``exp(-BIC / 2)``, normalized; zero if set aside, unless all are.

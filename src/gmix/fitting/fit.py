@@ -19,22 +19,24 @@ from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding, by_importance
 from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
-from gmix.fitting import narrowing
-from gmix.fitting.candidates import Search
+from gmix.fitting.background import (
+    check_background,
+)
+from gmix.fitting.comparison import compare
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.labeling import labeled_source, labeled_start
 from gmix.fitting.result import Fit
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
-from gmix.fitting.start import GivenMixture, GivenResponsibilities, Start, WarmStart, as_start
+from gmix.fitting.start import GivenMixture, GivenResponsibilities, Start, as_start
 from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
-from gmix.model.stopping import Deadline, Reason, StoppingRule
+from gmix.model.stopping import Deadline, StoppingRule
 from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 
 __all__ = ["fit"]
@@ -61,6 +63,7 @@ def fit(
     sample_weight: ArrayLike | str | None = None,
     labels: Any = None,
     missing: str = "model",
+    background: bool | float | str = False,
     columns: list[str] | None = None,
     tolerance: float | None = None,
     max_iterations: int = StoppingRule.max_iterations,
@@ -122,6 +125,10 @@ def fit(
     missing : what to do about missing cells, NaN or null: ``"model"`` fits the cells that the rows have, by EM under
         the assumption that cells are missing at random, and says so in a finding; ``"error"`` refuses them. Rows
         without any cell are left out.
+    background : whether rows may belong to no component but to a uniform background in the box of all rows, as in
+        mclust's noise component; its weight is estimated. ``"auto"`` fits both ways and keeps what the criterion
+        prefers. A number is a density of your own for the background, in place of that of the box. A `start` that is a
+        mixture with a background keeps its background. See `gmix.Background`.
     columns : which columns of a DataFrame or a file to use; names for the columns of an array. None: all numeric
         columns but an index. A finding of the fit names the other columns and says why they are left out.
     tolerance : stop when the estimated remaining gain is below this many nats per row. None: 1e-6. With ``"auto"``
@@ -172,6 +179,7 @@ def fit(
     )
     source, components = labeled_source(_trimmed(source, trim), components)
     starts = as_start(start) if source.groups is None else labeled_start(as_start(start))
+    check_background(background, starts, source, trim, freeze)
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,
@@ -219,7 +227,7 @@ def fit(
             structures = _in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen)
-        found, more_findings = _compare(source, plan, generator)
+        found, more_findings = compare(source, plan, generator, background)
         if not several and found.best.collapsed and not found.interrupted:
             findings += _cause_of_collapse(source.watched(None, None))  # because a resumed fit repeats this pass
     found = found.in_order if makes_starts else found
@@ -312,26 +320,6 @@ def _cause_of_collapse(source: Source) -> list[Finding]:
     if cause is None or not source.obeys(cause, complete=True):
         return []
     return [dependence_finding(cause, source.features, carried=False)]
-
-
-def _compare(source: Source, plan: SearchPlan, rng: np.random.Generator) -> tuple[Search, list[Finding]]:
-    """Compare the candidates on all rows, after sub-samples of a large table have left some of them out."""
-    large = source.n_counting > narrowing.LARGE and source.groups is None  # a sub-sample would have few labels
-    if not (len(plan.candidates) > 1 and plan.makes_starts and large):
-        return search(source, plan, rng), []
-    narrowed = narrowing.narrowed(source, plan, rng)
-    if not narrowed.interrupted:
-        return replace(search(source, narrowed.plan, rng), left_out=narrowed.left_out), [narrowed.finding]
-    # One more pass evaluates the best so far. The journal must not record it: a resumed fit does not repeat it.
-    assert isinstance(narrowed.plan.start, WarmStart)
-    [best] = narrowed.plan.start.mixture_of.values()
-    rule = StoppingRule(plan.rule.tolerance, 0)
-    [candidate] = search(
-        source.watched(source.meter, None), replace(narrowed.plan, start=GivenMixture(best), rule=rule), rng
-    ).candidates
-    stopped = replace(candidate, run=replace(candidate.run, reason=Reason.INTERRUPTED))
-    found = Search((stopped,), interrupted=True, criterion=plan.criterion, left_out=narrowed.left_out)
-    return found, [narrowed.finding]
 
 
 def _component_counts(components: int | Iterable[int] | str, start: Start) -> list[int]:

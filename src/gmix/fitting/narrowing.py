@@ -13,6 +13,7 @@ from gmix.base.wording import count, listed
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import WarmStart
+from gmix.model.background import with_background
 from gmix.model.criteria import aicc
 from gmix.model.kernel import kernel
 from gmix.sources import MemorySource, Source
@@ -159,6 +160,7 @@ def _terms(candidate: Candidate, stage: _Stage, criterion: str) -> list[_Terms]:
         )
         values = -2.0 * log_density
         if shares is not None:
+            shares = with_background(shares, candidate.run.mixture.background)
             values -= 2.0 * (shares * np.log(np.maximum(shares, np.finfo(np.float64).tiny))).sum(1)
         weight = source.everything.mass
         parts.append(_Terms(values.astype(np.float32), weight / weight.sum()))

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, SPHERICAL, Form, Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
-__all__ = ["grow", "in_structure", "merged_pairs", "merges", "nearest", "release", "splits"]
+__all__ = ["grow", "in_background", "in_structure", "merged_pairs", "merges", "nearest", "release", "splits"]
 
 Array = NDArray[np.float64]
 
@@ -20,22 +21,37 @@ def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     """The same distribution, in a structure that contains the mixture's own."""
     same = structure.form is mixture.structure.form
     compact = compact_covariances(mixture) if same else structure.form.compress(mixture.covariances)
-    return unchecked_mixture(mixture.weights, mixture.means, compact, structure, mixture.features)
+    weights, means = mixture.weights, mixture.means
+    return unchecked_mixture(weights, means, compact, structure, mixture.features, mixture.background)
+
+
+def in_background(mixture: GaussianMixture, background: Background) -> GaussianMixture:
+    """The mixture with part of its weight in a background, or with its own if it has one."""
+    if mixture.background is not None:
+        return mixture
+    weights, compact = left_weight(background) * mixture.weights, compact_covariances(mixture)
+    return unchecked_mixture(weights, mixture.means, compact, mixture.structure, mixture.features, background)
 
 
 def nearest(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     """The mixture with the covariances of a structure that are nearest to its own."""
-    return in_structure(mixture.weights, mixture.means, mixture.covariances, structure, mixture.features)
+    weights, means, features, background = mixture.weights, mixture.means, mixture.features, mixture.background
+    return in_structure(weights, means, mixture.covariances, structure, features, background)
 
 
 def in_structure(
-    weights: Array, means: Array, dense: Array, structure: Structure, features: tuple[str, ...] | None
+    weights: Array,
+    means: Array,
+    dense: Array,
+    structure: Structure,
+    features: tuple[str, ...] | None,
+    background: Background | None = None,
 ) -> GaussianMixture:
     """A mixture with the covariances of a structure that are nearest to these ``(K, D, D)``."""
     shares = structure.weights(weights)
     floor = RELATIVE_FLOOR * (shares @ dense.diagonal(axis1=1, axis2=2))
     compact = structure.lifted(structure.nearest(shares, FULL.lift(dense, floor)), floor)
-    return unchecked_mixture(shares, means, compact, structure, features)
+    return unchecked_mixture(left_weight(background) * shares, means, compact, structure, features, background)
 
 
 def merged_pairs(
@@ -69,7 +85,8 @@ def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
         new_weights[first[at]] = both[at]
         new_means[first[at]] = centers[at]
         new_dense[first[at]] = whole[at]
-        merged.append(in_structure(new_weights[kept], new_means[kept], new_dense[kept], structure, mixture.features))
+        parameters = new_weights[kept], new_means[kept], new_dense[kept]
+        merged.append(in_structure(*parameters, structure, mixture.features, mixture.background))
     return merged
 
 
@@ -82,9 +99,10 @@ def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         weights[heaviest] /= 2.0
         weights.append(weights[heaviest])
         order.append(order[heaviest])
-    structure = mixture.structure
-    shares, compact = structure.weights(np.array(weights)), structure.form.take(compact_covariances(mixture), order)
-    return unchecked_mixture(shares, mixture.means[order], compact, mixture.structure, mixture.features)
+    structure, background = mixture.structure, mixture.background
+    shares = left_weight(background) * structure.weights(np.array(weights))
+    compact = structure.form.take(compact_covariances(mixture), order)
+    return unchecked_mixture(shares, mixture.means[order], compact, structure, mixture.features, background)
 
 
 def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[GaussianMixture]:
@@ -96,9 +114,10 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
     if not components:
         return []
     structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(components)
-    offsets = means - mixture.weights @ means
+    weights = mixture.without_background.weights
+    offsets = means - weights @ means
     variances = dense.diagonal(axis1=1, axis2=2)
-    unit = np.sqrt(mixture.weights @ (variances + offsets**2))
+    unit = np.sqrt(weights @ (variances + offsets**2))
     values, vectors = np.linalg.eigh(dense[chosen] / unit / unit[:, None])
     steps = unit * vectors[:, :, -1] * np.sqrt(values[:, -1:]) / 2.0
     split = np.arange(len(chosen))
@@ -109,7 +128,7 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
     moved[:, -1] -= steps
     shares[split, chosen] = shares[:, -1] = mixture.weights[chosen] / 2.0
     if structure.equal_weights:
-        shares[:] = structure.weights(shares[0])
+        shares[:] = left_weight(mixture.background) * structure.weights(shares[0])
     if structure.shared:
         compact = [structure.form.take(compact_covariances(mixture), order) for order in orders]
     else:
@@ -127,6 +146,6 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
                 covariances[[order[-1], -1]] = half
                 compact.append(structure.lifted(structure.nearest(share, covariances), floor))
     return [
-        unchecked_mixture(share, mean, covariance, structure, mixture.features)
+        unchecked_mixture(share, mean, covariance, structure, mixture.features, mixture.background)
         for share, mean, covariance in zip(shares, moved, compact, strict=True)
     ]

@@ -48,11 +48,13 @@ class StandardErrors:
     weights : ``(K,)``.
     means : ``(K, D)``.
     covariances : ``(K, D, D)``.
+    background : of the weight of the background; None if there is none.
     """
 
     weights: NDArray[np.float64]
     means: NDArray[np.float64]
     covariances: NDArray[np.float64]
+    background: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +218,7 @@ class Fit:
             if errors is not None:
                 spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
                 text.append(f"  {'':<{first + 9}}  ±   " + written(spread, 2))
+        text += _background_lines(mixture, errors, first)
         if self.findings:
             text += ["", *(f"  {line}" for line in lines(self.findings))]
         return "\n".join(text)
@@ -255,6 +258,15 @@ def _optima_lines(optima: Optima | None, mass: float) -> list[str]:
     if optima is None:
         return []
     return [f"  optima          {trials_text(optima, mass)}", f"                  {chance_text(optima)}"]
+
+
+def _background_lines(mixture: GaussianMixture, errors: StandardErrors | None, width: int) -> list[str]:
+    """The lines of a summary about the background; none without one."""
+    if mixture.background is None:
+        return []
+    text = [f"  {'background':<{width}}{mixture.background.weight:>9.4f}"]
+    known = errors is not None and errors.background is not None
+    return [*text, f"  {'':<{width}}{f'± {errors.background:.2g}':>9}"] if errors is not None and known else text
 
 
 def in_independent_columns(fit: Fit) -> Fit:

@@ -15,7 +15,7 @@ from gmix.fitting.judge import Judge
 from gmix.fitting.poorer import Neighbor, from_richer, neighbors, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
-from gmix.fitting.start import KMeansPlusPlus, Start
+from gmix.fitting.start import KMeansPlusPlus, Start, WithBackground
 from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
 from gmix.model.frozen import Frozen
@@ -271,8 +271,9 @@ class _Searching:
         assert table is not None
         mixture = first.mixture if isinstance(first, Run) else first
         rule = self.plan.rule.among(mixture.n_parameters, table.n_observations)
+        again = _AGAIN if mixture.background is None else WithBackground(_AGAIN, mixture.background)
         trials = Trials(
-            table, _AGAIN, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0), swaps=swaps
+            table, again, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0), swaps=swaps
         )
         self.trials = trials
         trials.search(first, most)

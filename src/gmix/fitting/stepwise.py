@@ -120,7 +120,8 @@ class Stepwise:
 
     def _maximize(self, state: SufficientStatistics) -> GaussianMixture:
         before = self._latest
-        return GaussianMixture.from_statistics(state * self.mass, before.structure, self.prior, before.features)
+        total, structure = state * self.mass, before.structure
+        return GaussianMixture.from_statistics(total, structure, self.prior, before.features, before.background)
 
 
 class _Average:

@@ -28,6 +28,7 @@ __all__ = ["Bootstrap", "LikelihoodRatioTest", "bootstrap", "likelihood_ratio_te
 
 Array = NDArray[np.float64]
 _KINDS = ("weights", "rows", "parametric")
+_ROUNDING = 1e-12  # by which weights may not sum to one
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Bootstrap:
 
     Attributes
     ----------
-    weights : ``(R, K)``.
+    weights : ``(R, K)``; a background has what they leave.
     means : ``(R, K, D)``.
     covariances : ``(R, K, D, D)``.
     collapsed : the number of further fits, which were left out because a component collapsed, or a column had no value.
@@ -59,7 +60,10 @@ class Bootstrap:
     @property
     def standard_errors(self) -> StandardErrors:
         """The standard deviations over the replicates."""
-        return StandardErrors(*(_standard_deviation(part) for part in (self.weights, self.means, self.covariances)))
+        weights, means, covariances = map(_standard_deviation, (self.weights, self.means, self.covariances))
+        background = 1.0 - self.weights.sum(1)
+        has_one = bool((background > _ROUNDING).any())
+        return StandardErrors(weights, means, covariances, float(_standard_deviation(background)) if has_one else None)
 
 
 @one_blas_thread()
@@ -77,7 +81,7 @@ def bootstrap(
     """Fit the mixture to many resampled tables, with EM runs that start from the fit.
 
     Components are matched with those of the fit so that the sum of their symmetric Kullback-Leibler divergences is
-    smallest.
+    smallest. A background keeps its box.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.wording import count
 from gmix.fitting.result import Fit
+from gmix.model.background import most_probable
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import LocalSource, source_for
 
@@ -31,7 +32,8 @@ class Merging:
     ----------
     mixture : the `gmix.GaussianMixture`, whose density merging does not change.
     groups : ``(K, K)``; row ``c - 1`` holds the cluster of each component, counted from 0, if there are c clusters.
-    entropy : ``(K,)`` the entropy of the posterior probabilities of 1 to K clusters, summed over the rows, in nats.
+    entropy : ``(K,)`` the entropy of the posterior probabilities of 1 to K clusters, summed over the rows, in nats. A
+        background stays as it is, and is not part of it.
     mass : the weighted number of rows.
     """
 
@@ -75,8 +77,8 @@ class Merging:
         return _joined(self.mixture.responsibilities(x), self._group(clusters))
 
     def predict(self, x: Any, clusters: int | None = None) -> NDArray[np.intp]:
-        """The most probable of c clusters ``(N,)`` for each row; by default of `elbow` clusters."""
-        return np.asarray(self.responsibilities(x, clusters).argmax(1))
+        """The most probable of c clusters ``(N,)`` for each row, or -1 for the background; by default of `elbow`."""
+        return most_probable(self.responsibilities(x, clusters), self.mixture.background)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the entropies and the elbow; see `gmix.plot.entropy`."""

@@ -14,6 +14,7 @@ from gmix.base.errors import ParameterError, of_kind
 from gmix.base.labels import Label
 from gmix.base.table_file import format_of, write_table
 from gmix.fitting.classification import classified
+from gmix.model.background import most_probable
 from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import MEMORY, LocalSource, Source, source_for
@@ -33,9 +34,9 @@ def predict_to(
     """Write the most probable component of each row to a file, and return the number of rows.
 
     The ending of the file's name chooses CSV, Parquet or Arrow. The file has the rows of the table in their order, and
-    a column ``component``, counted from 0. With `probabilities` it also has the responsibilities ``p0``, ``p1`` and so
-    on, and ``log_density`` in nats. The numbers have the same bits as those of `GaussianMixture.predict`,
-    `responsibilities` and `log_density`.
+    a column ``component``, counted from 0, or -1 for the background. With `probabilities` it also has the
+    responsibilities ``p0``, ``p1`` and so on, and ``log_density`` in nats. The numbers have the same bits as those of
+    `GaussianMixture.predict`, `responsibilities` and `log_density`.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def predictions(
     for block in source.blocks():  # their labels are not used
         density, posterior = kernel.posterior(block, mixture.components, responsibilities=True, threads=threads)
         assert posterior is not None
-        columns: dict[str, NDArray[Any]] = {"component": posterior.argmax(1).astype(np.int32)}
+        columns: dict[str, NDArray[Any]] = {"component": most_probable(posterior, mixture.background).astype(np.int32)}
         if groups is not None:
             columns["label"] = classified(posterior, groups).labels
         if probabilities:

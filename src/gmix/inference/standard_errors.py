@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
+from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import SPHERICAL, TIED, Structure, Tangents
 from gmix.model.dependence import Dependence
@@ -91,7 +93,12 @@ def standard_errors(
 
 def _errors(fit: Fit, source: Source, robust: bool) -> StandardErrors:
     statistics, mixture = checked_statistics(fit, source), fit.mixture
-    unknown = StandardErrors(*(np.full_like(a, np.nan) for a in (mixture.weights, mixture.means, mixture.covariances)))
+    nothing = (np.full_like(array, np.nan) for array in (mixture.weights, mixture.means, mixture.covariances))
+    unknown = StandardErrors(*nothing)  # type: ignore[arg-type]  # there are three arrays
+    if mixture.background is not None:
+        unknown = replace(unknown, background=np.nan)
+        if not mixture.background.weight > 0.0:
+            return unknown
     if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
         return unknown
     try:
@@ -133,7 +140,8 @@ def _carried(errors: StandardErrors, dependence: Dependence) -> StandardErrors:
     """
     several = np.count_nonzero(dependence.matrix, axis=1) > 1
     matrix = np.where(several[:, None], np.nan, np.abs(dependence.matrix))
-    return StandardErrors(errors.weights, errors.means @ matrix.T, matrix @ errors.covariances @ matrix.T)
+    means, covariances = errors.means @ matrix.T, matrix @ errors.covariances @ matrix.T
+    return StandardErrors(errors.weights, means, covariances, errors.background)
 
 
 def source_of(
@@ -183,19 +191,29 @@ class _Point:
     """
 
     def __init__(
-        self, weights: Array, means: Array, tangents: Tangents, structure: Structure, free: list[int] | None = None
+        self,
+        weights: Array,
+        means: Array,
+        tangents: Tangents,
+        structure: Structure,
+        background: Background | None = None,
+        free: list[int] | None = None,
     ) -> None:
         self.weights, self.means, self.tangents, self.structure = weights, means, tangents, structure
-        self.frames = tangents.frames
-        # The weights sum to one, so all but one are free. A moved point keeps the same free ones.
-        heaviest = int(weights.argmax())
-        others = [] if structure.equal_weights else [k for k in range(len(weights)) if k != heaviest]
-        self.free = others if free is None else free
+        self.frames, self.background = tangents.frames, background
+        # The weights, of which the last is the background's if there is one, sum to one, so all but one are free. A
+        # moved point keeps the same free ones.
+        components = range(len(means))
+        heaviest = int(weights[: len(means)].argmax())
+        others = [] if structure.equal_weights else [k for k in components if k != heaviest]
+        self.free = [*others, *range(len(means), len(weights))] if free is None else free
 
     @classmethod
     def of(cls, mixture: GaussianMixture) -> _Point:
         tangents = mixture.structure.tangents(mixture.weights, mixture.covariances)
-        return cls(mixture.weights, mixture.means, tangents, mixture.structure)
+        background = mixture.background
+        weights = mixture.weights if background is None else np.append(mixture.weights, background.weight)
+        return cls(weights, mixture.means, tangents, mixture.structure, background)
 
     @property
     def n_directions(self) -> int:
@@ -214,16 +232,21 @@ class _Point:
             self.means + (self.frames @ means.reshape(*self.means.shape, 1))[..., 0],
             self.tangents.moved(motions),
             self.structure,
+            self.background,
             self.free,
         )
 
     def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
         compact = self.structure.form.compress(self.frames @ self.frames.mT)
-        return unchecked_mixture(self.weights, self.means, compact, self.structure, features)
+        weights, background = self.weights[: len(self.means)], self.background
+        if background is not None:
+            background = background.with_weight(float(self.weights[-1]))
+        return unchecked_mixture(weights, self.means, compact, self.structure, features, background)
 
     @np.errstate(over="ignore", invalid="ignore")
     def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:
         """The derivatives of the log-likelihood, or log posterior, in all directions."""
+        in_background = statistics.total_weight - statistics.counts.sum()
         if prior is not None:
             statistics = statistics + prior.term(statistics, self.structure)
         n_components, n_features = self.means.shape
@@ -237,7 +260,10 @@ class _Point:
         inverse = np.linalg.inv(self.frames)
         means = statistics.mass[:, None] * (inverse @ step[..., None])[..., 0]
         covariances = self.tangents.along(inverse @ scatter @ inverse.mT - divisor)
-        weights = statistics.counts - self.weights * statistics.counts.sum()
+        counts = statistics.counts
+        if self.background is not None:
+            counts = np.append(counts, in_background)
+        weights = counts - self.weights * counts.sum()
         return np.concatenate([weights[self.free], means.ravel(), covariances])
 
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
@@ -263,4 +289,6 @@ class _Point:
         def norm(changes: Array) -> Array:
             return np.asarray(np.hypot.reduce(changes, 0))  # squares may overflow or underflow
 
-        return StandardErrors(norm(weights @ jacobian.T), norm((self.frames @ means)[..., 0]), norm(change))
+        found = norm(weights @ jacobian.T)
+        background = None if self.background is None else float(found[-1])
+        return StandardErrors(found[: len(self.means)], norm((self.frames @ means)[..., 0]), norm(change), background)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.model.background import Background
 from gmix.model.covariance import Form
 from gmix.model.families import GAUSSIAN, Family
 
@@ -29,3 +30,4 @@ class Components(NamedTuple):
     whitener: Array  # their inverses W
     family: Family = GAUSSIAN
     groups: Array | None = None  # (K,) the group of each component, as float64, which the labels of rows name
+    background: Background | None = None

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from gmix.base.blas import one_blas_thread
+from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import Structure
 from gmix.model.statistics import SufficientStatistics
@@ -80,7 +81,17 @@ def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
         nonempty = statistics.mass > 0
         joint = float(statistics.mass[nonempty] @ components.log_constants[nonempty])
         joint -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
+        if components.background is not None:
+            joint += _of_background(components.background, statistics)
     return float(np.maximum(statistics.log_likelihood - joint, 0.0))
+
+
+def _of_background(background: Background, statistics: SufficientStatistics) -> float:
+    """What the rows in a background add, where no cells are missing."""
+    count = max(statistics.total_weight - float(statistics.counts.sum()), 0.0)
+    if count == 0.0:
+        return 0.0
+    return count * (math.log(background.weight) + float(background.log_densities.sum()))
 
 
 def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics, n_parameters: int | None = None) -> float:

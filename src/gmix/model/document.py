@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gmix.base.errors import ModelFileError, ParameterError
+from gmix.model.background import Background
 from gmix.model.covariance import Form, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture, with_dependent_features
@@ -34,6 +35,7 @@ def mixture_document(mixture: GaussianMixture) -> Document:
         "means": mixture.independent_part.means.tolist(),
         "covariances": compact_covariances(mixture).tolist(),
         **({} if dependence is None else {"dependence": _dependence_document(dependence)}),
+        **({} if mixture.background is None else {"background": mixture.background.document}),
     }
 
 
@@ -47,12 +49,15 @@ def mixture_from(document: Document) -> GaussianMixture:
         all_names = [f"x{j + 1}" for j in range(len(dependence.offset))] if features is None else features
         expect(len(all_names) == len(dependence.offset), "the features do not fit the dependence")
         names = [all_names[j] for j in dependence.independent]
-    checked = GaussianMixture(document["weights"], document["means"], document["covariances"], structure, names)
+    background = Background.from_document(document["background"]) if "background" in document else None
+    checked = GaussianMixture(
+        document["weights"], document["means"], document["covariances"], structure, names, background
+    )
     # The constructor divides the weights by their sum, which may change the last bit; the stored weights are exact.
     weights = as_array(document["weights"], (checked.n_components,))
     expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
     mixture = unchecked_mixture(
-        weights, checked.means, compact_covariances(checked), checked.structure, checked.features
+        weights, checked.means, compact_covariances(checked), checked.structure, checked.features, background
     )
     if dependence is not None:
         expect(len(dependence.independent) == checked.n_features, "the dependence does not fit the means")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gmix.base.arguments import Rng, as_generator
 from gmix.base.rows import Rows
+from gmix.model.background import Background, most_probable
 from gmix.model.components import Components
 from gmix.model.dependence import Dependence
 from gmix.model.imputation import imputed
@@ -30,6 +31,7 @@ class Evaluation(ABC):
 
     features: tuple[str, ...] | None
     dependence: Dependence | None
+    background: Background | None
 
     @property
     @abstractmethod
@@ -57,20 +59,23 @@ class Evaluation(ABC):
             return np.exp(self.log_density(x, threads=threads))
 
     def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
-        """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``."""
+        """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``.
+
+        With a background, they sum to the probability that the point did not come from it.
+        """
         posterior = kernel.posterior(self._points(x), self.components, True, threads)[1]
         assert posterior is not None
         return posterior
 
     def predict(self, x: Any, *, threads: int | None = None) -> NDArray[np.intp]:
-        """The most probable component ``(N,)`` of each point, counted from 0."""
+        """The most probable component ``(N,)`` of each point, counted from 0; -1 for the background."""
         rows = self._points(x)
         labels = np.empty(len(rows), np.intp)
         for begin in range(0, len(rows), _BLOCK):
             block = slice(begin, begin + _BLOCK)
             posterior = kernel.posterior(rows[block], self.components, True, threads)[1]
             assert posterior is not None
-            labels[block] = posterior.argmax(1)
+            labels[block] = most_probable(posterior, self.background)
         return labels
 
     def impute(self, x: Any, *, rng: Rng = None, threads: int | None = None) -> Array:

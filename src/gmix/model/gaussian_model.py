@@ -49,7 +49,9 @@ class GaussianModel(Model):
         mixture = self.mixture
         if self.frozen is not None:
             return replace(self, mixture=self.frozen.maximize(mixture, statistics, self.prior))
-        found = GaussianMixture.from_statistics(statistics, mixture.structure, self.prior, mixture.features)
+        found = GaussianMixture.from_statistics(
+            statistics, mixture.structure, self.prior, mixture.features, mixture.background
+        )
         return replace(self, mixture=found)
 
     @property
@@ -80,10 +82,13 @@ class GaussianModel(Model):
                     f"the term of the prior {prior} has {term.form} form and shape {term.mean.shape}; for this mixture "
                     f"it must have {structure.form} form and shape {mixture.means.shape}"
                 )
-        covariances = compact_covariances(mixture)
-        return CompiledStart(structure, mixture.weights, mixture.means, covariances, term, self.groups)
+        compact = compact_covariances(mixture)
+        return CompiledStart(structure, mixture.weights, mixture.means, compact, term, self.groups, mixture.background)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:
         mixture = self.mixture
-        found = unchecked_mixture(weights, means, covariances, mixture.structure, mixture.features)
+        background = mixture.background
+        if background is not None:
+            background = background.with_weight(max(1.0 - sum(weights.tolist()), 0.0))
+        found = unchecked_mixture(weights, means, covariances, mixture.structure, mixture.features, background)
         return replace(self, mixture=found)

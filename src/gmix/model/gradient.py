@@ -31,9 +31,9 @@ def gradient_norm(
 
     Without a prior, and with weights, means and covariances that are free, this is exactly the norm of the gradient of
     the log-likelihood per row, in coordinates in which the Fisher information of rows whose components are known is the
-    identity. For every structure and prior it is zero where the gradient restricted to the structure is zero. It does
-    not depend on the units of the columns. Frozen parameters do not move. A step of EM gains about half its square or
-    more, in nats per row.
+    identity. The weight of a background is one more of the weights. For every structure and prior it is zero where the
+    gradient restricted to the structure is zero. It does not depend on the units of the columns. Frozen parameters do
+    not move. A step of EM gains about half its square or more, in nats per row.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
@@ -43,8 +43,9 @@ def gradient_norm(
     """
     with np.errstate(over="ignore", invalid="ignore"):  # numbers may leave the range of float64
         mixture, form = mixture.independent_part, mixture.structure.form
+        background = mixture.background
         if frozen is None:
-            after = GaussianMixture.from_statistics(statistics, mixture.structure, prior)
+            after = GaussianMixture.from_statistics(statistics, mixture.structure, prior, background=background)
         else:
             after = frozen.maximize(mixture, statistics, prior)
         k, d = mixture.means.shape
@@ -55,4 +56,7 @@ def gradient_norm(
         moved = np.square(step).sum(1) + np.square(second).sum((1, 2)) / 2.0
         present = mixture.weights > 0.0
         old, new, moved = mixture.weights[present], after.weights[present], moved[present]
-        return float(np.sqrt(((new - old) ** 2 / old + new**2 / old * moved).sum()))
+        squared = ((new - old) ** 2 / old + new**2 / old * moved).sum()
+        if background is not None and after.background is not None and background.weight > 0.0:
+            squared += (after.background.weight - background.weight) ** 2 / background.weight
+        return float(np.sqrt(squared))

@@ -45,8 +45,9 @@ def imputed(
     rows = filled[incomplete]
     responsibilities = kernel.posterior(Rows(rows, incomplete=True), components, True, threads)[1]
     assert responsibilities is not None
+    background = components.background
     if rng is not None:
-        responsibilities = _one_component_each(responsibilities, rng)
+        responsibilities = _one_component_each(responsibilities, rng, whole=background is not None)
     noise = None if rng is None else rng.standard_normal(rows.shape)
     found = np.zeros(rows.shape)
     for k, share in enumerate(responsibilities.T):
@@ -54,12 +55,21 @@ def imputed(
         component = _Component(components, k)
         others = component.others(None if noise is None else noise[own], len(own))
         found[own] += share[own, None] * component.completed(rows[own], others, pattern[own], patterns)
+    if background is not None:
+        left = np.maximum(1.0 - responsibilities.sum(1, keepdims=True), 0.0)
+        found += left * (background.mean if rng is None else background.sample(len(rows), rng))
     filled[incomplete] = np.where(np.isnan(rows), found, rows)
     return filled
 
 
-def _one_component_each(responsibilities: Array, rng: np.random.Generator) -> Array:
-    """Zeros and ones ``(N, K)``: one component of each row, drawn by its probability."""
+def _one_component_each(responsibilities: Array, rng: np.random.Generator, *, whole: bool = False) -> Array:
+    """Zeros and ones ``(N, K)``: one component of each row, drawn by its probability.
+
+    If `whole`, a row may have come from none, with the probability that its components leave.
+    """
+    if whole:
+        left = np.maximum(1.0 - responsibilities.sum(1, keepdims=True), 0.0)
+        return _one_component_each(np.hstack([responsibilities, left]), rng)[:, :-1]
     sums = np.cumsum(responsibilities, axis=1)
     uniform = rng.random(len(sums)) * sums[:, -1]
     drawn = np.minimum((sums <= uniform[:, None]).sum(1), sums.shape[1] - 1)

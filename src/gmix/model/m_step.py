@@ -11,7 +11,7 @@ from gmix.model.kernel import Parameters, kernel
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 
-__all__ = ["maximize"]
+__all__ = ["background_weight", "maximize"]
 
 _EMPTY_SHARE = 1e-12  # of the statistics of all rows, which an empty component gets
 
@@ -30,6 +30,15 @@ def maximize(sums: Sequence[SufficientStatistics], structure: Structure, prior: 
         _maximize(statistics, structure, term) if found is None else found
         for statistics, found in zip(sums, compiled, strict=True)
     ]
+
+
+def background_weight(statistics: SufficientStatistics, structure: Structure, prior: Prior | None) -> float:
+    """The weight of a background: the share of the rows that no component has."""
+    own = float(statistics.counts.sum())
+    left = max(statistics.total_weight - own, 0.0)
+    if prior is not None:
+        own += float(prior.term(statistics, structure).counts.sum())
+    return left / (own + left) if left > 0.0 else 0.0
 
 
 def _maximize(statistics: SufficientStatistics, structure: Structure, term: SufficientStatistics | None) -> Parameters:

@@ -10,22 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix import plot
-from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, of_kind
 from gmix.base.wording import count
+from gmix.model.background import Background, left_weight
 from gmix.model.components import Components
 from gmix.model.covariance import FULL, VVV, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.dependent_features import condition_part, image
 from gmix.model.evaluation import Evaluation
 from gmix.model.kernel import kernel
-from gmix.model.m_step import maximize
+from gmix.model.m_step import background_weight, maximize
 from gmix.model.mixture_arguments import affine_map, checked_parameters, given_values, positions_of
+from gmix.model.moments import Moments
 from gmix.model.outliers import OutlierFunctions
 from gmix.model.priors import Prior, as_prior
 from gmix.model.reference import AT_FLOOR
-from gmix.model.sampling import draw
+from gmix.model.sampling import Sampling
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.univariate import Univariate, UnivariateFunctions
 
@@ -37,7 +38,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
+class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, UnivariateFunctions):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)
@@ -49,6 +50,8 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
     covariances : ``(K, D, D)``, symmetric and positive definite; or in the compact shape of the structure's form.
     structure : what the covariances have in common; a `Structure`, its code or its name.
     features : the names of the D columns.
+    background : a uniform density for rows that belong to no component, whose weight is what the weights of the
+        components leave; None for none.
 
     Columns of a table may follow from others, such as a constant or the same temperature in another unit. A search then
     fits the independent columns, and the mixture describes how the others follow (`dependence`): means, covariances,
@@ -69,6 +72,7 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
     structure: Structure
     features: tuple[str, ...] | None
     dependence: Dependence | None
+    background: Background | None  # of the independent columns
     _compact: Array
 
     @one_blas_thread()
@@ -79,8 +83,10 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         covariances: ArrayLike,
         structure: str | Structure = VVV,
         features: Sequence[str] | None = None,
+        background: Background | None = None,
     ) -> None:
-        _freeze(self, *checked_parameters(weights, means, covariances, structure, features))
+        checked = checked_parameters(weights, means, covariances, structure, features, background)
+        _freeze(self, *checked, background)
         try:
             self.components  # noqa: B018  (cached, and raises for a covariance that is not positive definite)
         except np.linalg.LinAlgError:
@@ -94,6 +100,7 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         structure: str | Structure,
         prior: Prior | None = None,
         features: tuple[str, ...] | None = None,
+        background: Background | None = None,
     ) -> GaussianMixture:
         """The M-step: the mixture with the greatest expected log-likelihood, or log posterior, given the statistics.
 
@@ -101,6 +108,9 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         is one division, and for those with one covariance, the result is the maximum under that constraint, so EM
         stays monotone. For the others, a covariance at the floor is positive definite and close to the maximum, and
         quantities that the structure makes equal may differ by what the floor adds.
+
+        The weight of a `background`, which is that of the mixture that gave the statistics, is estimated: it is the
+        share of the rows that no component has.
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
@@ -111,7 +121,10 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         if not statistics.total_weight > 0:
             raise ParameterError("the statistics are of no rows; add statistics of some rows")
         [parameters] = maximize([statistics], structure, prior)
-        return unchecked_mixture(*parameters, structure, features)
+        if background is not None:
+            background = background.with_weight(background_weight(statistics, structure, prior))
+            parameters = (left_weight(background) * parameters[0], *parameters[1:])
+        return unchecked_mixture(*parameters, structure, features, background)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a mixture does not change; make a new one instead of setting {name!r}")
@@ -121,13 +134,14 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
 
     def __repr__(self) -> str:
         components, features = count(self.n_components, "component"), count(self.n_features, "feature")
-        return f"GaussianMixture({self.structure}, {components}, {features})"
+        background = "" if self.background is None else f", {100.0 * self.background.weight:.3g} % background"
+        return f"GaussianMixture({self.structure}, {components}, {features}{background})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.dependence is not None:
             return with_dependent_features, (self.independent_part, self.dependence, self.features)
         arrays = (self.weights.copy(), self.means.copy(), self._compact.copy())
-        return unchecked_mixture, (*arrays, self.structure, self.features)
+        return unchecked_mixture, (*arrays, self.structure, self.features, self.background)
 
     @cached_property
     def independent_part(self) -> GaussianMixture:
@@ -136,7 +150,17 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
             return self
         chosen = list(self.dependence.independent)
         names = tuple(self.names[j] for j in chosen)
-        return unchecked_mixture(self.weights, self.means[:, chosen], self._compact, self.structure, names)
+        means = self.means[:, chosen]
+        return unchecked_mixture(self.weights, means, self._compact, self.structure, names, self.background)
+
+    @property
+    def without_background(self) -> GaussianMixture:
+        """The distribution of the rows that belong to a component; the mixture itself without a background."""
+        if self.background is None:
+            return self
+        weights, part = self.weights / self.weights.sum(), self.independent_part
+        plain = unchecked_mixture(weights, part.means, self._compact, self.structure, part.features)
+        return _named(plain, self.dependence, self.features)
 
     @property
     def n_components(self) -> int:
@@ -153,8 +177,12 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters: weights, means, and those of the covariances under the structure."""
-        return self.structure.n_parameters(self.n_components, self.independent_part.n_features)
+        """The number of free parameters: weights, means, and those of the covariances under the structure.
+
+        A background adds one, its weight; its box is taken from the rows and does not count.
+        """
+        own = self.structure.n_parameters(self.n_components, self.independent_part.n_features)
+        return own + (self.background is not None)
 
     @property
     @one_blas_thread()
@@ -171,47 +199,14 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
     @one_blas_thread()
     def components(self) -> Components:
         """The components as the kernel takes them: Cholesky factors, their inverses, and log constants."""
-        return kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
-
-    def sample(self, n: int, *, rng: Rng = None) -> Array:
-        """Draw ``n`` independent points ``(n, D)``.
-
-        >>> GaussianMixture([1.0], [[3.0]], [[[4.0]]]).sample(2, rng=7).round(3)
-        array([[2.452],
-               [1.219]])
-        """
-        return self.sample_labelled(n, rng=rng)[0]
-
-    @one_blas_thread()
-    def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
-        """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from."""
-        if not is_count(n, 0):
-            raise ParameterError(f"n is {n!r}; give the number of points to draw")
-        if self.dependence is not None:
-            points, labels = self.independent_part.sample_labelled(n, rng=rng)
-            return self.dependence.expand(points), labels
-        components = self.components
-        return draw(as_generator(rng), n, self.weights, components.means, components.factor, components.form)
+        found = kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
+        return found if self.background is None else found._replace(background=self.background)
 
     def _univariate(self, what: str) -> Univariate:
         if self.n_features > 1:
             problem = f"{what} needs a mixture of one feature, not {self.n_features}"
             raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
-        return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]))
-
-    @property
-    @one_blas_thread()
-    def mean(self) -> Array:
-        """The mean ``(D,)`` of the distribution."""
-        return np.asarray(self.weights @ self.means)
-
-    @property
-    @one_blas_thread()
-    def covariance(self) -> Array:
-        """The covariance ``(D, D)`` of the distribution: that within the components plus that between their means."""
-        deviations = self.means - self.mean
-        between = (self.weights[:, None] * deviations).T @ deviations
-        return np.asarray(np.tensordot(self.weights, self.covariances, 1) + between)
+        return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]), self.background)
 
     @one_blas_thread()
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
@@ -229,7 +224,8 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         if len(chosen) < self.n_features:
             structure = structure.marginal.in_columns(len(chosen))
         compact = structure.form.compress(dense)
-        return unchecked_mixture(self.weights, self.means[:, chosen], np.array(compact), structure, names)
+        background = None if self.background is None else self.background.select(chosen)
+        return unchecked_mixture(self.weights, self.means[:, chosen], np.array(compact), structure, names, background)
 
     @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
@@ -254,7 +250,9 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         if self.dependence is not None:
             part, matrix, offset = condition_part(self.independent_part, self.dependence, given, point, free)
             return _named(*image(part, matrix, offset), names)
-        weights = self.marginal(given).responsibilities(point[None])[0]
+        weights, background = self.marginal(given).responsibilities(point[None])[0], self.background
+        if background is not None:
+            background = background.select(free).with_weight(max(1.0 - float(weights.sum()), 0.0))
         dense = self.covariances
         whitener = FULL.whitener(FULL.factor(dense[:, given][:, :, given]))
         cross = dense[:, free][:, :, given] @ whitener.mT
@@ -262,7 +260,7 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         remaining = dense[:, free][:, :, free] - cross @ cross.mT
         structure = self.structure.marginal.in_columns(len(free))
         compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
-        return unchecked_mixture(weights, means, compact, structure, names)
+        return unchecked_mixture(weights, means, compact, structure, names, background)
 
     def reordered(self, order: ArrayLike) -> GaussianMixture:
         """The same distribution with its components in another order: component k is the former ``order[k]``.
@@ -278,11 +276,14 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         if self.dependence is not None:
             return with_dependent_features(self.independent_part.reordered(chosen), self.dependence, self.features)
         compact = self.structure.form.take(self._compact, chosen)
-        return unchecked_mixture(self.weights[chosen], self.means[chosen], compact, self.structure, self.features)
+        weights, means = self.weights[chosen], self.means[chosen]
+        return unchecked_mixture(weights, means, compact, self.structure, self.features, self.background)
 
     @one_blas_thread()
     def affine(self, matrix: ArrayLike, offset: ArrayLike = 0.0) -> GaussianMixture:
         """The distribution of ``matrix @ x + offset``, with unrestricted covariances.
+
+        With a background, each row of the matrix has one entry, because a rotated box is no box along the axes.
 
         The rows of the matrix must be independent, unless features of this mixture follow from others (`dependence`);
         then features of the result may follow from others too.
@@ -291,8 +292,10 @@ class GaussianMixture(Evaluation, OutlierFunctions, UnivariateFunctions):
         if self.dependence is not None and np.isfinite(a).all() and np.isfinite(b).all():
             matrix, offset = a @ self.dependence.matrix, a @ self.dependence.offset + b
             return _named(*image(self.independent_part, matrix, offset), None)
+        background = None if self.background is None else self.background.affine(a, b)
         try:
-            return GaussianMixture(self.weights, self.means @ a.T + b, a @ self.covariances @ a.T)
+            means, covariances = self.means @ a.T + b, a @ self.covariances @ a.T
+            return GaussianMixture(self.weights, means, covariances, background=background)
         except ParameterError as error:
             raise ParameterError(
                 f"matrix @ x + offset has no density ({error}); give finite numbers, and rows that are independent"
@@ -316,10 +319,11 @@ def _freeze(
     compact: Array,
     structure: Structure,
     features: tuple[str, ...] | None,
+    background: Background | None,
 ) -> None:
     """Set the parameters of a mixture."""
     arrays = {"weights": _frozen(weights), "means": _frozen(means), "_compact": _frozen(compact)}
-    vars(mixture).update(arrays, structure=structure, features=features, dependence=None)
+    vars(mixture).update(arrays, structure=structure, features=features, dependence=None, background=background)
 
 
 def _frozen(array: Array) -> Array:
@@ -330,11 +334,16 @@ def _frozen(array: Array) -> Array:
 
 
 def unchecked_mixture(
-    weights: Array, means: Array, compact: Array, structure: Structure, features: tuple[str, ...] | None
+    weights: Array,
+    means: Array,
+    compact: Array,
+    structure: Structure,
+    features: tuple[str, ...] | None,
+    background: Background | None = None,
 ) -> GaussianMixture:
     """A mixture with parameters that are known to be valid, and compact covariances."""
     mixture = GaussianMixture.__new__(GaussianMixture)
-    _freeze(mixture, weights, means, compact, structure, features)
+    _freeze(mixture, weights, means, compact, structure, features, background)
     return mixture
 
 
@@ -356,7 +365,7 @@ def with_dependent_features(
     """The distribution of all columns ``(D,)`` that follow from the features of a mixture."""
     compact, means = compact_covariances(mixture), dependence.expand(mixture.means)
     extended = unchecked_mixture(mixture.weights, means, compact, mixture.structure, features)
-    vars(extended).update(dependence=dependence)
+    vars(extended).update(dependence=dependence, background=mixture.background)
     return extended
 
 
@@ -367,4 +376,4 @@ def _named(
     if dependence is not None:
         return with_dependent_features(mixture, dependence, features)
     compact = compact_covariances(mixture)
-    return unchecked_mixture(mixture.weights, mixture.means, compact, mixture.structure, features)
+    return unchecked_mixture(mixture.weights, mixture.means, compact, mixture.structure, features, mixture.background)

@@ -12,6 +12,7 @@ from gmix.base.arguments import as_list, as_numbers
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.base.table import as_points, check_finite, choose_columns
+from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
 __all__ = ["affine_map", "checked_parameters", "checked_points", "given_values", "positions_of"]
@@ -25,6 +26,7 @@ def checked_parameters(
     covariances: ArrayLike,
     structure: str | Structure,
     features: Sequence[str] | None,
+    background: Background | None = None,
 ) -> tuple[Array, Array, Array, Structure, tuple[str, ...] | None]:
     """Weights that sum to one, means, compact covariances, structure and names of a mixture.
 
@@ -39,8 +41,14 @@ def checked_parameters(
     n_components, n_features = mu.shape
     if w.shape != (n_components,):
         raise ParameterError(f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)")
-    if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - 1.0) < 1e-3):
-        raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to one")
+    left = left_weight(background)
+    if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - left) < 1e-3):
+        total = "one" if background is None else f"{left:.6g}, what the background leaves"
+        raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to {total}")
+    if background is not None and background.n_features != n_features:
+        raise ParameterError(
+            f"the background has {background.n_features} columns and the mixture {n_features}; give as many"
+        )
     if structure.equal_weights and np.ptp(w) > 1e-6:
         raise ParameterError(
             f"weights {w.tolist()} are not equal, as {structure.code} requires; make them equal, or leave structure out"
@@ -54,7 +62,7 @@ def checked_parameters(
         raise ParameterError(f"features {features!r} must be {n_features} different names")
     structure = structure.in_columns(n_features)
     compact = _compact(sigma, structure, n_components, n_features)
-    return structure.weights(w), mu, compact, structure, None if names is None else tuple(names)
+    return left * structure.weights(w), mu, compact, structure, None if names is None else tuple(names)
 
 
 def _compact(sigma: Array, structure: Structure, n_components: int, n_features: int) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import Structure
 from gmix.model.reference import Reference
@@ -27,6 +28,7 @@ class CompiledStart(NamedTuple):
     covariances: Array  # compact
     prior: SufficientStatistics | None
     groups: Array | None = None  # (K,) as in `Components`
+    background: Background | None = None
 
 
 class Model(ABC):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
+from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.density_tail import DensityTail
 from gmix.model.dependence import Dependence
@@ -81,6 +82,12 @@ class OutlierFunctions(ABC):
     weights: Array
     features: tuple[str, ...] | None
     dependence: Dependence | None
+    background: Background | None
+
+    @property
+    @abstractmethod
+    def without_background(self) -> OutlierFunctions:
+        """The distribution of the rows that belong to a component."""
 
     @property
     @abstractmethod
@@ -148,8 +155,9 @@ class OutlierFunctions(ABC):
 
         The measures of a point with missing cells are those of its other cells, under the marginal distribution of
         these; a point without any cell is not unusual. If columns follow from others (`dependence`), the measures are
-        those of the independent columns, and `departs` says which rows break the equations of the others. Raises
-        `DataError` for a wrong width.
+        those of the independent columns, and `departs` says which rows break the equations of the others. A background
+        is left out, so the measures compare a row with those that belong to a component. Raises `DataError` for a wrong
+        width.
 
         >>> import gmix
         >>> mixture = gmix.GaussianMixture([0.9, 0.1], [[0.0], [10.0]], [[[1.0]], [[4.0]]])
@@ -161,6 +169,8 @@ class OutlierFunctions(ABC):
         >>> scores.density_p_value.round(3)
         array([1.   , 0.115, 0.002, 0.   ])
         """
+        if self.background is not None:
+            return self.without_background.outlier_score(x, threads=threads)
         points = checked_points(x, self.features, self.n_features)
         rows, departs = points, np.zeros(len(points), bool)
         if self.dependence is not None:

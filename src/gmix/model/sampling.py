@@ -2,17 +2,67 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.arguments import Rng, as_generator, is_count
+from gmix.base.blas import one_blas_thread
+from gmix.base.errors import ParameterError
+from gmix.model.background import Background
+from gmix.model.components import Components
 from gmix.model.covariance import TIED, Form
+from gmix.model.dependence import Dependence
 
-__all__ = ["draw"]
+__all__ = ["Sampling"]
 
 Array = NDArray[np.float64]
 
 
-def draw(
+class Sampling(ABC):
+    """The methods of a mixture that draw points."""
+
+    weights: Array
+    dependence: Dependence | None
+    background: Background | None
+
+    @property
+    @abstractmethod
+    def components(self) -> Components:
+        """The components as the kernel takes them."""
+
+    @property
+    @abstractmethod
+    def independent_part(self) -> Sampling:
+        """The distribution of the independent columns."""
+
+    def sample(self, n: int, *, rng: Rng = None) -> Array:
+        """Draw ``n`` independent points ``(n, D)``.
+
+        >>> import gmix
+        >>> gmix.GaussianMixture([1.0], [[3.0]], [[[4.0]]]).sample(2, rng=7).round(3)
+        array([[2.452],
+               [1.219]])
+        """
+        return self.sample_labelled(n, rng=rng)[0]
+
+    @one_blas_thread()
+    def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
+        """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from; -1 for the background."""
+        if not is_count(n, 0):
+            raise ParameterError(f"n is {n!r}; give the number of points to draw")
+        if self.dependence is not None:
+            points, labels = self.independent_part.sample_labelled(n, rng=rng)
+            return self.dependence.expand(points), labels
+        components, background = self.components, self.background
+        parameters = self.weights, components.means, components.factor, components.form
+        if background is not None:
+            return _draw_with_background(as_generator(rng), n, *parameters, background)
+        return _draw(as_generator(rng), n, *parameters)
+
+
+def _draw(
     generator: np.random.Generator, n: int, weights: Array, means: Array, factor: Array, form: Form
 ) -> tuple[Array, NDArray[np.intp]]:
     """Draw ``n`` points ``(n, D)`` and their components ``(n,)``; `factor` are compact Cholesky factors."""
@@ -28,3 +78,23 @@ def draw(
     position = np.empty_like(order)
     position[order] = np.arange(n)
     return ordered.take(position, axis=0), labels.astype(np.intp, copy=False)
+
+
+def _draw_with_background(
+    generator: np.random.Generator,
+    n: int,
+    weights: Array,
+    means: Array,
+    factor: Array,
+    form: Form,
+    background: Background,
+) -> tuple[Array, NDArray[np.intp]]:
+    """`_draw` for components with a background, whose points have the label -1."""
+    outside = generator.random(n) < background.weight
+    labels = np.full(n, -1, np.intp)
+    points = np.empty((n, means.shape[1]))
+    points[outside] = background.sample(int(outside.sum()), generator)
+    if not outside.all():
+        own = _draw(generator, int((~outside).sum()), weights / weights.sum(), means, factor, form)
+        points[~outside], labels[~outside] = own
+    return points, labels

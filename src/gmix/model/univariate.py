@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_numbers
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
+from gmix.model.background import Background
 
 __all__ = ["Univariate", "UnivariateFunctions"]
 
@@ -25,6 +26,7 @@ class Univariate(NamedTuple):
     weights: Array
     means: Array
     deviations: Array
+    background: Background | None = None
 
     def tail(self, x: Array, side: Array | float) -> Array:
         """The probability of at most ``x (...)`` where `side` is 1, and of more than ``x`` where it is -1."""
@@ -32,13 +34,16 @@ class Univariate(NamedTuple):
 
         z = self._standardized(x, side)
         tails = np.where(z < _SMALLEST, np.exp(log_ndtr(np.minimum(z, 0.0))), ndtr(z))
-        return np.asarray((tails * self.weights).sum(-1))
+        return np.asarray((tails * self.weights).sum(-1)) + self._uniform(x, side)
 
     def log_tail(self, x: Array, side: float) -> Array:
         """The logarithm of `tail`, accurate for probabilities near one and for those too small for float64."""
         from scipy.special import log_ndtr, logsumexp
 
         small = np.asarray(logsumexp(log_ndtr(self._standardized(x, side)), axis=-1, b=self.weights))
+        if self.background is not None:
+            with np.errstate(divide="ignore"):
+                small = np.logaddexp(small, np.log(self._uniform(x, side)))
         other = self.tail(x, -side)
         return np.where(other < 0.5, np.log1p(-np.minimum(other, 0.5)), small)
 
@@ -51,11 +56,24 @@ class Univariate(NamedTuple):
         present = self.weights > 0
         quantiles = self.means[present] + self.deviations[present] * ndtri(probability)[..., None]
         low, high = quantiles.min(-1), quantiles.max(-1)  # the mixture's quantile lies between those of its components
+        if self.background is not None:
+            [begin], [end] = self.background.low, self.background.high
+            own = begin + probability * (end - begin)
+            low, high = np.minimum(low, own), np.maximum(high, own)
         for _ in range(_BISECTIONS):
             middle = low / 2.0 + high / 2.0
             below = side * (self.tail(middle, side) - tail) < 0
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.asarray(high)
+
+    def _uniform(self, x: Array, side: Array | float) -> Array | float:
+        """The part of `tail` that the background adds."""
+        if self.background is None:
+            return 0.0
+        [low], [high] = self.background.low, self.background.high
+        below = np.clip((x - low) / (high - low), 0.0, 1.0)
+        above = np.clip((high - x) / (high - low), 0.0, 1.0)
+        return np.asarray(self.background.weight * np.where(np.asarray(side) > 0.0, below, above))
 
     def _standardized(self, x: Array, side: Array | float) -> Array:
         """How many standard deviations points lie above each component's mean, times `side`: ``(..., K)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count, number, percent
+from gmix.model.background import with_background
 from gmix.model.statistics import SufficientStatistics
 from gmix.plot.missing import drawable
 from gmix.plot.model import (
@@ -27,7 +29,7 @@ from gmix.plot.model import (
     weighted_points_of,
 )
 from gmix.plot.plane import ellipses
-from gmix.plot.style import INK, LINE, SOFT, axes_of, color, dress
+from gmix.plot.style import BACKGROUND, INK, LINE, SOFT, axes_of, color, dress
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -195,8 +197,11 @@ def animation(
         iterations.append((mixture, float(mixture.log_density(rows) @ mass / mass.sum())))
         responsibilities = mixture.responsibilities(rows)
         statistics = SufficientStatistics.from_responsibilities(mixture.structure.form, rows, responsibilities, mass)
-        mixture = mixture.from_statistics(statistics, mixture.structure, features=mixture.features)
-    inks = np.array([to_rgb(color(k)) for k in range(start.n_components)])
+        statistics = replace(statistics, total_weight=float(mass.sum()))
+        mixture = mixture.from_statistics(
+            statistics, mixture.structure, features=mixture.features, background=mixture.background
+        )
+    inks = np.array([to_rgb(color(k)) for k in (*range(start.n_components), BACKGROUND)])
     areas = float(np.clip(9000.0 / len(rows), 2.0, 20.0)) * mass / mass.mean()
     dots = ax.scatter(rows[:, 0], rows[:, 1], s=areas, linewidths=0, alpha=0.8, zorder=2)
     low = np.minimum(rows.min(0), extent(start, 1.0)[:, 0])
@@ -214,7 +219,8 @@ def animation(
             artist.remove()
         texts = len(ax.texts)
         drawn[:] = [*ellipses(now, ax=ax), *ax.texts[texts:]]
-        dots.set_facecolor(np.clip(now.responsibilities(rows) @ inks, 0.0, 1.0))
+        share = with_background(now.responsibilities(rows), now.background)
+        dots.set_facecolor(np.clip(share @ inks[: share.shape[1]], 0.0, 1.0))
         value = f"{log_likelihood:.4f}".replace("-", "\N{MINUS SIGN}")
         ax.set_title(f"step {step}: log-likelihood {value} per row", fontsize=9.5, color=INK, loc="left")
         return [dots, *drawn]

@@ -14,7 +14,7 @@ from gmix.plot.line import histogram
 from gmix.plot.missing import without_note
 from gmix.plot.model import Mixture, Model, extent, in_independent_columns, names_of, weighted_points_of
 from gmix.plot.plane import contours, ellipses, scatter
-from gmix.plot.style import INK, SOFT, color, figure_of, marker
+from gmix.plot.style import BACKGROUND, INK, SOFT, color, figure_of, marker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,6 +101,9 @@ def _legend(figure: Figure, mixture: Mixture, n_incomplete: int) -> None:
         Line2D([], [], linestyle="", marker=marker(k), color=color(k), markersize=6, label=f"{k}   {weight:.1%}")
         for k, weight in enumerate(mixture.weights)
     ]
+    if mixture.background is not None:
+        look, label = marker(BACKGROUND), f"background   {mixture.background.weight:.1%}"
+        handles.append(Line2D([], [], linestyle="", marker=look, color=color(BACKGROUND), markersize=6, label=label))
     if n_incomplete:
         note = f"{count(n_incomplete, 'row')}: drawn only\nwhere no value is missing"
         handles.append(Line2D([], [], linestyle="", label=note))

@@ -11,7 +11,7 @@ from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.plot.missing import drawable
 from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
-from gmix.plot.style import INK, SOFT, axes_of, color, dress, edges_of, write_number
+from gmix.plot.style import BACKGROUND, INK, SOFT, axes_of, color, dress, edges_of, write_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,10 @@ def histogram(
         ax.fill_between(x, y, color=color(k), alpha=0.22, linewidth=0, zorder=2)
         ax.plot(x, np.where(y > 2e-3 * y.max(), y, np.nan), color=color(k), linewidth=1.1, zorder=3)
         write_number(ax, k, (float(mixture.means[k, 0]), float(y.max()) / 2.0))
-    ax.plot(x, share.sum(1), color=INK, linewidth=1.4, zorder=4)
+    density = mixture.density(x[:, None])
+    if mixture.background is not None:
+        ax.fill_between(x, np.maximum(density - share.sum(1), 0.0), color=color(BACKGROUND), alpha=0.3, linewidth=0)
+    ax.plot(x, density, color=INK, linewidth=1.4, zorder=4)
     ax.set(ylim=(0, None), xlim=(low, high), ylabel="density")
     ax.locator_params(axis="y", nbins=5)
     ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)

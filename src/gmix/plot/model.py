@@ -12,6 +12,7 @@ from gmix.base.arguments import as_numbers, is_count
 from gmix.base.errors import ParameterError
 from gmix.base.table import as_points, check_finite, weights_of
 from gmix.base.wording import count
+from gmix.model.background import Background
 from gmix.model.covariance import Structure
 from gmix.model.dependence import Dependence
 from gmix.model.regions import Distribution
@@ -55,6 +56,8 @@ class Mixture(Distribution, Protocol):
     @property
     def dependence(self) -> Dependence | None: ...
     @property
+    def background(self) -> Background | None: ...
+    @property
     def independent_part(self) -> Self: ...
     def density(self, x: Any) -> Array: ...
     def responsibilities(self, x: Any) -> Array: ...
@@ -68,6 +71,7 @@ class Mixture(Distribution, Protocol):
         structure: Structure,
         prior: None = None,
         features: tuple[str, ...] | None = None,
+        background: Background | None = None,
     ) -> Self: ...
 
 

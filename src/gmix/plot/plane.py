@@ -15,6 +15,7 @@ from gmix.model.regions import as_shares, highest_density
 from gmix.plot.missing import drawable
 from gmix.plot.model import (
     Density,
+    Mixture,
     Model,
     expect_features,
     extent,
@@ -27,7 +28,20 @@ from gmix.plot.model import (
     names_of,
     weighted_points_of,
 )  # fmt: skip
-from gmix.plot.style import DENSITY, INK, LINE, SOFT, axes_of, color, color_bar, dress, halo, marker, write_number
+from gmix.plot.style import (
+    BACKGROUND,
+    DENSITY,
+    INK,
+    LINE,
+    SOFT,
+    axes_of,
+    color,
+    color_bar,
+    dress,
+    halo,
+    marker,
+    write_number,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -36,7 +50,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from matplotlib.patches import Ellipse
 
-__all__ = ["clusters", "contours", "ellipses", "regions", "scatter", "surface", "uncertainty"]
+__all__ = ["clusters", "contours", "ellipses", "regions", "scatter", "surface"]
 
 Array = NDArray[np.float64]
 _MANY = 5_000  # points; more are stored as an image, also in a vector file
@@ -163,6 +177,8 @@ def scatter(
     size : the area of a marker in square points; None for one that suits the number of points.
     sample_weight : ``(N,)``, or the name of a column. Areas are in proportion to the weights, and `size` is their mean.
 
+    Points of a background, with the label -1, are gray crosses.
+
     Returns one artist for each component that has points. Beyond 20,000 points, that is one image of their density, in
     which each pixel has the mean color of its points.
     """
@@ -194,16 +210,31 @@ def scatter(
                 c=INK if components is None else color(int(k)),
                 marker="o" if components is None else marker(int(k)),
                 alpha=alpha,
-                linewidths=0,
+                linewidths=0.8 if k == BACKGROUND else 0,
                 zorder=2,
                 rasterized=n > _MANY,
-                label=None if components is None else f"component {k}",
+                label=None if components is None else _name(int(k)),
             )
         )
     if model is not None:
         name_axes(ax, model)
+        _name_background(ax, model, artists)
     dress(ax)
     return artists
+
+
+def _name_background(ax: Axes, model: Mixture, artists: Sequence[Any]) -> None:
+    """Write the share of the background in a legend, if there is one."""
+    from matplotlib.lines import Line2D
+
+    if model.background is not None and any(artist.get_label() == _name(BACKGROUND) for artist in artists):
+        label = f"background, {100.0 * model.background.weight:.1f} %"
+        look = Line2D([], [], linestyle="", marker=marker(BACKGROUND), color=color(BACKGROUND), label=label)
+        ax.legend(handles=[look], frameon=False, fontsize=8.5, labelcolor=INK, loc="best")
+
+
+def _name(label: int) -> str:
+    return "background" if label == BACKGROUND else f"component {label}"
 
 
 def ellipses(
@@ -309,58 +340,6 @@ def regions(
     name_axes(ax, mixture)
     dress(ax)
     return lines
-
-
-def uncertainty(
-    model: Model,
-    points: Any = None,
-    ax: Axes | None = None,
-    *,
-    resolution: int = 301,
-    sample_weight: ArrayLike | str | None = None,
-) -> list[Artist]:
-    r"""Draw the uncertainty of the component over the plane of two variables, as gray, and as the size of points.
-
-    .. math:: 1 - \max_k r_k(x)
-
-    It is zero where one component is certain. Returns the shading, and the points of each component. Points of weight 0
-    are not drawn.
-    """
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
-    ax = axes_of(ax, 6.0, 4.6)
-    mixture = mixture_of(model)
-    expect_features(mixture, 2)
-    limits = extent(mixture, 3.6)
-    rows = None
-    if points is not None:
-        rows, mass = weighted_points_of(points, mixture, 2, sample_weight)
-        rows = rows[drawable(ax, rows, mass)]
-    if rows is not None and len(rows):
-        limits = np.stack([np.minimum(limits[:, 0], rows.min(0)), np.maximum(limits[:, 1], rows.max(0))], axis=1)
-    most = max(1.0 - 1.0 / mixture.n_components, 0.01)
-    x, y, z = grid_of(lambda x: 1.0 - mixture.responsibilities(x).max(1), limits, resolution)
-    grays = ListedColormap(colormaps["Greys"](np.linspace(0.0, 0.62, 256)))
-    shade = ax.pcolormesh(x, y, z, cmap=grays, vmin=0.0, vmax=most, shading="gouraud", rasterized=True, zorder=0.6)
-    color_bar(shade, ax, "uncertainty")
-    artists: list[Artist] = [shade]
-    if rows is not None:
-        responsibilities = mixture.responsibilities(rows)
-        uncertain, labels = 1.0 - responsibilities.max(1), responsibilities.argmax(1)
-        for k in np.unique(labels):
-            mine = labels == k
-            area = 5.0 + 45.0 * uncertain[mine] / most
-            artists.append(
-                ax.scatter(
-                    rows[mine, 0], rows[mine, 1], s=area, c=color(int(k)), marker=marker(int(k)), alpha=0.75,
-                    linewidths=0.4, edgecolors="white", zorder=2, rasterized=len(rows) > _MANY,
-                )
-            )  # fmt: skip
-    ax.set(xlim=limits[0], ylim=limits[1])
-    name_axes(ax, mixture)
-    dress(ax)
-    return artists
 
 
 def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], mass: Array, plain: bool) -> AxesImage:

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
+from gmix.model.background import with_background
 from gmix.model.regions import tail_probability
 from gmix.plot.missing import write_note
 from gmix.plot.model import Mixture, Model, expect_some, mixture_of, weighted_points_of
-from gmix.plot.style import COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
+from gmix.plot.style import BACKGROUND, COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +41,9 @@ def responsibilities(
     rows, mass = weighted_points_of(points, mixture, mixture.n_features, sample_weight)
     rows, mass = rows[mass > 0], mass[mass > 0]
     expect_some(rows)
-    shares = mixture.responsibilities(rows)
-    labels, total, k = shares.argmax(1), float(mass.sum()), mixture.n_components
+    shares = with_background(mixture.responsibilities(rows), mixture.background)
+    labels, total, k = shares.argmax(1), float(mass.sum()), shares.shape[1]
+    colors = [color(j if j < mixture.n_components else BACKGROUND) for j in range(k)]
     order = np.lexsort((-shares.max(1), labels))
     upper = np.cumsum(mass[order])
     place = upper - mass[order] / 2.0
@@ -50,14 +52,13 @@ def responsibilities(
         place = (np.arange(_STRIPES) + 0.5) / _STRIPES * total
     edge = np.r_[0.0, place, total]
     inner = np.r_[order[:1], order, order[-1:]]
-    ax.stackplot(edge, shares[inner].T, colors=[color(j) for j in range(k)], step="mid", linewidth=0)
+    ax.stackplot(edge, shares[inner].T, colors=colors, step="mid", linewidth=0)
     ends = np.cumsum(np.bincount(labels, mass, k))
     for j, (begin, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True)):
         if end == begin:
             continue
-        ax.text(
-            (begin + end) / 2, 1.03, str(j), ha="center", va="bottom", fontsize=8, fontweight="bold", color=color(j)
-        )
+        name = str(j) if j < mixture.n_components else "background"
+        ax.text((begin + end) / 2, 1.03, name, ha="center", va="bottom", fontsize=8, fontweight="bold", color=colors[j])
         if (labels > j).any():
             ax.axvline(float(end), color="white", linewidth=1.2)
     ax.set(xlim=(0, total), ylim=(0, 1), xlabel="rows, by component", ylabel="responsibility")

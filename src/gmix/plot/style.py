@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 __all__ = [
-    "COLORS", "DENSITY", "INK", "LINE", "SOFT", "axes_of", "bins_of", "color", "color_bar", "dress", "edges_of",
-    "figure_of", "halo", "marker", "write_number",
+    "BACKGROUND", "COLORS", "DENSITY", "INK", "LINE", "SOFT", "axes_of", "bins_of", "color", "color_bar", "dress",
+    "edges_of", "figure_of", "halo", "marker", "write_number",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -30,13 +30,18 @@ INK, SOFT, LINE, _GRID = "#222222", "#5A5A5A", "#9A9A9A", "#E7E7E7"
 DENSITY = "GnBu"  # from white to dark, so that zero density looks empty
 
 
+BACKGROUND = -1  # the label of points that belong to no component
+
+
 def color(component: int) -> str:
-    """The color of a component, safe for color-blind readers; it repeats after seven."""
-    return COLORS[_number(component) % len(COLORS)]
+    """The color of a component, safe for color-blind readers; it repeats after seven. The background, -1, is gray."""
+    return LINE if component == BACKGROUND else COLORS[_number(component) % len(COLORS)]
 
 
 def marker(component: int) -> str:
     """The marker of a component's points; it changes each time the colors repeat."""
+    if component == BACKGROUND:
+        return "x"
     return _MARKERS[_number(component) // len(COLORS) % len(_MARKERS)]
 
 

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.fitting.result import Fit
+from gmix.model.background import Background
 from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker
+from gmix.plot.style import BACKGROUND
 from gmix.report.row_summary import RowSummary
 from gmix.report.selection import criterion_of
 
@@ -20,6 +22,7 @@ __all__ = ["charts", "shown_columns"]
 _MOST_COLUMNS = 30  # that are shown; of more, those that separate the components best
 # Lighter variants of the colors of `gmix.plot`, for a dark screen.
 _DARK = ("#4C9BE8", "#F4793B", "#20B486", "#E08DBD", "#F2B134", "#8FD3F4", "#B5B5B5")
+_FAR = 1e300
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up"}
 
 
@@ -42,11 +45,12 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "means": _numbers(mixture.means[:, shown], 8),
         "covariances": _numbers(mixture.covariances[:, shown][:, :, shown], 8),
         "colors": {
-            "light": [color(k) for k in range(mixture.n_components)],
-            "dark": [_DARK[k % len(_DARK)] for k in range(mixture.n_components)],
+            "light": [*(color(k) for k in range(mixture.n_components)), color(BACKGROUND)],
+            "dark": [*(_DARK[k % len(_DARK)] for k in range(mixture.n_components)), color(BACKGROUND)],
         },
         "palette": {"light": [color(k) for k in range(len(_DARK))], "dark": list(_DARK)},
-        "symbols": [_SYMBOLS[marker(k)] for k in range(mixture.n_components)],
+        "symbols": [*(_SYMBOLS[marker(k)] for k in range(mixture.n_components)), "x-thin-open"],
+        "background": _background(mixture.background, shown),
         "rows": None if rows.numbers is None else rows.numbers.tolist(),
         "values": _numbers(rows.values[:, shown].T, 7),
         "responsibilities": [[round(p, 4) for p in row] for row in rows.responsibilities.tolist()],
@@ -65,8 +69,17 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
     }
 
 
+def _background(background: Background | None, shown: list[int]) -> dict[str, Any] | None:
+    """The weight of the background, and its box in the shown columns; far away for a stated density."""
+    if background is None:
+        return None
+    low, high = np.maximum(background.low[shown], -_FAR), np.minimum(background.high[shown], _FAR)
+    return {"weight": _numbers([background.weight], 6)[0], "box": _numbers(np.column_stack([low, high]), 8)}
+
+
 def _separation(mixture: GaussianMixture) -> NDArray[np.float64]:
     """The proportion ``(D,)`` of each column's variance that lies between the components."""
+    mixture = mixture.without_background
     between = mixture.weights @ (mixture.means - mixture.mean) ** 2
     within = mixture.weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
     return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gmix.base.wording import listed
 from gmix.fitting.result import Fit
+from gmix.model.background import Background
 from gmix.report.selection import criterion_of, tried
 
 __all__ = ["refitting_code"]
@@ -32,6 +33,7 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False) -> 
         *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
         *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
         *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
+        *(_background_argument(mixture.background)),
         "    rng=0,",
         ")",
     ]
@@ -42,5 +44,12 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False) -> 
             lines += [f"    {name}=[", *(f"        {part}," for part in array.tolist()), "    ],"]
         lines += [f"    structure={mixture.structure.code!r},"]
         lines += [f"    features={list(mixture.features)!r},"] if mixture.features else []
+        lines += [f"    background=gmix.{mixture.background!r},"] if mixture.background is not None else []
         lines += [")"]
     return "\n".join(lines)
+
+
+def _background_argument(background: Background | None) -> list[str]:
+    if background is None:
+        return []
+    return [f"    background={True if background.density is None else background.density!r},"]

@@ -32,6 +32,8 @@ _REFERENCES = {
     "missing": "Ghahramani, Z. & Jordan, M. I. (1994). Supervised learning from incomplete data via an EM approach. "
     "Advances in Neural Information Processing Systems 6, 120-127.",
     "mixtures": "McLachlan, G. & Peel, D. (2000). Finite Mixture Models. Wiley.",
+    "background": "Banfield, J. D. & Raftery, A. E. (1993). Model-based Gaussian and non-Gaussian clustering. "
+    "Biometrics 49, 803-821.",
     "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
     "based clustering. Journal of Classification 24, 155-181.",
 }
@@ -81,6 +83,13 @@ def methods(
             "(Ghahramani & Jordan 1994)."
         )
         cited.append("missing")
+    if mixture.background is not None:
+        where = "in the box of the observations" if mixture.background.density is None else "of a stated density"
+        sentences.append(
+            f"A uniform background {where} (Banfield & Raftery 1993) describes "
+            f"{100.0 * mixture.background.weight:.1f} % of the observations."
+        )
+        cited.append("background")
     name = criterion_of(fit)
     if fit.comparison is not None:
         sentences.append(_choice(fit))

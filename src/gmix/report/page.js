@@ -4,7 +4,10 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const at = id => document.getElementById(id);
 const root = document.documentElement;
 const components = data.weights.map((_, k) => k);
-const alive = components.map(() => true);
+const background = data.background;  // its weight and its box in each column, or null
+const groups = background ? [...components, components.length] : components;
+const called = k => k < components.length ? `component ${k}` : "background";
+const alive = groups.map(() => true);
 const labels = data.responsibilities.map(row => row.indexOf(Math.max(...row)));
 const uncertainty = data.responsibilities.map(row => 1 - Math.max(...row));
 // What a row can be drawn by: its columns, and what the mixture says about it.
@@ -50,8 +53,8 @@ function draw(id, traces, plan) {
 }
 
 function told(i) {
-  const ranked = components.slice().sort((a, b) => data.responsibilities[i][b] - data.responsibilities[i][a]).slice(0, 4);
-  const lines = ranked.map(k => `component ${k}: ${percent(data.responsibilities[i][k])}`);
+  const ranked = groups.slice().sort((a, b) => data.responsibilities[i][b] - data.responsibilities[i][a]).slice(0, 4);
+  const lines = ranked.map(k => `${called(k)}: ${percent(data.responsibilities[i][k])}`);
   return `<b>${named(i)}</b><br>` + lines.join("<br>");
 }
 
@@ -78,8 +81,8 @@ function drawScatter() {
   if (at("absent")) at("absent").textContent = lacking === 0 ? "" : lacking === 1
     ? "1 row has no value on one of these axes and is not drawn." : `${lacking.toLocaleString("en")} rows have no value on one of these axes and are not drawn.`;
   const n = labels.length - lacking, size = n > 2000 ? 4 : n > 500 ? 5.5 : 7.5, traces = [];
-  const most = 1 - 1 / components.length;
-  for (const k of components) {
+  const most = 1 - 1 / groups.length;
+  for (const k of groups) {
     if (!alive[k]) continue;
     const mine = labels.flatMap((label, i) => label === k && has(i) ? [i] : []);
     traces.push({
@@ -127,7 +130,8 @@ function drawMarginal() {
     width: heights.map((_, i) => edges[i + 1] - edges[i]), marker: { color: css("--bar"), line: { width: 0.5, color: css("--page") } },
     hovertemplate: "%{x:.4~g}: density %{y:.3~g}<extra>rows</extra>",
   }];
-  const total = x.map(() => 0);
+  const [begin, end] = background ? background.box[j] : [0, 1];
+  const total = x.map(v => background && v >= begin && v <= end ? background.weight / (end - begin) : 0);
   for (const k of components) {
     const y = x.map(v => bell(k, v));
     y.forEach((v, i) => { total[i] += v; });
@@ -215,7 +219,7 @@ function inspect(i) {
     const told = document.createElement("p");
     told.textContent = `${named(i)}: ` + data.names.slice(0, 12).map((name, j) => `${name} ${number(data.values[j][i])}`).join(", ");
     panel.append(told);
-    for (const k of components) {
+    for (const k of groups) {
       const line = document.createElement("div"), track = document.createElement("span"), bar = document.createElement("i");
       const p = data.responsibilities[i][k];
       line.className = "share";
@@ -224,7 +228,7 @@ function inspect(i) {
       bar.style.background = color(k);
       track.append(bar);
       const name = document.createElement("span"), share = document.createElement("span");
-      name.textContent = k;
+      name.textContent = k < components.length ? k : "background";
       share.textContent = percent(p);
       line.append(name, track, share);
       panel.append(line);
@@ -241,13 +245,13 @@ function choose() {
   at("column").value = data.first[0];
   for (const id of ["across", "up", "paint"]) at(id).addEventListener("change", drawScatter);
   at("column").addEventListener("change", drawMarginal);
-  for (const k of components) {
+  for (const k of groups) {
     const label = document.createElement("label"), box = document.createElement("input");
     box.type = "checkbox";
     box.checked = true;
     label.dataset.component = k;
     box.addEventListener("change", () => { alive[k] = box.checked; drawScatter(); drawMarginal(); });
-    label.append(box, `${k} · ${percent(data.weights[k])}`);
+    label.append(box, k < components.length ? `${k} · ${percent(data.weights[k])}` : `background · ${percent(background.weight)}`);
     at("components").append(label);
   }
   const row = at("row");

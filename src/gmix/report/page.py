@@ -51,7 +51,7 @@ def page_content(
         "criterion": CRITERIA[criterion_of(fit)],
         "other_criterion": CRITERIA[second(criterion_of(fit))],
         "n_candidates": len(fit.comparison.candidates) if fit.comparison else 0,
-        "unusual": _unusual(rows, shown),
+        "unusual": _unusual(rows, shown, mixture.n_components),
         "steps": len(fit.history) - 1,
         "reached": number(fit.history[-1] / fit.mass, 6),
         "optima": _optima_sentence(fit),
@@ -74,6 +74,7 @@ def _verdict(fit: Fit) -> str:
     mixture = fit.mixture
     components = count(mixture.n_components, "Gaussian component")
     what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
+    what += "" if mixture.background is None else f" and a uniform background of {percent(mixture.background.weight)}"
     if fit.comparison is None:
         return f"The rows are described by {what}, as requested."
     least = f"the least {CRITERIA[criterion_of(fit)]}"
@@ -100,6 +101,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
     return [
         {
             "number": k,
+            "spot": k,
             "weight": f"{mixture.weights[k]:.4f}",
             "weight_error": f"{errors.weights[k]:.4f}" if errors else "",
             "rows": f"{fit.statistics.mass[k]:,.1f}",
@@ -113,6 +115,23 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
             ],
         }
         for k in range(mixture.n_components)
+    ] + _background(fit, shown, errors)
+
+
+def _background(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
+    """The row of the background in the table of components; none without one."""
+    if fit.mixture.background is None:
+        return []
+    error = errors.background if errors else None
+    return [
+        {
+            "number": "background",
+            "spot": fit.mixture.n_components,
+            "weight": f"{fit.mixture.background.weight:.4f}",
+            "weight_error": "" if error is None else f"{error:.4f}",
+            "rows": f"{max(fit.mass - fit.statistics.counts.sum(), 0.0):,.1f}",
+            "cells": [("", "", "") for _ in shown],
+        }
     ]
 
 
@@ -185,11 +204,12 @@ def _optima_sentence(fit: Fit) -> str:
     return f"The likelihood may have several local optima, so EM ran in {trials}. E{chance[1:]}."
 
 
-def _unusual(rows: RowSummary, shown: list[int]) -> list[dict[str, Any]]:
+def _unusual(rows: RowSummary, shown: list[int], n_components: int) -> list[dict[str, Any]]:
     return [
         {
             "number": "" if u.number is None else str(u.number),
-            "component": u.component,
+            "component": "background" if u.component < 0 else u.component,
+            "spot": n_components if u.component < 0 else u.component,
             "log_density": number(u.log_density, 4),
             "expected": ("< " if u.tail <= 1e-5 else "") + number(u.tail * rows.mass, 2),
             "values": ["missing" if math.isnan(u.values[j]) else number(u.values[j]) for j in shown],

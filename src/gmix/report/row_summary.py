@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincc
 
 from gmix.base.missing import MissingCells
+from gmix.model.background import with_background
 from gmix.model.mixture import GaussianMixture
 from gmix.model.regions import highest_density, tail_probability
 from gmix.plot.style import edges_of
@@ -53,7 +54,8 @@ class RowSummary:
     missing : the missing cells of the whole table; None if there are none.
     patterns : the most frequent sets of cells that rows lack, as positions of columns, and the number of rows of each.
     numbers : the positions of the rows in the charts, counted from 0; None where they are not known.
-    values, responsibilities, log_density : of the rows in the charts, ``(n, D)``, ``(n, K)`` and ``(n,)``.
+    values, responsibilities, log_density : of the rows in the charts, ``(n, D)``, ``(n, K)`` and ``(n,)``; a
+        background has one more column of the responsibilities.
     histograms : the edges of the bins and the density in them, for each shown column.
     """
 
@@ -87,7 +89,8 @@ class RowSummary:
         for block in np.array_split(np.arange(len(rows)), len(rows) // 100_000 + 1):
             part = slice(block[0], block[-1] + 1)
             log_density[part] = completed = mixture.log_density(rows[part])
-            decided += float(mass[part] @ (mixture.responsibilities(rows[part]).max(1) >= DECIDED))
+            share = with_background(mixture.responsibilities(rows[part]), mixture.background)
+            decided += float(mass[part] @ (share.max(1) >= DECIDED))
             if np.isnan(rows[part]).any():
                 completed = mixture.log_density(mixture.impute(rows[part], rng=fill))
             outside += float(mass[part] @ (completed < level))
@@ -118,7 +121,7 @@ class RowSummary:
             patterns=_patterns(np.isnan(rows[counting])),
             numbers=drawn if numbered else None,
             values=np.asarray(rows[drawn], np.float64),
-            responsibilities=mixture.responsibilities(rows[drawn]),
+            responsibilities=with_background(mixture.responsibilities(rows[drawn]), mixture.background),
             log_density=log_density[drawn],
             histograms=[_histogram(np.asarray(rows[counting, j], np.float64), mass[counting]) for j in shown],
         )

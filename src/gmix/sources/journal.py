@@ -142,6 +142,9 @@ def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
         arrays = [components.log_constants, components.means, components.factor, components.whitener]
         for array in arrays if components.groups is None else [*arrays, components.groups]:
             digest.update(np.ascontiguousarray(array).tobytes())
+        if (background := components.background) is not None:
+            for array in (np.array(background.weight), background.low, background.high, background.log_densities):
+                digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -254,7 +254,7 @@ def expect(
                 f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}; give the same columns"
             )
     components = [m.components for m in listed]
-    if not rows.incomplete:
+    if not rows.incomplete and (not len(rows) or all(m.background is None for m in listed)):
         return kernel.expect(rows, components, threads=threads)
     missing = MissingCells.none(array.shape[1]).and_of(rows)
     center = mean_of_cells([rows], array.shape[1], missing, threads)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import FORMS, Form
 from gmix.model.families import family_of
@@ -31,6 +32,7 @@ def pack_components(components: Sequence[Components]) -> bytes:
             *each[1:5],
             np.array([each.family.degrees_of_freedom]),
             np.zeros(0) if each.groups is None else each.groups,
+            _background_array(each.background),
         )
     ]
     return pack(arrays, " ".join(each.form.name for each in components))
@@ -39,12 +41,27 @@ def pack_components(components: Sequence[Components]) -> bytes:
 def unpack_components(packed: bytes) -> list[Components]:
     """The components that a message holds."""
     found = []
-    for form, (constants, flat_means, *compact, degrees_of_freedom, groups) in _by_form(*unpack(packed)):
+    for form, (constants, flat_means, *compact, degrees_of_freedom, groups, background) in _by_form(*unpack(packed)):
         means, factor, whitener = _shaped(form, len(constants), flat_means, *compact)
         family = family_of(float(degrees_of_freedom[0]))
         named = groups if len(groups) else None
-        found.append(Components(form, constants, means, factor, whitener, family, named))
+        found.append(Components(form, constants, means, factor, whitener, family, named, _background(background)))
     return found
+
+
+def _background_array(background: Background | None) -> Array:
+    """A background as numbers: none, or the weight, the stated density or NaN, and the box."""
+    if background is None:
+        return np.empty(0)
+    density = np.nan if background.density is None else background.density
+    return np.concatenate([[background.weight, density], background.low, background.high])
+
+
+def _background(numbers: Array) -> Background | None:
+    if not len(numbers):
+        return None
+    (weight, density), (low, high) = numbers[:2].tolist(), np.split(numbers[2:], 2)
+    return Background(weight, low, high, None if np.isnan(density) else density)
 
 
 def pack_statistics(statistics: list[SufficientStatistics]) -> bytes:

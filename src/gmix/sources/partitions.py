@@ -40,7 +40,7 @@ from gmix.sources.messages import (
     unpack_components,
     unpack_statistics,
 )
-from gmix.sources.source import Source, check_mass, selected
+from gmix.sources.source import Source, box_of, check_mass, selected
 
 __all__ = ["Join", "PartitionedSource", "Read", "Task", "reaching"]
 
@@ -159,6 +159,10 @@ class PartitionedSource(Source):
     def center(self) -> Array:
         return np.asarray(self._center[None])
 
+    def box(self) -> tuple[Array, Array]:
+        low, high = zip(*(unpack(answer)[0] for answer in self._ask(_ends)), strict=True)
+        return np.min(low, axis=0), np.max(high, axis=0)
+
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
@@ -268,8 +272,16 @@ def _expect(packed: bytes, fill: bytes, threads: int, number: int, blocks: Itera
     for values in unpack(fill)[0]:
         blocks = (block.completed(values) for block in blocks)
     no_rows = Rows(np.empty((0, components[0].means.shape[1])))
-    every = [kernel.expect(block, components, threads=threads) for block in blocks if len(block)]
+    every = [_of_block(block, components, threads) for block in blocks if len(block)]
     return pack_statistics(reduce(_sum, every or [kernel.expect(no_rows, components)]))
+
+
+def _of_block(block: Rows, components: Sequence[Components], threads: int) -> list[SufficientStatistics]:
+    """The statistics of a block; the counts of components do not add up to its weight if some is a background's."""
+    found = kernel.expect(block, components, threads=threads)
+    if all(each.background is None for each in components):
+        return found
+    return [replace(statistics, total_weight=float(block.mass.sum())) for statistics in found]
 
 
 def _of_columns(columns: list[int], task: Task, number: int, blocks: Iterable[Rows]) -> bytes:
@@ -300,6 +312,11 @@ def _departs(packed: bytes, complete: bool, number: int, blocks: Iterable[Rows])
     counting = (block.counting.complete if complete else block.counting for block in blocks)
     departs = any(dependence.departs(block.values).any() for block in counting)
     return pack([np.array([departs])])
+
+
+def _ends(number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
+    """The smallest and the largest value of each column in a partition, in rows of positive weight."""
+    return pack(list(box_of(blocks)))
 
 
 def _chosen_rows(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:

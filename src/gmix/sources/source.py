@@ -25,7 +25,7 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources.journal import Journal
 
-__all__ = ["LocalSource", "Source", "check_mass", "mean_of_cells", "selected", "unit_component"]
+__all__ = ["LocalSource", "Source", "box_of", "check_mass", "mean_of_cells", "selected", "unit_component"]
 
 Array = NDArray[np.float64]
 _LARGE = 20_000  # numbers in a table
@@ -131,6 +131,10 @@ class Source(ABC):
         """The mean ``(1, D)`` of all cells up to rounding, about which their scale is computed."""
 
     @abstractmethod
+    def box(self) -> tuple[Array, Array]:
+        """The smallest and the largest value ``(D,)`` of each column, in rows of positive weight."""
+
+    @abstractmethod
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
@@ -203,6 +207,9 @@ class LocalSource(Source):
         blocks = (block.counting for block in self.blocks())
         return not any(dependence.departs((block.complete if complete else block).values).any() for block in blocks)
 
+    def box(self) -> tuple[Array, Array]:
+        return box_of(self.blocks())
+
     @cached_property
     def center(self) -> Array:
         return mean_of_cells(self.blocks(), self.n_features, self.missing, self.threads)
@@ -222,6 +229,16 @@ def mean_of_cells(blocks: Iterable[Rows], n_features: int, missing: MissingCells
     complete = (block.completed(zeros) for block in blocks)
     [sums] = kernel.expect(complete, [unit_component(DIAGONAL, zeros[None])], threads=threads)
     return sums.mean if missing is None else sums.mean * missing.rows_per_cell
+
+
+def box_of(blocks: Iterable[Rows]) -> tuple[Array, Array]:
+    """The smallest and the largest value of each column, in rows of positive weight; infinite without any."""
+    low, high = np.array(np.inf), np.array(-np.inf)
+    for block in blocks:
+        values = block.counting.values
+        low = np.fmin(low, np.fmin.reduce(values, axis=0, initial=np.inf))
+        high = np.fmax(high, np.fmax.reduce(values, axis=0, initial=-np.inf))
+    return np.asarray(low, np.float64), np.asarray(high, np.float64)
 
 
 def check_mass(mass: float) -> None:

@@ -15,6 +15,8 @@ from gmix.cli.console import document, print_fit, print_warnings
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import counts_by_label, drawn_rows, table_source, without_findings_of
 from gmix.cli.options import (
+    Background,
+    BackgroundAuto,
     ColumnNames,
     Components,
     Covariance,
@@ -60,6 +62,8 @@ def fit(
     equal_weights: EqualWeights = False,
     covariance_ratio: CovarianceRatio = None,
     trim: Trim = 0.0,
+    background: Background = False,
+    background_auto: BackgroundAuto = False,
     prior: Prior = False,
     start: Start = "auto",
     effort: Effort = 1.0,
@@ -111,6 +115,7 @@ def fit(
         equal_weights=equal_weights,
         covariance_ratio=covariance_ratio,
         trim=trim,
+        background="auto" if background_auto else background,
         prior=gmix.NormalInverseWishart() if prior else None,
         start=start,
         rng=seed,

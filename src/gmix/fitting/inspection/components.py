@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.findings import Finding
 from gmix.base.wording import count, listed, percent
 from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
+from gmix.model.background import with_background
 from gmix.model.mixture import GaussianMixture
 from gmix.model.observed import observed_share
 from gmix.model.priors import Prior
@@ -55,7 +56,7 @@ def about_components(
         *_few_rows(sample, mixture, statistics, prior),
         *(_many_parameters(sample, mixture.n_parameters, statistics.n_features) if prior is None else ()),
         *_spikes(sample, rows, mass[:, None] * share),
-        *_overlap(mass, share),
+        *_overlap(mass, with_background(share, mixture.background)),
         *_tails(rows, mass, mixture, sample.threads),
     ]
 
@@ -154,6 +155,8 @@ def _tails(rows: NDArray[Any], mass: Array, mixture: GaussianMixture, threads: i
     Marginal densities of incomplete rows are not comparable with densities of draws. Their missing cells are therefore
     drawn from the mixture, which makes draws of such rows if it describes them.
     """
+    if mixture.background is not None and mixture.background.density is not None:
+        return  # it has no draws
     if np.isnan(rows).any():
         some = slice(None, None, math.ceil(len(rows) / _COMPLETED))
         rows, mass = mixture.impute(rows[some], rng=0, threads=threads), mass[some]

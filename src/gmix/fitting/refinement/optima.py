@@ -141,6 +141,6 @@ def changed_rows(
     """The share of rows that two mixtures assign to different components, matched as well as possible."""
     if one is other:
         return 0.0
-    together = np.zeros((one.n_components, other.n_components))
+    together = np.zeros((one.n_components + 1, other.n_components + 1))  # the last, -1, is the background
     np.add.at(together, (one.predict(values, threads=threads), other.predict(values, threads=threads)), 1.0)
     return float(1.0 - together[linear_sum_assignment(-together)].sum() / len(values))

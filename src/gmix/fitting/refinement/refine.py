@@ -17,6 +17,7 @@ from gmix.fitting.neighbors import in_structure
 from gmix.fitting.refinement.effort import Effort
 from gmix.fitting.refinement.local import LocalTable, mixture_at
 from gmix.fitting.refinement.proposals import Merge, Proposals, Split, part_of
+from gmix.model.background import left_weight
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, Round, StoppingRule, remaining_gain
@@ -299,9 +300,11 @@ class _Parameters:
         k, d = before.means.shape
         if not before.structure.independent:
             dense = self.structure.form.dense(self.compact, k, d)
-            return in_structure(self.weights, self.means.copy(), dense, before.structure, before.features)
-        weights = before.structure.weights(self.weights)
-        return unchecked_mixture(weights, self.means.copy(), self.compact.copy(), before.structure, before.features)
+            means, background = self.means.copy(), before.background
+            return in_structure(self.weights, means, dense, before.structure, before.features, background)
+        weights = left_weight(before.background) * before.structure.weights(self.weights)
+        parameters = weights, self.means.copy(), self.compact.copy()
+        return unchecked_mixture(*parameters, before.structure, before.features, before.background)
 
 
 def _exchanged(proposals: Proposals, exchanges: Sequence[_Exchange]) -> GaussianMixture:

@@ -6,8 +6,9 @@ from gmix.fitting.start.given import GivenMixture, GivenResponsibilities
 from gmix.fitting.start.k_means_plus_plus import KMeansPlusPlus
 from gmix.fitting.start.labeled_rows import LabeledRows
 from gmix.fitting.start.warm import WarmStart
+from gmix.fitting.start.with_background import WithBackground
 
 __all__ = [
     "NAMES", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "LabeledRows", "Start", "StartingMixtures",
-    "WarmStart", "as_start",
+    "WarmStart", "WithBackground", "as_start",
 ]  # fmt: skip

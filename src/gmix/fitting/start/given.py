@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gmix.base.errors import ParameterError
 from gmix.fitting.neighbors import nearest, release
 from gmix.fitting.start.contract import Start, StartingMixtures
+from gmix.model.background import left_weight
 from gmix.model.covariance import Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.priors import Prior
@@ -39,20 +40,28 @@ class GivenMixture(Start):
                     "as the fit has"
                 )
             near = release(given, structure) if structure.contains(given.structure) else nearest(given, structure)
+            weights, compact, features = given.weights, compact_covariances(near), source.features
             if self.exact:
-                compact = compact_covariances(near)
-                return [unchecked_mixture(given.weights, given.means, compact, structure, source.features)]
-            weights = structure.weights(given.weights)
-            return [GaussianMixture(weights, given.means, compact_covariances(near), structure, source.features)]
+                return [unchecked_mixture(weights, given.means, compact, structure, features, given.background)]
+            weights = left_weight(given.background) * structure.weights(weights)
+            return [GaussianMixture(weights, given.means, compact, structure, features, given.background)]
 
         return starting_mixtures
 
 
 @dataclass(frozen=True, eq=False)
 class GivenResponsibilities(Start):
-    """Labels ``(N,)`` or responsibilities ``(N, K)``, one row for each row of a table in memory."""
+    """Labels ``(N,)`` or responsibilities ``(N, K)``, one row for each row of a table in memory.
+
+    Rows that are labeled -1, as of the background, have no responsibilities.
+    """
 
     responsibilities: Array
+
+    def in_background(self, source: Source) -> float:
+        """The share of the rows that belong to the background."""
+        weights = source.weight if isinstance(source, MemorySource) else None
+        return float(np.average(~self.responsibilities.any(1), weights=weights))
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         if not isinstance(source, MemorySource):
@@ -76,7 +85,7 @@ def as_given(value: Any, n_components: int | None = None) -> GivenMixture | Give
     """The start that a mixture, labels or responsibilities are; None if the value is none of these.
 
     Labels are of `n_components` components; if that is None, of as many as the highest label says. Raises
-    `ParameterError` for labels or responsibilities that are invalid.
+    `ParameterError` for labels or responsibilities that are invalid. The label -1 is that of the background.
     """
     if isinstance(value, GaussianMixture):
         return GivenMixture(value)
@@ -86,11 +95,12 @@ def as_given(value: Any, n_components: int | None = None) -> GivenMixture | Give
         return None
     if given.ndim == 1 and given.dtype.kind in "iub" and len(given):
         least, most = int(given.min()), int(given.max())
-        if not (least >= 0 and most < (n_components or len(given))):
+        if not (least >= -1 and 0 <= most < (n_components or len(given))):
             raise ParameterError(
                 f"start holds labels from {least} to {most} for {len(given)} rows; number the components from 0"
             )
-        return GivenResponsibilities(np.eye(n_components or most + 1)[given.astype(np.intp)])
+        labels, n_components = given.astype(np.intp), n_components or most + 1
+        return GivenResponsibilities(np.eye(n_components)[labels] * (labels >= 0)[:, None])
     if given.ndim == 2 and given.dtype.kind in "fiub":
         share = given.astype(np.float64)
         if (share >= 0).all() and np.allclose(share.sum(1), 1.0, atol=1e-3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import ModuleType
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
+from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
 from gmix.model.families import family_of
@@ -118,9 +120,10 @@ class CompiledKernel(Kernel):
 
         def expect(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)
-            constants, means, factor, whitener, degrees_of_freedom, groups = raw[1:]
-            family = family_of(degrees_of_freedom)
-            return _raw(rows(Components(form, constants, means, factor, whitener, family, groups), coarsely))
+            constants, means, factor, whitener, degrees_of_freedom, groups, given = raw[1:]
+            family, background = family_of(degrees_of_freedom), None if given is None else _background_of(given)
+            components = Components(form, constants, means, factor, whitener, family, groups, background)
+            return _raw(rows(components, coarsely))
 
         found = self.native.run(
             _rows(rows) if isinstance(rows, Rows) else expect,
@@ -146,9 +149,9 @@ class _PythonModel:
     """A model whose M-step and objective are in Python, with the methods that the compiled run calls."""
 
     def __init__(self, model: Model, reference: Reference) -> None:
-        form, *arrays, family, groups = model.components()
+        form, *arrays, family, groups, background = model.components()
         constants, means, factor, whitener = (np.ascontiguousarray(array, np.float64) for array in arrays)
-        self.components = Components(form, constants, means, factor, whitener, family, groups)
+        self.components = Components(form, constants, means, factor, whitener, family, groups, background)
         self.model, self.reference = model, reference
 
     def raw_components(self) -> Raw:
@@ -176,7 +179,7 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
     compiled = model.compiled(reference)
     if compiled is None:
         return _PythonModel(model, reference)
-    structure, weights, means, covariances, prior, groups = compiled
+    structure, weights, means, covariances, prior, groups, background = compiled
 
     def maximize(raw: Raw) -> Raw | None:
         """The M-step in Python, if the compiled one fails; None if it fails too."""
@@ -192,7 +195,8 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
         return *parameters, collapsed
 
     term, fallback = None if prior is None else _raw(prior), maximize if patient else None
-    return structure.compiled_code, structure.form.code, weights, means, covariances, groups, term, fallback
+    box = None if background is None else _background(background)
+    return structure.compiled_code, structure.form.code, weights, means, covariances, groups, term, fallback, box
 
 
 def _rule(rule: StoppingRule, total_weight: float) -> Raw:
@@ -214,8 +218,20 @@ def _rows(rows: Rows) -> Raw:
 
 
 def _components(components: Components) -> Raw:
-    form, *arrays, family, groups = components
-    return form.code, *arrays, family.degrees_of_freedom, groups
+    form, *arrays, family, groups, background = components
+    given = None if background is None else _background(background)
+    return form.code, *arrays, family.degrees_of_freedom, groups, given
+
+
+def _background(background: Background) -> Raw:
+    log_weight = math.log(background.weight) if background.weight > 0.0 else -math.inf
+    return log_weight, background.low, background.high, background.log_densities
+
+
+def _background_of(raw: Raw) -> Background:
+    log_weight, low, high, log_densities = raw
+    density = None if np.isfinite(low).all() else math.exp(log_densities.sum())
+    return Background(min(math.exp(log_weight), 1.0), low, high, density)
 
 
 def _raw(s: SufficientStatistics) -> Raw:

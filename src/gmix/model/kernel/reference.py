@@ -16,6 +16,8 @@ from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.kernel.noisy import conditionals
 from gmix.model.kernel.responsibilities import log_evidence, normalize
+from gmix.model.kernel.seeding import nearest, seeds
+from gmix.model.kernel.with_background import with_background
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -62,11 +64,15 @@ class ReferenceKernel(Kernel):
             chunk = rows[begin : begin + CHUNK]
             if chunk.errors is not None:
                 for chosen, found in conditionals(chunk, components):
-                    log_density[begin + chosen], posteriors[begin + chosen] = found.log_density, found.responsibilities
+                    at = begin + chosen
+                    log_density[at], left, _ = with_background(components, chunk[chosen], found.log_density)
+                    posteriors[at] = found.responsibilities * left[:, None]
                 continue
             for chosen, part in _groups(chunk):
                 at = begin + chosen
                 _, _, log_density[at], posteriors[at] = _posterior(part, _observed(components, part))
+                log_density[at], left, _ = with_background(components, part, log_density[at])
+                posteriors[at] *= left[:, None]
         return log_density, posteriors if responsibilities else None
 
     @one_blas_thread()
@@ -98,13 +104,13 @@ class ReferenceKernel(Kernel):
         return [None] * len(statistics)
 
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
-        centers = _seeds(points, mass, draws)
-        labels = _nearest(points, centers)
+        centers = seeds(points, mass, draws)
+        labels = nearest(points, centers)
         for _ in range(sweeps):
             share = np.eye(len(centers))[labels] * mass[:, None]
             size = share.sum(0)
             centers = np.where(size[:, None] > 0, share.T @ points / np.maximum(size, 1e-300)[:, None], centers)
-            before, labels = labels, _nearest(points, centers)
+            before, labels = labels, nearest(points, centers)
             if _SETTLED * np.count_nonzero(labels != before) <= len(points):
                 break
         _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
@@ -230,12 +236,15 @@ class _Sums:
         for _, part in _groups(rows.counting):
             observed = _observed(self.components, part)
             z, root, log_density, responsibilities = _posterior(part, observed)
-            share = (responsibilities * part.mass[:, None]).T  # (K, N)
+            together, left, log_background = with_background(self.components, part, log_density)
+            share = (responsibilities * (left * part.mass)[:, None]).T  # (K, N)
+            z[:, left == 0.0] = 0.0  # rows of the background alone may be at any distance
             if rows.is_partial:
                 self._add_joint(share, responsibilities, log_density)
+                self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
-            self.log_likelihood += float(part.mass @ log_density)
+            self.log_likelihood += float(part.mass @ together)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
                 recovered, spread = observed.recovered
@@ -248,13 +257,21 @@ class _Sums:
         densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
         self.joint += np.where(share > 0.0, share * densities, 0.0).sum(1)
 
+    def _add_joint_of_background(self, rows: Rows, left: Array, log_background: Array) -> None:
+        outside = left < 1.0
+        background = float((rows.mass * (1.0 - left))[outside] @ log_background[outside])
+        self.joint += background / len(self.joint)
+
     def _add_noisy(self, rows: Rows) -> None:
         form = self.components.form
         for chosen, found in conditionals(rows, self.components):
-            share = (found.responsibilities * rows.mass[chosen, None]).T
+            part = rows[chosen]
+            together, left, log_background = with_background(self.components, part, found.log_density)
+            share = (found.responsibilities * (left * part.mass)[:, None]).T
             self.counts += share.sum(1)
             self.mass += share.sum(1)
-            self.log_likelihood += float(rows.mass[chosen] @ found.log_density)
+            self.log_likelihood += float(part.mass @ together)
+            self._add_joint_of_background(part, left, log_background)
             self.first += (share[:, None, :] @ found.mean)[:, 0]
             self._add_joint(share, found.responsibilities, found.log_density)
             hidden = sum(form.scatter(share, column) for column in np.moveaxis(found.hidden_root, -1, 0))
@@ -369,30 +386,3 @@ def _posterior(rows: Rows, observed: _Observed) -> tuple[Array, Array, Array, Ar
     if family is not GAUSSIAN:
         z = np.where(root.T[:, :, None] > 0.0, z * root.T[:, :, None], 0.0)
     return z, root.T, log_density, responsibilities
-
-
-def _nearest(points: Array, centers: Array) -> NDArray[np.intp]:
-    return np.asarray(((centers**2).sum(1) - 2.0 * (points @ centers.T)).argmin(1))
-
-
-def _seeds(points: Array, mass: Array, draws: Array) -> Array:
-    """Centers chosen by greedy k-means++, with uniform numbers ``draws (K, trials)``."""
-    norms = (points**2).sum(1)
-
-    def sample(probabilities: Array, uniform: Array) -> NDArray[np.intp]:
-        sums = np.cumsum(probabilities)
-        return np.asarray(np.minimum(np.searchsorted(sums, uniform * sums[-1], side="right"), len(probabilities) - 1))
-
-    def squared_distances(chosen: NDArray[np.intp]) -> Array:
-        # The expanded square is accurate enough, because the points are centered and of unit scale.
-        return np.asarray(np.maximum(norms[chosen, None] - 2.0 * points[chosen] @ points.T + norms, 0.0))
-
-    chosen = sample(mass, draws[0, :1])
-    closest = squared_distances(chosen)[0]
-    for uniform in draws[1:]:
-        potential = closest * mass  # zero if there are fewer distinct points than seeds
-        proposed = sample(potential if potential.any() else mass, uniform)
-        closer = np.minimum(closest, squared_distances(proposed))
-        best = int((closer @ mass).argmin())
-        chosen, closest = np.append(chosen, proposed[best]), closer[best]
-    return points[chosen]
