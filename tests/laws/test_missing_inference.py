@@ -102,13 +102,13 @@ def test_drawn_tables_lack_the_cells_of_the_table(monkeypatch: pytest.MonkeyPatc
     from gmix.inference import bootstrap as module
 
     seen = []
-    real = module._run
+    real = module.warm_run
 
     def run(start: Any, source: Any, prior: Any) -> Any:
         seen.append(np.isnan(source.array))
         return real(start, source, prior)
 
-    monkeypatch.setattr(module, "_run", run)
+    monkeypatch.setattr(module, "warm_run", run)
     gmix.bootstrap(fit, table, kind="parametric", replicates=2, rng=0)
     some = table[~np.isnan(table).all(1)]
     assert all(np.array_equal(missing, np.isnan(some)) for missing in seen)
@@ -149,6 +149,10 @@ def test_cross_validation_is_the_deviance_of_rows_left_out(table: Array, fit: gm
     assert abs(found - fit.aic) < 30.0
     one = gmix.cross_validate(gmix.fit(table, 1, covariance="full"), table, folds=5, rng=0)
     assert one > found + 100.0
+    alone = table[:50].copy()
+    alone[:, 2] = np.where(np.arange(50) == 7, 1.0, np.nan)
+    with pytest.raises(gmix.DataError, match="all values of a column are in one fold"):
+        gmix.cross_validate(gmix.fit(alone, 1, covariance="EII"), alone, rng=0)
 
 
 # Merging and predictions ----------------------------------------------------------------------------------------------

@@ -218,7 +218,10 @@ def test_the_structures_are_those_of_the_page() -> None:
 
 
 DATA_ERRORS: dict[str, Callable[[Path], Any]] = {
-    "row 7, column 'b' is NaN": lambda _: gmix.fit(pa.table({"a": [1.0] * 9, "b": [2.0] * 7 + [None, 1.0]}), 1),
+    "row 7, column 'b' is NaN": lambda _: gmix.fit(
+        pa.table({"a": [1.0] * 9, "b": [2.0] * 7 + [None, 1.0]}), 1, missing="error"
+    ),
+    "column 'b' has no value in any row": lambda _: gmix.fit([[1.0, np.nan]] * 3, 1, columns=["a", "b"]),
     "column 'day' holds date32[day], not numbers": lambda path: gmix.fit(dated(path), 1, columns=["day", "a"]),
     "holds '?', which is not a number": lambda path: gmix.fit(written(path, "a,b\n1,2\n3,?\n5,6\n"), 1, columns=["b"]),
     "has 3 cells, and the rows below have 2": lambda path: gmix.fit(written(path, "a,b,c\n1,2\n3,4\n5,7\n"), 1),

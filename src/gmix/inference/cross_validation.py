@@ -67,6 +67,8 @@ def cross_validate(
     log_likelihood = 0.0
     for held_out in _folds(weight, folds, as_generator(rng)):
         others = MemorySource(values, sample_weight=weight - held_out, threads=source.threads)
+        if others.lacks_a_column:
+            raise DataError("all values of a column are in one fold; give another rng, or leave the column out")
         [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
