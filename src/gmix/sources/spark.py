@@ -14,7 +14,7 @@ import numpy as np
 from gmix.base.columns import Column
 from gmix.base.columns.arrow import arrow_columns
 from gmix.base.columns.column import LOOK
-from gmix.base.errors import needing
+from gmix.base.errors import ParameterError, needing
 from gmix.base.rows import Rows
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 
@@ -45,13 +45,15 @@ class SparkSource(PartitionedSource):
         threads: int | None = None,
         missing: str = "model",
     ) -> None:
+        if labels is not None:  # jobs that read them have been seen to hang
+            raise ParameterError("labels are not read from Spark; give a file, a Dask DataFrame or a sample in memory")
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
             from pyspark import StorageLevel
         with reaching("Spark"):
             head = data.limit(0 if columns else LOOK).toArrow()
         filled = partial(_filled, data, head.schema)
-        super().__init__(head, columns, sample_weight, threads, filled, missing, labels, partial(_distinct, data))
+        super().__init__(head, columns, sample_weight, threads, filled, missing)
         with reaching("Spark"):
             table = data.select(*(f"`{name}`" for name in self.names))
             packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary, labels binary")
@@ -69,13 +71,6 @@ class SparkSource(PartitionedSource):
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         with reaching("Spark"):
             return self._run(task, join)
-
-
-def _distinct(table: Any, name: str) -> list[Any]:
-    """The distinct cells of a column."""
-    with reaching("Spark"):
-        cells: list[Any] = table.select(f"`{name}`").distinct().toArrow().column(0).to_pylist()
-    return cells
 
 
 def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
