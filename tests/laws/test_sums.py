@@ -18,7 +18,7 @@ from gmix.model.components import Components
 from gmix.model.covariance import DIAGONAL, FORMS, STRUCTURES, Form, Structure
 from gmix.model.kernel import CHUNK, Kernel, ReferenceKernel, compiled, kernel, reference
 from gmix.model.reference import Reference
-from gmix.sources import partitions
+from gmix.sources import messages
 
 Array = NDArray[np.float64]
 
@@ -254,7 +254,7 @@ def test_statistics_travel_by_name_with_all_their_sums(form: Form) -> None:
         plain, counts=plain.mass + 1.0, log_likelihood=-3.5, extra={"moments": np.arange(6.0).reshape(2, 3)}
     )
     flat = {name: array.ravel() for name, array in given.arrays.items()}
-    [sent] = partitions._statistics(partitions._packed_statistics([given]))
+    [sent] = messages.unpack_statistics(messages.pack_statistics([given]))
     for read in (SufficientStatistics.from_arrays(form, flat), sent):
         for name, array in given.arrays.items():
             np.testing.assert_array_equal(read.arrays[name], array)
