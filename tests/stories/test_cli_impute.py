@@ -45,6 +45,10 @@ def test_missing_cells_get_their_conditional_means_and_other_cells_keep_their_te
     assert result.exit_code == 0, result.stderr
     assert result.stdout == ""
     assert "note: missing cells: 5 of 80 cells are missing" in result.stderr
+    assert (
+        "note: missing cells: 5 of 80 cells are missing (2 of column 'a' and 3 of column 'b') and are filled in"
+        in result.stderr
+    )
     before, after = cells(folder / "points.csv"), cells(folder / "filled.csv")
     table = np.array([[float(row[1]), float(row[3])] for row in after[1:]])
     holed = np.array([[np.nan if (i, j) in HOLES else ROWS[i, j] for j in (0, 1)] for i in range(len(ROWS))])

@@ -88,7 +88,7 @@ def source_for_model(
             f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "
             f"{mixture.n_features}; give a table with just those"
         )
-    if source.missing is not None:
+    if source.missing is not None and not quiet:
         message = f"{source.missing.described(source.features)}; each row is judged by its other cells"
         print_findings([gmix.Finding("missing cells", message, "note")])
     return source

@@ -16,7 +16,7 @@ from gmix.base.findings import Finding
 from gmix.base.wording import count
 from gmix.fitting.result import Fit, in_independent_columns
 from gmix.inference.pooling import PooledEstimate
-from gmix.inference.resampling import resampled, warm_run
+from gmix.inference.resampling import reweighted, warm_run
 from gmix.inference.standard_errors import checked_statistics
 from gmix.model.mixture import GaussianMixture, with_dependent_features
 from gmix.sources import MemorySource, source_of_features
@@ -119,17 +119,18 @@ def impute(
 
     .. math:: \theta_i \sim p(\theta \mid x_o), \qquad x_{m,i} \sim p(x_m \mid x_o, \theta_i), \qquad i = 1, \dots, n
 
-    Each table is completed from a mixture of its own. The mixture is fitted to the rows with random weights, which add
-    up to the number of rows and have a Dirichlet distribution, by an EM run that starts from the fit. The mixtures
-    therefore differ as much as the rows leave the parameters uncertain, and so do the completed tables. Then the
-    missing cells are drawn from their conditional distribution given the other cells of the row.
+    Each table is completed from a mixture of its own. The mixture is fitted to the rows with random weights, by an EM
+    run that starts from the fit. The mixtures therefore differ as much as the rows leave the parameters uncertain, and
+    so do the completed tables. Then the missing cells are drawn from their conditional distribution given the other
+    cells of the row.
 
     Estimates from the completed tables are pooled by `Imputations.pool`. It is assumed that the cells are missing at
     random, and that the structure and the number of components are right.
 
-    Multiple imputation is by Rubin (1987), *Multiple Imputation for Nonresponse in Surveys*; random weights are the
-    Bayesian bootstrap of Rubin (1981), *Annals of Statistics* 9:130; imputation from EM runs on resampled rows is by
-    Honaker & King (2010), *American Journal of Political Science* 54:561.
+    Multiple imputation is by Rubin (1987), *Multiple Imputation for Nonresponse in Surveys*; imputation from EM runs on
+    resampled rows, by Honaker & King (2010), *American Journal of Political Science* 54:561. The weights have the mean
+    and variance of counts of rows drawn with replacement, but none is zero (Praestgaard & Wellner 1993, *Annals of
+    Probability* 21:2053).
 
     Parameters
     ----------
@@ -149,9 +150,15 @@ def impute(
     >>> imputations
     Imputations(20 tables, 300 rows, 2 columns)
     >>> imputations.pool(lambda table: (table[:, 1].mean(), table[:, 1].var(ddof=1) / len(table)))
-    PooledEstimate(-0.04083 ± 0.086, 95 % interval -0.2126 to 0.1309, 51% of the information missing)
+    PooledEstimate(-0.05094 ± 0.092, 95 % interval -0.236 to 0.1341, 58% of the information missing)
     """
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
+    if fit.groups is not None or fit.frozen is not None:
+        what = "labels" if fit.frozen is None else "frozen parameters"
+        raise ParameterError(
+            f"multiple imputation from a fit with {what} is not known; fit without, from start=fit.mixture, or use "
+            "fit.mixture.impute"
+        )
     if not is_count(n):
         raise ParameterError(f"n is {n!r}; give a whole number above zero")
     generator = as_generator(rng)
@@ -173,7 +180,7 @@ def _re_estimated(
     kept: list[GaussianMixture] = []
     collapsed = unconverged = 0
     while len(kept) < n:
-        run = warm_run(fit.mixture, resampled(source, fit.mixture, "weights", rng), fit.prior)
+        run = warm_run(fit.mixture, reweighted(source, rng), fit.prior)
         if run.mixture.collapsed(run.statistics):
             collapsed += 1
             if collapsed > _ATTEMPTS * (len(kept) + 1):

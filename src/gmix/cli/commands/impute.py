@@ -115,7 +115,9 @@ def impute(
         if (*stated, columns) != (*_DEFAULTS, None):
             raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
         fit = gmix.load(model)
-        source = source_for_model(fit.mixture, points, memory, weights, quiet=quiet)
+        source = source_for_model(fit.mixture, points, memory, weights, quiet=True)
+        if not quiet:
+            print_findings(source.findings)
     if not quiet:
         print_findings([_about(source)])
     table = open_files(points, source.features)
@@ -138,7 +140,8 @@ def _about(source: LocalSource) -> gmix.Finding:
     """What is missing in the table."""
     if source.missing is None:
         return gmix.Finding("missing cells", "no cell is missing, so the table stays as it is", "note")
-    return source.missing.finding(source.features)
+    described = source.missing.described(source.features)
+    return gmix.Finding("missing cells", f"{described} and are filled in, given the other cells of their rows", "note")
 
 
 def _fills(fit: gmix.Fit, source: LocalSource, draws: int | None, seed: int, quiet: bool) -> Iterator[Fill]:
