@@ -56,8 +56,8 @@ def close(found: Numbers, expected: Numbers, tolerance: float, where: str = "") 
         assert found.keys() == expected.keys(), where
         for name in expected:
             close(found[name], expected[name], tolerance, f"{where} {name}")
-    elif isinstance(expected, str):
-        assert found == expected
+    elif expected is None or isinstance(expected, str):
+        assert found == expected, where
     else:
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance, err_msg=where)
 

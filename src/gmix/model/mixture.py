@@ -114,6 +114,8 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
         """
         structure, prior = as_structure(structure), as_prior(prior)
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, added up")
+        if background is not None:
+            of_kind(background, Background, "background", "a gmix.Background, or None")
         structure = structure.in_columns(statistics.n_features)
         if statistics.form is not structure.form:
             problem = f"{structure.code} needs {structure.form} scatter, not {statistics.form}"

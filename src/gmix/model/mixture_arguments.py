@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list, as_numbers
-from gmix.base.errors import DataError, ParameterError
+from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.rows import Rows
 from gmix.base.table import as_points, check_finite, choose_columns
 from gmix.model.background import Background, left_weight
@@ -34,6 +34,8 @@ def checked_parameters(
     definite.
     """
     structure = as_structure(structure)
+    if background is not None:
+        of_kind(background, Background, "background", "a gmix.Background, or None")
     w, mu = as_numbers(weights, "weights"), as_numbers(means, "means")
     sigma = as_numbers(covariances, "covariances")
     if mu.ndim != 2 or 0 in mu.shape:
