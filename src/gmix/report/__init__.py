@@ -43,8 +43,8 @@ def report(
     """Write a page about a fit and the rows that it was fitted to; it needs no network and no other file.
 
     The page holds a summary in a sentence, caveats, charts of the rows in every column and in any two, the parameters,
-    the candidates that were compared, the most unusual rows, a text for a methods section with its references, and
-    code. For a large table it draws a random sub-sample, and says so.
+    the candidates that were compared, the most unusual rows, missing cells, a text for a methods section with its
+    references, and code. For a large table it draws a random sub-sample, and says so.
 
     Parameters
     ----------
