@@ -5,8 +5,8 @@ settings. The small ones return the artists that they added; the composed ones (
 `entropy`, `history`, `optima`, `responsibilities`, `unusual`, `plot`) return their axes, `pairs` its figure, and
 `animation` an animation. A model is a `GaussianMixture` or a `Fit`. Where points are drawn, ``sample_weight`` gives
 their weights ``(N,)``, or names the column of a DataFrame that holds them. Bars count rows by weight, the areas of
-markers are in proportion to the weights, and rows of weight 0 are not drawn. NaN is a missing cell: a picture leaves out
-the points that lack one of its variables, and says how many.
+markers are in proportion to the weights, and rows of weight 0 are not drawn. NaN is a missing cell: a picture leaves
+out the points that lack one of its variables, and says how many.
 """
 
 from __future__ import annotations
