@@ -87,7 +87,7 @@ class Dense {
     const int d = columns_();
     for (std::size_t c = 0; c < factors(); ++c)
       for (int j = 0; j < d; ++j)
-        for (int i = j; i < d; ++i) factors_[c * size() + place(d, j, i)] = factor_at(components, c, i, j);
+        for (int i = j; i < d; ++i) factors_[c * size() + in_row(i, j)] = factor_at(components, c, i, j);
     for (std::size_t c = 0; c < k_; ++c) volumes_[c] = log2_volume(components, c);
     std::fill_n(totals_, k_ * (2 + d), V{});
     std::fill_n(second_, factors() * size(), V{});
@@ -160,12 +160,12 @@ class Dense {
       const V r = responsibility(densities, c, g);
       if (all_zero(r)) continue;
       Work<Size> y(work_), z(work_ + size());
-      whiten(tile, c, g, y.data());
+      whiten(tile, c, g, factor(c, g), y.data());
       conditional_mean(columns_, y.data(), residual(c, g), z.data());
       const double* const factor = factors_ + which(c) * size();
       for (int i = 0; i < d; ++i) {
         V value = broadcast(means_[c * d + i]);
-        for (int j = 0; j <= i; ++j) value += factor[place(d, j, i)] * z.data()[j];
+        for (int j = 0; j <= i; ++j) value += factor[in_row(i, j)] * z.data()[j];
         means[i] += r * value;
       }
     }
@@ -177,9 +177,9 @@ class Dense {
     for (int j = 0; j < d; ++j)
       for (int i = j; i < d; ++i) {
         if (form_ == Form::kFull || form_ == Form::kTied)
-          second[(c * d + i) * d + j] += sum(from[place(d, j, i)]);
+          second[(c * d + i) * d + j] += sum(from[in_row(i, j)]);
         else if (i == j)
-          second[form_ == Form::kDiagonal ? c * d + j : c] += sum(from[place(d, j, i)]);
+          second[form_ == Form::kDiagonal ? c * d + j : c] += sum(from[in_row(i, j)]);
       }
   }
 
@@ -190,28 +190,30 @@ class Dense {
       V* const to = errors_ + g * size();
       for (int j = 0; j < d; ++j)
         for (int i = j; i < d; ++i)
-          to[place(d, j, i)] = tile.covariances ? tile.errors[(g * d + i) * d + j]
-                               : i == j         ? square_root(tile.errors[g * d + j])
-                                                : V{};
+          to[in_row(i, j)] = tile.covariances ? tile.errors[(g * d + i) * d + j]
+                             : i == j         ? square_root(tile.errors[g * d + j])
+                                              : V{};
       if (tile.covariances) factorize_errors(columns_, to);
     }
   }
 
-  // Sets `to` to A.
-  [[gnu::always_inline]] void mask_factor(const Tile& tile, std::size_t c, std::size_t g, V* to) const {
+  // Sets `to` to A, where place(row, column) says.
+  template <typename Place>
+  [[gnu::always_inline]] void mask_factor(const Tile& tile, std::size_t c, std::size_t g, V* to,
+                                          const Place& place) const {
     const int d = columns_();
     const double* const factor = factors_ + which(c) * size();
     const V* const present = tile.present + g * d;
 #pragma GCC unroll 8
     for (int j = 0; j < d; ++j)
 #pragma GCC unroll 8
-      for (int i = j; i < d; ++i) to[place(d, j, i)] = factor[place(d, j, i)] * present[i];
+      for (int i = j; i < d; ++i) to[place(i, j)] = factor[in_row(i, j)] * present[i];
   }
 
   // Sets C, and returns log2 |C|.
   [[gnu::always_inline]] V factorize(const Tile& tile, std::size_t c, std::size_t g) const {
     Work<Size> a(factor(c, g)), f(work_);
-    mask_factor(tile, c, g, a.data());
+    mask_factor(tile, c, g, a.data(), in_row);
     const int count = size();
 #pragma GCC unroll 36
     for (int i = 0; i < count; ++i) f.data()[i] = errors_[g * count + i];
@@ -222,9 +224,9 @@ class Dense {
   }
 
   // Sets Y.
-  [[gnu::always_inline]] void whiten(const Tile& tile, std::size_t c, std::size_t g, V* y) const {
-    mask_factor(tile, c, g, y);
-    whiten_factor(columns_, factor(c, g), y);
+  [[gnu::always_inline]] void whiten(const Tile& tile, std::size_t c, std::size_t g, const V* factor, V* y) const {
+    mask_factor(tile, c, g, y, [d = columns_()](int i, int j) { return in_column(d, i, j); });
+    whiten_factor(columns_, factor, y);
   }
 
   // Adds the moments of a group about components [begin, end), which have one factor.
@@ -235,7 +237,7 @@ class Dense {
     for (std::size_t c = begin; c < end; ++c) weight += responsibility(densities, c, g);
     if (all_zero(weight)) return;
     Work<Size> y(work_);
-    whiten(tile, begin, g, y.data());
+    whiten(tile, begin, g, factor(begin, g), y.data());
     V* const second = second_ + which(begin) * size();
     add_covariance(weight, y.data(), second);
     for (std::size_t c = begin; c < end; ++c) {
@@ -249,7 +251,7 @@ class Dense {
         const V weighted = r * z.data()[j];
         totals[2 + j] += weighted;
 #pragma GCC unroll 8
-        for (int i = j; i < d; ++i) second[place(d, j, i)] += weighted * z.data()[i];
+        for (int i = j; i < d; ++i) second[in_row(i, j)] += weighted * z.data()[i];
       }
       totals[0] += r;
       totals[1] += r * joint_[c * kGroups + g];
@@ -263,22 +265,21 @@ class Dense {
 #pragma GCC unroll 8
     for (int j = 0; j < d; ++j)
 #pragma GCC unroll 8
-      for (int i = j; i < d; ++i) to[place(d, j, i)] += weight * conditional_covariance(columns_, y, j, i);
+      for (int i = j; i < d; ++i) to[in_row(i, j)] += weight * conditional_covariance(columns_, y, j, i);
   }
 
   // Adds the conditional covariance that missing cells leave to rows without errors.
   void add_hidden(const Tile& tile, V weight, std::size_t c, std::size_t g) const {
     const int d = columns_();
     Work<Size> factor(work_), f(work_ + size()), y(work_ + 2 * size());
-    mask_factor(tile, c, g, factor.data());
-    mask_factor(tile, c, g, y.data());
+    mask_factor(tile, c, g, factor.data(), in_row);
 #pragma GCC unroll 8
     for (int j = 0; j < d; ++j)
 #pragma GCC unroll 8
-      for (int i = j; i < d; ++i) f.data()[place(d, j, i)] = i == j ? 1.0 - tile.present[g * d + j] : V{};
+      for (int i = j; i < d; ++i) f.data()[in_row(i, j)] = i == j ? 1.0 - tile.present[g * d + j] : V{};
     LogOfProduct diagonal;
     add_errors(columns_, factor.data(), f.data(), diagonal);
-    whiten_factor(columns_, factor.data(), y.data());
+    whiten(tile, c, g, factor.data(), y.data());
     add_covariance(weight, y.data(), hidden_ + which(c) * size());
   }
 };

@@ -18,8 +18,10 @@ struct Columns {
   int operator()() const { return count; }
 };
 
-// Lower triangles are stored column after column.
-constexpr int place(int d, int column, int row) { return column * d - column * (column - 1) / 2 + row - column; }
+// Lower triangles are stored row after row, and those that are called Y column after column: the inner loops run along
+// these.
+constexpr int in_row(int row, int column) { return row * (row + 1) / 2 + column; }
+constexpr int in_column(int d, int row, int column) { return column * d - column * (column + 1) / 2 + row; }
 
 // Replaces a covariance of errors by its factor. It may be singular: its diagonal is first increased by as much as
 // rounding the entries may have changed the matrix, which keeps the pivots above what rounding makes of them.
@@ -29,18 +31,18 @@ template <typename Size>
   const double rounding = d * 0x1p-52;
 #pragma GCC unroll 8
   for (int j = 0; j < d; ++j) {
-    const V variance = e[place(d, j, j)], increase = variance * rounding, least = 0.25 * increase;
+    const V variance = e[in_row(j, j)], increase = variance * rounding, least = 0.25 * increase;
     V pivot = variance + increase;
 #pragma GCC unroll 8
-    for (int i = 0; i < j; ++i) pivot -= e[place(d, i, j)] * e[place(d, i, j)];
+    for (int i = 0; i < j; ++i) pivot -= e[in_row(j, i)] * e[in_row(j, i)];
     const V root = square_root(larger(least, pivot)), reciprocal = root > 0.0 ? 1.0 / root : V{};
-    e[place(d, j, j)] = root;
+    e[in_row(j, j)] = root;
 #pragma GCC unroll 8
     for (int k = j + 1; k < d; ++k) {
-      V value = e[place(d, j, k)];
+      V value = e[in_row(k, j)];
 #pragma GCC unroll 8
-      for (int i = 0; i < j; ++i) value -= e[place(d, i, j)] * e[place(d, i, k)];
-      e[place(d, j, k)] = value * reciprocal;
+      for (int i = 0; i < j; ++i) value -= e[in_row(j, i)] * e[in_row(k, i)];
+      e[in_row(k, j)] = value * reciprocal;
     }
   }
 }
@@ -52,25 +54,25 @@ template <typename Size>
   const int d = columns();
 #pragma GCC unroll 8
   for (int j = 0; j < d; ++j) {
-    const V pivot = c[place(d, j, j)];
+    const V pivot = c[in_row(j, j)];
     V square = pivot * pivot;
 #pragma GCC unroll 8
-    for (int i = 0; i <= j; ++i) square += f[place(d, i, j)] * f[place(d, i, j)];
+    for (int i = 0; i <= j; ++i) square += f[in_row(j, i)] * f[in_row(j, i)];
     const V over_root = reciprocal_root(square), root = square * over_root;
     const V over_sum = reciprocal(root + pivot);
     diagonal.multiply(root);
-    c[place(d, j, j)] = over_root;
+    c[in_row(j, j)] = over_root;
 #pragma GCC unroll 8
     for (int k = j + 1; k < d; ++k) {
-      const V before = c[place(d, j, k)];
+      const V before = c[in_row(k, j)];
       V after = pivot * before;
 #pragma GCC unroll 8
-      for (int i = 0; i <= j; ++i) after += f[place(d, i, j)] * f[place(d, i, k)];
+      for (int i = 0; i <= j; ++i) after += f[in_row(j, i)] * f[in_row(k, i)];
       after *= over_root;
-      c[place(d, j, k)] = after;
+      c[in_row(k, j)] = after;
       const V step = (before + after) * over_sum;
 #pragma GCC unroll 8
-      for (int i = 0; i <= j; ++i) f[place(d, i, k)] -= f[place(d, i, j)] * step;
+      for (int i = 0; i <= j; ++i) f[in_row(k, i)] -= f[in_row(j, i)] * step;
     }
   }
 }
@@ -84,8 +86,8 @@ template <typename Size>
   for (int j = 0; j < d; ++j) {
     V value = v[j];
 #pragma GCC unroll 8
-    for (int i = 0; i < j; ++i) value -= c[place(d, i, j)] * v[i];
-    value *= c[place(d, j, j)];
+    for (int i = 0; i < j; ++i) value -= c[in_row(j, i)] * v[i];
+    value *= c[in_row(j, j)];
     v[j] = value;
     squared += value * value;
   }
@@ -101,10 +103,10 @@ template <typename Size>
   for (int m = 0; m < d; ++m)
 #pragma GCC unroll 8
     for (int j = m; j < d; ++j) {
-      V value = y[place(d, m, j)];
+      V value = y[in_column(d, j, m)];
 #pragma GCC unroll 8
-      for (int i = m; i < j; ++i) value -= c[place(d, i, j)] * y[place(d, m, i)];
-      y[place(d, m, j)] = value * c[place(d, j, j)];
+      for (int i = m; i < j; ++i) value -= c[in_row(j, i)] * y[in_column(d, i, m)];
+      y[in_column(d, j, m)] = value * c[in_row(j, j)];
     }
 }
 
@@ -114,9 +116,9 @@ template <typename Size>
   const int d = columns();
 #pragma GCC unroll 8
   for (int m = 0; m < d; ++m) {
-    z[m] = y[place(d, m, m)] * v[m];
+    z[m] = y[in_column(d, m, m)] * v[m];
 #pragma GCC unroll 8
-    for (int j = m + 1; j < d; ++j) z[m] += y[place(d, m, j)] * v[j];
+    for (int j = m + 1; j < d; ++j) z[m] += y[in_column(d, j, m)] * v[j];
   }
 }
 
@@ -126,7 +128,7 @@ template <typename Size>
   const int d = columns();
   V value = broadcast(m == l ? 1.0 : 0.0);
 #pragma GCC unroll 8
-  for (int j = l; j < d; ++j) value -= y[place(d, m, j)] * y[place(d, l, j)];
+  for (int j = l; j < d; ++j) value -= y[in_column(d, j, m)] * y[in_column(d, j, l)];
   return value;
 }
 

@@ -1,4 +1,4 @@
-// What both kinds of rows with errors share: the rows that are worked on at once, and the constants of components.
+// What dense.hpp and diagonal.hpp share: the rows that are worked on at once, and how components and far rows are read.
 #pragma once
 
 #include "kernel/blocks.hpp"
