@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 
-# Each with what to write instead. Words that the field needs are exempt: heat map, bell-shaped, ground truth, look-ahead.
+# Each with what to write instead. The words of the field are exempt: heat map, bell-shaped, ground truth, look-ahead.
 IDIOMS = {
     r"climb(s|ed|ing)?": "EM run, converge",
     r"bells?": "Gaussian, component",
