@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list
+from gmix.base.columns import Roles
 from gmix.base.columns.frames import frame_cells
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.labels import RowLabels, as_labels
 from gmix.base.missing import MISSING, MissingCells
-from gmix.base.rows import Rows
-from gmix.base.table import as_points, check_finite, largest_value, read_rows, weights_of
+from gmix.base.row_errors import GivenErrors, checked_errors
+from gmix.base.rows import Rows, errors_in
+from gmix.base.table import as_points, check_finite, errors_of, largest_value, read_rows, weights_of
 from gmix.model.components import Components
 from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
@@ -39,9 +41,11 @@ class MemorySource(LocalSource):
     Attributes
     ----------
     trim : the share of the weight that every E-step leaves out, that of the rows of lowest density.
+    errors : of the values, as in `gmix.base.rows.Rows`; None if they are exact.
 
     Parameters
     ----------
+    row_errors, row_covariance : as `gmix.fit` takes them.
     missing : ``"model"`` to accept missing cells, ``"error"`` to refuse them.
     place : says in an error message where a row came from.
 
@@ -49,6 +53,7 @@ class MemorySource(LocalSource):
     """
 
     trim: float = 0.0
+    errors: NDArray[np.float64] | None = None
     label_arrays: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # `gmix.base.labels.RowLabels.arrays`
 
     def __init__(
@@ -61,11 +66,12 @@ class MemorySource(LocalSource):
         threads: int | None = None,
         missing: str = "model",
         place: Callable[[int], str] = "row {}".format,
+        row_errors: Any = None,
+        row_covariance: ArrayLike | None = None,
     ) -> None:
         one_of(missing, MISSING, "missing")
-        name = sample_weight if isinstance(sample_weight, str) else None
-        named = labels if isinstance(labels, str) else None
-        self.array, self.features, self.findings = read_rows(data, columns, name, labels=named)
+        roles = Roles.of(columns, sample_weight, labels, row_errors)
+        self.array, self.features, self.findings = read_rows(data, roles)
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
@@ -79,7 +85,12 @@ class MemorySource(LocalSource):
         self.mass = float(self.n_rows if self.weight is None else self.weight.sum())
         self.threads, self._place = threads, place
         if labels is not None:
-            self.set_labels(as_labels(labels if named is None else frame_cells(data, named), self.n_rows, place))
+            cells = labels if roles.labels is None else frame_cells(data, roles.labels)
+            self.set_labels(as_labels(cells, self.n_rows, place))
+        if roles.errors:
+            self.set_errors(errors_of(data, roles.errors_of(self.features or ())))
+        elif (given := GivenErrors.of(row_errors, row_covariance, self.n_features)) is not None:
+            self.set_errors(given.of_rows(self.n_rows))
 
     def _leave_out_empty_rows(self) -> None:
         """Count the missing cells, and give weight zero to rows without any value."""
@@ -97,6 +108,7 @@ class MemorySource(LocalSource):
         table.trim = source.trim if isinstance(source, MemorySource) else 0.0
         if table.missing is not None and table.lacks_a_column:
             table.center = np.where(table.missing.observed > 0.0, table.center, source.center)
+        table.errors, table.least_error = rows.errors, source.least_error
         if source.groups is not None:
             found = {"labels": rows.labels, "log_evidence": rows.log_evidence}
             arrays = {name: array for name, array in found.items() if array is not None}
@@ -106,6 +118,11 @@ class MemorySource(LocalSource):
     def set_labels(self, labels: RowLabels) -> None:
         """Give the rows labels."""
         self.groups, self.label_arrays = labels
+
+    def set_errors(self, errors: NDArray[np.float64]) -> None:
+        """Give the values errors. Raises `DataError` for errors that cannot be used, with the row."""
+        self.errors = errors
+        self.least_error = checked_errors(self.everything, self.features, self.place)
 
     @property
     def has_soft_labels(self) -> bool:
@@ -134,6 +151,9 @@ class MemorySource(LocalSource):
         )
         chosen.findings, chosen.trim = self.findings, self.trim
         chosen.groups, chosen.label_arrays = self.groups, self.label_arrays
+        if self.errors is not None and self.least_error is not None:
+            chosen.errors = errors_in(self.errors, list(columns))
+            chosen.least_error = self.least_error[list(columns)]
         return chosen
 
     @property
@@ -145,7 +165,7 @@ class MemorySource(LocalSource):
     def everything(self) -> Rows:
         """All rows."""
         labels: dict[str, Any] = dict(self.label_arrays)
-        return Rows(self.array, self.weight, **labels, incomplete=self.missing is not None)
+        return Rows(self.array, self.weight, **labels, errors=self.errors, incomplete=self.missing is not None)
 
     @cached_property
     def points(self) -> NDArray[Any]:
@@ -188,7 +208,7 @@ class MemorySource(LocalSource):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        if references is None and self.missing is not None:
+        if references is None and (self.missing is not None or self.errors is not None):
             return super()._pass(components, references, coarse)
         if self.trim and references is not None:
             return [self._trimmed_pass(*each) for each in zip(components, references, strict=True)]

@@ -213,7 +213,9 @@ def _rule(rule: StoppingRule, total_weight: float) -> Raw:
 
 
 def _rows(rows: Rows) -> Raw:
-    errors = None if rows.errors is None else np.ascontiguousarray(rows.errors, np.float64)
+    errors = rows.errors
+    if errors is not None:
+        errors = np.ascontiguousarray(errors[:1] if errors.strides[0] == 0 else errors, np.float64)
     return rows.values, rows.weights, rows.incomplete, rows.labels, errors, rows.log_evidence
 
 
@@ -251,4 +253,5 @@ def _statistics(form: Form, raw: Raw, reference: Reference | None) -> Sufficient
 
 def _reference(reference: Reference) -> Raw:
     scatter = np.ascontiguousarray(np.atleast_1d(reference.complete_scatter))
-    return np.ascontiguousarray(reference.floor), scatter, reference.total_weight
+    error = None if reference.error is None else np.ascontiguousarray(reference.error)
+    return np.ascontiguousarray(reference.floor), scatter, reference.total_weight, error
