@@ -21,6 +21,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
         [
             ["base.errors", "base.wording", "base.blas", "base.rows"],
             ["base.findings", "base.arguments"],
+            ["base.row_errors"],
             ["base.missing", "base.labels"],
             ["base.columns"],
             ["base.table", "base.atomic_write"],
@@ -48,6 +49,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
                 "fitting.classification",
                 "fitting.labeling",
                 "fitting.freezing",
+                "fitting.arguments",
             ],
             ["fitting.judge", "fitting.poorer"],
             ["fitting.trials"],

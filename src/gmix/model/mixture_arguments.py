@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list, as_numbers
+from gmix.base.columns import Roles
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.row_errors import GivenErrors, checked_errors
 from gmix.base.rows import Rows
-from gmix.base.table import as_points, check_finite, choose_columns
+from gmix.base.table import as_points, check_finite, choose_columns, errors_of, is_frame
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
@@ -130,8 +133,19 @@ def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[A
     return a, b
 
 
-def checked_points(points: Any, features: tuple[str, ...] | None, n_features: int) -> Rows:
-    """Points ``(N, D)`` as rows; NaN is a missing cell. Raises `DataError` if a number is infinite."""
+def checked_points(
+    points: Any,
+    features: tuple[str, ...] | None,
+    n_features: int,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
+) -> Rows:
+    """Points ``(N, D)`` as rows; NaN is a missing cell. `Rows` are returned as they are.
+
+    Raises `DataError` if a number is infinite, and for errors that cannot be used.
+    """
+    if isinstance(points, Rows):
+        return points
     rows, names = as_points(points, features)
     if rows.shape[1] != n_features:
         raise DataError(
@@ -139,4 +153,14 @@ def checked_points(points: Any, features: tuple[str, ...] | None, n_features: in
             + (f" {list(features)}" if features else "")
             + "; one point is written [[...]]"
         )
-    return Rows(rows, incomplete=check_finite(rows, names, missing=True))
+    found = Rows(rows, incomplete=check_finite(rows, names, missing=True))
+    roles = Roles.of(None, None, None, row_errors)
+    given = GivenErrors.of(None if roles.errors else row_errors, row_covariance, n_features)
+    if given is None and not roles.errors:
+        return found
+    if given is None and not is_frame(points):
+        raise DataError("row_errors names columns, and the points are an array; give numbers (N, D)")
+    errors = errors_of(points, roles.errors_of(names or ())) if given is None else given.of_rows(len(rows))
+    found = replace(found, errors=errors)
+    checked_errors(found, names)
+    return found

@@ -208,7 +208,7 @@ class MemorySource(LocalSource):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        if references is None and (self.missing is not None or self.errors is not None):
+        if references is None and not self.is_plain:
             return super()._pass(components, references, coarse)
         if self.trim and references is not None:
             return [self._trimmed_pass(*each) for each in zip(components, references, strict=True)]

@@ -173,8 +173,7 @@ class PartitionedSource(Source):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        exact = self.missing is None and self.least_error is None
-        fill = pack([] if references is not None or exact else [self._center])
+        fill = pack([] if references is not None or self.is_plain else [self._center])
         task = partial(_expect, pack_components(components), fill, 1 if self.threads is None else self.threads)
         found = unpack_statistics(_join(self._ask(task, _join)))
         if not abs((mass := found[0].total_weight) / self.mass - 1.0) < _SAME_MASS:

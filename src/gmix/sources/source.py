@@ -80,6 +80,11 @@ class Source(ABC):
         return max(self.n_counting, self.mass)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether no cell is missing and all values are exact."""
+        return self.missing is None and self.least_error is None
+
+    @property
     def in_memory(self) -> Rows | None:
         """All rows, if they are in memory and passes over them need not be counted or recorded; else None."""
         return None
@@ -223,7 +228,7 @@ class LocalSource(Source):
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
         blocks = self.blocks()
-        if references is None and not (self.missing is None and self.least_error is None):
+        if references is None and not self.is_plain:
             blocks = (block.completed(self.center[0]) for block in blocks)
         return kernel.expect(blocks, components, references, threads=self.threads, coarse=coarse)
 

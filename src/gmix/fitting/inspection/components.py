@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.findings import Finding
+from gmix.base.rows import Rows
 from gmix.base.wording import count, listed, percent
 from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 from gmix.model.background import with_background
@@ -51,13 +52,15 @@ def about_components(
     step = math.ceil(len(sample.rows) * mixture.n_components * mixture.n_features**2 / _WORK)
     rows = sample.rows[::step]
     mass = np.ones(len(rows)) if sample.weight is None else sample.weight[::step]
-    share = mixture.responsibilities(rows, threads=sample.threads)
+    errors = None if sample.errors is None else sample.errors[::step]
+    incomplete = sample.observed is not None
+    share = mixture.responsibilities(Rows(rows, errors=errors, incomplete=incomplete), threads=sample.threads)
     return [
         *_few_rows(sample, mixture, statistics, prior),
         *(_many_parameters(sample, mixture.n_parameters, statistics.n_features) if prior is None else ()),
         *_spikes(sample, rows, mass[:, None] * share),
         *_overlap(mass, with_background(share, mixture.background)),
-        *_tails(rows, mass, mixture, sample.threads),
+        *(_tails(rows, mass, mixture, sample.threads) if errors is None else ()),
     ]
 
 
