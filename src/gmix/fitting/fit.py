@@ -254,9 +254,7 @@ def _trimmed(source: Source, trim: float) -> Source:
     if not isinstance(source, MemorySource):
         raise ParameterError("trim needs a table in memory; fit a random sub-sample of the rows, or raise memory")
     if source.least_error is not None:
-        raise ParameterError(
-            "trim compares densities of rows, and those of rows with errors differ; leave one of them out"
-        )
+        raise ParameterError("trim compares the densities of rows, which errors change; leave out one of them")
     return source.trimmed(trim)
 
 

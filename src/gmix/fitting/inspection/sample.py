@@ -82,7 +82,9 @@ class Sample:
             rng = np.random.default_rng(0)
             few = total < _MOST_DRAWN
             times = rng.multivariate_hypergeometric(times, size) if few else rng.multinomial(size, times / total)
-        return replace(self, rows=np.repeat(self.rows, times, axis=0), weight=None, n_counting=round(total_weight))
+        rows = np.repeat(self.rows, times, axis=0)
+        errors = None if self.errors is None else np.repeat(self.errors, times, axis=0)
+        return replace(self, rows=rows, errors=errors, weight=None, n_counting=round(total_weight))
 
     def column(self, j: int) -> str:
         """A column as a sentence names it: by its name, or else by its number from 0."""
