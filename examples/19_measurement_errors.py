@@ -27,9 +27,9 @@ print(fit)
 print(exact)
 
 # %%
-# The fit that ignores the errors needs three components, and two of them describe imprecise averages. The true abilities
-# have two components of the same small spread. The table says which players are pitchers, who are not chosen for their
-# batting; the fit did not know it.
+# The fit that ignores the errors needs three components, and one of them describes imprecise averages. The true
+# abilities have two components of the same small spread. Most players of the smaller one are pitchers, who are not
+# chosen for their batting; the fit did not know who is a pitcher.
 
 grid = np.linspace(0.1, 0.8, 500)[:, None]
 average = np.sin(grid[:, 0]) ** 2

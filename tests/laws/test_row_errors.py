@@ -299,3 +299,24 @@ def test_a_wrong_error_is_named_by_row_and_column(rows: tuple[Array, Array], val
         gmix.fit(x, 2, row_errors=wrong)
     with pytest.raises(gmix.DataError, match=rf"the error of row 7, column 1 .*{message}"):
         gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)]).log_density(x, row_errors=wrong)
+
+
+# The E-step alone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_statistics_of_blocks_with_errors_add_up(rows: tuple[Array, Array], missing: bool) -> None:
+    x, errors = rows[0].copy(), rows[1]
+    x[::7, 0] = np.nan if missing else 0.0
+    mixture = steps(x, row_errors=errors).mixture
+    [whole] = gmix.expect(x, [mixture], row_errors=errors)
+    cuts = [slice(0, 150), slice(150, 150), slice(150, None)]
+    first, empty, last = (gmix.expect(x[cut], [mixture], row_errors=errors[cut])[0] for cut in cuts)
+    total = first + empty + last
+    for name, array in whole.arrays.items():
+        np.testing.assert_allclose(total.arrays[name], array, rtol=1e-9, atol=1e-9, err_msg=name)
+    np.testing.assert_array_equal(total.reference.error, (errors**2).min(0))
+    np.testing.assert_allclose(total.reference.variances, whole.reference.variances, rtol=1e-9)
+    following = gmix.GaussianMixture.from_statistics(total, "full")
+    again = gmix.fit(x, start=mixture, row_errors=errors, max_iterations=1, tolerance=0.0)
+    np.testing.assert_allclose(following.covariances, again.mixture.covariances, rtol=1e-9)

@@ -12,11 +12,11 @@ from gmix.base.arguments import as_names, as_real
 from gmix.base.columns import FilledColumns, Roles, choose_columns, is_index
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
-from gmix.base.row_errors import signed_squares
+from gmix.base.row_errors import GivenErrors, signed_squares
 
 __all__ = [
-    "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "errors_of", "is_frame",
-    "is_index", "largest_value", "read_rows", "weights_of",
+    "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "errors_of", "given_errors",
+    "is_frame", "is_index", "largest_value", "read_rows", "weights_of",
 ]  # fmt: skip
 
 _BLOCK = 65_536  # rows that are checked together, so that a check takes little memory
@@ -183,6 +183,21 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float
         row = int(np.argmax(wrong))
         raise DataError(f"sample_weight[{row}] is {weight[row]}; give numbers from 0 (the row does not count) to 1e100")
     return weight
+
+
+def given_errors(
+    data: Any, table: Table, row_errors: Any, row_covariance: ArrayLike | None
+) -> NDArray[np.float64] | None:
+    """The errors of the rows of a table that the arguments of `gmix.fit` state, unchecked; None if there are none.
+
+    They are variances ``(N, D)`` or covariances ``(N, D, D)``. Raises `DataError` for a wrong shape or name.
+    """
+    n_rows, n_features = table.array.shape
+    roles = Roles.of(None, None, None, row_errors)
+    given = GivenErrors.of(None if roles.errors else row_errors, row_covariance, n_features)
+    if given is not None:
+        return given.of_rows(n_rows)
+    return errors_of(data, roles.errors_of(table.names or ())) if roles.errors else None
 
 
 def errors_of(data: Any, columns: Sequence[str | None]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_list, as_numbers
 from gmix.base.columns import Roles
 from gmix.base.errors import DataError, ParameterError, of_kind
-from gmix.base.row_errors import GivenErrors, checked_errors
+from gmix.base.row_errors import checked_errors
 from gmix.base.rows import Rows
-from gmix.base.table import as_points, check_finite, choose_columns, errors_of, is_frame
+from gmix.base.table import check_finite, choose_columns, given_errors, is_frame, read_rows
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
@@ -146,21 +145,17 @@ def checked_points(
     """
     if isinstance(points, Rows):
         return points
-    rows, names = as_points(points, features)
+    roles = Roles.of(list(features) if features and is_frame(points) else None, None, None, row_errors)
+    table = read_rows(points, roles)
+    rows, names = table.array, table.names
     if rows.shape[1] != n_features:
         raise DataError(
             f"the points have {rows.shape[1]} columns and the mixture has {n_features} features"
             + (f" {list(features)}" if features else "")
             + "; one point is written [[...]]"
         )
-    found = Rows(rows, incomplete=check_finite(rows, names, missing=True))
-    roles = Roles.of(None, None, None, row_errors)
-    given = GivenErrors.of(None if roles.errors else row_errors, row_covariance, n_features)
-    if given is None and not roles.errors:
-        return found
-    if given is None and not is_frame(points):
-        raise DataError("row_errors names columns, and the points are an array; give numbers (N, D)")
-    errors = errors_of(points, roles.errors_of(names or ())) if given is None else given.of_rows(len(rows))
-    found = replace(found, errors=errors)
-    checked_errors(found, names)
+    errors = given_errors(points, table, row_errors, row_covariance)
+    found = Rows(rows, errors=errors, incomplete=check_finite(rows, names, missing=True))
+    if errors is not None:
+        checked_errors(found, names)
     return found

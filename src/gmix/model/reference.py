@@ -99,10 +99,12 @@ class Reference:
         between = self.form.total(self.form.outer(np.ones(1), (root * step)[None]))
         total_weight = self.total_weight + other.total_weight
         scatter = self.scatter + other.scatter + between
-        error = None if self.error is None or other.error is None else np.minimum(self.error, other.error)
+        known = [each.error for each in (self, other) if each.error is not None]
+        exact = any(each.error is None and each.total_weight > 0.0 for each in (self, other))
+        error = np.min(known, axis=0) if known and not exact else None
         return Reference(self.form, count, self.mean + share * step, scatter, total_weight, error)
 
-    def with_error(self, error: Array) -> Reference:
+    def with_error(self, error: Array | None) -> Reference:
         """The reference of the same rows with errors of measurement."""
         return replace(self, error=error)
 

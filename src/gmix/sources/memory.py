@@ -18,9 +18,9 @@ from gmix.base.columns.frames import frame_cells
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.labels import RowLabels, as_labels
 from gmix.base.missing import MISSING, MissingCells
-from gmix.base.row_errors import GivenErrors, checked_errors
+from gmix.base.row_errors import checked_errors
 from gmix.base.rows import Rows, errors_in
-from gmix.base.table import as_points, check_finite, errors_of, largest_value, read_rows, weights_of
+from gmix.base.table import check_finite, given_errors, is_frame, largest_value, read_rows, weights_of
 from gmix.model.components import Components
 from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
@@ -71,7 +71,8 @@ class MemorySource(LocalSource):
     ) -> None:
         one_of(missing, MISSING, "missing")
         roles = Roles.of(columns, sample_weight, labels, row_errors)
-        self.array, self.features, self.findings = read_rows(data, roles)
+        table = read_rows(data, roles)
+        self.array, self.features, self.findings = table
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
@@ -87,10 +88,8 @@ class MemorySource(LocalSource):
         if labels is not None:
             cells = labels if roles.labels is None else frame_cells(data, roles.labels)
             self.set_labels(as_labels(cells, self.n_rows, place))
-        if roles.errors:
-            self.set_errors(errors_of(data, roles.errors_of(self.features or ())))
-        elif (given := GivenErrors.of(row_errors, row_covariance, self.n_features)) is not None:
-            self.set_errors(given.of_rows(self.n_rows))
+        if (errors := given_errors(data, table, row_errors, row_covariance)) is not None:
+            self.set_errors(errors)
 
     def _leave_out_empty_rows(self) -> None:
         """Count the missing cells, and give weight zero to rows without any value."""
@@ -236,6 +235,8 @@ def expect(
     mixtures: Sequence[GaussianMixture],
     *,
     sample_weight: ArrayLike | str | None = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
     threads: int | None = None,
 ) -> list[SufficientStatistics]:
     """The E-step on a block of rows ``(N, D)`` under each of several mixtures.
@@ -248,6 +249,7 @@ def expect(
     block : array ``(N, D)``, or a DataFrame, whose columns are matched with the features of the mixtures by name.
     mixtures : mixtures of the same features, which share one pass over the rows.
     sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
+    row_errors, row_covariance : the errors of the rows, as `gmix.fit` takes them.
     threads : the most threads to use; the result has the same bits.
 
     Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
@@ -262,10 +264,15 @@ def expect(
     if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
         raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
     features = next((m.features for m in listed if m.features), None)
-    array, names = as_points(block, features, sample_weight if isinstance(sample_weight, str) else None)
+    chosen = list(features) if features and is_frame(block) else None
+    table = read_rows(block, Roles.of(chosen, sample_weight, None, row_errors))
+    array, names = table.array, table.names
     weight = weights_of(block, sample_weight, len(array))
     limit = largest_value(array.shape[1], len(array) if weight is None else max(weight.sum(), len(array)))
-    rows = Rows(array, weight, incomplete=check_finite(array, names, limit, missing=True)).without_empty
+    errors = given_errors(block, table, row_errors, row_covariance)
+    incomplete = check_finite(array, names, limit, missing=True)
+    rows = Rows(array, weight, errors=errors, incomplete=incomplete).without_empty
+    least_error = None if errors is None else checked_errors(rows, names)
     for mixture in listed:
         if mixture.n_features != array.shape[1]:
             raise ParameterError(f"{mixture} does not fit rows of {array.shape[1]} columns; give as many as features")
@@ -274,11 +281,12 @@ def expect(
                 f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}; give the same columns"
             )
     components = [m.components for m in listed]
-    if not rows.incomplete and (not len(rows) or all(m.background is None for m in listed)):
+    plain = not rows.incomplete and errors is None
+    if not len(rows) or (plain and all(m.background is None for m in listed)):
         return kernel.expect(rows, components, threads=threads)
     missing = MissingCells.none(array.shape[1]).and_of(rows)
     center = mean_of_cells([rows], array.shape[1], missing, threads)
     units = [unit_component(each.form, center) for each in components]
     complete = kernel.expect(rows.completed(center[0]), units, threads=threads)
-    references = [Reference.of_cells(each.reference, center[0], missing) for each in complete]
+    references = [Reference.of_cells(each.reference, center[0], missing).with_error(least_error) for each in complete]
     return kernel.expect(rows, components, references, threads=threads)
