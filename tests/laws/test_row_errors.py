@@ -320,3 +320,15 @@ def test_statistics_of_blocks_with_errors_add_up(rows: tuple[Array, Array], miss
     following = gmix.GaussianMixture.from_statistics(total, "full")
     again = gmix.fit(x, start=mixture, row_errors=errors, max_iterations=1, tolerance=0.0)
     np.testing.assert_allclose(following.covariances, again.mixture.covariances, rtol=1e-9)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_tails_are_compared_with_draws_that_have_the_same_errors(missing: bool) -> None:
+    rng = np.random.default_rng(0)
+    errors = rng.uniform(0.1, 2.0, (3_000, 2))
+    noise = errors * rng.standard_normal((3_000, 2))
+    absent = (rng.random((3_000, 2)) < 0.1) & missing
+    for true, found in ((rng.standard_normal((3_000, 2)), False), (rng.standard_t(2.5, (3_000, 2)), True)):
+        x = np.where(absent, np.nan, true + noise)
+        fit = gmix.fit(x, 1, covariance="full", row_errors=errors)
+        assert ("heavy tails" in {finding.name for finding in fit.findings}) == found

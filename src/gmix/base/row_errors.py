@@ -14,7 +14,7 @@ from gmix.base.arguments import as_real
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 
-__all__ = ["GivenErrors", "checked_errors", "signed_squares"]
+__all__ = ["GivenErrors", "checked_errors", "drawn_errors", "signed_squares"]
 
 Array = NDArray[np.float64]
 _BLOCK = 1 << 20  # numbers that are checked together
@@ -79,6 +79,18 @@ def signed_squares(errors: NDArray[Any]) -> Array:
     """The variances of standard errors; the square of a negative number is negative, so that a check finds it."""
     with np.errstate(over="ignore"):
         return np.asarray(np.copysign(np.square(errors, dtype=np.float64), errors))
+
+
+def drawn_errors(errors: Array, rng: np.random.Generator) -> Array:
+    """Random errors ``(N, D)`` with these variances ``(N, D)`` or covariances ``(N, D, D)``; NaN where these are."""
+    normal = rng.standard_normal(errors.shape[:2])
+    if errors.ndim == 2:
+        return np.asarray(np.sqrt(errors) * normal)
+    missing = np.isnan(np.diagonal(errors, axis1=1, axis2=2))
+    both = ~(missing[:, :, None] | missing[:, None])
+    values, vectors = np.linalg.eigh(np.where(both, errors, 0.0))
+    drawn = (vectors @ (np.sqrt(np.maximum(values, 0.0)) * normal)[:, :, None])[..., 0]
+    return np.where(missing, np.nan, drawn)
 
 
 def checked_errors(

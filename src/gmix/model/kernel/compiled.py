@@ -214,9 +214,13 @@ def _rule(rule: StoppingRule, total_weight: float) -> Raw:
 
 def _rows(rows: Rows) -> Raw:
     errors = rows.errors
-    if errors is not None:
-        errors = np.ascontiguousarray(errors[:1] if errors.strides[0] == 0 else errors, np.float64)
-    return rows.values, rows.weights, rows.incomplete, rows.labels, errors, rows.log_evidence
+    if errors is not None and errors.strides[0] == 0:  # those of all rows
+        errors = errors[:1]
+    weights, labels, errors, evidence = (
+        None if array is None else np.ascontiguousarray(array, np.float64)
+        for array in (rows.weights, rows.labels, errors, rows.log_evidence)
+    )
+    return rows.values, weights, rows.incomplete, labels, errors, evidence
 
 
 def _components(components: Components) -> Raw:
