@@ -19,9 +19,7 @@ from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding, by_importance
 from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
-from gmix.fitting.background import (
-    check_background,
-)
+from gmix.fitting.background import check_background
 from gmix.fitting.comparison import compare
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
@@ -179,7 +177,7 @@ def fit(
     )
     source, components = labeled_source(_trimmed(source, trim), components)
     starts = as_start(start) if source.groups is None else labeled_start(as_start(start))
-    check_background(background, starts, source, trim, freeze)
+    check_background(background, starts, trim)
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,

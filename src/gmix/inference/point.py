@@ -126,7 +126,7 @@ class Point:
         before, growth = self.weights[free.weights], growth[free.weights]
         after, moved = self.weights.copy(), self.means.copy()
         after[free.weights] = free.left * (before * growth / (before @ growth))
-        steps = self.frames[free.means] @ means.reshape(len(free.means), -1, 1)
+        steps = self.frames[free.means] @ means.reshape(*moved[free.means].shape, 1)
         moved[free.means] = self.means[free.means] + steps[..., 0]
         return replace(self, weights=after, means=moved, tangents=self.tangents.moved(motions))
 
@@ -171,7 +171,7 @@ class Point:
         frozen = [k for k in range(len(self.weights)) if k not in free.weights]
         jacobian[frozen] = 0.0
         moved = np.zeros((len(directions), *self.means.shape))
-        steps = self.frames[free.means] @ means.reshape(len(directions), len(free.means), -1, 1)
+        steps = self.frames[free.means] @ means.reshape(*moved[:, free.means].shape, 1)
         moved[:, free.means] = steps[..., 0]
         x = self.tangents.sum(motions)
         return Changes(weights @ jacobian.T, moved, self.frames @ (x + x.mT) @ self.frames.mT)
