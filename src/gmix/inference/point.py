@@ -42,6 +42,7 @@ class _Free:
 
     Attributes
     ----------
+    frozen : the parameters that are not.
     weights : the positions of the weights that are free. The last is the background's if there is one.
     moving : those of `weights` that are directions: all but one, because their sum is fixed.
     left : the sum of the free weights.
@@ -50,6 +51,7 @@ class _Free:
         of all Q; None if none is frozen.
     """
 
+    frozen: Frozen
     weights: list[int]
     moving: list[int]
     left: float
@@ -65,7 +67,7 @@ class _Free:
         moving = [k for k in free if k not in fixed]
         left = 1.0 - float(weights[list(frozen.weights)].sum()) if free else 1.0
         means = [k for k in range(n_components) if k not in frozen.means]
-        return cls(free, moving, left, means, _combinations(tangents, frozen.covariances))
+        return cls(frozen, free, moving, left, means, _combinations(tangents, frozen.covariances))
 
 
 def _combinations(tangents: Tangents, frozen: tuple[int, ...]) -> Array | None:
@@ -168,13 +170,14 @@ class Point:
         free = self.free
         weights, means, motions = self._split(directions)
         jacobian = self.weights[:, None] * (np.eye(len(self.weights)) - self.weights / free.left)[:, free.moving]
-        frozen = [k for k in range(len(self.weights)) if k not in free.weights]
-        jacobian[frozen] = 0.0
+        jacobian[list(free.frozen.weights)] = 0.0
         moved = np.zeros((len(directions), *self.means.shape))
         steps = self.frames[free.means] @ means.reshape(*moved[:, free.means].shape, 1)
         moved[:, free.means] = steps[..., 0]
         x = self.tangents.sum(motions)
-        return Changes(weights @ jacobian.T, moved, self.frames @ (x + x.mT) @ self.frames.mT)
+        covariances = self.frames @ (x + x.mT) @ self.frames.mT
+        covariances[:, list(free.frozen.covariances)] = 0.0
+        return Changes(weights @ jacobian.T, moved, covariances)
 
     def _split(self, directions: Array) -> tuple[Array, Array, Array]:
         """Directions ``(..., P)``: those of the weights, of the means, and of all tangents of the covariances."""
