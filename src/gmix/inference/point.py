@@ -17,7 +17,7 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["Changes", "Point"]
 
 Array = NDArray[np.float64]
-_ZERO = 1e-6  # of the largest singular value; frozen covariances do not change along directions of smaller ones
+_ZERO = 1e-10  # of the largest eigenvalue of squares; the square of the error of differences is about 1e-16
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +67,20 @@ class _Free:
         moving = [k for k in free if k not in fixed]
         left = 1.0 - float(weights[list(frozen.weights)].sum()) if free else 1.0
         means = [k for k in range(n_components) if k not in frozen.means]
-        return cls(frozen, free, moving, left, means, _combinations(tangents, frozen.covariances))
+        return cls(frozen, free, moving, left, means, _combinations(tangents, frozen.covariances, n_components))
 
 
-def _combinations(tangents: Tangents, frozen: tuple[int, ...]) -> Array | None:
+def _combinations(tangents: Tangents, frozen: tuple[int, ...], n_components: int) -> Array | None:
     """Orthonormal combinations ``(Q, P)`` of the directions of tangents, along which no frozen covariance changes."""
     if not frozen:
         return None
     n = tangents.n_directions
+    if len(frozen) == n_components:
+        return np.zeros((n, 0))
     change = tangents.sum(np.eye(n))[:, list(frozen)]
     change = (change + change.mT).reshape(n, -1)
-    vectors, values, _ = np.linalg.svd(change)
-    rank = int((values > _ZERO * values.max(initial=0.0)).sum())
-    return np.asarray(vectors[:, rank:])
+    values, vectors = np.linalg.eigh(change @ change.T)
+    return np.asarray(vectors[:, values <= _ZERO * values[-1]])
 
 
 @dataclass(frozen=True, eq=False)
