@@ -58,6 +58,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["fitting.from_search", "fitting.background"],
             ["fitting.comparison"],
             ["fitting.fit"],
+            ["inference.point"],
             ["inference.standard_errors", "inference.resampling", "inference.pooling"],
             [
                 "inference.bootstrap",

@@ -304,5 +304,31 @@ def test_labeled_rows_never_belong_to_the_background() -> None:
     fit = gmix.fit(X, labels=known, covariance="VVV", background=True, rng=0)
     assert background(fit.mixture).weight == pytest.approx(0.1, abs=0.04)
     assert (np.diff(fit.history) >= -1e-9 * abs(fit.history[-1])).all()
-    with pytest.raises(ParameterError, match="does not go with freeze"):
-        gmix.fit(X, start=TWO, freeze={"means": True}, background=True)
+
+
+@pytest.mark.parametrize("holes", [False, True], ids=["complete", "holes"])
+def test_a_soft_label_multiplies_the_densities_of_components_and_not_that_of_the_background(holes: bool) -> None:
+    rng = np.random.default_rng(5)
+    x = np.where(rng.random(X.shape) < 0.1, np.nan, X) if holes else X
+    soft = 0.1 + 0.9 * np.where(LABELS[:, None] < 0, 1.0, np.eye(2)[LABELS]) * rng.random((len(X), 1))
+    fit = gmix.fit(x, labels=soft, covariance="VVV", background=True, rng=0)
+    mixture, some = fit.mixture, ~np.isnan(x).all(1)
+    box, density = background(mixture), mixture.density(x[some])[:, None]
+    parts = mixture.responsibilities(x[some]) * density * soft[some][:, list(fit.groups)]
+    parts = np.column_stack([parts, box.weight * np.exp(box.log_density(x[some]))])
+    assert fit.log_likelihood == pytest.approx(float(np.log(parts.sum(1)).sum()), rel=1e-12)
+    posterior = parts / parts.sum(1, keepdims=True)
+    np.testing.assert_allclose(fit.statistics.counts, posterior[:, :2].sum(0), rtol=1e-9)
+    entropy = -float((posterior * np.log(np.maximum(posterior, 1e-300))).sum())
+    assert (fit.icl - fit.bic) / 2.0 == pytest.approx(entropy, rel=1e-6)
+    assert (np.diff(fit.history) >= -1e-9 * abs(fit.history[-1])).all()
+
+
+def test_soft_labels_of_ones_say_nothing_beside_a_background() -> None:
+    box = background(FIT.mixture).with_weight(0.1)
+    start = GaussianMixture(0.9 * TWO.weights, TWO.means, TWO.covariances, background=box)
+    one = gmix.fit(X, start=start, tolerance=1e-12)
+    other = gmix.fit(X, labels=np.ones((len(X), 2)), start=start, tolerance=1e-12)
+    same(one.mixture, other.mixture)
+    less = gmix.fit(X, labels=np.full((len(X), 2), 0.1), start=start, tolerance=1e-12)
+    assert background(less.mixture).weight > background(one.mixture).weight

@@ -128,3 +128,52 @@ def test_some_covariances_of_a_structure_that_relates_them(points: Array) -> Non
     start = gmix.fit(points, 3, covariance="VEV", rng=0).mixture
     with pytest.raises(ParameterError, match="relates those of all; freeze all with True"):
         gmix.fit(points, start=start, freeze={"covariances": [0]})
+
+
+@pytest.mark.parametrize("freeze", [*CASES, {"weights": [0, 1]}], ids=repr)
+@pytest.mark.parametrize("prior", [None, gmix.NormalInverseWishart() + gmix.Dirichlet(1.5)], ids=repr)
+def test_a_background_shares_what_frozen_weights_leave(
+    points: Array, freeze: dict[str, Any], prior: gmix.Prior | None
+) -> None:
+    x = np.vstack([points, np.random.default_rng(0).uniform(-6.0, 9.0, (20, 3))])
+    fit = gmix.fit(x, start=START, freeze=freeze, background=True, prior=prior, tolerance=1e-12, max_iterations=5000)
+    background, frozen = fit.mixture.background, fit.frozen
+    assert background is not None
+    for name in ("means", "covariances", "weights"):
+        some = list(getattr(frozen, name))
+        np.testing.assert_array_equal(getattr(fit.mixture, name)[some], getattr(START, name)[some])
+    assert fit.mixture.weights.sum() + background.weight == pytest.approx(1.0, abs=1e-14)
+    assert (np.diff(fit.history) >= -1e-9 * abs(fit.history[0])).all()
+    assert fit.gradient_norm < 1e-4
+    without = gmix.fit(x, start=START, freeze=freeze)
+    assert fit.n_parameters == without.n_parameters + (0 if len(frozen.weights) == 3 else 1)
+    if prior is None:
+        free = [k for k in range(3) if k not in frozen.weights]
+        counts = np.append(fit.statistics.counts[free], len(x) - fit.statistics.counts.sum())
+        found = np.append(fit.mixture.weights[free], background.weight)
+        np.testing.assert_allclose(found, found.sum() * counts / counts.sum(), rtol=1e-3)
+
+
+def test_a_start_with_a_background_keeps_all_its_frozen_weights(points: Array) -> None:
+    box = gmix.Background(0.1, points.min(0) - 1.0, points.max(0) + 1.0)
+    start = GaussianMixture(0.9 * START.weights, START.means, START.covariances, background=box)
+    fit = gmix.fit(points, start=start, freeze={"weights": True})
+    assert fit.mixture.background.weight == pytest.approx(0.1, rel=1e-15)
+    np.testing.assert_array_equal(fit.mixture.weights, start.weights)
+    assert fit.n_parameters == 9 + 18
+    errors = gmix.standard_errors(fit, points)
+    assert errors.background == 0.0
+    assert not errors.weights.any()
+    for background in (True, "auto"):
+        with pytest.raises(ParameterError, match="sum to one, so nothing is left for a background"):
+            gmix.fit(points, start=START, freeze={"weights": True}, background=background)
+
+
+def test_a_background_without_frozen_weights_is_that_of_a_fit_without_frozen_parameters(points: Array) -> None:
+    """Frozen means that are already at the optimum change nothing."""
+    x = np.vstack([points, np.random.default_rng(0).uniform(-6.0, 9.0, (20, 3))])
+    free = gmix.fit(x, start=START, background=True, tolerance=1e-13, max_iterations=5000)
+    mixture = free.mixture.without_background
+    frozen = gmix.fit(x, start=mixture, freeze={"means": True}, background=True, tolerance=1e-13, max_iterations=5000)
+    assert frozen.log_likelihood == pytest.approx(free.log_likelihood, rel=1e-10)
+    assert frozen.mixture.background.weight == pytest.approx(free.mixture.background.weight, rel=1e-4)

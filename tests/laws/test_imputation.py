@@ -221,7 +221,7 @@ def test_what_cannot_be_imputed_is_refused(table: Array, fit: gmix.Fit) -> None:
     with pytest.raises(gmix.ParameterError, match="fit is a GaussianMixture"):
         gmix.impute(fit.mixture, table)  # type: ignore[arg-type]
     labels = np.where(np.arange(len(table)) < 30, 0, -1)
-    with pytest.raises(gmix.ParameterError, match="from a fit with labels is not known"):
+    with pytest.raises(gmix.ParameterError, match="a fit with labels; give labels="):
         gmix.impute(gmix.fit(table, 1, covariance="full", labels=labels), table)
     collapsed = gmix.fit(
         np.array([[0.0, 0.0], [1.0, 2.0], [2.0, np.nan], [3.0, 6.0], [4.0, 8.0], [5.0, np.nan]]), 1, covariance="full"

@@ -104,9 +104,9 @@ def test_drawn_tables_lack_the_cells_of_the_table(monkeypatch: pytest.MonkeyPatc
     seen = []
     real = module.warm_run
 
-    def run(start: Any, source: Any, prior: Any) -> Any:
+    def run(model: Any, source: Any) -> Any:
         seen.append(np.isnan(source.array))
-        return real(start, source, prior)
+        return real(model, source)
 
     monkeypatch.setattr(module, "warm_run", run)
     gmix.bootstrap(fit, table, kind="parametric", replicates=2, rng=0)

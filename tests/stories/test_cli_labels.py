@@ -58,6 +58,19 @@ def test_numbers_of_components_by_label(flowers: Path) -> None:
     assert sorted(json.loads(result.stdout)["labels"], key=str) == [None, "setosa", "versicolor"]
 
 
+def test_standard_errors_of_a_fit_with_labels(flowers: Path, tmp_path: Path) -> None:
+    options = ["--label-column", "Species", "-c", "EEE", "--errors"]
+    result = run("fit", flowers, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("±") > 3 * 4  # of each mean, and of each standard deviation
+    found = json.loads(run("fit", flowers, *options, "--json", "--out", tmp_path / "model.json").stdout)
+    names = ["Sepal.Length", "Sepal.Width", "Petal.Length", "Petal.Width"]
+    table = csv.read_csv(flowers).to_pandas()
+    labels = [label or None for label in table["Species"]]
+    expected = gmix.standard_errors(gmix.load(tmp_path / "model.json"), table[names], labels=labels)
+    np.testing.assert_allclose(found["standard_errors"]["means"], expected.means, rtol=1e-9)
+
+
 def test_labels_that_are_numbers(flowers: Path, tmp_path: Path) -> None:
     text = flowers.read_text()
     for number, name in enumerate(("setosa", "versicolor", "virginica")):
@@ -79,7 +92,6 @@ def test_labels_that_are_numbers(flowers: Path, tmp_path: Path) -> None:
         (["--label-column", "Species", "-k", "setosa"], "is not a count"),
         (["--label-column", "Species", "-k", "setosa=one"], "must give each label one number"),
         (["-k", "setosa=1"], "the rows have none"),
-        (["--label-column", "Species", "--errors"], "--errors are not known for fits with labels"),
     ],
 )
 def test_mistakes(flowers: Path, options: list[str], message: str) -> None:

@@ -86,6 +86,14 @@ class Groups:
         """The label of each component of these groups; None for free components."""
         return tuple(self.names[int(group)] if group >= 0 else None for group in groups)
 
+    def numbers(self, labels: Iterable[Label | None]) -> Array:
+        """The number ``(K,)`` of the group with each label, or -1 for None. Raises `DataError` if no row has it."""
+        number: dict[Label | None, int] = {None: -1} | {name: i for i, name in enumerate(self.names)}
+        labels = list(labels)
+        if absent := [label for label in labels if label not in number]:
+            raise DataError(f"no row has the label {absent[0]!r} of the fit; give the labels that were fitted")
+        return np.array([number[label] for label in labels], np.float64)
+
     def __str__(self) -> str:
         return f"{count(len(self.names), 'label')} ({listed([repr(name) for name in self.names], _NAMED)})"
 

@@ -22,7 +22,7 @@ _START = 0.05  # its weight, where a start does not say more
 _FEW, _MANY = 1e-3, 0.3  # shares of the rows that are findings; below the first, or below one row
 
 
-def check_background(background: object, start: Start, source: Source, trim: float, freeze: object) -> None:
+def check_background(background: object, start: Start, trim: float) -> None:
     """Raise `ParameterError` unless it is a bool, ``"auto"`` or a density, and goes with the start and the trim."""
     is_density = is_number(background) and not isinstance(background, bool) and background > 0.0
     if not (isinstance(background, bool) or is_density or (isinstance(background, str) and background == "auto")):
@@ -32,8 +32,6 @@ def check_background(background: object, start: Start, source: Source, trim: flo
         )
     if background is not False and trim:
         raise ParameterError("trim and background both describe rows that belong to no component; give one of them")
-    if background is not False and (freeze is not None or source.has_soft_labels):
-        raise ParameterError("background does not go with freeze or soft labels; leave one of them out")
     if background is False and isinstance(start, GivenResponsibilities) and not start.responsibilities.any(1).all():
         raise ParameterError(
             "start holds the label -1, that of the background; give background=True too, or number the components "

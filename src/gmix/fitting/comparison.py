@@ -25,7 +25,7 @@ def compare(
     without = _compare(source, plan, rng) if background is False or background == "auto" else None
     if without is not None and (background is False or without[0].interrupted):
         return without
-    start = WithBackground(plan.start, background_of(background, source))
+    start = WithBackground(plan.start, background_of(background, source), plan.frozen)
     found, findings = _compare(source, replace(plan, start=start), rng)
     findings = [*findings, *background_findings(found.best.run.mixture, source.n_counting)]
     if without is None:

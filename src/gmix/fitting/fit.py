@@ -134,7 +134,8 @@ def fit(
     background : whether rows may belong to no component but to a uniform background in the box of all rows, as in
         mclust's noise component; its weight is estimated. ``"auto"`` fits both ways and keeps what the criterion
         prefers. A number is a density of your own for the background, in place of that of the box. A `start` that is a
-        mixture with a background keeps its background. See `gmix.Background`.
+        mixture with a background keeps its background. The background has the soft label 1 in every row, and rows with
+        a known label do not belong to it. See `gmix.Background`.
     columns : which columns of a DataFrame or a file to use; names for the columns of an array. None: all numeric
         columns but an index. A finding of the fit names the other columns and says why they are left out.
     tolerance : stop when the estimated remaining gain is below this many nats per row. None: 1e-6. With ``"auto"``
@@ -187,7 +188,7 @@ def fit(
     )
     source, components = labeled_source(_trimmed(source, trim), components)
     starts = as_start(start) if source.groups is None else labeled_start(as_start(start))
-    check_background(background, starts, source, trim, freeze)
+    check_background(background, starts, trim)
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,

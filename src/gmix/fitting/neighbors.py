@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, SPHERICAL, Form, Structure
+from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
 
@@ -25,10 +26,12 @@ def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
     return unchecked_mixture(weights, means, compact, structure, mixture.features, mixture.background)
 
 
-def in_background(mixture: GaussianMixture, background: Background) -> GaussianMixture:
+def in_background(mixture: GaussianMixture, background: Background, frozen: Frozen | None = None) -> GaussianMixture:
     """The mixture with part of its weight in a background, or with its own if it has one."""
     if mixture.background is not None:
         return mixture
+    if frozen is not None:
+        return frozen.with_background(mixture, background)
     weights, compact = left_weight(background) * mixture.weights, compact_covariances(mixture)
     return unchecked_mixture(weights, mixture.means, compact, mixture.structure, mixture.features, background)
 

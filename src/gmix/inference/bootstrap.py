@@ -18,8 +18,10 @@ from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.inference.resampling import drawn_table, resampled, warm_run
-from gmix.inference.standard_errors import checked_statistics, source_of
+from gmix.inference.standard_errors import checked_statistics, collapsed, fitted_model, source_of
 from gmix.model.covariance import Structure, structure as as_structure
+from gmix.model.frozen import Frozen
+from gmix.model.gaussian_model import GaussianModel
 from gmix.model.mixture import GaussianMixture, with_dependent_features
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource, Source, as_source
@@ -74,6 +76,7 @@ def bootstrap(
     kind: str = "weights",
     replicates: int = 999,
     sample_weight: ArrayLike | str | None = None,
+    labels: Any = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
@@ -81,18 +84,20 @@ def bootstrap(
     """Fit the mixture to many resampled tables, with EM runs that start from the fit.
 
     Components are matched with those of the fit so that the sum of their symmetric Kullback-Leibler divergences is
-    smallest. A background keeps its box.
+    smallest. Those with frozen parameters and those with different labels are not exchanged. A background keeps its
+    box, frozen parameters keep every bit, and labels are resampled with their rows.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the rows of the fit, in memory. A row of weight 2 counts twice, and every table has
-        the same total weight; weights that are not counts should sum to the number of observations.
+    data, sample_weight, labels, columns : the rows of the fit, in memory, and its labels if it has some. A row of
+        weight 2 counts twice, and every table has the same total weight; weights that are not counts should sum to the
+        number of observations.
     kind : ``"weights"`` gives every row an exponential random weight, so that small components collapse less often
         (the weighted-likelihood bootstrap: Newton & Raftery 1994, *Journal of the Royal Statistical Society B* 56:3);
         ``"rows"`` draws rows with replacement (Efron 1979, *Annals of Statistics* 7:1); ``"parametric"`` draws new rows
-        from the mixture, which lack the same cells as rows of the table. O'Hagan et al. (2019), *Computational
-        Statistics* 34:1779, compare them.
+        from the mixture, which lack the same cells as rows of the table, and have the label of their component where
+        these have one. O'Hagan et al. (2019), *Computational Statistics* 34:1779, compare them.
     replicates : the number of tables.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
@@ -109,39 +114,56 @@ def bootstrap(
     if not is_count(replicates, 2):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above one")
     generator = as_generator(rng)
-    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_of(fit, data, sample_weight=sample_weight, labels=labels, columns=columns, threads=threads)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
     complete, fit = fit.mixture, in_independent_columns(fit)
     checked_statistics(fit, source)
-    kept, collapsed = [], 0
+    model = fitted_model(fit, source)
+    kept, n_collapsed = [], 0
     for _ in range(replicates):
-        table = resampled(source, fit.mixture, kind, generator)
-        run = warm_run(fit.mixture, table, fit.prior)
-        if table.lacks_a_column or run.mixture.collapsed(run.statistics):
-            collapsed += 1
+        table = resampled(source, fit.mixture, kind, generator, model.groups)
+        run = warm_run(model, table)
+        if table.lacks_a_column or collapsed(run.model, run.statistics):
+            n_collapsed += 1
         else:
-            order = _matched(run.mixture, fit.mixture)
+            order = _matched(run.mixture, fit.mixture, _exchangeable(model))
             found = run.mixture
             if complete.dependence is not None:
                 found = with_dependent_features(found, complete.dependence, complete.features)
             kept.append((found, order))
     if len(kept) < 2:
-        raise DataError(f"{collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")
+        raise DataError(f"{n_collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")
     weights, means, covariances = (
         np.array([getattr(mixture, part)[order] for mixture, order in kept])
         for part in ("weights", "means", "covariances")
     )
-    return Bootstrap(weights, means, covariances, collapsed)
+    return Bootstrap(weights, means, covariances, n_collapsed)
 
 
 def _standard_deviation(replicates: Array) -> Array:
     norm = np.hypot.reduce(replicates - replicates.mean(0), 0)  # squares may overflow or underflow
-    return np.asarray(norm / np.sqrt(len(replicates) - 1))
+    same = (replicates == replicates[0]).all(0)  # their mean may differ from them by rounding
+    return np.asarray(np.where(same, 0.0, norm / np.sqrt(len(replicates) - 1)))
 
 
-def _matched(mixture: GaussianMixture, reference: GaussianMixture) -> NDArray[np.intp]:
-    """The component of the mixture that is matched with each component of the reference mixture."""
+def _exchangeable(model: GaussianModel) -> NDArray[np.bool_]:
+    """Which pairs of components ``(K, K)`` may be matched: those of the same group without frozen parameters."""
+    n_components, frozen = model.mixture.n_components, model.frozen or Frozen()
+    groups = np.zeros(n_components) if model.groups is None else model.groups
+    some = list({*frozen.means, *frozen.covariances, *frozen.weights})
+    pairs = groups[:, None] == groups
+    pairs[some], pairs[:, some] = False, False
+    return np.asarray(pairs | np.eye(n_components, dtype=bool))
+
+
+def _matched(
+    mixture: GaussianMixture, reference: GaussianMixture, exchangeable: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """The component of the mixture that is matched with each component of the reference mixture.
+
+    `exchangeable` are the pairs ``(K, K)`` that may be matched; None for all.
+    """
     from scipy.optimize import linear_sum_assignment
 
     step = reference.means[:, None] - mixture.means
@@ -149,6 +171,8 @@ def _matched(mixture: GaussianMixture, reference: GaussianMixture) -> NDArray[np
     inverse, other = np.linalg.inv(wanted), np.linalg.inv(found)
     divergence = np.einsum("kjab,kjba->kj", inverse, found) + np.einsum("kjab,kjba->kj", other, wanted)
     divergence = divergence + np.einsum("kja,kjab,kjb->kj", step, inverse + other, step)
+    if exchangeable is not None:
+        divergence = np.where(exchangeable, divergence, np.inf)
     return np.asarray(linear_sum_assignment(divergence)[1])
 
 

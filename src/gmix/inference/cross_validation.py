@@ -59,6 +59,10 @@ def cross_validate(
     [1448, 1246]
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    if fit.groups is not None:
+        raise ParameterError(
+            "cross-validation of a fit with labels is not known; fit without labels, from start=fit.mixture"
+        )
     fit = in_independent_columns(fit)
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
@@ -69,7 +73,7 @@ def cross_validate(
         others = MemorySource(values, sample_weight=weight - held_out, threads=source.threads)
         if others.lacks_a_column:
             raise DataError("all values of a column are in one fold; give another rng, or leave the column out")
-        [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior)
+        [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior, frozen=fit.frozen)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
         some = held_out > 0

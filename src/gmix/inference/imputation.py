@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.findings import Finding
+from gmix.base.rows import Rows
 from gmix.base.wording import count
 from gmix.fitting.result import Fit, in_independent_columns
 from gmix.inference.pooling import PooledEstimate
 from gmix.inference.resampling import reweighted, warm_run
-from gmix.inference.standard_errors import checked_statistics
+from gmix.inference.standard_errors import checked_statistics, collapsed, fitted_model
+from gmix.model.imputation import imputed
 from gmix.model.mixture import GaussianMixture, with_dependent_features
 from gmix.sources import MemorySource, source_of_features
 
@@ -43,6 +45,8 @@ class Imputations(Sequence[Array]):
     seed : the missing cells of table i are drawn by ``numpy.random.default_rng([seed, i])``.
     findings : warnings about the mixtures.
     threads : the most threads to use.
+    labels : the labels of the rows, as fields of `gmix.base.rows.Rows`; empty if there are none.
+    groups : the number ``(K,)`` of the group of each component that labels name; None without labels.
     """
 
     rows: NDArray[Any]
@@ -51,6 +55,8 @@ class Imputations(Sequence[Array]):
     seed: int
     findings: tuple[Finding, ...] = ()
     threads: int | None = None
+    labels: Mapping[str, Array] = field(default_factory=dict)
+    groups: Array | None = None
 
     def __len__(self) -> int:
         return len(self.mixtures)
@@ -60,8 +66,12 @@ class Imputations(Sequence[Array]):
         if isinstance(i, slice):
             return [self[j] for j in range(*i.indices(len(self)))]
         position = range(len(self))[i]
-        generator = np.random.default_rng([self.seed, position])
-        return self.mixtures[position].impute(self.rows, rng=generator, threads=self.threads)
+        generator, mixture = np.random.default_rng([self.seed, position]), self.mixtures[position]
+        labels: dict[str, Any] = dict(self.labels)
+        rows, components = Rows(self.rows, **labels, incomplete=True), mixture.components
+        if self.groups is not None:
+            components = components._replace(groups=self.groups)
+        return imputed(rows, components, generator, self.threads, mixture.dependence)
 
     def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
@@ -111,6 +121,7 @@ def impute(
     n: int = 20,
     *,
     sample_weight: ArrayLike | str | None = None,
+    labels: Any = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
@@ -135,7 +146,8 @@ def impute(
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the rows of the fit, in memory. A row of weight 2 counts twice.
+    data, sample_weight, labels, columns : the rows of the fit, in memory, and its labels if it has some. A row of
+        weight 2 counts twice.
     n : the number of tables. 20 suffice for most intervals; take more if much is missing.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
@@ -153,21 +165,18 @@ def impute(
     PooledEstimate(-0.05094 ± 0.092, 95 % interval -0.236 to 0.1341, 58% of the information missing)
     """
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
-    if fit.groups is not None or fit.frozen is not None:
-        what = "labels" if fit.frozen is None else "frozen parameters"
-        raise ParameterError(
-            f"multiple imputation from a fit with {what} is not known; fit without, from start=fit.mixture, or use "
-            "fit.mixture.impute"
-        )
     if not is_count(n):
         raise ParameterError(f"n is {n!r}; give a whole number above zero")
     generator = as_generator(rng)
-    source = source_of_features(fit.mixture, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_of_features(
+        fit.mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, labels=labels
+    )
     if not isinstance(source, MemorySource):
         raise DataError("imputation needs rows in memory; impute a sub-sample, or use the mixture's method impute")
     mixtures, findings = _re_estimated(fit, source, n, generator)
     seed = int(generator.integers(1 << 63))
-    return Imputations(source.array, float(source.everything.mass.sum()), mixtures, seed, findings, threads)
+    mass, groups = float(source.everything.mass.sum()), fitted_model(fit, source).groups
+    return Imputations(source.array, mass, mixtures, seed, findings, threads, dict(source.label_arrays), groups)
 
 
 def _re_estimated(
@@ -177,22 +186,23 @@ def _re_estimated(
     dependence, features, fit = fit.mixture.dependence, fit.mixture.features, in_independent_columns(fit)
     source = table if dependence is None else table.select(dependence.independent)
     checked_statistics(fit, source)
+    model = fitted_model(fit, source)
     kept: list[GaussianMixture] = []
-    collapsed = unconverged = 0
+    n_collapsed = unconverged = 0
     while len(kept) < n:
-        run = warm_run(fit.mixture, reweighted(source, rng), fit.prior)
-        if run.mixture.collapsed(run.statistics):
-            collapsed += 1
-            if collapsed > _ATTEMPTS * (len(kept) + 1):
+        run = warm_run(model, reweighted(source, rng))
+        if collapsed(run.model, run.statistics):
+            n_collapsed += 1
+            if n_collapsed > _ATTEMPTS * (len(kept) + 1):
                 raise DataError(
-                    f"{collapsed} of {collapsed + len(kept)} mixtures of reweighted rows collapsed; fit fewer "
+                    f"{n_collapsed} of {n_collapsed + len(kept)} mixtures of reweighted rows collapsed; fit fewer "
                     "components or give a prior"
                 )
             continue
         unconverged += not run.reason.converged
         found = run.mixture
         kept.append(found if dependence is None else with_dependent_features(found, dependence, features))
-    return tuple(kept), tuple(_findings(n, collapsed, unconverged))
+    return tuple(kept), tuple(_findings(n, n_collapsed, unconverged))
 
 
 def _findings(n: int, collapsed: int, unconverged: int) -> Iterator[Finding]:

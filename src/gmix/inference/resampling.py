@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.errors import DataError
-from gmix.fitting.em import Run, run_em
+from gmix.base.errors import DataError, ParameterError
+from gmix.base.labels import RowLabels
+from gmix.base.rows import Rows
+from gmix.fitting.em import Run, run_models
+from gmix.model.gaussian_model import GaussianModel
 from gmix.model.mixture import GaussianMixture
-from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource, Source
 
@@ -19,13 +21,20 @@ __all__ = ["drawn_table", "resampled", "reweighted", "warm_run"]
 _MOST_DRAWN = 1e9  # rows that are drawn from a mixture, at most
 _MOST_COUNTED = 1e18  # draws with replacement, at most, which only count rows
 
+Array = NDArray[np.float64]
 
-def resampled(source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator) -> MemorySource:
-    """A resampled table whose weights have the same sum."""
+
+def resampled(
+    source: MemorySource, mixture: GaussianMixture, kind: str, rng: np.random.Generator, groups: Array | None = None
+) -> MemorySource:
+    """A resampled table whose weights have the same sum.
+
+    `groups` are those of the components of the mixture, if rows have labels.
+    """
     weight = source.everything.mass
     mass = weight.sum()
     if kind == "parametric":
-        return drawn_table(mixture, mass, source, rng)
+        return drawn_table(mixture, mass, source, rng, groups)
     if kind == "rows" and mass > _MOST_COUNTED:
         raise _too_heavy(mass)
     return _with_weights(
@@ -48,39 +57,65 @@ def reweighted(source: MemorySource, rng: np.random.Generator) -> MemorySource:
 
 
 def _with_weights(source: MemorySource, drawn: NDArray[Any]) -> MemorySource:
-    """The table with weights in proportion to those that were drawn, and of the same sum as its own."""
+    """The table with weights in proportion to those that were drawn, and of the same sum as its own.
+
+    Rows keep their labels.
+    """
     mass = source.everything.mass.sum()
     if not drawn.sum() > 0:
         raise DataError(f"sample_weight adds up to {mass:.3g} rows, too few to draw from; give larger weights")
-    return MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
+    table = MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
+    table.groups, table.label_arrays = source.groups, source.label_arrays
+    return table
 
 
-def drawn_table(mixture: GaussianMixture, mass: float, source: Source, rng: np.random.Generator) -> MemorySource:
-    """As many rows drawn from the mixture as the weights sum to, which lack the same cells as rows of a source."""
+def drawn_table(
+    mixture: GaussianMixture,
+    mass: float,
+    source: Source,
+    rng: np.random.Generator,
+    groups: Array | None = None,
+) -> MemorySource:
+    """As many rows drawn from the mixture as the weights sum to, which lack the same cells as rows of a source.
+
+    Rows have the label of their component where rows of the source have one. A row that is drawn from the background,
+    or from a component without a label, has none.
+    """
     if mass > _MOST_DRAWN:
         raise _too_heavy(mass)
-    drawn = mixture.sample(max(round(mass), 1), rng=rng)
+    if source.has_soft_labels:
+        raise ParameterError(
+            "rows that are drawn from a mixture have no soft labels; resample the rows, with kind='weights' or 'rows'"
+        )
+    drawn, components = mixture.sample_labelled(max(round(mass), 1), rng=rng)
+    if source.missing is None and groups is None:
+        return MemorySource(drawn, threads=source.threads)
+    pattern = _pattern(source, len(drawn), rng)
     if source.missing is not None:
-        drawn[_missing_cells(source, len(drawn), rng)] = np.nan
-    return MemorySource(drawn, threads=source.threads)
+        drawn[np.isnan(pattern.values)] = np.nan
+    table = MemorySource(drawn, threads=source.threads)
+    if groups is not None and source.groups is not None and pattern.labels is not None:
+        labels = np.where((pattern.labels >= 0.0) & (components >= 0), groups[components], -1.0)
+        table.set_labels(RowLabels(source.groups, {"labels": labels}))
+    return table
 
 
-def _missing_cells(source: Source, n: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which cells of `n` rows are missing ``(n, D)``: those of the rows of the source, or of rows drawn by weight."""
+def _pattern(source: Source, n: int, rng: np.random.Generator) -> Rows:
+    """The `n` rows that say which cells and labels are missing: those of the source, or rows drawn by weight."""
     rows = source.rows(source.n_counting, rng)
-    missing, mass = np.isnan(rows.values), rows.mass
+    mass = rows.mass
     if n == len(rows) and (mass == 1.0).all():
-        return np.asarray(missing)
-    return np.asarray(missing[rng.choice(len(rows), size=n, p=mass / mass.sum())])
+        return rows
+    return rows[rng.choice(len(rows), size=n, p=mass / mass.sum())]
 
 
 def _too_heavy(mass: float) -> DataError:
     return DataError(f"sample_weight adds up to {mass:.3g} rows, too many to draw; give smaller weights")
 
 
-def warm_run(start: GaussianMixture, source: Source, prior: Prior | None) -> Run:
-    """EM on a resampled table, which is close to the one that `start` was fitted to."""
-    [run] = run_em(source, [start], StoppingRule(), prior)
-    if run.reason is Reason.INTERRUPTED:
+def warm_run(model: GaussianModel, source: Source) -> Run:
+    """EM on a resampled table, which is close to the one that the `model` was fitted to."""
+    [end] = run_models(source, [model], StoppingRule())
+    if end.reason is Reason.INTERRUPTED:
         raise KeyboardInterrupt
-    return run
+    return Run.of(end)

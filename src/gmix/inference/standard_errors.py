@@ -12,17 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
-from gmix.model.background import Background
+from gmix.inference.point import Point
 from gmix.model.components import Components
-from gmix.model.covariance import SPHERICAL, TIED, Structure, Tangents
 from gmix.model.dependence import Dependence
+from gmix.model.frozen import Frozen
+from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import kernel
-from gmix.model.mixture import GaussianMixture, unchecked_mixture
-from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MEMORY, LocalSource, Source, source_for
 
-__all__ = ["checked_statistics", "source_of", "standard_errors", "statistics_of"]
+__all__ = ["checked_statistics", "collapsed", "fitted_model", "source_of", "standard_errors", "statistics_of"]
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # standard deviations; the relative error of a central difference is the square of this
@@ -36,6 +35,7 @@ def standard_errors(
     data: Any,
     *,
     sample_weight: ArrayLike | str | None = None,
+    labels: Any = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     robust: bool = False,
@@ -61,6 +61,9 @@ def standard_errors(
     matter. This is right for weights that are not counts, and for rows that are not quite a mixture of Gaussians. With
     a prior, the mean of the :math:`\omega_i s_i` is subtracted from each.
 
+    Frozen parameters have standard errors of zero, and the information is that of the free ones. If rows have labels,
+    the likelihood is that of the rows and their labels.
+
     All errors are NaN if the information is not positive definite, because a component is empty or has collapsed or
     EM did not reach a maximum. They are also NaN if rotated axes mix columns of such different units that float64 loses
     the smaller ones. The errors of a column that follows from several others (`GaussianMixture.dependence`) are NaN
@@ -70,7 +73,8 @@ def standard_errors(
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, columns : the rows of the fit. A row of weight 2 counts twice, unless `robust` is true.
+    data, sample_weight, labels, columns : the rows of the fit, and its labels if it has some. A row of weight 2 counts
+        twice, unless `robust` is true.
     threads : the most threads to use.
     robust : use the sandwich, which takes as many evaluations of the density as the information. The rows must not be
         on a cluster.
@@ -83,7 +87,7 @@ def standard_errors(
     >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
     (array([[0.0963]]), array([0.09634605]))
     """
-    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
+    source = source_of(fit, data, sample_weight=sample_weight, labels=labels, columns=columns, threads=threads)
     if robust and not isinstance(source, LocalSource):
         raise DataError("robust standard errors need rows that this process reads; fit a sub-sample for them")
     dependence, fit = fit.mixture.dependence, in_independent_columns(fit)
@@ -92,27 +96,77 @@ def standard_errors(
 
 
 def _errors(fit: Fit, source: Source, robust: bool) -> StandardErrors:
-    statistics, mixture = checked_statistics(fit, source), fit.mixture
-    nothing = (np.full_like(array, np.nan) for array in (mixture.weights, mixture.means, mixture.covariances))
-    unknown = StandardErrors(*nothing)  # type: ignore[arg-type]  # there are three arrays
-    if mixture.background is not None:
-        unknown = replace(unknown, background=np.nan)
-        if not mixture.background.weight > 0.0:
-            return unknown
-    if mixture.collapsed(statistics) or not (statistics.mass > 0).all():
-        return unknown
+    statistics, mixture, model = checked_statistics(fit, source), fit.mixture, fitted_model(fit, source)
+    if not _is_interior(model, statistics):
+        return _unknown(model)
     try:
-        point = _Point.of(mixture)
+        point = Point.of(mixture, fit.frozen)
+        if not point.n_directions:
+            return _of_directions(point, np.zeros((0, 0)))
         moved = [point.moved(step * direction) for direction in np.eye(point.n_directions) for step in (_STEP, -_STEP)]
-        components = [p.mixture(mixture.features).components for p in moved]
+        components = [replace(model, mixture=p.mixture(mixture.features)).components() for p in moved]
         found = source.expect(components)
     except np.linalg.LinAlgError:
-        return unknown
+        return _unknown(model)
     scores = np.array([p.score(s, fit.prior) for p, s in zip(moved, found, strict=True)])
     with np.errstate(invalid="ignore"):
         information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
     spread = _spread(source, components) if robust and isinstance(source, LocalSource) else None
-    return point.errors((information + information.T) / 2.0, spread)
+    try:
+        return _of_directions(point, _root((information + information.T) / 2.0, spread))
+    except np.linalg.LinAlgError:
+        return _unknown(model)
+
+
+def _is_interior(model: GaussianModel, statistics: SufficientStatistics) -> bool:
+    """Whether no component with a free parameter is empty or has collapsed, and a background has some weight."""
+    frozen, background = model.frozen or Frozen(), model.mixture.background
+    known = set(frozen.means) & set(frozen.covariances) & set(frozen.weights)
+    empty = set(np.flatnonzero(~(statistics.mass > 0)).tolist()) - known
+    all_weights = len(frozen.weights) == model.mixture.n_components
+    lacks_background = background is not None and not background.weight > 0.0 and not all_weights
+    return not (collapsed(model, statistics) or empty or lacks_background)
+
+
+def _unknown(model: GaussianModel) -> StandardErrors:
+    """Standard errors that are NaN, but those of frozen parameters."""
+    mixture, frozen = model.mixture, model.frozen or Frozen()
+    weights, means, covariances = (
+        np.full_like(array, np.nan) for array in (mixture.weights, mixture.means, mixture.covariances)
+    )
+    weights[list(frozen.weights)] = means[list(frozen.means)] = covariances[list(frozen.covariances)] = 0.0
+    known = len(frozen.weights) == mixture.n_components
+    return StandardErrors(weights, means, covariances, None if mixture.background is None else 0.0 if known else np.nan)
+
+
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")
+def _root(information: Array, spread: Array | None) -> Array:
+    """A root ``R`` of the covariance ``R' R`` of the directions: the inverse of the information.
+
+    If the `spread` of the score is given, the covariance is their sandwich. Raises ``LinAlgError`` if the information
+    is not positive definite.
+    """
+    unit = np.sqrt(np.diagonal(information))
+    root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
+    if np.isnan(root).any():
+        raise np.linalg.LinAlgError("the information is not known")
+    if spread is None:
+        return np.asarray(root)
+    values, vectors = np.linalg.eigh(root @ spread @ root.T)
+    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ root))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _of_directions(point: Point, root: Array) -> StandardErrors:
+    """The standard errors of weights, means and covariances, from a root of the covariance of the directions."""
+    changes = point.changes(root)
+
+    def norm(changes: Array) -> Array:
+        return np.asarray(np.hypot.reduce(changes, 0))  # squares may overflow or underflow
+
+    weights = norm(changes.weights)
+    background = None if point.background is None else float(weights[-1])
+    return StandardErrors(weights[: len(point.means)], norm(changes.means), norm(changes.covariances), background)
 
 
 def _spread(source: LocalSource, moved: Sequence[Components]) -> Array:
@@ -149,21 +203,52 @@ def source_of(
     data: Any,
     *,
     sample_weight: ArrayLike | str | None = None,
+    labels: Any = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
 ) -> Source:
-    """The source of the rows of a fit, its columns matched with the features by name."""
+    """The source of the rows of a fit and their labels, its columns matched with the features by name."""
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
-    if fit.groups is not None or fit.frozen is not None:
-        what = "labels" if fit.frozen is None else "frozen parameters"
-        raise ParameterError(f"the errors of a fit with {what} are not known; fit without, from start=fit.mixture")
-    return source_for(fit.mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+    return source_for(
+        fit.mixture,
+        data,
+        sample_weight=sample_weight,
+        columns=columns,
+        threads=threads,
+        memory=memory,
+        labels=labels,
+    )
+
+
+def fitted_model(fit: Fit, source: Source) -> GaussianModel:
+    """The fit as a model of its rows, whose components have the groups that the labels name.
+
+    Raises `ParameterError` unless the rows have labels if the fit has, and `DataError` for other labels.
+    """
+    if (fit.groups is None) != (source.groups is None):
+        raise ParameterError(
+            "this is a fit without labels; leave labels out"
+            if fit.groups is None
+            else "this is a fit with labels; give labels=, those of the rows"
+        )
+    groups = None
+    if fit.groups is not None and source.groups is not None:
+        groups = source.groups.numbers(fit.groups)
+        if absent := [name for name in source.groups.names if name not in fit.groups]:
+            raise DataError(f"the fit has no label {absent[0]!r}; give the labels that were fitted")
+    return GaussianModel(fit.mixture, fit.prior, groups, fit.frozen)
+
+
+def collapsed(model: GaussianModel, statistics: SufficientStatistics) -> set[int]:
+    """The components whose covariances EM has moved to their floor; frozen ones may be as narrow as they are."""
+    frozen = () if model.frozen is None else model.frozen.covariances
+    return set(model.mixture.collapsed(statistics)) - set(frozen)
 
 
 def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     """The statistics of the rows under the fit. Raises `DataError` if they are not the rows of the fit."""
-    statistics = source.statistics(fit.mixture.components)
+    statistics = source.statistics(fitted_model(fit, source).components())
     if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME_ROWS * max(abs(fit.log_likelihood), fit.mass):
         raise DataError(
             f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "
@@ -181,114 +266,3 @@ def checked_statistics(fit: Fit, source: Source) -> SufficientStatistics:
             "dataclasses.replace(fit, prior=...), or fit again"
         )
     return statistics
-
-
-class _Point:
-    """A point in the space of parameters: a mixture, and the directions in which its parameters can change.
-
-    Covariances change along the tangents of their structure, means in units of their component's frame, and weights
-    by their logarithms, so the units of the data do not matter.
-    """
-
-    def __init__(
-        self,
-        weights: Array,
-        means: Array,
-        tangents: Tangents,
-        structure: Structure,
-        background: Background | None = None,
-        free: list[int] | None = None,
-    ) -> None:
-        self.weights, self.means, self.tangents, self.structure = weights, means, tangents, structure
-        self.frames, self.background = tangents.frames, background
-        # The weights, of which the last is the background's if there is one, sum to one, so all but one are free. A
-        # moved point keeps the same free ones.
-        components = range(len(means))
-        heaviest = int(weights[: len(means)].argmax())
-        others = [] if structure.equal_weights else [k for k in components if k != heaviest]
-        self.free = [*others, *range(len(means), len(weights))] if free is None else free
-
-    @classmethod
-    def of(cls, mixture: GaussianMixture) -> _Point:
-        tangents = mixture.structure.tangents(mixture.weights, mixture.covariances)
-        background = mixture.background
-        weights = mixture.weights if background is None else np.append(mixture.weights, background.weight)
-        return cls(weights, mixture.means, tangents, mixture.structure, background)
-
-    @property
-    def n_directions(self) -> int:
-        return len(self.free) + self.means.size + self.tangents.n_directions
-
-    def split(self, directions: Array) -> list[Array]:
-        """Directions ``(..., P)``, split into those of the weights, the means and the covariances."""
-        return np.split(directions, np.cumsum([len(self.free), self.means.size]), axis=-1)
-
-    def moved(self, direction: Array) -> _Point:
-        weights, means, motions = self.split(direction)
-        growth = np.ones_like(self.weights)
-        growth[self.free] = np.exp(weights)
-        return _Point(
-            self.weights * growth / (self.weights @ growth),
-            self.means + (self.frames @ means.reshape(*self.means.shape, 1))[..., 0],
-            self.tangents.moved(motions),
-            self.structure,
-            self.background,
-            self.free,
-        )
-
-    def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
-        compact = self.structure.form.compress(self.frames @ self.frames.mT)
-        weights, background = self.weights[: len(self.means)], self.background
-        if background is not None:
-            background = background.with_weight(float(self.weights[-1]))
-        return unchecked_mixture(weights, self.means, compact, self.structure, features, background)
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def score(self, statistics: SufficientStatistics, prior: Prior | None) -> Array:
-        """The derivatives of the log-likelihood, or log posterior, in all directions."""
-        in_background = statistics.total_weight - statistics.counts.sum()
-        if prior is not None:
-            statistics = statistics + prior.term(statistics, self.structure)
-        n_components, n_features = self.means.shape
-        form, step = statistics.form, statistics.mean - self.means
-        scatter = form.dense(statistics.scatter + form.outer(statistics.mass, step), n_components, n_features)
-        if form is TIED:  # a sum over the components, whose covariances change together
-            scatter = scatter / n_components
-        if form is SPHERICAL:  # a sum over the columns
-            scatter = scatter / n_features
-        divisor = statistics.divisor[:, None, None] * np.eye(n_features)
-        inverse = np.linalg.inv(self.frames)
-        means = statistics.mass[:, None] * (inverse @ step[..., None])[..., 0]
-        covariances = self.tangents.along(inverse @ scatter @ inverse.mT - divisor)
-        counts = statistics.counts
-        if self.background is not None:
-            counts = np.append(counts, in_background)
-        weights = counts - self.weights * counts.sum()
-        return np.concatenate([weights[self.free], means.ravel(), covariances])
-
-    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
-    def errors(self, information: Array, spread: Array | None = None) -> StandardErrors:
-        """The standard errors of weights, means and covariances, from the inverse of the information.
-
-        If the `spread` of the score is given, the covariance is their sandwich.
-        """
-        try:
-            unit = np.sqrt(np.diagonal(information))
-            root = np.linalg.inv(np.linalg.cholesky(information / unit / unit[:, None])) / unit
-            if spread is not None:
-                values, vectors = np.linalg.eigh(root @ spread @ root.T)
-                root = np.sqrt(np.maximum(values, 0.0))[:, None] * (vectors.T @ root)
-        except np.linalg.LinAlgError:
-            root = np.full_like(information, np.nan)
-        weights, means, motions = self.split(root)  # ``root.T @ root`` is the covariance of the directions
-        means = means.reshape(-1, *self.means.shape, 1)
-        jacobian = self.weights[:, None] * (np.eye(len(self.weights)) - self.weights)[:, self.free]
-        x = self.tangents.sum(motions)
-        change = self.frames @ (x + x.mT) @ self.frames.mT
-
-        def norm(changes: Array) -> Array:
-            return np.asarray(np.hypot.reduce(changes, 0))  # squares may overflow or underflow
-
-        found = norm(weights @ jacobian.T)
-        background = None if self.background is None else float(found[-1])
-        return StandardErrors(found[: len(self.means)], norm((self.frames @ means)[..., 0]), norm(change), background)

@@ -143,8 +143,4 @@ class Evaluation(ABC):
         """
         points = checked_points(x, self.features, self.n_features)
         generator = None if rng is None else as_generator(rng)
-        if self.dependence is None:
-            return imputed(points.values, self.components, generator, threads)
-        independent = points.select(self.dependence.independent)
-        known = self.dependence.expand(imputed(independent.values, self.components, generator, threads))
-        return np.where(np.isnan(points.values), known, points.values)
+        return imputed(points, self.components, generator, threads, self.dependence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import FULL, TIED
+from gmix.model.dependence import Dependence
 from gmix.model.kernel import kernel
 
 __all__ = ["imputed", "patterns"]
@@ -23,9 +25,15 @@ _TOGETHER = 1 << 18  # entries of the covariances that are solved together, so t
 
 @one_blas_thread()
 def imputed(
-    values: NDArray[Any], components: Components, rng: np.random.Generator | None, threads: int | None = None
+    rows: Rows,
+    components: Components,
+    rng: np.random.Generator | None,
+    threads: int | None = None,
+    dependence: Dependence | None = None,
 ) -> Array:
-    r"""Rows ``(N, D)`` with missing cells filled in; the other cells are kept.
+    r"""The values ``(N, D)`` of rows with missing cells filled in; the other cells are kept.
+
+    The components are those of the independent columns if there is a `dependence`. Labels of rows count.
 
     Without `rng` they get their conditional means, and with it a draw from their conditional distribution:
 
@@ -37,28 +45,32 @@ def imputed(
     the conditional distribution (Hoffman & Ribak 1991, *Astrophysical Journal* 380:L5), and no conditional covariance
     needs to be factored. So both cases complete rows from others: from draws, or from the mean.
     """
-    filled = np.array(values, np.float64)
+    if dependence is not None:
+        known = dependence.expand(imputed(rows.select(dependence.independent), components, rng, threads))
+        return np.where(np.isnan(rows.values), known, rows.values)
+    filled = np.array(rows.values, np.float64)
     incomplete = np.flatnonzero(np.isnan(filled).any(1))
     if not len(incomplete):
         return filled
     incomplete, pattern, patterns = _by_pattern(filled, incomplete)
-    rows = filled[incomplete]
-    responsibilities = kernel.posterior(Rows(rows, incomplete=True), components, True, threads)[1]
+    values = filled[incomplete]
+    given = replace(rows[incomplete], values=values, incomplete=True)
+    responsibilities = kernel.posterior(given, components, True, threads)[1]
     assert responsibilities is not None
     background = components.background
     if rng is not None:
         responsibilities = _one_component_each(responsibilities, rng, whole=background is not None)
-    noise = None if rng is None else rng.standard_normal(rows.shape)
-    found = np.zeros(rows.shape)
+    noise = None if rng is None else rng.standard_normal(values.shape)
+    found = np.zeros(values.shape)
     for k, share in enumerate(responsibilities.T):
         own = np.flatnonzero(share)
         component = _Component(components, k)
         others = component.others(None if noise is None else noise[own], len(own))
-        found[own] += share[own, None] * component.completed(rows[own], others, pattern[own], patterns)
+        found[own] += share[own, None] * component.completed(values[own], others, pattern[own], patterns)
     if background is not None:
         left = np.maximum(1.0 - responsibilities.sum(1, keepdims=True), 0.0)
-        found += left * (background.mean if rng is None else background.sample(len(rows), rng))
-    filled[incomplete] = np.where(np.isnan(rows), found, rows)
+        found += left * (background.mean if rng is None else background.sample(len(values), rng))
+    filled[incomplete] = np.where(np.isnan(values), found, values)
     return filled
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.rows import Rows
 from gmix.model.covariance import structure as as_structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.imputation import imputed
@@ -34,4 +35,4 @@ def filled(table: MemorySource) -> NDArray[Any]:
     start = unchecked_mixture(np.ones(1), reference.mean[None], covariance, structure, None)
     [end] = kernel.run(table.everything, [GaussianModel(start)], reference, _RULE, threads=table.threads)
     mixture = end.model.mixture if isinstance(end.model, GaussianModel) else start
-    return imputed(table.array, mixture.components, None, table.threads)
+    return imputed(Rows(table.array, incomplete=True), mixture.components, None, table.threads)

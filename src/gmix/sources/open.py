@@ -107,10 +107,11 @@ def source_for(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
+    labels: Any = None,
 ) -> Source:
     """`source_of_features`, or if the mixture has a `dependence`, of the features of its `independent_part`."""
     source = source_of_features(
-        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory
+        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, labels=labels
     )
     return source if mixture.dependence is None else source.select(mixture.dependence.independent)
 
@@ -123,6 +124,7 @@ def source_of_features(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
+    labels: Any = None,
 ) -> Source:
     """Convert a table to a `Source` of all features of a mixture, matched by name if both have names.
 
@@ -130,7 +132,9 @@ def source_of_features(
     """
     if columns is None and mixture.features is not None and _has_names(data):
         columns = list(mixture.features)
-    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory)
+    source = as_source(
+        data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, labels=labels
+    )
     if source.n_features != mixture.n_features:
         raise DataError(
             f"the rows have {source.n_features} columns and the mixture has {mixture.n_features} features; "

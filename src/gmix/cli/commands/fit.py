@@ -97,7 +97,6 @@ def fit(
     for message, wrong in {
         "--out - and --json both print on standard output; name a file for the model": printed and as_json,
         "--resume goes on from a checkpoint; name it with --checkpoint": resume and checkpoint is None,
-        "--errors are not known for fits with labels; leave one of them out": errors and label_column is not None,
     }.items():
         if wrong:
             raise ParameterError(message)

@@ -13,6 +13,7 @@ from gmix.fitting.start.contract import Start, StartingMixtures
 from gmix.fitting.start.given import GivenResponsibilities
 from gmix.model.background import Background
 from gmix.model.covariance import Structure
+from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.sources import MemorySource, Source
@@ -38,10 +39,12 @@ class WithBackground(Start):
     ----------
     start : makes the components.
     background : the density of the background; its weight is estimated.
+    frozen : the parameters that EM leaves as they are; None if all are free.
     """
 
     start: Start
     background: Background
+    frozen: Frozen | None = None
 
     @property
     def is_made(self) -> bool:  # type: ignore[override]
@@ -60,7 +63,7 @@ class WithBackground(Start):
         made, background = self.start.mixtures(source, prior, rng), self.background.with_weight(weight)
 
         def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
-            return [in_background(mixture, background) for mixture in made(n_components, structure)]
+            return [in_background(mixture, background, self.frozen) for mixture in made(n_components, structure)]
 
         return starting_mixtures
 
