@@ -91,7 +91,7 @@ def test_the_likelihood_of_a_fit_is_that_of_the_measured_values(rows: tuple[Arra
     x, errors = rows
     fit = steps(x, row_errors=errors)
     assert fit.log_likelihood == pytest.approx(fit.mixture.log_density(x, row_errors=errors).sum(), rel=1e-12)
-    assert "errors of measurement" in {finding.name for finding in fit.findings}
+    assert "measurement errors" in {finding.name for finding in fit.findings}
 
 
 def test_one_component_with_common_errors_is_in_closed_form() -> None:
@@ -332,3 +332,49 @@ def test_tails_are_compared_with_draws_that_have_the_same_errors(missing: bool) 
         x = np.where(absent, np.nan, true + noise)
         fit = gmix.fit(x, 1, covariance="full", row_errors=errors)
         assert ("heavy tails" in {finding.name for finding in fit.findings}) == found
+
+
+# Inference ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["weights", "rows", "parametric"])
+def test_the_bootstrap_knows_the_errors(kind: str) -> None:
+    """One component with common errors: the spread of the mean is that of the measured values."""
+    _, x, _ = measured(300)
+    errors = np.full_like(x, 0.8)
+    fit = gmix.fit(x, 1, covariance="full", row_errors=errors, tolerance=1e-9)
+    found = gmix.bootstrap(fit, x, row_errors=errors, kind=kind, replicates=200, rng=0).standard_errors
+    np.testing.assert_allclose(found.means[0], x.std(0) / np.sqrt(len(x)), rtol=0.15)
+    wanted = np.diag(np.cov(x.T, bias=True)) * np.sqrt(2.0 / len(x))
+    np.testing.assert_allclose(np.diag(found.covariances[0]), wanted, rtol=0.5)
+
+
+def test_folds_keep_their_errors(rows: tuple[Array, Array]) -> None:
+    x, errors = rows
+    source = gmix.sources.as_source(x, row_errors=errors)
+    fits = [gmix.fit(source, k, covariance="full", rng=0) for k in (1, 2)]
+    loss = [gmix.cross_validate(fit, source, rng=0) for fit in fits]
+    assert loss[1] < loss[0]
+    assert loss[1] == pytest.approx(-2.0 * fits[1].log_likelihood, rel=0.02)
+    twice = gmix.sources.as_source(x, row_errors=errors, sample_weight=np.full(len(x), 2.0))
+    fit = gmix.fit(twice, 2, covariance="full", rng=0)
+    assert gmix.cross_validate(fit, twice, rng=0) == pytest.approx(2.0 * loss[1], rel=0.02)
+
+
+def test_a_test_of_one_component_more_draws_errors() -> None:
+    """A test that ignores errors of two sizes takes them for two components."""
+    rng = np.random.default_rng(1)
+    errors = np.where(rng.random((150, 1)) < 0.5, 0.1, 5.0)
+    x = rng.standard_normal((150, 1)) + errors * rng.standard_normal((150, 1))
+    source = gmix.sources.as_source(x, row_errors=errors)
+    assert gmix.likelihood_ratio_test(source, 1, covariance="V", replicates=19, rng=0).p_value > 0.1
+    assert gmix.likelihood_ratio_test(x, 1, covariance="V", replicates=19, rng=0).p_value == 0.05
+
+
+def test_rows_of_a_fit_with_errors_need_them(rows: tuple[Array, Array]) -> None:
+    x, errors = rows
+    fit = steps(x, row_errors=errors)
+    with pytest.raises(gmix.DataError, match="these are not the rows of the fit"):
+        gmix.standard_errors(fit, x)
+    with pytest.raises(gmix.DataError, match="expected_values"):
+        gmix.impute(fit, gmix.sources.as_source(x, row_errors=errors))

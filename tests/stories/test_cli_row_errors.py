@@ -33,7 +33,7 @@ def test_from_a_table_with_error_bars_to_its_labels(stars: Path, tmp_path: Path)
     model, labels = tmp_path / "model.json", tmp_path / "labels.csv"
     result = run("fit", stars, *NAMED, "--out", model, "--labels", labels)
     assert result.exit_code == 0, result.output
-    assert "errors of measurement" in result.output
+    assert "measurement errors" in result.output
     fit = gmix.load(model)
     assert fit.mixture.features == ("mass", "speed")
     assert fit.mixture.n_components == 2

@@ -60,8 +60,8 @@ def error_findings(source: Source) -> list[Finding]:
     """The finding that the values of a table have errors."""
     if source.least_error is None:
         return []
-    text = "the mixture describes the true values; the measured values are wider by the errors of each row"
-    return [Finding("errors of measurement", text, "note")]
+    text = "the mixture describes the true values; measured values have the errors of their rows in addition"
+    return [Finding("measurement errors", text, "note")]
 
 
 def inspected(fit: Fit, sample: Sample, most: int | None = None) -> Fit:

@@ -107,11 +107,11 @@ def source_for(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
-    labels: Any = None,
+    **rows: Any,
 ) -> Source:
     """`source_of_features`, or if the mixture has a `dependence`, of the features of its `independent_part`."""
     source = source_of_features(
-        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, labels=labels
+        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, **rows
     )
     return source if mixture.dependence is None else source.select(mixture.dependence.independent)
 
@@ -124,17 +124,17 @@ def source_of_features(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
-    labels: Any = None,
+    **rows: Any,
 ) -> Source:
     """Convert a table to a `Source` of all features of a mixture, matched by name if both have names.
+
+    `rows` are further arguments of `as_source`: labels and errors.
 
     Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
     """
     if columns is None and mixture.features is not None and _has_names(data):
         columns = list(mixture.features)
-    source = as_source(
-        data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, labels=labels
-    )
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, **rows)
     if source.n_features != mixture.n_features:
         raise DataError(
             f"the rows have {source.n_features} columns and the mixture has {mixture.n_features} features; "
