@@ -12,7 +12,7 @@ demo: .venv/built  ## build everything and show it: pictures, a report and their
 	$(bin)/gmix demo --out demo/
 
 test: .venv/built  ## run the tests
-	$(bin)/python -m pytest
+	$(bin)/python -m pytest -n auto --dist loadscope
 
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .

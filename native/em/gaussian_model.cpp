@@ -17,6 +17,18 @@ constexpr double kTiny = 2.2250738585072014e-308, kSmallestMass = 1e-250;
 constexpr double kShadow = 1e-12;   // of all rows; an empty component counts as this many
 constexpr double kRounding = 1e-9;  // of all rows; a background may have minus this many
 
+// Adds diag(variances (D)) to compact covariances; to spherical ones the smallest of the variances.
+void add_variances(Form form, std::size_t d, const double* variances, Numbers& covariances) {
+  if (form == Form::kSpherical) {
+    const double least = *std::min_element(variances, variances + d);
+    for (double& value : covariances) value += least;
+    return;
+  }
+  const std::size_t each = form == Form::kDiagonal ? d : d * d, step = form == Form::kDiagonal ? 1 : d + 1;
+  for (std::size_t at = 0; at < covariances.size(); at += each)
+    for (std::size_t j = 0; j < d; ++j) covariances[at + j * step] += variances[j];
+}
+
 // The scatter of each component over its divisor; of components that no row speaks for, the covariance of all rows,
 // and a divisor of next to nothing. False where a divisor is too small to divide by.
 bool divide(const Structure& structure, Form form, std::size_t d, const Reference& reference, Outcome& outcome,
@@ -44,6 +56,16 @@ bool divide(const Structure& structure, Form form, std::size_t d, const Referenc
       own[i] = shared ? 0.0 : reference.scatter[i] / (reference.total_weight * columns);
   }
   return true;
+}
+
+// Raises covariances to the floor. Where values have errors, a component has collapsed only if its covariance is at the
+// floor with the smallest errors added: gmix.model.reference.Reference.
+Outcome raise(Form form, std::size_t d, const Reference& reference, Numbers& covariances) {
+  Numbers widened = covariances;
+  const Outcome raised = raise_to_floor(form, d, reference.floor.data(), covariances);
+  if (raised != Outcome::kCollapsed || reference.error.empty()) return raised;
+  add_variances(form, d, reference.error.data(), widened);
+  return raise_to_floor(form, d, reference.floor.data(), widened);
 }
 
 }  // namespace
@@ -92,7 +114,6 @@ Outcome maximize(const Structure& structure, const Statistics& s, const Referenc
                  double background_count) {
   const Form form = s.form;
   const std::size_t k = s.n_components(), d = s.n_features();
-  const double* const floor = reference.floor.data();
   const double own = sum_of(s.counts), total = own + background_count;
   if (!(own > kSmallestMass)) return Outcome::kFailed;
   Parameters next{form, k, d, Numbers(k), s.mean, s.scatter, {}, {}, {}, parameters.groups, parameters.box};
@@ -104,13 +125,13 @@ Outcome maximize(const Structure& structure, const Statistics& s, const Referenc
   if (!structure.direct()) {
     // A component without width would make its shape infinite, or the volumes that depend on it zero.
     if (!structure.shared()) {
-      const Outcome raised = raise_to_floor(form, d, floor, next.covariances);
+      const Outcome raised = raise(form, d, reference, next.covariances);
       if (raised == Outcome::kFailed) return raised;
       if (raised == Outcome::kCollapsed) outcome = raised;
     }
     if (!constrain(structure, k, d, divisor, parameters.covariances, next.covariances)) return Outcome::kFailed;
   }
-  const Outcome raised = raise_to_floor(form, d, floor, next.covariances);
+  const Outcome raised = raise(form, d, reference, next.covariances);
   if (raised == Outcome::kFailed || !next.prepare()) return Outcome::kFailed;
   parameters = std::move(next);
   return raised == Outcome::kCollapsed ? raised : outcome;

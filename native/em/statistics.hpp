@@ -70,6 +70,7 @@ struct Reference {
   Numbers floor;        // (D) variances below which no covariance may fall
   Numbers scatter;      // (1, D, D) and so on, in the form
   double total_weight;  // of the rows
+  Numbers error;        // (D) the smallest variance of an error in each column; empty if values are exact
 };
 
 }  // namespace gmix

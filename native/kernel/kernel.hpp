@@ -10,10 +10,11 @@ namespace gmix {
 enum class Form { kFull, kTied, kDiagonal, kSpherical };
 
 // Errors of rows, normal with mean zero, in C order: variances (N, D) of independent errors, or covariances (N, D, D),
-// which may be singular. Both are null if rows have none.
+// which may be singular. Both are null if rows have none. N is 1 if all rows have common errors.
 struct Errors {
   const double* variances = nullptr;
   const double* covariances = nullptr;
+  bool common = false;
 };
 
 // A view of a table in memory. Strides are in bytes and may have any sign and size.

@@ -186,11 +186,13 @@ inline Statistics statistics_of(nb::handle object, Form form) {
   return s;
 }
 
-// (floor, scatter, total_weight) of all rows as one component.
+// (floor, scatter, total_weight, smallest errors or None) of all rows as one component.
 inline Reference reference_of(nb::handle object, Form form) {
-  const nb::tuple parts = tuple_of(object, 3, "a reference");
+  const nb::tuple parts = tuple_of(object, 4, "a reference");
   const std::size_t d = nb::len(nb::object(parts[0]));
-  return {numbers_of(parts[0], "floor", 1, d), compact_of(parts[1], "scatter", form, 1, d), nb::cast<double>(parts[2])};
+  const nb::object error = parts[3];
+  return {numbers_of(parts[0], "floor", 1, d), compact_of(parts[1], "scatter", form, 1, d), nb::cast<double>(parts[2]),
+          error.is_none() ? Numbers{} : numbers_of(error, "error", 1, d)};
 }
 
 // (weights, means, covariances).
@@ -237,7 +239,7 @@ inline Structure structure_in(const std::string& code, Form form) {
 }
 
 // Rows of Python's: (values, weights, whether cells are missing, labels, variances (N, D) or covariances (N, D, D) of
-// errors, log evidence (N, G)); all but the first and the third may be None. It is created and deleted with the GIL.
+// errors or one for all rows, log evidence (N, G)); all but the first and the third may be None. It is created and deleted with the GIL.
 class GivenRows {
  public:
   explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 6, "rows")) {}
@@ -264,10 +266,12 @@ class GivenRows {
     const std::size_t n = rows_.n_rows, d = rows_.n_features;
     const bool covariances = nb::cast<int>(object.attr("ndim")) == 3;
     errors_ = std::make_unique<Array>(object, covariances ? 3 : 2, "errors");
+    rows_.errors.common = n > 1 && errors_->size(0) == 1;
+    const std::size_t count = rows_.errors.common ? 1 : n;
     if (covariances)
-      rows_.errors.covariances = errors_->numbers(n, d, d);
+      rows_.errors.covariances = errors_->numbers(count, d, d);
     else
-      rows_.errors.variances = errors_->numbers(n, d);
+      rows_.errors.variances = errors_->numbers(count, d);
   }
 
   // One number for each row, or null.

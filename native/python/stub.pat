@@ -14,7 +14,7 @@ _native.__prefix__:
     Components: TypeAlias = tuple[int, Array, Array, Array, Array, float, Array | None, Background | None]
     Statistics: TypeAlias = tuple[Array, Array, Array, Array, Array, float, dict[str, Array]]
     Parameters: TypeAlias = tuple[Array, Array, Array]
-    Reference: TypeAlias = tuple[Array, Array, float]
+    Reference: TypeAlias = tuple[Array, Array, float, Array | None]
     Judge: TypeAlias = Callable[[list[float], bool, float], int | None]
     Rule: TypeAlias = tuple[float, float, float, float, int, bool, bool, Judge | None]
     Fallback: TypeAlias = Callable[[Statistics], tuple[Array, Array, Array, bool]]

@@ -18,13 +18,15 @@ from gmix.plot.file import save_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["AIRQUALITY", "FAITHFUL", "demo", "density", "tutorial_mixture"]
+__all__ = ["AIRQUALITY", "BATTING", "FAITHFUL", "demo", "density", "tutorial_mixture"]
 
 Array = NDArray[np.float64]
 FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
 # Daily readings in New York, May to September 1973, as R has them: ozone from the State Department of Environmental
 # Conservation, and weather from the National Weather Service.
 AIRQUALITY = resources.files("gmix") / "data" / "airquality.csv"
+# Major League Baseball in 2010, the 737 players with at least ten at-bats: from mlbbat10 of the R package openintro.
+BATTING = resources.files("gmix") / "data" / "batting.csv"
 
 _FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two Gaussians in the tutorial's code
 _MEANS = ((-1.0, -1.0), (1.0, 2.0))

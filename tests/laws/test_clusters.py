@@ -361,13 +361,24 @@ def test_a_cluster_that_fails_says_so() -> None:
 def test_labels_are_a_column(cluster: Any, table: Frame) -> None:
     known = np.where(np.arange(N) % 3 == 0, "far", "near")
     labeled = table.assign(kind=np.where(np.arange(N) % 5 == 0, known, None))[[*NAMES, "w", "kind"]]
-    if "spark" in type(cluster.frame(labeled)).__module__:
-        with pytest.raises(gmix.ParameterError, match="labels are not read from Spark"):
-            gmix.fit(cluster.frame(labeled), 2, labels="kind")
-        return
+    settings: dict[str, Any] = {"covariance": "EEE", "columns": NAMES, "sample_weight": "w", "tolerance": 1e-3}
+    there, here = (gmix.fit(rows, labels="kind", rng=0, **settings) for rows in (cluster.frame(labeled), labeled))
+    assert sorted(there.groups) == ["far", "near"]
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-9)
+
+
+def test_errors_are_columns(cluster: Any, table: Frame) -> None:
+    rng = np.random.default_rng(5)
+    uncertain = table.assign(d=rng.uniform(0.1, 0.5, N), e=0.2).drop(columns="text")
+    settings: dict[str, Any] = {"row_errors": {"a": "d", "b": "e"}, "sample_weight": "w", "start": start()}
     there, here = (
-        gmix.fit(rows, {"far": 1, "near": 2}, labels="kind", covariance="EEE", columns=NAMES, sample_weight="w", rng=0)
-        for rows in (cluster.frame(labeled), labeled)
+        gmix.fit(rows, 2, tolerance=0.0, max_iterations=3, **settings) for rows in (cluster.frame(uncertain), uncertain)
     )
-    assert sorted(there.groups) == ["far", "near", "near"]
-    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-6)
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(there.mixture.covariances, here.mixture.covariances, rtol=1e-9)
+    np.testing.assert_array_equal(there.statistics.reference.error, here.statistics.reference.error)
+    source = as_source(cluster.frame(uncertain), columns=NAMES, row_errors=settings["row_errors"])
+    sample = source.rows(100, np.random.default_rng(0))
+    assert sample.errors is not None
+    assert sample.errors.shape == (100, 3)
+    assert (sample.errors[:, 1] == 0.2**2).all()

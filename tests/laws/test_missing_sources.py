@@ -15,8 +15,8 @@ from gmix.base.progress import Progress
 from gmix.sources import as_source
 
 pd = pytest.importorskip("pandas")
-pa = pytest.importorskip("pyarrow")
-from pyarrow import csv, dataset, feather, parquet  # noqa: E402
+pytest.importorskip("pyarrow")
+from holders import HOLDERS  # noqa: E402
 
 Array = NDArray[np.float64]
 N, NAMES = 9_000, ["a", "b", "c"]
@@ -60,60 +60,12 @@ def frame_of(table: Array, weights: Array) -> Any:
     return pd.DataFrame(table, columns=NAMES).assign(w=weights)
 
 
-def written(write: Callable[[Any, Path], Any], ending: str) -> Callable[[Array, Array, Path], Any]:
-    def make(table: Array, weights: Array, folder: Path) -> Path:
-        path = folder / f"t.{ending}"
-        write(pa.Table.from_pandas(frame_of(table, weights)), path)
-        return path
-
-    return make
-
-
-def nullable(table: Array, weights: Array, folder: Path) -> Any:
-    return frame_of(table, weights).convert_dtypes()
-
-
-def nulls(table: Array, weights: Array, folder: Path) -> Any:
-    return pa.Table.from_pandas(frame_of(table, weights), preserve_index=False)
-
-
-def polars(table: Array, weights: Array, folder: Path) -> Any:
-    return pytest.importorskip("polars").from_arrow(nulls(table, weights, folder))
-
-
-def blocks(table: Array, weights: Array, folder: Path) -> Any:
-    frame = frame_of(table, weights)
-    return [frame.iloc[:1], frame.iloc[1:4_000], frame.iloc[4_000:4_000], frame.iloc[4_000:]]
-
-
-def two_files(table: Array, weights: Array, folder: Path) -> Any:
-    for number, part in enumerate(blocks(table, weights, folder)[1::2]):
-        part.to_parquet(folder / f"{number}.parquet", row_group_size=1_000)
-    frame_of(table, weights).iloc[:1].to_parquet(folder / "-1.parquet")
-    return dataset.dataset([folder / f"{number}.parquet" for number in (-1, 0, 1)])
-
-
-def text(table: Any, path: Path) -> None:
-    """CSV with two of the usual words for a missing value, and with nothing."""
-    table.to_pandas().to_csv(path, index=False, na_rep="NA")
-    lines = path.read_text().split("\n")
-    path.write_text("\n".join(line.replace("NA", ("", "nan", "NA")[i % 3]) for i, line in enumerate(lines)))
-
-
-HOLDERS = {
-    "frame": lambda table, weights, folder: frame_of(table, weights),
-    "nullable": nullable, "Arrow": nulls, "polars": polars, "blocks": blocks, "files": two_files,
-    "Parquet": written(parquet.write_table, "parquet"), "Feather": written(feather.write_feather, "arrow"),
-    "CSV": written(text, "csv"), "CSV of Arrow": written(csv.write_csv, "csv"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("memory", [1 << 29, 1 << 18, 1], ids=["in memory", "blocks", "small blocks"])
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_every_source_gives_the_bits_of_the_array(
     holder: str, table: Array, weights: Array, tmp_path: Path, memory: float
 ) -> None:
-    data = HOLDERS[holder](table, weights, tmp_path)
+    data = HOLDERS[holder](frame_of(table, weights), tmp_path)
     settings: dict[str, Any] = SETTINGS[0] | {"rng": 3}
     expected = gmix.fit(table, columns=NAMES, sample_weight=weights, **settings)
     assert_same_bits(gmix.fit(data, columns=NAMES, sample_weight="w", memory=memory, **settings), expected)
@@ -247,7 +199,7 @@ def test_a_fit_that_is_killed_goes_on_to_the_same_bits(
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_missing_cells_are_refused_on_request(holder: str, table: Array, weights: Array, tmp_path: Path) -> None:
     first = np.argwhere(np.isnan(table))[0]
-    data = HOLDERS[holder](table, weights, tmp_path)
+    data = HOLDERS[holder](frame_of(table, weights), tmp_path)
     for memory in (1 << 29, 1):
         where = rf"row {first[0]}, column '{NAMES[first[1]]}' is NaN"
         if holder in ("blocks", "files"):

@@ -18,7 +18,7 @@ def statistics(k: int, d: int) -> tuple[Any, ...]:
 
 
 def reference(d: int) -> tuple[Any, ...]:
-    return np.full(d, 1e-24), np.eye(d)[None], 4.0
+    return np.full(d, 1e-24), np.eye(d)[None], 4.0, None
 
 
 def start(k: int, d: int, prior: tuple[Any, ...] | None = None, code: str = "VVV") -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ ONE, POINT, UNIT = np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))
 COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None, None)
 ROWS = (POINT, None, False, None, None, None)
 STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
-REFERENCE = (ONE * 1e-24, UNIT, 1.0)
+REFERENCE = (ONE * 1e-24, UNIT, 1.0, None)
 RULE = (0.0, 1e-15, 1e-11, 1e-9, 1, True, True, None)
 START = ("VVV", 0, ONE, POINT, UNIT, None, None, None, None)
 # A call of every function, by the names of its arguments.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "errors_in"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +68,15 @@ class Rows:
         """The same rows with some of the columns."""
         chosen = list(columns)
         filled = None if self.filled is None else self.filled[:, chosen]
-        errors = self.errors
-        if errors is not None:
-            errors = errors[:, chosen] if errors.ndim == 2 else errors[:, chosen][:, :, chosen]
+        errors = None if self.errors is None else errors_in(self.errors, chosen)
         return replace(self, values=self.values[:, chosen], filled=filled, errors=errors)
 
     def completed(self, fill: NDArray[np.float64]) -> Rows:
-        """The rows with values ``(D,)`` in place of missing cells."""
+        """The rows with values ``(D,)`` in place of missing cells, and without errors."""
+        exact = self if self.errors is None else replace(self, errors=None)
         if not self.incomplete:
-            return self
-        return replace(self, values=np.where(np.isnan(self.values), fill, self.values), filled=None, incomplete=False)
+            return exact
+        return replace(exact, values=np.where(np.isnan(self.values), fill, self.values), filled=None, incomplete=False)
 
     @property
     def points(self) -> NDArray[Any]:
@@ -115,3 +114,8 @@ class Rows:
     def mass(self) -> NDArray[np.float64]:
         """The weights ``(N,)``; ones if there are none."""
         return np.ones(len(self)) if self.weights is None else self.weights
+
+
+def errors_in(errors: NDArray[np.float64], columns: list[int]) -> NDArray[np.float64]:
+    """Variances ``(N, D)`` or covariances ``(N, D, D)`` of errors in some of the columns."""
+    return errors[:, columns] if errors.ndim == 2 else errors[:, columns][:, :, columns]

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_names, as_real
-from gmix.base.columns import FilledColumns, choose_columns, is_index
+from gmix.base.columns import FilledColumns, Roles, choose_columns, is_index
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
+from gmix.base.row_errors import GivenErrors, signed_squares
 
 __all__ = [
-    "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "is_frame", "is_index",
-    "largest_value", "read_rows", "weights_of",
+    "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "errors_of", "given_errors",
+    "is_frame", "is_index", "largest_value", "read_rows", "weights_of",
 ]  # fmt: skip
 
 _BLOCK = 65_536  # rows that are checked together, so that a check takes little memory
@@ -52,32 +53,29 @@ def as_rows(
 
     Raises `DataError` for text, complex numbers, more than two dimensions, or no column at all.
     """
-    array, names, _ = read_rows(data, columns, weight)
+    array, names, _ = read_rows(data, Roles(as_names(columns), weight))
     return array, names
 
 
-def read_rows(
-    data: Any,
-    columns: list[str] | None = None,
-    weight: str | None = None,
-    filled: FilledColumns | None = None,
-    *,
-    labels: str | None = None,
-) -> Table:
-    """Read a table as `as_rows` does, with a finding about the columns of a DataFrame that are left out.
+def read_rows(data: Any, roles: Roles, filled: FilledColumns | None = None) -> Table:
+    """Read the values of a table as `as_rows` does, with a finding about the columns that are left out.
 
-    Neither the weight nor the labels are among the columns, unless they are named. `filled` finds values in the later
-    rows of a larger table that begins with these; see `gmix.base.columns.choose`.
+    Columns with another role are not among the values, unless they are named as such. `filled` finds values in the
+    later rows of a larger table that begins with these; see `gmix.base.columns.choose`.
     """
-    columns = as_names(columns)
+    columns = roles.values
     if is_frame(data):
         from gmix.base.columns.frames import read_frame
 
-        return Table(*read_frame(data, columns, (weight, labels), filled))
-    if weight is not None:
-        raise DataError(f"sample_weight names a column, {weight!r}, and the table is an array; give numbers (N,)")
-    if labels is not None:
-        raise DataError(f"labels names a column, {labels!r}, and the table is an array; give one label for each row")
+        return Table(*read_frame(data, columns, roles.of_rows, filled))
+    if roles.weight is not None:
+        raise DataError(f"sample_weight names a column, {roles.weight!r}, and the table is an array; give numbers (N,)")
+    if roles.labels is not None:
+        raise DataError(
+            f"labels names a column, {roles.labels!r}, and the table is an array; give one label for each row"
+        )
+    if roles.errors:
+        raise DataError("row_errors names columns, and the table is an array; give numbers (N, D)")
     array = _real(data)
     if array.ndim == 1:
         array = array[:, None]
@@ -185,6 +183,33 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float
         row = int(np.argmax(wrong))
         raise DataError(f"sample_weight[{row}] is {weight[row]}; give numbers from 0 (the row does not count) to 1e100")
     return weight
+
+
+def given_errors(
+    data: Any, table: Table, row_errors: Any, row_covariance: ArrayLike | None
+) -> NDArray[np.float64] | None:
+    """The errors of the rows of a table that the arguments of `gmix.fit` state, unchecked; None if there are none.
+
+    They are variances ``(N, D)`` or covariances ``(N, D, D)``. Raises `DataError` for a wrong shape or name.
+    """
+    n_rows, n_features = table.array.shape
+    roles = Roles.of(None, None, None, row_errors)
+    given = GivenErrors.of(None if roles.errors else row_errors, row_covariance, n_features)
+    if given is not None:
+        return given.of_rows(n_rows)
+    return errors_of(data, roles.errors_of(table.names or ())) if roles.errors else None
+
+
+def errors_of(data: Any, columns: Sequence[str | None]) -> NDArray[np.float64]:
+    """The variances ``(N, D)`` of errors whose standard deviations are in these columns of a DataFrame.
+
+    None stands for a column without errors. A negative error becomes a negative number; see
+    `gmix.base.row_errors.checked_errors`.
+    """
+    named = list(dict.fromkeys(name for name in columns if name is not None))
+    found = dict(zip(named, as_rows(data, named)[0].T, strict=True))
+    exact = np.zeros(len(next(iter(found.values()))))
+    return signed_squares(np.column_stack([exact if name is None else found[name] for name in columns]))
 
 
 def weights_of(data: Any, sample_weight: ArrayLike | str | None, n_rows: int) -> NDArray[np.float64] | None:

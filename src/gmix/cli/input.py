@@ -16,7 +16,7 @@ import gmix
 from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
-from gmix.cli.parse import parse_bytes
+from gmix.cli.parse import parse_bytes, parse_errors
 from gmix.sources import CSV, LocalSource, MemorySource, as_source
 
 __all__ = [
@@ -48,12 +48,19 @@ def table_source(
     memory: str,
     *,
     labels: str | None = None,
+    row_errors: list[str] | None = None,
     missing: str = "model",
     quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table. Its findings are printed on standard error."""
     source = as_source(
-        points, columns=columns, sample_weight=weights, labels=labels, memory=parse_bytes(memory), missing=missing
+        points,
+        columns=columns,
+        sample_weight=weights,
+        labels=labels,
+        row_errors=parse_errors(row_errors),
+        memory=parse_bytes(memory),
+        missing=missing,
     )
     assert isinstance(source, LocalSource)
     if not quiet:
@@ -77,12 +84,13 @@ def source_for_model(
     memory: str,
     weights: str | None = None,
     *,
+    row_errors: list[str] | None = None,
     missing: str = "model",
     quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table, in the columns of a model."""
     names = None if mixture.features is None else list(mixture.features)
-    source = table_source(points, names, weights, memory, missing=missing, quiet=quiet)
+    source = table_source(points, names, weights, memory, row_errors=row_errors, missing=missing, quiet=quiet)
     if source.n_features != mixture.n_features:
         raise DataError(
             f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "

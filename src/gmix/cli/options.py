@@ -32,6 +32,7 @@ __all__ = [
     "PointsForModel",
     "Prior",
     "Quiet",
+    "RowErrors",
     "Seconds",
     "Seed",
     "Start",
@@ -114,6 +115,14 @@ LabelColumn = Annotated[
     str | None,
     typer.Option(
         help="Name of a column of labels, which rows are held to; an empty cell or -1 says that a label is unknown.",
+        show_default=False,
+    ),
+]
+RowErrors = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Columns of standard deviations of errors, one for each column, e1,e2, or of some of them, mass=e1. The "
+        "model is then that of the true values.",
         show_default=False,
     ),
 ]

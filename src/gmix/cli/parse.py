@@ -8,7 +8,7 @@ import re
 from gmix.base.errors import ParameterError
 from gmix.model.covariance import structure
 
-__all__ = ["parse_bytes", "parse_counts", "parse_names", "parse_structures"]
+__all__ = ["parse_bytes", "parse_counts", "parse_errors", "parse_names", "parse_structures"]
 
 
 def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
@@ -55,6 +55,21 @@ def parse_names(texts: list[str] | None) -> list[str] | None:
             "a comma, as in '\"a, b\",c'"
         )
     return names
+
+
+def parse_errors(texts: list[str] | None) -> list[str] | dict[str, str] | None:
+    """Names of columns of errors: ``e1,e2``, or by the column that they belong to, ``mass=e1,speed=e2``."""
+    if not texts:
+        return None
+    names = [name.strip() for text in texts for name in next(csv.reader([text], skipinitialspace=True), [""])]
+    pairs = [tuple(piece.strip() for piece in name.partition("=")) for name in names]
+    named = [bool(sign) for _, sign, _ in pairs]
+    if not all(names) or any(named) != all(named) or not all(all(pair) for pair in pairs if pair[1]):
+        raise ParameterError(
+            f"--row-errors {','.join(texts)!r} must name columns of errors, one for each column, as in e1,e2, or those "
+            "of some columns, as in mass=e1"
+        )
+    return {column: error for column, _, error in pairs} if all(named) else names
 
 
 def parse_structures(text: str) -> str | list[str]:

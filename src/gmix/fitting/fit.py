@@ -12,24 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.base.arguments import Rng, as_generator, as_list, is_count, is_number
+from gmix.base.arguments import Rng, as_generator, is_number
 from gmix.base.atomic_write import as_path
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding, by_importance
 from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
+from gmix.fitting.arguments import chosen_structures, component_counts, structures_in_one_column
 from gmix.fitting.background import check_background
 from gmix.fitting.comparison import compare
 from gmix.fitting.freezing import frozen_start
-from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
+from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.labeling import labeled_source, labeled_start
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
-from gmix.fitting.start import GivenMixture, GivenResponsibilities, Start, as_start
-from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
+from gmix.fitting.start import as_start
+from gmix.model.covariance import Structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import with_dependent_features
@@ -39,7 +40,6 @@ from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 
 __all__ = ["fit"]
 
-_AUTO = range(1, 10)
 _CHANCE = 0.002  # `StoppingRule.chance` of a default fit
 _DEPENDENCE_ROWS = 2_000  # rows in which dependent columns are searched for
 _LONG = 100_000  # numbers in a table; a fit of fewer ends before progress is of interest
@@ -60,6 +60,8 @@ def fit(
     freeze: Mapping[str, Any] | None = None,
     sample_weight: ArrayLike | str | None = None,
     labels: Any = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
     missing: str = "model",
     background: bool | float | str = False,
     columns: list[str] | None = None,
@@ -120,6 +122,12 @@ def fit(
         its group, the others are free. Or soft labels, ``(N, G)`` numbers zero or more, in memory: the density of a
         row is ``sum_g labels[g] sum_(k in g) w_k N_k(x)``. A fit with labels starts from the labeled rows and makes
         no trials (`effort`). See `Fit.groups` and `Fit.classify`.
+    row_errors : standard deviations of the errors of measurement, independent and normal with mean zero: ``(D,)`` the
+        same for all rows, or ``(N, D)``, or columns of the table by name, a list with one for each column or a mapping
+        ``{"mass": "mass_error"}``; columns that it does not name are exact. The fit is then the mixture of the true
+        values, by extreme deconvolution (Bovy, Hogg & Roweis 2011).
+    row_covariance : covariances of the errors, ``(D, D)`` or ``(N, D, D)``, in place of `row_errors`. On a cluster,
+        errors of single rows are given by names of columns.
     missing : what to do about missing cells, NaN or null: ``"model"`` fits the cells that the rows have, by EM under
         the assumption that cells are missing at random, and says so in a finding; ``"error"`` refuses them. Rows
         without any cell are left out.
@@ -171,6 +179,8 @@ def fit(
         data,
         sample_weight=sample_weight,
         labels=labels,
+        row_errors=row_errors,
+        row_covariance=row_covariance,
         columns=columns,
         threads=threads,
         memory=memory,
@@ -190,8 +200,8 @@ def fit(
     prior = as_prior(prior)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to call, False for silence, or None")
-    counts = _component_counts(components, starts)
-    structures, findings = _structures(
+    counts = component_counts(components, starts)
+    structures, findings = chosen_structures(
         covariance, starts, source.n_features, prior is not None, covariance_ratio is not None
     )
     if equal_weights:
@@ -199,7 +209,7 @@ def fit(
     if covariance_ratio is not None:
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
     starts, frozen = frozen_start(starts, freeze, structures)
-    findings = [*source.findings, *missing_findings(source), *findings]
+    findings = [*source.findings, *missing_findings(source), *error_findings(source), *findings]
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
     table = source
@@ -223,7 +233,7 @@ def fit(
         findings += about_columns
         if dependence is not None:
             source = source.select(dependence.independent)
-            structures = _in_one_column(structures)[0] if source.n_features == 1 else structures
+            structures = structures_in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen)
         found, more_findings = compare(source, plan, generator, background)
@@ -244,6 +254,8 @@ def _trimmed(source: Source, trim: float) -> Source:
         return source
     if not isinstance(source, MemorySource):
         raise ParameterError("trim needs a table in memory; fit a random sub-sample of the rows, or raise memory")
+    if source.least_error is not None:
+        raise ParameterError("trim compares the densities of rows, which errors change; leave out one of them")
     return source.trimmed(trim)
 
 
@@ -293,8 +305,8 @@ def _supported_counts(counts: list[int], source: Source, *, chosen: bool) -> tup
 
 
 def _suspected_dependence(source: Source) -> Dependence | None:
-    """How columns follow from others in the complete rows of a sub-sample; None if they do not."""
-    if source.n_features == 1:
+    """How columns follow from others in the complete rows of a sub-sample; None if they do not or have errors."""
+    if source.n_features == 1 or source.least_error is not None:
         return None
     sample = source.rows(max(_DEPENDENCE_ROWS, 4 * source.n_features), np.random.default_rng(0))
     complete = sample.complete
@@ -319,63 +331,3 @@ def _cause_of_collapse(source: Source) -> list[Finding]:
     if cause is None or not source.obeys(cause, complete=True):
         return []
     return [dependence_finding(cause, source.features, carried=False)]
-
-
-def _component_counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
-    """The numbers of components to compare, as the argument says, or as the start implies."""
-    if isinstance(start, GivenMixture):
-        implied = start.mixture.n_components
-    elif isinstance(start, GivenResponsibilities):
-        implied = start.responsibilities.shape[1]
-    else:
-        implied = None
-    if isinstance(components, str):
-        if components != "auto":
-            raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
-        return list(_AUTO) if implied is None else [implied]
-    counts = [components] if is_count(components) else as_list(components)
-    if not counts or not all(is_count(k) for k in counts):
-        raise ParameterError(f"components is {components!r}; give whole numbers above zero")
-    return sorted({int(k) for k in counts})
-
-
-def _structures(
-    covariance: str | Structure | Iterable[str | Structure],
-    start: Start,
-    n_features: int,
-    with_prior: bool,
-    with_ratio: bool,
-) -> tuple[list[Structure], list[Finding]]:
-    """The structures to compare, and findings about how they were chosen."""
-    several = None if isinstance(covariance, str) else as_list(covariance)
-    if several is not None:
-        chosen = [as_structure(c) for c in several]
-    elif covariance != "auto":
-        chosen = [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
-    elif isinstance(start, GivenMixture):
-        chosen = [start.mixture.structure]
-    elif n_features == 1:
-        chosen = [E, V]
-    else:
-        chosen = [s for s in STRUCTURES if s.compiled_for(n_features) and (s.has_studied_prior or not with_prior)]
-        chosen = [s for s in chosen if s.independent] if with_ratio else chosen
-    if not chosen:
-        raise ParameterError("covariance is an empty list; name at least one structure, or leave it out")
-    if n_features == 1:
-        return _in_one_column(chosen)
-    return list(dict.fromkeys(s.in_columns(n_features) for s in chosen)), []
-
-
-def _in_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:
-    """``E`` or ``V`` for each structure, and a finding for each that describes shapes or axes."""
-    equivalent = {s: s.in_one_column for s in structures}
-    findings = [
-        Finding(
-            "one column",
-            f"{s} speaks of shapes or axes, and one column has neither; give '{one.with_free_weights}', as here",
-            "note",
-        )
-        for s, one in equivalent.items()
-        if one is not s and not (s.shared or s.without_covariance_ratio.independent)
-    ]
-    return list(dict.fromkeys(equivalent.values())), findings

@@ -14,7 +14,7 @@ from gmix.fitting.search_findings import search_findings
 from gmix.model.priors import Prior
 from gmix.sources import Source
 
-__all__ = ["fit_from_search", "inspected", "missing_findings"]
+__all__ = ["error_findings", "fit_from_search", "inspected", "missing_findings"]
 
 
 def fit_from_search(
@@ -54,6 +54,14 @@ def missing_findings(source: Source) -> list[Finding]:
         return []
     source.missing.check_columns(source.features)
     return [source.missing.finding(source.features)]
+
+
+def error_findings(source: Source) -> list[Finding]:
+    """The finding that the values of a table have errors."""
+    if source.least_error is None:
+        return []
+    text = "the mixture describes the true values; measured values have the errors of their rows in addition"
+    return [Finding("measurement errors", text, "note")]
 
 
 def inspected(fit: Fit, sample: Sample, most: int | None = None) -> Fit:

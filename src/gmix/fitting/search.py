@@ -239,7 +239,7 @@ class _Searching:
     def _effort(self, mixture: GaussianMixture) -> Effort:
         assert self.table is not None
         amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
-        return Effort(self.plan.effort * amount, self.plan.deadline, incomplete=self.source.missing is not None)
+        return Effort(self.plan.effort * amount, self.plan.deadline, slow=not self.source.is_plain)
 
     def _improved_in_table(self, best: Run) -> Run:
         """The best run on the table of trials that begin with a run on the sub-sample.
@@ -248,7 +248,7 @@ class _Searching:
         """
         assert isinstance(self.sample, MemorySource)
         effort = self._effort(best.mixture)
-        part = Effort(_ON_SAMPLE * effort.work, self.plan.deadline, incomplete=self.source.missing is not None)
+        part = Effort(_ON_SAMPLE * effort.work, self.plan.deadline, slow=not self.source.is_plain)
         few = self._improved(best, part, table=self.sample)
         effort.spent += part.spent
         if self.plan.effort > 1.0:

@@ -77,6 +77,8 @@ def bootstrap(
     replicates: int = 999,
     sample_weight: ArrayLike | str | None = None,
     labels: Any = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
@@ -90,7 +92,8 @@ def bootstrap(
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, labels, columns : the rows of the fit, in memory, and its labels if it has some. A row of
+    data, sample_weight, labels, row_errors, row_covariance, columns : the rows of the fit, in memory, with their labels
+        and errors if they have some. A row of
         weight 2 counts twice, and every table has the same total weight; weights that are not counts should sum to the
         number of observations.
     kind : ``"weights"`` gives every row an exponential random weight, so that small components collapse less often
@@ -114,7 +117,8 @@ def bootstrap(
     if not is_count(replicates, 2):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above one")
     generator = as_generator(rng)
-    source = source_of(fit, data, sample_weight=sample_weight, labels=labels, columns=columns, threads=threads)
+    rows = {"labels": labels, "row_errors": row_errors, "row_covariance": row_covariance}
+    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads, **rows)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
     complete, fit = fit.mixture, in_independent_columns(fit)

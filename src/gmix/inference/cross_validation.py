@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.rows import Rows
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import run_em
 from gmix.fitting.result import Fit, in_independent_columns
@@ -67,29 +69,29 @@ def cross_validate(
     if not isinstance(source, MemorySource):
         raise DataError("cross-validation needs rows in memory; fit and validate a sub-sample")
     checked_statistics(fit, source)
-    values, weight = _rows(source)
+    rows = _rows(source)
     log_likelihood = 0.0
-    for held_out in _folds(weight, folds, as_generator(rng)):
-        others = MemorySource(values, sample_weight=weight - held_out, threads=source.threads)
+    for held_out in _folds(rows.mass, folds, as_generator(rng)):
+        others = MemorySource.of_rows(replace(rows, weights=rows.mass - held_out), source)
         if others.lacks_a_column:
             raise DataError("all values of a column are in one fold; give another rng, or leave the column out")
         [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior, frozen=fit.frozen)
         if run.reason is Reason.INTERRUPTED:
             raise KeyboardInterrupt
         some = held_out > 0
-        log_density = run.mixture.log_density(values[some], threads=source.threads)
+        log_density = run.mixture.log_density(rows[some], threads=source.threads)
         log_likelihood += float(held_out[some] @ log_density)
     return -2.0 * log_likelihood
 
 
-def _rows(source: MemorySource) -> tuple[NDArray[Any], Array]:
-    """The rows of a table and their weights. If the table has weights, equal rows are joined, at the first of them."""
-    if source.weight is None:
-        return source.array, np.ones(source.n_rows)
+def _rows(source: MemorySource) -> Rows:
+    """The rows of a table. If the table has weights and no errors, equal rows are joined, at the first of them."""
+    if source.weight is None or source.errors is not None:
+        return source.everything.counting
     counting = source.everything.counting
     distinct = DistinctRows.of(counting.values, counting.mass)
     order = np.argsort(distinct.first)
-    return distinct.values[order], distinct.weight[order]
+    return replace(counting, values=distinct.values[order], weights=distinct.weight[order])
 
 
 def _folds(weight: Array, folds: int, rng: np.random.Generator) -> Iterator[Array]:

@@ -147,7 +147,7 @@ def _gains(mixture: GaussianMixture, source: LocalSource, group: NDArray[np.intp
     gain, entropy, mass = np.full((n_clusters, n_clusters), -np.inf), 0.0, 0.0
     gain[np.triu_indices(n_clusters, 1)] = 0.0
     for block in source.blocks():
-        share = _joined(mixture.responsibilities(block.values, threads=source.threads), group).T
+        share = _joined(mixture.responsibilities(block, threads=source.threads), group).T
         weight = block.mass
         separate = _negentropy(share) @ weight
         for c in range(n_clusters - 1):

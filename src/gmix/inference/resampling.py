@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.labels import RowLabels
+from gmix.base.row_errors import drawn_errors
 from gmix.base.rows import Rows
 from gmix.fitting.em import Run, run_models
 from gmix.model.gaussian_model import GaussianModel
@@ -59,13 +60,14 @@ def reweighted(source: MemorySource, rng: np.random.Generator) -> MemorySource:
 def _with_weights(source: MemorySource, drawn: NDArray[Any]) -> MemorySource:
     """The table with weights in proportion to those that were drawn, and of the same sum as its own.
 
-    Rows keep their labels.
+    Rows keep their labels and errors.
     """
     mass = source.everything.mass.sum()
     if not drawn.sum() > 0:
         raise DataError(f"sample_weight adds up to {mass:.3g} rows, too few to draw from; give larger weights")
     table = MemorySource(source.array, sample_weight=drawn * (mass / drawn.sum()), threads=source.threads)
     table.groups, table.label_arrays = source.groups, source.label_arrays
+    table.errors, table.least_error = source.errors, source.least_error
     return table
 
 
@@ -76,7 +78,7 @@ def drawn_table(
     rng: np.random.Generator,
     groups: Array | None = None,
 ) -> MemorySource:
-    """As many rows drawn from the mixture as the weights sum to, which lack the same cells as rows of a source.
+    """As many rows drawn from the mixture as the weights sum to, with errors and missing cells as rows of a source.
 
     Rows have the label of their component where rows of the source have one. A row that is drawn from the background,
     or from a component without a label, has none.
@@ -88,12 +90,16 @@ def drawn_table(
             "rows that are drawn from a mixture have no soft labels; resample the rows, with kind='weights' or 'rows'"
         )
     drawn, components = mixture.sample_labelled(max(round(mass), 1), rng=rng)
-    if source.missing is None and groups is None:
+    if source.is_plain and groups is None:
         return MemorySource(drawn, threads=source.threads)
     pattern = _pattern(source, len(drawn), rng)
+    if pattern.errors is not None:
+        drawn += drawn_errors(pattern.errors, rng)
     if source.missing is not None:
         drawn[np.isnan(pattern.values)] = np.nan
     table = MemorySource(drawn, threads=source.threads)
+    if pattern.errors is not None:
+        table.set_errors(pattern.errors)
     if groups is not None and source.groups is not None and pattern.labels is not None:
         labels = np.where((pattern.labels >= 0.0) & (components >= 0), groups[components], -1.0)
         table.set_labels(RowLabels(source.groups, {"labels": labels}))
@@ -101,7 +107,7 @@ def drawn_table(
 
 
 def _pattern(source: Source, n: int, rng: np.random.Generator) -> Rows:
-    """The `n` rows that say which cells and labels are missing: those of the source, or rows drawn by weight."""
+    """The `n` rows whose errors, missing cells and labels are copied: those of the source, or drawn by weight."""
     rows = source.rows(source.n_counting, rng)
     mass = rows.mass
     if n == len(rows) and (mass == 1.0).all():

@@ -36,6 +36,8 @@ def standard_errors(
     *,
     sample_weight: ArrayLike | str | None = None,
     labels: Any = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     robust: bool = False,
@@ -73,7 +75,8 @@ def standard_errors(
     Parameters
     ----------
     fit : what `gmix.fit` returned.
-    data, sample_weight, labels, columns : the rows of the fit, and its labels if it has some. A row of weight 2 counts
+    data, sample_weight, labels, row_errors, row_covariance, columns : the rows of the fit, with their labels and errors
+        if they have some. A row of weight 2 counts
         twice, unless `robust` is true.
     threads : the most threads to use.
     robust : use the sandwich, which takes as many evaluations of the density as the information. The rows must not be
@@ -87,7 +90,8 @@ def standard_errors(
     >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
     (array([[0.0963]]), array([0.09634605]))
     """
-    source = source_of(fit, data, sample_weight=sample_weight, labels=labels, columns=columns, threads=threads)
+    rows = {"labels": labels, "row_errors": row_errors, "row_covariance": row_covariance}
+    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads, **rows)
     if robust and not isinstance(source, LocalSource):
         raise DataError("robust standard errors need rows that this process reads; fit a sub-sample for them")
     dependence, fit = fit.mixture.dependence, in_independent_columns(fit)
@@ -203,12 +207,12 @@ def source_of(
     data: Any,
     *,
     sample_weight: ArrayLike | str | None = None,
-    labels: Any = None,
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
+    **rows: Any,
 ) -> Source:
-    """The source of the rows of a fit and their labels, its columns matched with the features by name."""
+    """The source of the rows of a fit, its columns matched with the features by name; see `source_for`."""
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
     return source_for(
         fit.mixture,
@@ -217,7 +221,7 @@ def source_of(
         columns=columns,
         threads=threads,
         memory=memory,
-        labels=labels,
+        **rows,
     )
 
 

@@ -111,7 +111,7 @@ def _dependence_from(document: Document) -> Dependence:
 def statistics_document(statistics: SufficientStatistics) -> Document:
     """The document of sufficient statistics; their form is that of the mixture's structure.
 
-    The `reference` of complete rows is left out, because it follows from the other fields.
+    The `reference` of complete and exact rows is left out, because it follows from the other fields.
     """
     reference, extra = statistics.reference, statistics.extra
     return {
@@ -121,7 +121,7 @@ def statistics_document(statistics: SufficientStatistics) -> Document:
         "log_likelihood": statistics.log_likelihood,
         "total_weight": statistics.total_weight,
         **({"extra": {name: array.tolist() for name, array in extra.items()}} if extra else {}),
-        **({} if reference.is_complete else {"reference": _reference_document(reference)}),
+        **({} if reference.is_complete and reference.error is None else {"reference": _reference_document(reference)}),
     }
 
 
@@ -158,6 +158,7 @@ def _reference_document(reference: Reference) -> Document:
         "count": reference.count.tolist(),
         "mean": reference.mean.tolist(),
         "scatter": reference.scatter.tolist(),
+        **({} if reference.error is None else {"error": reference.error.tolist()}),
     }
 
 
@@ -165,7 +166,9 @@ def _reference_from(document: Document, form: Form, n_features: int, total_weigh
     count = as_array(document["count"], (n_features,))
     expect(bool((count >= 0).all() and (count > 0).any()), "the reference is that of no cells")
     mean, scatter = as_array(document["mean"], (n_features,)), as_array(document["scatter"], form.shape(1, n_features))
-    return Reference(form, count, mean, scatter, total_weight)
+    error = as_array(document["error"], (n_features,)) if "error" in document else None
+    expect(error is None or bool((error >= 0).all()), "errors are negative")
+    return Reference(form, count, mean, scatter, total_weight, error)
 
 
 def prior_document(prior: Prior | None) -> list[Document]:

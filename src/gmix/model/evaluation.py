@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import Rng, as_generator
+from gmix.base.errors import ParameterError
 from gmix.base.rows import Rows
 from gmix.model.background import Background, most_probable
 from gmix.model.components import Components
@@ -27,6 +28,11 @@ class Evaluation(ABC):
     """The methods of a mixture that evaluate it at points ``(N, D)``.
 
     Cells of the points may be missing, as NaN. Densities and probabilities are then those of a point's other cells.
+
+    The points may have errors of measurement, independent and normal with mean zero: `row_errors`, standard deviations
+    ``(D,)`` or ``(N, D)`` or names of columns, or `row_covariance`, covariances ``(D, D)`` or ``(N, D, D)``; see
+    `gmix.fit`. Densities are then those of the measured values, ``sum_k w_k N(x_i | mu_k, Sigma_k + S_i)``; the mixture
+    is that of the true values.
     """
 
     features: tuple[str, ...] | None
@@ -42,34 +48,49 @@ class Evaluation(ABC):
     def components(self) -> Components:
         """The components as the kernel takes them."""
 
-    def _points(self, x: Any) -> Rows:
-        rows = checked_points(x, self.features, self.n_features)
-        return rows if self.dependence is None else rows.select(self.dependence.independent)
+    def _points(self, x: Any, row_errors: Any = None, row_covariance: ArrayLike | None = None) -> Rows:
+        rows = checked_points(x, self.features, self.n_features, row_errors, row_covariance)
+        if self.dependence is None:
+            return rows
+        if rows.errors is not None:
+            raise ParameterError(
+                "columns of this mixture follow from others, and values with errors do not obey their equations; take "
+                "mixture.independent_part"
+            )
+        return rows.select(self.dependence.independent)
 
-    def log_density(self, x: Any, *, threads: int | None = None) -> Array:
+    def log_density(
+        self, x: Any, *, row_errors: Any = None, row_covariance: ArrayLike | None = None, threads: int | None = None
+    ) -> Array:
         """``log p(x)`` of each point ``(N, D)``, in nats: ``(N,)``. Raises `DataError` for a wrong width.
 
         The density of a point with missing cells is the marginal density of the others; without any cell it is 1.
         """
-        return kernel.posterior(self._points(x), self.components, False, threads)[0]
+        return kernel.posterior(self._points(x, row_errors, row_covariance), self.components, False, threads)[0]
 
-    def density(self, x: Any, *, threads: int | None = None) -> Array:
+    def density(
+        self, x: Any, *, row_errors: Any = None, row_covariance: ArrayLike | None = None, threads: int | None = None
+    ) -> Array:
         """``p(x)`` of each point ``(N, D)``, per unit of volume: ``(N,)``; infinite where float64 cannot hold it."""
         with np.errstate(over="ignore"):
-            return np.exp(self.log_density(x, threads=threads))
+            return np.exp(self.log_density(x, row_errors=row_errors, row_covariance=row_covariance, threads=threads))
 
-    def responsibilities(self, x: Any, *, threads: int | None = None) -> Array:
+    def responsibilities(
+        self, x: Any, *, row_errors: Any = None, row_covariance: ArrayLike | None = None, threads: int | None = None
+    ) -> Array:
         """The probability ``(N, K)`` that a point came from each component: ``w_k N(x | mu_k, Sigma_k) / p(x)``.
 
         With a background, they sum to the probability that the point did not come from it.
         """
-        posterior = kernel.posterior(self._points(x), self.components, True, threads)[1]
+        posterior = kernel.posterior(self._points(x, row_errors, row_covariance), self.components, True, threads)[1]
         assert posterior is not None
         return posterior
 
-    def predict(self, x: Any, *, threads: int | None = None) -> NDArray[np.intp]:
+    def predict(
+        self, x: Any, *, row_errors: Any = None, row_covariance: ArrayLike | None = None, threads: int | None = None
+    ) -> NDArray[np.intp]:
         """The most probable component ``(N,)`` of each point, counted from 0; -1 for the background."""
-        rows = self._points(x)
+        rows = self._points(x, row_errors, row_covariance)
         labels = np.empty(len(rows), np.intp)
         for begin in range(0, len(rows), _BLOCK):
             block = slice(begin, begin + _BLOCK)
@@ -77,6 +98,32 @@ class Evaluation(ABC):
             assert posterior is not None
             labels[block] = most_probable(posterior, self.background)
         return labels
+
+    def expected_values(
+        self,
+        x: Any,
+        *,
+        row_errors: Any = None,
+        row_covariance: ArrayLike | None = None,
+        threads: int | None = None,
+    ) -> Array:
+        r"""The expected true values ``(N, D)`` of points that were measured with errors, given their measured cells.
+
+        .. math:: E[v_i \mid x_i] = \sum_k r_k(x_i)
+                  \left(\mu_k + \Sigma_k (\Sigma_k + S_i)^{-1} (x_i - \mu_k)\right)
+
+        (Bovy, Hogg & Roweis 2011, *Annals of Applied Statistics* 5:1657, equation 14). Values move towards the means of
+        the components, the further the less precise they are. A missing cell gets its conditional mean; exact values
+        are returned as they are.
+
+        >>> import gmix
+        >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+        >>> mixture.expected_values([[3.0], [3.0]], row_errors=[[1.0], [0.0]])
+        array([[1.5],
+               [3. ]])
+        """
+        rows = self._points(x, row_errors, row_covariance)
+        return kernel.expected_values(rows, self.components, threads)
 
     def impute(self, x: Any, *, rng: Rng = None, threads: int | None = None) -> Array:
         r"""Fill in the missing cells of points ``(N, D)``; the other cells are kept.

@@ -304,9 +304,10 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
             ) from None
 
     def collapsed(self, statistics: SufficientStatistics) -> list[int]:
-        """The components whose covariance is at the floor of these statistics."""
+        """The components whose covariance is at the floor of these statistics; see `gmix.model.reference.Reference`."""
         of_kind(statistics, SufficientStatistics, "statistics", "what gmix.expect returned, or fit.statistics")
-        smallest = self.structure.form.smallest(self._compact, statistics.reference.floor)
+        reference = statistics.reference
+        smallest = self.structure.form.smallest(reference.with_least_error(self._compact), reference.floor)
         return np.flatnonzero(np.broadcast_to(smallest, self.n_components) < AT_FLOOR).tolist()
 
     def plot(self, points: Any = None, **options: Any) -> Any:

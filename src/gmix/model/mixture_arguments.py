@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list, as_numbers
+from gmix.base.columns import Roles
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.row_errors import checked_errors
 from gmix.base.rows import Rows
-from gmix.base.table import as_points, check_finite, choose_columns
+from gmix.base.table import check_finite, choose_columns, given_errors, is_frame, read_rows
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
@@ -130,13 +132,30 @@ def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[A
     return a, b
 
 
-def checked_points(points: Any, features: tuple[str, ...] | None, n_features: int) -> Rows:
-    """Points ``(N, D)`` as rows; NaN is a missing cell. Raises `DataError` if a number is infinite."""
-    rows, names = as_points(points, features)
+def checked_points(
+    points: Any,
+    features: tuple[str, ...] | None,
+    n_features: int,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
+) -> Rows:
+    """Points ``(N, D)`` as rows; NaN is a missing cell. `Rows` are returned as they are.
+
+    Raises `DataError` if a number is infinite, and for errors that cannot be used.
+    """
+    if isinstance(points, Rows):
+        return points
+    roles = Roles.of(list(features) if features and is_frame(points) else None, None, None, row_errors)
+    table = read_rows(points, roles)
+    rows, names = table.array, table.names
     if rows.shape[1] != n_features:
         raise DataError(
             f"the points have {rows.shape[1]} columns and the mixture has {n_features} features"
             + (f" {list(features)}" if features else "")
             + "; one point is written [[...]]"
         )
-    return Rows(rows, incomplete=check_finite(rows, names, missing=True))
+    errors = given_errors(points, table, row_errors, row_covariance)
+    found = Rows(rows, errors=errors, incomplete=check_finite(rows, names, missing=True))
+    if errors is not None:
+        checked_errors(found, names)
+    return found

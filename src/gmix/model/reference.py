@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +37,9 @@ class Reference:
     mean : ``(D,)`` their mean.
     scatter : centered second moments about the mean, of one component in the form; missing cells add nothing.
     total_weight : of the rows; NaN to set it to the largest count of a column, that of rows with all cells.
+    error : ``(D,)`` the smallest variance of the errors of measurement in each column; None if values are exact. A
+        component has collapsed only if its covariance with these variances added is at the `floor`, because errors
+        keep the likelihood bounded.
     """
 
     form: Form
@@ -44,6 +47,7 @@ class Reference:
     mean: Array
     scatter: Array
     total_weight: float = np.nan
+    error: Array | None = None
 
     def __post_init__(self) -> None:
         if math.isnan(self.total_weight):
@@ -95,12 +99,23 @@ class Reference:
         between = self.form.total(self.form.outer(np.ones(1), (root * step)[None]))
         total_weight = self.total_weight + other.total_weight
         scatter = self.scatter + other.scatter + between
-        return Reference(self.form, count, self.mean + share * step, scatter, total_weight)
+        known = [each.error for each in (self, other) if each.error is not None]
+        exact = any(each.error is None and each.total_weight > 0.0 for each in (self, other))
+        error = np.min(known, axis=0) if known and not exact else None
+        return Reference(self.form, count, self.mean + share * step, scatter, total_weight, error)
+
+    def with_error(self, error: Array | None) -> Reference:
+        """The reference of the same rows with errors of measurement."""
+        return replace(self, error=error)
+
+    def with_least_error(self, compact: Array) -> Array:
+        """Compact covariances with the smallest variances of errors added."""
+        return compact if self.error is None else self.form.widened(compact, self.error)
 
     def scaled(self, total_weight: float) -> Reference:
         """The reference of rows of another total weight with the same mean and variances."""
         scale = total_weight / self.total_weight
-        scaled = Reference(self.form, self.count * scale, self.mean, self.scatter * scale, total_weight)
+        scaled = Reference(self.form, self.count * scale, self.mean, self.scatter * scale, total_weight, self.error)
         vars(scaled).update(variances=self.variances, floor=self.floor)
         return scaled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.columns import Column, Kind, check_usable, choose, choose_columns
+from gmix.base.columns import Column, Kind, Roles, check_usable, choose, choose_columns
 from gmix.base.columns.arrow import arrow_columns, arrow_distinct, arrow_kind, arrow_numbers, has_value, with_cells
 from gmix.base.columns.column import LOOK
 from gmix.base.errors import DataError
 from gmix.base.labels import Label, label_names, label_numbers, plain_labels
-from gmix.sources.blocks import Blocks, Piece
+from gmix.base.row_errors import signed_squares
+from gmix.sources.blocks import Blocks, Piece, shapes_of
 
 __all__ = ["ArrowTable", "Fill", "is_numeric", "reason_of"]
 
@@ -32,9 +34,7 @@ class ArrowTable(Blocks):
 
     Parameters
     ----------
-    columns : the names of the columns; None for all numeric columns but an index.
-    weight : the name of the column of weights.
-    labels : the name of the column of labels.
+    roles : the names of the columns.
     called : the name of the table in error messages.
     n_bytes : the memory that all rows would take; None to let Arrow count the rows.
     """
@@ -42,9 +42,7 @@ class ArrowTable(Blocks):
     def __init__(
         self,
         dataset: Any,
-        columns: Sequence[str] | None = None,
-        weight: str | None = None,
-        labels: str | None = None,
+        roles: Roles,
         *,
         called: str = "the dataset",
         n_bytes: float | None = None,
@@ -52,37 +50,42 @@ class ArrowTable(Blocks):
         self._dataset, self._called = dataset, called
         self._stamps = self._current_stamps()
         known = {column.name: column for column in arrow_columns(dataset.schema)}
-        weight_column = [] if weight is None else [weight]
-        label_column = [] if labels is None else [labels]
-        choose_columns(list(known), weight_column)
-        choose_columns(list(known), label_column)
-        if columns is None:
+        for name in roles.of_rows:
+            choose_columns(list(known), [name])
+        if roles.values is None:
             none = f"{called} has no column of numbers"
             described = self._with_first_cells(list(known.values()))
-            chosen, self.findings = choose(described, (weight, labels), self._filled, none=none)
+            chosen, self.findings = choose(described, roles.of_rows, self._filled, none=none)
         else:
-            choose_columns(list(known), list(columns))
-            chosen = [known[name] for name in columns]
-        for column in (*chosen, *(known[name] for name in weight_column)):
+            choose_columns(list(known), list(roles.values))
+            chosen = [known[name] for name in roles.values]
+        for column in (*chosen, *(known[name] for name in roles.of_rows if name != roles.labels)):
             check_usable(column, f"{called}, ")
         self.names, self.n_features = tuple(column.name for column in chosen), len(chosen)
-        self.weighted = weight is not None
+        self._roles, self._errors = roles, roles.errors_of(self.names)
+        self.shapes = shapes_of(roles, self.n_features)
         self.dtype = np.dtype(np.float32 if all(column.single for column in chosen) else np.float64)
-        row_bytes = self.n_features * self.dtype.itemsize + 8 * (len(weight_column) + len(label_column))
+        row_bytes = self.n_features * self.dtype.itemsize + 8 * sum(map(math.prod, self.shapes.values()))
         self.n_bytes = dataset.count_rows() * row_bytes if n_bytes is None else n_bytes
-        self._scanned, self._labels = [*self.names, *weight_column, *label_column], labels
-        if labels is not None:
-            self.label_names = self._distinct_labels(labels)
+        self._scanned = list(dict.fromkeys((*self.names, *roles.of_rows)))
+        if roles.labels is not None:
+            self.label_names = self._distinct_labels(roles.labels)
 
     def pieces(self) -> Iterator[Piece]:
+        double = np.dtype(np.float64)
         for batch, _ in self._scan(self._scanned):
-            arrays = [arrow_numbers(array, self.dtype) for array in batch.columns[: self.n_features]]
-            weight = arrow_numbers(batch.columns[self.n_features], np.dtype(np.float64)) if self.weighted else None
-            labels = None
-            if self.label_names is not None:
-                cells, places = arrow_distinct(batch.columns[-1])
-                labels = np.append(label_numbers(plain_labels(cells), self.label_names), -1.0)[places]
-            yield Piece(arrays, weight, labels)
+            cells = dict(zip(self._scanned, batch.columns, strict=True))
+            arrays = {}
+            if self._roles.weight is not None:
+                arrays["weights"] = arrow_numbers(cells[self._roles.weight], double)
+            if self._roles.labels is not None and self.label_names is not None:
+                labels, places = arrow_distinct(cells[self._roles.labels])
+                arrays["labels"] = np.append(label_numbers(plain_labels(labels), self.label_names), -1.0)[places]
+            if self._errors:
+                exact = np.zeros(batch.num_rows)
+                errors = [exact if name is None else arrow_numbers(cells[name], double) for name in self._errors]
+                arrays["errors"] = signed_squares(np.column_stack(errors))
+            yield Piece([arrow_numbers(cells[name], self.dtype) for name in self.names or ()], arrays)
 
     def _distinct_labels(self, column: str) -> tuple[Label, ...]:
         """The labels in a column."""

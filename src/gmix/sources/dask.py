@@ -19,35 +19,18 @@ __all__ = ["DaskSource"]
 class DaskSource(PartitionedSource):
     """A Dask array ``(N, D)`` or DataFrame, read by tasks on Dask's current scheduler.
 
-    Every pass computes the collection again, unless it is persisted.
+    Every pass computes the collection again, unless it is persisted. The arguments are those of `PartitionedSource`.
     """
 
-    def __init__(
-        self,
-        data: Any,
-        *,
-        columns: list[str] | None = None,
-        sample_weight: Any = None,
-        labels: Any = None,
-        threads: int | None = None,
-        missing: str = "model",
-    ) -> None:
+    def __init__(self, data: Any, *, columns: list[str] | None = None, **settings: Any) -> None:
         with needing("dask", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
             import pyarrow as pa  # noqa: F401  (the same)
         if hasattr(data, "columns"):
             pieces = data.to_delayed()
             head = data._meta if columns else _first_rows(pieces)  # noqa: SLF001  (Dask documents this attribute)
-            super().__init__(
-                head,
-                columns,
-                sample_weight,
-                threads,
-                partial(_filled, pieces),
-                missing,
-                labels,
-                partial(_distinct, data),
-            )
+            settings |= {"filled": partial(_filled, pieces), "distinct": partial(_distinct, data)}
+            super().__init__(head, columns=columns, **settings)
             wanted = [name for name in data.columns if str(name) in self.names]
             self._pieces = data[wanted].to_delayed()
         else:
@@ -55,7 +38,7 @@ class DaskSource(PartitionedSource):
                 raise DataError(f"the array has {data.ndim} dimensions; gmix needs rows and columns, an array (N, D)")
             table = data[:, None] if data.ndim == 1 else data.rechunk({1: -1})
             head = np.empty((0, table.shape[1]), table.dtype)
-            super().__init__(head, columns, sample_weight, threads, missing=missing, labels=labels)
+            super().__init__(head, columns=columns, **settings)
             self._pieces = list(table.to_delayed()[:, 0])
         self.look()
 

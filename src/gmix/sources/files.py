@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from gmix.base.columns import Roles
 from gmix.base.errors import DataError, needing
 from gmix.base.findings import Finding
 from gmix.base.table import is_index
@@ -24,6 +25,7 @@ __all__ = ["Table", "open_files", "open_table"]
 
 _ENDINGS = {".parquet": "Parquet", ".pq": "Parquet", ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow"}
 _TEXT = {".csv", ".tsv", ".txt"}
+_ALL = Roles()
 _MAGIC = {b"PAR1": "Parquet", b"ARRO": "Arrow"}
 
 
@@ -44,19 +46,14 @@ class Table(NamedTuple):
 
 def open_table(path: str | PathLike[str] | CSV, columns: Sequence[str] | None = None) -> Table:
     """Read the numeric columns of files, or the named ones, into memory. Raises `DataError` as `open_files` does."""
-    table = open_files(path, columns)
+    table = open_files(path, Roles(columns))
     rows, _ = table.read()
     if len(rows) == 0:
         raise DataError(f"{path} has no rows; gmix needs at least one")
     return Table(table.names or (), rows, table.findings)
 
 
-def open_files(
-    path: str | PathLike[str] | CSV,
-    columns: Sequence[str] | None = None,
-    weight: str | None = None,
-    labels: str | None = None,
-) -> ArrowTable:
+def open_files(path: str | PathLike[str] | CSV, roles: Roles = _ALL) -> ArrowTable:
     """Open a CSV, Parquet or Arrow file, a folder of files of one kind, or all files that match a pattern.
 
     Files are read in the order of their names. In a folder, files whose names begin with a dot or an underscore are
@@ -81,10 +78,10 @@ def open_files(
             if kinds[file] != kind:
                 raise DataError(f"{file} is {kinds[file]} and {files[0]} is {kind}; give files of one kind")
         if kind == "CSV":
-            return CsvTable(files, stated or CSV(path), columns, weight, labels)
+            return CsvTable(files, stated or CSV(path), roles)
         if stated is not None:
             raise DataError(f"{path} is {kind}, and gmix.CSV and its options apply to CSV files only; leave them out")
-        return _columnar(files, kind, columns, weight, labels, str(path))
+        return _columnar(files, kind, roles, str(path))
     except pa.ArrowException as error:
         raise DataError(f"{path} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     except UnicodeDecodeError:
@@ -155,14 +152,7 @@ def _kind(path: Path) -> str:
         return "CSV"
 
 
-def _columnar(
-    files: list[Path],
-    kind: str,
-    columns: Sequence[str] | None,
-    weight: str | None,
-    labels: str | None,
-    called: str,
-) -> ArrowTable:
+def _columnar(files: list[Path], kind: str, roles: Roles, called: str) -> ArrowTable:
     import pyarrow as pa
     from pyarrow import dataset as ds, fs
 
@@ -175,7 +165,7 @@ def _columnar(
             raise DataError(f"{file} cannot be read as {kind} ({reason_of(error)}); check the file") from None
     check_names(files[0], schemas[0].names)
     first = schemas[0]
-    wanted = columns if columns is None else [*columns, *(name for name in (weight, labels) if name is not None)]
+    wanted = None if roles.values is None else [*roles.values, *roles.of_rows]
     fields = list(first)
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _check_columns(file, schema, files[0], first, wanted)
@@ -189,9 +179,7 @@ def _columnar(
                 fields[place] = pa.field(field.name, pa.float64())  # holds them all
     return ArrowTable(
         ds.dataset([str(file) for file in files], format=form, schema=pa.schema(fields, first.metadata)),
-        columns,
-        weight,
-        labels,
+        roles,
         called=called,
     )
 

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_list
+from gmix.base.columns import Roles
 from gmix.base.columns.frames import frame_cells
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.labels import RowLabels, as_labels
 from gmix.base.missing import MISSING, MissingCells
-from gmix.base.rows import Rows
-from gmix.base.table import as_points, check_finite, largest_value, read_rows, weights_of
+from gmix.base.row_errors import checked_errors
+from gmix.base.rows import Rows, errors_in
+from gmix.base.table import check_finite, given_errors, is_frame, largest_value, read_rows, weights_of
 from gmix.model.components import Components
 from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
@@ -39,9 +41,11 @@ class MemorySource(LocalSource):
     Attributes
     ----------
     trim : the share of the weight that every E-step leaves out, that of the rows of lowest density.
+    errors : of the values, as in `gmix.base.rows.Rows`; None if they are exact.
 
     Parameters
     ----------
+    row_errors, row_covariance : as `gmix.fit` takes them.
     missing : ``"model"`` to accept missing cells, ``"error"`` to refuse them.
     place : says in an error message where a row came from.
 
@@ -49,6 +53,7 @@ class MemorySource(LocalSource):
     """
 
     trim: float = 0.0
+    errors: NDArray[np.float64] | None = None
     label_arrays: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # `gmix.base.labels.RowLabels.arrays`
 
     def __init__(
@@ -61,11 +66,13 @@ class MemorySource(LocalSource):
         threads: int | None = None,
         missing: str = "model",
         place: Callable[[int], str] = "row {}".format,
+        row_errors: Any = None,
+        row_covariance: ArrayLike | None = None,
     ) -> None:
         one_of(missing, MISSING, "missing")
-        name = sample_weight if isinstance(sample_weight, str) else None
-        named = labels if isinstance(labels, str) else None
-        self.array, self.features, self.findings = read_rows(data, columns, name, labels=named)
+        roles = Roles.of(columns, sample_weight, labels, row_errors)
+        table = read_rows(data, roles)
+        self.array, self.features, self.findings = table
         self.n_rows, self.n_features = self.array.shape
         if self.n_rows == 0:
             raise DataError("the table has no rows; gmix needs at least one")
@@ -79,7 +86,10 @@ class MemorySource(LocalSource):
         self.mass = float(self.n_rows if self.weight is None else self.weight.sum())
         self.threads, self._place = threads, place
         if labels is not None:
-            self.set_labels(as_labels(labels if named is None else frame_cells(data, named), self.n_rows, place))
+            cells = labels if roles.labels is None else frame_cells(data, roles.labels)
+            self.set_labels(as_labels(cells, self.n_rows, place))
+        if (errors := given_errors(data, table, row_errors, row_covariance)) is not None:
+            self.set_errors(errors)
 
     def _leave_out_empty_rows(self) -> None:
         """Count the missing cells, and give weight zero to rows without any value."""
@@ -97,6 +107,7 @@ class MemorySource(LocalSource):
         table.trim = source.trim if isinstance(source, MemorySource) else 0.0
         if table.missing is not None and table.lacks_a_column:
             table.center = np.where(table.missing.observed > 0.0, table.center, source.center)
+        table.errors, table.least_error = rows.errors, source.least_error
         if source.groups is not None:
             found = {"labels": rows.labels, "log_evidence": rows.log_evidence}
             arrays = {name: array for name, array in found.items() if array is not None}
@@ -106,6 +117,11 @@ class MemorySource(LocalSource):
     def set_labels(self, labels: RowLabels) -> None:
         """Give the rows labels."""
         self.groups, self.label_arrays = labels
+
+    def set_errors(self, errors: NDArray[np.float64]) -> None:
+        """Give the values errors. Raises `DataError` for errors that cannot be used, with the row."""
+        self.errors = errors
+        self.least_error = checked_errors(self.everything, self.features, self.place)
 
     @property
     def has_soft_labels(self) -> bool:
@@ -134,6 +150,9 @@ class MemorySource(LocalSource):
         )
         chosen.findings, chosen.trim = self.findings, self.trim
         chosen.groups, chosen.label_arrays = self.groups, self.label_arrays
+        if self.errors is not None and self.least_error is not None:
+            chosen.errors = errors_in(self.errors, list(columns))
+            chosen.least_error = self.least_error[list(columns)]
         return chosen
 
     @property
@@ -145,7 +164,7 @@ class MemorySource(LocalSource):
     def everything(self) -> Rows:
         """All rows."""
         labels: dict[str, Any] = dict(self.label_arrays)
-        return Rows(self.array, self.weight, **labels, incomplete=self.missing is not None)
+        return Rows(self.array, self.weight, **labels, errors=self.errors, incomplete=self.missing is not None)
 
     @cached_property
     def points(self) -> NDArray[Any]:
@@ -188,7 +207,7 @@ class MemorySource(LocalSource):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        if references is None and self.missing is not None:
+        if references is None and not self.is_plain:
             return super()._pass(components, references, coarse)
         if self.trim and references is not None:
             return [self._trimmed_pass(*each) for each in zip(components, references, strict=True)]
@@ -216,6 +235,8 @@ def expect(
     mixtures: Sequence[GaussianMixture],
     *,
     sample_weight: ArrayLike | str | None = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
     threads: int | None = None,
 ) -> list[SufficientStatistics]:
     """The E-step on a block of rows ``(N, D)`` under each of several mixtures.
@@ -228,6 +249,7 @@ def expect(
     block : array ``(N, D)``, or a DataFrame, whose columns are matched with the features of the mixtures by name.
     mixtures : mixtures of the same features, which share one pass over the rows.
     sample_weight : ``(N,)``, or the name of a column. A row of weight 2 counts twice; a row of weight 0 is ignored.
+    row_errors, row_covariance : the errors of the rows, as `gmix.fit` takes them.
     threads : the most threads to use; the result has the same bits.
 
     Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
@@ -242,10 +264,15 @@ def expect(
     if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
         raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
     features = next((m.features for m in listed if m.features), None)
-    array, names = as_points(block, features, sample_weight if isinstance(sample_weight, str) else None)
+    chosen = list(features) if features and is_frame(block) else None
+    table = read_rows(block, Roles.of(chosen, sample_weight, None, row_errors))
+    array, names = table.array, table.names
     weight = weights_of(block, sample_weight, len(array))
     limit = largest_value(array.shape[1], len(array) if weight is None else max(weight.sum(), len(array)))
-    rows = Rows(array, weight, incomplete=check_finite(array, names, limit, missing=True)).without_empty
+    errors = given_errors(block, table, row_errors, row_covariance)
+    incomplete = check_finite(array, names, limit, missing=True)
+    rows = Rows(array, weight, errors=errors, incomplete=incomplete).without_empty
+    least_error = None if errors is None else checked_errors(rows, names)
     for mixture in listed:
         if mixture.n_features != array.shape[1]:
             raise ParameterError(f"{mixture} does not fit rows of {array.shape[1]} columns; give as many as features")
@@ -254,11 +281,12 @@ def expect(
                 f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}; give the same columns"
             )
     components = [m.components for m in listed]
-    if not rows.incomplete and (not len(rows) or all(m.background is None for m in listed)):
+    plain = not rows.incomplete and errors is None
+    if not len(rows) or (plain and all(m.background is None for m in listed)):
         return kernel.expect(rows, components, threads=threads)
     missing = MissingCells.none(array.shape[1]).and_of(rows)
     center = mean_of_cells([rows], array.shape[1], missing, threads)
     units = [unit_component(each.form, center) for each in components]
     complete = kernel.expect(rows.completed(center[0]), units, threads=threads)
-    references = [Reference.of_cells(each.reference, center[0], missing) for each in complete]
+    references = [Reference.of_cells(each.reference, center[0], missing).with_error(least_error) for each in complete]
     return kernel.expect(rows, components, references, threads=threads)

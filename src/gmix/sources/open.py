@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmix.base.arguments import as_names, is_number
+from gmix.base.columns import Roles
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.labels import Groups, RowLabels
+from gmix.base.row_errors import GivenErrors
 from gmix.base.table import is_frame
 from gmix.model.mixture import GaussianMixture
 from gmix.sources.blocks import Blocks, GivenBlocks
@@ -34,6 +36,8 @@ def as_source(
     memory: float = MEMORY,
     missing: str = "model",
     labels: Any = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
 ) -> Source:
     """Convert a table to a `Source`.
 
@@ -49,47 +53,47 @@ def as_source(
     if not (is_number(memory) and memory > 0):
         raise ParameterError(f"memory is {memory!r}; give a number of bytes above zero")
     if isinstance(data, Source):
-        if not (sample_weight is None and columns is None and labels is None):
-            raise ParameterError("a source has its own weights, labels and columns; give them where it is made")
+        own = (sample_weight, columns, labels, row_errors, row_covariance)
+        if any(argument is not None for argument in own):
+            raise ParameterError("a source has its own weights, labels, errors and columns; give them where it is made")
         return data
     columns = as_names(columns)
+    settings: dict[str, Any] = {"threads": threads, "missing": missing}
+    given: dict[str, Any] = {"row_errors": row_errors, "row_covariance": row_covariance}
     engine = type(data).__module__.partition(".")[0]
     if engine == "dask":
         from gmix.sources.dask import DaskSource
 
-        return DaskSource(
-            data, columns=columns, sample_weight=sample_weight, labels=labels, threads=threads, missing=missing
-        )
+        return DaskSource(data, columns=columns, sample_weight=sample_weight, labels=labels, **given, **settings)
     if engine == "pyspark":
         from gmix.sources.spark import SparkSource
 
-        return SparkSource(
-            data, columns=columns, sample_weight=sample_weight, labels=labels, threads=threads, missing=missing
-        )
+        return SparkSource(data, columns=columns, sample_weight=sample_weight, labels=labels, **given, **settings)
     if engine == "ray":
         raise DataError("gmix cannot read a Ray Dataset; give dataset.to_dask(), or dataset.to_pandas() if it is small")
-    column, weight = (sample_weight, None) if isinstance(sample_weight, str) else (None, sample_weight)
-    named = labels if isinstance(labels, str) else None
-    table = _blocks(data, columns, column, named)
+    roles = Roles.of(columns, sample_weight, labels, row_errors)
+    table = _blocks(data, roles)
     if table is None:
-        return MemorySource(
-            data, sample_weight=sample_weight, labels=labels, columns=columns, threads=threads, missing=missing
-        )
-    labels = None if named is not None else labels
+        return MemorySource(data, columns=columns, sample_weight=sample_weight, labels=labels, **given, **settings)
+    weight = None if roles.weight is not None else sample_weight
+    labels = None if roles.labels is not None else labels
+    errors = GivenErrors.of(None if roles.errors else row_errors, row_covariance, table.n_features)
     if 2 * table.n_bytes > memory:  # reading holds the rows twice for a short time
-        return StreamSource(table, sample_weight=weight, labels=labels, threads=threads, memory=memory, missing=missing)
+        return StreamSource(table, sample_weight=weight, labels=labels, errors=errors, memory=memory, **settings)
+    return _read(table, weight, labels, errors, settings)
+
+
+def _read(
+    table: Blocks, weight: ArrayLike | None, labels: Any, errors: GivenErrors | None, settings: dict[str, Any]
+) -> MemorySource:
+    """A table of blocks, read into memory, with weights, labels and errors unless it has its own."""
     rows, arrays = table.read()
     names = None if table.names is None else list(table.names)
-    source = MemorySource(
-        rows,
-        sample_weight=arrays.get("weights", weight),
-        labels=labels,
-        columns=names,
-        threads=threads,
-        missing=missing,
-        place=table.where,
-    )
+    weight = arrays.get("weights", weight)
+    source = MemorySource(rows, columns=names, sample_weight=weight, labels=labels, place=table.where, **settings)
     source.findings = table.findings
+    if "errors" in arrays or errors is not None:
+        source.set_errors(arrays["errors"] if errors is None else errors.of_rows(source.n_rows))
     if table.label_names is not None:
         source.set_labels(RowLabels(Groups.of_names(table.label_names), {"labels": arrays["labels"]}))
     return source
@@ -103,11 +107,11 @@ def source_for(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
-    labels: Any = None,
+    **rows: Any,
 ) -> Source:
     """`source_of_features`, or if the mixture has a `dependence`, of the features of its `independent_part`."""
     source = source_of_features(
-        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, labels=labels
+        mixture, data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, **rows
     )
     return source if mixture.dependence is None else source.select(mixture.dependence.independent)
 
@@ -120,17 +124,17 @@ def source_of_features(
     columns: list[str] | None = None,
     threads: int | None = None,
     memory: float = MEMORY,
-    labels: Any = None,
+    **rows: Any,
 ) -> Source:
     """Convert a table to a `Source` of all features of a mixture, matched by name if both have names.
+
+    `rows` are further arguments of `as_source`: labels and errors.
 
     Raises `DataError` as `as_source` does, and for rows of other columns than the mixture's.
     """
     if columns is None and mixture.features is not None and _has_names(data):
         columns = list(mixture.features)
-    source = as_source(
-        data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, labels=labels
-    )
+    source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, **rows)
     if source.n_features != mixture.n_features:
         raise DataError(
             f"the rows have {source.n_features} columns and the mixture has {mixture.n_features} features; "
@@ -157,16 +161,16 @@ def _is_dataset(data: Any) -> bool:
     return hasattr(data, "scanner") and hasattr(data, "get_fragments")
 
 
-def _blocks(data: Any, columns: list[str] | None, weight: str | None, labels: str | None) -> Blocks | None:
+def _blocks(data: Any, roles: Roles) -> Blocks | None:
     """The table as blocks; None if it is in memory."""
     if isinstance(data, (str, PathLike, CSV)):
         from gmix.sources.files import open_files
 
-        return open_files(data, columns, weight, labels)
+        return open_files(data, roles)
     if _is_dataset(data):
         from gmix.sources.arrow import ArrowTable
 
-        return ArrowTable(data, columns, weight, labels)
+        return ArrowTable(data, roles)
     if isinstance(data, Iterator):
         raise DataError(
             f"a {type(data).__name__} can be read once, and EM reads the rows in every iteration; give a list of "
@@ -175,5 +179,5 @@ def _blocks(data: Any, columns: list[str] | None, weight: str | None, labels: st
     if isinstance(data, Iterable) and not (is_frame(data) or isinstance(data, np.ndarray)):
         first = next(iter(data), None)
         if getattr(first, "ndim", 0) == 2 or is_frame(first):
-            return GivenBlocks(data, columns, weight, labels)
+            return GivenBlocks(data, roles)
     return None

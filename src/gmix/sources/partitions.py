@@ -20,13 +20,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.columns import FilledColumns
+from gmix.base.columns import FilledColumns, Roles
 from gmix.base.columns.frames import frame_cells
 from gmix.base.errors import ClusterError, DataError, ParameterError, one_of
 from gmix.base.labels import Groups, Label, label_names, label_numbers, plain_labels
 from gmix.base.missing import MISSING, MissingCells
+from gmix.base.row_errors import GivenErrors, checked_errors
 from gmix.base.rows import Rows
-from gmix.base.table import as_rows, as_weights, check_finite, largest_value, read_rows
+from gmix.base.table import as_rows, as_weights, check_finite, errors_of, largest_value, read_rows
 from gmix.model.components import Components
 from gmix.model.dependence import Dependence
 from gmix.model.kernel import kernel
@@ -62,7 +63,8 @@ class PartitionedSource(Source):
     ----------
     head : a table with the columns of every partition. It may have no rows if columns are named; otherwise it has the
         first rows.
-    columns, sample_weight, labels : names, as `gmix.fit` takes them.
+    columns, sample_weight, labels, row_errors, row_covariance : as `gmix.fit` takes them; names, or errors that all
+        rows have in common.
     threads : the threads of the kernel in each task; None for one, because the cluster runs one task on each core.
     filled : returns which of some columns that are empty in `head` have a value in any partition.
     distinct : returns the distinct cells of a column.
@@ -77,33 +79,36 @@ class PartitionedSource(Source):
     def __init__(
         self,
         head: Any,
-        columns: list[str] | None,
-        sample_weight: Any,
-        threads: int | None,
-        filled: FilledColumns | None = None,
-        missing: str = "model",
+        *,
+        columns: list[str] | None = None,
+        sample_weight: Any = None,
         labels: Any = None,
+        row_errors: Any = None,
+        row_covariance: Any = None,
+        threads: int | None = None,
+        missing: str = "model",
+        filled: FilledColumns | None = None,
         distinct: Callable[[str], list[Any]] | None = None,
     ) -> None:
         one_of(missing, MISSING, "missing")
-        if not (labels is None or isinstance(labels, str)):
-            raise ParameterError("the rows are on a cluster, so labels must be the name of a column")
-        if not (sample_weight is None or isinstance(sample_weight, str)):
-            raise ParameterError("the rows are on a cluster, so sample_weight must be the name of a column")
-        rows, self.features, self.findings = read_rows(head, columns, sample_weight, filled, labels=labels)
-        if sample_weight is not None:
-            as_rows(head, [sample_weight])
-        if labels is not None:
-            frame_cells(head, labels)
+        roles = Roles.of(columns, sample_weight, labels, row_errors)
+        for name, given, found in (("sample_weight", sample_weight, roles.weight), ("labels", labels, roles.labels)):
+            if given is not None and found is None:
+                raise ParameterError(f"the rows are on a cluster, so {name} must be the name of a column")
+        rows, self.features, self.findings = read_rows(head, roles, filled)
+        for name in roles.of_rows:
+            frame_cells(head, name) if name == roles.labels else as_rows(head, [name])
+        if roles.labels is not None:
             assert distinct is not None
-            self.groups = Groups.of_names(label_names(plain_labels(distinct(labels))))
-        self.names = [*(self.features or ()), *(name for name in (sample_weight, labels) if name is not None)]
+            self.groups = Groups.of_names(label_names(plain_labels(distinct(roles.labels))))
+        self.names = list(dict.fromkeys((*(self.features or ()), *roles.of_rows)))
         self.n_features, self._dtype = rows.shape[1], rows.dtype
-        self._weighted = sample_weight is not None
-        names = None if self.features is None else list(self.features)
+        self._weighted = roles.weight is not None
         self.only_label: int | None = None  # the group that other rows have weight zero for; see `of_label`
-        labeled = None if labels is None or self.groups is None else (labels, self.groups.names)
-        self.read: Read = partial(_read, names, sample_weight, labeled)
+        values = None if self.features is None else list(self.features)
+        names = () if self.groups is None else self.groups.names
+        errors = _common_errors(row_errors, row_covariance, self.n_features) if not roles.errors else None
+        self.read: Read = partial(_read, replace(roles, values=values), names, errors)
         self._may_miss = missing == "model"
         self.threads = threads
 
@@ -134,15 +139,17 @@ class PartitionedSource(Source):
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         positions = pack([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
         answers = [unpack(answer)[0] for answer in self._ask(partial(_chosen_rows, positions))]
-        rows, weight, labels = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
+        rows, weight, labels, errors = (np.concatenate(arrays) for arrays in zip(*answers, strict=True))
         if len(weight) != len(chosen):
             raise self._changed(f"{len(chosen)} rows were chosen and {len(weight)} found")
         weighted = self._weighted or self.n_counting < self.n_rows
         values = rows.reshape(-1, self.n_features).astype(self._dtype)
+        matrices = errors.size > values.size
         return Rows(
             values,
             weight if weighted else None,
             None if self.groups is None else labels,
+            errors=errors.reshape(*values.shape, *values.shape[1:] * matrices) if errors.size else None,
             incomplete=self.missing is not None,
         )
 
@@ -166,7 +173,7 @@ class PartitionedSource(Source):
     def _pass(
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
-        fill = pack([] if references is not None or self.missing is None else [self._center])
+        fill = pack([] if references is not None or self.is_plain else [self._center])
         task = partial(_expect, pack_components(components), fill, 1 if self.threads is None else self.threads)
         found = unpack_statistics(_join(self._ask(task, _join)))
         if not abs((mass := found[0].total_weight) / self.mass - 1.0) < _SAME_MASS:
@@ -185,7 +192,7 @@ class PartitionedSource(Source):
         for _, error in answers:
             if error:
                 raise DataError(error)
-        counts, largest, sums, *cells = zip(*(arrays for arrays, _ in answers), strict=True)
+        counts, largest, sums, least, *cells = zip(*(arrays for arrays, _ in answers), strict=True)
         self._counting = [int(count) for _, count, _ in counts]
         self.n_counting = sum(self._counting)
         self.n_rows, self.mass = sum(int(n) for n, _, _ in counts), sum(float(mass) for _, _, mass in counts)
@@ -202,6 +209,7 @@ class PartitionedSource(Source):
                 f"{by_partition[number, column]:.3g}, whose square is beyond float64; divide it by a large number"
             )
         self.missing = missing or None
+        self.least_error = np.min([each for each in least if each.size], axis=0) if any(map(np.size, least)) else None
         observed = missing.observed if missing else np.full(self.n_features, self.mass)
         self._center = np.divide(sum(sums), observed, out=np.zeros(self.n_features), where=observed > 0.0)
 
@@ -241,12 +249,22 @@ def _main_line(message: str) -> str:
     return (exceptions or lines or [""])[-1 if exceptions else 0]
 
 
+def _common_errors(row_errors: Any, row_covariance: Any, n_features: int) -> GivenErrors | None:
+    """The errors that all rows have in common. Raises `ParameterError` for those of each row."""
+    errors = GivenErrors.of(row_errors, row_covariance, n_features)
+    if errors is not None and len(errors.numbers) > 1:
+        raise ParameterError(
+            "the rows are on a cluster, so row_errors must name columns, or be the errors that all rows have in common"
+        )
+    return errors
+
+
 # Tasks, which run on the cluster --------------------------------------------------------------------------------------
 
 
 def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) -> bytes:
-    """The row counts of a partition, its largest values, sums and missing cells by column, or the error it raises."""
-    counts, largest, sums = np.zeros(3), np.zeros(1), np.zeros(1)
+    """The row counts of a partition, and by column largest values, sums, least errors, missing cells; or an error."""
+    counts, largest, sums, least = np.zeros(3), np.zeros(1), np.zeros(1), np.empty(0)
     missing = MissingCells.none(1)
 
     def place(row: int) -> str:
@@ -256,6 +274,9 @@ def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) ->
         for block in blocks:
             check_finite(block.values, names, place=place, missing=block.incomplete)
             as_weights(block.weights, len(block))
+            if block.errors is not None:
+                found = checked_errors(block, names, place)
+                least = np.minimum(least, found) if least.size else found
             counts += np.array([len(block), np.count_nonzero(block.mass), block.mass.sum()])
             missing = missing.and_of(block)
             with np.errstate(over="ignore"):
@@ -263,11 +284,11 @@ def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) ->
                 sums = sums + block.mass @ block.completed(np.zeros(1)).values
     except DataError as error:
         return pack([], f"partition {number}: {error}")
-    return pack([counts, largest, sums, *missing.arrays])
+    return pack([counts, largest, sums, least, *missing.arrays])
 
 
 def _expect(packed: bytes, fill: bytes, threads: int, number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
-    """The statistics of a partition, with values in place of missing cells if there are some to fill in."""
+    """The statistics of a partition; as if it were complete and exact if there are values to fill in."""
     components = unpack_components(packed)
     for values in unpack(fill)[0]:
         blocks = (block.completed(values) for block in blocks)
@@ -320,9 +341,9 @@ def _ends(number: int, blocks: Iterable[Rows]) -> bytes:  # noqa: ARG001
 
 
 def _chosen_rows(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:
-    """The rows at given positions among the rows of positive weight in a partition, their weights and labels."""
+    """The rows at given positions among those of positive weight in a partition, their weights, labels and errors."""
     positions, begin = unpack(packed)[0][number].astype(np.intp), 0
-    values, weights, labels = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    values, weights, labels, errors = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for block in blocks:
         counting = np.flatnonzero(block.mass)
         end = begin + len(counting)
@@ -330,8 +351,9 @@ def _chosen_rows(packed: bytes, number: int, blocks: Iterable[Rows]) -> bytes:
         values.append(np.asarray(rows.values, np.float64).ravel())
         weights.append(rows.mass)
         labels += [] if rows.labels is None else [rows.labels]
+        errors += [] if rows.errors is None else [rows.errors.ravel()]
         begin = end
-    return pack([np.concatenate(arrays) for arrays in (values, weights, labels)])
+    return pack([np.concatenate(arrays) for arrays in (values, weights, labels, errors)])
 
 
 def _join(answers: Iterable[bytes]) -> bytes:
@@ -339,18 +361,17 @@ def _join(answers: Iterable[bytes]) -> bytes:
     return pack_statistics(reduce(_sum, (unpack_statistics(answer) for answer in answers)))
 
 
-def _read(
-    columns: list[str] | None,
-    weight: str | None,
-    labels: tuple[str, tuple[Label, ...]] | None,
-    pieces: Iterable[Any],
-) -> Iterator[Rows]:
-    """The rows of pieces of a partition; of a column of labels, the name and the labels in it are given."""
+def _read(roles: Roles, labels: tuple[Label, ...], common: GivenErrors | None, pieces: Iterable[Any]) -> Iterator[Rows]:
+    """The rows of pieces of a partition, with the numbers of these labels, and their own errors or `common` ones."""
+    weight = roles.weight
+    columns = roles.errors_of(roles.values or ())
     for piece in pieces:
-        values, _ = as_rows(piece, columns, weight)
+        values, _ = as_rows(piece, None if roles.values is None else list(roles.values), weight)
         weights = None if weight is None else np.ascontiguousarray(as_rows(piece, [weight])[0][:, 0], np.float64)
-        numbers = None if labels is None else label_numbers(plain_labels(frame_cells(piece, labels[0])), labels[1])
-        yield Rows(values, weights, numbers)
+        cells = None if roles.labels is None else plain_labels(frame_cells(piece, roles.labels))
+        numbers = None if cells is None else label_numbers(cells, labels)
+        errors = errors_of(piece, columns) if columns else None
+        yield Rows(values, weights, numbers, errors=errors if common is None else common.of_rows(len(values)))
 
 
 def _sum(left: list[SufficientStatistics], right: list[SufficientStatistics]) -> list[SufficientStatistics]:

@@ -44,6 +44,8 @@ class Source(ABC):
     threads : the most threads to use on this machine.
     findings : findings about the table, such as columns that are left out.
     missing : the cells that are missing; None if there are none.
+    least_error : ``(D,)`` the smallest variance of an error in each column, see `gmix.base.row_errors.checked_errors`;
+        None if all values are exact.
     groups : the groups of components that the labels of rows name; None if rows have no labels.
     is_single : whether coarse statistics may be computed in float32.
     meter : reports the progress of each pass.
@@ -61,6 +63,7 @@ class Source(ABC):
     threads: int | None = None
     findings: tuple[Finding, ...] = ()
     missing: MissingCells | None = None
+    least_error: Array | None = None
     groups: Groups | None = None
     is_single: bool = False
     meter: Meter | None = None
@@ -75,6 +78,11 @@ class Source(ABC):
     def n_observations(self) -> float:
         """How many observations the rows stand for: their number, or the sum of their weights if that is more."""
         return max(self.n_counting, self.mass)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no cell is missing and all values are exact."""
+        return self.missing is None and self.least_error is None
 
     @property
     def in_memory(self) -> Rows | None:
@@ -99,8 +107,10 @@ class Source(ABC):
         """The reference term of all rows, computed in one pass."""
         if form not in self._references:
             [found] = self._recorded_pass([unit_component(form, self.center)], None, False)
-            filled, missing = found.reference, self.missing
-            self._references[form] = filled if missing is None else Reference.of_cells(filled, self.center[0], missing)
+            reference, missing = found.reference, self.missing
+            if missing is not None:
+                reference = Reference.of_cells(reference, self.center[0], missing)
+            self._references[form] = reference if self.least_error is None else reference.with_error(self.least_error)
         return self._references[form]
 
     @cached_property
@@ -140,7 +150,7 @@ class Source(ABC):
     ) -> list[SufficientStatistics]:
         """The statistics of all rows for each of several mixtures; see `gmix.model.kernel.Kernel.expect`.
 
-        Without references, missing cells have the value of the `center`.
+        Without references, missing cells have the value of the `center`, and all values are exact.
         """
 
     @property
@@ -218,7 +228,7 @@ class LocalSource(Source):
         self, components: Sequence[Components], references: Sequence[Reference] | None, coarse: bool
     ) -> list[SufficientStatistics]:
         blocks = self.blocks()
-        if references is None and self.missing is not None:
+        if references is None and not self.is_plain:
             blocks = (block.completed(self.center[0]) for block in blocks)
         return kernel.expect(blocks, components, references, threads=self.threads, coarse=coarse)
 

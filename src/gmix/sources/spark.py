@@ -14,12 +14,13 @@ import numpy as np
 from gmix.base.columns import Column
 from gmix.base.columns.arrow import arrow_columns
 from gmix.base.columns.column import LOOK
-from gmix.base.errors import ParameterError, needing
+from gmix.base.errors import needing
 from gmix.base.rows import Rows
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
 
 __all__ = ["SparkSource"]
 
+_FIELDS = ("values", "weights", "labels", "errors")  # of `gmix.base.rows.Rows`
 _BYTES = 4 << 20  # of rows in a block, at least; in such large blocks, Spark's cost per block does not matter
 
 
@@ -30,33 +31,23 @@ class SparkSource(PartitionedSource):
     disk while the source is in use. Every pass is a job over these blocks. Blocks that are lost with a worker are
     computed again.
 
-    Spark Connect has no such jobs. With it, every pass computes the DataFrame again, unless it is cached.
+    Spark Connect has no such jobs. With it, every pass computes the DataFrame again, unless it is cached. The arguments
+    are those of `PartitionedSource`.
     """
 
     _run: Callable[[Task, Join | None], list[bytes]]
 
-    def __init__(
-        self,
-        data: Any,
-        *,
-        columns: list[str] | None = None,
-        sample_weight: Any = None,
-        labels: Any = None,
-        threads: int | None = None,
-        missing: str = "model",
-    ) -> None:
-        if labels is not None:  # jobs that read them have been seen to hang
-            raise ParameterError("labels are not read from Spark; give a file, a Dask DataFrame or a sample in memory")
+    def __init__(self, data: Any, *, columns: list[str] | None = None, **settings: Any) -> None:
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
             from pyspark import StorageLevel
         with reaching("Spark"):
             head = data.limit(0 if columns else LOOK).toArrow()
-        filled = partial(_filled, data, head.schema)
-        super().__init__(head, columns, sample_weight, threads, filled, missing)
+        settings |= {"filled": partial(_filled, data, head.schema), "distinct": partial(_distinct, data)}
+        super().__init__(head, columns=columns, **settings)
         with reaching("Spark"):
             table = data.select(*(f"`{name}`" for name in self.names))
-            packed = table.mapInArrow(partial(_pack, self.read), "rows binary, weight binary, labels binary")
+            packed = table.mapInArrow(partial(_pack, self.read), ", ".join(f"{name} binary" for name in _FIELDS))
             try:
                 blocks = packed.rdd.map(partial(_unpack, self._dtype, self.n_features))
             except (AttributeError, NotImplementedError):  # Spark Connect
@@ -71,6 +62,12 @@ class SparkSource(PartitionedSource):
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         with reaching("Spark"):
             return self._run(task, join)
+
+
+def _distinct(table: Any, name: str) -> list[Any]:
+    """The distinct cells of a column."""
+    with reaching("Spark"):
+        return list(table.select(f"`{name}`").distinct().toArrow().column(0).to_pylist())
 
 
 def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
@@ -90,13 +87,13 @@ def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
 
 
 def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
-    """Rows, weights and labels as bytes, in large blocks."""
+    """The fields of rows as bytes, in large blocks."""
     import pyarrow as pa
 
     def packed() -> Any:
-        columns = zip(*((block.values, block.weights, block.labels) for block in held), strict=True)
-        parts = [None if part[0] is None else np.concatenate(part).tobytes() for part in columns]
-        return pa.record_batch([pa.array([part], pa.binary()) for part in parts], ["rows", "weight", "labels"])
+        arrays = Rows.joined(held).arrays
+        parts = [arrays[name].tobytes() if name in arrays else None for name in _FIELDS]
+        return pa.record_batch([pa.array([part], pa.binary()) for part in parts], list(_FIELDS))
 
     held: list[Rows] = []
     for block in read(batches):
@@ -109,9 +106,11 @@ def _pack(read: Read, batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _unpack(dtype: Any, n_features: int, packed: Any) -> Rows:
-    values, *numbers = packed
-    weights, labels = (None if array is None else np.frombuffer(array) for array in numbers)
-    return Rows(np.frombuffer(values, dtype).reshape(-1, n_features), weights, labels)
+    values = np.frombuffer(packed[0], dtype).reshape(-1, n_features)
+    weights, labels, errors = (None if array is None else np.frombuffer(array) for array in packed[1:])
+    if errors is not None:
+        errors = errors.reshape(*values.shape, *values.shape[1:] * (errors.size > values.size))
+    return Rows(values, weights, labels, errors=errors)
 
 
 def _unpersist(blocks: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.errors import DataError, one_of
 from gmix.base.labels import Groups, as_labels
 from gmix.base.missing import MISSING, MissingCells
-from gmix.base.rows import Rows
+from gmix.base.row_errors import GivenErrors, checked_errors
+from gmix.base.rows import Rows, errors_in
 from gmix.base.table import as_weights, check_finite, largest_value
 from gmix.model.components import Components
 from gmix.model.kernel import CHUNK, grouped_chunk, kernel
@@ -29,8 +31,8 @@ from gmix.sources.source import LocalSource, check_mass, mean_of_cells
 __all__ = ["StreamSource"]
 
 T = TypeVar("T")
-_ARGUMENTS = {"weights": "sample_weight", "labels": "labels", "log_evidence": "labels"}
-_EACH = {"weights": "weight", "labels": "label", "log_evidence": "row of labels"}
+_ARGUMENTS = {"weights": "sample_weight", "labels": "labels", "log_evidence": "labels", "errors": "the errors"}
+_EACH = {"weights": "weight", "labels": "label", "log_evidence": "row of labels", "errors": "row of errors"}
 _BYTES = 8 << 20  # of a block: large enough to keep threads busy, small enough for the caches
 
 
@@ -53,20 +55,23 @@ class StreamSource(LocalSource):
         threads: int | None = None,
         memory: float = 2 * _BYTES,
         missing: str = "model",
+        errors: GivenErrors | None = None,
     ) -> None:
         one_of(missing, MISSING, "missing")
         self.table, self.threads = table, threads
         self.features, self.n_features, self.findings = table.names, table.n_features, table.findings
-        self._weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
-        self._weighted = table.weighted or self._weight is not None
-        self._given = {} if self._weight is None else {"weights": self._weight}
+        weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))
+        self._given: dict[str, NDArray[np.float64]] = {} if weight is None else {"weights": weight}
+        self._common_errors = None if errors is None or len(errors.numbers) > 1 else errors.numbers
+        if errors is not None and self._common_errors is None:
+            self._given["errors"] = errors.numbers
         self.only_label: int | None = None  # the group that other rows have weight zero for; see `of_label`
         if labels is not None:
             self.groups, arrays = as_labels(labels)
             self._given |= arrays
         elif table.label_names is not None:
             self.groups = Groups.of_names(table.label_names)
-        row_bytes = table.n_features * table.dtype.itemsize + 8 * sum(self._widths.values())
+        row_bytes = table.n_features * table.dtype.itemsize + 8 * sum(map(math.prod, self._shapes.values()))
         chunks = int(min(_BYTES, memory / 2) // (row_bytes * CHUNK))
         self.block_rows = max(chunks, 1) * CHUNK
         self.n_rows = self.n_counting = 0
@@ -84,6 +89,7 @@ class StreamSource(LocalSource):
         chosen.table = SelectedColumns(self.table, columns)
         chosen.features, chosen.n_features = chosen.table.names, len(columns)
         chosen.center = self.center[:, list(columns)]
+        chosen.select_errors(list(columns))
         if self.missing is not None:
             chosen.count_missing()
         chosen.__dict__.pop("_references", None)
@@ -104,7 +110,7 @@ class StreamSource(LocalSource):
         # The same draw as for a table in memory, so that the sub-sample is the same.
         count = self.n_counting
         chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
-        weighted = self._weighted or self.n_counting < self.n_rows
+        weighted = "weights" in self._shapes or self.n_counting < self.n_rows
         parts, begin, done = list[Rows](), 0, 0
         for block in self.blocks():
             counting = np.flatnonzero(block.mass)
@@ -146,7 +152,7 @@ class StreamSource(LocalSource):
         current = filled = 0
         for piece in self.table.pieces():
             length, taken = piece.n_rows, 0
-            arrays = piece.arrays | self._given_for(n_rows, length)
+            arrays = {**piece.arrays, **self._given_for(n_rows, length)}
             n_rows += length
             while taken < length:
                 step = min(size - filled, length - taken)
@@ -156,11 +162,17 @@ class StreamSource(LocalSource):
                     buffers[current].arrays[name][filled : filled + step] = array[taken : taken + step]
                 filled, taken = filled + step, taken + step
                 if filled == size:
-                    yield replace(buffers[current], incomplete=self.missing is not None)
+                    yield self._as_rows(buffers[current])
                     current, filled = 1 - current, 0
         self._check_lengths(n_rows)
         if filled:
-            yield replace(buffers[current], incomplete=self.missing is not None)[:filled]
+            yield self._as_rows(buffers[current])[:filled]
+
+    def _as_rows(self, buffer: Rows) -> Rows:
+        """The rows of a buffer, with what all of them have in common."""
+        common = self._common_errors
+        errors = buffer.errors if common is None else GivenErrors(common).of_rows(len(buffer))
+        return replace(buffer, errors=errors, incomplete=self.missing is not None)
 
     def _given_for(self, begin: int, length: int) -> dict[str, NDArray[np.float64]]:
         """The parts of given arrays for some of the rows. Raises `DataError` if they are too short."""
@@ -183,17 +195,14 @@ class StreamSource(LocalSource):
                 )
 
     @property
-    def _widths(self) -> dict[str, int]:
-        """The numbers that each row has besides its values, by the names of `gmix.base.rows.Rows`."""
-        widths = {"weights": 1} if self._weighted else {}
-        widths |= {} if self.table.label_names is None else {"labels": 1}
-        return widths | {name: array[:1].size for name, array in self._given.items()}
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of what each row has besides its values, by the names of `gmix.base.rows.Rows`."""
+        return {**self.table.shapes, **{name: array.shape[1:] for name, array in self._given.items()}}
 
     def _buffer(self, size: int) -> Rows:
         """Memory for a block of rows."""
         values = np.empty((size, self.n_features), self.table.dtype, order="F")
-        shapes = {name: self._given[name].shape[1:] if name in self._given else () for name in self._widths}
-        arrays: dict[str, Any] = {name: np.empty((size, *shape)) for name, shape in shapes.items()}
+        arrays: dict[str, Any] = {name: np.empty((size, *shape)) for name, shape in self._shapes.items()}
         return Rows(values, **arrays)
 
     def _check_table(self, may_miss: bool) -> None:
@@ -207,6 +216,9 @@ class StreamSource(LocalSource):
             for block in self.blocks():
                 largest = max(largest, self._check_block(block.values, block.weights, n_rows, may_miss))
                 rows = replace(block, incomplete=may_miss).without_empty
+                if rows.errors is not None:
+                    least = checked_errors(rows, self.features, partial(self._place, n_rows))
+                    self.least_error = least if self.least_error is None else np.minimum(self.least_error, least)
                 missing = missing.and_of(rows)
                 yield rows
                 n_rows += len(rows)
@@ -227,6 +239,14 @@ class StreamSource(LocalSource):
         if missing:
             self.missing, center = missing, center * missing.rows_per_cell
         self.n_rows, self.mass, self.center = n_rows, missing.weight if missing else mass, center
+
+    def select_errors(self, columns: list[int]) -> None:
+        """Keep the errors of some columns."""
+        self.least_error = None if self.least_error is None else self.least_error[columns]
+        if self._common_errors is not None:
+            self._common_errors = errors_in(self._common_errors, columns)
+        if "errors" in self._given:
+            self._given = {**self._given, "errors": errors_in(self._given["errors"], columns)}
 
     def count_missing(self) -> None:
         """Find what is missing in all rows, and count those that have a value and a weight, in one pass."""

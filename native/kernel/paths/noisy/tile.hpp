@@ -59,7 +59,7 @@ struct Tile {
     }
     constexpr std::ptrdiff_t size = sizeof(double);
     const Rows table{reinterpret_cast<const char*>(data),
-                     static_cast<std::ptrdiff_t>(count) * size,
+                     rows.errors.common ? 0 : static_cast<std::ptrdiff_t>(count) * size,
                      size,
                      rows.n_rows,
                      count,

@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 import gmix
+from gmix.base.columns import Roles
 from gmix.base.errors import ParameterError
 from gmix.base.table_file import Block, write_table
 from gmix.cli.csv_options import with_csv_options
@@ -44,7 +45,7 @@ def convert(
             raise ParameterError("--columns chooses among a table's columns; a model is converted whole")
         write_table([_parameters(gmix.load(given).mixture)], to, form)
         return
-    table = open_files(given, parse_names(columns))
+    table = open_files(given, Roles(parse_names(columns)))
     names = table.names or ()
     write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
     print_findings(table.findings)

@@ -31,6 +31,7 @@ from gmix.cli.options import (
     Points,
     Prior,
     Quiet,
+    RowErrors,
     Seconds,
     Seed,
     Start,
@@ -75,6 +76,7 @@ def fit(
     weights: Weights = None,
     missing: Missing = "model",
     label_column: LabelColumn = None,
+    row_errors: RowErrors = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Write each row's most probable component here: CSV, Parquet or Arrow.")
@@ -104,7 +106,14 @@ def fit(
     if labels is not None:
         format_of(labels)
     source = table_source(
-        points, parse_names(columns), weights, memory, labels=label_column, missing=missing, quiet=quiet
+        points,
+        parse_names(columns),
+        weights,
+        memory,
+        labels=label_column,
+        row_errors=row_errors,
+        missing=missing,
+        quiet=quiet,
     )
     result = gmix.fit(
         source,

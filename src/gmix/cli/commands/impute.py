@@ -11,6 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 import gmix
+from gmix.base.columns import Roles
 from gmix.base.errors import ParameterError
 from gmix.base.table_file import write_table, write_texts
 from gmix.cli.console import print_warnings
@@ -120,7 +121,7 @@ def impute(
             print_findings(source.findings)
     if not quiet:
         print_findings([_about(source)])
-    table = open_files(points, source.features)
+    table = open_files(points, Roles(source.features))
     for (to, kind), fill in zip(targets, _fills(fit, source, draws, seed, quiet), strict=True):
         _write(table, fill, source, to, kind)
 

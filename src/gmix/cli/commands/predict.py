@@ -10,7 +10,7 @@ import gmix
 from gmix.base.table_file import write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Memory, Missing, Model, Out, PointsForModel
+from gmix.cli.options import Format, Memory, Missing, Model, Out, PointsForModel, RowErrors
 from gmix.cli.output import table_target
 from gmix.inference.predict import predictions
 
@@ -34,11 +34,12 @@ def predict(
             "--probabilities", "-p", metavar="", help="Add the probability of each component, and the log density."
         ),
     ] = False,
+    row_errors: RowErrors = None,
     missing: Missing = "model",
     memory: Memory = "512M",
 ) -> None:
     """Say which component each row most probably came from, and its label; components count from 0."""
     to, form = table_target(out, form)
     fit = gmix.load(model)
-    source = source_for_model(fit.mixture, points, memory, missing=missing)
+    source = source_for_model(fit.mixture, points, memory, row_errors=row_errors, missing=missing)
     write_table(predictions(fit.mixture, source, probabilities=probabilities, groups=fit.groups), to, form)

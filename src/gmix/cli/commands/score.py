@@ -14,7 +14,7 @@ from gmix.base.table_file import write_table
 from gmix.cli.console import nulled
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Json, Memory, Missing, Model, Out, PointsForModel, Weights
+from gmix.cli.options import Format, Json, Memory, Missing, Model, Out, PointsForModel, RowErrors, Weights
 from gmix.cli.output import table_target
 
 __all__ = ["EXAMPLES", "score"]
@@ -35,6 +35,7 @@ def score(
     weights: Weights = None,
     out: Out = None,
     form: Format = None,
+    row_errors: RowErrors = None,
     missing: Missing = "model",
     memory: Memory = "512M",
     as_json: Json = False,
@@ -46,14 +47,14 @@ def score(
         raise ParameterError("--weights is for the log-likelihood of all rows; leave out --rows")
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory, weights, missing=missing)
+    source = source_for_model(mixture, points, memory, weights, row_errors=row_errors, missing=missing)
     if rows:
-        write_table(({"log_density": mixture.log_density(block.values)} for block in source.blocks()), to, form)
+        write_table(({"log_density": mixture.log_density(block)} for block in source.blocks()), to, form)
         return
     total, mass = 0.0, 0.0
     for block in source.blocks():
         counting = block.counting  # because the log density of a row without weight may be minus infinity
-        density = mixture.log_density(counting.values)
+        density = mixture.log_density(counting)
         total += float(density.sum() if counting.weights is None else counting.weights @ density)
         mass += float(counting.mass.sum())
     per_row = total / mass if mass > 0.0 else math.nan  # of no row that has a value

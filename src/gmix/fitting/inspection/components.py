@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.findings import Finding
+from gmix.base.row_errors import drawn_errors
+from gmix.base.rows import Rows
 from gmix.base.wording import count, listed, percent
 from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 from gmix.model.background import with_background
@@ -39,7 +42,7 @@ _DECIDED = 0.9  # the posterior probability from which on a row clearly belongs 
 _UNDECIDED = 0.5  # of the rows
 _TAIL = 0.01  # of the mixture, in its region of lowest density
 _DRAWS = 4  # for each row, to find that region
-_COMPLETED = 2_000  # rows with missing cells that are completed, at most
+_COMPARED = 2_000  # rows with missing cells or errors that are compared with draws, at most
 _DEVIATIONS = 3.0  # standard deviations by which the number of rows there may exceed its expectation by chance
 _WORK = 2e8  # multiply-adds that the responsibilities may take
 
@@ -51,13 +54,15 @@ def about_components(
     step = math.ceil(len(sample.rows) * mixture.n_components * mixture.n_features**2 / _WORK)
     rows = sample.rows[::step]
     mass = np.ones(len(rows)) if sample.weight is None else sample.weight[::step]
-    share = mixture.responsibilities(rows, threads=sample.threads)
+    errors = None if sample.errors is None else sample.errors[::step]
+    known = Rows(rows, mass, errors=errors, incomplete=sample.observed is not None)
+    share = mixture.responsibilities(known, threads=sample.threads)
     return [
         *_few_rows(sample, mixture, statistics, prior),
         *(_many_parameters(sample, mixture.n_parameters, statistics.n_features) if prior is None else ()),
         *_spikes(sample, rows, mass[:, None] * share),
         *_overlap(mass, with_background(share, mixture.background)),
-        *_tails(rows, mass, mixture, sample.threads),
+        *_tails(known, mixture, sample.threads),
     ]
 
 
@@ -149,19 +154,14 @@ def _overlap(mass: Array, share: Array) -> Iterator[Finding]:
         )
 
 
-def _tails(rows: NDArray[Any], mass: Array, mixture: GaussianMixture, threads: int | None) -> Iterator[Finding]:
-    """A finding if more rows are in the region of lowest density than the mixture has there.
-
-    Marginal densities of incomplete rows are not comparable with densities of draws. Their missing cells are therefore
-    drawn from the mixture, which makes draws of such rows if it describes them.
-    """
+def _tails(rows: Rows, mixture: GaussianMixture, threads: int | None) -> Iterator[Finding]:
+    """A finding if more rows are in the region of lowest density than the mixture has there."""
     if mixture.background is not None and mixture.background.density is not None:
         return  # it has no draws
-    if np.isnan(rows).any():
-        some = slice(None, None, math.ceil(len(rows) / _COMPLETED))
-        rows, mass = mixture.impute(rows[some], rng=0, threads=threads), mass[some]
-    drawn = mixture.log_density(mixture.sample(_DRAWS * len(rows), rng=0), threads=threads)
-    rare = mixture.log_density(rows, threads=threads) < np.quantile(drawn, _TAIL)
+    if rows.incomplete or rows.errors is not None:
+        rows = rows[:: math.ceil(len(rows) / _COMPARED)]
+    tails = _rare if rows.errors is None else _rare_among_rows_with_errors
+    rare, mass = tails(rows, mixture, threads), rows.mass
     effective = mass.sum() ** 2 / (mass @ mass)  # the number of rows of equal weight that have the same standard error
     outside, expected = effective * (mass @ rare) / mass.sum(), effective * _TAIL
     deviation = math.sqrt(expected * (1.0 + 1.0 / _DRAWS))  # of the rows and of the draws together
@@ -172,3 +172,25 @@ def _tails(rows: NDArray[Any], mass: Array, mixture: GaussianMixture, threads: i
             f"where the mixture has {percent(_TAIL)}; look at the rows of least density for outliers",
             "note",
         )
+
+
+def _rare(rows: Rows, mixture: GaussianMixture, threads: int | None) -> NDArray[np.bool_]:
+    """Which rows are where the density is lowest.
+
+    Marginal densities of incomplete rows are not comparable with densities of draws. Their missing cells are therefore
+    drawn from the mixture, which makes draws of such rows if it describes them.
+    """
+    values = mixture.impute(rows.values, rng=0, threads=threads) if rows.incomplete else rows.values
+    drawn = mixture.log_density(mixture.sample(_DRAWS * len(values), rng=0), threads=threads)
+    return np.asarray(mixture.log_density(values, threads=threads) < np.quantile(drawn, _TAIL))
+
+
+def _rare_among_rows_with_errors(rows: Rows, mixture: GaussianMixture, threads: int | None) -> NDArray[np.bool_]:
+    """Which rows have a lower density than 99 draws with the same errors and missing cells, by chance one in 100."""
+    assert rows.errors is not None
+    rng, lowest = np.random.default_rng(0), np.full(len(rows), np.inf)
+    for _ in range(round(1.0 / _TAIL) - 1):
+        drawn = mixture.sample(len(rows), rng=rng) + drawn_errors(rows.errors, rng)
+        drawn[np.isnan(rows.values)] = np.nan
+        lowest = np.minimum(lowest, mixture.log_density(replace(rows, values=drawn), threads=threads))
+    return np.asarray(mixture.log_density(rows, threads=threads) < lowest)

@@ -39,6 +39,7 @@ class Sample:
     features : the names of the columns, or None.
     threads : the most threads to use.
     observed : ``(D,)`` the weighted number of cells of each column in the whole table; None if no cell is missing.
+    errors : of the rows, as in `gmix.base.rows.Rows`; None if they are exact.
     """
 
     rows: NDArray[Any]
@@ -47,13 +48,22 @@ class Sample:
     features: tuple[str, ...] | None
     threads: int | None = None
     observed: Array | None = None
+    errors: Array | None = None
 
     @classmethod
     def of(cls, source: Source) -> Self:
         """Draw the rows with a seed of their own, so that the draws of a fit do not depend on them."""
         sample = source.rows(_size(source.n_features), np.random.default_rng(0))
         observed = None if source.missing is None else source.missing.observed
-        return cls(sample.values, sample.weights, source.n_counting, source.features, source.threads, observed)
+        return cls(
+            sample.values,
+            sample.weights,
+            source.n_counting,
+            source.features,
+            source.threads,
+            observed,
+            sample.errors,
+        )
 
     @property
     def has_counts(self) -> bool:
@@ -72,7 +82,9 @@ class Sample:
             rng = np.random.default_rng(0)
             few = total < _MOST_DRAWN
             times = rng.multivariate_hypergeometric(times, size) if few else rng.multinomial(size, times / total)
-        return replace(self, rows=np.repeat(self.rows, times, axis=0), weight=None, n_counting=round(total_weight))
+        rows = np.repeat(self.rows, times, axis=0)
+        errors = None if self.errors is None else np.repeat(self.errors, times, axis=0)
+        return replace(self, rows=rows, errors=errors, weight=None, n_counting=round(total_weight))
 
     def column(self, j: int) -> str:
         """A column as a sentence names it: by its name, or else by its number from 0."""

@@ -11,7 +11,7 @@ __all__ = ["Effort"]
 
 # Estimated nanoseconds: of one multiply-add, of the exponential of one row and component, and of one call.
 _MULTIPLY_ADD, _EXPONENTIAL, _CALL = 0.3, 3.0, 1e5
-_INCOMPLETE = 5.0  # a step on rows with missing cells takes about so many times as long
+_SLOWER = 5.0  # the factor by which missing cells or errors of measurement make a step slower
 
 
 class Effort:
@@ -24,12 +24,12 @@ class Effort:
     ----------
     work : the work that may be done.
     deadline : the time by `time.monotonic` at which no new work begins; None for no limit.
-    incomplete : whether the rows have missing cells.
+    slow : whether the rows have missing cells or errors.
     """
 
-    def __init__(self, work: float, deadline: float | None = None, *, incomplete: bool = False) -> None:
+    def __init__(self, work: float, deadline: float | None = None, *, slow: bool = False) -> None:
         self.work, self.deadline = work, deadline
-        self.factor = _INCOMPLETE if incomplete else 1.0
+        self.factor = _SLOWER if slow else 1.0
         self.spent = 0.0
 
     @staticmethod

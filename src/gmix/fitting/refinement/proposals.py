@@ -160,7 +160,7 @@ class Proposals:
         weighted = part * self.table.rows.mass[:, None]
         mass = weighted.sum(0)
         before = (weighted * (self.log_density[:, None] + log_part)).sum(0) - mass * np.log(both)
-        if self.table.rows.incomplete:
+        if self.table.rows.incomplete or self.table.rows.errors is not None:
             after = self._log_likelihoods(mean, covariance, weighted)
         else:
             log_determinant = 2.0 * form.log_determinant(form.factor(covariance), len(pairs), n_features)

@@ -106,6 +106,10 @@ class Form(ABC):
         """The sum of a scatter over its components, as a scatter of one component."""
 
     @abstractmethod
+    def widened(self, compact: Array, variances: Array) -> Array:
+        """The covariances with ``diag(variances (D,))`` added; if spherical, with the smallest of these variances."""
+
+    @abstractmethod
     def smallest(self, compact: Array, floor: Array) -> Array:
         """The smallest variance of each covariance in any direction, in units of the variances ``floor (D,)``."""
 
@@ -178,6 +182,9 @@ class _Full(Form):
 
     def total(self, scatter: Array) -> Array:
         return np.asarray(scatter.sum(0, keepdims=True))
+
+    def widened(self, compact: Array, variances: Array) -> Array:
+        return np.asarray(compact + np.diag(variances))
 
     def smallest(self, compact: Array, floor: Array) -> Array:
         relative, _ = self._relative(compact, floor)
@@ -306,6 +313,9 @@ class _Diagonal(Form):
     def total(self, scatter: Array) -> Array:
         return np.asarray(scatter.sum(0, keepdims=True))
 
+    def widened(self, compact: Array, variances: Array) -> Array:
+        return np.asarray(compact + variances)
+
     def smallest(self, compact: Array, floor: Array) -> Array:
         with np.errstate(over="ignore"):
             return np.asarray((compact / floor).min(1))
@@ -340,6 +350,9 @@ class _Spherical(_Diagonal):
 
     def variances(self, total: Array, n_features: int) -> Array:
         return np.full(n_features, total[0] / n_features)
+
+    def widened(self, compact: Array, variances: Array) -> Array:
+        return np.asarray(compact + variances.min())
 
     def smallest(self, compact: Array, floor: Array) -> Array:
         with np.errstate(over="ignore"):

@@ -213,8 +213,14 @@ def _rule(rule: StoppingRule, total_weight: float) -> Raw:
 
 
 def _rows(rows: Rows) -> Raw:
-    errors = None if rows.errors is None else np.ascontiguousarray(rows.errors, np.float64)
-    return rows.values, rows.weights, rows.incomplete, rows.labels, errors, rows.log_evidence
+    errors = rows.errors
+    if errors is not None and errors.strides[0] == 0:  # those of all rows
+        errors = errors[:1]
+    weights, labels, errors, evidence = (
+        None if array is None else np.ascontiguousarray(array, np.float64)
+        for array in (rows.weights, rows.labels, errors, rows.log_evidence)
+    )
+    return rows.values, weights, rows.incomplete, labels, errors, evidence
 
 
 def _components(components: Components) -> Raw:
@@ -251,4 +257,5 @@ def _statistics(form: Form, raw: Raw, reference: Reference | None) -> Sufficient
 
 def _reference(reference: Reference) -> Raw:
     scatter = np.ascontiguousarray(np.atleast_1d(reference.complete_scatter))
-    return np.ascontiguousarray(reference.floor), scatter, reference.total_weight
+    error = None if reference.error is None else np.ascontiguousarray(reference.error)
+    return np.ascontiguousarray(reference.floor), scatter, reference.total_weight, error

@@ -161,4 +161,4 @@ def has_collapsed(components: Components, reference: Reference) -> bool:
     if form is not TIED and np.isneginf(components.log_constants).any():
         return True
     covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
-    return bool(form.smallest(covariances, reference.floor).min() <= AT_FLOOR)
+    return bool(form.smallest(reference.with_least_error(covariances), reference.floor).min() <= AT_FLOOR)

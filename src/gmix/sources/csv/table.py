@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gmix.base.columns import Roles
 from gmix.base.columns.arrow import arrow_numbers
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
@@ -59,21 +60,14 @@ class CsvTable(ArrowTable):
     Every column is read as text and converted with its own decimal mark.
     """
 
-    def __init__(
-        self,
-        files: Sequence[Path],
-        stated: CSV,
-        columns: Sequence[str] | None,
-        weight: str | None,
-        labels: str | None = None,
-    ) -> None:
+    def __init__(self, files: Sequence[Path], stated: CSV, roles: Roles) -> None:
         import pyarrow as pa
         from pyarrow import dataset as ds
 
         dialects = _dialects(files, stated)
         first = dialects[0]
         check_names(files[0], first.names)
-        wanted = {*(columns or []), *([] if weight is None else [weight])}
+        wanted = {*(roles.values or ()), *roles.of_rows} - {roles.labels}
         numerals = _numerals_of_all(files, dialects)
         kinds = [
             pa.float64() if found.are_numbers else _kind(cells, name in wanted, stated.codes)
@@ -85,7 +79,7 @@ class CsvTable(ArrowTable):
         n_bytes = 8.0 * sum(map(is_numeric, kinds)) * size / first.row_bytes
         self._readings = dict(zip(first.names, readings(numerals, first.delimiter, stated.decimal), strict=True))
         self._dialects, self._stated = dialects, stated
-        super().__init__(dataset, columns, weight, labels, called=str(stated), n_bytes=n_bytes)
+        super().__init__(dataset, roles, called=str(stated), n_bytes=n_bytes)
         self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
 
     @property
