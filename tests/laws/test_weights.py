@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,8 @@ def summary(rows: Array, weight: Array | None) -> Numbers:
 def rows_of_a_report(rows: Array, weight: Array | None) -> Numbers:
     from gmix.report.row_summary import RowSummary
 
-    found = RowSummary.of(as_source(rows, sample_weight=weight), two(rows), [0, 1])
+    fit = replace(fitted(rows, weight), mixture=two(rows))
+    found = RowSummary.of(as_source(rows, sample_weight=weight), fit, [0, 1])
     return {"mass": found.mass, "outside": found.outside, "decided": found.decided}
 
 

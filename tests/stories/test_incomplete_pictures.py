@@ -79,7 +79,7 @@ def test_unusual_rows_are_compared_by_probability(rows: Array) -> None:
     table = rows.copy()
     table[7] = [np.nan, np.nan, 26.0, np.nan]  # a storm, of which nothing else is known
     fit = gmix.fit(rows, 2, covariance="full", rng=0)
-    found = RowSummary.of(as_source(table), fit.mixture, [0, 1, 2, 3])
+    found = RowSummary.of(as_source(table), fit, [0, 1, 2, 3])
     assert found.unusual[0].number == 7
     assert found.unusual[0].tail < 1e-4
     scores = fit.mixture.outlier_score(table)

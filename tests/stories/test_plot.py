@@ -292,6 +292,23 @@ def test_the_least_dense_rows_are_numbered() -> None:
         plot.unusual(TWO, rows, axes(), n=0)
 
 
+def test_rows_are_as_unusual_as_their_outlier_scores_say() -> None:
+    rows = np.vstack([POINTS, [[6.0, 6.0], [-9.0, 3.0]]])
+    box = gmix.Background(0.1, [-12.0, -12.0], [12.0, 12.0])
+    within = gmix.GaussianMixture(0.9 * TWO.weights, TWO.means, TWO.covariances, background=box)
+    for mixture in (TWO, within):
+        scores = mixture.outlier_score(rows)
+        ax = plot.unusual(mixture, rows, axes(), n=20)
+        numbers = [int(text.get_text()) for text in ax.texts]
+        assert numbers == scores.log_density.argsort()[:20].tolist()
+        red = [to_hex(text.get_color()) == plot.color(1).lower() for text in ax.texts]
+        assert red == (scores.expected[numbers] < 0.05).tolist()
+        assert 0 < sum(red) < 20
+    stated = gmix.Background.of_density(0.1, 1e-3, 2)
+    far = gmix.GaussianMixture(0.9 * TWO.weights, TWO.means, TWO.covariances, background=stated)
+    assert [text.get_text() for text in plot.unusual(far, rows, axes(), n=20).texts] == [str(i) for i in numbers]
+
+
 def test_a_row_of_no_density_at_all_is_unusual() -> None:
     ax = plot.unusual(TWO, [[1e200, 0.0], [0.0, 0.0]], axes())
     assert np.isfinite(ax.get_xlim()).all()

@@ -168,8 +168,13 @@ def largest_value(n_features: int, mass: float) -> float:
     return float(np.sqrt(np.finfo(np.float64).max / (64.0 * n_features * max(mass, 1.0))))
 
 
-def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float64] | None:
-    """Check the weights ``(N,)`` of rows: finite and not negative. Raises `DataError`."""
+def as_weights(
+    sample_weight: ArrayLike | None, n_rows: int, place: Callable[[int], str] = "sample_weight[{}]".format
+) -> NDArray[np.float64] | None:
+    """Check the weights ``(N,)`` of rows: finite and not negative.
+
+    Raises `DataError`, in which `place` says where a weight is.
+    """
     if sample_weight is None:
         return None
     try:
@@ -181,7 +186,7 @@ def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> NDArray[np.float
     wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(f"sample_weight[{row}] is {weight[row]}; give numbers from 0 (the row does not count) to 1e100")
+        raise DataError(f"{place(row)} is {weight[row]}; give weights from 0 (the row does not count) to 1e100")
     return weight
 
 
@@ -214,6 +219,7 @@ def errors_of(data: Any, columns: Sequence[str | None]) -> NDArray[np.float64]:
 
 def weights_of(data: Any, sample_weight: ArrayLike | str | None, n_rows: int) -> NDArray[np.float64] | None:
     """The checked weights ``(N,)`` of the rows of a table: from numbers, or from the column of this name."""
-    if isinstance(sample_weight, str):
-        sample_weight = as_rows(data, [sample_weight])[0][:, 0]
-    return as_weights(sample_weight, n_rows)
+    if not isinstance(sample_weight, str):
+        return as_weights(sample_weight, n_rows)
+    name = sample_weight
+    return as_weights(as_rows(data, [name])[0][:, 0], n_rows, lambda row: f"row {row}, column {name!r}")

@@ -68,12 +68,17 @@ def count(n: float, noun: str) -> str:
     return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
-def weighted_rows(n_rows: int, total_weight: float, *, weighted: bool = False) -> str:
+def weighted_rows(n_rows: int, total_weight: float, *, weighted: bool = False, trim: float = 0.0) -> str:
     """A number of rows, with their total weight if that is another number or if they are `weighted`.
 
-    >>> weighted_rows(272, 272.0), weighted_rows(51, 272.0)
-    ('272 rows', '51 rows of total weight 272')
+    `trim` is the share of the weight that was left out, which is not part of the total weight.
+
+    >>> weighted_rows(272, 272.0), weighted_rows(51, 272.0), weighted_rows(200, 190.0, trim=0.05)
+    ('272 rows', '51 rows of total weight 272', '200 rows, 5 % of them trimmed')
     """
+    if trim:
+        text = weighted_rows(n_rows, round(total_weight / (1.0 - trim), 6), weighted=weighted)
+        return f"{text}, {100.0 * trim:.3g} % of them trimmed"
     if not weighted and n_rows < _MOST_ROWS and math.isclose(total_weight, n_rows):
         return count(n_rows, "row")
     whole = float(total_weight).is_integer() and total_weight < 1e9

@@ -33,6 +33,7 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
         "features": list(mixture.features or []),
         "rows": fit.n_rows,
         "total_weight": fit.mass,
+        **({"trim": fit.trim} if fit.trim else {}),
         "log_likelihood": fit.log_likelihood,
         **({"prior": repr(fit.prior), "log_posterior": fit.log_posterior} if fit.prior else {}),
         "parameters": fit.n_parameters,
@@ -83,7 +84,7 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
     names = mixture.names
     console.print(
         f"{count(mixture.n_components, 'component')}, {mixture.structure.called}, of "
-        f"{weighted_rows(fit.n_rows, fit.mass)} and {count(len(names), 'column')}",
+        f"{weighted_rows(fit.n_rows, fit.mass, trim=fit.trim)} and {count(len(names), 'column')}",
         style="bold",
     )
     console.print(

@@ -25,7 +25,7 @@ from gmix.fitting.comparison import compare
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
-from gmix.fitting.labeling import labeled_source, labeled_start
+from gmix.fitting.labeling import label_findings, labeled_source, labeled_start
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
@@ -209,7 +209,8 @@ def fit(
     if covariance_ratio is not None:
         structures = [s.with_covariance_ratio(covariance_ratio) for s in structures]
     starts, frozen = frozen_start(starts, freeze, structures)
-    findings = [*source.findings, *missing_findings(source), *error_findings(source), *findings]
+    about_rows = [*missing_findings(source), *label_findings(source), *error_findings(source)]
+    findings = [*source.findings, *about_rows, *findings]
     counts, more_findings = _supported_counts(counts, source, chosen=isinstance(components, str) or len(counts) > 1)
     findings += more_findings
     table = source
@@ -260,7 +261,7 @@ def _trimmed(source: Source, trim: float) -> Source:
 
 
 def _with_trimmed_rows(fit: Fit, source: Source) -> Fit:
-    """The fit with a finding about the rows that were trimmed, in place of that about heavy tails."""
+    """The fit with the share that was trimmed and a finding about it, in place of that about heavy tails."""
     if not (isinstance(source, MemorySource) and source.trim):
         return fit
     log_density = fit.mixture.log_density(source.array, threads=source.threads)
@@ -271,7 +272,8 @@ def _with_trimmed_rows(fit: Fit, source: Source) -> Fit:
         "criteria of fits with another trim are of other rows, so they cannot be compared"
     )
     others = (finding for finding in fit.findings if finding.name != "heavy tails")
-    return replace(fit, findings=by_importance((*others, Finding("trimmed rows", message, "note"))))
+    findings = by_importance((*others, Finding("trimmed rows", message, "note")))
+    return replace(fit, findings=findings, trim=source.trim)
 
 
 def _check_effort(effort: float) -> None:

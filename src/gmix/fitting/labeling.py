@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gmix.base.errors import ParameterError
+from gmix.base.findings import Finding
 from gmix.base.wording import count
 from gmix.fitting.start import KMeansPlusPlus, LabeledRows, Start
 from gmix.sources import Source
 
-__all__ = ["labeled_source", "labeled_start"]
+__all__ = ["label_findings", "labeled_source", "labeled_start"]
 
 
 def labeled_source(source: Source, components: Any) -> tuple[Source, Any]:
@@ -54,3 +55,14 @@ def labeled_start(start: Start) -> Start:
     if not isinstance(start, KMeansPlusPlus):
         raise ParameterError("with labels, components start from the labeled rows; leave start out, or give a mixture")
     return LabeledRows(start.runs, start.sweeps)
+
+
+def label_findings(source: Source) -> list[Finding]:
+    """How many rows have a label, and which labels there are; no finding without labels, and for soft ones."""
+    if source.groups is None or source.has_soft_labels:
+        return []
+    known, rows = source.n_counting - source.of_label(-1).n_counting, count(source.n_counting, "row")
+    text = f"{known:,} of {rows} {'has' if known == 1 else 'have'} a label; there are {source.groups}"
+    if len(source.groups.names) == 1:
+        text = text.replace("there are", "there is")
+    return [Finding("labels", text, "note")]

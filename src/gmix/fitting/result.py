@@ -76,6 +76,7 @@ class Fit:
     prior : the prior of a MAP fit; None for maximum likelihood.
     groups : the label of each component, None for components without a label; None for a fit without labels.
     frozen : the parameters of the start that stayed as they were; None if all were free.
+    trim : the share of the weight of the rows that the fit left out, that of the rows of lowest density.
     """
 
     mixture: GaussianMixture
@@ -89,6 +90,7 @@ class Fit:
     prior: Prior | None = None
     groups: tuple[Label | None, ...] | None = None
     frozen: Frozen | None = None
+    trim: float = 0.0
 
     @property
     def log_likelihood(self) -> float:
@@ -184,7 +186,7 @@ class Fit:
         text = [
             f"Gaussian mixture {mixture.structure.called}: "
             f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
-            f"{weighted_rows(self.n_rows, self.mass)}",
+            f"{weighted_rows(self.n_rows, self.mass, trim=self.trim)}",
             "",
             f"  log-likelihood  {self.log_likelihood:.4f}   ({self.log_likelihood / self.mass:.6g} per row)",
         ]
@@ -297,6 +299,7 @@ def _document(fit: Fit) -> dict[str, Any]:
         "findings": [[finding.name, finding.message, finding.level] for finding in fit.findings],
         **({} if fit.groups is None else {"groups": _groups_document(fit.groups)}),
         **({} if fit.frozen is None else {"frozen": fit.frozen.document()}),
+        **({"trim": fit.trim} if fit.trim else {}),
     }
 
 
@@ -323,9 +326,9 @@ def _fit_from(document: dict[str, Any]) -> Fit:
         frozen = Frozen(**{name: tuple(components) for name, components in document["frozen"].items()})
         named = {*frozen.means, *frozen.covariances, *frozen.weights}
         expect(named <= set(range(mixture.n_components)), "a frozen component does not exist")
-    return Fit(
-        mixture, statistics, log_prior, history, reason, n_rows, findings, prior=prior, groups=groups, frozen=frozen
-    )
+    trim = as_float(document.get("trim", 0.0))
+    expect(0.0 <= trim < 0.5, "trim is not a share below one half")
+    return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, None, prior, groups, frozen, trim)
 
 
 def _groups_document(groups: tuple[Label | None, ...]) -> list[Label | None]:

@@ -214,6 +214,8 @@ def source_of(
 ) -> Source:
     """The source of the rows of a fit, its columns matched with the features by name; see `source_for`."""
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
+    if fit.trim:
+        raise ParameterError("the errors of a fit with trim are not known; fit without, from start=fit.mixture")
     return source_for(
         fit.mixture,
         data,

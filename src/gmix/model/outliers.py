@@ -20,7 +20,7 @@ from gmix.model.imputation import patterns
 from gmix.model.kernel import kernel
 from gmix.model.mixture_arguments import checked_points
 
-__all__ = ["OutlierFunctions", "OutlierScores"]
+__all__ = ["OutlierFunctions", "OutlierScores", "chi_squared_tail"]
 
 Array = NDArray[np.float64]
 _PATTERNS, _POINTS = 1_000, 10_000  # patterns of missing cells that are kept, and points of the density tail of each
@@ -71,7 +71,7 @@ class _Part(NamedTuple):
     ) -> tuple[Array, NDArray[np.intp], Array, Array]:
         """Distances, nearest components and both p-values ``(n,)`` of cells ``(n, d)`` of known density."""
         distance, component = _nearest(values, self.components, threads)
-        p_value = _chi_squared_tail(distance, values.shape[1])
+        p_value = chi_squared_tail(distance, values.shape[1])
         density = p_value.copy() if self.tail is None else np.exp(self.tail.log_probabilities(log_density))
         return distance, component, p_value, density
 
@@ -227,9 +227,9 @@ def _nearest(rows: NDArray[Any], components: Components, threads: int | None) ->
     return np.sqrt(0.0 - 2.0 * largest), nearest
 
 
-def _chi_squared_tail(distance: Array, n_features: int) -> Array:
+def chi_squared_tail(distance: Array, n_features: int | NDArray[np.intp]) -> Array:
     """The probability ``(N,)`` that the norm of D standard normal variables is at least this distance."""
     from scipy.special import gammaincc
 
     with np.errstate(over="ignore"):
-        return np.asarray(gammaincc(n_features / 2.0, np.square(distance) / 2.0))
+        return np.asarray(gammaincc(np.asarray(n_features) / 2.0, np.square(distance) / 2.0))

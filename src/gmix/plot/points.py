@@ -11,9 +11,8 @@ from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.model.background import with_background
-from gmix.model.regions import tail_probability
 from gmix.plot.missing import write_note
-from gmix.plot.model import Mixture, Model, expect_some, mixture_of, weighted_points_of
+from gmix.plot.model import Model, expect_some, mixture_of, weighted_points_of
 from gmix.plot.style import BACKGROUND, COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
 
 if TYPE_CHECKING:
@@ -73,7 +72,9 @@ def unusual(
     """Draw the distribution of the log densities of rows and of draws from the mixture, and number the least dense.
 
     Where the bars reach further left than the line, rows are more unusual than the mixture expects. A number is red
-    where fewer than 0.05 rows of so low a density are expected in the table.
+    where fewer than 0.05 rows of so low a density are expected in the table, by the p-values of
+    `GaussianMixture.outlier_score`. As there, a background is left out: the picture compares rows with draws from the
+    components.
 
     The log density of a row with missing cells has other units. In its place stands that of complete rows which are as
     unusual: the probability that a draw has at most this density is the same. If rows lack cells in very many ways, the
@@ -89,8 +90,12 @@ def unusual(
         write_note(ax, f"not drawn: {count(left_out, 'row')} with rare sets of missing cells")
     rows, mass = rows[numbers], mass[numbers]
     expect_some(rows)
-    drawn = mixture.log_density(mixture.sample(_DRAWS, rng=0))
-    log_density, tail = _log_density_and_tail(mixture, rows, drawn)
+    of_components = mixture.without_background
+    drawn = of_components.log_density(of_components.sample(_DRAWS, rng=0))
+    scores = mixture.outlier_score(rows)
+    tail, log_density = scores.density_p_value, scores.log_density.copy()
+    incomplete = np.isnan(rows).any(1)
+    log_density[incomplete] = np.quantile(drawn, tail[incomplete])  # of as unusual a complete row
     least = np.lexsort((tail, log_density))[:n]
     low = min(log_density.min(initial=np.inf, where=np.isfinite(log_density)), np.quantile(drawn, 1e-3))
     log_density = np.maximum(log_density, low)  # rows whose density underflows are drawn at the edge
@@ -126,17 +131,3 @@ def _comparable(rows: Array) -> NDArray[np.bool_]:
     _, which, times = np.unique(missing, axis=0, return_inverse=True, return_counts=True)
     frequent = np.argsort(-times, kind="stable")[:_PATTERNS]
     return np.asarray(np.isin(which.ravel(), frequent) | ~missing.any(1))
-
-
-def _log_density_and_tail(mixture: Mixture, rows: Array, drawn: Array) -> tuple[Array, Array]:
-    """The log density ``(N,)`` of each row, and the probability that a draw has at most this density.
-
-    Of an incomplete row, it is the log density below which the same part of the draws from the mixture lie.
-    """
-    log_density = mixture.log_density(rows)
-    incomplete = np.isnan(rows).any(1)
-    tail = tail_probability(mixture, log_density)
-    if incomplete.any():
-        tail[incomplete] = mixture.outlier_score(rows[incomplete]).density_p_value
-        log_density[incomplete] = np.quantile(drawn, tail[incomplete])
-    return log_density, tail

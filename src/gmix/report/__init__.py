@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike
 from gmix.base.atomic_write import as_path, atomic_write
 from gmix.base.errors import ParameterError, of_kind
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
-from gmix.inference.standard_errors import source_of, standard_errors, statistics_of
+from gmix.inference.standard_errors import standard_errors, statistics_of
 from gmix.report.charts import charts, shown_columns
 from gmix.report.page import page_content
 from gmix.report.row_summary import RowSummary
-from gmix.sources import CSV, MEMORY, Source
+from gmix.sources import CSV, MEMORY, MemorySource, Source, source_for
 
 __all__ = ["report"]
 
@@ -36,6 +36,9 @@ def report(
     data: Any,
     *,
     sample_weight: ArrayLike | str | None = None,
+    labels: Any = None,
+    row_errors: Any = None,
+    row_covariance: ArrayLike | None = None,
     columns: list[str] | None = None,
     errors: StandardErrors | None = None,
     memory: float = MEMORY,
@@ -43,15 +46,17 @@ def report(
     """Write a page about a fit and the rows that it was fitted to; it needs no network and no other file.
 
     The page holds a summary in a sentence, caveats, charts of the rows in every column and in any two, the parameters,
-    the candidates that were compared, the most unusual rows, missing cells, a text for a methods section with its
-    references, and code. For a large table it draws a random sub-sample, and says so.
+    the candidates that were compared, the most unusual rows, a text for a methods section with its references, and
+    code. Fits with labels, a background, trimmed rows, missing cells or errors of measurement have a section about
+    these. For a large table the page draws a random sub-sample, and says so.
 
     Parameters
     ----------
     fit : what `gmix.fit` returned.
     path : the file to write; an existing one is replaced.
-    data, sample_weight, columns, memory : the rows that were fitted, as for `gmix.fit`.
-    errors : standard errors to show; None for those of `gmix.standard_errors`, if they are quick to compute.
+    data, sample_weight, labels, row_errors, row_covariance, columns, memory : the rows that were fitted, as for
+        `gmix.fit`.
+    errors : standard errors to show; None for those of `gmix.standard_errors`, if they are known and quick to compute.
 
     Raises `DataError` for other rows than those of the fit.
     """
@@ -60,12 +65,23 @@ def report(
     path = as_path(path)
     if errors is not None:
         of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
-    source = source_of(fit, data, sample_weight=sample_weight, columns=columns, memory=memory)
+    of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
+    source = source_for(
+        fit.mixture,
+        data,
+        sample_weight=sample_weight,
+        columns=columns,
+        memory=memory,
+        labels=labels,
+        row_errors=row_errors,
+        row_covariance=row_covariance,
+    )
+    source = _trimmed(source, fit.trim)
     fit = in_independent_columns(fit)
     statistics_of(fit, source)  # raises an error if they are not the rows of the fit
     errors = errors or _errors(fit, source)
     shown = shown_columns(fit.mixture)
-    rows = RowSummary.of(source, fit.mixture, shown)
+    rows = RowSummary.of(source, fit, shown)
     table = data.path if isinstance(data, CSV) else data
     table_name = Path(table).name if isinstance(table, (str, PathLike)) and str(table) != "-" else None
     here = resources.files("gmix.report")
@@ -83,10 +99,19 @@ def report(
         temporary.write_text(page, encoding="utf-8")
 
 
+def _trimmed(source: Source, trim: float) -> Source:
+    """The source as the fit saw it. Raises `ParameterError` if it is too large to be trimmed."""
+    if not trim:
+        return source
+    if not isinstance(source, MemorySource):
+        raise ParameterError("a report of a trimmed fit needs the table in memory; raise memory")
+    return source.trimmed(trim)
+
+
 def _errors(fit: Fit, source: Source) -> StandardErrors | None:
     """Standard errors; None where they take long or cannot be computed."""
-    unknown = fit.log_prior and fit.prior is None
-    most = _QUICK if source.missing is None else _QUICK_INCOMPLETE
+    unknown = fit.trim or (fit.log_prior and fit.prior is None)
+    most = _QUICK if source.is_plain else _QUICK_INCOMPLETE
     if unknown or 2 * fit.n_parameters * fit.n_rows > most:
         return None
     errors = standard_errors(fit, source)

@@ -14,7 +14,7 @@ from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker
 from gmix.plot.style import BACKGROUND
-from gmix.report.row_summary import RowSummary
+from gmix.report.row_summary import LabeledRows, RowSummary
 from gmix.report.selection import criterion_of
 
 __all__ = ["charts", "shown_columns"]
@@ -22,7 +22,6 @@ __all__ = ["charts", "shown_columns"]
 _MOST_COLUMNS = 30  # that are shown; of more, those that separate the components best
 # Lighter variants of the colors of `gmix.plot`, for a dark screen.
 _DARK = ("#4C9BE8", "#F4793B", "#20B486", "#E08DBD", "#F2B134", "#8FD3F4", "#B5B5B5")
-_FAR = 1e300
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up"}
 
 
@@ -49,8 +48,16 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
             "dark": [*(_DARK[k % len(_DARK)] for k in range(mixture.n_components)), color(BACKGROUND)],
         },
         "palette": {"light": [color(k) for k in range(len(_DARK))], "dark": list(_DARK)},
-        "symbols": [*(_SYMBOLS[marker(k)] for k in range(mixture.n_components)), "x-thin-open"],
+        # The last color and symbol are those of rows that belong to no component.
+        "symbols": [
+            *(_SYMBOLS[marker(k)] for k in range(mixture.n_components)),
+            "x-thin-open" if rows.trimmed is None else "diamond-open",
+        ],
         "background": _background(mixture.background, shown),
+        "labels": _labels(rows.labeled),
+        "trimmed": None if rows.trimmed is None else rows.trimmed.astype(int).tolist(),
+        "n_trimmed": rows.n_trimmed,
+        "row_weights": None if rows.weights is None else _numbers(rows.weights, 5),
         "rows": None if rows.numbers is None else rows.numbers.tolist(),
         "values": _numbers(rows.values[:, shown].T, 7),
         "responsibilities": [[round(p, 4) for p in row] for row in rows.responsibilities.tolist()],
@@ -70,11 +77,22 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
 
 
 def _background(background: Background | None, shown: list[int]) -> dict[str, Any] | None:
-    """The weight of the background, and its box in the shown columns; far away for a stated density."""
+    """The weight of the background, and its box in the shown columns; None for that of a stated density."""
     if background is None:
         return None
-    low, high = np.maximum(background.low[shown], -_FAR), np.minimum(background.high[shown], _FAR)
-    return {"weight": _numbers([background.weight], 6)[0], "box": _numbers(np.column_stack([low, high]), 8)}
+    box = _numbers(np.column_stack([background.low[shown], background.high[shown]]), 8)
+    return {"weight": _numbers([background.weight], 6)[0], "box": box if background.density is None else None}
+
+
+def _labels(labeled: LabeledRows | None) -> dict[str, Any] | None:
+    """The labels, and by position the label of each component and of each row; -1 stands for none."""
+    if labeled is None:
+        return None
+    return {
+        "names": [str(name) for name in labeled.names],
+        "of_components": labeled.of_components.tolist(),
+        "of_rows": labeled.drawn.tolist(),
+    }
 
 
 def _separation(mixture: GaussianMixture) -> NDArray[np.float64]:

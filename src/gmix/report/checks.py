@@ -54,6 +54,8 @@ def _facts(fit: Fit, rows: RowSummary) -> Iterator[tuple[str, str, str]]:
         yield "few rows", "Smallest component", f"Component {least} stands for {mass[least]:,.1f} rows."
         sentence = f"{percent(rows.decided)} of the rows belong to one component with a probability of at least"
         yield "overlap", "Separation", f"{sentence} {DECIDED}."
+    if rows.outside is None:
+        return
     expected = (1.0 - REGION) * rows.mass
     outside = f"Outside the region that holds {percent(REGION)} of the mixture lie {count(round(rows.outside), 'row')}"
     how = "" if rows.missing is None else " if their missing cells are drawn from it"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gmix.base.wording import listed
 from gmix.fitting.result import Fit
 from gmix.model.background import Background
@@ -12,11 +14,13 @@ __all__ = ["refitting_code"]
 _STATED = 400  # numbers of covariances that still fit into lines of code
 
 
-def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False) -> str:
+def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False, measured: bool = False) -> str:
     """Lines of Python that fit the table again, and that state the mixture of this report."""
     mixture = fit.mixture
     counts, codes = tried(fit)
     components = repr(counts[0] if len(counts) == 1 else counts)
+    if fit.groups is not None and len(counts) == 1:
+        components = repr(dict(Counter(fit.groups)))
     if len(counts) > 1 and counts == list(range(counts[0], counts[-1] + 1)):
         components = f"range({counts[0]}, {counts[-1] + 1})"
     structures = [c.structure for c in fit.comparison.candidates] if fit.comparison else [mixture.structure]
@@ -26,6 +30,9 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False) -> 
         "",
         *([f"# first make {listed(unknown)} known, with gmix.covariance.register"] if unknown else []),
         *(["# give sample_weight= the weights of the rows"] if weighted else []),
+        *(["# give labels= the labels of the rows"] if fit.groups is not None else []),
+        *(["# give row_errors= the errors of the rows"] if measured else []),
+        *(["# give start= and freeze= as before"] if fit.frozen is not None else []),
         "fit = gmix.fit(",
         f"    {table_name!r}," if table_name else "    data,",
         f"    components={components},",
@@ -34,6 +41,7 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False) -> 
         *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
         *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
         *(_background_argument(mixture.background)),
+        *([f"    trim={fit.trim!r},"] if fit.trim else []),
         "    rng=0,",
         ")",
     ]

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 import gmix
-from gmix.base.missing import MissingCells
 from gmix.base.wording import count, listed, nats, weighted_rows
 from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.report.row_summary import RowSummary
 from gmix.report.selection import criterion_of, tried
 
 __all__ = ["covariance_text", "methods"]
@@ -31,9 +31,13 @@ _REFERENCES = {
     "90, 773-795.",
     "missing": "Ghahramani, Z. & Jordan, M. I. (1994). Supervised learning from incomplete data via an EM approach. "
     "Advances in Neural Information Processing Systems 6, 120-127.",
+    "errors": "Bovy, J., Hogg, D. W. & Roweis, S. T. (2011). Extreme deconvolution: inferring complete distribution "
+    "functions from noisy, heterogeneous and incomplete observations. Annals of Applied Statistics 5, 1657-1677.",
     "mixtures": "McLachlan, G. & Peel, D. (2000). Finite Mixture Models. Wiley.",
     "background": "Banfield, J. D. & Raftery, A. E. (1993). Model-based Gaussian and non-Gaussian clustering. "
     "Biometrics 49, 803-821.",
+    "trim": "Neykov, N., Filzmoser, P., Dimova, R. & Neytchev, P. (2007). Robust fitting of mixtures using the trimmed "
+    "likelihood estimator. Computational Statistics & Data Analysis 52, 299-308.",
     "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
     "based clustering. Journal of Classification 24, 155-181.",
 }
@@ -56,15 +60,15 @@ def covariance_text(mixture: gmix.GaussianMixture) -> str:
     return f"{words} and equal weights" if mixture.structure.equal_weights and k > 1 else words
 
 
-def methods(
-    fit: Fit, names: Sequence[str], weighted: bool = False, missing: MissingCells | None = None
-) -> tuple[str, list[str]]:
+def methods(fit: Fit, names: Sequence[str], rows: RowSummary) -> tuple[str, list[str]]:
     """A paragraph for a paper, and the works that it cites."""
     mixture, structure, cited = fit.mixture, fit.mixture.structure, ["em"]
     variables = count(mixture.n_features, "variable")
     if 1 < len(names) <= _NAMED and mixture.features:
         variables += f" ({listed(names)})"
-    observations = weighted_rows(fit.n_rows, fit.mass, weighted=True) if weighted else count(fit.n_rows, "observation")
+    observations = count(fit.n_rows, "observation")
+    if rows.weighted:
+        observations = weighted_rows(fit.n_rows, fit.mass / (1.0 - fit.trim), weighted=True)
     estimator = "by maximum likelihood"
     if fit.prior is not None:
         kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
@@ -76,20 +80,9 @@ def methods(
         f"{model}) was fitted to {observations} of {variables} {estimator}, with the EM algorithm "
         f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
-    if missing is not None:
-        cells = f"{int(missing.by_column.sum()):,} of {fit.n_rows * len(missing.by_column):,}"
-        sentences.append(
-            f"Missing values ({cells}) were assumed to be missing at random and treated by the same algorithm "
-            "(Ghahramani & Jordan 1994)."
-        )
-        cited.append("missing")
-    if mixture.background is not None:
-        where = "in the box of the observations" if mixture.background.density is None else "of a stated density"
-        sentences.append(
-            f"A uniform background {where} (Banfield & Raftery 1993) describes "
-            f"{100.0 * mixture.background.weight:.1f} % of the observations."
-        )
-        cited.append("background")
+    about_rows, cited_for_rows = _kinds_of_rows(fit, rows)
+    sentences += about_rows
+    cited += cited_for_rows
     name = criterion_of(fit)
     if fit.comparison is not None:
         sentences.append(_choice(fit))
@@ -99,13 +92,51 @@ def methods(
         f"({CRITERIA[name]} {nats(fit.criteria[name])})."
     )
     if mixture.n_components > 1:
+        cited += [] if "mixtures" in cited else ["mixtures"]
         sentences.append(
             "Observations belong to the component of their greatest posterior probability (McLachlan & Peel 2000)."
         )
-        cited.append("mixtures")
     # A range of pages is written with a dash.
     works = [*(_REFERENCES[key] for key in cited), *([structure.reference] if structure.reference else [])]
     return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", work) for work in works)
+
+
+def _kinds_of_rows(fit: Fit, rows: RowSummary) -> tuple[list[str], list[str]]:
+    """Sentences about rows with missing cells, labels, a background and trimming, and the works that they cite."""
+    mixture, sentences, cited = fit.mixture, list[str](), list[str]()
+    if rows.missing is not None:
+        cells = f"{int(rows.missing.by_column.sum()):,} of {fit.n_rows * len(rows.missing.by_column):,}"
+        sentences.append(
+            f"Missing values ({cells}) were assumed to be missing at random and treated by the same algorithm "
+            "(Ghahramani & Jordan 1994)."
+        )
+        cited.append("missing")
+    if rows.errors is not None:
+        sentences.append(
+            "Errors of measurement were taken as normal with known variances, and the mixture is that of the true "
+            "values (Bovy, Hogg & Roweis 2011)."
+        )
+        cited.append("errors")
+    if fit.groups is not None:
+        sentences.append(
+            "Observations of known class were held to the components of their class, and the others were free "
+            "(McLachlan & Peel 2000)."
+        )
+        cited.append("mixtures")
+    if mixture.background is not None:
+        where = "in the box of the observations" if mixture.background.density is None else "of a stated density"
+        sentences.append(
+            f"A uniform background {where} (Banfield & Raftery 1993) describes "
+            f"{100.0 * mixture.background.weight:.1f} % of the observations."
+        )
+        cited.append("background")
+    if fit.trim:
+        sentences.append(
+            f"In every iteration, the {100.0 * fit.trim:.3g} % of the observations that had the lowest density were "
+            "left out (Neykov, Filzmoser, Dimova & Neytchev 2007)."
+        )
+        cited.append("trim")
+    return sentences, cited
 
 
 def _choice(fit: Fit) -> str:

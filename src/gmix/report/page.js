@@ -5,10 +5,13 @@ const at = id => document.getElementById(id);
 const root = document.documentElement;
 const components = data.weights.map((_, k) => k);
 const background = data.background;  // its weight and its box in each column, or null
-const groups = background ? [...components, components.length] : components;
-const called = k => k < components.length ? `component ${k}` : "background";
+const known = data.labels;  // names of labels, and the positions of those of components and of rows; or null
+const parts = background ? [...components, components.length] : components;  // what rows may come from
+const groups = background || data.trimmed ? [...components, components.length] : components;  // what is drawn together
+const labelOf = k => known && known.of_components[k] >= 0 ? known.names[known.of_components[k]] : "";
+const called = k => k < components.length ? `component ${k}${labelOf(k) ? `, ${escaped(short(labelOf(k)))}` : ""}` : background ? "background" : "trimmed";
 const alive = groups.map(() => true);
-const labels = data.responsibilities.map(row => row.indexOf(Math.max(...row)));
+const labels = data.responsibilities.map((row, i) => data.trimmed && data.trimmed[i] ? components.length : row.indexOf(Math.max(...row)));
 const uncertainty = data.responsibilities.map(row => 1 - Math.max(...row));
 // What a row can be drawn by: its columns, and what the mixture says about it.
 const axes = [
@@ -26,6 +29,14 @@ const number = value => value === null ? "missing" : String(Number(value.toPreci
 const color = k => data.colors[root.dataset.theme][k];
 const css = name => getComputedStyle(root).getPropertyValue(name).trim();
 const named = i => data.rows ? `row ${data.rows[i].toLocaleString("en")}` : "a row";
+// What else is known about a row: its label, its weight, and whether it is trimmed.
+const aboutRow = i => [
+  ...(known && known.of_rows[i] >= 0 ? [`label ${known.names[known.of_rows[i]]}`] : []),
+  ...(data.row_weights ? [`weight ${number(data.row_weights[i])}`] : []),
+  ...(data.trimmed && data.trimmed[i] ? ["trimmed"] : []),
+];
+const meanWeight = data.row_weights ? data.row_weights.reduce((a, b) => a + b, 0) / data.row_weights.length : 1;
+const magnified = (i, size) => data.row_weights ? Math.min(Math.max(size * Math.sqrt(data.row_weights[i] / meanWeight), 2), 40) : size;
 const faded = (k, alpha) => color(k) + Math.round(255 * alpha).toString(16).padStart(2, "0");
 
 function layout(across, up, more = {}) {
@@ -53,14 +64,15 @@ function draw(id, traces, plan) {
 }
 
 function told(i) {
-  const ranked = groups.slice().sort((a, b) => data.responsibilities[i][b] - data.responsibilities[i][a]).slice(0, 4);
+  const ranked = parts.slice().sort((a, b) => data.responsibilities[i][b] - data.responsibilities[i][a]).slice(0, 4);
   const lines = ranked.map(k => `${called(k)}: ${percent(data.responsibilities[i][k])}`);
   return `<b>${named(i)}</b><br>` + lines.join("<br>");
 }
 
 function hovered(i, shown) {
   const values = shown.map(axis => `<br>${escaped(short(axis.name))} ${number(axis.values[i])}`).join("");
-  return told(i).replace("</b>", "</b>" + values);
+  const more = aboutRow(i).map(text => `<br>${escaped(short(text))}`).join("");
+  return told(i).replace("</b>", "</b>" + values + more);
 }
 
 // The ellipse that holds 95 % of a component: mean + sqrt(-2 log 0.05) L (cos t, sin t), L the Cholesky factor.
@@ -75,28 +87,38 @@ function ellipse(k, i, j) {
 }
 
 function drawScatter() {
-  const x = axes[at("across").value], y = axes[at("up").value], unsure = at("paint").value === "uncertainty";
+  const x = axes[at("across").value], y = axes[at("up").value], paint = at("paint").value, unsure = paint === "uncertainty";
   const has = i => x.values[i] !== null && y.values[i] !== null;  // a missing cell is null
   const lacking = labels.filter((_, i) => !has(i)).length;
   if (at("absent")) at("absent").textContent = lacking === 0 ? "" : lacking === 1
     ? "1 row has no value on one of these axes and is not drawn." : `${lacking.toLocaleString("en")} rows have no value on one of these axes and are not drawn.`;
   const n = labels.length - lacking, size = n > 2000 ? 4 : n > 500 ? 5.5 : 7.5, traces = [];
-  const most = 1 - 1 / groups.length;
+  const most = 1 - 1 / parts.length;
+  const byLabel = i => known.of_rows[i] < 0 ? css("--bar") : color(known.of_components.indexOf(known.of_rows[i]));
   for (const k of groups) {
     if (!alive[k]) continue;
     const mine = labels.flatMap((label, i) => label === k && has(i) ? [i] : []);
+    if (paint === "label") mine.sort((a, b) => (known.of_rows[a] >= 0) - (known.of_rows[b] >= 0));  // labeled rows on top
     traces.push({
       type: "scatter", mode: "markers", x: mine.map(i => x.values[i]), y: mine.map(i => y.values[i]),
       customdata: mine, text: mine.map(i => hovered(i, x === y ? [x] : [x, y])), hovertemplate: "%{text}<extra></extra>",
       marker: {
-        symbol: data.symbols[k], size, opacity: unsure ? 0.9 : n > 2000 ? 0.5 : 0.75, line: { width: 0 },
+        symbol: data.symbols[k], size: data.row_weights ? mine.map(i => magnified(i, size)) : size,
+        opacity: paint !== "component" ? 0.9 : n > 2000 ? 0.5 : 0.75, line: { width: k < components.length ? 0 : 1.2 },
         ...(unsure
           ? { color: mine.map(i => uncertainty[i]), cmin: 0, cmax: most || 1, colorscale: [[0, css("--bar")], [1, css("--look")]] }
-          : { color: color(k) }),
+          : { color: paint === "label" ? mine.map(byLabel) : color(k) }),
       },
     });
   }
   if (x.column !== undefined && y.column !== undefined && x !== y) {
+    if (background && background.box && alive[components.length]) {
+      const [left, right] = background.box[x.column], [bottom, top] = background.box[y.column];
+      traces.push({
+        type: "scatter", mode: "lines", x: [left, right, right, left, left], y: [bottom, bottom, top, top, bottom],
+        line: { color: color(components.length), width: 1, dash: "dash" }, hoverinfo: "skip",
+      });
+    }
     for (const k of components) {
       if (!alive[k] || !data.weights[k]) continue;
       const line = { color: color(k), width: 2 };
@@ -130,8 +152,15 @@ function drawMarginal() {
     width: heights.map((_, i) => edges[i + 1] - edges[i]), marker: { color: css("--bar"), line: { width: 0.5, color: css("--page") } },
     hovertemplate: "%{x:.4~g}: density %{y:.3~g}<extra>rows</extra>",
   }];
-  const [begin, end] = background ? background.box[j] : [0, 1];
-  const total = x.map(v => background && v >= begin && v <= end ? background.weight / (end - begin) : 0);
+  const [begin, end] = background && background.box ? background.box[j] : [0, 0];
+  const level = end > begin ? background.weight / (end - begin) : 0;
+  const total = x.map(v => v >= begin && v <= end ? level : 0);
+  if (level && alive[components.length]) {
+    traces.push({
+      type: "scatter", mode: "lines", x: [begin, begin, end, end], y: [0, level, level, 0], line: { color: color(components.length), width: 1.5, dash: "dash" },
+      fill: "tozeroy", fillcolor: faded(components.length, 0.16), hovertemplate: `density ${number(level)}<extra>background</extra>`,
+    });
+  }
   for (const k of components) {
     const y = x.map(v => bell(k, v));
     y.forEach((v, i) => { total[i] += v; });
@@ -217,9 +246,11 @@ function inspect(i) {
   kept = i;
   if (i !== null) {
     const told = document.createElement("p");
-    told.textContent = `${named(i)}: ` + data.names.slice(0, 12).map((name, j) => `${name} ${number(data.values[j][i])}`).join(", ");
+    const values = data.names.slice(0, 12).map((name, j) => `${name} ${number(data.values[j][i])}`);
+    told.textContent = `${named(i)}: ${[...values, ...aboutRow(i)].join(", ")}`;
     panel.append(told);
-    for (const k of groups) {
+    panel.classList.toggle("named", Boolean(background || known));
+    for (const k of parts) {
       const line = document.createElement("div"), track = document.createElement("span"), bar = document.createElement("i");
       const p = data.responsibilities[i][k];
       line.className = "share";
@@ -228,7 +259,7 @@ function inspect(i) {
       bar.style.background = color(k);
       track.append(bar);
       const name = document.createElement("span"), share = document.createElement("span");
-      name.textContent = k < components.length ? k : "background";
+      name.textContent = k < components.length ? [k, labelOf(k)].join(" ").trim() : "background";
       share.textContent = percent(p);
       line.append(name, track, share);
       panel.append(line);
@@ -251,7 +282,9 @@ function choose() {
     box.checked = true;
     label.dataset.component = k;
     box.addEventListener("change", () => { alive[k] = box.checked; drawScatter(); drawMarginal(); });
-    label.append(box, k < components.length ? `${k} · ${percent(data.weights[k])}` : `background · ${percent(background.weight)}`);
+    const name = k < components.length ? [k, short(labelOf(k))].join(" ").trim() : called(k);
+    const share = k < components.length ? percent(data.weights[k]) : background ? percent(background.weight) : `${data.n_trimmed.toLocaleString("en")} rows`;
+    label.append(box, `${name} · ${share}`);
     at("components").append(label);
   }
   const row = at("row");

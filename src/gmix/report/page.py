@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
 from gmix.report.code import refitting_code
 from gmix.report.methods import covariance_text, methods
+from gmix.report.row_sections import row_sections
 from gmix.report.row_summary import RowSummary
 from gmix.report.selection import candidates_by_rank, criterion_of
 
@@ -31,11 +33,12 @@ def page_content(
     """Everything that the template shows, except the charts."""
     mixture = fit.mixture
     names = mixture.names
-    text, references = methods(fit, names, rows.weighted, rows.missing)
+    text, references = methods(fit, names, rows)
     return {
         "title": f"Gaussian mixture of {table_name}" if table_name else "Gaussian mixture",
         "version": gmix.__version__,
         "table": _table(fit, rows, names),
+        "weighted": rows.weighted,
         "verdict": _verdict(fit),
         "checks": checks(fit, rows),
         "figures": _figures(fit),
@@ -43,9 +46,11 @@ def page_content(
         "left_out": mixture.n_features - len(shown),
         "components": _components(fit, shown, errors),
         "errors": errors is not None,
+        "labeled": fit.groups is not None,
+        "frozen": _frozen(fit),
         "correlations": _correlations(fit, shown),
         "drawn": _drawn_sentence(fit, rows),
-        "missing": _missing(fit, rows),
+        **row_sections(fit, rows, shown, errors),
         "numbered": rows.numbers is not None,
         "candidates": _candidates(fit),
         "criterion": CRITERIA[criterion_of(fit)],
@@ -59,13 +64,14 @@ def page_content(
         "objective": "log posterior" if fit.log_prior else "log-likelihood",
         "methods": text,
         "references": references,
-        "code": refitting_code(fit, table_name, rows.weighted),
+        "code": refitting_code(fit, table_name, rows.weighted, rows.errors is not None),
     }
 
 
 def _table(fit: Fit, rows: RowSummary, names: Sequence[str]) -> str:
     unweighted = rows.missing is not None and not rows.weighted
-    n_rows = count(fit.n_rows, "row") if unweighted else weighted_rows(fit.n_rows, fit.mass, weighted=rows.weighted)
+    mass = fit.n_rows * (1.0 - fit.trim) if unweighted else fit.mass
+    n_rows = weighted_rows(fit.n_rows, mass, weighted=rows.weighted, trim=fit.trim)
     columns = f": {', '.join(names)}" if len(names) <= _NAMED and fit.mixture.features else ""
     return f"{n_rows}, {count(len(names), 'column')}{columns}"
 
@@ -75,6 +81,8 @@ def _verdict(fit: Fit) -> str:
     components = count(mixture.n_components, "Gaussian component")
     what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
     what += "" if mixture.background is None else f" and a uniform background of {percent(mixture.background.weight)}"
+    what += "" if fit.groups is None else ", where rows with a label belong to the components of their label"
+    what += f", where {100.0 * fit.trim:.3g} % of the rows are left out" if fit.trim else ""
     if fit.comparison is None:
         return f"The rows are described by {what}, as requested."
     least = f"the least {CRITERIA[criterion_of(fit)]}"
@@ -102,6 +110,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
         {
             "number": k,
             "spot": k,
+            "label": "" if fit.groups is None or fit.groups[k] is None else str(fit.groups[k]),
             "weight": f"{mixture.weights[k]:.4f}",
             "weight_error": f"{errors.weights[k]:.4f}" if errors else "",
             "rows": f"{fit.statistics.mass[k]:,.1f}",
@@ -118,6 +127,20 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
     ] + _background(fit, shown, errors)
 
 
+def _frozen(fit: Fit) -> str:
+    """Which parameters stayed as they were; empty if all were free."""
+    if fit.frozen is None:
+        return ""
+    every = fit.mixture.n_components
+    parts = [
+        f"{name} of {'all components' if len(some) == every else 'component'}"
+        + ("" if len(some) == every else f"{'s' * (len(some) > 1)} {listed([str(k) for k in some])}")
+        for name, some in asdict(fit.frozen).items()
+        if some
+    ]
+    return f"The {listed(parts)} stayed as the start has them."
+
+
 def _background(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
     """The row of the background in the table of components; none without one."""
     if fit.mixture.background is None:
@@ -127,6 +150,7 @@ def _background(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
         {
             "number": "background",
             "spot": fit.mixture.n_components,
+            "label": "",
             "weight": f"{fit.mixture.background.weight:.4f}",
             "weight_error": "" if error is None else f"{error:.4f}",
             "rows": f"{max(fit.mass - fit.statistics.counts.sum(), 0.0):,.1f}",
@@ -157,25 +181,6 @@ def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
     some = "have weight" if rows.missing is None or rows.weighted else "have a value"
     how = f"those that {some}" if n == rows.n_read and rows.numbers is not None else "chosen at random"
     return f"Drawn are {n:,} of {fit.n_rows:,} rows, {how}."
-
-
-def _missing(fit: Fit, rows: RowSummary) -> dict[str, Any] | None:
-    """How many cells are missing: of all, of each column, and together in rows; None if there are none."""
-    if rows.missing is None:
-        return None
-    names, by_column = fit.mixture.names, rows.missing.by_column
-    columns = [int(j) for j in np.argsort(-by_column, kind="stable") if by_column[j]]
-    cells, read = fit.n_rows * len(names), rows.n_read
-    return {
-        "total": f"{int(by_column.sum()):,} of {count(cells, 'cell')} ({percent(by_column.sum() / cells)})",
-        "empty": count(rows.missing.empty_rows, "row") if rows.missing.empty_rows else "",
-        "columns": [(names[j], f"{int(by_column[j]):,}", percent(by_column[j] / fit.n_rows)) for j in columns[:_NAMED]],
-        "more": len(columns[_NAMED:]),
-        "sets": [
-            (listed([names[j] for j in lacking], _NAMED) if lacking else "nothing", f"{times:,}", percent(times / read))
-            for lacking, times in rows.patterns
-        ],
-    }
 
 
 def _candidates(fit: Fit) -> list[list[str]]:
@@ -211,7 +216,7 @@ def _unusual(rows: RowSummary, shown: list[int], n_components: int) -> list[dict
             "component": "background" if u.component < 0 else u.component,
             "spot": n_components if u.component < 0 else u.component,
             "log_density": number(u.log_density, 4),
-            "expected": ("< " if u.tail <= 1e-5 else "") + number(u.tail * rows.mass, 2),
+            "expected": number(u.tail * rows.mass, 2),
             "values": ["missing" if math.isnan(u.values[j]) else number(u.values[j]) for j in shown],
         }
         for u in rows.unusual

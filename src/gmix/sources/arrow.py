@@ -63,7 +63,7 @@ class ArrowTable(Blocks):
             check_usable(column, f"{called}, ")
         self.names, self.n_features = tuple(column.name for column in chosen), len(chosen)
         self._roles, self._errors = roles, roles.errors_of(self.names)
-        self.shapes = shapes_of(roles, self.n_features)
+        self.shapes, self.weight_name = shapes_of(roles, self.n_features), roles.weight
         self.dtype = np.dtype(np.float32 if all(column.single for column in chosen) else np.float64)
         row_bytes = self.n_features * self.dtype.itemsize + 8 * sum(map(math.prod, self.shapes.values()))
         self.n_bytes = dataset.count_rows() * row_bytes if n_bytes is None else n_bytes
@@ -94,7 +94,7 @@ class ArrowTable(Blocks):
         for batch, _ in self._scan([column]):
             cells, places = arrow_distinct(batch.columns[0])
             first = [begin + int(np.argmax(places == number)) for number in range(len(cells))]
-            found.update(plain_labels(cells, None, partial(self._place_of, first)))
+            found.update(plain_labels(cells, None, partial(self._place_of, column, first)))
             begin += batch.num_rows
         return label_names(found)
 
@@ -141,8 +141,8 @@ class ArrowTable(Blocks):
                     table = table.set_column(names.index(name), pa.field(name, kind), column)
             yield from table.to_batches()
 
-    def _place_of(self, rows: Sequence[int], number: int) -> str:
-        return self.where(rows[number])
+    def _place_of(self, column: str, rows: Sequence[int], number: int) -> str:
+        return f"column {column!r} in {self.where(rows[number])}"
 
     def _with_first_cells(self, columns: list[Column]) -> list[Column]:
         """The columns, with what their first cells show."""

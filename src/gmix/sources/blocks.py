@@ -47,6 +47,7 @@ class Blocks(ABC):
     n_features : the number of columns.
     dtype : the dtype of the rows, float32 or float64.
     shapes : the shapes of what each row has besides values, by the names of `Piece.arrays`.
+    weight_name : the name of the column of weights; None if there is none.
     label_names : the labels that rows have, in order; None if rows have no labels.
     n_bytes : the memory that all rows would take, or an upper bound; infinite if it is not known.
     findings : findings about the table, such as columns that are left out.
@@ -56,6 +57,7 @@ class Blocks(ABC):
     n_features: int
     dtype: np.dtype[Any]
     shapes: Mapping[str, tuple[int, ...]]
+    weight_name: str | None = None
     label_names: tuple[Label, ...] | None = None
     n_bytes: float
     findings: tuple[Finding, ...] = ()
@@ -67,6 +69,11 @@ class Blocks(ABC):
     @abstractmethod
     def where(self, row: int) -> str:
         """The position of a row in words for an error message, such as its file, row group and row."""
+
+    def where_weight(self, row: int) -> str:
+        """The position of the weight of a row, in words for an error message."""
+        where = self.where(row)
+        return f"the weight of {where}" if self.weight_name is None else f"{where}, column {self.weight_name!r}"
 
     def read(self) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
         """Read all rows ``(N, D)`` into memory, with what they have besides values; see `Piece.arrays`."""
@@ -90,7 +97,7 @@ class GivenBlocks(Blocks):
         self._names_of_first = frame_names(first) if is_frame(first) else None
         self.n_features, self.dtype = array.shape[1], array.dtype
         self._errors = roles.errors_of(self.names or ())
-        self.shapes = shapes_of(roles, self.n_features)
+        self.shapes, self.weight_name = shapes_of(roles, self.n_features), roles.weight
         if roles.labels is not None:
             every = (self._labels_of(number, block) for number, block in enumerate(blocks))
             self.label_names = label_names(chain.from_iterable(every))
@@ -157,7 +164,7 @@ class SelectedColumns(Blocks):
     def __init__(self, table: Blocks, columns: Sequence[int]) -> None:
         self._table, self._columns = table, columns
         self.names, self.n_features = selected(table.names, columns), len(columns)
-        self.dtype, self.label_names = table.dtype, table.label_names
+        self.dtype, self.weight_name, self.label_names = table.dtype, table.weight_name, table.label_names
         self.shapes = {**table.shapes, **({"errors": (len(columns),)} if "errors" in table.shapes else {})}
         self.n_bytes = table.n_bytes * len(columns) / table.n_features
 

@@ -78,7 +78,7 @@ class MemorySource(LocalSource):
             raise DataError("the table has no rows; gmix needs at least one")
         self.weight = weights_of(data, sample_weight, self.n_rows)
         total = self.n_rows if self.weight is None else self.weight.sum()
-        check_mass(total)
+        check_mass(total, roles.weight)
         limit = largest_value(self.n_features, max(total, self.n_rows))
         if check_finite(self.array, self.features, limit, place, missing=missing == "model"):
             self._leave_out_empty_rows()

@@ -14,12 +14,12 @@ from gmix.base.columns import Roles
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.labels import Groups, RowLabels
 from gmix.base.row_errors import GivenErrors
-from gmix.base.table import is_frame
+from gmix.base.table import as_weights, is_frame
 from gmix.model.mixture import GaussianMixture
 from gmix.sources.blocks import Blocks, GivenBlocks
 from gmix.sources.csv.dialect import CSV
 from gmix.sources.memory import MemorySource
-from gmix.sources.source import Source
+from gmix.sources.source import Source, check_mass
 from gmix.sources.stream import StreamSource
 
 __all__ = ["MEMORY", "as_source", "source_for", "source_of_features"]
@@ -88,6 +88,9 @@ def _read(
 ) -> MemorySource:
     """A table of blocks, read into memory, with weights, labels and errors unless it has its own."""
     rows, arrays = table.read()
+    if "weights" in arrays:
+        as_weights(arrays["weights"], len(rows), table.where_weight)
+        check_mass(float(arrays["weights"].sum()), table.weight_name)
     names = None if table.names is None else list(table.names)
     weight = arrays.get("weights", weight)
     source = MemorySource(rows, columns=names, sample_weight=weight, labels=labels, place=table.where, **settings)

@@ -273,7 +273,7 @@ def _look(names: tuple[str, ...] | None, number: int, blocks: Iterable[Rows]) ->
     try:
         for block in blocks:
             check_finite(block.values, names, place=place, missing=block.incomplete)
-            as_weights(block.weights, len(block))
+            as_weights(block.weights, len(block), lambda row: f"the weight of {place(row)}")
             if block.errors is not None:
                 found = checked_errors(block, names, place)
                 least = np.minimum(least, found) if least.size else found

@@ -251,10 +251,11 @@ def box_of(blocks: Iterable[Rows]) -> tuple[Array, Array]:
     return np.asarray(low, np.float64), np.asarray(high, np.float64)
 
 
-def check_mass(mass: float) -> None:
-    """Raise `DataError` if the weights of all rows add up to zero."""
+def check_mass(mass: float, column: str | None = None) -> None:
+    """Raise `DataError` if the weights of all rows, from this column if they are in one, add up to zero."""
     if mass < 1e-100:
-        raise DataError(f"sample_weight adds up to zero ({mass:.3g}); give at least one row a positive weight")
+        what = "sample_weight" if column is None else f"the column of weights, {column!r},"
+        raise DataError(f"{what} adds up to zero ({mass:.3g}); give at least one row a positive weight")
 
 
 def selected(names: tuple[str, ...] | None, columns: Sequence[int]) -> tuple[str, ...]:

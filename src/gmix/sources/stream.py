@@ -229,7 +229,7 @@ class StreamSource(LocalSource):
         if (first := next(blocks, None)) is None:
             raise DataError("the table has no rows; gmix needs at least one")
         center = mean_of_cells(chain([first], blocks), self.n_features, None, self.threads)
-        check_mass(mass)
+        check_mass(mass, self.table.weight_name)
         limit = largest_value(self.n_features, max(mass, n_rows))
         if not largest < limit:
             begin = 0
@@ -259,12 +259,7 @@ class StreamSource(LocalSource):
     def _check_block(self, rows: NDArray[Any], weight: NDArray[np.float64] | None, begin: int, may_miss: bool) -> float:
         """The largest absolute value of a block that begins at a row. Raises `DataError` for values not finite."""
         check_finite(rows, self.features, place=partial(self._place, begin), missing=may_miss)
-        if weight is not None and not ((weight >= 0) & (weight < 1e100)).all():  # NaN compares false
-            row = int(np.argmin((weight >= 0) & (weight < 1e100)))
-            raise DataError(
-                f"the weight of {self._place(begin, row)} is {weight[row]}; "
-                "give numbers from 0 (the row does not count) to 1e100"
-            )
+        as_weights(weight, len(rows), lambda row: self.table.where_weight(begin + row))
         return max(-float(np.fmin.reduce(rows, axis=None)), float(np.fmax.reduce(rows, axis=None)))
 
     def _place(self, begin: int, row: int) -> str:
