@@ -20,7 +20,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
     for floor, rooms in enumerate(
         [
             ["base.errors", "base.wording", "base.blas", "base.rows"],
-            ["base.findings", "base.arguments"],
+            ["base.findings", "base.arguments", "base.layout", "base.other_names", "fitting.other_words"],
             ["base.row_errors"],
             ["base.missing", "base.labels"],
             ["base.columns"],

@@ -66,6 +66,7 @@ def test_cross_validation_passes_the_weights_of_each_fold(clouds: Array, weight:
             assert found[part][number] == fitted.score(clouds[rows], sample_weight=weight[rows])
 
 
+@pytest.mark.filterwarnings("ignore:ridge")
 def test_a_grid_search_passes_weights(clouds: Array, weight: Array) -> None:
     grid = {"gaussianmixture__n_components": [1, 2, 5], "gaussianmixture__covariance_type": ["full", "VEE"]}
     found = GridSearchCV(pipeline(), grid, cv=4).fit(clouds, sample_weight=weight)

@@ -12,6 +12,7 @@ from gmix.base.arguments import as_names, as_real
 from gmix.base.columns import FilledColumns, Roles, choose_columns, is_index
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
+from gmix.base.layout import check_layout
 from gmix.base.row_errors import GivenErrors, signed_squares
 
 __all__ = [
@@ -76,7 +77,9 @@ def read_rows(data: Any, roles: Roles, filled: FilledColumns | None = None) -> T
         )
     if roles.errors:
         raise DataError("row_errors names columns, and the table is an array; give numbers (N, D)")
+    check_layout(data)
     array = _real(data)
+    check_layout(array)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:

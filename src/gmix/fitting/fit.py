@@ -17,6 +17,7 @@ from gmix.base.atomic_write import as_path
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding, by_importance
+from gmix.base.other_names import other_words
 from gmix.base.progress import Progress, meter
 from gmix.base.wording import count
 from gmix.fitting.arguments import chosen_structures, component_counts, structures_in_one_column
@@ -26,6 +27,7 @@ from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.labeling import label_findings, labeled_source, labeled_start
+from gmix.fitting.other_words import OTHER_WORDS
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
@@ -45,6 +47,7 @@ _DEPENDENCE_ROWS = 2_000  # rows in which dependent columns are searched for
 _LONG = 100_000  # numbers in a table; a fit of fewer ends before progress is of interest
 
 
+@other_words(OTHER_WORDS)
 @one_blas_thread()
 def fit(
     data: Any,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.errors import ModelFileError, ParameterError, of_kind
 from gmix.base.findings import Finding, lines
 from gmix.base.labels import Label
+from gmix.base.other_names import OtherNames
 from gmix.base.wording import count, weighted_rows
 from gmix.fitting.candidates import Search
 from gmix.fitting.classification import Classification, classified
@@ -58,7 +59,7 @@ class StandardErrors:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(OtherNames):
     """A fitted mixture with its statistics, its findings, and the search that chose it.
 
     Attributes
@@ -72,12 +73,31 @@ class Fit:
     n_rows : the number of rows of the table.
     findings : warnings and notes about the table and the fit, warnings first; see `gmix.Finding`. ``print(fit)``,
         `summary`, the command line and the report all show this list.
-    search : the candidates on all rows, one or several, with the local optima of each; None for a fit that was loaded.
+    search : the candidates on all rows, one or several, with the local optima of each; None for a fit that was
+        loaded or unpickled.
     prior : the prior of a MAP fit; None for maximum likelihood.
     groups : the label of each component, None for components without a label; None for a fit without labels.
     frozen : the parameters of the start that stayed as they were; None if all were free.
     trim : the share of the weight of the rows that the fit left out, that of the rows of lowest density.
     """
+
+    _other_names: ClassVar[Mapping[str, str]] = {
+        **{f"{name}_": f"take fit.mixture.{name}" for name in ("weights", "means", "covariances", "n_components")},
+        **{
+            name: f"take fit.mixture.{name}"
+            for name in (
+                "weights", "means", "covariances", "structure", "n_components", "n_features", "features",
+                "log_density", "density", "responsibilities", "sample", "marginal", "condition", "impute",
+            )
+        },
+        "predict_proba": "take fit.mixture.responsibilities",
+        "score_samples": "take fit.mixture.log_density",
+        "score": "take fit.mixture.log_density(x).mean(), or fit.log_likelihood / fit.mass for the fitted rows",
+        "converged_": "take fit.converged",
+        "n_iter_": "take len(fit.history) - 1",
+        "lower_bound_": "take fit.log_likelihood / fit.mass",
+        "fit": "call gmix.fit(x), or gmix.sklearn.GaussianMixture().fit(x)",
+    }  # fmt: skip
 
     mixture: GaussianMixture
     statistics: SufficientStatistics
@@ -91,6 +111,15 @@ class Fit:
     groups: tuple[Label | None, ...] | None = None
     frozen: Frozen | None = None
     trim: float = 0.0
+
+    def __copy__(self) -> Fit:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Fit:
+        return self  # it does not change
+
+    def __getstate__(self) -> dict[str, Any]:  # of a pickle: like a file, without the search, which is much larger
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"search": None}
 
     @property
     def log_likelihood(self) -> float:
@@ -224,6 +253,12 @@ class Fit:
         if self.findings:
             text += ["", *(f"  {line}" for line in lines(self.findings))]
         return "\n".join(text)
+
+    def predict(
+        self, x: Any, *, row_errors: Any = None, row_covariance: ArrayLike | None = None, threads: int | None = None
+    ) -> NDArray[np.intp]:
+        """The most probable component ``(N,)`` of each point, as ``mixture.predict``; -1 for the background."""
+        return self.mixture.predict(x, row_errors=row_errors, row_covariance=row_covariance, threads=threads)
 
     def classify(self, x: Any, *, threads: int | None = None) -> Classification:
         """The most probable label of each point ``(N, D)``, with the probability of every label.

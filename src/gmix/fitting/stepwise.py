@@ -74,7 +74,7 @@ class Stepwise:
         self._latest = mixture
         self._averaged: GaussianMixture | None = None  # cache of `mixture`, until the next block
         self._state: SufficientStatistics | None = None  # per row
-        self._older, self._newer = _Average(1), _Average(2)
+        self._older, self._newer = Average(1), Average(2)
         if statistics is not None:
             of_kind(statistics, SufficientStatistics, "statistics", "fit.statistics")
             if statistics.form is not mixture.structure.form or statistics.mean.shape != mixture.means.shape:
@@ -114,7 +114,7 @@ class Stepwise:
         self._state = per_row if self._state is None else self._state * (1.0 - step) + per_row * step
         self._latest, self._averaged = self._maximize(self._state), None
         if self.blocks == 2 * self._newer.since:
-            self._older, self._newer = self._newer, _Average(self.blocks)
+            self._older, self._newer = self._newer, Average(self.blocks)
         for average in (self._older, self._newer):
             average.add(self.blocks, self._state)
 
@@ -124,7 +124,7 @@ class Stepwise:
         return GaussianMixture.from_statistics(total, structure, self.prior, before.features, before.background)
 
 
-class _Average:
+class Average:
     """The average of the states after the block number `since` and all later ones."""
 
     def __init__(self, since: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import plot
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, of_kind
+from gmix.base.other_names import OtherNames
 from gmix.base.wording import count
 from gmix.model.background import Background, left_weight
 from gmix.model.components import Components
@@ -21,7 +22,7 @@ from gmix.model.dependent_features import condition_part, image
 from gmix.model.evaluation import Evaluation
 from gmix.model.kernel import kernel
 from gmix.model.m_step import background_weight, maximize
-from gmix.model.mixture_arguments import affine_map, checked_parameters, given_values, positions_of
+from gmix.model.mixture_arguments import OF_SCIKIT_LEARN, affine_map, checked_parameters, given_values, positions_of
 from gmix.model.moments import Moments
 from gmix.model.outliers import OutlierFunctions
 from gmix.model.priors import Prior, as_prior
@@ -38,7 +39,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, UnivariateFunctions):
+class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, UnivariateFunctions, OtherNames):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)
@@ -66,6 +67,8 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
     >>> mixture.log_density([[0.0, 0.0]]).round(3)
     array([-3.294])
     """
+
+    _other_names: ClassVar[Mapping[str, str]] = OF_SCIKIT_LEARN
 
     weights: Array
     means: Array

@@ -17,9 +17,19 @@ from gmix.base.table import check_finite, choose_columns, given_errors, is_frame
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
-__all__ = ["affine_map", "checked_parameters", "checked_points", "given_values", "positions_of"]
+__all__ = ["OF_SCIKIT_LEARN", "affine_map", "checked_parameters", "checked_points", "given_values", "positions_of"]
 
 Array = NDArray[np.float64]
+OF_SCIKIT_LEARN = {  # names of scikit-learn's class, and what to do with a mixture instead
+    **{f"{name}_": f"take mixture.{name}" for name in ("weights", "means", "covariances", "n_components")},
+    "precisions_": "take np.linalg.inv(mixture.covariances)",
+    "predict_proba": "take mixture.responsibilities(x)",
+    "score_samples": "take mixture.log_density(x)",
+    "score": "take mixture.log_density(x).mean()",
+    "logpdf": "take mixture.log_density(x)",
+    "pdf": "take mixture.density(x)",
+    "fit": "call gmix.fit(x, start=mixture)",
+}
 
 
 def checked_parameters(
@@ -149,10 +159,12 @@ def checked_points(
     table = read_rows(points, roles)
     rows, names = table.array, table.names
     if rows.shape[1] != n_features:
+        divides = rows.shape[1] == np.ndim(points) == 1 and len(rows) % n_features == 0
         raise DataError(
             f"the points have {rows.shape[1]} columns and the mixture has {n_features} features"
             + (f" {list(features)}" if features else "")
             + "; one point is written [[...]]"
+            + (f", and np.reshape(points, (-1, {n_features})) makes rows of this length" if divides else "")
         )
     errors = given_errors(points, table, row_errors, row_covariance)
     found = Rows(rows, errors=errors, incomplete=check_finite(rows, names, missing=True))

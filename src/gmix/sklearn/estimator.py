@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from gmix.base.errors import DataError, ParameterError, nearest
+from gmix.base.errors import DataError, ParameterError
 from gmix.base.findings import Finding
+from gmix.base.layout import check_layout
+from gmix.base.other_names import other_words
 from gmix.base.table import as_weights
 from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
@@ -25,13 +27,15 @@ from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.start import GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
-from gmix.model.covariance import DIAGONAL, FULL, TIED, structure as as_structure
+from gmix.model.covariance import DIAGONAL
 from gmix.model.criteria import aic, bic, criteria
-from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
+from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
+from gmix.sklearn.protected import ProtectedNames
 from gmix.sklearn.rule import Blur, run_search
-from gmix.sklearn.start import INIT_PARAMS, StatedStart, inverse
+from gmix.sklearn.start import StatedStart
+from gmix.sklearn.state import assembled, taken_apart
 from gmix.sources import MemorySource, expect
 from gmix.sources.source import check_mass
 
@@ -44,17 +48,27 @@ _RIDGE_ADDED = (
     "{} of {} components had no width in some direction, so a millionth of each column's variance was added to the "
     "covariances; ask for fewer components, a simpler covariance_type, or give reg_covar"
 )
+_COLLAPSED = (
+    "{} of {} components have no width in some direction, and reg_covar=0 allows no ridge; ask for fewer components or "
+    "a simpler covariance_type, or give reg_covar=None for a ridge in the units of each column"
+)
+_WORDS = {  # gmix's own words for the parameters
+    "components": "n_components={}", "covariance": "covariance_type={}", "tolerance": "tol={}",
+    "max_iterations": "max_iter={}", "rng": "random_state={}", "start": "means_init=, init_params= or warm_start=",
+    "effort": 'n_init="auto"', "prior": "reg_covar=", "progress": "verbose=1",
+    "sample_weight": "it to the method fit", "covariance_ratio": 'covariance_type="full:{}"',
+}  # fmt: skip
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+class GaussianMixture(ProtectedNames, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A drop-in replacement for ``sklearn.mixture.GaussianMixture``: change the import, and nothing else.
 
     Every argument means what it means there, and from the same start every EM iteration is the same; only the defaults
     of `tol`, `reg_covar` and `max_iter` differ. In addition there are `sample_weight`, `fit_` and `mixture_`.
     Components are in the order that scikit-learn gives them for the same start and `random_state`; where there is a
     choice of counts or structures, they are in the order of the first column of their means.
-    Parameters are float64, even for float32 rows. A component that collapses is not an error but one of
-    ``fit_.findings``. NaN, which scikit-learn refuses, is a missing cell. All methods use the other cells of its row.
+    For float32 rows, attributes and results are float32, but sums are float64. NaN, which scikit-learn refuses, is a
+    missing cell. All methods use the other cells of its row.
 
     Parameters
     ----------
@@ -65,9 +79,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         and `tol` is the estimated remaining gain in nats per row.
     tol : stop when an iteration changes the mean log-likelihood per row by less. None (not in scikit-learn): stop when
         the estimated remaining gain is below 1e-6 nats per row.
-    reg_covar : added to the diagonal of every covariance, in squared units of the data (1e-6 in scikit-learn). None
-        adds nothing, which is maximum likelihood; but if a component then collapses, EM runs again with a millionth of
-        the variance of each column.
+    reg_covar : added to the diagonal of every covariance, in squared units of the data (1e-6 in scikit-learn). Zero
+        adds nothing, and a component that collapses is an error. None adds nothing either, which is maximum likelihood;
+        but if a component then collapses, EM runs again with a millionth of the variance of each column, with a
+        ``UserWarning`` and the finding `ridge`.
     max_iter : the largest number of EM iterations (100 in scikit-learn, with a larger `tol`).
     n_init : the number of starts; the result of the greatest likelihood is kept, without a collapsed component if
         there is one. Not in scikit-learn: ``"auto"`` for gmix's own starts and search for better local optima, as in
@@ -78,7 +93,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         not those of `start` of `gmix.fit`.
     weights_init, means_init, precisions_init : the start, or parts of it, in scikit-learn's shapes.
     random_state : a seed or a ``numpy.random.RandomState``, for the starts and for `sample`.
-    warm_start : continue from `mixture_`, if there is one.
+    warm_start : continue from the fitted parameters, or from those that you have set.
     verbose : 1 prints a line every `verbose_interval` iterations, 2 adds times and gains.
     verbose_interval : the number of iterations between two lines.
     criterion : what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``. Not in scikit-learn.
@@ -87,10 +102,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     Attributes
     ----------
-    mixture_ : the fitted `gmix.GaussianMixture`; assign another to use it.
-    fit_ : the `gmix.Fit`, with statistics, criteria, findings and a summary.
+    weights_, means_, covariances_, precisions_, precisions_cholesky_ : in scikit-learn's shapes. Set them in any order,
+        or change them in place: all methods use them as they are; see `FittedParameters`.
+    mixture_ : the `gmix.GaussianMixture` that they describe; assign another to set them all.
+    n_components_ : the number of components, also where it was chosen.
+    fit_ : the `gmix.Fit`, with statistics, criteria, findings and a summary. A pickle keeps it without its search.
     candidates_ : the columns of ``fit_.search.table()``, ready for a DataFrame, where there was a choice.
-    weights_, means_, covariances_, precisions_, precisions_cholesky_ : read from `mixture_`, in scikit-learn's shapes.
     converged_, n_iter_ : whether EM converged, and the number of its iterations.
     lower_bound_, lower_bounds_ : the mean log-likelihood per row of the fitted mixture, and after every iteration
         (scikit-learn reports the value before the last iteration).
@@ -104,9 +121,25 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
     """
 
     fit_: Fit
-    mixture_: Mixture
+    candidates_: dict[str, list[Any]]
+    converged_: bool
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    _parameter_constraints = CONSTRAINTS  # a name of scikit-learn's, which derived classes extend
     _learner: Stepwise | None = None  # of partial_fit
+    _other_names = {  # noqa: RUF012
+        "candidates_": "there was no choice; give several n_components or covariance_type",
+        "responsibilities": "take predict_proba(X)",
+        "log_density": "take score_samples(X)",
+        "mixture": "take mixture_",
+        "search": "take fit_.search",
+        **{name: f"take {name}_" for name in ("weights", "means", "covariances", "converged")},
+        **{name: f"take fit_.{name}" for name in ("summary", "plot", "report", "save", "findings")},
+        **{name: f"take mixture_.{name}" for name in ("condition", "marginal", "impute", "density", "structure")},
+    }
 
+    @other_words(_WORDS)
     def __init__(
         self,
         n_components: Any = 1,
@@ -152,6 +185,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         chooses = self._chooses()
         self._check(chooses)
         searches = chooses or (self.n_init == "auto" and not self._continues())
+        check_layout(X)
         X = validate_data(self, X, **_NUMBERS, ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
@@ -170,22 +204,36 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                     tolerance=StoppingRule.tolerance if self.tol is None else self.tol,
                     max_iterations=self.max_iter,
                     rng=_generator(check_random_state(self.random_state)),
-                )
+                ),
+                X.dtype,
             )
         found = self._search(source, np.full(source.n_features, self.reg_covar or 0.0))
+        narrow = len(found.best.collapsed) + len(found.best.repeated)
+        if self.reg_covar == 0 and narrow and self.max_iter > 1:  # else the start that was given is what collapsed
+            raise DataError(_COLLAPSED.format(narrow, self.n_components))
         if self.reg_covar is None and found.best.collapsed:
-            findings.append(Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components)))
+            ridge = Finding("ridge", _RIDGE_ADDED.format(len(found.best.collapsed), self.n_components))
+            warnings.warn(str(ridge), UserWarning, stacklevel=2)
+            findings.append(ridge)
             found = self._search(source, _RIDGE * _variances(source))
-        return self._settle(inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)))
+        return self._settle(inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)), X.dtype)
 
-    def _settle(self, found: Fit) -> Self:
+    def _settle(self, found: Fit, dtype: np.dtype[Any]) -> Self:
         self._learner = None
-        self.fit_, self.mixture_ = found, found.mixture
-        if self.fit_.reason is Reason.INTERRUPTED:  # the best mixture so far is kept, and the caller must know
+        self.fit_ = found
+        self._describe(found.mixture, dtype)
+        history = [value / found.mass for value in found.history]
+        self.converged_, self.n_iter_ = found.converged, len(history) - 1
+        self.lower_bound_, self.lower_bounds_ = found.log_likelihood / found.mass, history[1:]
+        self.__dict__.pop("candidates_", None)
+        if found.comparison is not None:
+            table = found.comparison.table()
+            self.candidates_ = {name: [row[name] for row in table] for name in table[0]}
+        if found.reason is Reason.INTERRUPTED:  # the best mixture so far is kept, and the caller must know
             raise KeyboardInterrupt
         if not self.converged_ and self.max_iter > 0:
             message = f"EM did not converge in max_iter={self.max_iter} steps; raise max_iter or tol"
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -203,7 +251,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
             known = self.fit_.statistics if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_ else None
             prior = Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
             self._learner = Stepwise(self.mixture_, forgetting=self.forgetting, prior=prior, statistics=known)
-        self.mixture_ = self._learner.update(X, sample_weight=sample_weight).mixture
+        self._describe(self._learner.update(X, sample_weight=sample_weight).mixture, self.means_.dtype)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
@@ -212,102 +260,51 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def predict(self, X: Any) -> NDArray[np.intp]:
         """The most probable component ``(N,)`` of each row."""
-        return self._fitted().predict(self._rows(X))
+        return self._evaluated().predict(self._rows(X))
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """The probability ``(N, K)`` that each row came from each component."""
-        return self._fitted().responsibilities(self._rows(X))
+        mixture, rows = self._evaluated(), self._rows(X)
+        return mixture.responsibilities(rows).astype(self._precision(rows), copy=False)
 
-    def score_samples(self, X: Any) -> Array:
+    def score_samples(self, X: Any) -> NDArray[Any]:
         """The log density ``(N,)`` of each row, in nats."""
-        return self._fitted().log_density(self._rows(X))
+        mixture, rows = self._evaluated(), self._rows(X)
+        return mixture.log_density(rows).astype(self._precision(rows), copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log density per row, in nats; the weighted mean, if the rows have weights ``(N,)``."""
-        log_likelihood, mass = self._log_likelihood(X, sample_weight)
-        return log_likelihood / mass
+        log_density, weight = self._counting(X, sample_weight)
+        if weight is None:
+            return float(log_density.mean())  # of float32 in float32, as scikit-learn's class does
+        return float(weight @ log_density / weight.sum())
 
     def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """The Bayesian information criterion on ``X``; smaller is better. A row of weight 2 counts twice."""
         log_likelihood, mass = self._log_likelihood(X, sample_weight)
-        return bic(log_likelihood, self.mixture_.n_parameters, mass)
+        return bic(log_likelihood, self._n_parameters(), mass)
 
     def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion on ``X``; smaller is better. A row of weight 2 counts twice."""
         log_likelihood, _ = self._log_likelihood(X, sample_weight)
-        return aic(log_likelihood, self.mixture_.n_parameters)
+        return aic(log_likelihood, self._n_parameters())
 
     def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """The integrated completed likelihood on ``X``; smaller is better. See `gmix.criteria.criteria`."""
-        mixture = self._fitted()
+        mixture = self.mixture_
         [statistics] = expect(self._rows(X), [mixture], sample_weight=sample_weight)
         check_mass(statistics.total_weight)
         return criteria(mixture, statistics)["icl"]
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, sorted by component."""
-        mixture, state = self._fitted(), check_random_state(self.random_state)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        mixture, state = self._sampled(), check_random_state(self.random_state)
+        check_scalar(n_samples, "n_samples", Integral)
+        if n_samples < 1:
+            raise ParameterError(f"Invalid value for 'n_samples': {n_samples}; draw at least one row")
         points, labels = mixture.sample_labelled(n_samples, rng=_generator(state))
         order = np.argsort(labels, kind="stable")
-        return points[order], labels[order]
-
-    @property
-    def candidates_(self) -> dict[str, list[Any]]:
-        if self.fit_.comparison is None:
-            raise AttributeError("there was no choice; give several n_components or covariance_type")
-        table = self.fit_.comparison.table()
-        return {name: [row[name] for row in table] for name in table[0]}
-
-    @property
-    def weights_(self) -> Array:
-        return self.mixture_.weights
-
-    @property
-    def means_(self) -> Array:
-        return self.mixture_.means
-
-    @property
-    def covariances_(self) -> Array:
-        """The covariances in scikit-learn's shapes; ``(K, D, D)`` and singular where columns follow from others."""
-        mixture = self.mixture_
-        return compact_covariances(mixture) if mixture.dependence is None else mixture.covariances
-
-    @property
-    def precisions_(self) -> Array:
-        """The inverses of `covariances_`; raises ``AttributeError`` where columns follow from others."""
-        self._expect_independent("precisions_")
-        return inverse(self.mixture_.structure.form, self.mixture_.components.whitener)
-
-    @property
-    def precisions_cholesky_(self) -> Array:
-        """Upper triangular ``U`` with ``U U' = precision``, or square roots; raises as `precisions_`."""
-        self._expect_independent("precisions_cholesky_")
-        whitener = self.mixture_.components.whitener
-        return whitener.mT if self.mixture_.structure.form in (FULL, TIED) else whitener
-
-    def _expect_independent(self, what: str) -> None:
-        if self.mixture_.dependence is not None:
-            raise AttributeError(
-                f"there is no {what}: columns follow from others ({self.mixture_.dependence}), so the covariances are "
-                "singular; take those of mixture_.independent_part, or leave these columns out"
-            )
-
-    @property
-    def converged_(self) -> bool:
-        return self.fit_.converged
-
-    @property
-    def n_iter_(self) -> int:
-        return len(self.fit_.history) - 1
-
-    @property
-    def lower_bound_(self) -> float:
-        return self.fit_.log_likelihood / self.fit_.mass
-
-    @property
-    def lower_bounds_(self) -> list[float]:
-        return [value / self.fit_.mass for value in self.fit_.history[1:]]
+        return points[order].astype(np.result_type(np.float32, np.asarray(self.means_).dtype)), labels[order]
 
     def _chooses(self) -> bool:
         """Return whether the number of components or the structure is to be chosen."""
@@ -320,24 +317,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return bool(self.warm_start) and hasattr(self, "mixture_")
 
     def _check(self, chooses: bool = False) -> None:
-        least = {"n_components": 1, "max_iter": 0, "n_init": 1, "verbose": 0, "verbose_interval": 1}
-        undecided = {name for name, open_ in (("n_components", chooses), ("n_init", self.n_init == "auto")) if open_}
-        for name in least.keys() - undecided:
-            check_scalar(getattr(self, name), name, Integral, min_val=least[name])
+        """Raise `ParameterError` for parameters that are wrong, or that do not go together."""
+        check_parameters(self.get_params(deep=False), self._parameter_constraints, type(self).__name__)
+        if not (chooses or self.n_init == "auto"):
+            return
         one, what = (
             ("a number of starts", "n_init") if not chooses else ("one n_components and covariance_type", "both")
         )
-        for name in ("reg_covar", "weights_init", "means_init", "precisions_init") if undecided else ():
+        for name in ("reg_covar", "weights_init", "means_init", "precisions_init"):
             if getattr(self, name) is not None:
                 raise ParameterError(f"{name} is for {one}; leave it out, or give {what}")
-        for name in ("tol", "reg_covar"):
-            if getattr(self, name) is not None:
-                check_scalar(getattr(self, name), name, Real, min_val=0.0)
-        if not chooses:
-            as_structure(self.covariance_type)
-        if self.init_params not in INIT_PARAMS:
-            near = nearest(str(self.init_params), INIT_PARAMS)
-            raise ParameterError(f"init_params is {self.init_params!r}; known are {', '.join(INIT_PARAMS)}{near}")
 
     def _search(self, source: MemorySource, ridge: Array) -> Search:
         start: Start = StatedStart(self, check_random_state(self.random_state))
@@ -348,26 +337,36 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 past = tuple(value / self.fit_.mass for value in self.fit_.history)
         return run_search(self, source, start, past, ridge)
 
-    def _fitted(self) -> Mixture:
-        check_is_fitted(self, "mixture_")
-        return self.mixture_
-
     def _log_likelihood(self, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """The log-likelihood of weighted rows, and the sum of the weights of those that have a value."""
-        mixture, rows = self._fitted(), self._rows(X)
-        log_density, valued = mixture.log_density(rows), ~np.isnan(rows).all(1)
+        """The log-likelihood of weighted rows, summed in double precision, and the sum of the weights that count."""
+        log_density, weight = self._counting(X, sample_weight)
+        if weight is None:
+            return float(log_density.sum(dtype=np.float64)), float(len(log_density))
+        return float(weight @ log_density), float(weight.sum())
+
+    def _counting(self, X: Any, sample_weight: ArrayLike | None) -> tuple[NDArray[Any], Array | None]:
+        """The log densities of the rows that have a value and a weight above zero, and these weights."""
+        mixture, rows = self._evaluated(), self._rows(X)
+        log_density = mixture.log_density(rows).astype(self._precision(rows), copy=False)
+        valued = ~np.isnan(rows).all(1)
         if not valued.any():
             raise DataError("no row has a value; give at least one that has")
         weight = as_weights(sample_weight, len(rows))
         if weight is None:
-            return float(log_density.sum()), float(np.count_nonzero(valued))
-        mass = float(weight[valued].sum())
-        check_mass(mass)
-        counting = weight > 0  # because the log density of a row without weight may be minus infinity
-        return float(weight[counting] @ log_density[counting]), mass
+            return log_density[valued], None
+        counting = valued & (weight > 0)  # the log density of a row without weight may be minus infinity
+        check_mass(float(weight[counting].sum()))
+        return log_density[counting], weight[counting]
 
     def _rows(self, X: Any) -> NDArray[Any]:
+        check_layout(X)
         return np.asarray(validate_data(self, X, reset=False, **_NUMBERS))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(taken_apart(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(assembled(state))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,10 @@ from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.sklearn.parameters import inverse
 from gmix.sources import MemorySource, Source
 
-__all__ = ["INIT_PARAMS", "InitParameters", "StatedStart", "inverse"]
+__all__ = ["INIT_PARAMS", "InitParameters", "StatedStart", "given_parameters"]
 
 Array = NDArray[np.float64]
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -51,32 +52,17 @@ class StatedStart(Start):
     def _mixtures(
         self, source: MemorySource, prior: Prior | None, n_components: int, structure: Structure
     ) -> list[Mixture]:
-        form, shape = structure.form, (n_components, source.n_features)
-        weights, means = self._given("weights_init", shape[:1]), self._given("means_init", shape)
-        precisions = self._given("precisions_init", form.shape(*shape))
-        covariances = None if precisions is None else _covariances(form, precisions)
-        if weights is not None and means is not None and covariances is not None:
-            return [Mixture(weights, means, covariances, structure, source.features)]
-        mixtures = []
-        for _ in range(self.parameters.n_init):
-            drawn = Mixture.from_statistics(self._statistics(source, form), structure, prior)
-            mixture = Mixture(
-                drawn.weights if weights is None else weights,
-                drawn.means if means is None else means,
-                compact_covariances(drawn) if covariances is None else covariances,
+        given = given_parameters(self.parameters, structure, (n_components, source.n_features))
+        if given.complete:
+            return [given.mixture(structure, None, source.features)]
+        return [
+            given.mixture(
                 structure,
+                Mixture.from_statistics(self._statistics(source, structure.form), structure, prior),
                 source.features,
             )
-            mixtures.append(mixture)
-        return mixtures
-
-    def _given(self, name: str, shape: tuple[int, ...]) -> Array | None:
-        if (value := getattr(self.parameters, name)) is None:
-            return None
-        array = as_numbers(value, name)
-        if array.shape != shape:
-            raise ParameterError(f"{name} has shape {array.shape}; with {self.parameters.covariance_type} give {shape}")
-        return array
+            for _ in range(self.parameters.n_init)
+        ]
 
     def _statistics(self, source: MemorySource, form: Form) -> SufficientStatistics:
         """The statistics of rows that `init_params` assigns to the components."""
@@ -98,9 +84,44 @@ class StatedStart(Start):
         return SufficientStatistics.from_responsibilities(form, rows, responsibilities, weight)
 
 
-def inverse(form: Form, whitener: Array) -> Array:
-    """The inverses of matrices in the compact shape, from the inverses of their Cholesky factors."""
-    return np.asarray(whitener.mT @ whitener if form in (FULL, TIED) else whitener**2)
+class GivenParameters(NamedTuple):
+    """The parameters of the start that the user gives; None for those that are drawn."""
+
+    weights: Array | None
+    means: Array | None
+    covariances: Array | None
+
+    @property
+    def complete(self) -> bool:
+        return all(value is not None for value in self)
+
+    def mixture(self, structure: Structure, drawn: Mixture | None, features: tuple[str, ...] | None) -> Mixture:
+        """The mixture of these parameters, with those of `drawn` in place of the others."""
+        weights, means, covariances = self
+        if drawn is not None:
+            weights = drawn.weights if weights is None else weights
+            means = drawn.means if means is None else means
+            covariances = compact_covariances(drawn) if covariances is None else covariances
+        assert weights is not None
+        assert means is not None
+        assert covariances is not None
+        return Mixture(weights, means, covariances, structure, features)
+
+
+def given_parameters(parameters: InitParameters, structure: Structure, shape: tuple[int, int]) -> GivenParameters:
+    """`weights_init`, `means_init` and `precisions_init`. Raises `ParameterError` for other shapes than ``(K, D)``."""
+
+    def given(name: str, shape: tuple[int, ...]) -> Array | None:
+        if (value := getattr(parameters, name)) is None:
+            return None
+        array = as_numbers(value, name)
+        if array.shape != shape:
+            raise ParameterError(f"{name} has shape {array.shape}; with {parameters.covariance_type} give {shape}")
+        return array
+
+    weights, means = given("weights_init", shape[:1]), given("means_init", shape)
+    precisions = given("precisions_init", structure.form.shape(*shape))
+    return GivenParameters(weights, means, None if precisions is None else _covariances(structure.form, precisions))
 
 
 def _covariances(form: Form, precisions: Array) -> Array:
