@@ -22,7 +22,7 @@ from gmix.base.other_names import other_words
 from gmix.base.table import as_weights
 from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
-from gmix.fitting.from_search import fit_from_search, inspected, missing_findings
+from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.start import GivenMixture, Start
@@ -177,8 +177,11 @@ class GaussianMixture(ProtectedNames, DensityMixin, BaseEstimator):  # type: ign
         self.criterion = criterion
         self.forgetting = forgetting
 
-    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, row_errors: Any = None) -> Self:
         """Fit the mixture to ``X (N, D)`` and ignore `y`. A row of weight 2 counts twice, a row of weight 0 not at all.
+
+        With `row_errors`, standard deviations ``(N, D)`` or ``(D,)`` of the errors of measurement, it is the mixture of
+        the true values; see `gmix.fit`.
 
         Warns with scikit-learn's ``ConvergenceWarning`` if EM did not converge in `max_iter` iterations.
         """
@@ -189,8 +192,8 @@ class GaussianMixture(ProtectedNames, DensityMixin, BaseEstimator):  # type: ign
         X = validate_data(self, X, **_NUMBERS, ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
-        source = MemorySource(X, sample_weight=sample_weight, columns=columns)
-        findings = missing_findings(source)
+        source = MemorySource(X, sample_weight=sample_weight, columns=columns, row_errors=row_errors)
+        findings = [*missing_findings(source), *error_findings(source)]
         n_samples = len(X) if source.weight is None else np.count_nonzero(source.weight)
         if not chooses and n_samples < self.n_components:
             raise DataError(f"n_components={self.n_components} is more than n_samples={n_samples}; ask for fewer")
@@ -258,19 +261,19 @@ class GaussianMixture(ProtectedNames, DensityMixin, BaseEstimator):  # type: ign
         """Fit, and return the most probable component ``(N,)`` of each row."""
         return self.fit(X, y, sample_weight).predict(X)
 
-    def predict(self, X: Any) -> NDArray[np.intp]:
+    def predict(self, X: Any, row_errors: Any = None) -> NDArray[np.intp]:
         """The most probable component ``(N,)`` of each row."""
-        return self._evaluated().predict(self._rows(X))
+        return self._evaluated().predict(self._rows(X), row_errors=row_errors)
 
-    def predict_proba(self, X: Any) -> NDArray[Any]:
+    def predict_proba(self, X: Any, row_errors: Any = None) -> NDArray[Any]:
         """The probability ``(N, K)`` that each row came from each component."""
         mixture, rows = self._evaluated(), self._rows(X)
-        return mixture.responsibilities(rows).astype(self._precision(rows), copy=False)
+        return mixture.responsibilities(rows, row_errors=row_errors).astype(self._precision(rows), copy=False)
 
-    def score_samples(self, X: Any) -> NDArray[Any]:
+    def score_samples(self, X: Any, row_errors: Any = None) -> NDArray[Any]:
         """The log density ``(N,)`` of each row, in nats."""
         mixture, rows = self._evaluated(), self._rows(X)
-        return mixture.log_density(rows).astype(self._precision(rows), copy=False)
+        return mixture.log_density(rows, row_errors=row_errors).astype(self._precision(rows), copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log density per row, in nats; the weighted mean, if the rows have weights ``(N,)``."""
