@@ -1,5 +1,6 @@
 """Estimators with scikit-learn's constructor, attributes and methods. Its names live in this package alone."""
 
+from gmix.sklearn.classifier import GaussianMixtureClassifier
 from gmix.sklearn.estimator import GaussianMixture
 
-__all__ = ["GaussianMixture"]
+__all__ = ["GaussianMixture", "GaussianMixtureClassifier"]
