@@ -60,6 +60,21 @@ class ClassRows(NamedTuple):
         return self._replace(values=np.ascontiguousarray(self.values[:, chosen]), names=names)
 
     @property
+    def distinct(self) -> ClassRows:
+        """The distinct rows in a fixed order, with the sum of the weights of equal rows.
+
+        Fits then do not depend on the order of the rows, and a row of weight 2 counts exactly like two rows.
+        """
+        order = np.lexsort((self.numbers, *self.values.T))
+        values, numbers, mass = self.values[order], self.numbers[order], self.mass[order]
+        same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        first = np.flatnonzero(np.append(True, ~(same.all(1) & (numbers[1:] == numbers[:-1]))))
+        weights = np.add.reduceat(mass, first)
+        return self._replace(
+            values=values[first], numbers=numbers[first], weights=None if (weights == 1.0).all() else weights
+        )
+
+    @property
     def known(self) -> ClassRows:
         """The rows whose class is known."""
         known = self.numbers >= 0

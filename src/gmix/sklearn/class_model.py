@@ -16,6 +16,7 @@ from gmix.model.mixture import GaussianMixture
 from gmix.sklearn.class_fits import (
     ClassRows,
     FitSettings,
+    UndeterminedError,
     class_mixtures,
     class_shares,
     fit_class,
@@ -60,7 +61,7 @@ class ClassModel:
         assert found.search is not None
         assert found.groups is not None
         run, labels = found.search.best.run, rows.classes.tolist()
-        groups = tuple(labels[number] for number in found.groups)  # type: ignore[index]  # numbers of classes
+        groups = tuple(labels[number] for number in found.groups)
         fits = (replace(found, search=None, groups=groups),)
         return cls(fits, tuple(class_mixtures(run, len(labels))), class_shares(run, len(labels)))
 
@@ -110,13 +111,20 @@ class Discriminant:
     def fit(self, rows: ClassRows, priors: Array, strength: float, rng: np.random.Generator) -> ClassModel:
         """Fit the mixtures with a prior of this strength; `priors` ``(G,)`` are the class probabilities in log losses.
 
-        Raises `UndeterminedError` if the rows do not determine them.
+        Raises `UndeterminedError` if the rows determine none of the models.
         """
         prior = pooled_prior(rows, strength) if strength > 0.0 else None
         criterion = "bic" if self.criterion == LOG_LOSS else self.criterion
         settings = FitSettings(1, self.covariance, criterion, self.effort, prior)
         fits = {"mclustda": self._mclustda, "edda": self._edda}
-        found = [fits[name](rows, settings, priors, rng) for name in self.models]
+        found, errors = [], []
+        for name in self.models:
+            try:
+                found.append(fits[name](rows, settings, priors, rng))
+            except UndeterminedError as error:
+                errors.append(error)
+        if not found:
+            raise errors[0]
         return min(found, key=lambda one: one.score(self.criterion))
 
     def _mclustda(self, rows: ClassRows, settings: FitSettings, priors: Array, rng: np.random.Generator) -> ClassModel:

@@ -62,7 +62,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
     model : ``"mclustda"`` or ``"edda"``; ``"auto"`` compares both, if `n_components` is ``"auto"`` too.
     criterion : what chooses: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; or ``"log_loss"``, the sum of
         ``-log P(y | x)`` over rows of known class in cross-validation.
-    cv : the number of folds of cross-validation; at most the number of rows of the smallest class.
+    folds : the number of folds of cross-validation; at most the number of rows of the smallest class.
     priors : ``(G,)`` the class probabilities in the order of `classes_`; None for the shares of the classes in the
         rows, by weight. If there are rows of unknown class, None estimates the shares in all rows.
     shrinkage : the strength of a prior that shrinks the covariances to the covariance within classes, as a multiple of
@@ -108,7 +108,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         covariance_type: Any = "auto",
         model: str = "auto",
         criterion: str = "bic",
-        cv: int = 5,
+        folds: int = 5,
         priors: ArrayLike | None = None,
         shrinkage: float | str = "auto",
         unlabeled: Any = -1,
@@ -119,7 +119,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         self.covariance_type = covariance_type
         self.model = model
         self.criterion = criterion
-        self.cv = cv
+        self.folds = folds
         self.priors = priors
         self.shrinkage = shrinkage
         self.unlabeled = unlabeled
@@ -193,38 +193,36 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         check_consistent_length(X, y)
         labels = as_class_labels(y, self.unlabeled)
         weight = as_weights(sample_weight, len(X))
-        counting = ~np.isnan(X).all(1)
-        if weight is not None:
-            counting &= weight > 0.0
+        if weight is not None and not (weight > 0.0).any():
+            raise DataError("all weights in sample_weight are zero; give some rows a weight above zero")
+        counting = ~np.isnan(X).all(1) & (True if weight is None else weight > 0.0)
         labels = labels.take(counting)
         if not len(labels.classes):
-            raise DataError("no row with a class has a value and a weight; give at least one that has")
+            raise DataError("no row of known class has a value and a weight; give at least one that has")
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
-        rows = ClassRows(X, weight, labels.numbers, labels.classes, columns)
-        if counting.all():
-            return rows
         weight = None if weight is None else weight[counting]
-        return rows._replace(values=X[counting], weights=weight)
+        return ClassRows(X[counting], weight, labels.numbers, labels.classes, columns).distinct
 
     def _discriminant(self, labels: list[Any]) -> Discriminant:
         """What is compared, from the parameters. Raises `ParameterError` for one that is invalid."""
         one_of(self.model, _MODELS, "model")
         one_of(self.criterion, [*CRITERIA, LOG_LOSS], "criterion")
-        if not is_count(self.cv, 2):
-            raise ParameterError(f"cv is {self.cv!r}; give the number of folds, 2 or more")
+        if not is_count(self.folds, 2):
+            raise ParameterError(f"folds is {self.folds!r}; give a whole number, 2 or more")
         if not (is_number(self.shrinkage) and self.shrinkage >= 0.0) and self.shrinkage != "auto":
             raise ParameterError(f"shrinkage is {self.shrinkage!r}; give a number, zero or more, or 'auto'")
-        together = self.model == "edda"
-        if together and self.n_components not in ("auto", 1):
-            raise ParameterError(f"n_components is {self.n_components!r}; with model='edda', leave it out")
-        given = (
-            self.n_components if isinstance(self.n_components, Mapping) else dict.fromkeys(labels, self.n_components)
-        )
+        models = _MODELS[self.model]
+        if not (isinstance(self.n_components, str) and self.n_components == "auto"):
+            if self.model == "edda":
+                raise ParameterError(f"n_components is {self.n_components!r}; with model='edda', leave it out")
+            models = _MODELS["mclustda"]
+        given = self.n_components
+        given = given if isinstance(given, Mapping) else dict.fromkeys(labels, given)
         if set(given) != set(labels):
             raise ParameterError(f"n_components has the labels {[*given]}; give those of the rows, {labels}")
         components = tuple(_counts(given[label]) for label in labels)
-        return Discriminant(components, models, self.covariance_type, self.criterion, int(self.cv), self.effort)
+        return Discriminant(components, models, self.covariance_type, self.criterion, int(self.folds), self.effort)
 
     def _given_priors(self, n_classes: int) -> Array | None:
         """The class probabilities ``(G,)``, if they are given. Raises `ParameterError` if they are wrong."""
