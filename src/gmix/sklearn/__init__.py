@@ -2,5 +2,6 @@
 
 from gmix.sklearn.classifier import GaussianMixtureClassifier
 from gmix.sklearn.estimator import GaussianMixture
+from gmix.sklearn.regressor import GaussianMixtureRegressor
 
-__all__ = ["GaussianMixture", "GaussianMixtureClassifier"]
+__all__ = ["GaussianMixture", "GaussianMixtureClassifier", "GaussianMixtureRegressor"]

@@ -1,33 +1,24 @@
-"""Fits of the mixtures of classes: one fit for each class, or one for all classes together."""
+"""Rows with classes, and the mixtures of classes from fits to them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.errors import DataError, GmixError
+from gmix.base.errors import GmixError
 from gmix.fitting.em import Run
-from gmix.fitting.fit import fit
 from gmix.fitting.result import Fit
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
-from gmix.model.priors import NormalInverseWishart, Prior
-from gmix.model.stopping import Reason
+from gmix.model.priors import Prior
+from gmix.sklearn.determined import FitSettings, distinct_rows, pooled_prior
 
-__all__ = [
-    "ClassRows", "FitSettings", "UndeterminedError", "class_mixtures", "class_shares", "fit_class", "fit_together",
-    "pooled_prior",
-]  # fmt: skip
+__all__ = ["ClassRows", "class_mixtures", "class_shares", "fit_class", "fit_together"]
 
 Array = NDArray[np.float64]
-_RIDGE = 1e-3  # of the variance of each column, so that the scale of the prior is positive definite
-
-
-class UndeterminedError(DataError):
-    """The rows do not determine the covariances of a mixture."""
 
 
 class ClassRows(NamedTuple):
@@ -61,18 +52,9 @@ class ClassRows(NamedTuple):
 
     @property
     def distinct(self) -> ClassRows:
-        """The distinct rows in a fixed order, with the sum of the weights of equal rows.
-
-        Fits then do not depend on the order of the rows, and a row of weight 2 counts exactly like two rows.
-        """
-        order = np.lexsort((self.numbers, *self.values.T))
-        values, numbers, mass = self.values[order], self.numbers[order], self.mass[order]
-        same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
-        first = np.flatnonzero(np.append(True, ~(same.all(1) & (numbers[1:] == numbers[:-1]))))
-        weights = np.add.reduceat(mass, first)
-        return self._replace(
-            values=values[first], numbers=numbers[first], weights=None if (weights == 1.0).all() else weights
-        )
+        """The distinct rows of each class; see `distinct_rows`."""
+        first, weights = distinct_rows(self.values, self.weights, self.numbers)
+        return self.take(first)._replace(weights=weights)
 
     @property
     def known(self) -> ClassRows:
@@ -92,27 +74,10 @@ class ClassRows(NamedTuple):
         mass = np.bincount(known.numbers, known.weights, len(self.classes))
         return np.asarray(mass / mass.sum())
 
-
-@dataclass(frozen=True)
-class FitSettings:
-    """What `gmix.fit` compares, and by which criterion."""
-
-    components: Any
-    covariance: Any
-    criterion: str
-    effort: float
-    prior: Prior | None
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Arguments of `gmix.fit`."""
-        return {
-            "covariance": self.covariance,
-            "criterion": self.criterion,
-            "effort": self.effort,
-            "prior": self.prior,
-            "progress": False,
-        }
+    def prior(self, strength: float) -> Prior | None:
+        """The prior that shrinks covariances to that within classes; None if its strength is zero."""
+        known = self.known
+        return pooled_prior(known.values, known.mass, known.numbers, strength) if strength > 0.0 else None
 
 
 def fit_class(rows: ClassRows, number: int, settings: FitSettings, rng: np.random.Generator) -> Fit:
@@ -122,11 +87,8 @@ def fit_class(rows: ClassRows, number: int, settings: FitSettings, rng: np.rando
     of the class.
     """
     own = rows.take(rows.numbers == number)
-    row_options: dict[str, Any] = {"sample_weight": own.weights, "columns": own.names}
     try:
-        return _determined(fit(own.values, settings.components, rng=rng, **row_options, **settings.options))
-    except UndeterminedError:
-        raise
+        return settings.fit(own.values, own.weights, own.names, rng)
     except GmixError as error:
         raise type(error)(f"class {rows.classes[number]!r}: {error}") from None
 
@@ -138,23 +100,8 @@ def fit_together(
 
     The groups of the fit are the numbers of the classes. Raises `UndeterminedError` if the rows do not determine it.
     """
-    row_options: dict[str, Any] = {"labels": rows.numbers, "sample_weight": rows.weights, "columns": rows.names}
-    return _determined(fit(rows.values, components, rng=rng, **row_options, **settings.options))
-
-
-def _determined(found: Fit) -> Fit:
-    """The fit. Raises `UndeterminedError` if columns follow from others, or if no candidate is sound."""
-    if found.reason is Reason.INTERRUPTED:
-        raise KeyboardInterrupt
-    assert found.search is not None
-    best = found.search.best
-    unsound = best.collapsed or best.repeated or (found.search.compares and best.is_set_aside)
-    if found.mixture.dependence is not None or unsound:
-        raise UndeterminedError(
-            "the rows of a class do not determine the covariances of its components; give a shrinkage above zero, or "
-            "ask for fewer components or a simpler covariance_type"
-        )
-    return found
+    settings = replace(settings, components=dict(components))
+    return settings.fit(rows.values, rows.weights, rows.names, rng, rows.numbers)
 
 
 def class_mixtures(run: Run, n_classes: int) -> list[GaussianMixture]:
@@ -174,33 +121,3 @@ def class_shares(run: Run, n_classes: int) -> Array:
     assert run.model.groups is not None
     shares = np.bincount(run.model.groups.astype(np.intp), run.mixture.weights, n_classes)
     return np.asarray(shares / shares.sum())
-
-
-def pooled_prior(rows: ClassRows, strength: float) -> Prior:
-    r"""The prior that shrinks the covariances of components to the covariance within classes.
-
-    It is that of `NormalInverseWishart` with the mean of the rows that it is used for and the scale
-
-    .. math:: \Lambda = W + 10^{-3} \, \mathrm{diag}(s_1^2, \ldots, s_D^2),
-
-    where :math:`W` is the covariance of the rows about the means of their classes, and :math:`s_j^2` the variance of
-    column j, or 1 if it is zero. A missing cell counts as the mean of its class.
-    """
-    rows = rows.known
-    present = ~np.isnan(rows.values)
-    cells = present * rows.mass[:, None]
-    values = np.where(present, rows.values, 0.0).astype(np.float64)
-    one = np.zeros(len(values), np.intp)
-    values = np.where(present, values - _means(values, cells, one), 0.0)
-    variances = _means(values**2, cells, one)[0]
-    within = np.where(present, values - _means(values, cells, rows.numbers)[rows.numbers], 0.0)
-    scatter = (within * rows.mass[:, None]).T @ within / rows.mass.sum()
-    ridge = _RIDGE * np.where(variances > 0.0, variances, 1.0)
-    return NormalInverseWishart(scale=scatter + np.diag(ridge), strength=strength)
-
-
-def _means(values: Array, cells: Array, numbers: NDArray[np.intp]) -> Array:
-    """The means ``(G, D)`` of the cells of each class, by their weights; zero where a class has none."""
-    member = np.equal.outer(np.arange(numbers.max() + 1), numbers).astype(np.float64)
-    mass = member @ cells
-    return np.divide(member @ (cells * values), mass, out=np.zeros_like(mass), where=mass > 0.0)

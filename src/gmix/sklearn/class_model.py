@@ -13,16 +13,8 @@ from gmix.base.findings import Finding, by_importance
 from gmix.fitting.result import Fit
 from gmix.model.criteria import aic, aicc, bic
 from gmix.model.mixture import GaussianMixture
-from gmix.sklearn.class_fits import (
-    ClassRows,
-    FitSettings,
-    UndeterminedError,
-    class_mixtures,
-    class_shares,
-    fit_class,
-    fit_together,
-    pooled_prior,
-)  # fmt: skip
+from gmix.sklearn.class_fits import ClassRows, class_mixtures, class_shares, fit_class, fit_together
+from gmix.sklearn.determined import FitSettings, UndeterminedError
 from gmix.sklearn.log_loss import chosen_by_log_loss, chosen_together_by_log_loss
 
 __all__ = ["LOG_LOSS", "ClassModel", "Discriminant"]
@@ -113,9 +105,8 @@ class Discriminant:
 
         Raises `UndeterminedError` if the rows determine none of the models.
         """
-        prior = pooled_prior(rows, strength) if strength > 0.0 else None
         criterion = "bic" if self.criterion == LOG_LOSS else self.criterion
-        settings = FitSettings(1, self.covariance, criterion, self.effort, prior)
+        settings = FitSettings(1, self.covariance, criterion, self.effort, rows.prior(strength))
         fits = {"mclustda": self._mclustda, "edda": self._edda}
         found, errors = [], []
         for name in self.models:

@@ -14,16 +14,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from gmix.base.arguments import as_list, as_numbers, is_count, is_number
+from gmix.base.arguments import as_list, as_numbers, is_count
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.table import as_weights
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.mixture import GaussianMixture, with_dependent_features
-from gmix.sklearn.class_fits import ClassRows, UndeterminedError
+from gmix.sklearn.class_fits import ClassRows
 from gmix.sklearn.class_labels import as_class_labels
 from gmix.sklearn.class_model import LOG_LOSS, ClassModel, Discriminant
 from gmix.sklearn.dependence import dependence_in
+from gmix.sklearn.determined import AUTO, UndeterminedError, check_shrinkage
 from gmix.sklearn.generator import as_random_generator
 
 __all__ = ["GaussianMixtureClassifier"]
@@ -32,7 +33,7 @@ Array = NDArray[np.float64]
 _NUMBERS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}  # NaN is missing
 _AUTO = [1, 2, 3, 4, 5]  # components of a class, as in mclust's MclustDA
 _ROUNDED = 1e-3  # departure of the sum of probabilities from 1 that is accepted as rounding
-_MODELS = {"auto": ("edda", "mclustda"), "mclustda": ("mclustda",), "edda": ("edda",)}
+_MODELS = {AUTO: ("edda", "mclustda"), "mclustda": ("mclustda",), "edda": ("edda",)}
 
 
 class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -67,7 +68,8 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         rows, by weight. If there are rows of unknown class, None estimates the shares in all rows.
     shrinkage : the strength of a prior that shrinks the covariances to the covariance within classes, as a multiple of
         mclust's ``D + 2`` rows; zero for maximum likelihood. ``"auto"``: zero, or 1 if the rows of a class do not
-        determine its covariances, because they are few or because a column is constant in this class.
+        determine its covariances, because they are few or because a column is constant in this class. With
+        ``model="auto"``, a model that the rows determine is preferred to shrinkage.
     unlabeled : the value in ``y`` of rows of unknown class, or None if there is no such value. If ``y`` has only one
         number besides, as with -1 and 1, both are classes.
     effort : how much work the search for better local optima may do; see `gmix.fit`.
@@ -210,10 +212,9 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         one_of(self.criterion, [*CRITERIA, LOG_LOSS], "criterion")
         if not is_count(self.folds, 2):
             raise ParameterError(f"folds is {self.folds!r}; give a whole number, 2 or more")
-        if not (is_number(self.shrinkage) and self.shrinkage >= 0.0) and self.shrinkage != "auto":
-            raise ParameterError(f"shrinkage is {self.shrinkage!r}; give a number, zero or more, or 'auto'")
+        check_shrinkage(self.shrinkage)
         models = _MODELS[self.model]
-        if not (isinstance(self.n_components, str) and self.n_components == "auto"):
+        if not (isinstance(self.n_components, str) and self.n_components == AUTO):
             if self.model == "edda":
                 raise ParameterError(f"n_components is {self.n_components!r}; with model='edda', leave it out")
             models = _MODELS["mclustda"]
@@ -236,11 +237,11 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
     def _fitted_model(self, discriminant: Discriminant, rows: ClassRows, priors: Array) -> tuple[ClassModel, float]:
         """The model, and the strength of its shrinkage."""
         rng = as_random_generator(self.random_state)
-        strength = 0.0 if self.shrinkage == "auto" else float(self.shrinkage)
+        strength = 0.0 if self.shrinkage == AUTO else float(self.shrinkage)
         try:
             return discriminant.fit(rows, priors, strength, rng), strength
         except UndeterminedError:
-            if self.shrinkage != "auto":
+            if self.shrinkage != AUTO:
                 raise
         return discriminant.fit(rows, priors, 1.0, rng).shrunk, 1.0
 
@@ -252,7 +253,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
 def _counts(components: Any) -> int | list[int]:
     """The number of components of a class, or several to choose from. Raises `ParameterError`."""
-    if isinstance(components, str) and components == "auto":
+    if isinstance(components, str) and components == AUTO:
         return _AUTO
     if is_count(components):
         return int(components)

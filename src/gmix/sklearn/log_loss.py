@@ -16,7 +16,8 @@ from gmix.fitting.from_search import fit_from_search, inspected, missing_finding
 from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.model.covariance import Structure
-from gmix.sklearn.class_fits import ClassRows, FitSettings, class_mixtures, fit_class, fit_together
+from gmix.sklearn.class_fits import ClassRows, class_mixtures, fit_class, fit_together
+from gmix.sklearn.determined import FitSettings
 from gmix.sources import MemorySource
 
 __all__ = ["chosen_by_log_loss", "chosen_together_by_log_loss"]
