@@ -10,18 +10,19 @@ __all__ = ["mixture_quantiles"]
 
 Array = NDArray[np.float64]
 _STEPS = 200  # at most; bisection alone needs fewer
-_BISECTED = 4  # every such step is a bisection, so that the bracket shrinks whatever the density is
-_CONVERGED = 1e-9  # of the probability, before a last step of Newton's method
-_SCALE = 1.0 / np.sqrt(2.0 * np.pi)
+_CONVERGED = 1e-8  # of the normal quantile of the probability, before a last step of Newton's method
 
 
 def mixture_quantiles(weights: Array, means: Array, deviations: Array, probability: float) -> Array:
-    r"""The y at which each of n mixtures reaches a probability, ``(n,)``: the root of
+    r"""The y at which each of n mixtures reaches a probability: ``(n,)``.
 
-    .. math:: \sum_k w_k \, \Phi\Big(\frac{y - m_k}{s_k}\Big) = q.
+    It is the root of
 
-    The root lies between the smallest and the largest quantile of the components. Newton's method on the logarithm of
-    the tail probability is used within this bracket, and bisection where it would leave it.
+    .. math:: \Phi^{-1}\Big(\sum_k w_k \, \Phi\Big(\frac{y - m_k}{s_k}\Big)\Big) = \Phi^{-1}(q),
+
+    which lies between the smallest and the largest quantile of the components. The left side is linear in y for one
+    component, so Newton's method takes few steps. Where it would leave the bracket, or its steps do not become smaller,
+    the bracket is bisected.
 
     Parameters
     ----------
@@ -35,27 +36,30 @@ def mixture_quantiles(weights: Array, means: Array, deviations: Array, probabili
     if not (deviations > 0.0).all():
         return np.asarray((weights * means).sum(1))
     side, tail = (1.0, probability) if probability <= 0.5 else (-1.0, 1.0 - probability)
-    own = np.where(weights > 0.0, means + deviations * ndtri(probability), np.nan)
-    low, high = np.asarray(np.nanmin(own, 1)), np.asarray(np.nanmax(own, 1))
+    goal, present = float(ndtri(tail)), weights > 0.0
+    own = means + side * goal * deviations
+    low, high = own.min(1, where=present, initial=np.inf), own.max(1, where=present, initial=-np.inf)
     if tail == 0.0:
-        return low
-    found = np.clip((weights * own).sum(1, where=weights > 0.0), low, high)
+        return np.asarray(low)
+    found = np.clip((weights * own).sum(1, where=present), low, high)
+    before_last = high - low  # lengths of steps
+    last = before_last.copy()
     active = np.arange(len(found))
-    for step in range(1, _STEPS + 1):
-        w, m, y = weights[active], means[active], found[active]
-        z = (y[:, None] - m) / deviations
-        probabilities = (w * ndtr(side * z)).sum(1)
-        density = (w * np.exp(-0.5 * z**2) / deviations).sum(1) * _SCALE
-        too_low = side * (probabilities - tail) < 0.0
-        low[active], high[active] = np.where(too_low, y, low[active]), np.where(too_low, high[active], y)
+    for _ in range(_STEPS):
+        y = found[active]
+        z = (y[:, None] - means[active]) / deviations
+        reached = ndtri((weights[active] * ndtr(side * z)).sum(1))
+        density = (weights[active] * np.exp(-0.5 * z**2)) @ (1.0 / deviations)
+        excess = reached - goal
+        low[active] = np.where(side * excess < 0.0, y, low[active])
+        high[active] = np.where(side * excess < 0.0, high[active], y)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            excess = np.log(probabilities / tail)
-            moved = y - side * excess * probabilities / density
-        inside = (moved >= low[active]) & (moved <= high[active])
-        middle = low[active] / 2.0 + high[active] / 2.0
-        found[active] = np.where(inside & (step % _BISECTED != 0), moved, middle)
-        ended = (inside & (np.abs(excess) < _CONVERGED)) | (high[active] - low[active] <= np.spacing(np.abs(middle)))
-        found[active[ended & inside]] = moved[ended & inside]
+            step = -side * excess * np.exp(-0.5 * reached**2) / density
+        begin, end, moved = low[active], high[active], y + step
+        newton = (moved >= begin) & (moved <= end) & (np.abs(step) <= 0.5 * before_last[active])
+        found[active] = np.where(newton, moved, begin / 2.0 + end / 2.0)
+        before_last[active], last[active] = last[active], np.abs(found[active] - y)
+        ended = (newton & (np.abs(excess) < _CONVERGED)) | (end - begin <= np.spacing(np.abs(y)))
         active = active[~ended]
         if not len(active):
             break
