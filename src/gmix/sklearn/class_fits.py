@@ -90,7 +90,7 @@ def fit_class(rows: ClassRows, number: int, settings: FitSettings, rng: np.rando
     try:
         return settings.fit(own.values, own.weights, own.names, rng)
     except GmixError as error:
-        raise type(error)(f"class {rows.classes[number]!r}: {error}") from None
+        raise type(error)(f"class {rows.classes.tolist()[number]!r}: {error}") from None
 
 
 def fit_together(

@@ -50,6 +50,8 @@ def as_class_labels(y: Any, unlabeled: Any = -1) -> ClassLabels:
     array([-1,  1])
     """
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f" and np.isinf(labels).any():
+        raise DataError("y holds infinity; give labels of classes")
     missing, marked = _unknown(labels, unlabeled)
     others = labels[~missing & ~marked]
     if len(others) and not isinstance(others[0], str) and (others == others[0]).all():
@@ -57,8 +59,11 @@ def as_class_labels(y: Any, unlabeled: Any = -1) -> ClassLabels:
     known = ~(missing | marked)
     if not known.any():
         raise DataError("no row has a known class; give y a label for some rows")
-    check_classification_targets(labels[known])
-    classes, known_numbers = np.unique(labels[known], return_inverse=True)
+    found = labels[known]
+    if found.dtype == object and not any(isinstance(label, str) for label in found):
+        found = np.array(found.tolist())  # numbers that were objects because of others that are missing
+    check_classification_targets(found)
+    classes, known_numbers = np.unique(found, return_inverse=True)
     numbers = np.full(len(labels), -1, np.intp)
     numbers[known] = known_numbers
     return ClassLabels(classes, numbers)

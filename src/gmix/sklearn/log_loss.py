@@ -136,7 +136,7 @@ def _folds(rows: ClassRows, folds: int, rng: np.random.Generator) -> Iterator[Fo
     """The rows to fit and those to evaluate, `folds` times or as often as the smallest class has rows."""
     smallest = int(np.bincount(rows.numbers).min())
     if smallest < 2:
-        label = rows.classes[np.bincount(rows.numbers).argmin()]
+        label = rows.classes.tolist()[np.bincount(rows.numbers).argmin()]
         raise DataError(f"class {label!r} has one row, and cross-validation needs two; choose by criterion='bic'")
     seed = int(rng.integers(np.iinfo(np.int32).max))
     splitter = StratifiedKFold(min(folds, smallest), shuffle=True, random_state=seed)
