@@ -101,6 +101,16 @@ def test_cross_validated_log_loss_chooses_what_separates(rings: tuple[Array, Arr
     assert all((one.n_components == 1) == (model == "edda") for one in found.mixtures_.values())
 
 
+def test_the_structure_of_edda_by_log_loss_is_the_best_of_the_folds(iris: tuple[Array, Array]) -> None:
+    x, y = iris
+    options = {"model": "edda", "criterion": "log_loss", "random_state": 0}
+    found = GaussianMixtureClassifier(**options).fit(x, y)  # by BIC it would be VEV
+    alone = GaussianMixtureClassifier(model="edda", covariance_type=found.mixtures_[0].structure).fit(x, y)
+    assert found.mixtures_[0].structure.code != "VEV"
+    assert found.fits_[1].groups == alone.fits_[1].groups
+    np.testing.assert_allclose(found.predict_log_proba(x), alone.predict_log_proba(x), rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("model", ["edda", "mclustda"])
 @pytest.mark.parametrize("share", [0.0, 0.5], ids=["all classes known", "half of them"])
 def test_a_row_of_weight_two_counts_twice_and_one_of_weight_zero_not_at_all(model: str, share: float) -> None:

@@ -73,7 +73,7 @@ def test_a_grid_search_chooses_the_shrinkage() -> None:
     grid = {"gaussianmixtureclassifier__shrinkage": [0.0, 1.0, 3.0]}
     search = GridSearchCV(pipeline, grid, cv=3, scoring="neg_log_loss").fit(x[::2], y[::2])
     assert search.best_params_["gaussianmixtureclassifier__shrinkage"] >= 1.0
-    assert search.best_estimator_.score(x[1::2], y[1::2]) > 0.97
+    assert search.best_estimator_.score(x[1::2], y[1::2]) > 0.94
 
 
 def test_mistakes_of_the_classifier_say_what_to_give() -> None:

@@ -82,6 +82,7 @@ class _Regressions:
     slopes: Array  # (K, T, P) B
     covariances: Array  # (K, T, T)
 
+    @one_blas_thread()
     def means(self, given: Array) -> Array:
         """The conditional means ``(n, K, T)`` given cells ``(n, P)``."""
         k, t = self.intercepts.shape
@@ -113,7 +114,6 @@ class Conditionals:
         """The log density ``(N,)`` of the first columns ``(N, P)``."""
         return np.zeros(len(x)) if self.given is None else self.given.log_density(x[:, self.columns])
 
-    @one_blas_thread()
     def of(self, x: NDArray[Any]) -> Iterator[Conditional]:
         """The conditional distributions given rows ``(N, P)``, in blocks; NaN is a missing cell."""
         x = x[:, self.columns]
@@ -133,6 +133,7 @@ class Conditionals:
             return np.broadcast_to(self.part.weights, (len(x), self.part.n_components))
         return self.given.responsibilities(x)
 
+    @one_blas_thread()
     def _regressions(self, present: Positions) -> _Regressions:
         """The regressions on the cells at these positions among the independent columns."""
         others = np.setdiff1d(np.arange(self.part.n_features), present)

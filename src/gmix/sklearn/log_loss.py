@@ -129,7 +129,9 @@ def _fit_of(found: Fit, key: Key, rows: ClassRows) -> Fit:
     assert found.search is not None
     source = MemorySource(rows.values, sample_weight=rows.weights, columns=rows.names)
     alone = replace(found.search, candidates=(_sound(found)[key],))
-    return inspected(fit_from_search(alone, found.n_rows, missing_findings(source), found.prior), Sample.of(source))
+    chosen = inspected(fit_from_search(alone, found.n_rows, missing_findings(source), found.prior), Sample.of(source))
+    groups = alone.best.run.model.groups
+    return chosen if groups is None else replace(chosen, groups=tuple(groups.astype(int).tolist()))
 
 
 def _folds(rows: ClassRows, folds: int, rng: np.random.Generator) -> Iterator[Fold]:
