@@ -236,6 +236,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _fitted_model(self, discriminant: Discriminant, rows: ClassRows, priors: Array) -> tuple[ClassModel, float]:
         """The model, and the strength of its shrinkage."""
+        priors = np.maximum(priors, np.finfo(np.float64).tiny)  # because log losses need their logarithms
         rng = as_random_generator(self.random_state)
         strength = 0.0 if self.shrinkage == AUTO else float(self.shrinkage)
         try:
