@@ -8,9 +8,9 @@ import pytest
 import gmix
 
 pytest.importorskip("sklearn")
-from sklearn.base import clone  # noqa: E402
+from sklearn.base import clone
 
-from gmix.sklearn import GaussianMixture  # noqa: E402
+from gmix.sklearn import GaussianMixture
 
 
 def test_the_estimator_is_that_of_the_true_values() -> None:
