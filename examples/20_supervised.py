@@ -43,8 +43,8 @@ plt.show()
 
 # %%
 # Ozone in New York over temperature and wind. On 37 of 153 days ozone is missing; these days still tell how the other
-# columns are distributed. The band holds 90 % of the days at a wind of 10 mph. The median rises steeply above 80 F, which
-# one linear regression cannot describe.
+# columns are distributed. The band holds 90 % of the days at a wind of 10 mph. The median rises steeply above 80 F,
+# which one linear regression cannot describe.
 
 days = np.genfromtxt(AIRQUALITY, delimiter=",", skip_header=1, usecols=range(4), missing_values="NA")
 weather, ozone = days[:, [3, 2]], days[:, 0]
