@@ -35,7 +35,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "model.density_tail", "fitting.k_means"],
-            ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot"],
+            ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot", "exchange"],
             ["model.evaluation", "model.outliers"],
             ["model.mixture"],
             ["model.frozen"],
@@ -203,6 +203,8 @@ def test_importing_gmix_loads_only_what_it_needs() -> None:
         "rich",
         "typer",
         "scipy.stats",
+        "torch",
+        "onnx",
     ]
     program = f"import sys, gmix; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
