@@ -14,7 +14,7 @@ demo: .venv/built  ## build everything and show it: pictures, a report and their
 test: .venv/built  ## run the tests
 	$(bin)/python -m pytest -n auto --dist loadscope
 
-test-clients: .venv/clients  ## run the tests with PyTorch and skl2onnx, which are installed for them (minutes)
+test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime and skl2onnx, which are installed for them (minutes)
 	$(bin)/python -m pytest tests/clients
 
 lint: .venv/installed  ## check style and formatting
@@ -105,7 +105,7 @@ clean:  ## remove whatever make made
 # Large packages that few tests need; those tests are skipped without them. The extra index has PyTorch without CUDA.
 .venv/clients: .venv/built
 	-$(bin)/python -m pip install --disable-pip-version-check --quiet --extra-index-url https://download.pytorch.org/whl/cpu torch
-	-$(bin)/python -m pip install --disable-pip-version-check --quiet skl2onnx
+	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx
 	touch $@
 
 # Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.
