@@ -96,6 +96,7 @@ def test_a_table_has_one_row_per_component(names: tuple[str, str, str], covarian
     ("document", "message"),
     [
         ({}, "it is empty; give pro, mean and sigma of mclust"),
+        ({"format": "gmix", "version": 5}, "it is a model file; read it with gmix.load(path).mixture"),
         ({"a": 1}, "a are not the parameters of a mixture; give"),
         ({"pro": [1.0]}, "there is no mean and no sigma; the parameters of mclust are pro, mean and sigma"),
         ({"mu": [0], "Sigma": [1]}, "there is no ComponentProportion; the parameters of MATLAB are"),

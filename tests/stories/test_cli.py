@@ -251,6 +251,9 @@ def test_the_parameters_of_a_model_as_a_table(model: Path, tmp_path: Path) -> No
     assert names[:4] == ["component", "weight", "mean eruptions", "mean waiting"]
     assert np.array_equal(values[:, 1], mixture.weights)
     assert np.array_equal(values[:, names.index("cov eruptions waiting")], mixture.covariances[:, 0, 1])
+    again = gmix.read_parameters(out)
+    assert again.features == mixture.features
+    assert np.array_equal(again.covariances, mixture.covariances)
 
 
 def test_a_model_becomes_an_onnx_model(model: Path, faithful: Path, tmp_path: Path) -> None:

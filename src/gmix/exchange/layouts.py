@@ -1,9 +1,13 @@
-"""How mclust, MATLAB and Spark name and lay out the parameters of a mixture."""
+"""How mclust, MATLAB and Spark name and lay out the parameters of a mixture.
+
+`ARRAYS` has the names in a document of JSON, which `FROM` converts. `COLUMNS` has the names of weights, means and
+covariances in a table of one row per component, which `parameters_of_rows` converts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,27 +17,10 @@ from gmix.base.errors import ParameterError
 from gmix.exchange.contract import Parameters
 from gmix.model.background import Background
 
-__all__ = ["LAYOUTS", "Layout", "model_name", "parameters_of_rows"]
+__all__ = ["ARRAYS", "COLUMNS", "FROM", "model_name", "parameters_of_rows"]
 
 Array = NDArray[np.float64]
 Document = Mapping[str, Any]
-
-
-class Layout(NamedTuple):
-    """The names of the parameters in some software, and how its arrays become those of a mixture.
-
-    Attributes
-    ----------
-    software : its name.
-    arrays : the names in a document of JSON.
-    columns : the names of weights, means and covariances in a table of one row per component.
-    parameters : converts a document.
-    """
-
-    software: str
-    arrays: tuple[str, ...]
-    columns: tuple[str, str, str]
-    parameters: Callable[[Document], Parameters]
 
 
 def _from_mclust(document: Document) -> Parameters:
@@ -99,10 +86,18 @@ def _values(value: Any) -> Any:
 
 
 def parameters_of_rows(weights: Array, means: Array, covariances: Array, structure: str) -> Parameters:
-    """The parameters of rows of one component each: ``(K,)``, ``(K, D)``, and ``(K, D * D)`` or ``(K, D)``."""
+    """The parameters of rows of one component each, with weights ``(K,)``, means ``(K, D)`` and covariances.
+
+    A row has the covariance matrix row by row, or its upper triangle, or D variances.
+    """
     n_components, n_features = means.shape
     if covariances.shape[1] == n_features**2:
         return _parameters(weights, means, covariances.reshape(n_components, n_features, n_features), structure)
+    upper = np.triu_indices(n_features)
+    if covariances.shape[1] == len(upper[0]):
+        matrices = np.empty((n_components, n_features, n_features))
+        matrices[:, *upper] = matrices.mT[:, *upper] = covariances
+        return _parameters(weights, means, matrices, structure)
     return _parameters(weights, means, _shaped(covariances, "covariances", means.shape), "VVI")
 
 
@@ -143,9 +138,10 @@ def _shaped(array: Array, name: str, shape: tuple[int, ...]) -> Array:
     return array.reshape(shape, order="F" if array.ndim == 1 else "C")
 
 
-_MCLUST, _MATLAB = ("pro", "mean", "sigma"), ("ComponentProportion", "mu", "Sigma")
-LAYOUTS = (
-    Layout("mclust", _MCLUST, _MCLUST, _from_mclust),
-    Layout("MATLAB", _MATLAB, _MATLAB, _from_matlab),
-    Layout("Spark", ("weights", "gaussians"), ("weights", "mean", "cov"), _from_spark),
-)
+FROM = {"mclust": _from_mclust, "MATLAB": _from_matlab, "Spark": _from_spark}
+ARRAYS = {
+    "mclust": ("pro", "mean", "sigma"),
+    "MATLAB": ("ComponentProportion", "mu", "Sigma"),
+    "Spark": ("weights", "gaussians"),
+}
+COLUMNS = {**ARRAYS, "Spark": ("weights", "mean", "cov"), "gmix convert": ("weight", "mean", "cov")}

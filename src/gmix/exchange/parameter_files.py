@@ -50,11 +50,11 @@ def contents(source: Any) -> Document | Columns:
 def _of_json(text: str) -> Document:
     try:
         document = json.loads(text)
+        if isinstance(document, dict):
+            return _one_level(document)
     except (ValueError, RecursionError) as error:
         raise ParameterError(f"it is not JSON ({error}); write the file again") from None
-    if not isinstance(document, dict):
-        raise ParameterError("its JSON is a list; give an object with the arrays by their names")
-    return _one_level(document)
+    raise ParameterError("its JSON is a list; give an object with the arrays by their names")
 
 
 def _one_level(document: Mapping[str, Any]) -> Document:

@@ -10,7 +10,7 @@ from gmix.base.arguments import as_numbers
 from gmix.base.errors import ParameterError
 from gmix.base.wording import listed
 from gmix.exchange.contract import Parameters
-from gmix.exchange.layouts import LAYOUTS, Layout, model_name, parameters_of_rows
+from gmix.exchange.layouts import ARRAYS, COLUMNS, FROM, model_name, parameters_of_rows
 from gmix.exchange.parameter_files import Columns, contents
 from gmix.model.mixture import GaussianMixture
 
@@ -34,8 +34,8 @@ def read_parameters(
     source : the path of a file of JSON or CSV, or a mapping with the same names. Arrays of JSON have the shapes of
         that software. A table of CSV has one row per component, with columns such as ``pro``, ``mean.1``, ``mean.2``,
         ``sigma.1`` and so on, in which a matrix is written row by row; for Spark, ``weights``, ``mean_1`` and
-        ``cov_1``. What follows the name of a mean is the name of a feature, unless it is a number. The output of R's
-        ``write.csv(unlist(m$parameters))`` is read too.
+        ``cov_1``. What follows the name of a mean is the name of a feature, unless it is a number. The outputs of R's
+        ``write.csv(unlist(m$parameters))`` and of ``gmix convert model.json parameters.csv`` are read too.
     features : the names of the columns; they replace those of the table.
 
     Raises `ParameterError` for a file that cannot be read, for a name that is missing, and for arrays that do not fit.
@@ -57,34 +57,32 @@ def read_parameters(
 
 
 def _of_document(document: dict[str, Any]) -> Parameters:
+    if document.get("format") == "gmix":
+        raise ParameterError("it is a model file; read it with gmix.load(path).mixture")
     if "sigmasq" in document:  # mclust's name for the variances of one column
         document = {"sigma": document["sigmasq"], **document}
-    return _recognized({layout: layout.arrays for layout in LAYOUTS}, document).parameters(document)
+    return FROM[_recognized(ARRAYS, document)](document)
 
 
 def _of_columns(table: Columns) -> Parameters:
-    columns = {name: table.of(name) for layout in LAYOUTS for name in layout.columns}
-    layout = _recognized(
-        {layout: layout.columns for layout in LAYOUTS}, [name for name in columns if columns[name]] or table.cells
-    )
-    weights, means, covariances = (
-        as_numbers(list(columns[name].values()), f"{name} of the table").T for name in layout.columns
-    )
+    found = {name: table.of(name) for names in COLUMNS.values() for name in names}
+    names = COLUMNS[_recognized(COLUMNS, [name for name in found if found[name]] or table.cells)]
+    weights, means, covariances = (as_numbers(list(found[name].values()), f"{name} of the table").T for name in names)
     parameters = parameters_of_rows(weights[:, 0], means, covariances, model_name(table.cells))
-    names = list(columns[layout.columns[1]])
-    return parameters if any(not name or name.isdigit() for name in names) else {**parameters, "features": names}
+    features = list(found[names[1]])
+    return parameters if any(not name or name.isdigit() for name in features) else {**parameters, "features": features}
 
 
-def _recognized(wanted: Mapping[Layout, Sequence[str]], given: Iterable[str]) -> Layout:
+def _recognized(wanted: Mapping[str, Sequence[str]], given: Iterable[str]) -> str:
     """The software of which most names are given. Raises `ParameterError` if one of its names is missing."""
     known = list(given)
-    layout = max(wanted, key=lambda layout: sum(name in known for name in wanted[layout]))
-    missing = [name for name in wanted[layout] if name not in known]
-    if len(missing) == len(wanted[layout]):
-        choices = "; ".join(f"{listed(names)} of {layout.software}" for layout, names in wanted.items())
+    software = max(wanted, key=lambda software: sum(name in known for name in wanted[software]))
+    missing = [name for name in wanted[software] if name not in known]
+    if len(missing) == len(wanted[software]):
+        choices = "; ".join(f"{listed(names)} of {software}" for software, names in wanted.items())
         there = f"{listed(known, 5)} are not the parameters of a mixture" if known else "it is empty"
         raise ParameterError(f"{there}; give {choices}")
     if missing:
-        named = f"the parameters of {layout.software} are {listed(wanted[layout])}"
+        named = f"the parameters of {software} are {listed(wanted[software])}"
         raise ParameterError(f"there is no {' and no '.join(missing)}; {named}")
-    return layout
+    return software
