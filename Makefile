@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-versions clean
+.PHONY: help demo test test-clients lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -13,6 +13,9 @@ demo: .venv/built  ## build everything and show it: pictures, a report and their
 
 test: .venv/built  ## run the tests
 	$(bin)/python -m pytest -n auto --dist loadscope
+
+test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime and skl2onnx, which are installed for them (minutes)
+	$(bin)/python -m pytest tests/clients
 
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
@@ -97,6 +100,12 @@ clean:  ## remove whatever make made
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv --clear .venv || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	$(bin)/python -m pip install --disable-pip-version-check --quiet -r requirements.lock
+	touch $@
+
+# Large packages that few tests need; those tests are skipped without them. The extra index has PyTorch without CUDA.
+.venv/clients: .venv/built
+	-$(bin)/python -m pip install --disable-pip-version-check --quiet --extra-index-url https://download.pytorch.org/whl/cpu torch
+	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx
 	touch $@
 
 # Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.

@@ -35,11 +35,11 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "model.density_tail", "fitting.k_means"],
-            ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot"],
+            ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot", "exchange"],
             ["model.evaluation", "model.outliers"],
             ["model.mixture"],
             ["model.frozen"],
-            ["model.gaussian_model", "model.gradient", "model.document"],
+            ["model.gaussian_model", "model.gradient", "model.document", "exchange.parameters"],
             ["sources"],
             ["fitting.em", "fitting.stepwise", "fitting.neighbors", "fitting.schedule"],
             ["fitting.start", "fitting.refinement"],
@@ -203,6 +203,8 @@ def test_importing_gmix_loads_only_what_it_needs() -> None:
         "rich",
         "typer",
         "scipy.stats",
+        "torch",
+        "onnx",
     ]
     program = f"import sys, gmix; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

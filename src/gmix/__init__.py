@@ -3,6 +3,8 @@
 from gmix.base.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
 from gmix.base.findings import Finding
 from gmix.base.progress import Progress
+from gmix.exchange.onnx_model import to_onnx
+from gmix.exchange.parameters import read_parameters
 from gmix.fitting.fit import fit
 from gmix.fitting.result import Fit, StandardErrors, load
 from gmix.fitting.stepwise import Stepwise
@@ -60,7 +62,9 @@ __all__ = [
     "merge",
     "metropolis",
     "predict_to",
+    "read_parameters",
     "standard_errors",
+    "to_onnx",
 ]
 
 

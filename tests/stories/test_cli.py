@@ -251,6 +251,20 @@ def test_the_parameters_of_a_model_as_a_table(model: Path, tmp_path: Path) -> No
     assert names[:4] == ["component", "weight", "mean eruptions", "mean waiting"]
     assert np.array_equal(values[:, 1], mixture.weights)
     assert np.array_equal(values[:, names.index("cov eruptions waiting")], mixture.covariances[:, 0, 1])
+    again = gmix.read_parameters(out)
+    assert again.features == mixture.features
+    assert np.array_equal(again.covariances, mixture.covariances)
+
+
+def test_a_model_becomes_an_onnx_model(model: Path, faithful: Path, tmp_path: Path) -> None:
+    onnx, out, mixture = pytest.importorskip("onnx"), tmp_path / "model.onnx", gmix.load(model).mixture
+    assert run("convert", model, out).exit_code == 0
+    assert onnx.load(out) == gmix.to_onnx(mixture)
+    assert run("convert", model, out, "--dtype", "float64").exit_code == 0
+    assert onnx.load(out) == gmix.to_onnx(mixture, dtype="float64")
+    assert "only a model is converted to ONNX" in run("convert", faithful, out).stderr
+    assert "--format csv is for tables" in run("convert", model, out, "--format", "csv").stderr
+    assert "give 'float32' or 'float64'" in run("convert", model, out, "--dtype", "float16").stderr
 
 
 def test_score_says_how_well_a_model_describes_a_table(model: Path, faithful: Path) -> None:

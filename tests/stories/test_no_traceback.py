@@ -184,6 +184,7 @@ def test_senseless_commands() -> None:
         "sample model.json 1.5", "sample model.json 9999999999999999", "sample points.csv 1", "plot model.json",
         "plot model.json --out .", "plot model.json --out x.csv", "plot model.json points.csv --out no/x.png",
         "convert points.csv", "convert points.csv x.xml", "convert model.json x.csv --columns a", "convert no.csv -",
+        "convert points.csv x.onnx", "convert model.json no/x.onnx", "convert model.json x.onnx --dtype int8",
         "report", "report points.csv --out no/x.html", "report no.csv", "report points.csv --model points.csv",
         "demo --out points.csv", "demo extra", "--versoin", "fit points.csv --out - --json", "fit points.csv --resume",
         "fit points.csv -k 1 --checkpoint model.json --resume",

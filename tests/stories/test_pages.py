@@ -8,6 +8,7 @@ import inspect
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,8 @@ def test_every_expression_of_a_table_means_something(
 
     monkeypatch.chdir(tmp_path)
     known["fit"].save("fit.json")
+    shutil.copy(ROOT / "tests" / "reference" / "data" / "parameters" / "several.csv", "m.csv")
+    Path("gm.json").write_text('{"ComponentProportion": 1, "mu": [0, 1], "Sigma": [[1, 0], [0, 2]]}', encoding="utf-8")
     if match := re.fullmatch(r"(\w+)=(.*)", code):  # an argument of gmix.fit
         name, value = match.groups()
         assert name in inspect.signature(gmix.fit).parameters

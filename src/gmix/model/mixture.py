@@ -14,6 +14,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, of_kind
 from gmix.base.other_names import OtherNames
 from gmix.base.wording import count
+from gmix.exchange.conversions import Conversions
 from gmix.model.background import Background, left_weight
 from gmix.model.components import Components
 from gmix.model.covariance import FULL, VVV, Structure, structure as as_structure
@@ -39,7 +40,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, UnivariateFunctions, OtherNames):
+class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, UnivariateFunctions, Conversions, OtherNames):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)

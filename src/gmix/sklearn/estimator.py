@@ -32,6 +32,7 @@ from gmix.model.criteria import aic, bic, criteria
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
+from gmix.sklearn.onnx_conversion import ConvertedBySkl2onnx
 from gmix.sklearn.protected import ProtectedNames
 from gmix.sklearn.rule import Blur, run_search
 from gmix.sklearn.start import StatedStart
@@ -60,7 +61,7 @@ _WORDS = {  # gmix's own words for the parameters
 }  # fmt: skip
 
 
-class GaussianMixture(ProtectedNames, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A drop-in replacement for ``sklearn.mixture.GaussianMixture``: change the import, and nothing else.
 
     Every argument means what it means there, and from the same start every EM iteration is the same; only the defaults

@@ -15,7 +15,7 @@ from gmix.base.table_file import Block, write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import from_stdin, print_findings
 from gmix.cli.options import ColumnNames, Format
-from gmix.cli.output import table_target
+from gmix.cli.output import check_writable, table_target
 from gmix.cli.parse import parse_names
 from gmix.sources import CSV
 from gmix.sources.files import open_files
@@ -24,7 +24,8 @@ __all__ = ["EXAMPLES", "convert"]
 
 EXAMPLES = (
     "Examples:\n\n  gmix convert points.csv points.parquet\n\n"
-    "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component"
+    "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component\n\n"
+    "  gmix convert model.json model.onnx   # to evaluate the mixture in other programs"
 )
 
 
@@ -34,11 +35,17 @@ def convert(
         Path,
         typer.Argument(metavar="INPUT", help="A table, or a model; or -.", callback=from_stdin, show_default=False),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet or Arrow, or -.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet, Arrow or ONNX, or -.", show_default=False)
+    ],
     form: Format = None,
     columns: ColumnNames = None,
+    dtype: Annotated[str, typer.Option(help="Of the numbers of ONNX: float32 or float64.")] = "float32",
 ) -> None:
-    """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow."""
+    """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow, or a model as ONNX."""
+    if out.suffix.lower() == ".onnx":
+        _write_onnx(given, out, form, dtype)
+        return
     to, form = table_target(out, form)
     if _is_model(given):
         if columns is not None:
@@ -49,6 +56,15 @@ def convert(
     names = table.names or ()
     write_table((dict(zip(names, piece.columns, strict=True)) for piece in table.pieces()), to, form)
     print_findings(table.findings)
+
+
+def _write_onnx(given: Path | CSV, out: Path, form: str | None, dtype: str) -> None:
+    if form is not None:
+        raise ParameterError(f"--format {form} is for tables, and {out} is an ONNX model; leave one of them out")
+    if isinstance(given, CSV) or not _is_model(given):
+        raise ParameterError(f"only a model is converted to ONNX, and {given} is none; give what gmix fit --out wrote")
+    check_writable(out)
+    gmix.to_onnx(gmix.load(given), out, dtype=dtype)
 
 
 def _parameters(mixture: gmix.GaussianMixture) -> Block:

@@ -1,0 +1,1 @@
+"""Conversions of mixtures to and from the classes and files of other software."""
