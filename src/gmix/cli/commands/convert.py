@@ -24,7 +24,7 @@ __all__ = ["EXAMPLES", "convert"]
 
 EXAMPLES = (
     "Examples:\n\n  gmix convert points.csv points.parquet\n\n"
-    "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component"
+    "  gmix convert model.json parameters.csv   # one row per component: weight, means, covariances"
 )
 
 
@@ -32,17 +32,24 @@ EXAMPLES = (
 def convert(
     given: Annotated[
         Path,
-        typer.Argument(metavar="INPUT", help="A table, or a model; or -.", callback=from_stdin, show_default=False),
+        typer.Argument(
+            metavar="INPUT", help="Table or model, or - for standard input.", callback=from_stdin, show_default=False
+        ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet or Arrow, or -.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTPUT", help="CSV, Parquet or Arrow file, or - for standard output.", show_default=False
+        ),
+    ],
     form: Format = None,
     columns: ColumnNames = None,
 ) -> None:
-    """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow."""
+    """Write the numeric columns of a table, or the parameters of a model, as CSV, Parquet or Arrow."""
     to, form = table_target(out, form)
     if _is_model(given):
         if columns is not None:
-            raise ParameterError("--columns chooses among a table's columns; a model is converted whole")
+            raise ParameterError("--columns is for tables; leave it out, because a model is converted as a whole")
         write_table([_parameters(gmix.load(given).mixture)], to, form)
         return
     table = open_files(given, Roles(parse_names(columns)))
