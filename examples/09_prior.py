@@ -4,7 +4,7 @@ A prior against collapsed components
 
 A component that shrinks onto a few equal values has an unbounded likelihood. A weak conjugate prior prevents this;
 its defaults are those of Fraley and Raftery (2007), in the units of the data. Petal widths of irises are rounded to
-a millimeter, so many values are equal.
+a millimeter and therefore often equal.
 """
 
 import matplotlib.pyplot as plt
