@@ -41,7 +41,7 @@ template <typename Model, typename Covariances>
 void measure(const std::string& folder, const arma::mat& rows, const arma::rowvec& weights, const arma::mat& means,
              const Covariances& start, int steps, double enough) {
   Model model;
-  const auto climb = [&](int count) {
+  const auto run = [&](int count) {
     const double began = seconds();
     model.set_params(means, start, weights);
     model.learn(rows, means.n_cols, arma::maha_dist, arma::keep_existing, 0, count, 1e-300, false);
@@ -51,8 +51,8 @@ void measure(const std::string& folder, const arma::mat& rows, const arma::rowve
   const double before = megabytes("VmRSS:"), ends = seconds() + enough;
   double brief = 1e300, whole = 1e300;
   do {
-    brief = std::min(brief, climb(1));
-    whole = std::min(whole, climb(1 + steps));
+    brief = std::min(brief, run(1));
+    whole = std::min(whole, run(1 + steps));
   } while (seconds() < ends);
   const double peak = megabytes("VmHWM:");
   std::ofstream reached(folder + "/reached", std::ios::binary);

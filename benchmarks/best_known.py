@@ -97,7 +97,7 @@ def support(rows: Array, responsibilities: Array) -> float:
 
 
 def is_spurious(table: Table, mixture: gmix.GaussianMixture, responsibilities: Array) -> bool:
-    """Whether a component is supported by fewer than 2 (D + 1) distinct rows, or has no width in some direction."""
+    """Whether fewer than 2 (D + 1) distinct rows support a component, or one has zero variance in some direction."""
     few = support(table.rows, responsibilities) < 2.0 * (int(table.rows.shape[1]) + 1)
     return few or _least_width(table.rows, mixture.covariances) < _NO_WIDTH
 

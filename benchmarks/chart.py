@@ -1,4 +1,4 @@
-"""Pictures of `compare.py`'s numbers: speed.png, a line for every workload, and growth.png, curves in N, D and K.
+"""Pictures of the results of `compare.py`: speed.png, one line per workload, and growth.png, curves in N, D and K.
 
 python benchmarks/chart.py build/bench/peers.json build/bench/growth.json docs/pictures
 """
@@ -27,7 +27,7 @@ def styles(results: list[Result]) -> dict[str, dict[str, Any]]:
 
 
 def speed(results: list[Result], title: str, path: Path) -> None:
-    """How many times longer than gmix's a peer's EM step takes."""
+    """The time of an EM step of each peer, relative to gmix."""
     figure, ax = plt.subplots(figsize=(8.0, 1.4 + 0.3 * len(results)), layout="constrained")
     for peer, style in styles(results).items():
         points = [
@@ -54,7 +54,7 @@ def speed(results: list[Result], title: str, path: Path) -> None:
 
 
 def growth(results: list[Result], title: str, path: Path) -> None:
-    """Nanoseconds of a step per row, as a workload grows in one direction."""
+    """Nanoseconds of a step per row, for workloads that grow in one dimension."""
     found = {result["workload"]["name"]: result for result in results}
     figure, axes = plt.subplots(1, 3, figsize=(9.0, 3.4), sharey=True, layout="constrained")
     for ax, (group, letter) in zip(axes, GROWTH.items(), strict=True):

@@ -1,13 +1,14 @@
-"""Side by side: time of an EM step, log-likelihood reached and memory, every measurement in a fresh process.
+"""Compare libraries: time of an EM step, log-likelihood and memory, with every measurement in a fresh process.
 
     python benchmarks/compare.py --peers gmix,sklearn,onedal --workloads standard,growth --out build/bench/results
     python benchmarks/compare.py --quick
 
-Every peer climbs from the same start for the same steps on the same processors. The time of a step is that of a long
-climb less that of one step, divided by the steps that were really taken between them, so what a library does once does
-not count; the seconds in all, to the log-likelihood shown, count everything. The log-likelihood is that of the mixture
-handed back, reckoned here for all peers alike on the first rows. Peers take turns, round by round, so that noise hits
-all; medians are quoted. What is known is written after each workload, as a table (.md) and as numbers (.json).
+Every peer runs EM from the same start, for the same number of steps, on the same processors. The time of a step is the
+time of a long run minus the time of a run of one step, divided by the difference in steps. Work that a library does
+once per run therefore does not count. The total time, to the log-likelihood shown, includes everything. This program
+computes the log-likelihood of each returned mixture in the same way, on the first rows. Peers take turns in every
+round, so that disturbances affect all of them, and medians are reported. Results are written after each workload, as a
+table (.md) and as numbers (.json).
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from numpy.typing import NDArray
 from peers import PEERS, command
 from workloads import Workload, chosen
 
-SECONDS = 0.5  # a fast peer climbs again and again for so long
+SECONDS = 0.5  # for which the runs of a fast peer are repeated
 LONG = 60.0  # seconds; a peer whose measurement takes longer is measured once
 TOO_LONG = 60.0  # seconds; it is given up
-JUDGED = 10_000  # rows that the log-likelihood is reckoned on
+JUDGED = 10_000  # rows on which the log-likelihood is computed
 
 Run = dict[str, float]
 
 
 def log_likelihood(rows: NDArray[np.floating], reached: NDArray[np.float64], k: int) -> float:
-    """Nats per row under weights, means and covariances that stand one after the other in `reached`."""
+    """Nats per row under the weights, means and covariances that are concatenated in `reached`."""
     x = rows.astype(np.float64)
     d = x.shape[1]
     means, covariances = reached[k : k + k * d].reshape(k, d), reached[k + k * d :].reshape(k, d, d)
@@ -50,7 +51,7 @@ def log_likelihood(rows: NDArray[np.floating], reached: NDArray[np.float64], k: 
 
 
 def measure(name: str, workload: Workload, folder: Path, rows: NDArray[np.floating]) -> Run | str:
-    """One measurement in a fresh process, or why there is none."""
+    """One measurement in a fresh process, or the reason why there is none."""
     w = workload
     numbers = [str(v) for v in (w.n, w.d, w.k, w.structure, w.dtype, w.steps(), SECONDS)]
     speed = float(subprocess.check_output([sys.executable, machine.__file__, w.dtype]))
@@ -69,7 +70,7 @@ def measure(name: str, workload: Workload, folder: Path, rows: NDArray[np.floati
     except (np.linalg.LinAlgError, json.JSONDecodeError, IndexError, ValueError) as error:
         return f"no mixture: {error}"
     if run["step"] <= 0.0:
-        return "the time of a step is lost in the noise of a climb"
+        return "the time of a step is below the noise of a run"
     return {
         "nanoseconds": 1e9 * run["step"] / w.n,
         "whole": run["whole"],
@@ -82,7 +83,7 @@ def measure(name: str, workload: Workload, folder: Path, rows: NDArray[np.floati
 
 
 def measured(workload: Workload, names: list[str], rounds: int) -> dict[str, Run]:
-    """Every peer's medians, with the least and greatest time and the number of measurements."""
+    """The medians of every peer, with the smallest and largest time and the number of measurements."""
     able = [
         name
         for name in names

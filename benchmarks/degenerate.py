@@ -1,4 +1,4 @@
-"""Default fits of degenerate tables beside a sound table of the same shape: processor seconds on one thread.
+"""Default fits of degenerate tables and of a sound table of the same shape: processor seconds on one thread.
 
 No table should take more than five seconds, nor more than ten times as long as the sound one.
 """

@@ -1,4 +1,4 @@
-"""A default fit of a million rows: seconds, memory above the rows, and what was chosen.
+"""A default fit of a million rows: seconds, memory in addition to the rows, and the chosen candidate.
 
 Two tables of 1,000,000 x 6: three components, and Student's t with four degrees of freedom, which no number of normals
 describes. `--check` also fits smaller tables with and without sub-samples and compares the choices.

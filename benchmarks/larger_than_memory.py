@@ -1,9 +1,9 @@
-"""A table larger than memory: makes a Parquet file, fits it as a stream, and compares passes with merely reading it.
+"""A table larger than memory: write a Parquet file, fit it as a stream, and compare passes with reading the file.
 
     python benchmarks/larger_than_memory.py --rows 100e6 --folder build/bench            # 1.8 GB on disk
     python benchmarks/larger_than_memory.py --rows 10e6 --folder build/bench --check     # bit for bit against memory
 
-Each measurement runs in a process of its own, so that its peak of resident memory is its own too.
+Each measurement runs in its own process, so that the peak of resident memory is that of this measurement.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BUDGET = 1e8  # bytes of memory that the stream may use for rows
 
 
 def make(path: Path, n: int) -> None:
-    """Five overlapping clusters in four columns of float32, a row group at a time."""
+    """Write five overlapping clusters in four columns of float32, one row group at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -47,7 +47,7 @@ def make(path: Path, n: int) -> None:
 
 
 def read(path: Path, _steps: int) -> dict[str, Any]:
-    """Merely read the file with pyarrow, batch after batch."""
+    """Only read the file with pyarrow, batch by batch."""
     from pyarrow import parquet
 
     seconds = []

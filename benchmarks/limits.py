@@ -1,17 +1,17 @@
-"""How near gmix comes to what the processor can do, and what threads and float32 give.
+"""How close gmix comes to the speed of the processor, and the effect of threads and float32.
 
     python benchmarks/limits.py --workloads 1e6x8x16
 
-The bound counts, for each row and component, the multiply-adds that a step cannot do without (`Workload.multiply_adds`)
-and an exponential at the price of twenty, all at the speed of a matrix product measured beside them in this process.
-"Same bits" compares what one thread and all threads hand back.
+The bound counts the multiply-adds that a step needs for each row and component (`Workload.multiply_adds`), and an
+exponential as twenty of them, all at the speed of a matrix product that is measured in the same process. "Same bits"
+compares the results of one thread and of all threads.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the matrix product's; gmix is told its own below
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for the matrix product; gmix gets its own number below
 
 import argparse
 import statistics
@@ -25,14 +25,14 @@ from workloads import Workload, chosen
 
 import gmix
 
-SECONDS = 0.3  # a short climb is taken again and again for so long
+SECONDS = 0.3  # for which a short run is repeated
 
 
 def step(workload: Workload, rows: Any, start: gmix.GaussianMixture, threads: int) -> tuple[float, gmix.Fit]:
-    """Seconds of an EM step, and the fit after some."""
+    """Seconds of an EM step, and the fit after several steps."""
     fits = []
 
-    def climb(steps: int) -> Reached:
+    def run(steps: int) -> Reached:
         fit = gmix.fit(
             rows, workload.k, covariance=workload.structure, start=start,
             tolerance=0.0, max_iterations=steps, threads=threads,
@@ -40,7 +40,7 @@ def step(workload: Workload, rows: Any, start: gmix.GaussianMixture, threads: in
         fits.append(fit)
         return Reached(len(fit.history) - 1, None, None, None)
 
-    seconds, _, _ = timed(climb, workload.steps(), SECONDS)
+    seconds, _, _ = timed(run, workload.steps(), SECONDS)
     return seconds, fits[-1]
 
 

@@ -1,6 +1,6 @@
 """The machine: its name, the speed of its matrix product, and the memory of this process.
 
-python benchmarks/machine.py float64    # operations a second of a matrix product on the processors of this process
+python benchmarks/machine.py float64    # operations per second of a matrix product in this process
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def name() -> str:
 
 
 def product_speed(dtype: str) -> float:
-    """Floating-point operations a second of a matrix product of order 1000, the best of eight."""
+    """Floating-point operations per second of a matrix product of order 1000, the best of eight."""
     a = np.random.default_rng(0).normal(size=(1000, 1000)).astype(dtype)
     best = float("inf")
     for _ in range(8):
@@ -36,7 +36,7 @@ def product_speed(dtype: str) -> float:
 
 
 def keep_to(threads: int) -> None:
-    """Let this process, and those that it starts, use so many processors and threads."""
+    """Limit this process, and those that it starts, to this number of processors and threads."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     os.environ |= {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
     with contextlib.suppress(ImportError):  # libraries that are loaded already do not read the environment again

@@ -11,7 +11,7 @@ round_ <- function(value) array(diag(value, d), c(d, d, k))
 variance <- list(modelName = model, d = d, G = k, sigma = round_(s), cholsigma = round_(sqrt(s)), Sigma = diag(s, d),
                  cholSigma = diag(sqrt(s), d), sigmasq = rep(s, k), scale = rep(s, k), shape = matrix(1, d, k))
 parameters <- list(pro = start[1:k], mean = matrix(start[k + 1:(k * d)], d, k), variance = variance)
-climb <- function(count) em(x, model, parameters, control = emControl(eps = 0, tol = c(0, 0), itmax = c(count, count)))
+run <- function(count) em(x, model, parameters, control = emControl(eps = 0, tol = c(0, 0), itmax = c(count, count)))
 taken <- function(run) abs(attr(run, "info")[["iterations"]])
 megabytes <- function(what) {
   line <- grep(what, readLines("/proc/self/status"), value = TRUE)
@@ -21,7 +21,7 @@ now <- function() as.numeric(Sys.time())
 invisible(gc()); cat("5", file = "/proc/self/clear_refs"); before <- megabytes("VmRSS")
 ends <- now() + enough; brief <- Inf; whole <- Inf
 repeat {
-  first <- now(); short <- climb(1); second <- now(); long <- climb(1 + steps); third <- now()
+  first <- now(); short <- run(1); second <- now(); long <- run(1 + steps); third <- now()
   brief <- min(brief, second - first); whole <- min(whole, third - second)
   if (third > ends) break
 }

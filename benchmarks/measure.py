@@ -2,8 +2,8 @@
 
     python measure.py PEER FOLDER N D K STRUCTURE DTYPE STEPS SECONDS
 
-Climbs from FOLDER/start on FOLDER/rows, once one step and once STEPS more, again and again until SECONDS have passed;
-leaves the parameters reached in FOLDER/reached and prints what `compare.Run` holds.
+Runs EM on FOLDER/rows from FOLDER/start, alternately for one step and for STEPS more, until SECONDS have passed. Writes
+the resulting parameters to FOLDER/reached, and prints the fields of `compare.Run`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pathlib import Path
 
 import numpy as np
 from machine import forget_peak, memory
-from peers import CLIMBS, Reached
+from peers import RUNS, Reached
 
 
-def timed(climb: Callable[[int], Reached], steps: int, seconds: float) -> tuple[float, float, Reached]:
-    """Seconds of a step, seconds in all, and what the long climb reached.
+def timed(run: Callable[[int], Reached], steps: int, seconds: float) -> tuple[float, float, Reached]:
+    """Seconds of a step, seconds of the long run, and its result.
 
-    The least times of the short and of the long climb are taken: what disturbs a climb only ever makes it longer.
+    The shortest times of the short and of the long run count, because disturbances can only make a run longer.
     """
     short = whole = float("inf")
     ends = time.perf_counter() + seconds
     while True:
         first = time.perf_counter()
-        few = climb(1)
+        few = run(1)
         second = time.perf_counter()
-        many = climb(1 + steps)
+        many = run(1 + steps)
         third = time.perf_counter()
         short, whole = min(short, second - first), min(whole, third - second)
         if third > ends:
@@ -45,13 +45,13 @@ def main() -> None:
     flat = np.fromfile(Path(folder, "start"))
     start = flat[:k], flat[k : k + k * d].reshape(k, d), flat[k + k * d :].reshape(k, d, d)
     with contextlib.suppress(Exception):  # too few rows for some; this call only imports and warms caches
-        CLIMBS[peer](rows[: 20 * k], start, structure, 1)
+        RUNS[peer](rows[: 20 * k], start, structure, 1)
     if peer == "gmmx":  # compiles anew for every shape and number of steps
         for count in (1, 1 + int(steps)):
-            CLIMBS[peer](rows, start, structure, count)
+            RUNS[peer](rows, start, structure, count)
     forget_peak()
     before = memory("VmRSS")
-    step, whole, reached = timed(lambda count: CLIMBS[peer](rows, start, structure, count), int(steps), float(seconds))
+    step, whole, reached = timed(lambda count: RUNS[peer](rows, start, structure, count), int(steps), float(seconds))
     peak = memory("VmHWM")
     with Path(folder, "reached").open("wb") as file:
         for part in (reached.weights, reached.means, reached.covariances):

@@ -1,16 +1,17 @@
-"""EM steps of gmix beside Spark's MLlib: the same cached DataFrame, start and steps.
+"""EM steps of gmix and of Spark's MLlib, with the same cached DataFrame, start and steps.
 
     python benchmarks/mllib.py --rows 1e6 --cores 1
 
-Each climbs twice, one step and some more; a step is the difference over the steps between, and the longer climb is told
-whole too, from the DataFrame to the mixture. What both reach is judged by one formula, on the first rows. MLlib takes a
-start only through its older interface, over an RDD of vectors, which is made and cached before the clock runs; its
-newer one, over the DataFrame, starts where it likes, and is timed only.
+Each library runs EM twice, for one step and for several more. The time of a step is the difference, divided by the
+number of further steps. The total time of the longer run, from the DataFrame to the mixture, is reported too. The
+log-likelihoods of both mixtures are computed by the same formula, on the first rows. MLlib accepts a start only in its
+older interface, which reads an RDD of vectors; this is made and cached before the measurement. The newer interface
+reads the DataFrame and chooses its own start, so only its time is reported.
 
-MLlib adds 2.2e-16 to the density of every component at every row, so where it ends depends on the units: in these ten
-columns of order one it was 1e-3 nats a row from EM after one step, and 1e-5 after seven. So the rows are given in units
-128 times as large, in which densities are 128^10 times as high and what is added is nothing: MLlib then takes EM's own
-steps, and both reach the same.
+MLlib adds 2.2e-16 to the density of every component at every row, so its result depends on the units. In these ten
+columns of order one, it differed from EM by 1e-3 nats per row after one step, and by 1e-5 after seven. The units of the
+rows are therefore 128 times as large. Densities are then 128^10 times as high, the addition is negligible, MLlib makes
+the same steps as EM, and both results agree.
 """
 
 from __future__ import annotations
@@ -46,14 +47,18 @@ def session(cores: int) -> Any:
     return spark
 
 
-def step(climb: Callable[[int], Any], rounds: int) -> tuple[float, float, Any]:
-    """Seconds of a step and of the longer climb, medians of some rounds, and what was reached."""
-    seconds, whole, reached = [], [], climb(1 + STEPS)  # once before the clock runs: Java compiles what it meets often
+def step(run: Callable[[int], Any], rounds: int) -> tuple[float, float, Any]:
+    """Seconds of a step and of the longer run, medians over the rounds, and the result."""
+    seconds, whole, reached = (
+        [],
+        [],
+        run(1 + STEPS),
+    )  # before the measurement, because Java compiles code that runs often
     for _ in range(rounds):
         took = []
         for steps in (1, 1 + STEPS):
             began = time.perf_counter()
-            reached = climb(steps)
+            reached = run(steps)
             took.append(time.perf_counter() - began)
         seconds.append((took[1] - took[0]) / STEPS)
         whole.append(took[1])
@@ -83,11 +88,11 @@ def main() -> None:
     assembled = VectorAssembler(inputCols=names, outputCol="features").transform(table).select("features").cache()
     vectors = assembled.rdd.map(lambda row: Vectors.dense(row[0].toArray())).cache()
     print(f"{machine.name()}; Spark {spark.version}; {vectors.count():,} rows x 10, 10 components, {given.cores} cores")
-    bells = [
+    components = [
         MultivariateGaussian(Vectors.dense(mean), DenseMatrix(len(mean), len(mean), covariance.ravel()))
         for mean, covariance in zip(*start[1:], strict=True)
     ]
-    theirs = SimpleNamespace(k=k, weights=start[0].tolist(), gaussians=bells)
+    theirs = SimpleNamespace(k=k, weights=start[0].tolist(), gaussians=components)
 
     def older(steps: int) -> gmix.GaussianMixture:
         found = Older.train(vectors, k, 0.0, steps, initialModel=theirs)
@@ -96,23 +101,25 @@ def main() -> None:
 
     def newer(steps: int) -> gmix.GaussianMixture:
         found = Newer(k=k, maxIter=steps, tol=0.0, seed=1).fit(assembled)
-        bells = found.gaussiansDF.collect()
-        mean, covariance = zip(*((bell["mean"].toArray(), bell["cov"].toArray()) for bell in bells), strict=True)
+        components = found.gaussiansDF.collect()
+        mean, covariance = zip(
+            *((component["mean"].toArray(), component["cov"].toArray()) for component in components), strict=True
+        )
         return gmix.GaussianMixture(np.array(found.weights), np.array(mean), np.array(covariance))
 
     def ours(steps: int) -> gmix.GaussianMixture:
         mixture = gmix.GaussianMixture(*start)
         return gmix.fit(table, k, covariance="full", start=mixture, max_iterations=steps, tolerance=0.0).mixture
 
-    print(f"\n| | a step, s | against gmix | {1 + STEPS} steps, s | against gmix | log-likelihood per row |")
+    print(f"\n| | step, s | relative to gmix | {1 + STEPS} steps, s | relative to gmix | log-likelihood per row |")
     print("|---|---:|---:|---:|---:|---:|")
     first = None
-    for name, climb in (
+    for name, run in (
         ("gmix", ours),
         ("MLlib over an RDD", older),
         ("MLlib over the DataFrame, its own start", newer),
     ):
-        seconds, whole, mixture = step(climb, given.rounds)
+        seconds, whole, mixture = step(run, given.rounds)
         first = first or (seconds, whole)
         reached = mixture.log_density(rows[:JUDGED]).mean()
         ratios = seconds / first[0], whole / first[1]

@@ -1,4 +1,4 @@
-"""Peers: one small adapter a library. Each climbs a stated number of EM steps from a stated start.
+"""Peers: one small adapter per library, which runs a given number of EM steps from a given start.
 
 Every peer lives in an environment of its own under build/peers, made by `make bench-peers`. Two that are not Python
 (mclust, Armadillo) are programs that take the arguments of `measure.py` and answer as it does.
@@ -33,7 +33,7 @@ class Reached(NamedTuple):
 
 
 def stored(structure: str, covariances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariances ``(K, D, D)`` as most libraries hold those of a structure."""
+    """Covariances ``(K, D, D)`` in the shape in which most libraries store those of a structure."""
     return {
         "full": covariances,
         "tied": covariances[0],
@@ -43,7 +43,7 @@ def stored(structure: str, covariances: NDArray[np.float64]) -> NDArray[np.float
 
 
 def dense(structure: str, covariances: Any, k: int, d: int) -> NDArray[np.float64]:
-    """The way back from `stored`."""
+    """The inverse of `stored`."""
     values = np.asarray(covariances, np.float64)
     if structure in ("full", "tied"):
         return np.broadcast_to(values, (k, d, d))
@@ -103,7 +103,7 @@ def opencv(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
     kinds = {"full": "GENERIC", "diag": "DIAGONAL", "spherical": "SPHERICAL"}
     model.setCovarianceMatrixType(getattr(cv2.ml, f"EM_COV_MAT_{kinds[structure]}"))
     model.setTermCriteria((cv2.TERM_CRITERIA_COUNT, steps, 0.0))
-    model.trainE(rows, start[1])  # from Python it takes first means alone, and guesses the rest
+    model.trainE(rows, start[1])  # from Python it accepts only initial means, and chooses the other parameters
     return Reached(steps, model.getWeights().ravel(), model.getMeans(), np.stack(model.getCovs()))
 
 
@@ -187,14 +187,14 @@ def mlpack(rows: Rows, start: Start, structure: str, steps: int) -> Reached:
     return Reached(steps, np.ravel(reached["weights"]), means, covariances)
 
 
-CLIMBS: dict[str, Callable[[Rows, Start, str, int], Reached]] = {
-    climb.__name__: climb for climb in (gmix, sklearn, onedal, opencv, gmmx, pomegranate, torchgmm, mlpack)
+RUNS: dict[str, Callable[[Rows, Start, str, int], Reached]] = {
+    run.__name__: run for run in (gmix, sklearn, onedal, opencv, gmmx, pomegranate, torchgmm, mlpack)
 }
 
 
 @dataclass(frozen=True)
 class Peer:
-    """What a peer needs and can do."""
+    """The requirements of a peer, and what it supports."""
 
     packages: tuple[str, ...] = ()  # that pip installs for it
     structures: tuple[str, ...] = ("full", "tied", "diag", "spherical")
@@ -209,12 +209,12 @@ PEERS = {
     "sklearn": Peer(),
     "onedal": Peer(("scikit-learn-intelex",), ("full", "diag")),
     "armadillo": Peer((), ("full", "diag"), ("float64",), program=(str(HOME / "armadillo" / "measure"),)),
-    "gmmx": Peer(("gmmx",), ("full", "diag"), largest=1e10, note="computes in float32 whatever the rows"),
+    "gmmx": Peer(("gmmx",), ("full", "diag"), largest=1e10, note="computes in float32 for any dtype of the rows"),
     "mclust": Peer((), ("full", "tied", "diag", "spherical"), ("float64",), 2e8, ("Rscript", str(HERE / "mclust.R"))),
-    "mlpack": Peer(("mlpack",), ("full", "diag"), ("float64",), 1e10, note="takes no start: begins by its own k-means"),
+    "mlpack": Peer(("mlpack",), ("full", "diag"), ("float64",), 1e10, note="starts from its own k-means"),
     "opencv": Peer(
         ("opencv-python-headless<5",), ("full", "diag", "spherical"), ("float64",), 2e8,
-        note="takes first means alone, and guesses the rest of the start",
+        note="accepts only initial means, and chooses the other parameters of the start",
     ),
     "pomegranate": Peer(("torch==2.13.0", "pomegranate"), ("full", "diag"), largest=2e8),
     "torchgmm": Peer(("torch==2.13.0", "torchgmm"), ("full", "diag", "spherical"), largest=2e8),

@@ -1,11 +1,11 @@
-"""Kinds of rows: one E-step of gmix beside other implementations, in processor time on one thread.
+"""Kinds of rows: one E-step of gmix and of other implementations, in processor time on one thread.
 
     python benchmarks/rows.py --rounds 5
 
-Rows with errors (extreme deconvolution): beside NumPy, vectorized over rows and components; beside astroML's XDGMM,
-from the environment that `make bench-rows` makes; and beside the C code of extreme-deconvolution, which is not on PyPI,
-if that environment has it. The other implementations are timed with their M-steps, which take next to no time. All
-start from the same mixture, and the table says how far their log-likelihoods per row are from that of gmix.
+Rows with errors (extreme deconvolution) are compared with NumPy, vectorized over rows and components; with astroML's
+XDGMM, from the environment that `make bench-rows` makes; and with the C code of extreme-deconvolution, which is not on
+PyPI, if that environment has it. The times of the other implementations include their M-steps, which take almost no
+time. All start from the same mixture, and the table has the differences of their log-likelihoods per row from gmix.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Classification beside scikit-learn's discriminant analyses, and the time of regression for many rows.
+"""Classification compared with scikit-learn's discriminant analyses, and the time of regression for many rows.
 
 python benchmarks/supervised.py            # accuracy and log loss in 10-fold cross-validation; a million rows
 python benchmarks/supervised.py --rows N   # another number of rows

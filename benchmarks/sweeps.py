@@ -1,11 +1,12 @@
-"""Sweeps over structures and components with defaults: gmix beside mclust, and beside one scikit-learn fit a candidate.
+"""Default searches over structures and components: gmix compared with mclust, and with separate scikit-learn fits.
 
     python benchmarks/sweeps.py --rounds 5
 
-mclust comes from the system (`apt install r-cran-mclust`); without it, its columns are left out. It sweeps over the
-same structures and counts, with and without its conjugate prior, each from one start; its seconds are those of the
-call, R's own start left out. The two take turns. scikit-learn's class knows four of the structures, and fits each
-candidate apart: with its defaults, and with a tolerance at which it climbs about as far as gmix.
+mclust comes from the system (`apt install r-cran-mclust`); without it, its columns are left out. It searches over the
+same structures and numbers of components, with and without its conjugate prior, from one start each. Its time is that
+of the call, without the start of R. The two take turns. scikit-learn's class supports four of the structures, and fits
+each candidate separately: with its defaults, and with a tolerance with which it reaches about the same log-likelihood
+as gmix.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ CLOSE = 1e-3  # nats per row
 
 
 class Swept(NamedTuple):
-    """Seconds of processor and clock, and what was chosen."""
+    """Processor time and elapsed time in seconds, and the candidate that was chosen."""
 
     cpu: float
     clock: float

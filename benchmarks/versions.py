@@ -1,12 +1,12 @@
-"""Two versions of gmix, paired in one run: steps of EM from the same start, and default fits of small tables.
+"""Two versions of gmix, compared in pairs: steps of EM from the same start, and default fits of small tables.
 
     git worktree add ../before <commit> && make -C ../before .venv/built
     python benchmarks/versions.py --before ../before --workloads standard,sweeps --rounds 15
     GMIX_LEVEL=x86-64-v3 python benchmarks/versions.py --before ../before
 
-Each version works in a process of its own, and they take turns, measurement by measurement, in alternating order. Times
-are processor time. A ratio is that of this version to the other within one round; quoted are the median of the
-ratios and a 95 % interval of the median from the order statistics. Log-likelihoods are shown beside them.
+Each version runs in its own process. They take turns with every measurement, in alternating order. Times are processor
+time. A ratio compares this version with the other one within one round. The output has the median of the ratios, a 95 %
+interval of the median from the order statistics, and the log-likelihoods.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SECONDS = 1.0  # of a measurement of steps, about
 
 
 class Version:
-    """A checkout of gmix with its own environment, at work in a process of its own."""
+    """A checkout of gmix with its own environment, which runs in its own process."""
 
     def __init__(self, checkout: Path) -> None:
         python = checkout / ".venv" / "bin" / "python"
@@ -58,7 +58,7 @@ class Version:
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
-    """A 95 % interval of the median, from the order statistics (a sign test turned round)."""
+    """A 95 % interval of the median, from the order statistics (an inverted sign test)."""
     ordered, n = sorted(ratios), len(ratios)
     rank = max(int(n / 2 - 0.98 * math.sqrt(n)), 0)
     return ordered[rank], ordered[n - 1 - rank]

@@ -1,10 +1,10 @@
-"""Whole fits with defaults, starts included: gmix beside scikit-learn, seconds and log-likelihood reached.
+"""Complete default fits of gmix and scikit-learn, including starts: seconds and log-likelihood.
 
     python benchmarks/whole_fits.py --workloads 1e3x2x2,1e6x2x5 --rounds 5
 
-Both are told the number of components and the structure, and nothing else. The last two columns are the time to equal
-log-likelihood: where one of them ends lower, it is started again from further seeds, and its seconds are added up,
-until it is within a ten-thousandth of a nat per row of the other; "never" is after ten starts.
+Both get the number of components and the structure, and no other argument. The last two columns are the time to equal
+log-likelihood: if one of them ends lower, it starts again with further seeds, and its times are added up, until it is
+within a ten-thousandth of a nat per row of the other; "never" means not within ten starts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def theirs(rows: Any, k: int, structure: str, seed: int) -> Outcome:
 
 
 def until(first: Outcome, target: float, again: Callable[[int], Outcome]) -> float:
-    """Seconds to a log-likelihood: those of the first fit and of as many more as it takes."""
+    """Seconds until a log-likelihood is reached, by the first fit and as many further ones as needed."""
     seconds, reached = first
     for start in range(1, STARTS):
         if reached >= target - CLOSE:
@@ -83,15 +83,15 @@ def main() -> None:
     gmix.fit([0.0, 1.0, 5.0], 1, covariance="full", rng=0)
     for workload in chosen(options.workloads):
         rows, _ = workload.table()
-        told = rows, workload.k, workload.structure
+        problem = rows, workload.k, workload.structure
         outcomes, equal = [], []
         for seed in range(options.rounds):
-            mine, other = ours(*told, seed), theirs(*told, seed)
+            mine, other = ours(*problem, seed), theirs(*problem, seed)
             target = max(mine[1], other[1])
             outcomes.append((mine, other))
             equal.append((
-                until(mine, target, lambda more: ours(*told, seed + more)),  # noqa: B023
-                until(other, target, lambda more: theirs(*told, seed + more)),  # noqa: B023
+                until(mine, target, lambda more: ours(*problem, seed + more)),  # noqa: B023
+                until(other, target, lambda more: theirs(*problem, seed + more)),  # noqa: B023
             ))  # fmt: skip
         print(row(workload.name, outcomes, equal), flush=True)
 

@@ -1,4 +1,4 @@
-"""Workloads: tables of overlapping clusters, the start that all peers share, and the work that no step can avoid."""
+"""Workloads: tables of overlapping clusters, a start for all peers, and the minimum work of a step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """What `--workloads` takes: ``1e6x8x16``, ``2e5x64x256-diag``, ``1e6x8x16-float32``."""
+        """The name in `--workloads`: ``1e6x8x16``, ``2e5x64x256-diag``, ``1e6x8x16-float32``."""
         digits, zeros = f"{self.n:e}".split("e")
         parts = [f"{float(digits):g}e{int(zeros)}x{self.d}x{self.k}"]
         parts += [self.structure] if self.structure != "full" else []
@@ -36,9 +36,9 @@ class Workload:
     def table(self) -> tuple[NDArray[np.floating], tuple[Array, Array, Array]]:
         """The rows ``(N, D)``, and a start: weights ``(K,)``, means ``(K, D)`` and covariances ``(K, D, D)``.
 
-        Centers lie about three standard deviations apart, whatever D, so that components share rows and EM is far from
-        rest for many steps; or about seventeen, so that hardly a row is shared. The start has equal weights, the
-        centers moved by about one standard deviation, and one round covariance of half of the data's size.
+        Centers are about three standard deviations apart for every D, so that components share rows and EM converges
+        slowly; or about seventeen, so that they share almost no rows. The start has equal weights, the centers moved by
+        about one standard deviation, and one spherical covariance with half of the variance of the data.
         """
         rng = np.random.default_rng([self.n, self.d, self.k, 2])
         centers = rng.normal(scale=(12.0 if self.apart else 2.0) / np.sqrt(self.d), size=(self.k, self.d))
@@ -53,7 +53,7 @@ class Workload:
         return rows.astype(self.dtype), (np.full(self.k, 1.0 / self.k), means, np.tile(round_, (self.k, 1, 1)))
 
     def multiply_adds(self) -> float:
-        """What one step cannot do without: the whitened residuals of all rows, and as much again for the moments."""
+        """The minimum of one step: the whitened residuals of all rows, and the same amount for the moments."""
         n, d, k = self.n, self.d, self.k
         return {
             "full": 2.0 * n * k * (d * (d + 1) / 2 + d),
@@ -63,11 +63,11 @@ class Workload:
         }[self.structure]
 
     def bound(self, speed: float) -> float:
-        """Seconds that one step takes at the least where a matrix product does `speed` operations a second."""
+        """The minimum time of a step in seconds if a matrix product does `speed` operations per second."""
         return 2.0 * (self.multiply_adds() + EXPONENTIAL * self.n * self.k) / speed
 
     def steps(self) -> int:
-        """How many steps to time: few where a step is long."""
+        """The number of steps to time: few if a step is long."""
         return int(np.clip(1e8 / self.multiply_adds(), 2, 200))
 
 

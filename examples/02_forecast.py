@@ -2,8 +2,9 @@
 A forecast with its uncertainty
 ===============================
 
-Knowing how long Old Faithful erupted, when will it erupt again? Conditioning a mixture on some of its columns gives a
-mixture of the others: not only a mean, but a distribution, and where it has two humps one sees both.
+Old Faithful has erupted for a known time. When will it erupt again? A mixture that is conditioned on some of its
+columns is a mixture of the others. The forecast is therefore a distribution, which may have two modes, and not only
+a mean.
 """
 
 import matplotlib.pyplot as plt
@@ -16,7 +17,8 @@ table = np.loadtxt(FAITHFUL, delimiter=",", skiprows=1)
 mixture = gmix.fit(FAITHFUL, rng=0).mixture
 
 # %%
-# The waiting time after an eruption of each length: its mean, and its density in shades.
+# The picture shows the distribution of the waiting time for each length of an eruption: the density as shading, and
+# the mean as a line.
 
 lengths = np.linspace(1.5, 5.2, 150)
 waits = np.linspace(35, 105, 200)
@@ -33,7 +35,8 @@ ax.legend(frameon=False, loc="lower right")
 plt.show()
 
 # %%
-# After three minutes, both kinds of wait are possible:
+# The forecast jumps at three minutes, between short and long eruptions. After an eruption of three minutes, both
+# short and long waiting times are possible:
 
 forecast = mixture.condition({"eruptions": 3.0})
 print(forecast, forecast.weights.round(2), forecast.means.ravel().round(1))

@@ -1,10 +1,10 @@
 """
-Clumps of galaxies: one column
-==============================
+Clusters of galaxies: one column
+================================
 
-The velocities of 82 galaxies in the Corona Borealis region, in km/s, say how far away they are. Voids between clumps
-of them would show as gaps (Roeder 1990, *Journal of the American Statistical Association* 85:617). How many clumps
-are there?
+The table has the velocities of 82 galaxies in the Corona Borealis region, in km/s. A velocity measures a distance,
+so clusters of galaxies with voids between them appear as several modes (Roeder 1990, *Journal of the American
+Statistical Association* 85:617). How many clusters are there?
 """
 
 import matplotlib.pyplot as plt
@@ -25,7 +25,7 @@ velocity = np.array(
 )  # fmt: skip
 
 # %%
-# In one dimension there are two structures: one variance for all components (``E``), or one for each (``V``).
+# A column has two covariance structures: one variance for all components (``E``), or one for each (``V``).
 
 fit = gmix.fit(velocity / 1000, columns=["velocity"], rng=0)
 print(fit)
@@ -33,11 +33,14 @@ for candidate in sorted(fit.search.candidates, key=lambda c: c.bic)[:5]:
     print(f"{candidate.structure} {candidate.n_components}  BIC {candidate.bic:.2f}")
 
 # %%
-# Several candidates are nearly as good as the best, and criteria differ in what they choose: 82 galaxies do not settle
-# the question.
+# The left panel shows the density of the chosen mixture, and the right panel the BIC of all candidates.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 4.2), layout="constrained")
 plot.histogram(fit, velocity / 1000, left, bins=30)
 left.set(xlabel="velocity (1000 km/s)")
 plot.criteria(fit, right)
 plt.show()
+
+# %%
+# Two candidates, with three and with five components, have almost the same BIC: 82 galaxies are too few to decide
+# between them.

@@ -1,9 +1,10 @@
 """
-Classify by densities
-=====================
+Classification by densities
+===========================
 
-A mixture for each class, and Bayes's rule between them, is a classifier that also knows when it has never seen anything
-like a row. Thirteen chemical measurements of 178 wines of three growers.
+One mixture for each class and Bayes's rule make a classifier. A row that resembles no class has a low density in
+all of them, so the classifier also detects such rows. The table has thirteen chemical measurements of 178 wines of
+three growers.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,7 @@ def log_scores(train, labels, rows):
 
 
 # %%
-# Ten-fold cross-validation: every wine is judged by mixtures that were fitted without it.
+# In ten-fold cross-validation, every wine is classified by mixtures that were fitted without it.
 
 scores = np.empty((len(wine.data), 3))
 for train, test in StratifiedKFold(10, shuffle=True, random_state=0).split(wine.data, wine.target):
@@ -37,7 +38,7 @@ right = scores.argmax(axis=1) == wine.target
 print(f"{right.sum()} of {len(right)} wines are given to their grower")
 
 # %%
-# How sure it was: the distance of the best class from the next, in nats.
+# The log odds of the most probable class against the next, in nats, measure how certain each classification is.
 
 best, second = -np.sort(-scores, axis=1)[:, :2].T
 figure, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
@@ -48,3 +49,7 @@ ax.set(xlabel="log odds of the best class against the next (60 and more in the l
 ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# The wrong classifications are among the least certain: their log odds are small compared with those of most other
+# wines.

@@ -2,8 +2,9 @@
 The most unusual rows
 =====================
 
-Two measures say how unusual a row is under a mixture: its distance to the nearest component, and its density. The rows
-with the smallest p-values are worth a look: a mistake, or a discovery. Five measurements of 569 biopsies.
+Two measures say how unusual a row is under a mixture: its distance to the nearest component, and its density. The
+rows with the smallest p-values deserve a closer look: they may be mistakes or discoveries. The table has five
+measurements of 569 biopsies.
 """
 
 import matplotlib.pyplot as plt
@@ -36,9 +37,8 @@ for level in (0.1, 0.01, 0.001):
     print(f"density p-value below {level:5}: {found:2d} rows, expected {level * len(rows):.1f}")
 
 # %%
-# On the left are two of the columns. A row can be unusual without standing out in either of them. On the right are both
-# p-values of every row. Component 0 is rare and wide, so its rows have low densities. Measured by the distance, most of
-# them are usual.
+# The left panel shows two of the columns, with circles around the eight most unusual rows. The right panel shows both
+# p-values of every row.
 
 component = fit.mixture.predict(rows)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 4.4), layout="constrained")
@@ -54,3 +54,7 @@ right.plot([1e-4, 1.0], [1e-4, 1.0], color="#B0B0B0", linewidth=1, zorder=0)
 right.set(xlabel="distance p-value", ylabel="density p-value", xlim=(5e-4, 1.3), ylim=(1e-4, 1.3))
 right.legend(frameon=False, loc="lower right")
 plt.show()
+
+# %%
+# A row can be unusual in all columns together without being extreme in these two. The measures differ for component
+# 0, which is rare and wide: its rows have low densities, but most of them are at ordinary distances from its mean.

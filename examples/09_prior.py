@@ -1,10 +1,10 @@
 """
-What a prior is good for
-========================
+A prior against collapsed components
+====================================
 
-Likelihood rewards a component that shrinks onto a few repeated values. A weak conjugate prior, the one of Fraley and
-Raftery (2007) in the data's own units, ends that. Petal widths of irises are rounded to a millimeter, so many are
-equal.
+A component that shrinks onto a few equal values has an unbounded likelihood. A weak conjugate prior prevents this;
+its defaults are those of Fraley and Raftery (2007), in the units of the data. Petal widths of irises are rounded to
+a millimeter and therefore often equal.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,7 @@ for name, fit in (("maximum likelihood", likeliest), ("with a prior", posterior)
     print(name, *(fit.findings or ["no finding"]), sep="\n  ")
 
 # %%
-# On the left, two components have collapsed onto equal values: peaks without width, drawn as dashed lines. On the
-# right, six components that one can use.
+# The picture compares both fits. Dashed lines are the means of collapsed components.
 
 figure, axes = plt.subplots(1, 2, figsize=(10.4, 4.0), layout="constrained", sharey=True)
 for ax, title, fit in zip(axes, ("maximum likelihood", "with a prior"), (likeliest, posterior), strict=True):
@@ -33,3 +32,7 @@ for ax, title, fit in zip(axes, ("maximum likelihood", "with a prior"), (likelie
         ax.axvline(fit.mixture.means[k, 0], color=plot.color(k), linestyle="--", linewidth=2)
     ax.set(title=title, ylim=(0, 3))
 plt.show()
+
+# %%
+# With maximum likelihood, three components have collapsed onto equal values, and their densities are meaningless.
+# With the prior, all six components have a positive width.

@@ -2,8 +2,9 @@
 The colors of a photograph
 ==========================
 
-A pixel is a row of red, green and blue. The mixture is found on every twentieth of 273,280 pixels, and predicts them
-all.
+Each pixel of a photograph is a row with the columns red, green and blue. A mixture is fitted to every twentieth of
+273,280 pixels and then assigns every pixel to a component. The second picture shows the mean color of this
+component.
 """
 
 import matplotlib.pyplot as plt
@@ -28,3 +29,7 @@ right.set_title("each by the mean of its component")
 for ax in (left, right):
     ax.axis("off")
 plt.show()
+
+# %%
+# Eight colors are enough to recognize the photograph, but the gradual change of color in the sky becomes a few flat
+# areas.

@@ -1,9 +1,10 @@
 """
-Digits that nobody wrote
-========================
+New handwritten digits
+======================
 
-A mixture is a distribution, so new rows can be drawn from it. 1,797 handwritten digits of 8 x 8 pixels, in their first
-20 principal components; each component's covariance is full, kept honest by a prior.
+A mixture is a distribution, so new rows can be drawn from it. The table has 1,797 handwritten digits of 8 x 8
+pixels, reduced to 20 principal components. Each component of the mixture has a full covariance, which a prior
+stabilizes.
 """
 
 import matplotlib.pyplot as plt
@@ -20,7 +21,7 @@ fit = gmix.fit(rows, components=12, covariance="full", prior=gmix.NormalInverseW
 print(fit)
 
 # %%
-# Above, digits that people wrote; below, draws from the mixture.
+# Above the line are digits of the table, and below it are draws from the mixture.
 
 drawn = pca.inverse_transform(fit.mixture.sample(30, rng=4))
 figure, axes = plt.subplots(6, 10, figsize=(7.6, 4.9))
@@ -31,3 +32,6 @@ for ax, image in zip(axes.flat, shown, strict=True):
 figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, 0.08, 0.08)
 figure.add_artist(plt.Line2D([0.02, 0.98], [0.5, 0.5], color="#D55E00", linewidth=1.5))
 plt.show()
+
+# %%
+# Most draws are recognizable digits, so the mixture describes the shapes well; a few are between two digits.

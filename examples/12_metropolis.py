@@ -2,8 +2,9 @@
 Draws from any density
 ======================
 
-The Metropolis sampler needs the logarithm of a density up to a constant, and nothing else: here the posterior of a
-logistic regression, of whether a tumor is benign on its radius. A mixture then puts the draws into closed form.
+The Metropolis sampler needs only the logarithm of a density, up to a constant. Here it draws from the posterior
+distribution of a logistic regression, which predicts from the radius of a tumor whether it is benign. A mixture
+fitted to the draws approximates the posterior in closed form.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,7 @@ chains = gmix.metropolis(log_posterior, start=[0.0, 0.0], draws=2000, chains=4, 
 print(chains.summary())
 
 # %%
-# The posterior, and the mixture that was fitted to its draws.
+# Points are draws from the posterior, and contours are those of the mixture.
 
 fit = gmix.fit(chains.points, components=[1, 2], columns=["intercept", "slope"], rng=0)
 print(fit)
@@ -37,3 +38,6 @@ plot.contours(fit, ax=ax, labels=False)
 plot.scatter(chains.points[::10], None, ax, size=3)
 ax.set(xlabel="intercept", ylabel="slope (per standard deviation)")
 plt.show()
+
+# %%
+# The contours follow the draws. The slope is far below zero: the larger a tumor, the less probably it is benign.

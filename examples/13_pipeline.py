@@ -2,8 +2,8 @@
 In a scikit-learn pipeline
 ==========================
 
-The estimator in `gmix.sklearn` has scikit-learn's constructor and attributes, so it stands wherever the other stood: in
-a pipeline, under a grid search, scored by the likelihood of rows that were held out.
+The estimator in `gmix.sklearn` has the constructor and the attributes of scikit-learn's class, so it can replace
+it: in a pipeline, in a grid search, and in cross-validation by the likelihood of held-out rows.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,7 @@ search = GridSearchCV(
 print(search.best_params_)
 
 # %%
-# The mean log density of held-out wines, in nats; larger is better.
+# The picture shows the mean log density of held-out wines, in nats; larger is better.
 
 results = search.cv_results_
 figure, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
@@ -42,3 +42,7 @@ ax.set(xlabel="components", ylabel="held-out log density per row", xticks=range(
 ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# Three components with diagonal covariances are best. Full covariances overfit as soon as there are several
+# components, because they have too many parameters for 178 wines.

@@ -2,8 +2,9 @@
 A table in files, larger than memory
 ====================================
 
-The sums that EM needs can be taken block by block. A file larger than the memory that one allows is streamed in every
-pass, and what comes out is the same to the last bit. Here 273,280 pixels of a photograph in three Parquet files.
+EM needs only sums over the rows, which can be computed block by block. If a table is larger than `memory`, every
+pass streams it from its files, and the result is the same to the last bit. This example fits 273,280 pixels of a
+photograph in three Parquet files.
 """
 
 import tempfile
@@ -25,7 +26,7 @@ for part, rows in enumerate(np.array_split(pixels, 3)):
     parquet.write_table(pa.table(columns), folder / f"pixels-{part}.parquet")
 
 # %%
-# Once read whole, and once in what three megabytes hold.
+# The table is fitted twice: first read as a whole, then in blocks that fit in three megabytes.
 
 options = {"components": 4, "covariance": "full", "max_iterations": 10, "rng": 0}
 whole = gmix.fit(folder, **options)
@@ -34,10 +35,14 @@ print(streamed)
 print("the same bits:", np.array_equal(whole.mixture.means, streamed.mixture.means))
 
 # %%
-# Two of the three colors, and the components in them.
+# The picture shows two of the three colors: a histogram of the pixels, and ellipses of the components.
 
 figure, ax = plt.subplots(figsize=(5.6, 4.8), layout="constrained")
 ax.hist2d(*pixels[:, :2].T, bins=128, cmap="GnBu", norm="log")
 plot.ellipses(streamed.mixture.marginal(["red", "green"]), ax=ax)
 ax.set(xlabel="red", ylabel="green", xlim=(0, 255), ylim=(0, 255))
 plt.show()
+
+# %%
+# Red and green are strongly correlated, because most colors in the photograph are near gray; the components differ
+# mainly in brightness.

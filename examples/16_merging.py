@@ -1,10 +1,11 @@
 """
-Clusters that are no ellipses
-=============================
+Clusters that are not Gaussian
+==============================
 
-BIC finds as many Gaussians as the density needs. A cluster that is a cross needs two, so there are fewer clusters than
-components: those whose union leaves the least doubt about where a row belongs are merged (Baudry et al. 2010, *Journal
-of Computational and Graphical Statistics* 19:332).
+BIC chooses the number of Gaussian components that describe the density. A cluster in the shape of a cross needs
+two, so there are fewer clusters than components. `gmix.merge` joins, step by step, the two clusters whose union
+makes the assignment of rows least uncertain (Baudry et al. 2010, *Journal of Computational and Graphical
+Statistics* 19:332).
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +27,8 @@ print(fit)
 print(f"{fit.mixture.n_components} components, {merging.elbow} clusters: {merging.groups[merging.elbow - 1]}")
 
 # %%
-# The components, the entropy while they are merged, and the clusters.
+# The panels show the components, the entropy for each number of clusters, and the clusters at the elbow of the
+# entropy.
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13.5, 4.0), layout="constrained")
 plot.clusters(fit, points, left)
@@ -34,3 +36,6 @@ merging.plot(middle)
 plot.scatter(points, merging.predict(points), right)
 right.set(xlim=left.get_xlim(), ylim=left.get_ylim())
 plt.show()
+
+# %%
+# Each cross is one cluster that consists of two components, so six components form four clusters.

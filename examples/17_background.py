@@ -1,9 +1,9 @@
 """
-Rows that belong nowhere
-========================
+A uniform background
+====================
 
-Thirty rows of nothing among the 272 eruptions of Old Faithful. A uniform background takes them, so that no component
-has to.
+Thirty rows of uniform noise are added to the 272 eruptions of Old Faithful. A uniform background describes them, so
+that no component has to.
 """
 
 import matplotlib.pyplot as plt
@@ -20,10 +20,13 @@ fits = [gmix.fit(rows, columns=names, background=background, rng=0) for backgrou
 print(*fits, sep="\n")
 
 # %%
-# Gray crosses are the rows that most probably belong to the background.
+# Gray crosses are rows that most probably belong to the background.
 
 figure, axes = plt.subplots(1, 2, figsize=(9.0, 4.2), layout="constrained", sharex=True, sharey=True)
 for ax, fit, title in zip(axes, fits, ("without a background", "with a background"), strict=True):
     fit.plot(rows, ax=ax)
     ax.set_title(title, fontsize=10)
 plt.show()
+
+# %%
+# Without a background, one wide component describes the noise. With a background, all components describe eruptions.

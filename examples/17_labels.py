@@ -2,8 +2,8 @@
 A few labels
 ============
 
-Labels are often expensive, and measurements are not. Five wines of each of three growers are too few to estimate
-covariances in thirteen dimensions. The other wines help although nobody has named their growers.
+Labels are often more expensive than measurements. Five wines of each of three growers are too few to estimate
+covariances in thirteen dimensions. The other wines improve the estimates although their growers are unknown.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ growers = wine.target_names[wine.target]
 
 
 def some_labels(n, rng):
-    """The growers of `n` wines of each, drawn at random, and None for the others."""
+    """The growers of `n` random wines of each grower, and None for the others."""
     labels = np.full(len(growers), None, object)
     for name in wine.target_names:
         drawn = rng.choice(np.flatnonzero(growers == name), n, replace=False)
@@ -26,13 +26,13 @@ def some_labels(n, rng):
 
 
 def share_right(fit, labels):
-    """The share of the wines without a label that a fit gives to their grower."""
+    """The share of the wines without a label that a fit classifies correctly."""
     unknown = labels == None  # noqa: E711
     return (fit.classify(wine.data[unknown]).labels == growers[unknown]).mean()
 
 
 # %%
-# Five labels of each grower: 15 of 178.
+# The first fit knows five labels per grower, 15 of 178.
 
 labels = some_labels(5, np.random.default_rng(1))
 fit = gmix.fit(wine.data, labels=labels, covariance="EEE")
@@ -40,8 +40,8 @@ print(fit.groups)
 print(f"{share_right(fit, labels):.1%} of the other wines are given to their grower")
 
 # %%
-# More or fewer labels, each time from all wines and from the labeled ones alone. The second is linear discriminant
-# analysis.
+# The picture compares fits to all wines with fits to the labeled wines alone, which are linear discriminant
+# analyses, for different numbers of labels.
 
 numbers, draws = [3, 5, 8, 12, 16, 20], 10
 found = np.empty((2, len(numbers), draws))
@@ -61,3 +61,7 @@ ax.set(xlabel="labeled wines of each grower", ylabel="share of the other wines t
 ax.legend(frameon=False, loc="lower right")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# The unlabeled wines help most with five labels per grower. The 15 labeled wines alone hardly determine a
+# covariance in thirteen dimensions.

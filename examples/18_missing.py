@@ -2,8 +2,8 @@
 Missing cells: the air of New York
 ==================================
 
-On 153 days of 1973, four readings were taken in New York. Of ozone, 37 are missing, and of the sun's radiation, 7. The
-mixture is fitted to the cells that each day has.
+The table has four measurements of the air in New York on 153 days of 1973. Ozone is missing on 37 days, and solar
+radiation on 7. The mixture is fitted to all cells that are present.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +20,8 @@ print(fit)
 print(f"{np.isnan(days).any(axis=1).sum()} of {len(days)} days lack a reading")
 
 # %%
-# What the other readings of a day say about its ozone is a distribution. Its mean is ``mixture.impute``; here with the
-# 5 % and 95 % quantiles. Ozone rises with the temperature, and at high temperatures the days differ more.
+# For a day without ozone, the mixture gives the distribution of ozone given the other measurements of the day.
+# ``mixture.impute`` returns its mean. The picture shows this mean with the 5 % and 95 % quantiles.
 
 mixture = fit.mixture
 known, unknown = days[np.isfinite(days[:, 0])], np.flatnonzero(np.isnan(days[:, 0]))
@@ -44,9 +44,11 @@ ax.legend(*([each[-1]] for each in ax.get_legend_handles_labels()), frameon=Fals
 plt.show()
 
 # %%
-# Whether this is right depends on why cells are missing, and the table cannot tell. A test: of the 116 days whose ozone
-# is known, hide some, and estimate the mean of all. If hot days are hidden more often, the temperature tells, and the
-# estimate is good. If days with much ozone are hidden, nothing in the table tells, and the estimate is too low.
+# Ozone rises with the temperature, and it varies more at high temperatures, so the ranges are wider there.
+#
+# Imputation is correct only if whether a cell is missing does not depend on its own value, given the other cells.
+# The table cannot show this. The following test hides some of the 116 known values of ozone in three ways, and
+# estimates the mean of all of them.
 
 chance = np.random.default_rng(0).random(len(known))
 hidden = {
@@ -73,3 +75,8 @@ ax.set(xlabel="mean ozone (ppb)", ylim=(2.6, -0.6))
 ax.legend(frameon=False, fontsize=8)
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# If values are hidden by chance or on hot days, the estimates are near the true mean, because the temperature of
+# these days is known. If high values are hidden because they are high, no other cell shows this, and the estimate
+# is too low.

@@ -2,8 +2,9 @@
 Measurement errors: batting averages
 ====================================
 
-A player who hits 3 of 10 balls need not be a better batter than one who hits 150 of 600: the first average is less
-precise. The precision of each average is known, so the mixture of the true abilities can be estimated.
+A player with 3 hits in 10 at-bats need not be a better batter than one with 150 hits in 600, because the first
+average is less precise. The precision of each average is known, so the distribution of the true abilities can be
+estimated.
 """
 
 import matplotlib.pyplot as plt
@@ -16,8 +17,8 @@ at_bats, hits = np.genfromtxt(BATTING, delimiter=",", skip_header=1, usecols=(1,
 pitcher = np.genfromtxt(BATTING, delimiter=",", skip_header=1, usecols=0, dtype=str) == "P"
 
 # %%
-# On the scale of the arcsine, the standard error of an average depends only on the number of at-bats. It is 0.02 for
-# 600 at-bats and 0.16 for 10 (Brown 2008, *Annals of Applied Statistics* 2:113).
+# After an arcsine transformation, the standard error of an average depends only on the number of at-bats. It is
+# 0.02 for 600 at-bats and 0.16 for 10 (Brown 2008, *Annals of Applied Statistics* 2:113).
 
 x = np.arcsin(np.sqrt((hits + 0.25) / (at_bats + 0.5)))[:, None]
 errors = 0.5 / np.sqrt(at_bats)[:, None]
@@ -27,9 +28,8 @@ print(fit)
 print(exact)
 
 # %%
-# The fit that ignores the errors needs three components, and one of them describes imprecise averages. The true
-# abilities have two components of the same small spread. Most players of the smaller one are pitchers, who are not
-# chosen for their batting; the fit did not know who is a pitcher.
+# The picture shows histograms of the averages, and the components of a fit that ignores the errors (left) and of
+# one that knows them (right).
 
 grid = np.linspace(0.1, 0.8, 500)[:, None]
 average = np.sin(grid[:, 0]) ** 2
@@ -44,8 +44,11 @@ for ax, found, title in zip(axes, (exact, fit), ("errors ignored", "errors known
 plt.show()
 
 # %%
-# ``expected_values`` estimates the ability of each player: averages of few at-bats move far towards the mean of a
-# component, and those of many at-bats stay where they are.
+# The fit that ignores the errors needs three components, and one of them describes imprecise averages. The true
+# abilities have two components with the same small variance. Most players in the smaller one are pitchers, who are
+# not chosen for their batting; the fit did not use this.
+#
+# ``expected_values`` estimates the ability of each player.
 
 ability = np.sin(fit.mixture.expected_values(x, row_errors=errors)[:, 0]) ** 2
 figure, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
@@ -57,3 +60,6 @@ ax.set(xlabel="batting average in 2010", ylabel="estimated ability", xlim=(-0.01
 ax.legend(frameon=False, title="area: number of at-bats", loc="lower right")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
+
+# %%
+# Averages from few at-bats are moved far towards the mean of a component, and those from many at-bats hardly change.

@@ -15,8 +15,8 @@ from gmix.demo import AIRQUALITY
 from gmix.sklearn import GaussianMixtureClassifier, GaussianMixtureRegressor
 
 # %%
-# Two measurements of 569 tumors. Both are skewed, so that one Gaussian describes neither class well, and BIC prefers
-# several components to EDDA, which has one for each class.
+# The first table has two measurements of 569 tumors. Both are skewed, so one Gaussian describes neither class well,
+# and BIC prefers several components per class (``mclustda``) to one (``edda``).
 
 tumors = load_breast_cancer(as_frame=True)
 x, y = tumors.data[["worst area", "worst concave points"]], tumors.target_names[tumors.target]
@@ -42,9 +42,12 @@ figure.colorbar(shading, label="probability of a malignant tumor")
 plt.show()
 
 # %%
-# Ozone in New York over temperature and wind. On 37 of 153 days ozone is missing; these days still tell how the other
-# columns are distributed. The band holds 90 % of the days at a wind of 10 mph. The median rises steeply above 80 F,
-# which one linear regression cannot describe.
+# The probability of a malignant tumor changes quickly near the boundary between the classes, and it is near 0 or 1
+# for most tumors.
+#
+# The second table has ozone, temperature and wind in New York. Ozone is missing on 37 of 153 days; these days still
+# contribute to the distribution of the other columns. The picture shows the median of ozone and a range that
+# contains 90 % of the days, at a wind of 10 mph.
 
 days = np.genfromtxt(AIRQUALITY, delimiter=",", skip_header=1, usecols=range(4), missing_values="NA")
 weather, ozone = days[:, [3, 2]], days[:, 0]
@@ -61,3 +64,6 @@ figure.colorbar(shown, label="wind (mph)")
 ax.set(xlabel="temperature (F)", ylabel="ozone (ppb)", ylim=(-20, 180))
 ax.legend(frameon=False, loc="upper left")
 plt.show()
+
+# %%
+# The median of ozone rises steeply above 80 F, which a linear regression cannot describe.

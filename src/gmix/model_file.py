@@ -54,7 +54,7 @@ def read(path: str | PathLike[str], value_of: Callable[[Document], T]) -> T:
         raise ModelFileError(f"{path} is not a gmix model; give a file that fit.save or gmix fit --out wrote")
     version = document.get("version")
     if type(version) is not int or version < 1:
-        raise ModelFileError(f"{path} says no version; save the fit again")
+        raise ModelFileError(f"{path} has no version; save the fit again")
     if version > _VERSION:
         raise ModelFileError(f"{path} has version {version} and this gmix reads {_VERSION}; install a newer gmix")
     try:

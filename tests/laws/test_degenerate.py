@@ -312,7 +312,7 @@ def test_few_different_rows_are_as_many_components(k: int) -> None:
     fit = gmix.fit(x, rng=0)
     assert fit.mixture.n_components == k
     assert adjusted_rand_score(np.repeat(np.arange(k), 100), fit.mixture.predict(x)) == 1.0
-    assert f"the table has only {k} different rows" in str(fit.findings)
+    assert f"the table has only {k} distinct rows" in str(fit.findings)
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_a_start_with_a_background_keeps_all_its_frozen_weights(points: Array) -
     assert errors.background == 0.0
     assert not errors.weights.any()
     for background in (True, "auto"):
-        with pytest.raises(ParameterError, match="sum to one, so nothing is left for a background"):
+        with pytest.raises(ParameterError, match="sum to one, so no weight remains for a background"):
             gmix.fit(points, start=START, freeze={"weights": True}, background=background)
 
 

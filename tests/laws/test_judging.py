@@ -193,13 +193,16 @@ def test_what_was_set_aside_is_told_with_the_best_of_it_and_why() -> None:
     one, few, none = found()
     table = DistinctRows.of(column(*np.linspace(-2.0, 2.0, 30), 100.0, 101.0))
     assert told(Search((one,), distinct=table)) == []
-    opening = "were set aside because a component has no width or rests on too few different rows; the best of them was"
-    better = f"V with 2 components (BIC {few.bic:.6g}; a component rests on fewer than 3 different rows)"
+    opening = (
+        "were set aside because a component has collapsed or is supported by too few distinct rows; the best of them "
+        "was"
+    )
+    better = f"V with 2 components (BIC {few.bic:.6g}; a component is supported by fewer than 3 distinct rows)"
     assert told(Search((few, one), distinct=table)) == [
         ("candidates set aside", "note", f"1 of 2 candidates {opening} {better}")
     ]
     assert told(Search((few, one, few), distinct=table))[0][2].startswith("2 of 3 candidates were set aside")
-    worse = f"V with 2 components (AIC {none.aic:.6g}; a component has no width)"
+    worse = f"V with 2 components (AIC {none.aic:.6g}; a component has collapsed)"
     assert told(Search((none, one), criterion="aic", distinct=table)) == [
         ("candidates set aside", "note", f"1 of 2 candidates {opening} {worse}")
     ]
@@ -209,12 +212,12 @@ def test_what_was_set_aside_is_told_with_the_best_of_it_and_why() -> None:
             "candidates set aside",
             "warning",
             f"1 of 1 candidate {opening} {better}; rows repeat: 4 of 35 rows are 101; "
-            "it is returned because there is no other",
+            "it is returned because every candidate was set aside",
         )
     ]
     [(name, level, message)] = told(Search((few,)))  # the only candidate
     assert (name, level) == ("spurious component", "warning")
-    assert message.startswith("component 1 (2 rows) rests on fewer than 4 different rows")
+    assert message.startswith("component 1 (2 rows) is supported by fewer than 4 distinct rows")
 
 
 def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> None:
@@ -222,7 +225,7 @@ def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> No
     mass = none.run.statistics.mass
     [(name, level, message)] = told(Search((none,)))
     assert (name, level) == ("collapsed component", "warning")
-    assert message.startswith(f"component 1 ({mass[1]:.4g} rows) has no width in some direction")
+    assert message.startswith(f"component 1 ({mass[1]:.4g} rows) has zero variance in some direction")
     assert told(Search((none,), lenient=True)) == []
     x = column(*np.linspace(-2.0, 2.0, 30))
     empty = GaussianMixture([1.0, 0.0], [[0.0], [1e3]], [[[1.0]], [[1.0]]])
@@ -247,17 +250,17 @@ def test_rows_that_repeat_are_told_by_what_they_mean() -> None:
     twice = DistinctRows.of(np.repeat(column(1.0, 2.0, 3.0), 2, axis=0))
     [(name, level, message)] = told(Search((one,), distinct=twice))
     assert (name, level) == ("copied rows", "note")
-    assert "only 3 of 6 rows are different; " in message
+    assert "only 3 of 6 rows are distinct; " in message
     [(name, level, message)] = told(Search((one,), distinct=twice, lenient=True))
     assert (name, level) == ("few different rows", "warning")
-    assert message.startswith("the table has only 3 different rows, ")
+    assert message.startswith("the table has only 3 distinct rows, ")
     wide = DistinctRows.of(np.vstack([np.zeros((4, 7)), np.ones((1, 7)), np.full((1, 7), 2.0)]))
     assert told(Search((one,), distinct=wide)) == []
-    for standing, words in (((1,), "component 1 stands"), ((0, 1), "components 0, 1 stand")):
+    for standing, words in (((1,), "component 1 describes"), ((0, 1), "components 0, 1 describe")):
         stands = replace(one, repeated=standing)
         [(name, level, message)] = told(Search((stands,), distinct=wide))
         assert (name, level) == ("repeated rows", "warning")
-        assert message.startswith(f"4 of 6 rows are (0, 0, 0, 0, 0, 0, ...); {words} for repeated rows alone ")
+        assert message.startswith(f"4 of 6 rows are (0, 0, 0, 0, 0, 0, ...); {words} repeated rows only ")
     six = DistinctRows.of(wide.values[wide.which][:, :6])
     assert told(Search((replace(one, repeated=(1,)),), distinct=six))[0][2].startswith(
         "4 of 6 rows are (0, 0, 0, 0, 0, 0);"
@@ -268,9 +271,9 @@ def test_columns_that_follow_are_told_as_equations() -> None:
     one = Dependence((0,), np.array([[1.0], [2.0]]), np.array([0.0, 3.0]))
     both = Dependence((0,), np.array([[1.0], [2.0], [0.0]]), np.array([0.0, 3.0, 7.0]))
     assert dependence_finding(one, None).message.startswith(
-        "in all rows x2 = 2 x1 + 3, so the mixture was fitted to the other columns and carries this one along; "
+        "in all rows x2 = 2 x1 + 3, so the mixture was fitted to the other columns and extended to this one; "
     )
     finding = dependence_finding(both, ["a", "b", "c"])
     assert finding.message.startswith("in all rows b = 2 a + 3 and c = 7, ")
-    assert "carries these along" in finding.message
+    assert "extended to these;" in finding.message
     assert finding.level == "note"

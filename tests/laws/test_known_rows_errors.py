@@ -302,7 +302,7 @@ def test_the_labels_of_the_fit_are_needed() -> None:
             errors(fit, X, labels=np.where(np.arange(len(X)) == 7, 3, KNOWN))
         with pytest.raises(gmix.DataError, match="not the rows of the fit"):
             errors(fit, X, labels=np.where(KNOWN < 0, GROUP, KNOWN))
-    with pytest.raises(gmix.ParameterError, match="cross-validation of a fit with labels is not known"):
+    with pytest.raises(gmix.ParameterError, match="cross-validation of a fit with labels is not supported"):
         gmix.cross_validate(gmix.fit(X, labels=KNOWN, covariance="VVV"), X)
 
 

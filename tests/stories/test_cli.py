@@ -467,4 +467,4 @@ def test_select_ranks_every_candidate(faithful: Path, tmp_path: Path) -> None:
     assert {row["structure"] for row in rows} == {"VVV:50", "VVI:50", "VII:50"}
     alone = run("select", faithful, "-k", "2", "-c", "EEE")
     assert alone.exit_code == 2
-    assert "one candidate only" in alone.stderr
+    assert "only one candidate" in alone.stderr

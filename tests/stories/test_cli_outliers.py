@@ -164,4 +164,4 @@ def test_a_column_with_the_name_of_a_measure(tmp_path: Path) -> None:
     assert run("outliers", model, points).stdout.startswith("row,component,distance,")
     result = run("outliers", model, points, "--values")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "the model has a column 'distance', and so have the measures; leave out the values" in result.stderr
+    assert "the model has a column 'distance', and a measure has the same name; leave out the values" in result.stderr

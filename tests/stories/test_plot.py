@@ -370,7 +370,7 @@ def test_without_axes_a_new_figure_is_made() -> None:
     ("draw", "words"),
     [
         (lambda: plot.contours(TWO.density, None, axes()), "limits"),
-        (lambda: plot.contours(TWO, (1, -1), axes()), "must rise"),
+        (lambda: plot.contours(TWO, (1, -1), axes()), "must increase"),
         (lambda: plot.contours(lambda _x: np.ones(3), (-1, 1), axes()), "one number each"),
         (lambda: plot.ellipses(TWO.marginal([0]), ax=axes()), "2 features"),
         (lambda: plot.ellipses(TWO, (0.5, 95), axes()), "between 0 and 1"),

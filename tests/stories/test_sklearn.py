@@ -202,12 +202,12 @@ def test_defaults_are_better(clouds: Array) -> None:
 def test_a_collapse_is_held_up_by_a_ridge_in_the_units_of_the_columns() -> None:
     x, digit = load_digits(n_class=5, return_X_y=True)  # some pixels are always white
     for scale in (1.0, 1e-6):
-        with pytest.warns(UserWarning, match="ridge: . of 5 components had no width"):
+        with pytest.warns(UserWarning, match="ridge: . of 5 components had zero variance"):
             model = GaussianMixture(5, random_state=0).fit(x * scale)
         told = [finding.name for finding in model.fit_.findings]
         assert [name for name in told if name in ("ridge", "collapsed component")] == ["ridge"]
         assert adjusted_rand_score(digit, model.predict(x * scale)) > 0.7
-    with pytest.raises(ValueError, match="of 5 components have no width in some direction, and reg_covar=0"):
+    with pytest.raises(ValueError, match="of 5 components have zero variance in some direction, and reg_covar=0"):
         GaussianMixture(5, reg_covar=0.0, random_state=0).fit(x)
 
 

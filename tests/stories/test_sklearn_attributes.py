@@ -312,7 +312,7 @@ def test_without_a_ridge_a_collapse_is_an_error_and_the_next_candidate_is_tried(
             except ValueError as error:
                 failed.append(str(error))
     assert failed
-    assert all("have no width in some direction, and reg_covar=0" in message for message in failed)
+    assert all("have zero variance in some direction, and reg_covar=0" in message for message in failed)
     assert set(kept) == set(range(1, 9))
     with pytest.warns(UserWarning, match="^ridge: 1 of 5 components"):
         GaussianMixture(5, covariance_type="diag", random_state=0).fit(x)

@@ -52,7 +52,7 @@ def test_a_component_on_few_rows_is_a_finding_if_there_is_no_other_optimum() -> 
     x = np.vstack([table(-6.0, 9.0)[:3], table(-6.0, 9.0)[-3:]])
     fit = gmix.fit(x, 2, covariance="spherical", rng=0)
     finding = next(f for f in fit.findings if f.name == "spurious component")
-    assert "rests on fewer than" in finding.message
+    assert "is supported by fewer than" in finding.message
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -21,10 +21,10 @@ __all__ = ["app"]
 app = typer.Typer(
     name="gmix",
     cls=Commands,
-    help="Find the sum of Gaussians that describes a table, and use it as a distribution.",
+    help="Fit Gaussian mixtures to tables, and use them as distributions.",
     epilog="A table is CSV, Parquet or Arrow: a file, a folder of files, a pattern such as 'points-*.csv', or - for "
-    "standard input. Tables larger than memory are read in blocks. How CSV is written is recognized or stated.\n\n"
-    "Exit status: 0 when done, 2 for a mistake in what was typed or in a file, 130 when interrupted.\n\n"
+    "standard input. Tables larger than memory are read in blocks. The CSV format is detected, or set by options.\n\n"
+    "Exit status: 0 on success, 2 for an error in the arguments or in a file, 130 if interrupted.\n\n"
     "Examples:\n\n  gmix fit points.csv --out model.json\n\n  gmix predict model.json more.csv --out labels.csv\n\n"
     "  gmix sample model.json 1000 | gmix fit -",
     no_args_is_help=True,

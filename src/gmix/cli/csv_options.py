@@ -1,4 +1,4 @@
-"""The options that state how a CSV file is written, for every command that reads a table."""
+"""The options that describe the format of a CSV file, for every command that reads a table."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ from gmix.sources import CSV
 __all__ = ["with_csv_options"]
 
 _NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " "}
-_PANEL = "How CSV is written, where it is not recognized"
+_PANEL = "CSV format, if it is not recognized"
 
 Delimiter = Annotated[
     str | None,
     typer.Option(
-        help="What stands between cells: comma, semicolon, tab, bar, space for any number of them, or a character.",
+        help="Separator of cells: comma, semicolon, tab, bar, space (any number of spaces), or a character.",
         rich_help_panel=_PANEL,
     ),
 ]
-Decimal = Annotated[str | None, typer.Option(help="The decimal mark, . or ,", rich_help_panel=_PANEL)]
-SkipRows = Annotated[
-    int | None, typer.Option(help="How many lines stand above the table.", min=0, rich_help_panel=_PANEL)
-]
+Decimal = Annotated[str | None, typer.Option(help="Decimal mark: . or ,", rich_help_panel=_PANEL)]
+SkipRows = Annotated[int | None, typer.Option(help="Number of lines above the table.", min=0, rich_help_panel=_PANEL)]
 HasHeader = Annotated[
     bool | None,
-    typer.Option("--header/--no-header", help="Whether the first line holds names.", rich_help_panel=_PANEL),
+    typer.Option("--header/--no-header", help="Whether the first line has column names.", rich_help_panel=_PANEL),
 ]
 MissingValues = Annotated[
     list[str] | None,
     typer.Option(
         "--missing-value",
         metavar="CODE",
-        help="A code for a missing value, such as -999; several with commas between them, or the option repeated.",
+        help="Code for a missing value, such as -999. Separate several by commas, or repeat the option.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -83,7 +81,7 @@ def _csv(
     missing_value: list[str] | None,
 ) -> CSV:
     if path is None:
-        raise ParameterError("options that state how CSV is written need a table; name one")
+        raise ParameterError("options that describe a CSV file need a table; name one")
     codes = [code.strip() for text in missing_value or () for code in text.split(",")]
     return CSV(
         path,

@@ -1,4 +1,4 @@
-"""The options that say how a table is fitted, for every command that fits one."""
+"""The options that control a fit, for every command that fits a table."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from gmix.sources import CSV, LocalSource
 
 __all__ = ["FitOptions", "with_fit_options"]
 
-# What a model does not decide.
+# Options that are needed even if a model is given.
 _OF_ROWS = {"columns", "weights", "label_column", "row_errors", "memory", "quiet", "seed"}
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What the user said about a fit: the options of `gmix fit`, `gmix select` and `gmix report`.
+    """The options of `gmix fit`, `gmix select` and `gmix report` that control a fit.
 
     Raises `ParameterError` for counts, structures, names or an amount of memory that cannot be read.
     """
@@ -101,7 +101,7 @@ class FitOptions:
 
     @property
     def decide_a_model(self) -> bool:
-        """Whether any option says what to fit, rather than which rows."""
+        """Whether any option controls the model, and not only the rows."""
         return any(getattr(self, field.name) != field.default for field in fields(self) if field.name not in _OF_ROWS)
 
     def source(self, points: Path | CSV, *, quiet: bool) -> LocalSource:

@@ -50,24 +50,31 @@ def points_argument(text: str, **options: Any) -> Any:
 Model = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL", help="A model that gmix fit --out wrote, or -.", callback=from_stdin, show_default=False
+        metavar="MODEL",
+        help="Model file from gmix fit --out, or - for standard input.",
+        callback=from_stdin,
+        show_default=False,
     ),
 ]
-PointsForModel = Annotated[Path, points_argument("A table with the model's columns, or -.")]
-Points = Annotated[Path, points_argument("A table, a row a point; or - for standard input.")]
+PointsForModel = Annotated[Path, points_argument("Table with the columns of the model, or - for standard input.")]
+Points = Annotated[Path, points_argument("Table with one point per row, or - for standard input.")]
 Components = Annotated[
     str,
     typer.Option(
-        "--components", "-k", help="How many: 2, 1-8, 2,4,6, or auto for 1-9; with labels also setosa=1,virginica=2."
+        "--components",
+        "-k",
+        help="Numbers of components: 2, 1-8, 2,4,6 or auto (1-9); with labels also setosa=1,virginica=2.",
     ),
 ]
 Covariance = Annotated[
     str,
     typer.Option(
-        "--covariance", "-c", help="Structures: full, tied, diag, spherical, codes such as VEV, several, or auto."
+        "--covariance",
+        "-c",
+        help="Structures: full, tied, diag, spherical, codes such as VEV, several with commas, or auto.",
     ),
 ]
-Criterion = Annotated[str, typer.Option(help=f"What chooses among several: {', '.join(CRITERIA)}.")]
+Criterion = Annotated[str, typer.Option(help=f"Criterion that chooses the best candidate: {', '.join(CRITERIA)}.")]
 EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")]
 CovarianceRatio = Annotated[
     float | None,
@@ -77,63 +84,72 @@ CovarianceRatio = Annotated[
     ),
 ]
 Background = Annotated[
-    bool, typer.Option("--background", metavar="", help="Rows may belong to a uniform background, and to no component.")
+    bool,
+    typer.Option("--background", metavar="", help="Add a uniform background for rows that belong to no component."),
 ]
 BackgroundAuto = Annotated[
     bool,
-    typer.Option("--background-auto", metavar="", help="Fit with and without a background, and keep what is better."),
+    typer.Option("--background-auto", metavar="", help="Fit with and without a background, and keep the better fit."),
 ]
-Trim = Annotated[float, typer.Option(help="Leave out this share of the rows, those of lowest density.")]
+Trim = Annotated[float, typer.Option(help="Leave out this fraction of the rows, those with the lowest density.")]
 Effort = Annotated[
     float,
-    typer.Option(help="Scale the work of the search for better optima: 10 is ten times as much, 0 none."),
+    typer.Option(help="Scale the work of the search for better optima: 10 is ten times the default, 0 is none."),
 ]
 Seconds = Annotated[
     float | None,
     typer.Option(
-        help="End the search for better optima after this time; the result then depends on the clock.",
+        help="Stop the search for better optima after this time. Results then depend on the speed of the machine.",
         show_default=False,
     ),
 ]
 Prior = Annotated[
-    bool, typer.Option("--prior", metavar="", help="A weak conjugate prior: MAP, no component collapses.")
+    bool,
+    typer.Option(
+        "--prior", metavar="", help="Use a weak conjugate prior (MAP estimates), so that no component collapses."
+    ),
 ]
-Start = Annotated[str, typer.Option(help=f"How the mixtures that EM starts from are made: {', '.join(NAMES)}.")]
+Start = Annotated[str, typer.Option(help=f"Method for the starting values of EM: {', '.join(NAMES)}.")]
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(
-        help="Names of the columns to use, a,b,c; all numeric ones without it. Can be repeated; a name that holds a "
-        "comma is quoted, '\"a, b\",c'."
+        help="Columns to use: a,b,c. Default: all numeric columns. Can be repeated. Quote a name with a comma, as in "
+        "'\"a, b\",c'."
     ),
 ]
-Weights = Annotated[str | None, typer.Option(help="Name of a column of weights; a row of weight 2 counts twice.")]
+Weights = Annotated[str | None, typer.Option(help="Column of weights. A row of weight 2 counts twice.")]
 Missing = Annotated[
     str,
-    typer.Option(help="Missing cells: model uses the other cells of their rows, error refuses them."),
+    typer.Option(help="Missing cells: model uses the other cells of the row, error stops with an error."),
 ]
 LabelColumn = Annotated[
     str | None,
     typer.Option(
-        help="Name of a column of labels, which rows are held to; an empty cell or -1 says that a label is unknown.",
+        help="Column of known labels. An empty cell or -1 is an unknown label.",
         show_default=False,
     ),
 ]
 RowErrors = Annotated[
     list[str] | None,
     typer.Option(
-        help="Columns of standard deviations of errors, one for each column, e1,e2, or of some of them, mass=e1. The "
-        "model is then that of the true values.",
+        help="Columns of standard errors: one for each column (e1,e2), or for some columns (mass=e1). The model then "
+        "describes the true values.",
         show_default=False,
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Write this CSV, Parquet or Arrow file; standard output without it, or with -."),
+    typer.Option("--out", "-o", help="Output file: CSV, Parquet or Arrow. Default: standard output, also -."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", "-f", help="csv, parquet or arrow; what the name of --out asks for, else csv.")
+    str | None,
+    typer.Option(
+        "--format", "-f", help="Output format: csv, parquet or arrow. Default: by the suffix of --out, else csv."
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON, for a machine.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print nothing but mistakes.")]
-Memory = Annotated[str, typer.Option(help="Tables that need more than this are read in blocks, again in every pass.")]
-Seed = Annotated[int, typer.Option(help="For random draws; the same seed gives the same answer.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print only errors.")]
+Memory = Annotated[
+    str, typer.Option(help="Memory for the table, such as 2G. Larger tables are read in blocks, in every pass.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of random draws. The same seed gives the same result.")]

@@ -66,7 +66,8 @@ def structures_in_one_column(structures: list[Structure]) -> tuple[list[Structur
     findings = [
         Finding(
             "one column",
-            f"{s} speaks of shapes or axes, and one column has neither; give '{one.with_free_weights}', as here",
+            f"{s} describes shapes or axes, which one column does not have; give '{one.with_free_weights}', which "
+            "was fitted here",
             "note",
         )
         for s, one in equivalent.items()

@@ -44,7 +44,8 @@ def background_of(background: bool | float | str, source: Source) -> Background:
     if not isinstance(background, (bool, str)):
         if source.missing is not None:
             raise ParameterError(
-                "a stated density has none for rows with missing cells; give background=True, or missing='error'"
+                "a background of a stated density has none for rows with missing cells; give background=True, or "
+                "missing='error'"
             )
         return Background.of_density(_START, background, source.n_features)
     low, high = source.box()

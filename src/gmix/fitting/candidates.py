@@ -28,10 +28,10 @@ class Candidate:
     ----------
     run : the best `gmix.fitting.em.Run`.
     optima : the local optima that were met; see `gmix.fitting.refinement.Optima`.
-    collapsed : the components that have no width in some direction, without those in `repeated`.
+    collapsed : the components that have zero variance in some direction, without those in `repeated`.
     seconds : how long the runs took.
-    unsupported : the components that rest on fewer distinct rows than `Structure.rows_needed`.
-    repeated : the components that stand for one repeated row alone.
+    unsupported : the components that are supported by fewer distinct rows than `Structure.rows_needed`.
+    repeated : the components that describe only one repeated row.
     """
 
     run: Run
@@ -107,7 +107,7 @@ class Candidate:
 class Search:
     """The candidates that were fitted, one or several, and which one the criterion chose.
 
-    A candidate with a component that collapsed, or that rests on too few rows, is chosen only if there is no other.
+    A candidate with a component that collapsed, or that too few rows support, is chosen only if there is no other.
 
     Attributes
     ----------

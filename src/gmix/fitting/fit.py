@@ -259,7 +259,9 @@ def _trimmed(source: Source, trim: float) -> Source:
     if not isinstance(source, MemorySource):
         raise ParameterError("trim needs a table in memory; fit a random sub-sample of the rows, or raise memory")
     if source.least_error is not None:
-        raise ParameterError("trim compares the densities of rows, which errors change; leave out one of them")
+        raise ParameterError(
+            "trim compares the densities of rows, which depend on their errors; leave out trim or row_errors"
+        )
     return source.trimmed(trim)
 
 
@@ -272,7 +274,7 @@ def _with_trimmed_rows(fit: Fit, source: Source) -> Fit:
     limit, n = float(log_density[left_out].max(initial=-np.inf)), int(left_out.sum())
     message = (
         f"{count(n, 'row')} with a log density of at most {limit:.6g} {'is' if n == 1 else 'are'} left out of the fit; "
-        "criteria of fits with another trim are of other rows, so they cannot be compared"
+        "do not compare criteria of fits with a different trim, because they are of different rows"
     )
     others = (finding for finding in fit.findings if finding.name != "heavy tails")
     findings = by_importance((*others, Finding("trimmed rows", message, "note")))
@@ -305,7 +307,7 @@ def _supported_counts(counts: list[int], source: Source, *, chosen: bool) -> tup
         raise DataError(
             f"{max(counts)} components are more than the table has {kind} ({most}); ask for fewer components"
         )
-    cut = Finding("range cut", f"the table has {most} {kind}, so at most that many components", "note")
+    cut = Finding("range cut", f"the table has {most} {kind}, so at most {most} components were tried", "note")
     return kept, [cut] if len(kept) < len(counts) else []
 
 

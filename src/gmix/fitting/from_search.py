@@ -60,7 +60,7 @@ def error_findings(source: Source) -> list[Finding]:
     """The finding that the values of a table have errors."""
     if source.least_error is None:
         return []
-    text = "the mixture describes the true values; measured values have the errors of their rows in addition"
+    text = "the mixture describes the true values; measured values also have the errors of their rows"
     return [Finding("measurement errors", text, "note")]
 
 

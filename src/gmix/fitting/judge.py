@@ -27,7 +27,7 @@ _NEAR = 1e-6  # standard deviations of a column; a collapsed component within th
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Decides which runs are sound: no component has collapsed or rests on too few distinct rows.
+    """Decides which runs are sound: no component has collapsed or has the support of too few distinct rows.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Judge:
         return tuple(k for k in run.collapsed if near[k])
 
     def _unsupported(self, run: Run) -> tuple[int, ...]:
-        """The components that rest on too few distinct rows."""
+        """The components that too few distinct rows support."""
         if self.rows is None:
             return ()
         structure, n_features = run.mixture.structure, run.mixture.n_features

@@ -24,7 +24,7 @@ _SHOWN = 6  # values of a row that a finding shows
 def dependence_finding(
     dependence: Dependence, features: Sequence[str] | None, *, carried: bool = True, complete: bool = False
 ) -> Finding:
-    """Say which columns follow from others.
+    """The finding that columns follow from others.
 
     If not `carried`, the mixture was fitted to them and is singular. If they follow in `complete` rows alone, because
     other rows lack the cells that a cell follows from, the mixture was fitted to all columns too.
@@ -34,19 +34,19 @@ def dependence_finding(
     these = "this column" if one else "these columns"
     if complete:
         message = (
-            f"in all rows without missing cells {equations}, but other rows have {these} and lack what "
-            f"{'it follows' if one else 'they follow'} from, so the mixture was fitted to all columns; compute such "
+            f"in all rows without missing cells {equations}, but some other rows have {these} and lack the columns "
+            f"that determine {'it' if one else 'them'}, so the mixture was fitted to all columns; compute the missing "
             f"cells from the equation, or leave {these} out"
         )
     elif carried:
         message = (
-            f"in all rows {equations}, so the mixture was fitted to the other columns and carries "
-            f"{'this one' if one else 'these'} along; densities and criteria refer to the other columns"
+            f"in all rows {equations}, so the mixture was fitted to the other columns and extended to "
+            f"{'this one' if one else 'these'}; densities and criteria refer to the other columns"
         )
     else:
         message = (
-            f"in all rows {equations}, so no component has a width in all columns; leave {these} out, because to ask "
-            "for fewer components does not help"
+            f"in all rows {equations}, so every component has zero variance in some direction; leave {these} "
+            "out, because fewer components do not help"
         )
     return Finding("dependent columns", message, "note")
 
@@ -61,8 +61,8 @@ def search_findings(found: Search) -> list[Finding]:
     findings += [
         Finding(
             "collapsed component",
-            f"component {k} ({mass[k]:.4g} rows) has no width in some direction, because rows repeat or a column "
-            "follows from others; ask for fewer components or a simpler covariance, or give a prior",
+            f"component {k} ({mass[k]:.4g} rows) has zero variance in some direction, because rows repeat or a "
+            "column follows from others; ask for fewer components or a simpler covariance, or give a prior",
         )
         for k in (() if found.lenient else found.best.collapsed)  # if lenient, `_repeated` explains them
     ]
@@ -70,8 +70,9 @@ def search_findings(found: Search) -> list[Finding]:
     findings += [
         Finding(
             "spurious component",
-            f"component {k} ({mass[k]:.4g} rows) rests on fewer than {needed} different rows, so its density says "
-            "nothing about new rows; ask for fewer components or a simpler covariance, or bound covariance_ratio",
+            f"component {k} ({mass[k]:.4g} rows) is supported by fewer than {needed} distinct rows, so its "
+            "density does not describe new rows; ask for fewer components or a simpler covariance, or bound "
+            "covariance_ratio",
         )
         for k in (found.best.unsupported if found.distinct is None else ())
         if k not in found.best.collapsed
@@ -83,36 +84,37 @@ def search_findings(found: Search) -> list[Finding]:
         findings.append(
             Finding(
                 "interrupted",
-                "the search was cut short, and this is the best so far; fit again, or give it more time, to go on",
+                "the search was stopped early, and this is the best result so far; fit again, or allow more time",
             )
         )
     return findings
 
 
 def _set_aside(found: Search) -> list[Finding]:
-    """Say how many candidates were set aside, and why the best of them was."""
+    """The number of candidates that were set aside, and the reason for the best of them."""
     if not found.set_aside or found.distinct is None:
         return []
     best, every = found.set_aside[0], len(found.candidates) == len(found.set_aside)
     needed = best.structure.rows_needed(best.run.mixture.n_features)
-    why = "a component has no width" if best.collapsed else f"a component rests on fewer than {needed} different rows"
+    few = f"a component is supported by fewer than {needed} distinct rows"
+    why = "a component has collapsed" if best.collapsed else few
     often = found.distinct.heaviest_count > max(needed, _OFTEN * found.distinct.n_rows)
     repeats = f"; rows repeat: {_repeats(found.distinct)}" if often else ""
     return [
         Finding(
             "candidates set aside",
             f"{len(found.set_aside)} of {count(len(found.candidates), 'candidate')} were set aside because a component "
-            f"has no width or rests on too few different rows; the best of them was {best.structure} with "
+            f"has collapsed or is supported by too few distinct rows; the best of them was {best.structure} with "
             f"{count(best.n_components, 'component')} ({CRITERIA[found.criterion]} "
             f"{best.score(found.criterion):.6g}; {why}){repeats}"
-            + ("; it is returned because there is no other" if every else ""),
+            + ("; it is returned because every candidate was set aside" if every else ""),
             "warning" if every else "note",
         )
     ]
 
 
 def _untried(found: Search) -> list[Finding]:
-    """Say which candidates were not tried because the table has too few different rows for them."""
+    """The candidates that were not tried because the table has too few distinct rows for them."""
     if not found.untried:
         return []
     least: dict[Structure, int] = {}
@@ -122,47 +124,47 @@ def _untried(found: Search) -> list[Finding]:
     for structure, k in least.items():
         codes.setdefault(k, []).append(structure.code)
     parts = [f"{', '.join(names)} with {count(k, 'component')} or more" for k, names in sorted(codes.items())]
-    message = f"some candidates were not tried, because the table has too few different rows: {'; '.join(parts)}"
+    message = f"some candidates were not tried, because the table has too few distinct rows: {'; '.join(parts)}"
     return [Finding("range cut", message, "note")]
 
 
 def _repeated(found: Search) -> list[Finding]:
-    """Say that rows repeat, where that changes what components mean."""
+    """The finding that rows repeat, if this changes the meaning of components."""
     if found.distinct is None:
         return []
     if found.lenient:
-        rows = count(len(found.distinct.values), "different row")
+        rows = count(len(found.distinct.values), "distinct row")
         return [
             Finding(
                 "few different rows",
-                f"the table has only {rows}, which repeat, so a component may stand for one of them alone, and then "
-                "its density means nothing; count the rows instead",
+                f"the table has only {rows}, which are repeated, so a component may describe only one of them, and "
+                "its density is then meaningless; count the rows instead",
             )
         ]
     standing = found.best.repeated
     if not standing and found.distinct.rarest_count > 1:
-        different = f"only {len(found.distinct.values):,} of {found.distinct.n_rows:,} rows are different"
+        different = f"only {len(found.distinct.values):,} of {found.distinct.n_rows:,} rows are distinct"
         message = (
             f"every row is repeated, and {different}; each copy counts as a row, so too many components may be chosen; "
-            "leave the copies out if they are not observations of their own"
+            "leave the copies out if they are not separate observations"
         )
         return [Finding("copied rows", message, "note")]
     if not standing:
         return []
     numbers = ", ".join(map(str, standing))
     one = len(standing) == 1
-    which = f"component {numbers} stands" if one else f"components {numbers} stand"
+    which = f"component {numbers} describes" if one else f"components {numbers} describe"
     return [
         Finding(
             "repeated rows",
-            f"{_repeats(found.distinct)}; {which} for repeated rows alone and {'has' if one else 'have'} no width, so "
-            "densities there mean nothing, and the criteria compare only candidates with such a component",
+            f"{_repeats(found.distinct)}; {which} repeated rows only and {'has' if one else 'have'} zero variance, so "
+            "densities there are meaningless, and the criteria compare only candidates with such a component",
         )
     ]
 
 
 def _repeats(distinct: DistinctRows) -> str:
-    """Say which row repeats most often."""
+    """The row that repeats most often, and how often."""
     values, times = distinct.commonest, distinct.heaviest_count
     part = f" ({percent(distinct.weight.max() / distinct.weight.sum())} of all weight)" * distinct.is_weighted
     share = f"{times:,} of {distinct.n_rows:,} rows{part} {'is' if times == 1 else 'are'}"

@@ -63,7 +63,7 @@ def cross_validate(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if fit.groups is not None:
         raise ParameterError(
-            "cross-validation of a fit with labels is not known; fit without labels, from start=fit.mixture"
+            "cross-validation of a fit with labels is not supported; fit without labels, from start=fit.mixture"
         )
     fit = in_independent_columns(fit)
     if not isinstance(source, MemorySource):

@@ -175,7 +175,7 @@ def impute(
         raise DataError("imputation needs rows in memory; impute a sub-sample, or use the mixture's method impute")
     if source.least_error is not None:
         raise DataError(
-            "imputation draws the missing cells of exact rows; for others, use the mixture's method expected_values"
+            "imputation needs rows without errors; for rows with errors, use the mixture's method expected_values"
         )
     mixtures, findings = _re_estimated(fit, source, n, generator)
     seed = int(generator.integers(1 << 63))

@@ -127,7 +127,7 @@ def merge(
     of_kind(mixture, GaussianMixture, "model", "a Fit or a GaussianMixture")
     source = source_for(mixture, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, LocalSource):
-        raise DataError("merging needs rows that this process reads; merge on a sub-sample")
+        raise DataError("merging needs rows that this process reads, not rows on a cluster; merge on a sub-sample")
     group = np.arange(mixture.n_components)
     groups, entropy, mass = [], [], 0.0
     while True:

@@ -56,7 +56,9 @@ def scored_rows(mixture: GaussianMixture, source: LocalSource, *, values: bool =
 def _columns(mixture: GaussianMixture, values: NDArray[Any], taken: set[str]) -> dict[str, NDArray[Any]]:
     """The columns of rows by name, copied. Raises `ParameterError` if a name is taken."""
     if clash := taken & set(mixture.names):
-        raise ParameterError(f"the model has a column {min(clash)!r}, and so have the measures; leave out the values")
+        raise ParameterError(
+            f"the model has a column {min(clash)!r}, and a measure has the same name; leave out the values"
+        )
     return {name: values[:, j].copy() for j, name in enumerate(mixture.names)}
 
 

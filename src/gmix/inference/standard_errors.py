@@ -93,7 +93,9 @@ def standard_errors(
     rows = {"labels": labels, "row_errors": row_errors, "row_covariance": row_covariance}
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads, **rows)
     if robust and not isinstance(source, LocalSource):
-        raise DataError("robust standard errors need rows that this process reads; fit a sub-sample for them")
+        raise DataError(
+            "robust standard errors need rows that this process reads, not rows on a cluster; fit a sub-sample for them"
+        )
     dependence, fit = fit.mixture.dependence, in_independent_columns(fit)
     errors = _errors(fit, source, robust)
     return errors if dependence is None else _carried(errors, dependence)
@@ -215,7 +217,9 @@ def source_of(
     """The source of the rows of a fit, its columns matched with the features by name; see `source_for`."""
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
     if fit.trim:
-        raise ParameterError("the errors of a fit with trim are not known; fit without, from start=fit.mixture")
+        raise ParameterError(
+            "there are no standard errors for a fit with trim; fit without trim, from start=fit.mixture"
+        )
     return source_for(
         fit.mixture,
         data,

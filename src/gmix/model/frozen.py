@@ -64,7 +64,7 @@ class Frozen:
         left = self._left(mixture.weights)
         if not (left > 0.0 and len(self.weights) < mixture.n_components):
             raise ParameterError(
-                "freeze holds weights that sum to one, so nothing is left for a background; leave a weight out, or "
+                "freeze holds weights that sum to one, so no weight remains for a background; leave a weight out, or "
                 "give a start with a background"
             )
         weights = mixture.weights * left_weight(background)

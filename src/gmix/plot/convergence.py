@@ -109,7 +109,7 @@ def _per_row(optima: Optima) -> list[float]:
 
 
 def _bars(optima: Optima, ax: Axes | None) -> Axes:
-    """Draw a bar for each optimum, the best at the top: how many trials reached it."""
+    """Draw a bar for each optimum, the best first: how many trials reached it."""
     shown = optima.found[:_BARS]
     lines = max(len(shown), 1 if ax is None else 4)  # few bars would be very thick in large axes
     ax = axes_of(ax, 5.6, 0.9 + 0.36 * lines)

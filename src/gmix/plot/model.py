@@ -299,7 +299,7 @@ def grid_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Array
     given = as_numbers(limits, "limits")
     edges = np.broadcast_to(given, (2, 2)) if given.shape in ((2,), (2, 2)) else np.full((2, 2), np.nan)
     if not (np.isfinite(edges).all() and (edges[:, 0] < edges[:, 1]).all()):
-        raise ParameterError(f"limits {given.tolist()} must rise: (low, high), or one pair for each axis")
+        raise ParameterError(f"limits {given.tolist()} must increase: (low, high), or one pair for each axis")
     if not is_count(resolution, 2):
         raise ParameterError(f"resolution is {resolution!r}; give the number of points along each side")
     x, y = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in edges))

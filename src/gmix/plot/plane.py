@@ -81,7 +81,9 @@ def surface(
 
     drawing: Any = axes_of(ax, 6.4, 4.4, projection="3d")
     if not hasattr(drawing, "plot_surface"):
-        raise ParameterError('a surface needs axes in space; make them with figure.add_subplot(projection="3d")')
+        raise ParameterError(
+            'a surface needs axes in three dimensions; make them with figure.add_subplot(projection="3d")'
+        )
     x, y, z = heights_of(density, limits, resolution)
     top = float(z.max())
     # Light from one side shows the shape; it darkens the colors by at most a fifth, so that the color bar stays valid.

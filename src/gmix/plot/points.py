@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["responsibilities", "unusual"]
 
 Array = NDArray[np.float64]
-_STRIPES = 2_000  # rows that can be told apart in a picture
+_STRIPES = 2_000  # rows that can be distinguished in a picture
 _DRAWS = 20_000  # from the mixture, for the expected log densities
 _PATTERNS = 200  # sets of missing cells, whose densities have a distribution each
 

@@ -23,7 +23,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 # The colors of Okabe & Ito, distinct for every kind of color vision, without the yellow that is faint on white. When
-# they repeat, the shape of the markers changes, so that 21 components can be told apart.
+# they repeat, the shape of the markers changes, so that 21 components can be distinguished.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 _MARKERS = ("o", "s", "^")
 INK, SOFT, LINE, _GRID = "#222222", "#5A5A5A", "#9A9A9A", "#E7E7E7"

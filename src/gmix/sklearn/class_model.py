@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 LOG_LOSS = "log_loss"  # the criterion of cross-validation
 _SHRUNK = (
     "the rows of a class do not determine its covariances, because they are few or columns follow from others, so all "
-    "covariances were shrunk to that within classes; see shrinkage"
+    "covariances were shrunk toward the covariance within classes; see shrinkage"
 )
 
 

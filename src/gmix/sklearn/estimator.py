@@ -46,12 +46,12 @@ Array = NDArray[np.float64]
 _NUMBERS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}  # NaN is missing
 _RIDGE = 1e-6  # of the variance of each column
 _RIDGE_ADDED = (
-    "{} of {} components had no width in some direction, so a millionth of each column's variance was added to the "
-    "covariances; ask for fewer components, a simpler covariance_type, or give reg_covar"
+    "{} of {} components had zero variance in some direction, so a millionth of each column's variance was added to "
+    "the covariances; ask for fewer components, a simpler covariance_type, or give reg_covar"
 )
 _COLLAPSED = (
-    "{} of {} components have no width in some direction, and reg_covar=0 allows no ridge; ask for fewer components or "
-    "a simpler covariance_type, or give reg_covar=None for a ridge in the units of each column"
+    "{} of {} components have zero variance in some direction, and reg_covar=0 allows no ridge; ask for fewer "
+    "components or a simpler covariance_type, or give reg_covar=None for a ridge in the units of each column"
 )
 _WORDS = {  # gmix's own words for the parameters
     "components": "n_components={}", "covariance": "covariance_type={}", "tolerance": "tol={}",

@@ -40,8 +40,8 @@ Array = NDArray[np.float64]
 _NUMBERS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}  # NaN is missing
 _UNIT_FREE = ("EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")  # no column's unit matters to these structures
 _SHRUNK = (
-    "the rows do not determine the covariances of all components, because they are few, so the covariances were shrunk "
-    "to that of all rows; see shrinkage"
+    "the rows do not determine the covariances of all components, because they are few; the covariances were "
+    "shrunk toward that of all rows; see shrinkage"
 )
 
 

@@ -50,7 +50,8 @@ class Roles:
             for name in self.errors:
                 if name not in names:
                     raise DataError(
-                        f"row_errors names the column {name!r}{nearest(name, names)}; used are {list(names)}"
+                        f"row_errors names the column {name!r}{nearest(name, names)}; the columns in use are "
+                        f"{list(names)}"
                     )
             return [self.errors.get(name) for name in names] if self.errors else []
         if self.errors and len(self.errors) != len(names):

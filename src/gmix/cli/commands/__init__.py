@@ -1,1 +1,1 @@
-"""The commands, a file each: what they take and what they do."""
+"""The commands, one per file, with their arguments and options."""

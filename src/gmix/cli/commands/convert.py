@@ -24,7 +24,7 @@ __all__ = ["EXAMPLES", "convert"]
 
 EXAMPLES = (
     "Examples:\n\n  gmix convert points.csv points.parquet\n\n"
-    "  gmix convert model.json parameters.csv   # weight, means and covariances, a row a component\n\n"
+    "  gmix convert model.json parameters.csv   # one row per component: weight, means, covariances\n\n"
     "  gmix convert model.json model.onnx   # to evaluate the mixture in other programs"
 )
 
@@ -33,23 +33,28 @@ EXAMPLES = (
 def convert(
     given: Annotated[
         Path,
-        typer.Argument(metavar="INPUT", help="A table, or a model; or -.", callback=from_stdin, show_default=False),
+        typer.Argument(
+            metavar="INPUT", help="Table or model, or - for standard input.", callback=from_stdin, show_default=False
+        ),
     ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="CSV, Parquet, Arrow or ONNX, or -.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OUTPUT", help="CSV, Parquet, Arrow or ONNX file, or - for standard output.", show_default=False
+        ),
     ],
     form: Format = None,
     columns: ColumnNames = None,
-    dtype: Annotated[str, typer.Option(help="Of the numbers of ONNX: float32 or float64.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Type of the numbers in ONNX: float32 or float64.")] = "float32",
 ) -> None:
-    """Write the numbers of a table, or the parameters of a model, as CSV, Parquet or Arrow, or a model as ONNX."""
+    """Write the numeric columns of a table, or the parameters of a model, as CSV, Parquet or Arrow, or a model as ONNX."""
     if out.suffix.lower() == ".onnx":
         _write_onnx(given, out, form, dtype)
         return
     to, form = table_target(out, form)
     if _is_model(given):
         if columns is not None:
-            raise ParameterError("--columns chooses among a table's columns; a model is converted whole")
+            raise ParameterError("--columns is for tables; leave it out, because a model is converted as a whole")
         write_table([_parameters(gmix.load(given).mixture)], to, form)
         return
     table = open_files(given, Roles(parse_names(columns)))

@@ -12,10 +12,10 @@ __all__ = ["demo"]
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="A directory for pictures and model; made if need be.")
+        Path, typer.Option("--out", "-o", help="Folder for the pictures and the model; created if it does not exist.")
     ] = Path("demo"),
 ) -> None:
-    """Run the whole tutorial: a density, draws from it, the mixture found again, and Old Faithful."""
+    """Run the tutorial: draw from a density, fit a mixture to the draws, and analyze Old Faithful."""
     from gmix.demo import demo as show
 
     show(out)

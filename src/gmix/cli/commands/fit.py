@@ -1,4 +1,4 @@
-"""``gmix fit``: fit a table, and save, draw and classify."""
+"""``gmix fit``: fit a mixture to a table, and save it, draw it, and classify the rows."""
 
 from __future__ import annotations
 
@@ -37,25 +37,29 @@ def fit(
     points: Points,
     options: FitOptions,
     errors: Annotated[
-        bool, typer.Option("--errors", metavar="", help="Standard errors too, from the information.")
+        bool, typer.Option("--errors", metavar="", help="Add standard errors, from the observed information.")
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the model here, as JSON; - prints it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Save the model in this file, as JSON; - prints it.")
+    ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Write each row's most probable component here: CSV, Parquet or Arrow.")
+        Path | None,
+        typer.Option(help="Write the most probable component of each row to this file: CSV, Parquet or Arrow."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw points and components here: PNG, SVG or PDF.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw points and components in this file: PNG, SVG or PDF.")] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Keep here what every pass found, so that a killed fit can go on.")
+        Path | None,
+        typer.Option(help="Save the progress of the fit in this file, so that a killed fit can be resumed."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", metavar="", help="Go on from --checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", metavar="", help="Resume from --checkpoint.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Find the mixture that describes the rows of a table; BIC chooses among component counts and structures."""
+    """Fit a Gaussian mixture to a table. BIC chooses the number of components and the covariance structure."""
     printed = out is not None and str(out) == "-"
     for message, wrong in {
         "--out - and --json both print on standard output; name a file for the model": printed and as_json,
-        "--resume goes on from a checkpoint; name it with --checkpoint": resume and checkpoint is None,
-        "--errors are not known for fits with --trim; leave one of them out": errors and options.trim,
+        "--resume needs a checkpoint; name its file with --checkpoint": resume and checkpoint is None,
+        "there are no standard errors for fits with --trim; leave out --errors or --trim": errors and options.trim,
     }.items():
         if wrong:
             raise ParameterError(message)

@@ -50,7 +50,7 @@ EXAMPLES = (
     "  gmix impute points.csv --draws 20 --out filled.csv   # filled-01.csv to filled-20.csv\n\n"
     "  gmix impute more.parquet --model model.json --out filled.parquet"
 )
-_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None)  # of the options that say how to fit
+_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None)  # of the options that control a fit
 
 
 @with_csv_options
@@ -62,15 +62,15 @@ def impute(
         int | None,
         typer.Option(
             metavar="N",
-            help="Write N tables with draws in place of means, each from a mixture of its own: multiple imputation. "
-            "Their files are numbered.",
+            help="Multiple imputation: write N tables with random draws instead of means, each from its own mixture. "
+            "The files are numbered.",
             min=1,
             show_default=False,
         ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", "-m", help="Use this model and do not fit one.", callback=from_stdin),
+        typer.Option("--model", "-m", help="Use this model instead of fitting one.", callback=from_stdin),
     ] = None,
     components: Components = "auto",
     covariance: Covariance = "auto",
@@ -87,9 +87,9 @@ def impute(
     quiet: Quiet = False,
     seed: Seed = 0,
 ) -> None:
-    """Fill in the missing cells of a table: with their means given the other cells of the row, or with draws.
+    """Fill in missing cells with their conditional means given the other cells of the row, or with random draws.
 
-    All other cells, of all columns, stay as they are.
+    All other cells stay unchanged.
     """
     counts, structures, names = parse_counts(components), parse_structures(covariance), parse_names(columns)
     targets = _targets(out, form, draws)
@@ -114,7 +114,7 @@ def impute(
     else:
         stated = (components, covariance, criterion, equal_weights, covariance_ratio, prior, start, effort, seconds)
         if (*stated, columns) != (*_DEFAULTS, None):
-            raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
+            raise ParameterError("--model is fitted already; leave out the options for fitting, or the model")
         fit = gmix.load(model)
         source = source_for_model(fit.mixture, points, memory, weights, quiet=True)
         if not quiet:
@@ -131,7 +131,7 @@ def _targets(out: Path | None, form: str | None, draws: int | None) -> list[tupl
     if draws is None or draws == 1:
         return [table_target(out, form)]
     if out is None or str(out) == "-":
-        raise ParameterError(f"--draws {draws} writes as many tables; name their files with --out, as in filled.csv")
+        raise ParameterError(f"--draws {draws} writes {draws} files; give their name with --out, as in filled.csv")
     digits = len(str(draws))
     names = [out.with_name(f"{out.stem}-{i + 1:0{digits}}{out.suffix}") for i in range(draws)]
     return [table_target(name, form) for name in names]
@@ -151,7 +151,9 @@ def _fills(fit: gmix.Fit, source: LocalSource, draws: int | None, seed: int, qui
         yield fit.mixture.impute
         return
     if not isinstance(source, MemorySource):
-        raise ParameterError("--draws needs all rows in memory; give more --memory, or leave it out for means")
+        raise ParameterError(
+            "--draws needs all rows in memory; give more --memory, or leave out --draws to impute means"
+        )
     imputations = gmix.impute(fit, source, draws, rng=seed)
     if not quiet:
         print_findings(imputations.findings)

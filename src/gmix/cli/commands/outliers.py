@@ -31,25 +31,27 @@ def outliers(
         float | None,
         typer.Option(
             metavar="P",
-            help="Write only rows whose p-value is below this, and those that break an equation between columns.",
+            help="Write only rows with a p-value below this, and rows that violate a linear equation between columns.",
             show_default=False,
         ),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="The measure for --below and --sorted: density, or distance to the nearest component.")
+        str, typer.Option(help="Measure for --below and --sorted: density, or distance (to the nearest component).")
     ] = "density",
     ordered: Annotated[
         bool,
-        typer.Option("--sorted", metavar="", help="Write the most unusual rows first; holds what it writes in memory."),
+        typer.Option(
+            "--sorted",
+            metavar="",
+            help="Write the most unusual rows first. Needs memory for all rows that are written.",
+        ),
     ] = False,
-    values: Annotated[
-        bool, typer.Option("--values", "-v", metavar="", help="Add the values of the model's columns.")
-    ] = False,
+    values: Annotated[bool, typer.Option("--values", "-v", metavar="", help="Add the columns of the model.")] = False,
     out: Out = None,
     form: Format = None,
     memory: Memory = "512M",
 ) -> None:
-    """Say how unusual each row is: its distance to the nearest component, its log density, and their p-values."""
+    """Find unusual rows: write the distance of each row to the nearest component, its log density, and p-values."""
     if below is not None and not 0.0 < below <= 1.0:
         raise ParameterError(f"--below {below:g} is not a probability above 0; give one such as 0.001")
     measure = as_measure(by, "--by")

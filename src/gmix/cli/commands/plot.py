@@ -22,16 +22,18 @@ EXAMPLES = "Example:\n\n  gmix plot model.json points.csv --out picture.png"
 @with_csv_options
 def plot(
     model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The picture: PNG, SVG or PDF.", show_default=False)],
-    points: Annotated[Path | None, points_argument("A table to draw under it, or -.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output file: PNG, SVG or PDF.", show_default=False)],
+    points: Annotated[
+        Path | None, points_argument("Table whose points are drawn too, or - for standard input.")
+    ] = None,
     weights: Weights = None,
     memory: Memory = "512M",
 ) -> None:
-    """Draw a model: its density in one dimension, ellipses in two, every pair of columns in more."""
+    """Draw a model: the density of one column, ellipses for two, or a panel for each pair of columns."""
     check_writable(out)
     check_picture(out)
     if weights is not None and points is None:
-        raise ParameterError("--weights names a column of a table; give the table too, or leave it out")
+        raise ParameterError("--weights names a column of a table; give the table too, or leave out --weights")
     result = gmix.load(model)
     rows = None if points is None else drawn_rows(source_for_model(result.mixture, points, memory, weights))
     draw(result, rows, out)

@@ -31,14 +31,14 @@ def predict(
     probabilities: Annotated[
         bool,
         typer.Option(
-            "--probabilities", "-p", metavar="", help="Add the probability of each component, and the log density."
+            "--probabilities", "-p", metavar="", help="Add the probability of each component and the log density."
         ),
     ] = False,
     row_errors: RowErrors = None,
     missing: Missing = "model",
     memory: Memory = "512M",
 ) -> None:
-    """Say which component each row most probably came from, and its label; components count from 0."""
+    """Classify rows: write the most probable component of each, numbered from 0, and the label of a labeled model."""
     to, form = table_target(out, form)
     fit = gmix.load(model)
     source = source_for_model(fit.mixture, points, memory, row_errors=row_errors, missing=missing)

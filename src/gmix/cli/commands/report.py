@@ -1,4 +1,4 @@
-"""``gmix report``: write a page about a fit."""
+"""``gmix report``: write an HTML report of a fit."""
 
 from __future__ import annotations
 
@@ -29,19 +29,21 @@ EXAMPLES = (
 def report(
     points: Points,
     options: FitOptions,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page, HTML.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output file: HTML.")] = Path("report.html"),
     model: Annotated[
         Path | None,
-        typer.Option("--model", "-m", help="Report on this model of the same rows instead.", callback=from_stdin),
+        typer.Option(
+            "--model", "-m", help="Report on this model of the same rows instead of fitting one.", callback=from_stdin
+        ),
     ] = None,
 ) -> None:
-    """Fit a table and write a page about it: verdict, charts, parameters, methods. It opens offline."""
+    """Fit a table and write an HTML report: verdict, charts, parameters and methods. It needs no network."""
     check_writable(out)
     check_page(out)
     if model is None:
         result = options.fit(options.source(points, quiet=True))
     elif options.decide_a_model:
-        raise ParameterError("--model is fitted already; leave out what says how to fit, or the model")
+        raise ParameterError("--model is fitted already; leave out the options for fitting, or the model")
     else:
         result = gmix.load(model)
     result.report(

@@ -18,12 +18,12 @@ EXAMPLES = "Example:\n\n  gmix sample model.json 1000 --out draws.csv --seed 7"
 
 def sample(
     model: Model,
-    n: Annotated[int, typer.Argument(metavar="N", help="How many points.", min=0, show_default=False)],
+    n: Annotated[int, typer.Argument(metavar="N", help="Number of points.", min=0, show_default=False)],
     out: Out = None,
     form: Format = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw new points from a model."""
+    """Draw random points from a model."""
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
     draws = mixture.sample(n, rng=seed)

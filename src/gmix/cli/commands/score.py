@@ -30,7 +30,7 @@ def score(
     model: Model,
     points: PointsForModel,
     rows: Annotated[
-        bool, typer.Option("--rows", metavar="", help="Write the log density of every row instead.")
+        bool, typer.Option("--rows", metavar="", help="Write the log density of each row instead.")
     ] = False,
     weights: Weights = None,
     out: Out = None,
@@ -40,7 +40,7 @@ def score(
     memory: Memory = "512M",
     as_json: Json = False,
 ) -> None:
-    """Say how well a model describes a table: the log-likelihood, in nats."""
+    """Compute the log-likelihood of a table under a model, in nats."""
     if not rows and (out or form):
         raise ParameterError("--out and --format are for the log density of every row; add --rows")
     if rows and weights is not None:

@@ -29,16 +29,16 @@ EXAMPLES = (
 def select(
     points: Points,
     options: FitOptions,
-    plot: Annotated[Path | None, typer.Option(help="Draw the candidates here: PNG, SVG or PDF.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the criteria in this file: PNG, SVG or PDF.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare component counts and structures: every candidate with its criteria, the best first."""
+    """Compare numbers of components and covariance structures by their criteria, the best first."""
     check_writable(plot)
     check_picture(plot)
     source = options.source(points, quiet=options.quiet)
     result = options.fit(source)
     if result.comparison is None:
-        raise ParameterError("there is one candidate only; give several --components or --covariance to compare")
+        raise ParameterError("there is only one candidate; give several --components or --covariance to compare")
     if plot is not None:
         from gmix.plot.file import save_figure
 

@@ -30,7 +30,7 @@ def about_choice(search: Search, most: int | None) -> Iterator[Finding]:
         yield Finding(
             "close rival",
             f"{_description(second)} has a {CRITERIA[search.criterion]} that is larger by only {nats(gap)} than that "
-            f"of {_description(best)}, which was chosen; the rows hardly decide between them",
+            f"of {_description(best)}, which was chosen; the data hardly distinguish them",
             "note",
         )
 

@@ -97,8 +97,8 @@ def _codes(sample: Sample, columns: list[NDArray[Any]]) -> Iterator[Finding]:
     for text, places in found.items():
         yield Finding(
             "missing code",
-            f"the value {text} is in {listed(places, NAMED)}, far outside the other values there; if it stands for "
-            "missing, put NaN in its place, or state it with --missing-value or gmix.CSV(missing_values=[...])",
+            f"the value {text} is in {listed(places, NAMED)}, far outside the other values there; if it means a "
+            "missing value, put NaN in its place, or state it with --missing-value or gmix.CSV(missing_values=[...])",
         )
 
 
@@ -131,7 +131,7 @@ def _few_values(sample: Sample, columns: list[NDArray[Any]]) -> Iterator[Finding
         yield Finding(
             "few values",
             f"{listed(named, NAMED)} {'has' if len(few) == 1 else 'have'} few different values for "
-            f"{len(sample.rows):,} rows; if components settle on single values, ask for fewer components or give a "
+            f"{len(sample.rows):,} rows; if components describe single values, ask for fewer components or give a "
             "prior",
             "note",
         )

@@ -87,8 +87,8 @@ def _few_rows(
     elif prior is None and (small := (every > 0) & (rows < _FEW * d)).any():
         yield Finding(
             "few rows",
-            f"{named(small)} fewer than {_FEW:g} rows for each column, few for a covariance; ask for fewer components "
-            "or a simpler covariance",
+            f"{named(small)} fewer than {_FEW:g} rows for each column, too few for a precise covariance; ask for fewer "
+            "components or a simpler covariance",
             "note",
         )
 
@@ -138,8 +138,8 @@ def _spikes(sample: Sample, rows: NDArray[Any], share: Array) -> Iterator[Findin
     if named:
         yield Finding(
             "repeated value",
-            f"components settled on single values of {listed(named, NAMED)}; they describe how the values were "
-            "recorded, so ask for fewer components, give a prior, or leave out what is no measurement",
+            f"components describe single values of {listed(named, NAMED)}, which reflect how the values were recorded; "
+            "ask for fewer components, give a prior, or leave out columns that are not measurements",
         )
 
 
@@ -169,7 +169,8 @@ def _tails(rows: Rows, mixture: GaussianMixture, threads: int | None) -> Iterato
         yield Finding(
             "heavy tails",
             f"the tails of the rows are heavier than the mixture's: {percent(outside / effective)} of the rows are "
-            f"where the mixture has {percent(_TAIL)}; look at the rows of least density for outliers",
+            f"in the region of lowest density that contains {percent(_TAIL)} of the mixture; look at the rows of "
+            "lowest density for outliers",
             "note",
         )
 

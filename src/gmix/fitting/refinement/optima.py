@@ -32,7 +32,7 @@ def allowance(n_parameters: int) -> float:
     """Nats by which two optima may differ and count as one.
 
     At an optimum with p parameters the log-likelihood is about ``p / 2`` nats above that of the true parameters by
-    chance alone. A hundredth of it says nothing about the rows.
+    chance alone. A hundredth of it is meaningless.
     """
     return max(_SAME, _SAME_CHANCE * n_parameters / 2.0)
 
@@ -126,7 +126,7 @@ def _groups(ordered: Sequence[float], n_parameters: int) -> list[list[float]]:
 
 
 def chance_of_better(times: int, trials: int, vain: int) -> float:
-    """The estimated chance that as much work again finds a better optimum than the one that was met so many `times`."""
+    """The estimated chance that the same amount of work finds a better optimum than the best, reached `times` times."""
     met = times + _VAIN * vain
     share = met / (trials + _VAIN * vain)
     more = met - 1.0

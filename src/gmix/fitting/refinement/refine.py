@@ -75,7 +75,7 @@ class Place:
 
     @property
     def spurious(self) -> frozenset[int]:
-        """Components that rest on too few rows, or have collapsed."""
+        """Components that too few rows support, or that have collapsed."""
         return self.proposals.spurious.union(self.run.collapsed)
 
 

@@ -144,7 +144,7 @@ class Structure(ABC):
         return n_weights + n_components * n_features + self.n_covariance_parameters(n_components, n_features)
 
     def rows_needed(self, n_features: int) -> int:
-        """The number of distinct rows below which the likelihood of a component means nothing.
+        """The number of distinct rows below which the likelihood of a component is meaningless.
 
         D + 1 rows determine a covariance whose axes are estimated, and one more makes an accident unlikely. If the axes
         are those of the columns, a few rows determine a center and a size for any number of columns. A component that
