@@ -47,7 +47,7 @@ def convert(
     columns: ColumnNames = None,
     dtype: Annotated[str, typer.Option(help="Type of the numbers in ONNX: float32 or float64.")] = "float32",
 ) -> None:
-    """Write the numeric columns of a table or the parameters of a model as CSV, Parquet or Arrow, or a model as ONNX."""
+    """Write the numbers of a table or the parameters of a model as CSV, Parquet or Arrow, or a model as ONNX."""
     if out.suffix.lower() == ".onnx":
         _write_onnx(given, out, form, dtype)
         return
