@@ -381,7 +381,7 @@ def test_rows_that_are_all_copied_are_a_note() -> None:
     x, _ = two()
     once, twice = (gmix.fit(table, [1, 2], covariance="VVV", rng=0) for table in (x, np.repeat(x, 2, axis=0)))
     assert "copied rows" not in str(once.findings)
-    assert "only 240 of 480 rows are different" in str(twice.findings)
+    assert "only 240 of 480 rows are distinct" in str(twice.findings)
 
 
 def test_where_everything_is_set_aside_the_answer_says_so() -> None:

@@ -216,7 +216,9 @@ def test_a_structure_that_makes_no_sense_for_one_column_says_which_does() -> Non
     assert [c.structure.code for c in fit.search.candidates] == ["V", "E", "EV"]
     told = [finding.message for finding in fit.findings if finding.name == "one column"]
     assert [message.split()[0] for message in told] == ["VEV", "EVE", "EVEE"]
-    assert [message.partition("; ")[2] for message in told] == [f"give '{code}', as here" for code in "VEV"]
+    assert [message.partition("; ")[2] for message in told] == [
+        f"give '{code}', which was fitted here" for code in "VEV"
+    ]
     for code in ("E", "V", "EEE", "VVV", "EEI", "VVI", "EII", "VII", "full", "EVVV"):
         assert "one column" not in {f.name for f in gmix.fit(column, 1, covariance=code).findings}
 
