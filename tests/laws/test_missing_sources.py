@@ -154,7 +154,7 @@ def test_equations_between_columns_are_checked_on_a_cluster_too(table: Array) ->
     for data in (frame, [frame[:4000], frame[4000:]], dataframe.from_pandas(frame, npartitions=4)):
         fit = gmix.fit(data, **settings)
         assert fit.mixture.dependence is None
-        assert "in all rows without missing cells f = 1.8 c + 32, but other rows have this column" in str(fit)
+        assert "in all rows without missing cells f = 1.8 c + 32, but some other rows have this column" in str(fit)
 
 
 # Kill and resume ------------------------------------------------------------------------------------------------------

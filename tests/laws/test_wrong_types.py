@@ -34,12 +34,14 @@ FOUND = {
     "draws": 9, "steps": 2, "shares": [0.5], "name": "full", "resolution": 11,
     "estimate": lambda table: (table[0, 0], 1.0), "variances": [1.0, 1.0],
 }  # fmt: skip
+OF_MCLUST = {"pro": [1.0], "mean": [[0.0], [1.0]], "sigma": [[[1.0], [0.0]], [[0.0], [1.0]]]}
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     gmix.fit: {"components": 1, "covariance": "full"},
     gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
-    FIT.report: {"path": "out.html"}, gmix.PooledEstimate.of: {"values": [1.0, 2.0]},
+    FIT.report: {"path": "out.html"}, gmix.to_onnx: {"model": MIXTURE},
+    gmix.read_parameters: {"source": OF_MCLUST},
 }  # fmt: skip
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
@@ -50,7 +52,7 @@ FUNCTIONS = [
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
       "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "impute", "plot")),
     *(getattr(LINE, name) for name in ("cdf", "sf", "log_cdf", "log_sf", "quantile")),
-    gmix.impute, IMPUTATIONS.pool, gmix.PooledEstimate.of, POOLED.interval,
+    gmix.to_onnx, gmix.read_parameters, gmix.impute, IMPUTATIONS.pool, gmix.PooledEstimate.of, POOLED.interval,
     MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
     *(getattr(gmix.plot, name) for name in gmix.plot.__all__),
 ]  # fmt: skip

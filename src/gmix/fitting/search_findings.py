@@ -45,8 +45,8 @@ def dependence_finding(
         )
     else:
         message = (
-            f"in all rows {equations}, so every component has zero variance in some direction; leave {these} "
-            "out, because fewer components do not help"
+            f"in all rows {equations}, so every component has zero variance in some direction; leave {these} out; to "
+            "ask for fewer components does not help"
         )
     return Finding("dependent columns", message, "note")
 
