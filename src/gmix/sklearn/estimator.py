@@ -31,6 +31,7 @@ from gmix.model.covariance import DIAGONAL
 from gmix.model.criteria import aic, bic, criteria
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
+from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
 from gmix.sklearn.onnx_conversion import ConvertedBySkl2onnx
 from gmix.sklearn.protected import ProtectedNames
@@ -69,7 +70,8 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
     Components are in the order that scikit-learn gives them for the same start and `random_state`; where there is a
     choice of counts or structures, they are in the order of the first column of their means.
     For float32 rows, attributes and results are float32, but sums are float64. NaN, which scikit-learn refuses, is a
-    missing cell. All methods use the other cells of its row.
+    missing cell. All methods use the other cells of its row. With scikit-learn's `array_api_dispatch`, attributes and
+    results are arrays of the library and device of the rows.
 
     Parameters
     ----------
@@ -190,10 +192,11 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
         self._check(chooses)
         searches = chooses or (self.n_init == "auto" and not self._continues())
         check_layout(X)
-        X = validate_data(self, X, **_NUMBERS, ensure_min_samples=2)
+        given, X = X, validate_data(self, as_numpy(X), **_NUMBERS, ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
-        source = MemorySource(X, sample_weight=sample_weight, columns=columns, row_errors=row_errors)
+        weight, errors = as_numpy(sample_weight), as_numpy(row_errors)
+        source = MemorySource(X, sample_weight=weight, columns=columns, row_errors=errors)
         findings = [*missing_findings(source), *error_findings(source)]
         n_samples = len(X) if source.weight is None else np.count_nonzero(source.weight)
         if not chooses and n_samples < self.n_components:
@@ -210,6 +213,7 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
                     rng=_generator(check_random_state(self.random_state)),
                 ),
                 X.dtype,
+                given,
             )
         found = self._search(source, np.full(source.n_features, self.reg_covar or 0.0))
         narrow = len(found.best.collapsed) + len(found.best.repeated)
@@ -220,12 +224,14 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
             warnings.warn(str(ridge), UserWarning, stacklevel=2)
             findings.append(ridge)
             found = self._search(source, _RIDGE * _variances(source))
-        return self._settle(inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)), X.dtype)
+        return self._settle(
+            inspected(fit_from_search(found, source.n_rows, findings), Sample.of(source)), X.dtype, given
+        )
 
-    def _settle(self, found: Fit, dtype: np.dtype[Any]) -> Self:
+    def _settle(self, found: Fit, dtype: np.dtype[Any], given: Any) -> Self:
         self._learner = None
         self.fit_ = found
-        self._describe(found.mixture, dtype)
+        self._describe(found.mixture, dtype, given)
         history = [value / found.mass for value in found.history]
         self.converged_, self.n_iter_ = found.converged, len(history) - 1
         self.lower_bound_, self.lower_bounds_ = found.log_likelihood / found.mass, history[1:]
@@ -250,31 +256,34 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
         if not hasattr(self, "mixture_"):
             return self.fit(X, y, sample_weight)
         self._check()
-        X = self._rows(X)
+        given, X = X, self._rows(X)
         if self._learner is None or self._learner.mixture is not self.mixture_:
             known = self.fit_.statistics if hasattr(self, "fit_") and self.fit_.mixture is self.mixture_ else None
             prior = Blur(np.full(X.shape[1], self.reg_covar)) if self.reg_covar else None
             self._learner = Stepwise(self.mixture_, forgetting=self.forgetting, prior=prior, statistics=known)
-        self._describe(self._learner.update(X, sample_weight=sample_weight).mixture, self.means_.dtype)
+        found = self._learner.update(X, sample_weight=as_numpy(sample_weight))
+        self._describe(found.mixture, as_numpy(self.means_).dtype, given)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Any:
         """Fit, and return the most probable component ``(N,)`` of each row."""
         return self.fit(X, y, sample_weight).predict(X)
 
-    def predict(self, X: Any, row_errors: Any = None) -> NDArray[np.intp]:
+    def predict(self, X: Any, row_errors: Any = None) -> Any:
         """The most probable component ``(N,)`` of each row."""
-        return self._evaluated().predict(self._rows(X), row_errors=row_errors)
+        return in_kind(self._evaluated().predict(self._rows(X), row_errors=as_numpy(row_errors)), X)
 
-    def predict_proba(self, X: Any, row_errors: Any = None) -> NDArray[Any]:
+    def predict_proba(self, X: Any, row_errors: Any = None) -> Any:
         """The probability ``(N, K)`` that each row came from each component."""
         mixture, rows = self._evaluated(), self._rows(X)
-        return mixture.responsibilities(rows, row_errors=row_errors).astype(self._precision(rows), copy=False)
+        found = mixture.responsibilities(rows, row_errors=as_numpy(row_errors))
+        return in_kind(found.astype(self._precision(rows), copy=False), X)
 
-    def score_samples(self, X: Any, row_errors: Any = None) -> NDArray[Any]:
+    def score_samples(self, X: Any, row_errors: Any = None) -> Any:
         """The log density ``(N,)`` of each row, in nats."""
         mixture, rows = self._evaluated(), self._rows(X)
-        return mixture.log_density(rows, row_errors=row_errors).astype(self._precision(rows), copy=False)
+        found = mixture.log_density(rows, row_errors=as_numpy(row_errors))
+        return in_kind(found.astype(self._precision(rows), copy=False), X)
 
     def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """The mean log density per row, in nats; the weighted mean, if the rows have weights ``(N,)``."""
@@ -296,11 +305,11 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
     def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """The integrated completed likelihood on ``X``; smaller is better. See `gmix.criteria.criteria`."""
         mixture = self.mixture_
-        [statistics] = expect(self._rows(X), [mixture], sample_weight=sample_weight)
+        [statistics] = expect(self._rows(X), [mixture], sample_weight=as_numpy(sample_weight))
         check_mass(statistics.total_weight)
         return criteria(mixture, statistics)["icl"]
 
-    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
+    def sample(self, n_samples: int = 1) -> tuple[Any, Any]:
         """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, sorted by component."""
         mixture, state = self._sampled(), check_random_state(self.random_state)
         check_scalar(n_samples, "n_samples", Integral)
@@ -308,7 +317,8 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
             raise ParameterError(f"Invalid value for 'n_samples': {n_samples}; draw at least one row")
         points, labels = mixture.sample_labelled(n_samples, rng=_generator(state))
         order = np.argsort(labels, kind="stable")
-        return points[order].astype(np.result_type(np.float32, np.asarray(self.means_).dtype)), labels[order]
+        points = points[order].astype(np.result_type(np.float32, np.asarray(as_numpy(self.means_)).dtype))
+        return in_kind(points, self.means_), in_kind(labels[order], self.means_)
 
     def _chooses(self) -> bool:
         """Return whether the number of components or the structure is to be chosen."""
@@ -355,7 +365,7 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
         valued = ~np.isnan(rows).all(1)
         if not valued.any():
             raise DataError("no row has a value; give at least one that has")
-        weight = as_weights(sample_weight, len(rows))
+        weight = as_weights(as_numpy(sample_weight), len(rows))
         if weight is None:
             return log_density[valued], None
         counting = valued & (weight > 0)  # the log density of a row without weight may be minus infinity
@@ -364,7 +374,7 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
 
     def _rows(self, X: Any) -> NDArray[Any]:
         check_layout(X)
-        return np.asarray(validate_data(self, X, reset=False, **_NUMBERS))
+        return np.asarray(validate_data(self, as_numpy(X), reset=False, **_NUMBERS))
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(taken_apart(super().__getstate__()))

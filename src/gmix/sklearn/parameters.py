@@ -14,6 +14,7 @@ from gmix.base.errors import ParameterError
 from gmix.base.other_names import OtherNames
 from gmix.model.covariance import FULL, TIED, Form, Structure, structure as as_structure
 from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances, unchecked_mixture
+from gmix.sklearn.array_api import as_numpy, in_kind
 
 __all__ = ["Described", "FittedParameters", "inverse"]
 
@@ -80,21 +81,22 @@ class FittedParameters(OtherNames):
 
     @property
     def n_components_(self) -> int:
-        return len(self.means_)
+        return len(as_numpy(self.means_))
 
-    def _describe(self, mixture: Mixture, dtype: np.dtype[Any]) -> None:
-        """Set all parameters to those of a mixture, in this type; the mixture itself keeps all digits."""
+    def _describe(self, mixture: Mixture, dtype: np.dtype[Any], rows: Any = None) -> None:
+        """Set all parameters to those of a mixture, in this type and in kind with `rows`; it keeps all digits."""
         with np.errstate(over="ignore"):  # float32 may not hold the square of what it holds
             values = {name: np.asarray(value, dtype) for name, value in _attributes(mixture).items()}
         for name in _PARAMETERS:
             self.__dict__.pop(name, None)  # no precisions are left where the covariances are singular
-        self.__dict__.update({name: np.array(value) for name, value in values.items()})  # which may change in place
+        copies = {name: np.array(value) for name, value in values.items()}  # which may change in place
+        self.__dict__.update({name: in_kind(value, rows) for name, value in copies.items()})
         self._described = Described(mixture, repr(self.covariance_type), values)
 
     def _precision(self, rows: Any) -> np.dtype[Any]:
         """The type of numbers about rows: float32 if rows and parameters are float32."""
         dtype = np.asarray(rows).dtype
-        return np.result_type(dtype if dtype.kind == "f" else np.float64, np.asarray(self.means_).dtype)
+        return np.result_type(dtype if dtype.kind == "f" else np.float64, np.asarray(as_numpy(self.means_)).dtype)
 
     def _evaluated(self) -> Mixture:
         """The mixture that densities and predictions follow."""
@@ -110,7 +112,7 @@ class FittedParameters(OtherNames):
         stated = next((name for name in covariances if hasattr(self, name)), "covariances_")
         if missing := [name for name in ("weights_", "means_", stated) if not hasattr(self, name)]:
             raise NotFittedError(f"{' and '.join(missing)} must be set too, or call fit")
-        parameters = {name: as_numbers(getattr(self, name), name) for name in ("weights_", "means_", stated)}
+        parameters = {name: as_numbers(as_numpy(getattr(self, name)), name) for name in ("weights_", "means_", stated)}
         known = self._described
         if known is None or not known.is_of(repr(self.covariance_type), parameters):
             mixture = self._mixture_of(stated, *parameters.values())

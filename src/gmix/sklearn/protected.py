@@ -18,6 +18,7 @@ from gmix.model.mixture import (
     with_dependent_features,
 )
 from gmix.model.statistics import SufficientStatistics
+from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.parameters import FittedParameters
 from gmix.sklearn.rule import Blur
 from gmix.sklearn.start import InitParameters, given_parameters
@@ -43,12 +44,13 @@ class ProtectedNames(FittedParameters, InitParameters):
 
     def _estimate_log_prob(self, X: Any, xp: Any = None) -> Rows:
         """``log N_k(x)`` of each row and component, ``(N, K)``."""
-        found = [component.log_density(X) for component in _components(self._evaluated())]
-        return np.stack(found, axis=1).astype(self._precision(X))
+        rows = as_numpy(X)
+        found = [component.log_density(rows) for component in _components(self._evaluated())]
+        return np.stack(found, axis=1).astype(self._precision(rows))
 
     def _estimate_log_weights(self, xp: Any = None) -> Rows:
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.weights_))
+            return np.asarray(np.log(as_numpy(self.weights_)))
 
     def _estimate_weighted_log_prob(self, X: Any, xp: Any = None) -> Rows:
         """``log w_k N_k(x)`` of each row and component, ``(N, K)``."""
@@ -63,22 +65,23 @@ class ProtectedNames(FittedParameters, InitParameters):
 
     def _initialize(self, X: Any, resp: Any, xp: Any = None) -> None:
         """Set the parameters to those of responsibilities ``(N, K)``, or to `weights_init` and so on where given."""
-        rows, shares = np.asarray(X), as_numbers(resp, "resp")
+        rows, shares = np.asarray(as_numpy(X)), as_numbers(as_numpy(resp), "resp")
         structure = as_structure(self.covariance_type).in_columns(rows.shape[1])
         statistics = SufficientStatistics.from_responsibilities(structure.form, rows, shares, None)
         prior = Blur(np.full(rows.shape[1], self.reg_covar)) if self.reg_covar else None
         given = given_parameters(self, structure, (shares.shape[1], rows.shape[1]))
         drawn = Mixture.from_statistics(statistics, structure, prior)
-        self._describe(given.mixture(structure, drawn, None), rows.dtype if rows.dtype == np.float32 else _DOUBLE)
+        dtype = rows.dtype if rows.dtype == np.float32 else _DOUBLE
+        self._describe(given.mixture(structure, drawn, None), dtype, X)
 
     def _get_parameters(self) -> tuple[Rows, Rows, Rows, Rows]:
         return self.weights_, self.means_, self.covariances_, self.precisions_cholesky_
 
     def _set_parameters(self, params: tuple[Any, Any, Any, Any], xp: Any = None) -> None:
         self.weights_, self.means_, self.covariances_, self.precisions_cholesky_ = params
-        factor = np.asarray(self.precisions_cholesky_)
+        factor = np.asarray(as_numpy(self.precisions_cholesky_))
         matrices = factor.ndim > 2 or self.covariance_type == "tied"
-        self.precisions_ = factor @ factor.mT if matrices else factor**2
+        self.precisions_ = in_kind(factor @ factor.mT if matrices else factor**2, self.precisions_cholesky_)
 
 
 def _components(mixture: Mixture) -> list[Mixture]:

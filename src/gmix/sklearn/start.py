@@ -17,6 +17,7 @@ from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.sklearn.array_api import as_numpy
 from gmix.sklearn.parameters import inverse
 from gmix.sources import MemorySource, Source
 
@@ -114,7 +115,7 @@ def given_parameters(parameters: InitParameters, structure: Structure, shape: tu
     def given(name: str, shape: tuple[int, ...]) -> Array | None:
         if (value := getattr(parameters, name)) is None:
             return None
-        array = as_numbers(value, name)
+        array = as_numbers(as_numpy(value), name)
         if array.shape != shape:
             raise ParameterError(f"{name} has shape {array.shape}; with {parameters.covariance_type} give {shape}")
         return array
