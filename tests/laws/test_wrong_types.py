@@ -41,7 +41,7 @@ OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
     FIT.report: {"path": "out.html"}, gmix.to_onnx: {"model": MIXTURE},
-    gmix.read_parameters: {"source": OF_MCLUST},
+    gmix.read_parameters: {"source": OF_MCLUST}, gmix.PooledEstimate.of: {"values": [1.0, 2.0]},
 }  # fmt: skip
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
