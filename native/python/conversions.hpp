@@ -239,7 +239,8 @@ inline Structure structure_in(const std::string& code, Form form) {
 }
 
 // Rows of Python's: (values, weights, whether cells are missing, labels, variances (N, D) or covariances (N, D, D) of
-// errors or one for all rows, log evidence (N, G)); all but the first and the third may be None. It is created and deleted with the GIL.
+// errors or one for all rows, log evidence (N, G)); all but the first and the third may be None. It is created and
+// deleted with the GIL.
 class GivenRows {
  public:
   explicit GivenRows(nb::handle object) : GivenRows(tuple_of(object, 6, "rows")) {}
