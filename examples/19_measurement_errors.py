@@ -39,7 +39,7 @@ for ax, found, title in zip(axes, (exact, fit), ("errors ignored", "errors known
     ax.hist(hits / at_bats, bins=np.linspace(0, 0.5, 41), density=True, color="#DDDDDD")
     parts = found.mixture.density(grid)[:, None] * found.mixture.responsibilities(grid)
     ax.plot(average, parts / slope[:, None], linewidth=1.2)
-    ax.set(title=title, xlabel="batting average", xlim=(0, 0.5), yticks=[], ylim=(0, 17))
+    ax.set(title=title, xlabel="batting average", xlim=(0, 0.5), yticks=[], ylim=(0, 19))
     ax.spines[["top", "right", "left"]].set_visible(False)
 plt.show()
 
