@@ -39,7 +39,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.evaluation", "model.outliers"],
             ["model.mixture"],
             ["model.frozen"],
-            ["model.gaussian_model", "model.gradient", "model.document", "exchange.parameters"],
+            ["model.gaussian_model", "model.gradient", "model.document", "model.variational", "exchange.parameters"],
             ["sources"],
             ["fitting.em", "fitting.stepwise", "fitting.neighbors", "fitting.schedule"],
             ["fitting.start", "fitting.refinement"],

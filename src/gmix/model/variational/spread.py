@@ -1,0 +1,30 @@
+"""Standard deviations of parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Spread"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The standard deviation of each parameter of a mixture under a posterior, in the units of the parameter.
+
+    A component of few rows may have a distribution without a variance; the standard deviation is then infinite.
+
+    Attributes
+    ----------
+    weights : ``(K,)``.
+    means : ``(K, D)``.
+    covariances : ``(K, D, D)``.
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array

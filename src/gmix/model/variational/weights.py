@@ -1,0 +1,153 @@
+"""Distributions of the weights of components: a Dirichlet distribution, or a Dirichlet process cut to K components."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln, digamma, gammaln
+
+__all__ = ["DirichletWeights", "StickBreakingWeights", "WeightDistribution"]
+
+Array = NDArray[np.float64]
+
+
+class WeightDistribution(ABC):
+    """A distribution of K weights, which is conjugate to the counts of rows of the components.
+
+    Attributes
+    ----------
+    exchangeable : whether the components can be put in another order, which is then one of K! equivalent ones.
+    """
+
+    exchangeable: ClassVar[bool] = False
+
+    @abstractmethod
+    def with_counts(self, counts: Array) -> Self:
+        """The distribution after these numbers of rows ``(K,)``.
+
+        Raises ``LinAlgError`` if there is none, as for statistics that were extrapolated too far.
+        """
+
+    @abstractmethod
+    def expected_logs(self) -> Array:
+        """The expectation ``(K,)`` of the logarithm of each weight."""
+
+    @abstractmethod
+    def divergence(self, other: Self) -> float:
+        """The Kullback-Leibler divergence from another distribution of the same kind to this one, in nats."""
+
+    @abstractmethod
+    def means(self) -> Array:
+        """The expected weights ``(K,)``, divided by their sum."""
+
+    @abstractmethod
+    def deviations(self) -> Array:
+        """The standard deviations ``(K,)`` of the weights."""
+
+    def reordered(self, order: NDArray[np.intp]) -> Self:
+        """The same distribution, where component k is the former ``order[k]``; for exchangeable components."""
+        raise NotImplementedError(f"the components of {type(self).__name__} have one order")
+
+
+@dataclass(frozen=True, eq=False)
+class DirichletWeights(WeightDistribution):
+    """A Dirichlet distribution with these concentrations ``(K,)``; Bishop (2006), equations 10.57, 10.66 and 10.73."""
+
+    exchangeable: ClassVar[bool] = True
+    concentration: Array
+
+    def with_counts(self, counts: Array) -> DirichletWeights:
+        return DirichletWeights(_positive(self.concentration + counts))
+
+    def expected_logs(self) -> Array:
+        return np.asarray(digamma(self.concentration) - digamma(self.concentration.sum()))
+
+    def divergence(self, other: DirichletWeights) -> float:
+        return (
+            _log_normalizer(other.concentration)
+            - _log_normalizer(self.concentration)
+            + float((self.concentration - other.concentration) @ self.expected_logs())
+        )
+
+    def means(self) -> Array:
+        return np.asarray(self.concentration / self.concentration.sum())
+
+    def deviations(self) -> Array:
+        means = self.means()
+        return np.asarray(np.sqrt(means * (1.0 - means) / (self.concentration.sum() + 1.0)))
+
+    def reordered(self, order: NDArray[np.intp]) -> DirichletWeights:
+        return DirichletWeights(self.concentration[order])
+
+
+def _log_normalizer(concentration: Array) -> float:
+    return float(gammaln(concentration).sum() - gammaln(concentration.sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class StickBreakingWeights(WeightDistribution):
+    r"""The first K weights of a Dirichlet process, from shares of a stick.
+
+    .. math:: w_k = v_k \prod_{j<k} (1 - v_j), \qquad v_k \sim \mathrm{Beta}(a_k, b_k)
+
+    The weights depend on the order of the components, which is why components of many rows should come first. The
+    components beyond K are as in the prior, and no row belongs to them, so bounds for different K are comparable.
+    Source: Blei & Jordan (2006), *Bayesian Analysis* 1:121.
+
+    Attributes
+    ----------
+    first, second : ``(K,)`` a and b.
+    """
+
+    first: Array
+    second: Array
+
+    @classmethod
+    def of_concentration(cls, concentration: float, n_components: int) -> StickBreakingWeights:
+        """The prior: ``Beta(1, concentration)`` for every share."""
+        return cls(np.ones(n_components), np.full(n_components, concentration))
+
+    def with_counts(self, counts: Array) -> StickBreakingWeights:
+        later = np.append(np.cumsum(counts[:0:-1])[::-1], 0.0)  # of the components after each
+        return StickBreakingWeights(_positive(self.first + counts), _positive(self.second + later))
+
+    def expected_logs(self) -> Array:
+        of_shares, of_rests = self._expected_logs()
+        return np.asarray(of_shares + np.append(0.0, np.cumsum(of_rests[:-1])))
+
+    def divergence(self, other: StickBreakingWeights) -> float:
+        of_shares, of_rests = self._expected_logs()
+        return float(
+            (betaln(other.first, other.second) - betaln(self.first, self.second)).sum()
+            + (self.first - other.first) @ of_shares
+            + (self.second - other.second) @ of_rests
+        )
+
+    def means(self) -> Array:
+        share = self.first / (self.first + self.second)
+        weights = share * np.append(1.0, np.cumprod(1.0 - share[:-1]))
+        return np.asarray(weights / weights.sum())
+
+    def deviations(self) -> Array:
+        """The standard deviations ``(K,)`` of the weights, before those of the first K are divided by their sum."""
+        total = self.first + self.second
+        share, rest = self.first / total, self.second / total
+        square, rest_square = (x * (x * total + 1.0) / (total + 1.0) for x in (share, rest))
+        mean = share * np.append(1.0, np.cumprod(rest[:-1]))
+        mean_square = square * np.append(1.0, np.cumprod(rest_square[:-1]))
+        return np.asarray(np.sqrt(np.maximum(mean_square - mean**2, 0.0)))
+
+    def _expected_logs(self) -> tuple[Array, Array]:
+        """Of the shares v and of 1 - v, each ``(K,)``."""
+        total = digamma(self.first + self.second)
+        return digamma(self.first) - total, digamma(self.second) - total
+
+
+def _positive(values: Array) -> Array:
+    if not (values > 0.0).all():
+        raise np.linalg.LinAlgError("the weights have no distribution")
+    return values
