@@ -57,6 +57,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["fitting.result", "fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
             ["fitting.from_search", "fitting.background"],
             ["fitting.comparison"],
+            ["fitting.variational"],
             ["fitting.fit"],
             ["inference.point"],
             ["inference.standard_errors", "inference.resampling", "inference.pooling"],

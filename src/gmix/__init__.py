@@ -23,6 +23,7 @@ from gmix.model.outliers import OutlierScores
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
+from gmix.model.variational import Posterior, StudentMixture, VariationalPrior
 from gmix.sources import CSV, expect
 
 __version__ = "0.1.0"
@@ -47,11 +48,14 @@ __all__ = [
     "OutlierScores",
     "ParameterError",
     "PooledEstimate",
+    "Posterior",
     "Progress",
     "Reason",
     "StandardErrors",
     "Stepwise",
+    "StudentMixture",
     "SufficientStatistics",
+    "VariationalPrior",
     "bootstrap",
     "cross_validate",
     "expect",

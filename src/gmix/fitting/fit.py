@@ -32,12 +32,19 @@ from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
 from gmix.fitting.start import as_start
+from gmix.fitting.variational import (
+    VariationalPlan,
+    variational_covariance,
+    variational_fit,
+    variational_prior,
+)
 from gmix.model.covariance import Structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
 from gmix.model.stopping import Deadline, StoppingRule
+from gmix.model.variational import VariationalPrior
 from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 
 __all__ = ["fit"]
@@ -58,7 +65,8 @@ def fit(
     equal_weights: bool = False,
     covariance_ratio: float | None = None,
     trim: float = 0.0,
-    prior: Prior | None = None,
+    prior: Prior | VariationalPrior | None = None,
+    inference: str = "em",
     start: Any = "auto",
     freeze: Mapping[str, Any] | None = None,
     sample_weight: ArrayLike | str | None = None,
@@ -110,7 +118,14 @@ def fit(
     trim : leave out this share of the rows, by weight, from 0 to 0.5: at every step those of the lowest density. The
         likelihood is that of the other rows (Neykov, Filzmoser, Dimova & Neytchev 2007). With ``covariance_ratio`` it
         is the method of tclust. For a table in memory. Criteria of fits with different ``trim`` cannot be compared.
-    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood.
+    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood. With
+        ``inference="variational"``, a `VariationalPrior`.
+    inference : ``"em"`` for estimates of the parameters by EM, or ``"variational"`` for an approximate posterior
+        distribution of them by variational Bayes, which is `Fit.posterior`; see `VariationalPrior` for the model. The
+        mixture then has expected weights and means, and inverses of expected precisions. The structures are full,
+        tied, diag and spherical, and the lower bound of the log evidence takes the place of the criterion. Superfluous
+        components are left empty. It goes with sample weights, missing cells, errors of measurement and all sources,
+        but not with `labels`, `freeze`, `background`, `trim`, `equal_weights` and `covariance_ratio`.
     start : how the mixtures that EM starts from are made: ``"auto"``, ``"k-means++"``, ``"adaptive"``,
         ``"hierarchical"`` or ``"grow"``; or a start of your own: a `GaussianMixture`, labels ``(N,)``, responsibilities
         ``(N, K)``, or a function ``start(rows, n_components, rng)`` that receives rows ``(N, D)`` and returns one of
@@ -176,6 +191,19 @@ def fit(
     2
     """
     one_of(criterion, CRITERIA, "criterion")
+    posterior_prior = variational_prior(
+        inference,
+        prior,
+        {
+            "equal_weights": equal_weights,
+            "covariance_ratio": covariance_ratio,
+            "trim": trim or None,
+            "freeze": freeze,
+            "labels": labels,
+            "background": background,
+            "criterion": None if criterion == "bic" else criterion,
+        },
+    )
     _check_effort(effort)
     deadline = _deadline(seconds)
     source = as_source(
@@ -200,7 +228,8 @@ def fit(
         chance=_CHANCE if makes_starts and tolerance is None else 0.0,
     )
     rule = rule if deadline is None else Deadline(**asdict(rule), time=deadline)
-    prior = as_prior(prior)
+    prior = as_prior(prior) if posterior_prior is None else None
+    covariance = covariance if posterior_prior is None else variational_covariance(covariance, starts)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ParameterError(f"progress is {progress!r}; give a function to call, False for silence, or None")
     counts = component_counts(components, starts)
@@ -231,6 +260,9 @@ def fit(
         if counter is not None:
             open_files.enter_context(closing(counter))
         source, generator = source.watched(counter, journal), as_generator(rng)
+        if posterior_prior is not None:
+            variational = VariationalPlan(counts, structures, starts, rule, posterior_prior, effort)
+            return variational_fit(source, variational, findings, sample, generator)
         several = len(counts) * len(structures) > 1 and makes_starts and (prior is None or prior.suits_any_columns)
         dependence, about_columns = _dependence(source) if several else (None, [])
         features = source.features

@@ -35,6 +35,7 @@ from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
+from gmix.model.variational import Posterior
 from gmix.model_file import as_float, expect, read, write
 
 __all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
@@ -79,6 +80,8 @@ class Fit(OtherNames):
     groups : the label of each component, None for components without a label; None for a fit without labels.
     frozen : the parameters of the start that stayed as they were; None if all were free.
     trim : the share of the weight of the rows that the fit left out, that of the rows of lowest density.
+    posterior : the approximate posterior of a variational fit, whose lower bound the `history` then holds; None for a
+        fit of estimates.
     """
 
     _other_names: ClassVar[Mapping[str, str]] = {
@@ -111,6 +114,7 @@ class Fit(OtherNames):
     groups: tuple[Label | None, ...] | None = None
     frozen: Frozen | None = None
     trim: float = 0.0
+    posterior: Posterior | None = None
 
     def __copy__(self) -> Fit:
         return self
@@ -158,7 +162,11 @@ class Fit(OtherNames):
 
     @cached_property
     def criteria(self) -> dict[str, float]:
-        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`."""
+        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`.
+
+        Raises `ParameterError` for a variational fit, whose mixture does not maximize a likelihood.
+        """
+        self.require_estimates("criteria compare maxima of likelihoods; compare fit.posterior.lower_bound")
         return criteria(self.mixture, self.statistics, self.n_parameters)
 
     @property
@@ -170,9 +178,16 @@ class Fit(OtherNames):
         """The length of the next step of EM, which is zero at a local optimum.
 
         It has no units. The step would gain about half its square, in nats per row. Where components overlap strongly,
-        the optimum may be many such steps away. See `gmix.model.gradient.gradient_norm` for the formula.
+        the optimum may be many such steps away. See `gmix.model.gradient.gradient_norm` for the formula. Raises
+        `ParameterError` for a variational fit.
         """
+        self.require_estimates("its mixture is at no maximum of a likelihood")
         return gradient_norm(self.mixture, self.statistics, self.prior, self.frozen)
+
+    def require_estimates(self, why: str) -> None:
+        """Raise `ParameterError`, with this reason, for a variational fit."""
+        if self.posterior is not None:
+            raise ParameterError(f"this fit is variational: {why}; or fit with inference='em'")
 
     @property
     def comparison(self) -> Search | None:
@@ -206,11 +221,12 @@ class Fit(OtherNames):
         """Describe the fit as text: the model, its criteria, the parameters of every component, and the findings.
 
         If `errors` from `gmix.standard_errors` or `gmix.bootstrap` are given, they are shown below the parameters. The
-        standard error of a standard deviation is that of the variance, divided by twice the standard deviation.
+        standard error of a standard deviation is that of the variance, divided by twice the standard deviation. A
+        variational fit shows the standard deviations of its posterior.
         """
         if errors is not None:
             of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
-        mixture = self.mixture
+        mixture, spread = self.mixture, errors or (None if self.posterior is None else self.posterior.spread)
         names = mixture.names
         text = [
             f"Gaussian mixture {mixture.structure.called}: "
@@ -223,13 +239,8 @@ class Fit(OtherNames):
             text.append(f"  log posterior   {self.log_posterior:.4f}   (the prior contributed {self.log_prior:.4f})")
         if self.prior is not None:
             text.append(f"  prior           {self.prior}")
-        text += [
-            f"  parameters      {self.n_parameters}",
-            f"  BIC  {self.bic:.4f}   AIC  {self.aic:.4f}   ICL  {self.icl:.4f}   (smaller is better)",
-            f"  {self.reason.value} ({len(self.history) - 1} steps, gradient norm {self.gradient_norm:.1e})",
-            *_optima_lines(self.optima, self.mass),
-            "",
-        ]
+        text += _posterior_lines(self) if self.posterior is not None else _criteria_lines(self)
+        text.append("")
         width = max(10, *(len(name) for name in names)) + 2
         called = [str(k) for k in range(mixture.n_components)]
         if self.groups is not None:
@@ -243,12 +254,12 @@ class Fit(OtherNames):
         deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
         for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
             text.append(f"  {called[k]:<{first}}{weight:>9.4f}  mean" + written(mean, 5))
-            if errors is not None:
-                text.append(f"  {'':<{first}}{f'± {errors.weights[k]:.2g}':>9}  ±   " + written(errors.means[k], 2))
+            if spread is not None:
+                text.append(f"  {'':<{first}}{f'± {spread.weights[k]:.2g}':>9}  ±   " + written(spread.means[k], 2))
             text.append(f"  {'':<{first + 9}}  sd  " + written(deviation, 5))
-            if errors is not None:
-                spread = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-                text.append(f"  {'':<{first + 9}}  ±   " + written(spread, 2))
+            if spread is not None:
+                of_deviation = np.diagonal(spread.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
+                text.append(f"  {'':<{first + 9}}  ±   " + written(of_deviation, 2))
         text += _background_lines(mixture, errors, first)
         if self.findings:
             text += ["", *(f"  {line}" for line in lines(self.findings))]
@@ -288,6 +299,26 @@ class Fit(OtherNames):
         is not one of gmix, and for a structure whose code belongs to another one.
         """
         write(_document(self), path)
+
+
+def _criteria_lines(fit: Fit) -> list[str]:
+    """The lines of a summary about a fit of estimates as a whole."""
+    return [
+        f"  parameters      {fit.n_parameters}",
+        f"  BIC  {fit.bic:.4f}   AIC  {fit.aic:.4f}   ICL  {fit.icl:.4f}   (smaller is better)",
+        f"  {fit.reason.value} ({len(fit.history) - 1} steps, gradient norm {fit.gradient_norm:.1e})",
+        *_optima_lines(fit.optima, fit.mass),
+    ]
+
+
+def _posterior_lines(fit: Fit) -> list[str]:
+    """The lines of a summary about a variational fit as a whole."""
+    assert fit.posterior is not None
+    return [
+        f"  lower bound     {fit.posterior.lower_bound:.4f}   (of the log evidence)",
+        f"  occupied        {len(fit.posterior.occupied)} of {count(fit.mixture.n_components, 'component')}",
+        f"  {fit.reason.value} ({len(fit.history) - 1} steps)",
+    ]
 
 
 def _optima_lines(optima: Optima | None, mass: float) -> list[str]:

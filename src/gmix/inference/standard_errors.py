@@ -234,8 +234,10 @@ def source_of(
 def fitted_model(fit: Fit, source: Source) -> GaussianModel:
     """The fit as a model of its rows, whose components have the groups that the labels name.
 
-    Raises `ParameterError` unless the rows have labels if the fit has, and `DataError` for other labels.
+    Raises `ParameterError` for a variational fit and unless the rows have labels if the fit has, and `DataError` for
+    other labels.
     """
+    fit.require_estimates("take the standard deviations in fit.posterior.spread")
     if (fit.groups is None) != (source.groups is None):
         raise ParameterError(
             "this is a fit without labels; leave labels out"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.wording import count
+from gmix.model.covariance import Structure
 from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.spread import Spread
 from gmix.model.variational.student import StudentMixture
@@ -30,6 +32,8 @@ class Posterior:
     counts : ``(K,)`` the expected number of rows of each component.
     lower_bound : of the log evidence, in nats: the log density of all rows, averaged over the prior of the parameters.
     features : the names of the columns, or None.
+    log_evidence : the estimated log evidence of each candidate, by its structure and number of components, where there
+        were several: the lower bound plus the logarithm of the number of equivalent orders of the components.
     """
 
     parameters: ParameterDistribution
@@ -37,6 +41,7 @@ class Posterior:
     counts: Array
     lower_bound: float
     features: tuple[str, ...] | None = None
+    log_evidence: Mapping[tuple[Structure, int], float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         occupied, every = len(self.occupied), self.parameters.n_components

@@ -1,0 +1,272 @@
+"""Runs of variational Bayes: starts race, and moves lead from one optimum of the lower bound to better ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from gmix.fitting.em import run_models
+from gmix.fitting.neighbors import merges, splits
+from gmix.fitting.refinement import Effort
+from gmix.fitting.schedule import Schedule, race_rows
+from gmix.fitting.start import KMeansPlusPlus, Start, StartingMixtures
+from gmix.fitting.trials import work
+from gmix.fitting.variational.arguments import check_structures
+from gmix.model.covariance import TIED, Structure
+from gmix.model.kernel import RunEnd
+from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
+from gmix.model.variational import ParameterDistribution, VariationalModel, VariationalPrior
+from gmix.sources import LocalSource, MemorySource, Source
+
+__all__ = ["VariationalPlan", "VariationalRun", "best_run", "search_runs"]
+
+Array = NDArray[np.float64]
+_AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
+_OF_MOVES = (Round(StoppingRule(0.0, 8), 6), Round(StoppingRule(1e-4, 40), 2))  # in which moves race
+_STEPS = 12  # that a move is counted as
+_MERGES, _HALVES = 3, 3  # pairs that may merge, and components that may be split where no component is empty
+_SAME = 1e-7  # per row; bounds that differ by less are of the same optimum
+_ENOUGH = 3  # trials that found no better optimum, after which there are no more
+_EMPTY = 0.5  # rows
+
+
+@dataclass(frozen=True)
+class VariationalPlan:
+    """The candidates of a variational fit, and how they are fitted.
+
+    Attributes
+    ----------
+    components, structures : the candidates are all pairs of these.
+    start : the starts of every candidate.
+    rule : when a run on all rows ends.
+    prior : of the parameters.
+    effort : how much work to do for better optima; 1 by default, zero for none.
+
+    Raises `ParameterError` for a structure without conjugate distributions.
+    """
+
+    components: Sequence[int]
+    structures: Sequence[Structure]
+    start: Start
+    rule: StoppingRule
+    prior: VariationalPrior
+    effort: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_structures(self.structures)
+
+    @property
+    def deadline(self) -> float | None:
+        """The time by `time.monotonic` at which the fit ends with the best so far; None for no limit."""
+        return self.rule.time if isinstance(self.rule, Deadline) else None
+
+
+@dataclass(frozen=True, eq=False)
+class VariationalRun:
+    """The result of a run: the model, and the statistics of the rows under it."""
+
+    model: VariationalModel
+    statistics: SufficientStatistics
+    history: tuple[float, ...]
+    reason: Reason
+
+    @classmethod
+    def of(cls, end: RunEnd) -> VariationalRun:
+        assert isinstance(end.model, VariationalModel)
+        assert end.statistics is not None
+        return cls(end.model, end.statistics, tuple(end.history), end.reason)
+
+    @property
+    def bound(self) -> float:
+        """The lower bound of the log evidence."""
+        return self.history[-1]
+
+    @property
+    def log_evidence(self) -> float:
+        """The estimated log evidence: the bound, and what the equivalent orders of the components add to it.
+
+        If components are exchangeable, the posterior has as many equal modes as there are orders of the components
+        that are not empty, and the approximation describes one of them: Bishop (2006), section 10.2.4.
+        """
+        posterior = self.model.posterior
+        if not posterior.weights.exchangeable:
+            return self.bound
+        k, empty = posterior.n_components, int((self.statistics.counts < _EMPTY).sum())
+        return self.bound + float(gammaln(k + 1.0) - gammaln(empty + 1.0))
+
+
+def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> list[VariationalRun]:
+    """The best run of every candidate, in the order of the plan.
+
+    After Ctrl-C or at the deadline, those of the candidates so far, the last one with the reason ``INTERRUPTED``.
+    """
+    found: list[VariationalRun] = []
+    sample = _sample(source, plan, rng)
+    starting_mixtures = plan.start.mixtures(sample, None, rng)
+    for structure in plan.structures:
+        for k in plan.components:
+            try:
+                found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                found[-1] = replace(found[-1], reason=Reason.INTERRUPTED)
+            if found[-1].reason is Reason.INTERRUPTED:
+                return found
+    return found
+
+
+def best_run(runs: Sequence[VariationalRun]) -> VariationalRun:
+    """The run of the greatest estimated evidence."""
+    return max(runs, key=lambda run: run.log_evidence)
+
+
+def _sample(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> Source:
+    """The rows on which starts race: all, or a sub-sample whose weights add up to those of all rows."""
+    n_rows = race_rows(plan.components, plan.structures, source.n_features)
+    if not plan.start.is_made or (isinstance(source, LocalSource) and source.n_rows <= n_rows):
+        return source
+    rows = source.rows(n_rows, rng)
+    return MemorySource.of_rows(replace(rows, weights=rows.mass * (source.mass / rows.mass.sum())), source)
+
+
+class _Candidate:
+    """The runs of one structure with one number of components."""
+
+    def __init__(
+        self,
+        source: Source,
+        sample: Source,
+        plan: VariationalPlan,
+        structure: Structure,
+        n_components: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.source, self.sample, self.plan, self.rng = source, sample, plan, rng
+        self.structure, self.n_components = structure, n_components
+        self.reference = source.reference(structure.form)
+        self.prior = plan.prior.parameters(structure, n_components, self.reference)
+        size = n_components, structure.n_parameters(n_components, source.n_features), source.n_features
+        self.effort = Effort(plan.effort * work(sample.n_rows, *size), plan.deadline, slow=not source.is_plain)
+        self.schedule = Schedule.of(structure, n_components, sample, source, plan.rule)
+
+    def run(self, starting_mixtures: StartingMixtures) -> VariationalRun:
+        """The best run on all rows."""
+        models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
+        if not self.plan.start.is_made:
+            return self._best(self.source, models, self.plan.rule, ())
+        alone = self.sample is self.source
+        rule = self.plan.rule if alone else self.schedule.on_sample
+        found = self._improved(self._best(self.sample, models, rule, self.schedule.rounds), rule)
+        return found if alone else self._best(self.source, [found.model], self.plan.rule, ())
+
+    def _best(
+        self, source: Source, models: Sequence[VariationalModel], rule: StoppingRule, rounds: Sequence[Round]
+    ) -> VariationalRun:
+        """The best of the runs from some models."""
+        ends = run_models(source, models, rule, rounds if len(models) > 1 else ())
+        best = max((VariationalRun.of(end) for end in ends), key=lambda run: run.bound)
+        if any(end.reason is Reason.INTERRUPTED for end in ends):
+            return replace(best, reason=Reason.INTERRUPTED)
+        return best
+
+    def _improved(self, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
+        """The best of the optima that moves and further trials lead to."""
+        best, vain = self._moved(run, rule), 0
+        while vain < _ENOUGH and self._may_go_on(best):
+            mixtures = _AGAIN.mixtures(self.sample, None, self.rng)(self.n_components, self.structure)
+            again = self._raced([self._model(mixture) for mixture in mixtures], rule)
+            again = again if again.reason is Reason.INTERRUPTED else self._moved(again, rule)
+            vain = 0 if self._is_better(again, best) else vain + 1
+            best = self._better(again, best)
+        return best
+
+    def _moved(self, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
+        """The optimum from which no move leads to a better one."""
+        while self._may_go_on(run) and (proposed := self._proposals(run)):
+            after = self._raced(proposed, rule)
+            if not self._is_better(after, run):
+                return self._better(after, run)
+            run = after
+        return run
+
+    def _raced(self, models: Sequence[VariationalModel], rule: StoppingRule) -> VariationalRun:
+        found = self._best(self.sample, models, rule, _OF_MOVES)
+        size = self.structure.n_parameters(self.n_components, self.sample.n_features)
+        self.effort.spend(_STEPS * len(models) + len(found.history), self.sample.n_rows, self.n_components, size)
+        return found
+
+    def _may_go_on(self, run: VariationalRun) -> bool:
+        return self.effort.left > 0.0 and self.n_components > 1 and run.reason is not Reason.INTERRUPTED
+
+    def _is_better(self, run: VariationalRun, other: VariationalRun) -> bool:
+        return run.bound > other.bound + _SAME * self.reference.total_weight
+
+    def _better(self, run: VariationalRun, other: VariationalRun) -> VariationalRun:
+        """The better of two runs; it is interrupted if the first, which is the later one, is."""
+        best = run if self._is_better(run, other) else other
+        return replace(best, reason=run.reason) if run.reason is Reason.INTERRUPTED else best
+
+    def _proposals(self, run: VariationalRun) -> list[VariationalModel]:
+        """Models with a component emptied, two components merged, or one split."""
+        mixture = _occupied(run)
+        k = mixture.n_components
+        fewer = [_without(mixture, j) for j in range(k)] if k > 1 else []
+        merged = merges(mixture, _MERGES) if k > 1 else []
+        if k < self.n_components:
+            more = splits(mixture, range(k))
+        else:
+            more = [split for each in merged for split in splits(each, np.argsort(-each.weights)[:_HALVES].tolist())]
+        return [self._model(each) for each in (*fewer, *merged, *more)]
+
+    def _model(self, mixture: GaussianMixture) -> VariationalModel:
+        """The model after as many rows as the table has, distributed as a mixture; further components are empty."""
+        statistics = _statistics(mixture, self.prior, self.reference)
+        return VariationalModel.of_statistics(self.prior, self._in_order(statistics))
+
+    def _in_order(self, statistics: SufficientStatistics) -> SufficientStatistics:
+        """The statistics with components of many rows first, if the prior of the weights depends on the order."""
+        if self.prior.weights.exchangeable:
+            return statistics
+        return statistics.reordered(np.argsort(-statistics.counts, kind="stable"))
+
+
+def _occupied(run: VariationalRun) -> GaussianMixture:
+    """The mixture of posterior expectations without its empty components."""
+    mixture = run.model.posterior.mixture(None)
+    chosen = np.flatnonzero(run.statistics.counts >= _EMPTY)
+    return _select(mixture, chosen) if len(chosen) else mixture
+
+
+def _without(mixture: GaussianMixture, component: int) -> GaussianMixture:
+    return _select(mixture, np.delete(np.arange(mixture.n_components), component))
+
+
+def _select(mixture: GaussianMixture, chosen: NDArray[np.intp]) -> GaussianMixture:
+    """The mixture of some of the components."""
+    structure, weights = mixture.structure, mixture.weights[chosen]
+    compact = structure.form.take(compact_covariances(mixture), chosen)
+    return unchecked_mixture(weights / weights.sum(), mixture.means[chosen], compact, structure, mixture.features)
+
+
+def _statistics(mixture: GaussianMixture, prior: ParameterDistribution, reference: Reference) -> SufficientStatistics:
+    """The expected statistics of rows that are distributed as a mixture, with empty components as a prior has more."""
+    form, (k, d) = mixture.structure.form, mixture.means.shape
+    mass = np.zeros(prior.n_components)
+    mass[:k] = reference.total_weight * mixture.weights
+    means = prior.mean.copy()
+    means[:k] = mixture.means
+    unit = form.scatter(np.broadcast_to(mass[:k, None], (k, d)), np.broadcast_to(np.eye(d), (k, d, d)))
+    own = form.congruence(mixture.components.factor, unit)
+    scatter = np.zeros(form.shape(prior.n_components, d))
+    scatter[: None if form is TIED else k] = own
+    return SufficientStatistics(
+        form, mass, means, scatter, np.nan, total_weight=reference.total_weight, reference=reference
+    )
