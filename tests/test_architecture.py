@@ -29,7 +29,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.background"],
             ["model.covariance", "model.univariate", "model.dependence", "model.regions", "model.families"],
             ["model.dependent_features", "model.mixture_arguments", "model.moments"],
-            ["model.components", "model.reference", "model.stopping", "fitting.distinct"],
+            ["model.components", "model.reference", "model.spread", "model.stopping", "fitting.distinct"],
             ["model.statistics"],
             ["model.model"],
             ["_native"],

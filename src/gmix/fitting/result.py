@@ -33,30 +33,13 @@ from gmix.model.frozen import Frozen
 from gmix.model.gradient import gradient_norm
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.spread import Spread, StandardErrors
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
 from gmix.model.variational import Posterior
 from gmix.model_file import as_float, expect, read, write
 
 __all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
-
-
-@dataclass(frozen=True, eq=False)
-class StandardErrors:
-    """The standard error of each parameter of a mixture, in the units of the parameter.
-
-    Attributes
-    ----------
-    weights : ``(K,)``.
-    means : ``(K, D)``.
-    covariances : ``(K, D, D)``.
-    background : of the weight of the background; None if there is none.
-    """
-
-    weights: NDArray[np.float64]
-    means: NDArray[np.float64]
-    covariances: NDArray[np.float64]
-    background: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +209,7 @@ class Fit(OtherNames):
         """
         if errors is not None:
             of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
-        mixture, spread = self.mixture, errors or (None if self.posterior is None else self.posterior.spread)
+        mixture, spread = self.mixture, _spread(self, errors)
         names = mixture.names
         text = [
             f"Gaussian mixture {mixture.structure.called}: "
@@ -299,6 +282,11 @@ class Fit(OtherNames):
         is not one of gmix, and for a structure whose code belongs to another one.
         """
         write(_document(self), path)
+
+
+def _spread(fit: Fit, errors: StandardErrors | None) -> Spread | None:
+    """What a summary shows below the parameters: standard errors, or the spread of a posterior."""
+    return fit.posterior.spread if errors is None and fit.posterior is not None else errors
 
 
 def _criteria_lines(fit: Fit) -> list[str]:

@@ -29,11 +29,16 @@ __all__ = ["VariationalPlan", "VariationalRun", "best_run", "search_runs"]
 
 Array = NDArray[np.float64]
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
-_OF_MOVES = (Round(StoppingRule(0.0, 8), 6), Round(StoppingRule(1e-4, 40), 2))  # in which moves race
-_STEPS = 12  # that a move is counted as
-_MERGES, _HALVES = 3, 3  # pairs that may merge, and components that may be split where no component is empty
-_SAME = 1e-7  # per row; bounds that differ by less are of the same optimum
-_ENOUGH = 3  # trials that found no better optimum, after which there are no more
+# In which moves race; and how the best one ends, unless it is the last.
+_OF_MOVES = (Round(StoppingRule(0.0, 1), 8), Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(1e-4, 40), 1))
+_AFTER_MOVES = StoppingRule(1e-5, 200)
+_WORK = 16.0  # times that of a search by EM, because M-steps are in Python
+_SHARED = 4  # times the work for one candidate, at most, that is shared among several
+_LIGHTEST, _MERGES = 4, 3  # components that may be emptied, and pairs that may merge
+_HALVES = 3  # components that may be split where none is empty and two merge
+_SAME, _SAME_PER_ROW = 0.02, 1e-5  # nats; bounds that differ by less are of the same optimum
+# Trials without a better optimum after which there are no more: of a single candidate, and of many.
+_ENOUGH, _FEWEST = 10, 2
 _EMPTY = 0.5  # rows
 
 
@@ -154,18 +159,26 @@ class _Candidate:
         self.reference = source.reference(structure.form)
         self.prior = plan.prior.parameters(structure, n_components, self.reference)
         size = n_components, structure.n_parameters(n_components, source.n_features), source.n_features
-        self.effort = Effort(plan.effort * work(sample.n_rows, *size), plan.deadline, slow=not source.is_plain)
+        share = min(1.0, _SHARED / (len(plan.components) * len(plan.structures)))
+        self.effort = Effort(
+            share * _WORK * plan.effort * work(sample.n_rows, *size), plan.deadline, slow=not source.is_plain
+        )
+        self.enough = max(round(share * _ENOUGH), _FEWEST)
         self.schedule = Schedule.of(structure, n_components, sample, source, plan.rule)
 
     def run(self, starting_mixtures: StartingMixtures) -> VariationalRun:
         """The best run on all rows."""
-        models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
         if not self.plan.start.is_made:
+            models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
             return self._best(self.source, models, self.plan.rule, ())
+        counts = _halves(self.n_components)
+        models = [self._model(mixture) for k in counts for mixture in starting_mixtures(k, self.structure)]
         alone = self.sample is self.source
         rule = self.plan.rule if alone else self.schedule.on_sample
-        found = self._improved(self._best(self.sample, models, rule, self.schedule.rounds), rule)
-        return found if alone else self._best(self.source, [found.model], self.plan.rule, ())
+        found = self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
+        if found.reason is Reason.INTERRUPTED:
+            return found
+        return self._best(self.source, [found.model], self.plan.rule, ())
 
     def _best(
         self, source: Source, models: Sequence[VariationalModel], rule: StoppingRule, rounds: Sequence[Round]
@@ -177,37 +190,39 @@ class _Candidate:
             return replace(best, reason=Reason.INTERRUPTED)
         return best
 
-    def _improved(self, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
+    def _improved(self, run: VariationalRun) -> VariationalRun:
         """The best of the optima that moves and further trials lead to."""
-        best, vain = self._moved(run, rule), 0
-        while vain < _ENOUGH and self._may_go_on(best):
-            mixtures = _AGAIN.mixtures(self.sample, None, self.rng)(self.n_components, self.structure)
-            again = self._raced([self._model(mixture) for mixture in mixtures], rule)
-            again = again if again.reason is Reason.INTERRUPTED else self._moved(again, rule)
+        best, vain = self._moved(run), 0
+        while vain < self.enough and self._may_go_on(best):
+            k = min(_occupied(best).n_components + int(self.rng.integers(3)), self.n_components)
+            mixtures = _AGAIN.mixtures(self.sample, None, self.rng)(k, self.structure)
+            again = self._raced([self._model(mixture) for mixture in mixtures])
+            again = self._moved(again)
             vain = 0 if self._is_better(again, best) else vain + 1
             best = self._better(again, best)
         return best
 
-    def _moved(self, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
+    def _moved(self, run: VariationalRun) -> VariationalRun:
         """The optimum from which no move leads to a better one."""
         while self._may_go_on(run) and (proposed := self._proposals(run)):
-            after = self._raced(proposed, rule)
+            after = self._raced(proposed)
             if not self._is_better(after, run):
                 return self._better(after, run)
             run = after
         return run
 
-    def _raced(self, models: Sequence[VariationalModel], rule: StoppingRule) -> VariationalRun:
-        found = self._best(self.sample, models, rule, _OF_MOVES)
+    def _raced(self, models: Sequence[VariationalModel]) -> VariationalRun:
+        found = self._best(self.sample, models, _AFTER_MOVES, _OF_MOVES)
         size = self.structure.n_parameters(self.n_components, self.sample.n_features)
-        self.effort.spend(_STEPS * len(models) + len(found.history), self.sample.n_rows, self.n_components, size)
+        steps = Effort.steps([found.history], len(models), _OF_MOVES)
+        self.effort.spend(steps, self.sample.n_rows, self.n_components, size)
         return found
 
     def _may_go_on(self, run: VariationalRun) -> bool:
         return self.effort.left > 0.0 and self.n_components > 1 and run.reason is not Reason.INTERRUPTED
 
     def _is_better(self, run: VariationalRun, other: VariationalRun) -> bool:
-        return run.bound > other.bound + _SAME * self.reference.total_weight
+        return run.bound > other.bound + _SAME + _SAME_PER_ROW * self.reference.total_weight
 
     def _better(self, run: VariationalRun, other: VariationalRun) -> VariationalRun:
         """The better of two runs; it is interrupted if the first, which is the later one, is."""
@@ -218,7 +233,8 @@ class _Candidate:
         """Models with a component emptied, two components merged, or one split."""
         mixture = _occupied(run)
         k = mixture.n_components
-        fewer = [_without(mixture, j) for j in range(k)] if k > 1 else []
+        lightest = np.argsort(mixture.weights)[:_LIGHTEST].tolist()
+        fewer = [_without(mixture, j) for j in lightest] if k > 1 else []
         merged = merges(mixture, _MERGES) if k > 1 else []
         if k < self.n_components:
             more = splits(mixture, range(k))
@@ -236,6 +252,20 @@ class _Candidate:
         if self.prior.weights.exchangeable:
             return statistics
         return statistics.reordered(np.argsort(-statistics.counts, kind="stable"))
+
+
+def _halves(n_components: int) -> list[int]:
+    """The number of components, half of it and so on, down to one.
+
+    EM empties superfluous components one after another and stops at local optima, so it also starts from few.
+
+    >>> _halves(10)
+    [10, 5, 3, 2, 1]
+    """
+    counts = [n_components]
+    while counts[-1] > 1:
+        counts.append((counts[-1] + 1) // 2)
+    return counts
 
 
 def _occupied(run: VariationalRun) -> GaussianMixture:

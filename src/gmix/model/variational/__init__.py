@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from gmix.model.spread import Spread
 from gmix.model.variational.model import VariationalModel
 from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.posterior import Posterior
 from gmix.model.variational.precisions import WISHART, PrecisionLaw, law_of
 from gmix.model.variational.prior import VariationalPrior
-from gmix.model.variational.spread import Spread
 from gmix.model.variational.student import StudentMixture
 from gmix.model.variational.weights import DirichletWeights, StickBreakingWeights, WeightDistribution
 

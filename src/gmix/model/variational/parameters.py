@@ -13,9 +13,9 @@ from gmix.model.covariance import Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel import kernel
 from gmix.model.mixture import GaussianMixture, unchecked_mixture
+from gmix.model.spread import Spread
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.variational.precisions import PrecisionLaw
-from gmix.model.variational.spread import Spread
 from gmix.model.variational.weights import WeightDistribution
 
 __all__ = ["ParameterDistribution"]

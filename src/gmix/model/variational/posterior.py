@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gmix.base.wording import count
 from gmix.model.covariance import Structure
+from gmix.model.spread import Spread
 from gmix.model.variational.parameters import ParameterDistribution
-from gmix.model.variational.spread import Spread
 from gmix.model.variational.student import StudentMixture
 
 __all__ = ["Posterior"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Spread"]
+__all__ = ["Spread", "StandardErrors"]
 
 Array = NDArray[np.float64]
 
@@ -28,3 +28,18 @@ class Spread:
     weights: Array
     means: Array
     covariances: Array
+
+
+@dataclass(frozen=True, eq=False)
+class StandardErrors(Spread):
+    """The standard error of each parameter of a mixture, in the units of the parameter.
+
+    Attributes
+    ----------
+    weights : ``(K,)``.
+    means : ``(K, D)``.
+    covariances : ``(K, D, D)``.
+    background : of the weight of the background; None if there is none.
+    """
+
+    background: float | None = None
