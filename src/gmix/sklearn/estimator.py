@@ -5,21 +5,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.findings import Finding
 from gmix.base.layout import check_layout
 from gmix.base.other_names import other_words
-from gmix.base.table import as_weights
 from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
@@ -31,20 +28,20 @@ from gmix.model.covariance import DIAGONAL
 from gmix.model.criteria import aic, bic, criteria
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
-from gmix.sklearn.array_api import as_numpy, in_kind
+from gmix.sklearn.array_api import as_numpy
+from gmix.sklearn.base import NUMBERS, MixtureEstimator
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
+from gmix.sklearn.generator import as_random_generator
 from gmix.sklearn.onnx_conversion import ConvertedBySkl2onnx
 from gmix.sklearn.protected import ProtectedNames
 from gmix.sklearn.rule import Blur, run_search
 from gmix.sklearn.start import StatedStart
-from gmix.sklearn.state import assembled, taken_apart
 from gmix.sources import MemorySource, expect
 from gmix.sources.source import check_mass
 
 __all__ = ["GaussianMixture"]
 
 Array = NDArray[np.float64]
-_NUMBERS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}  # NaN is missing
 _RIDGE = 1e-6  # of the variance of each column
 _RIDGE_ADDED = (
     "{} of {} components had zero variance in some direction, so a millionth of each column's variance was added to "
@@ -62,7 +59,7 @@ _WORDS = {  # gmix's own words for the parameters
 }  # fmt: skip
 
 
-class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, MixtureEstimator):
     """A drop-in replacement for ``sklearn.mixture.GaussianMixture``: change the import, and nothing else.
 
     Every argument means what it means there, and from the same start every EM iteration is the same; only the defaults
@@ -192,7 +189,7 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
         self._check(chooses)
         searches = chooses or (self.n_init == "auto" and not self._continues())
         check_layout(X)
-        given, X = X, validate_data(self, as_numpy(X), **_NUMBERS, ensure_min_samples=2)
+        given, X = X, validate_data(self, as_numpy(X), **NUMBERS, ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
         weight, errors = as_numpy(sample_weight), as_numpy(row_errors)
@@ -210,7 +207,7 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
                     criterion=self.criterion,
                     tolerance=StoppingRule.tolerance if self.tol is None else self.tol,
                     max_iterations=self.max_iter,
-                    rng=_generator(check_random_state(self.random_state)),
+                    rng=as_random_generator(self.random_state),
                 ),
                 X.dtype,
                 given,
@@ -265,33 +262,6 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
         self._describe(found.mixture, as_numpy(self.means_).dtype, given)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Any:
-        """Fit, and return the most probable component ``(N,)`` of each row."""
-        return self.fit(X, y, sample_weight).predict(X)
-
-    def predict(self, X: Any, row_errors: Any = None) -> Any:
-        """The most probable component ``(N,)`` of each row."""
-        return in_kind(self._evaluated().predict(self._rows(X), row_errors=as_numpy(row_errors)), X)
-
-    def predict_proba(self, X: Any, row_errors: Any = None) -> Any:
-        """The probability ``(N, K)`` that each row came from each component."""
-        mixture, rows = self._evaluated(), self._rows(X)
-        found = mixture.responsibilities(rows, row_errors=as_numpy(row_errors))
-        return in_kind(found.astype(self._precision(rows), copy=False), X)
-
-    def score_samples(self, X: Any, row_errors: Any = None) -> Any:
-        """The log density ``(N,)`` of each row, in nats."""
-        mixture, rows = self._evaluated(), self._rows(X)
-        found = mixture.log_density(rows, row_errors=as_numpy(row_errors))
-        return in_kind(found.astype(self._precision(rows), copy=False), X)
-
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """The mean log density per row, in nats; the weighted mean, if the rows have weights ``(N,)``."""
-        log_density, weight = self._counting(X, sample_weight)
-        if weight is None:
-            return float(log_density.mean())  # of float32 in float32, as scikit-learn's class does
-        return float(weight @ log_density / weight.sum())
-
     def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
         """The Bayesian information criterion on ``X``; smaller is better. A row of weight 2 counts twice."""
         log_likelihood, mass = self._log_likelihood(X, sample_weight)
@@ -308,17 +278,6 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
         [statistics] = expect(self._rows(X), [mixture], sample_weight=as_numpy(sample_weight))
         check_mass(statistics.total_weight)
         return criteria(mixture, statistics)["icl"]
-
-    def sample(self, n_samples: int = 1) -> tuple[Any, Any]:
-        """Draw points ``(n_samples, D)`` and their components ``(n_samples,)``, sorted by component."""
-        mixture, state = self._sampled(), check_random_state(self.random_state)
-        check_scalar(n_samples, "n_samples", Integral)
-        if n_samples < 1:
-            raise ParameterError(f"Invalid value for 'n_samples': {n_samples}; draw at least one row")
-        points, labels = mixture.sample_labelled(n_samples, rng=_generator(state))
-        order = np.argsort(labels, kind="stable")
-        points = points[order].astype(np.result_type(np.float32, np.asarray(as_numpy(self.means_)).dtype))
-        return in_kind(points, self.means_), in_kind(labels[order], self.means_)
 
     def _chooses(self) -> bool:
         """Return whether the number of components or the structure is to be chosen."""
@@ -351,42 +310,6 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, DensityMixin, BaseEst
                 past = tuple(value / self.fit_.mass for value in self.fit_.history)
         return run_search(self, source, start, past, ridge)
 
-    def _log_likelihood(self, X: Any, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """The log-likelihood of weighted rows, summed in double precision, and the sum of the weights that count."""
-        log_density, weight = self._counting(X, sample_weight)
-        if weight is None:
-            return float(log_density.sum(dtype=np.float64)), float(len(log_density))
-        return float(weight @ log_density), float(weight.sum())
-
-    def _counting(self, X: Any, sample_weight: ArrayLike | None) -> tuple[NDArray[Any], Array | None]:
-        """The log densities of the rows that have a value and a weight above zero, and these weights."""
-        mixture, rows = self._evaluated(), self._rows(X)
-        log_density = mixture.log_density(rows).astype(self._precision(rows), copy=False)
-        valued = ~np.isnan(rows).all(1)
-        if not valued.any():
-            raise DataError("no row has a value; give at least one that has")
-        weight = as_weights(as_numpy(sample_weight), len(rows))
-        if weight is None:
-            return log_density[valued], None
-        counting = valued & (weight > 0)  # the log density of a row without weight may be minus infinity
-        check_mass(float(weight[counting].sum()))
-        return log_density[counting], weight[counting]
-
-    def _rows(self, X: Any) -> NDArray[Any]:
-        check_layout(X)
-        return np.asarray(validate_data(self, as_numpy(X), reset=False, **_NUMBERS))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return dict(taken_apart(super().__getstate__()))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(assembled(state))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
 
 def _variances(source: MemorySource) -> Array:
     """The variance ``(D,)`` of each column."""
@@ -394,7 +317,3 @@ def _variances(source: MemorySource) -> Array:
         return source.reference(DIAGONAL).variances
     one = np.ones((source.n_rows, 1))
     return SufficientStatistics.from_responsibilities(DIAGONAL, source.array, one, source.weight).reference.variances
-
-
-def _generator(state: np.random.RandomState) -> np.random.Generator:
-    return np.random.default_rng(state.randint(np.iinfo(np.int32).max))

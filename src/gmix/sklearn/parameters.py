@@ -13,6 +13,7 @@ from gmix.base.arguments import as_numbers
 from gmix.base.errors import ParameterError
 from gmix.base.other_names import OtherNames
 from gmix.model.covariance import FULL, TIED, Form, Structure, structure as as_structure
+from gmix.model.evaluation import Evaluation
 from gmix.model.mixture import GaussianMixture as Mixture, compact_covariances, unchecked_mixture
 from gmix.sklearn.array_api import as_numpy, in_kind
 
@@ -73,7 +74,7 @@ class FittedParameters(OtherNames):
 
     @property
     def mixture_(self) -> Mixture:
-        return _normalized(self._evaluated())
+        return _normalized(self._as_mixture())
 
     @mixture_.setter
     def mixture_(self, mixture: Mixture) -> None:
@@ -98,8 +99,12 @@ class FittedParameters(OtherNames):
         dtype = np.asarray(rows).dtype
         return np.result_type(dtype if dtype.kind == "f" else np.float64, np.asarray(as_numpy(self.means_)).dtype)
 
-    def _evaluated(self) -> Mixture:
-        """The mixture that densities and predictions follow."""
+    def _evaluated(self) -> Evaluation:
+        """What densities and predictions follow."""
+        return self._as_mixture()
+
+    def _as_mixture(self) -> Mixture:
+        """The mixture of the parameters, with the covariances that predictions follow."""
         return self._mixture("precisions_cholesky_", "covariances_", "precisions_")
 
     def _sampled(self) -> Mixture:

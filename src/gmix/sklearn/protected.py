@@ -23,29 +23,19 @@ from gmix.sklearn.parameters import FittedParameters
 from gmix.sklearn.rule import Blur
 from gmix.sklearn.start import InitParameters, given_parameters
 
-__all__ = ["ProtectedNames"]
+__all__ = ["LogProbabilities", "ProtectedNames"]
 
 Rows = NDArray[Any]
 _DOUBLE = np.dtype(np.float64)
 
 
-class ProtectedNames(FittedParameters, InitParameters):
-    """scikit-learn's protected methods, with its arguments and results, in terms of the public ones.
-
-    They are here because packages that derive from scikit-learn's class or wrap it call them: for criteria of their
-    own (`_n_parameters`), for densities of single components, and to save and restore parameters. A fit does not call
-    them, so a class that overrides one of them does not change the fit.
-    """
-
-    reg_covar: float | None
-
-    def _n_parameters(self) -> int:
-        return self._evaluated().n_parameters
+class LogProbabilities(FittedParameters):
+    """scikit-learn's protected methods about densities, of which two depend on the kind of estimator."""
 
     def _estimate_log_prob(self, X: Any, xp: Any = None) -> Rows:
         """``log N_k(x)`` of each row and component, ``(N, K)``."""
         rows = as_numpy(X)
-        found = [component.log_density(rows) for component in _components(self._evaluated())]
+        found = [component.log_density(rows) for component in _components(self._as_mixture())]
         return np.stack(found, axis=1).astype(self._precision(rows))
 
     def _estimate_log_weights(self, xp: Any = None) -> Rows:
@@ -62,6 +52,20 @@ class ProtectedNames(FittedParameters, InitParameters):
         log_density = logsumexp(joint, axis=1)
         with np.errstate(under="ignore"):
             return log_density, joint - log_density[:, None]
+
+
+class ProtectedNames(LogProbabilities, InitParameters):
+    """scikit-learn's protected methods, with its arguments and results, in terms of the public ones.
+
+    They are here because packages that derive from scikit-learn's class or wrap it call them: for criteria of their
+    own (`_n_parameters`), for densities of single components, and to save and restore parameters. A fit does not call
+    them, so a class that overrides one of them does not change the fit.
+    """
+
+    reg_covar: float | None
+
+    def _n_parameters(self) -> int:
+        return self._as_mixture().n_parameters
 
     def _initialize(self, X: Any, resp: Any, xp: Any = None) -> None:
         """Set the parameters to those of responsibilities ``(N, K)``, or to `weights_init` and so on where given."""

@@ -21,19 +21,24 @@ from gmix.sklearn.array_api import as_numpy
 from gmix.sklearn.parameters import inverse
 from gmix.sources import MemorySource, Source
 
-__all__ = ["INIT_PARAMS", "InitParameters", "StatedStart", "given_parameters"]
+__all__ = ["INIT_PARAMS", "InitParameters", "StatedStart", "assigned_statistics", "given_parameters"]
 
 Array = NDArray[np.float64]
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 
-class InitParameters(Protocol):
-    """The parameters of an estimator that say where EM starts."""
+class Assignment(Protocol):
+    """The parameters of an estimator that say how rows are first assigned to components."""
 
     n_components: int
+    init_params: str
+
+
+class InitParameters(Assignment, Protocol):
+    """The parameters of an estimator that say where EM starts."""
+
     covariance_type: str
     n_init: int
-    init_params: str
     weights_init: ArrayLike | None
     means_init: ArrayLike | None
     precisions_init: ArrayLike | None
@@ -59,30 +64,35 @@ class StatedStart(Start):
         return [
             given.mixture(
                 structure,
-                Mixture.from_statistics(self._statistics(source, structure.form), structure, prior),
+                Mixture.from_statistics(
+                    assigned_statistics(self.parameters, source, structure.form, self.state), structure, prior
+                ),
                 source.features,
             )
             for _ in range(self.parameters.n_init)
         ]
 
-    def _statistics(self, source: MemorySource, form: Form) -> SufficientStatistics:
-        """The statistics of rows that `init_params` assigns to the components."""
-        rows, weight, state = source.points, source.weight, self.state
-        method, k = self.parameters.init_params, self.parameters.n_components
-        if method == "random":
-            responsibilities = state.uniform(size=(len(rows), k))
-            responsibilities /= responsibilities.sum(1, keepdims=True)
-        elif method in ("k-means++", "random_from_data"):
-            if method == "k-means++":
-                _, chosen = kmeans_plusplus(rows, k, sample_weight=weight, random_state=state)
-            else:
-                probability = None if weight is None else weight / weight.sum()
-                chosen = state.choice(len(rows), size=k, replace=False, p=probability)
-            rows, weight, responsibilities = rows[chosen], None, np.eye(k)
+
+def assigned_statistics(
+    parameters: Assignment, source: MemorySource, form: Form, state: np.random.RandomState
+) -> SufficientStatistics:
+    """The statistics of rows that `init_params` assigns to the components."""
+    rows, weight = source.points, source.weight
+    method, k = parameters.init_params, parameters.n_components
+    if method == "random":
+        responsibilities = state.uniform(size=(len(rows), k))
+        responsibilities /= responsibilities.sum(1, keepdims=True)
+    elif method in ("k-means++", "random_from_data"):
+        if method == "k-means++":
+            _, chosen = kmeans_plusplus(rows, k, sample_weight=weight, random_state=state)
         else:
-            k_means = KMeans(k, n_init=1, random_state=state).fit(rows, sample_weight=weight)
-            responsibilities = np.eye(k)[k_means.labels_]
-        return SufficientStatistics.from_responsibilities(form, rows, responsibilities, weight)
+            probability = None if weight is None else weight / weight.sum()
+            chosen = state.choice(len(rows), size=k, replace=False, p=probability)
+        rows, weight, responsibilities = rows[chosen], None, np.eye(k)
+    else:
+        k_means = KMeans(k, n_init=1, random_state=state).fit(rows, sample_weight=weight)
+        responsibilities = np.eye(k)[k_means.labels_]
+    return SufficientStatistics.from_responsibilities(form, rows, responsibilities, weight)
 
 
 class GivenParameters(NamedTuple):

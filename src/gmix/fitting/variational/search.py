@@ -22,7 +22,7 @@ from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_m
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
-from gmix.model.variational import ParameterDistribution, VariationalModel, VariationalPrior
+from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel
 from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["VariationalPlan", "VariationalRun", "best_run", "search_runs"]
@@ -61,7 +61,7 @@ class VariationalPlan:
     structures: Sequence[Structure]
     start: Start
     rule: StoppingRule
-    prior: VariationalPrior
+    prior: ParameterPrior
     effort: float = 1.0
 
     def __post_init__(self) -> None:

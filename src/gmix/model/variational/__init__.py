@@ -7,11 +7,11 @@ from gmix.model.variational.model import VariationalModel
 from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.posterior import Posterior
 from gmix.model.variational.precisions import WISHART, PrecisionLaw, law_of
-from gmix.model.variational.prior import VariationalPrior
+from gmix.model.variational.prior import ParameterPrior, VariationalPrior
 from gmix.model.variational.student import StudentMixture
 from gmix.model.variational.weights import DirichletWeights, StickBreakingWeights, WeightDistribution
 
 __all__ = [
-    "WISHART", "DirichletWeights", "ParameterDistribution", "Posterior", "PrecisionLaw", "Spread",
+    "WISHART", "DirichletWeights", "ParameterDistribution", "ParameterPrior", "Posterior", "PrecisionLaw", "Spread",
     "StickBreakingWeights", "StudentMixture", "VariationalModel", "VariationalPrior", "WeightDistribution", "law_of",
 ]  # fmt: skip

@@ -40,6 +40,7 @@ class ParameterDistribution:
     mean : ``(K, D)`` m.
     divisor : ``(K,)`` nu; if components share a precision, the sum is its degrees of freedom.
     scatter : S, in the form of the structure.
+    floor : ``(D,)`` the smallest variances that float64 can distinguish from zero; see `Reference.floor`.
     """
 
     structure: Structure
@@ -49,6 +50,7 @@ class ParameterDistribution:
     mean: Array
     divisor: Array
     scatter: Array
+    floor: Array
 
     def with_rows(self, statistics: SufficientStatistics) -> ParameterDistribution:
         """The distribution after rows with these statistics.
@@ -83,16 +85,26 @@ class ParameterDistribution:
         """Those ``(K,)`` of the distribution of each component's precision."""
         return self.law.degrees(self.divisor, self.structure.form)
 
-    @cached_property
+    @property
     def covariances(self) -> Array:
-        """The inverses of the expected precisions, compact: ``S / nu``."""
-        return np.asarray(self.structure.covariances(self.scatter, self.divisor, self.n_features))
+        """The inverses of the expected precisions, compact: ``S / nu``, raised to the floor where they are singular."""
+        return self._prepared[1]
+
+    @cached_property
+    def _prepared(self) -> tuple[Components, Array]:
+        """The components of the mixture of posterior expectations, and their covariances."""
+        form, weights = self.structure.form, np.ones(self.n_components)
+        compact = np.asarray(self.structure.covariances(self.scatter, self.divisor, self.n_features))
+        try:
+            return kernel.prepare(form, weights, self.mean, compact), compact
+        except np.linalg.LinAlgError:  # where columns follow from others, rounding may exceed what the prior adds
+            compact = self.structure.lifted(compact, self.floor)
+            return kernel.prepare(form, weights, self.mean, compact), compact
 
     @cached_property
     def expected(self) -> Components:
         """The components whose densities are the exponentials of expected log densities: equation 10.46."""
-        d, form = self.n_features, self.structure.form
-        found = kernel.prepare(form, np.ones(self.n_components), self.mean, self.covariances)
+        d, found = self.n_features, self._prepared[0]
         log_determinant = self.law.e(self.degrees_of_freedom, d) - 2.0 * self._half_log_determinants(found)
         log_constants = (
             self.weights.expected_logs() + (log_determinant - d / self.mass) / 2.0 + GAUSSIAN.log_constant(d)
@@ -116,6 +128,13 @@ class ParameterDistribution:
         precisions = (nu - given) / 2.0 * law.e(nu, d) + given * volumes - nu * d / 2.0 - law.g(nu, d) + law.g(given, d)
         total = float(precisions[0] if law.is_shared else precisions.sum())
         return self.weights.divergence(other.weights) + means + total + trace / 2.0
+
+    def log_normalizer(self) -> float:
+        """The logarithm of the normalizer of the density, without constants that depend on K and D alone."""
+        d, nu = self.n_features, self.degrees_of_freedom
+        precisions = self.law.g(nu, d) - nu * self._half_log_determinants(self.expected)
+        total = float(precisions[0] if self.law.is_shared else precisions.sum())
+        return self.weights.log_normalizer() + total - d / 2.0 * float(np.log(self.mass).sum())
 
     def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
         """The mixture of expected weights, expected means, and inverses of expected precisions."""

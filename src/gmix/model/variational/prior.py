@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,10 +16,18 @@ from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.precisions import PrecisionLaw, law_of
 from gmix.model.variational.weights import DirichletWeights, StickBreakingWeights, WeightDistribution
 
-__all__ = ["VariationalPrior"]
+__all__ = ["ParameterPrior", "VariationalPrior"]
 
 Array = NDArray[np.float64]
 _WEIGHTS = ("dirichlet", "dirichlet process")
+
+
+class ParameterPrior(Protocol):
+    """A prior of the parameters, for any structure and number of components."""
+
+    def parameters(self, structure: Structure, n_components: int, reference: Reference) -> ParameterDistribution:
+        """The prior as a distribution of the parameters of mixtures of rows on this scale."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +102,7 @@ class VariationalPrior:
             np.tile(self._mean(reference), (n_components, 1)),
             np.full(n_components, degrees),
             np.broadcast_to(scatter, form.shape(n_components, d)).copy(),
+            reference.floor,
         )
 
     def _weights(self, n_components: int) -> WeightDistribution:

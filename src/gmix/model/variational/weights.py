@@ -37,6 +37,10 @@ class WeightDistribution(ABC):
         """The expectation ``(K,)`` of the logarithm of each weight."""
 
     @abstractmethod
+    def log_normalizer(self) -> float:
+        """The logarithm of the integral of the powers of the weights that the density is proportional to."""
+
+    @abstractmethod
     def divergence(self, other: Self) -> float:
         """The Kullback-Leibler divergence from another distribution of the same kind to this one, in nats."""
 
@@ -66,12 +70,12 @@ class DirichletWeights(WeightDistribution):
     def expected_logs(self) -> Array:
         return np.asarray(digamma(self.concentration) - digamma(self.concentration.sum()))
 
+    def log_normalizer(self) -> float:
+        return float(gammaln(self.concentration).sum() - gammaln(self.concentration.sum()))
+
     def divergence(self, other: DirichletWeights) -> float:
-        return (
-            _log_normalizer(other.concentration)
-            - _log_normalizer(self.concentration)
-            + float((self.concentration - other.concentration) @ self.expected_logs())
-        )
+        cross = (self.concentration - other.concentration) @ self.expected_logs()
+        return float(other.log_normalizer() - self.log_normalizer() + cross)
 
     def means(self) -> Array:
         return np.asarray(self.concentration / self.concentration.sum())
@@ -82,10 +86,6 @@ class DirichletWeights(WeightDistribution):
 
     def reordered(self, order: NDArray[np.intp]) -> DirichletWeights:
         return DirichletWeights(self.concentration[order])
-
-
-def _log_normalizer(concentration: Array) -> float:
-    return float(gammaln(concentration).sum() - gammaln(concentration.sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +119,14 @@ class StickBreakingWeights(WeightDistribution):
         of_shares, of_rests = self._expected_logs()
         return np.asarray(of_shares + np.append(0.0, np.cumsum(of_rests[:-1])))
 
+    def log_normalizer(self) -> float:
+        return float(betaln(self.first, self.second).sum())
+
     def divergence(self, other: StickBreakingWeights) -> float:
         of_shares, of_rests = self._expected_logs()
         return float(
-            (betaln(other.first, other.second) - betaln(self.first, self.second)).sum()
+            other.log_normalizer()
+            - self.log_normalizer()
             + (self.first - other.first) @ of_shares
             + (self.second - other.second) @ of_rests
         )
