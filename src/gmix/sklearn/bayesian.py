@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from gmix.base.arguments import as_numbers
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.layout import check_layout
@@ -22,13 +23,14 @@ from gmix.base.other_names import other_words
 from gmix.fitting.em import run_models
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.fitting.variational import VariationalPlan, best_run, search_runs
-from gmix.model.covariance import SPHERICAL, TIED, Structure, structure as as_structure
+from gmix.model.covariance import SPHERICAL, TIED, structure as as_structure
 from gmix.model.kernel import RunEnd
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.model.variational import ParameterDistribution
+from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.base import NUMBERS, MixtureEstimator
-from gmix.sklearn.bayesian_model import BoundRule, FittedModel, StatedPrior, left_out_constant
+from gmix.sklearn.bayesian_model import BoundRule, FittedModel, StatedPrior
 from gmix.sklearn.bayesian_parameters import BayesianParameters
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
 from gmix.sklearn.generator import as_random_generator
@@ -174,9 +176,11 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
-    @one_blas_thread()
-    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, row_errors: Any = None) -> Self:
         """Fit the posterior to ``X (N, D)`` and ignore `y`. A row of weight 2 counts twice, a row of weight 0 never.
+
+        With `row_errors`, standard deviations ``(N, D)`` or ``(D,)`` of the errors of measurement, it is the posterior
+        of the mixture of the true values; see `gmix.fit`.
 
         Warns with scikit-learn's ``ConvergenceWarning`` if the run did not converge in `max_iter` iterations.
         """
@@ -184,50 +188,51 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
         if self.n_init == "auto" and self.reg_covar is not None:
             raise ParameterError("reg_covar is for a number of starts; leave it out, or give n_init")
         check_layout(X)
-        X = validate_data(self, X, **NUMBERS, ensure_min_samples=2)
+        given, X = X, validate_data(self, as_numpy(X), **NUMBERS, ensure_min_samples=2)
         names = list(getattr(self, "feature_names_in_", ()))
         columns = names if names and len(set(names)) == len(names) else None
-        source = MemorySource(X, sample_weight=sample_weight, columns=columns)
+        weight, errors = as_numpy(sample_weight), as_numpy(row_errors)
+        source = MemorySource(X, sample_weight=weight, columns=columns, row_errors=errors)
         if source.missing is not None:
             source.missing.check_columns(source.features)
         if source.n_counting < self.n_components:
             raise DataError(
                 f"n_components={self.n_components} is more than n_samples={source.n_counting}; ask for fewer"
             )
-        structure = as_structure(self.covariance_type).in_columns(source.n_features)
-        prior = StatedPrior(self).parameters(structure, self.n_components, source.reference(structure.form))
-        run = self._run(source, structure, prior)
-        self._settle(run, X.dtype, source.features)
+        self._settle(self._run(source, self._start(source)), X.dtype, source.features, given)
         return self
 
-    def _run(self, source: MemorySource, structure: Structure, prior: ParameterDistribution) -> _Run:
+    def _start(self, source: MemorySource) -> FittedModel:
+        """The model before any row."""
+        structure = as_structure(self.covariance_type).in_columns(source.n_features)
+        prior = StatedPrior(self).parameters(structure, self.n_components, source.reference(structure.form))
+        return FittedModel(prior, prior, np.full(source.n_features, self.reg_covar) if self.reg_covar else None)
+
+    @one_blas_thread()
+    def _run(self, source: MemorySource, start: FittedModel) -> _Run:
         """The best run of those that the parameters ask for."""
-        start = FittedModel(
-            prior, prior, np.full(source.n_features, self.reg_covar or 0.0), left_out_constant(prior, source.mass)
-        )
-        state = check_random_state(self.random_state)
+        state, before = check_random_state(self.random_state), -np.inf
         if self._continues():
-            models, before = [replace(start, posterior=self._posterior(prior))], float(self.lower_bound_)
+            models, before = [replace(start, posterior=self._posterior(start.prior))], float(self.lower_bound_)
         elif self.n_init == "auto":
-            return self._searched(source, structure, start, state)
+            return self._searched(source, start, state)
         else:
-            before = -np.inf
-            models = [
-                start.maximize(assigned_statistics(self, source, structure.form, state)) for _ in range(self.n_init)
-            ]
+            form = start.prior.structure.form
+            models = [start.maximize(assigned_statistics(self, source, form, state)) for _ in range(self.n_init)]
         ends = run_models(source, models, self._rule(before))
         return max((_Run.of(end) for end in ends), key=lambda run: run.history[-1])
 
-    def _searched(
-        self, source: MemorySource, structure: Structure, start: FittedModel, state: np.random.RandomState
-    ) -> _Run:
+    def _searched(self, source: MemorySource, start: FittedModel, state: np.random.RandomState) -> _Run:
         """The best run from gmix's own starts."""
+        structure = start.prior.structure
         rule = StoppingRule(StoppingRule.tolerance if self.tol is None else self.tol, max(self.max_iter - 1, 0))
         plan = VariationalPlan([self.n_components], [structure], KMeansPlusPlus(), rule, StatedPrior(self))
         run = best_run(search_runs(source, plan, as_random_generator(state)))
         last = replace(start, posterior=run.model.posterior)
-        history = [value - start.constant for value in run.history[:-1]]
-        return _Run(last, run.statistics, [*history, last.objective(run.statistics)], run.reason)
+        # scikit-learn leaves out what depends on the prior and the number of rows alone, and the M-step gains little.
+        reached = last.objective(run.statistics)
+        history = [reached + value - run.history[-1] for value in run.history]
+        return _Run(last, run.statistics, history, run.reason)
 
     def _rule(self, before: float) -> StoppingRule:
         """When a run ends: an E-step is an iteration, because its M-step follows."""
@@ -243,13 +248,13 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
             watch=narrator(self.verbose, self.verbose_interval) if self.verbose else None,
         )
 
-    def _settle(self, run: _Run, dtype: np.dtype[Any], features: tuple[str, ...] | None) -> None:
+    def _settle(self, run: _Run, dtype: np.dtype[Any], features: tuple[str, ...] | None, given: Any) -> None:
         """Set the attributes to the result of a run."""
         posterior, prior = run.model.posterior, run.model.prior
         if self.max_iter > 0:
             posterior = run.model.maximize(run.statistics).posterior
-        self._describe_posterior(posterior, dtype, features)
-        self._describe_prior(prior, dtype)
+        self._describe_posterior(posterior, dtype, features, given)
+        self._describe_prior(prior, dtype, given)
         ended = self.max_iter > 0
         self.converged_ = ended and run.reason.converged
         self.n_iter_ = len(run.history) if ended else 0
@@ -261,15 +266,27 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
             message = f"the run did not converge in max_iter={self.max_iter} steps; raise max_iter or tol"
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
-    def _describe_prior(self, prior: ParameterDistribution, dtype: np.dtype[Any]) -> None:
+    def _describe_prior(self, prior: ParameterDistribution, dtype: np.dtype[Any], given: Any) -> None:
         form, d = prior.structure.form, prior.n_features
         scatter = prior.scatter
         self.weight_concentration_prior_ = StatedPrior(self).concentration
         self.mean_precision_prior_ = float(prior.mass[0])
-        self.mean_prior_ = prior.mean[0].astype(dtype)
+        self.mean_prior_ = in_kind(prior.mean[0].astype(dtype), given)
         self.degrees_of_freedom_prior_ = float(prior.divisor[0])
         covariance = scatter / len(prior.mass) if form is TIED else scatter[0] / (d if form is SPHERICAL else 1)
-        self.covariance_prior_ = np.asarray(covariance, dtype) if np.ndim(covariance) else float(covariance)
+        if np.ndim(covariance):
+            self.covariance_prior_ = in_kind(np.array(covariance, dtype), given)
+        else:
+            self.covariance_prior_ = float(covariance)
+
+    def _initialize(self, X: Any, resp: Any, xp: Any = None) -> None:
+        """Set the parameters to those of responsibilities ``(N, K)``; packages call scikit-learn's method of this name."""
+        rows, shares = np.asarray(as_numpy(X)), as_numbers(as_numpy(resp), "resp")
+        start = self._start(MemorySource(rows))
+        statistics = SufficientStatistics.from_responsibilities(start.prior.structure.form, rows, shares)
+        dtype = rows.dtype if rows.dtype == np.float32 else np.dtype(np.float64)
+        self._describe_posterior(start.maximize(statistics).posterior, dtype, None, X)
+        self._describe_prior(start.prior, dtype, X)
 
     def _continues(self) -> bool:
         """Return whether the run continues from the parameters of an earlier fit."""

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_numbers
 from gmix.base.errors import ParameterError
 from gmix.model.covariance import FULL, SPHERICAL, TIED, Structure
-from gmix.model.families import GAUSSIAN
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
@@ -25,7 +24,7 @@ from gmix.model.variational import (
     WeightDistribution,
 )
 
-__all__ = ["BoundRule", "FittedModel", "StatedPrior", "left_out_constant"]
+__all__ = ["BoundRule", "FittedModel", "StatedPrior"]
 
 Array = NDArray[np.float64]
 Watch = Callable[[Sequence[float], float, Reason | None], None]
@@ -120,43 +119,35 @@ def _is_positive(given: Array, structure: Structure) -> bool:
     return np.allclose(given, given.T)
 
 
-def left_out_constant(prior: ParameterDistribution, total_weight: float) -> float:
-    """The part of the lower bound that depends on the prior and the number of rows alone, which scikit-learn omits."""
-    return total_weight * GAUSSIAN.log_constant(prior.n_features) - prior.log_normalizer()
-
-
 @dataclass(frozen=True, eq=False)
 class FittedModel(VariationalModel):
-    """A posterior whose objective is the lower bound after the next M-step, as scikit-learn reports it.
+    """A posterior whose objective is scikit-learn's lower bound: that after the next M-step, without a constant.
+
+    The constant depends on the prior and the number of rows alone.
 
     Attributes
     ----------
-    ridge : ``(D,)`` what `reg_covar` adds to the variances of the rows of every component; zeros for none.
-    constant : what is subtracted from the lower bound.
+    ridge : ``(D,)`` what `reg_covar` adds to the variances of the rows of every component; None for nothing.
     """
 
-    ridge: Array
-    constant: float
+    ridge: Array | None = None
 
     def maximize(self, statistics: SufficientStatistics) -> FittedModel:
-        blurred = replace(statistics, scatter=statistics.scatter + self._cloud(statistics))
-        return replace(self, posterior=self.prior.with_rows(blurred))
+        if self.ridge is not None:
+            form, (k, d) = statistics.form, statistics.mean.shape
+            mass = np.broadcast_to(statistics.mass[:, None], (k, d))
+            cloud = form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.ridge)), (k, d, d)))
+            statistics = replace(statistics, scatter=statistics.scatter + cloud)
+        return replace(self, posterior=self.prior.with_rows(statistics))
 
     def objective(self, statistics: SufficientStatistics) -> float:
         """The lower bound with the responsibilities of these statistics and the parameters of their M-step.
 
-        The M-step gains the divergence between the distributions of the parameters before and after it.
+        It is the entropy of the responsibilities, and of the distributions of missing cells, plus the logarithm of the
+        normalizer of the posterior.
         """
-        form = statistics.form
-        ridge = form.trace(form.congruence(self.components().whitener, self._cloud(statistics)))
-        gain = self.posterior.divergence(self.maximize(statistics).posterior)
-        return statistics.log_likelihood - self.divergence - ridge / 2.0 + gain - self.constant
-
-    def _cloud(self, statistics: SufficientStatistics) -> Array:
-        """The scatter that the ridge adds."""
-        form, (k, d) = statistics.form, statistics.mean.shape
-        mass = np.broadcast_to(statistics.mass[:, None], (k, d))
-        return form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.ridge)), (k, d, d)))
+        entropy = statistics.log_likelihood - self.posterior.expected_log_likelihood(statistics)
+        return entropy + self.maximize(statistics).posterior.log_normalizer()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from gmix.model.variational import (
     StickBreakingWeights,
     WeightDistribution,
 )
+from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.protected import LogProbabilities
 
 __all__ = ["BayesianParameters"]
@@ -64,18 +65,22 @@ class BayesianParameters(LogProbabilities):
     covariance_prior_: Any
 
     def _describe_posterior(
-        self, posterior: ParameterDistribution, dtype: np.dtype[Any], features: tuple[str, ...] | None
+        self, posterior: ParameterDistribution, dtype: np.dtype[Any], features: tuple[str, ...] | None, rows: Any
     ) -> None:
-        """Set all parameters to those of a posterior."""
-        self._describe(posterior.mixture(features), dtype)
+        """Set all parameters to those of a posterior, in this type and in kind with `rows`."""
+        self._describe(posterior.mixture(features), dtype, rows)
         weights, degrees = posterior.weights, posterior.degrees_of_freedom.astype(dtype)
+
+        def kept(values: Array) -> Any:
+            return in_kind(values.astype(dtype), rows)
+
         if isinstance(weights, StickBreakingWeights):
-            self.weight_concentration_ = weights.first.astype(dtype), weights.second.astype(dtype)
+            self.weight_concentration_ = kept(weights.first), kept(weights.second)
         else:
             assert isinstance(weights, DirichletWeights)
-            self.weight_concentration_ = weights.concentration.astype(dtype)
-        self.mean_precision_ = posterior.mass.astype(dtype)
-        self.degrees_of_freedom_ = degrees[0] if posterior.structure.form is TIED else degrees
+            self.weight_concentration_ = kept(weights.concentration)
+        self.mean_precision_ = kept(posterior.mass)
+        self.degrees_of_freedom_ = degrees[0] if posterior.structure.form is TIED else kept(degrees)
 
     def _posterior(self, prior: ParameterDistribution) -> ParameterDistribution:
         """The distribution of the parameters, of the kind of a prior."""
@@ -85,12 +90,14 @@ class BayesianParameters(LogProbabilities):
         factors = degrees * d if form is SPHERICAL else degrees.sum() if form is TIED else degrees
         compact = compact_covariances(mixture)
         scatter = compact * np.reshape(factors, np.shape(factors) + (1,) * (compact.ndim - np.ndim(factors)))
-        precisions = as_numbers(self.mean_precision_, "mean_precision_")
+        precisions = as_numbers(as_numpy(self.mean_precision_), "mean_precision_")
         weights = self._weight_distribution()
         return replace(prior, weights=weights, mass=precisions, mean=mixture.means, divisor=degrees, scatter=scatter)
 
     def _degrees(self, n_components: int) -> Array:
-        return np.broadcast_to(as_numbers(self.degrees_of_freedom_, "degrees_of_freedom_"), (n_components,)).copy()
+        return np.broadcast_to(
+            as_numbers(as_numpy(self.degrees_of_freedom_), "degrees_of_freedom_"), (n_components,)
+        ).copy()
 
     def _weight_distribution(self) -> WeightDistribution:
         if missing := [name for name in _OWN if not hasattr(self, name)]:
@@ -99,8 +106,8 @@ class BayesianParameters(LogProbabilities):
         if self.weight_concentration_prior_type == "dirichlet_process":
             if not isinstance(stated, tuple) or len(stated) != 2:
                 raise ParameterError("weight_concentration_ of a Dirichlet process is a pair of arrays")
-            return StickBreakingWeights(*(as_numbers(part, "weight_concentration_") for part in stated))
-        return DirichletWeights(as_numbers(stated, "weight_concentration_"))
+            return StickBreakingWeights(*(as_numbers(as_numpy(part), "weight_concentration_") for part in stated))
+        return DirichletWeights(as_numbers(as_numpy(stated), "weight_concentration_"))
 
     def _evaluated(self) -> Evaluation:
         mixture = self._as_mixture()
@@ -112,7 +119,7 @@ class BayesianParameters(LogProbabilities):
     def _shifts(self, mixture: Mixture) -> Array:
         """The expected log densities ``(K,)`` of the components less the log densities at posterior expectations."""
         k, d = mixture.means.shape
-        precisions = as_numbers(self.mean_precision_, "mean_precision_")
+        precisions = as_numbers(as_numpy(self.mean_precision_), "mean_precision_")
         return np.asarray((WISHART.e(self._degrees(k), d) - d / precisions) / 2.0)
 
     def _estimate_log_prob(self, X: Any, xp: Any = None) -> NDArray[Any]:
@@ -142,6 +149,6 @@ class BayesianParameters(LogProbabilities):
             self.precisions_cholesky_,
         ) = params
         self.weights_ = self._weight_distribution().means()
-        factor = np.asarray(self.precisions_cholesky_)
+        factor = np.asarray(as_numpy(self.precisions_cholesky_))
         matrices = factor.ndim > 2 or self.covariance_type == "tied"
-        self.precisions_ = factor @ factor.mT if matrices else factor**2
+        self.precisions_ = in_kind(factor @ factor.mT if matrices else factor**2, self.precisions_cholesky_)

@@ -104,37 +104,55 @@ class ParameterDistribution:
     @cached_property
     def expected(self) -> Components:
         """The components whose densities are the exponentials of expected log densities: equation 10.46."""
-        d, found = self.n_features, self._prepared[0]
-        log_determinant = self.law.e(self.degrees_of_freedom, d) - 2.0 * self._half_log_determinants(found)
-        log_constants = (
-            self.weights.expected_logs() + (log_determinant - d / self.mass) / 2.0 + GAUSSIAN.log_constant(d)
-        )
-        return found._replace(log_constants=log_constants)
+        d = self.n_features
+        log_determinants = self._relative_logs - 2.0 * self._volumes
+        log_constants = self.weights.expected_logs() + (log_determinants - d / self.mass) / 2.0
+        return self._prepared[0]._replace(log_constants=log_constants + GAUSSIAN.log_constant(d))
 
-    def _half_log_determinants(self, components: Components) -> Array:
-        form = self.structure.form
-        return form.log_determinant(components.factor, self.n_components, self.n_features)
+    @cached_property
+    def _volumes(self) -> Array:
+        """Half the logarithm ``(K,)`` of the determinant of each of the `covariances`."""
+        form, factor = self.structure.form, self._prepared[0].factor
+        return form.log_determinant(factor, self.n_components, self.n_features)
+
+    @cached_property
+    def _relative_logs(self) -> Array:
+        """The expected logarithm ``(K,)`` of the determinant of each precision, relative to the expected precision."""
+        return self.law.e(self.degrees_of_freedom, self.n_features)
+
+    @cached_property
+    def _normalizers(self) -> Array:
+        """The logarithm ``(K,)`` of the normalizer of the density of each precision."""
+        return self.law.g(self.degrees_of_freedom, self.n_features) - self.degrees_of_freedom * self._volumes
+
+    def _total(self, of_precisions: Array) -> float:
+        """The sum over the draws of precisions: one for each component, or one for all."""
+        return float(of_precisions[0] if self.law.is_shared else of_precisions.sum())
 
     def divergence(self, other: ParameterDistribution) -> float:
         """The Kullback-Leibler divergence from another distribution of the same kind to this one, in nats."""
-        d, form, law = self.n_features, self.structure.form, self.law
-        expected, ratio = self.expected, other.mass / self.mass
-        step = self.mean - other.mean
+        d, form = self.n_features, self.structure.form
+        ratio, step = other.mass / self.mass, self.mean - other.mean
         # The expected precision is the product of the whiteners, so the trace is that of both quadratic forms.
-        trace = form.trace(form.congruence(expected.whitener, other.scatter + form.outer(other.mass, step)))
+        whitener = self._prepared[0].whitener
+        trace = form.trace(form.congruence(whitener, other.scatter + form.outer(other.mass, step)))
         means = d / 2.0 * float((ratio - 1.0 - np.log(ratio)).sum())
         nu, given = self.degrees_of_freedom, other.degrees_of_freedom
-        volumes = self._half_log_determinants(expected) - self._half_log_determinants(other.expected)
-        precisions = (nu - given) / 2.0 * law.e(nu, d) + given * volumes - nu * d / 2.0 - law.g(nu, d) + law.g(given, d)
-        total = float(precisions[0] if law.is_shared else precisions.sum())
-        return self.weights.divergence(other.weights) + means + total + trace / 2.0
+        log_determinants = self._relative_logs - 2.0 * self._volumes
+        precisions = ((nu - given) * log_determinants - nu * d) / 2.0 - self._normalizers + other._normalizers
+        return self.weights.divergence(other.weights) + means + self._total(precisions) + trace / 2.0
 
     def log_normalizer(self) -> float:
         """The logarithm of the normalizer of the density, without constants that depend on K and D alone."""
-        d, nu = self.n_features, self.degrees_of_freedom
-        precisions = self.law.g(nu, d) - nu * self._half_log_determinants(self.expected)
-        total = float(precisions[0] if self.law.is_shared else precisions.sum())
-        return self.weights.log_normalizer() + total - d / 2.0 * float(np.log(self.mass).sum())
+        means = self.n_features / 2.0 * float(np.log(self.mass).sum())
+        return self.weights.log_normalizer() + self._total(self._normalizers) - means
+
+    def expected_log_likelihood(self, statistics: SufficientStatistics) -> float:
+        """The expected log-likelihood of rows with these statistics, each in its component."""
+        form, expected = self.structure.form, self.expected
+        scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - self.mean)
+        quadratic = form.trace(form.congruence(expected.whitener, scatter))
+        return float(statistics.counts @ expected.log_constants - quadratic / 2.0)
 
     def mixture(self, features: tuple[str, ...] | None) -> GaussianMixture:
         """The mixture of expected weights, expected means, and inverses of expected precisions."""
