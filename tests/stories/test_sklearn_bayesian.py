@@ -152,7 +152,6 @@ def test_a_row_of_weight_two_counts_twice_and_one_of_weight_zero_never() -> None
         "tol": 1e-3,
         "max_iter": 30,
     }
-    start = np.eye(2)[(IRIS[:, 2] > 2.5).astype(int)]
     once, repeated = BayesianGaussianMixture(**settings), BayesianGaussianMixture(**settings)
     quietly(once, IRIS, None, weight)
     quietly(repeated, np.repeat(IRIS, weight, axis=0))

@@ -36,7 +36,7 @@ from gmix.model.priors import Prior
 from gmix.model.spread import Spread, StandardErrors
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
-from gmix.model.variational import Posterior
+from gmix.model.variational import Posterior, posterior_document, posterior_from
 from gmix.model_file import as_float, expect, read, write
 
 __all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
@@ -353,6 +353,7 @@ def _document(fit: Fit) -> dict[str, Any]:
         "findings": [[finding.name, finding.message, finding.level] for finding in fit.findings],
         **({} if fit.groups is None else {"groups": _groups_document(fit.groups)}),
         **({} if fit.frozen is None else {"frozen": fit.frozen.document()}),
+        **({} if fit.posterior is None else {"posterior": posterior_document(fit.posterior)}),
         **({"trim": fit.trim} if fit.trim else {}),
     }
 
@@ -382,7 +383,9 @@ def _fit_from(document: dict[str, Any]) -> Fit:
         expect(named <= set(range(mixture.n_components)), "a frozen component does not exist")
     trim = as_float(document.get("trim", 0.0))
     expect(0.0 <= trim < 0.5, "trim is not a share below one half")
-    return Fit(mixture, statistics, log_prior, history, reason, n_rows, findings, None, prior, groups, frozen, trim)
+    posterior = posterior_from(document["posterior"], mixture) if "posterior" in document else None
+    of_run = mixture, statistics, log_prior, history, reason, n_rows, findings, None
+    return Fit(*of_run, prior, groups, frozen, trim, posterior)
 
 
 def _groups_document(groups: tuple[Label | None, ...]) -> list[Label | None]:

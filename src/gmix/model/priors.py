@@ -294,5 +294,5 @@ def as_prior(prior: object) -> Prior | None:
         return prior
     raise ParameterError(
         f"prior is {prior!r}; give a gmix.NormalInverseWishart, a gmix.Dirichlet or their sum, or None for maximum "
-        "likelihood"
+        "likelihood; a gmix.VariationalPrior goes with inference='variational'"
     )

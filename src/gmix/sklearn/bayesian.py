@@ -280,7 +280,7 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
             self.covariance_prior_ = float(covariance)
 
     def _initialize(self, X: Any, resp: Any, xp: Any = None) -> None:
-        """Set the parameters to those of responsibilities ``(N, K)``; packages call scikit-learn's method of this name."""
+        """Set the parameters to those of responsibilities ``(N, K)``; some packages call it."""
         rows, shares = np.asarray(as_numpy(X)), as_numbers(as_numpy(resp), "resp")
         start = self._start(MemorySource(rows))
         statistics = SufficientStatistics.from_responsibilities(start.prior.structure.form, rows, shares)

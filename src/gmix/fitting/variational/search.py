@@ -134,12 +134,14 @@ def best_run(runs: Sequence[VariationalRun]) -> VariationalRun:
 
 
 def _sample(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> Source:
-    """The rows on which starts race: all, or a sub-sample whose weights add up to those of all rows."""
+    """The rows on which starts race: all, or a sub-sample.
+
+    A sub-sample has its own number of rows. If it stood for all rows, the posterior would describe its accidents.
+    """
     n_rows = race_rows(plan.components, plan.structures, source.n_features)
     if not plan.start.is_made or (isinstance(source, LocalSource) and source.n_rows <= n_rows):
         return source
-    rows = source.rows(n_rows, rng)
-    return MemorySource.of_rows(replace(rows, weights=rows.mass * (source.mass / rows.mass.sum())), source)
+    return MemorySource.of_rows(source.rows(n_rows, rng), source)
 
 
 class _Candidate:
@@ -178,7 +180,10 @@ class _Candidate:
         found = self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
         if found.reason is Reason.INTERRUPTED:
             return found
-        return self._best(self.source, [found.model], self.plan.rule, ())
+        start = found.model
+        if not alone:
+            start = start.maximize(found.statistics * (self.source.mass / self.sample.mass))
+        return self._best(self.source, [start], self.plan.rule, ())
 
     def _best(
         self, source: Source, models: Sequence[VariationalModel], rule: StoppingRule, rounds: Sequence[Round]
@@ -222,7 +227,7 @@ class _Candidate:
         return self.effort.left > 0.0 and self.n_components > 1 and run.reason is not Reason.INTERRUPTED
 
     def _is_better(self, run: VariationalRun, other: VariationalRun) -> bool:
-        return run.bound > other.bound + _SAME + _SAME_PER_ROW * self.reference.total_weight
+        return run.bound > other.bound + _SAME + _SAME_PER_ROW * self.sample.mass
 
     def _better(self, run: VariationalRun, other: VariationalRun) -> VariationalRun:
         """The better of two runs; it is interrupted if the first, which is the later one, is."""
@@ -243,8 +248,8 @@ class _Candidate:
         return [self._model(each) for each in (*fewer, *merged, *more)]
 
     def _model(self, mixture: GaussianMixture) -> VariationalModel:
-        """The model after as many rows as the table has, distributed as a mixture; further components are empty."""
-        statistics = _statistics(mixture, self.prior, self.reference)
+        """The model after as many rows as the sample has, distributed as a mixture; further components are empty."""
+        statistics = _statistics(mixture, self.prior, self.reference.scaled(self.sample.mass))
         return VariationalModel.of_statistics(self.prior, self._in_order(statistics))
 
     def _in_order(self, statistics: SufficientStatistics) -> SufficientStatistics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gmix.model.spread import Spread
+from gmix.model.variational.document import posterior_document, posterior_from
 from gmix.model.variational.model import VariationalModel
 from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.posterior import Posterior
@@ -14,4 +15,5 @@ from gmix.model.variational.weights import DirichletWeights, StickBreakingWeight
 __all__ = [
     "WISHART", "DirichletWeights", "ParameterDistribution", "ParameterPrior", "Posterior", "PrecisionLaw", "Spread",
     "StickBreakingWeights", "StudentMixture", "VariationalModel", "VariationalPrior", "WeightDistribution", "law_of",
+    "posterior_document", "posterior_from",
 ]  # fmt: skip
