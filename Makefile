@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-versions clean
+.PHONY: help demo test test-clients lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-variational bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -68,6 +68,9 @@ bench-supervised: .venv/built  ## accuracy of classification beside scikit-learn
 
 bench-rows: .venv/built build/peers/astroml/ready  ## time an E-step of each kind of rows beside other implementations
 	$(bin)/python benchmarks/rows.py
+
+bench-variational: .venv/built  ## time a step of variational Bayes, and compare lower bounds, beside scikit-learn
+	$(bin)/python benchmarks/variational.py --check
 
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)

@@ -15,7 +15,7 @@ from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence
 from gmix.model.stopping import Reason
 
-__all__ = ["dependence_finding", "search_findings"]
+__all__ = ["dependence_finding", "end_findings", "search_findings"]
 
 _OFTEN = 0.02  # of the rows; a row that is repeated more often attracts components
 _SHOWN = 6  # values of a row that a finding shows
@@ -78,9 +78,15 @@ def search_findings(found: Search) -> list[Finding]:
         if k not in found.best.collapsed
     ]
     findings += [*_set_aside(found), *_untried(found), *_repeated(found)]
-    if run.reason is Reason.ITERATION_LIMIT:
-        findings.append(Finding("not converged", f"EM ended before it converged: {run.reason.value}"))
-    if found.interrupted:
+    return [*findings, *end_findings(run.reason, found.interrupted)]
+
+
+def end_findings(reason: Reason, interrupted: bool) -> list[Finding]:
+    """What a user should know about why the best run ended, and about a search that was cut short."""
+    findings = []
+    if reason is Reason.ITERATION_LIMIT:
+        findings.append(Finding("not converged", f"EM ended before it converged: {reason.value}"))
+    if interrupted:
         findings.append(
             Finding(
                 "interrupted",

@@ -10,6 +10,7 @@ from gmix.base.findings import Finding, by_importance
 from gmix.base.wording import count, listed, nats
 from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.result import Fit
+from gmix.fitting.search_findings import end_findings
 from gmix.fitting.variational.search import VariationalPlan, VariationalRun, best_run, search_runs
 from gmix.model.priors import NormalInverseWishart
 from gmix.model.stopping import Reason
@@ -43,7 +44,8 @@ def variational_fit(
     evidence = {(each.model.posterior.structure, each.model.posterior.n_components): each.log_evidence for each in runs}
     posterior = Posterior(parameters, prior, counts, run.bound, features, evidence if len(runs) > 1 else {})
     interrupted = any(each.reason is Reason.INTERRUPTED for each in runs)
-    found = [
+    found = [*_about_components(posterior), *_about_choice(runs)]
+    found += [
         finding
         for finding in inspect(sample, mixture, statistics, None, None, NormalInverseWishart())
         if finding.name not in _OF_ESTIMATES
@@ -55,7 +57,7 @@ def variational_fit(
         run.history,
         Reason.INTERRUPTED if interrupted else run.reason,
         source.n_rows,
-        by_importance((*findings, *_about_components(posterior), *_about_choice(runs), *found)),
+        by_importance((*findings, *end_findings(run.reason, interrupted), *found)),
         posterior=posterior,
     )
 
