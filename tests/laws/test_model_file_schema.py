@@ -62,6 +62,10 @@ KINDS = {
     "frozen": frozen,
     "bounded": lambda x: gmix.fit(x, 2, covariance="full", covariance_ratio=20, rng=0),
     "equal weights": lambda x: gmix.fit(x, 2, covariance="full", equal_weights=True, rng=0),
+    "variational": lambda x: gmix.fit(x, 3, covariance="full", inference="variational", rng=0),
+    "Dirichlet process": lambda x: gmix.fit(
+        x, 3, covariance="tied", inference="variational", prior=gmix.VariationalPrior("dirichlet process"), rng=0
+    ),
     "dependent columns": lambda x: gmix.fit(np.column_stack([x, 1.8 * x[:, 0] + 32.0, np.ones(len(x))]), 2, rng=0),
 }
 

@@ -22,6 +22,9 @@ MIXTURE, LINE = FIT.mixture, gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[
 MERGING = gmix.merge(FIT, X)
 IMPUTATIONS = gmix.impute(FIT, X, 2, rng=0)
 POOLED = IMPUTATIONS.pool(lambda table: (table.mean(0), table.var(0) / len(table)))
+_VARIATIONAL = gmix.fit(X, 2, covariance="full", inference="variational", effort=0.0, rng=0)
+assert _VARIATIONAL.posterior is not None
+PREDICTIVE = _VARIATIONAL.posterior.predictive
 ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
 FLAGS = ("equal_weights", "resume", "probabilities", "labels", "filled", "label")  # true or false, or words
 CALLED = ("progress", "start")  # may be functions; what `start` may return is in test_starts.py
@@ -46,8 +49,9 @@ OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
     gmix.likelihood_ratio_test, gmix.load, gmix.metropolis, gmix.GaussianMixture, gmix.NormalInverseWishart,
-    gmix.Dirichlet, gmix.Stepwise, gmix.Stepwise(MIXTURE).update, gmix.GaussianMixture.from_statistics,
-    gmix.covariance.structure, MemorySource, highest_density, tail_probability,
+    gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise, gmix.Stepwise(MIXTURE).update,
+    gmix.GaussianMixture.from_statistics, gmix.covariance.structure, MemorySource, highest_density, tail_probability,
+    PREDICTIVE.log_density, PREDICTIVE.density, PREDICTIVE.sample,
     *(getattr(FIT, name) for name in ("save", "summary", "plot")),
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
       "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "impute", "plot")),
