@@ -105,10 +105,12 @@ clean:  ## remove whatever make made
 	$(bin)/python -m pip install --disable-pip-version-check --quiet -r requirements.lock
 	touch $@
 
-# Large packages that few tests need; those tests are skipped without them. The extra index has PyTorch without CUDA.
+# Large packages that few tests need; those tests are skipped without them. This index has PyTorch without CUDA.
+TORCH ?= torch --index-url https://download.pytorch.org/whl/cpu
 .venv/clients: .venv/built
-	-$(bin)/python -m pip install --disable-pip-version-check --quiet --extra-index-url https://download.pytorch.org/whl/cpu torch
 	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx
+	-$(bin)/python -c "import torch" 2> /dev/null || \
+	  $(bin)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	touch $@
 
 # Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.

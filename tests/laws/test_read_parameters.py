@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 import gmix
 
@@ -108,6 +110,8 @@ def test_a_table_has_one_row_per_component(names: tuple[str, str, str], covarian
         ({"ComponentProportion": [0.5, 0.5], "mu": [[0, 0], [5, 5]], "Sigma": [1, 2, 3]}, "Sigma has shape (3,)"),
         ({"pro": 1, "mean": [[1], [2]], "sigma": [[[1], [0]], [[0], [1]]], "modelName": "QQQ"}, "'QQQ' is not a stru"),
         ({"pro": 1, "mean": [[1], [2]], "sigma": [[[1], [2]], [[2], [1]]]}, "not positive definite"),
+        ({"pro": 1, "mean": [[1], [2]], "sigma": [[[9], [2]], [[1], [9]]]}, "not symmetric"),
+        ({"pro": [0.2, 0.3, 0.5], "mean": [1, 2, 3], "sigmasq": [1, 2]}, "sigma has shape (2,); to match"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(document: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -118,6 +122,23 @@ def test_what_is_missing_or_wrong_is_named(document: dict[str, Any], message: st
     with pytest.raises(gmix.ParameterError) as raised:
         gmix.read_parameters(path)
     assert str(raised.value).startswith(f"{path}: ")
+
+
+NUMBERS = st.recursive(
+    st.one_of(st.floats(-9.0, 9.0), st.integers(-2, 3), st.none(), st.text(max_size=2), st.just({"values": [1.0]})),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=9,
+)
+NAMES = st.sampled_from(
+    ["pro", "mean", "sigma", "sigmasq", "modelName", "Vinv", "ComponentProportion", "mu", "Sigma", "weights"]
+)
+
+
+@given(st.dictionaries(NAMES, NUMBERS, max_size=6), st.lists(st.fixed_dictionaries({"mean": NUMBERS, "cov": NUMBERS})))
+def test_no_document_does_more_than_raise_an_error_of_gmix(document: dict[str, Any], gaussians: Any) -> None:
+    for given_document in (document, {**document, "gaussians": gaussians}):
+        with contextlib.suppress(gmix.GmixError):
+            gmix.read_parameters(given_document)
 
 
 def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:

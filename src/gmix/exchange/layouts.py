@@ -30,8 +30,8 @@ def _from_mclust(document: Document) -> Parameters:
     n_components = max(len(weights) - len(density), 1)
     n_features = max(means.size // n_components, 1)
     means = _shaped(means, "mean", (n_features, n_components))
-    if n_features == 1:
-        sigma = np.broadcast_to(sigma.ravel(), n_components)  # one variance, or one for each
+    if n_features == sigma.size == 1:  # one variance for all
+        sigma = np.broadcast_to(sigma.ravel(), n_components)
     sigma = _shaped(sigma, "sigma", (n_features, n_features, n_components))
     found = _parameters(weights[:n_components], means.T, np.moveaxis(sigma, -1, 0), model_name(document))
     if len(density):
@@ -102,15 +102,10 @@ def parameters_of_rows(weights: Array, means: Array, covariances: Array, structu
 
 
 def _parameters(weights: Array, means: Array, covariances: Array, structure: str) -> Parameters:
-    """The arguments of a mixture, with covariances ``(K, D, D)`` of matrices, which may be rounded, or of variances."""
+    """The arguments of a mixture, with the covariances ``(K, D, D)`` of matrices or of variances ``(K, D)``."""
     if covariances.ndim == 2:
         covariances = covariances[:, :, None] * np.eye(means.shape[1])
-    return {
-        "weights": weights,
-        "means": means,
-        "covariances": (covariances + covariances.mT) / 2.0,
-        "structure": structure,
-    }
+    return {"weights": weights, "means": means, "covariances": covariances, "structure": structure}
 
 
 def _is_stated(document: Document, name: str) -> bool:
