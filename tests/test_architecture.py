@@ -35,6 +35,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "model.density_tail", "fitting.k_means"],
+            ["model.blur"],
             ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot", "exchange"],
             ["model.evaluation", "model.outliers"],
             ["model.mixture"],

@@ -29,6 +29,28 @@ void add_variances(Form form, std::size_t d, const double* variances, Numbers& c
     for (std::size_t j = 0; j < d; ++j) covariances[at + j * step] += variances[j];
 }
 
+// Adds the scatter of rows that are clouds with these variances (D).
+void add_row_variances(const Numbers& variances, Statistics& s) {
+  const std::size_t k = s.n_components(), d = s.n_features();
+  for (std::size_t c = 0; c < k; ++c)
+    for (std::size_t j = 0; j < d; ++j) {
+      const double added = s.mass[c] * variances[j];
+      switch (s.form) {
+        case Form::kFull:
+          s.scatter[(c * d + j) * d + j] += added;
+          break;
+        case Form::kTied:
+          s.scatter[j * d + j] += added;
+          break;
+        case Form::kDiagonal:
+          s.scatter[c * d + j] += added;
+          break;
+        default:
+          s.scatter[c] += added;
+      }
+    }
+}
+
 // The scatter of each component over its divisor; of components that no row speaks for, the covariance of all rows,
 // and a divisor of next to nothing. False where a divisor is too small to divide by.
 bool divide(const Structure& structure, Form form, std::size_t d, const Reference& reference, Outcome& outcome,
@@ -137,10 +159,11 @@ Outcome maximize(const Structure& structure, const Statistics& s, const Referenc
   return raised == Outcome::kCollapsed ? raised : outcome;
 }
 
-GaussianModel::GaussianModel(const Structure& structure, const Statistics* prior, const Reference& reference,
-                             Parameters parameters, Fallback fallback)
+GaussianModel::GaussianModel(const Structure& structure, const Statistics* prior, Numbers blur,
+                             const Reference& reference, Parameters parameters, Fallback fallback)
     : structure_(structure),
       prior_(prior),
+      blur_(std::move(blur)),
       reference_(&reference),
       parameters_(std::move(parameters)),
       fallback_(std::move(fallback)) {}
@@ -156,9 +179,14 @@ Outcome GaussianModel::maximize(const Statistics& statistics) {
   const double count = background_count(statistics);
   if (count < -kRounding * reference_->total_weight) return Outcome::kFailed;
   const double left = std::max(count, 0.0);
-  const Outcome outcome = prior_ == nullptr
-                              ? gmix::maximize(structure_, statistics, *reference_, parameters_, left)
-                              : gmix::maximize(structure_, sum(statistics, *prior_), *reference_, parameters_, left);
+  Outcome outcome;
+  if (prior_ == nullptr && blur_.empty()) {
+    outcome = gmix::maximize(structure_, statistics, *reference_, parameters_, left);
+  } else {
+    Statistics all = prior_ == nullptr ? statistics : sum(statistics, *prior_);
+    if (!blur_.empty()) add_row_variances(blur_, all);
+    outcome = gmix::maximize(structure_, all, *reference_, parameters_, left);
+  }
   return outcome == Outcome::kFailed && fallback_ ? fallback_(statistics, parameters_) : outcome;
 }
 

@@ -51,9 +51,10 @@ class GaussianModel : public Model {
   // Does an M-step that the compiled one cannot do.
   using Fallback = std::function<Outcome(const Statistics&, Parameters&)>;
 
-  // `prior` is null or what a prior adds to the statistics of the rows.
-  GaussianModel(const Structure& structure, const Statistics* prior, const Reference& reference, Parameters parameters,
-                Fallback fallback);
+  // `prior` is null or what a prior adds to the statistics of the rows. `blur` is empty or the variances (D) that the
+  // M-step adds to every row: gmix.model.blur.
+  GaussianModel(const Structure& structure, const Statistics* prior, Numbers blur, const Reference& reference,
+                Parameters parameters, Fallback fallback);
 
   std::unique_ptr<Model> copy() const override { return std::make_unique<GaussianModel>(*this); }
   void assign(const Model& other) override;
@@ -72,6 +73,7 @@ class GaussianModel : public Model {
 
   Structure structure_;
   const Statistics* prior_;
+  Numbers blur_;
   const Reference* reference_;
   Parameters parameters_;
   Fallback fallback_;

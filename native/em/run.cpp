@@ -51,8 +51,14 @@ void Run::refine() {
 
 std::optional<Ended> Run::ended_by(const StoppingRule& rule) const {
   if (rule.judge) return rule.judge(history_, at_rest_, remaining_);
-  if (at_rest_) return Ended::kStationary;
-  if (remaining_ < rule.tolerance) return Ended::kConverged;
+  if (rule.change) {
+    const std::size_t n = history_.size();
+    if (n > 2 && std::abs(history_[n - 2] - history_[n - 3]) < *rule.change) return Ended::kConverged;
+  } else if (at_rest_) {
+    return Ended::kStationary;
+  } else if (remaining_ < rule.tolerance) {
+    return Ended::kConverged;
+  }
   if (history_.size() > rule.max_steps) return Ended::kLimit;
   return std::nullopt;
 }
@@ -119,6 +125,7 @@ void Run::arrive(const StoppingRule& rule, double reached, double gain) {
   remaining_ = kInfinity;
   if (tried_ == Tried::kStep || tried_ == Tried::kExtrapolation) {
     const Statistics* from = tried_ == Tried::kStep ? &before_ : &extrapolated_;
+    if (!rule.monotone) gain = std::abs(gain);
     remaining_ =
         acceleration_.step(rule.accelerate ? from : nullptr, statistics_, model_->components(), gain, rounding);
   }

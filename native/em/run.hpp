@@ -25,14 +25,15 @@ struct StoppingRule {
   // Looks at the objectives so far, whether the parameters are at rest, and the estimated remaining gain.
   using Judge = std::function<std::optional<Ended>(const std::vector<double>&, bool, double)>;
 
-  double tolerance;       // of the remaining gain
-  double rounding;        // of the objective: a smaller gain is none
-  double fall;            // of the objective: a greater fall is more than rounding
-  double rest;            // standard deviations: means that move less are at rest
-  std::size_t max_steps;  // that are accepted
-  bool accelerate;        // by extrapolation
-  bool monotone;          // a step that goes down ends the run
-  Judge judge;            // decides instead of the tolerance, if there is one
+  double tolerance;              // of the remaining gain
+  std::optional<double> change;  // of the objective, in the step before the last; replaces the tolerance
+  double rounding;               // of the objective: a smaller gain is none
+  double fall;                   // of the objective: a greater fall is more than rounding
+  double rest;                   // standard deviations: means that move less are at rest
+  std::size_t max_steps;         // that are accepted
+  bool accelerate;               // by extrapolation
+  bool monotone;                 // a step that decreases the objective ends the run
+  Judge judge;                   // decides instead of the tolerance, if there is one
 };
 
 // Thrown by any of the three functions when the user interrupts the run.

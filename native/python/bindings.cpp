@@ -115,12 +115,12 @@ class Data {
 };
 
 // A start: a model of Python's; or a compiled one, (structure, form, weights, means, covariances, groups or None,
-// statistics that a prior adds or None, fallback or None, background or None).
+// statistics that a prior adds or None, fallback or None, background or None, blur or None).
 std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
                                 std::vector<std::unique_ptr<Statistics>>& priors,
                                 std::unique_ptr<Reference>& reference) {
   if (!PyTuple_Check(object.ptr())) return std::make_unique<PythonModel>(nb::borrow(object));
-  const nb::tuple fields = tuple_of(object, 9, "a start");
+  const nb::tuple fields = tuple_of(object, 10, "a start");
   const Form form = form_of(nb::cast<int>(fields[1]));
   if (!reference) reference = std::make_unique<Reference>(reference_of(reference_object, form));
   priors.push_back(nullptr);
@@ -134,8 +134,10 @@ std::unique_ptr<Model> model_of(nb::handle object, nb::handle reference_object,
     require_same(priors.back()->n_components() == parameters.n_components &&
                      priors.back()->n_features() == parameters.n_features,
                  "what the prior adds");
+  Numbers blur;
+  if (!fields[9].is_none()) blur = numbers_of(fields[9], "blur", 1, parameters.n_features);
   return std::make_unique<GaussianModel>(structure_in(nb::cast<std::string>(fields[0]), form), priors.back().get(),
-                                         *reference, std::move(parameters), fallback_of(fields[7]));
+                                         std::move(blur), *reference, std::move(parameters), fallback_of(fields[7]));
 }
 
 // `rows` are in memory, or a function that takes components, and whether coarse statistics will do, and returns the

@@ -129,16 +129,21 @@ inline GaussianModel::Fallback fallback_of(nb::handle function) {
   };
 }
 
-// (tolerance, rounding, fall, rest, max_steps, accelerate, monotone, judge), where judge is None or a function of the
-// objectives so far, whether the parameters are at rest, and the estimated remaining gain, which returns None or why
-// the run ends.
+// (tolerance, change or None, rounding, fall, rest, max_steps, accelerate, monotone, judge), where judge is None or a
+// function of the objectives so far, whether the parameters are at rest, and the estimated remaining gain, which
+// returns None or why the run ends.
 inline StoppingRule rule_of(nb::handle object) {
-  const nb::tuple fields = tuple_of(object, 8, "a rule");
-  const nb::object judge = fields[7];
-  StoppingRule rule{nb::cast<double>(fields[0]),      nb::cast<double>(fields[1]),
-                    nb::cast<double>(fields[2]),      nb::cast<double>(fields[3]),
-                    nb::cast<std::size_t>(fields[4]), nb::cast<bool>(fields[5]),
-                    nb::cast<bool>(fields[6]),        nullptr};
+  const nb::tuple fields = tuple_of(object, 9, "a rule");
+  const nb::object change = fields[1], judge = fields[8];
+  StoppingRule rule{nb::cast<double>(fields[0]),
+                    change.is_none() ? std::nullopt : std::optional(nb::cast<double>(change)),
+                    nb::cast<double>(fields[2]),
+                    nb::cast<double>(fields[3]),
+                    nb::cast<double>(fields[4]),
+                    nb::cast<std::size_t>(fields[5]),
+                    nb::cast<bool>(fields[6]),
+                    nb::cast<bool>(fields[7]),
+                    nullptr};
   if (!judge.is_none())
     rule.judge = [judge = judge.ptr()](const std::vector<double>& history, bool at_rest, double remaining) {
       return with_gil([&]() -> std::optional<Ended> {

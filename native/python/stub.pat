@@ -16,10 +16,10 @@ _native.__prefix__:
     Parameters: TypeAlias = tuple[Array, Array, Array]
     Reference: TypeAlias = tuple[Array, Array, float, Array | None]
     Judge: TypeAlias = Callable[[list[float], bool, float], int | None]
-    Rule: TypeAlias = tuple[float, float, float, float, int, bool, bool, Judge | None]
+    Rule: TypeAlias = tuple[float, float | None, float, float, float, int, bool, bool, Judge | None]
     Fallback: TypeAlias = Callable[[Statistics], tuple[Array, Array, Array, bool]]
     CompiledStart: TypeAlias = tuple[
-        str, int, Array, Array, Array, Array | None, Statistics | None, Fallback | None, Background | None
+        str, int, Array, Array, Array, Array | None, Statistics | None, Fallback | None, Background | None, Array | None
     ]
 
     class Model(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 native: Any = pytest.importorskip("gmix._native")
-RULE = (0.0, 1e-15, 1e-11, 1e-9, 2, True, True, None)
+RULE = (0.0, None, 1e-15, 1e-11, 1e-9, 2, True, True, None)
 
 
 def statistics(k: int, d: int) -> tuple[Any, ...]:
@@ -22,7 +22,7 @@ def reference(d: int) -> tuple[Any, ...]:
 
 
 def start(k: int, d: int, prior: tuple[Any, ...] | None = None, code: str = "VVV") -> tuple[Any, ...]:
-    return code, 0, np.full(k, 1 / k), np.zeros((k, d)), np.tile(np.eye(d), (k, 1, 1)), None, prior, None, None
+    return code, 0, np.full(k, 1 / k), np.zeros((k, d)), np.tile(np.eye(d), (k, 1, 1)), None, prior, None, None, None
 
 
 def run(rows: Any, first: tuple[Any, ...], d: int = 2) -> list[Any]:
@@ -42,6 +42,7 @@ WRONG: dict[str, Callable[[], Any]] = {
     "no draws": lambda: native.cluster(np.ones((3, 2)), np.ones(3), 2, np.ones((2, 0))),
     "a start with a prior of other components": lambda: run(ROWS, start(2, 2, statistics(1, 2))),
     "a start with a prior of other columns": lambda: run(ROWS, start(2, 2, statistics(2, 1))),
+    "a start with a blur of other columns": lambda: run(ROWS, (*start(2, 2)[:-1], np.ones(3))),
     "a start of an unknown structure": lambda: run(ROWS, start(2, 2, code="CS")),
     "rows of other columns": lambda: run(np.ones((4, 3)), start(2, 2)),
     "an E-step of other components": lambda: run(lambda *_: statistics(3, 2), start(2, 2)),

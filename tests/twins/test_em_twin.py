@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from gmix import GaussianMixture, SufficientStatistics
 from gmix.fitting.em import Run, run_em
+from gmix.model.blur import Blur
 from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import ReferenceKernel, kernel
 from gmix.model.kernel.reference import expectation_maximization
+from gmix.model.priors import Prior
 from gmix.model.reference import Reference
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import MemorySource
@@ -39,13 +41,19 @@ def in_python(source: MemorySource, starts: list[GaussianMixture], *settings: An
         return run_em(source, starts, *settings, **others)
 
 
+def run_plainly(rows: Array, start: GaussianMixture, rule: StoppingRule, prior: Prior | None = None) -> Run:
+    """A compiled run without extrapolations, of which every other kind of run takes the steps."""
+    source, model, plain = MemorySource(rows), GaussianModel(start, prior), replace(rule, accelerate=False)
+    reference = source.reference(start.structure.form)
+    [compiled] = run_em(source, [start], plain, prior)
+    assert_same(compiled, Run.of(expectation_maximization(model, source.statistics, plain, reference)))
+    assert_same(compiled, *in_python(source, [start], plain, prior))
+    return compiled
+
+
 def run(rows: Array, start: GaussianMixture, rule: StoppingRule) -> Run:
     """A compiled run, of which every other kind of run takes the steps."""
-    source, model, plain = MemorySource(rows), GaussianModel(start), replace(rule, accelerate=False)
-    reference = source.reference(start.structure.form)
-    [compiled] = run_em(source, [start], plain)
-    assert_same(compiled, Run.of(expectation_maximization(model, source.statistics, plain, reference)))
-    assert_same(compiled, *in_python(source, [start], plain))
+    compiled, source = run_plainly(rows, start, rule), MemorySource(rows)
     [accelerated] = run_em(source, [start], rule)
     assert_same(accelerated, *in_python(source, [start], rule))
     assert accelerated.collapsed == compiled.collapsed
@@ -129,6 +137,21 @@ def test_all_take_the_same_steps_with_a_component_that_has_no_rows(structure: St
     statistics = SufficientStatistics.from_responsibilities(structure.form, points, share)
     start = GaussianMixture.from_statistics(statistics, structure)
     assert run(points, start, StoppingRule(0.0, 4)).mixture.weights[3] == 0.0
+
+
+@pytest.mark.parametrize("structure", DIRECT, ids=repr)
+@pytest.mark.parametrize("change", [None, 1e-3, 0.0])
+def test_all_take_the_same_steps_with_a_blur(structure: Structure, change: float | None) -> None:
+    rows = clouds()
+    labels = np.arange(len(rows)) % 3
+    start = GaussianMixture.from_statistics(
+        SufficientStatistics.from_labels(structure.form, rows, labels, 3), structure
+    )
+    rule = StoppingRule(1e-4, 300 if change is None else 40, change=change, monotone=False)
+    compiled = run_plainly(rows, start, rule, Blur(np.array([0.5, 0.0, 0.1])))
+    assert compiled.reason.converged is (change != 0.0)
+    plain = run_plainly(rows, start, rule)
+    assert not np.allclose(compiled.mixture.covariances, plain.mixture.covariances, atol=0.01)
 
 
 @pytest.mark.parametrize("structure", DIRECT, ids=repr)

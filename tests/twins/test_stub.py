@@ -18,8 +18,8 @@ COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None, None)
 ROWS = (POINT, None, False, None, None, None)
 STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
 REFERENCE = (ONE * 1e-24, UNIT, 1.0, None)
-RULE = (0.0, 1e-15, 1e-11, 1e-9, 1, True, True, None)
-START = ("VVV", 0, ONE, POINT, UNIT, None, None, None, None)
+RULE = (0.0, None, 1e-15, 1e-11, 1e-9, 1, True, True, None)
+START = ("VVV", 0, ONE, POINT, UNIT, None, None, None, None, None)
 # A call of every function, by the names of its arguments.
 CALLS: dict[str, dict[str, Any]] = {
     "EStep": {"components": [COMPONENTS], "threads": None, "coarse": False},

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
+from gmix.model.blur import Blur
 from gmix.model.components import Components
 from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
@@ -71,10 +72,11 @@ class GaussianModel(Model):
         structure = mixture.structure
         if self.frozen is not None or not structure.compiled_for(mixture.n_features):
             return None
-        if not (prior is None or prior.constant):
+        blur = prior.variances if isinstance(prior, Blur) else None
+        if not (prior is None or blur is not None or prior.constant):
             return None
         term = None
-        if prior is not None:
+        if prior is not None and blur is None:
             no_rows = SufficientStatistics.none(structure.form, mixture.n_components, reference)
             term = prior.term(no_rows, structure)
             if term.form is not structure.form or term.mean.shape != mixture.means.shape:
@@ -83,7 +85,8 @@ class GaussianModel(Model):
                     f"it must have {structure.form} form and shape {mixture.means.shape}"
                 )
         compact = compact_covariances(mixture)
-        return CompiledStart(structure, mixture.weights, mixture.means, compact, term, self.groups, mixture.background)
+        parameters = mixture.weights, mixture.means, compact
+        return CompiledStart(structure, *parameters, term, self.groups, mixture.background, blur)
 
     def with_parameters(self, weights: Array, means: Array, covariances: Array) -> GaussianModel:
         mixture = self.mixture

@@ -29,6 +29,7 @@ class CompiledStart(NamedTuple):
     prior: SufficientStatistics | None
     groups: Array | None = None  # (K,) as in `Components`
     background: Background | None = None
+    blur: Array | None = None  # (D,), variances that the M-step adds to every row
 
 
 class Model(ABC):

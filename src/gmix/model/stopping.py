@@ -53,26 +53,27 @@ class StoppingRule:
     accelerate : whether to extrapolate if the gains shrink slowly. Without it a run converges to the local optimum that
         plain EM finds, which is what a user expects from a given start.
     chance : the part of ``p / 2n`` nats per row that a run need not gain.
+    change : nats per row. If it is given, a run ends after a step that changed the objective by less and one more step,
+        as in scikit-learn, and the tolerance does not count.
+    monotone : whether a step that decreases the objective by more than rounding is rejected and ends the run. If not,
+        the remaining gain is estimated from the sizes of the last changes.
 
     # Implementation
-    A subclass may override `judge`, and set `monotone` to False if its steps may decrease the objective.
+    A subclass may override `judge`.
     """
 
     tolerance: float = 1e-6
     max_iterations: int = 1000
     accelerate: bool = True
     chance: float = 0.0
+    change: float | None = None
+    monotone: bool = True
 
     def __post_init__(self) -> None:
         if not (is_number(self.tolerance) and self.tolerance >= 0):
             raise ParameterError(f"tolerance is {self.tolerance!r}; give nats per row, zero or more")
         if not is_count(self.max_iterations, 0):
             raise ParameterError(f"max_iterations is {self.max_iterations!r}; give a whole number, zero or more")
-
-    @property
-    def monotone(self) -> bool:
-        """Whether a step that decreases the objective by more than rounding is rejected and ends the run."""
-        return True
 
     def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
         """The reason why a run ends after this E-step; None if it continues.
@@ -81,9 +82,12 @@ class StoppingRule:
         true if the last step gained nothing above rounding and moved neither means nor weights. `remaining` is the
         estimated remaining gain in nats.
         """
-        if at_rest:
+        if self.change is not None:
+            if len(history) > 2 and abs(history[-2] - history[-3]) < self.change * total_weight:
+                return Reason.CONVERGED
+        elif at_rest:
             return Reason.STATIONARY
-        if remaining < self.tolerance * total_weight:
+        elif remaining < self.tolerance * total_weight:
             return Reason.CONVERGED
         return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
@@ -100,10 +104,18 @@ class StoppingRule:
         """Return whether a step decreased the objective by more than rounding."""
         return not (np.isfinite(after) and after >= before - _FALL * abs(after))
 
-    def numbers(self, total_weight: float) -> tuple[float, float, float, float, int, bool, bool]:
+    def remaining(self, history: Sequence[float]) -> float:
+        """The estimated remaining gain in nats after these objectives, which is infinite for fewer than three."""
+        last = history[-3:]
+        if not self.monotone:
+            last = np.cumsum(np.abs(np.diff(last, prepend=0.0))).tolist()
+        return remaining_gain(last, self.rounding(history[-1]))
+
+    def numbers(self, total_weight: float) -> tuple[float, float | None, float, float, float, int, bool, bool]:
         """The numbers of the rule that the compiled run needs, for rows with this total weight."""
-        tolerance = self.tolerance * total_weight
-        return tolerance, _ROUNDING, _FALL, REST, self.max_iterations, bool(self.accelerate), bool(self.monotone)
+        tolerance, change = self.tolerance * total_weight, None if self.change is None else self.change * total_weight
+        steps = self.max_iterations, bool(self.accelerate), bool(self.monotone)
+        return tolerance, change, _ROUNDING, _FALL, REST, *steps
 
 
 @dataclass(frozen=True)

@@ -244,7 +244,7 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
             accelerate=False,
             change=self.tol,
             before=before,
-            may_fall=bool(self.reg_covar),
+            monotone=not self.reg_covar,
             watch=narrator(self.verbose, self.verbose_interval) if self.verbose else None,
         )
 

@@ -158,18 +158,11 @@ class BoundRule(StoppingRule):
     ----------
     change : nats; None for gmix's rule.
     before : the lower bound before a warm start; minus infinity otherwise.
-    may_fall : whether the bound may fall, as with a ridge.
     watch : is called with the bounds after every iteration.
     """
 
-    change: float | None = None
     before: float = -np.inf
-    may_fall: bool = False
     watch: Watch | None = None
-
-    @property
-    def monotone(self) -> bool:
-        return not self.may_fall
 
     def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
         """The reason why a run ends after this E-step and its M-step; None if it continues."""

@@ -24,6 +24,7 @@ from gmix.fitting.inspection import Sample
 from gmix.fitting.result import Fit
 from gmix.fitting.start import GivenMixture, Start
 from gmix.fitting.stepwise import Stepwise
+from gmix.model.blur import Blur
 from gmix.model.covariance import DIAGONAL
 from gmix.model.criteria import aic, bic, criteria
 from gmix.model.statistics import SufficientStatistics
@@ -34,7 +35,7 @@ from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
 from gmix.sklearn.generator import as_random_generator
 from gmix.sklearn.onnx_conversion import ConvertedBySkl2onnx
 from gmix.sklearn.protected import ProtectedNames
-from gmix.sklearn.rule import Blur, run_search
+from gmix.sklearn.rule import run_search
 from gmix.sklearn.start import StatedStart
 from gmix.sources import MemorySource, expect
 from gmix.sources.source import check_mass

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from gmix.base.arguments import as_numbers
+from gmix.model.blur import Blur
 from gmix.model.covariance import structure as as_structure
 from gmix.model.mixture import (
     GaussianMixture as Mixture,
@@ -20,7 +21,6 @@ from gmix.model.mixture import (
 from gmix.model.statistics import SufficientStatistics
 from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.parameters import FittedParameters
-from gmix.sklearn.rule import Blur
 from gmix.sklearn.start import InitParameters, given_parameters
 
 __all__ = ["LogProbabilities", "ProtectedNames"]

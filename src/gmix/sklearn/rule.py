@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,12 @@ from gmix.base.blas import one_blas_thread
 from gmix.fitting.candidates import Search
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import Start
-from gmix.model.components import Components
-from gmix.model.covariance import Structure, structure as as_structure
-from gmix.model.priors import Prior
-from gmix.model.reference import Reference
-from gmix.model.statistics import SufficientStatistics
-from gmix.model.stopping import Reason, StoppingRule, remaining_gain
+from gmix.model.blur import Blur
+from gmix.model.covariance import structure as as_structure
+from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import MemorySource
 
-__all__ = ["Blur", "run_search"]
+__all__ = ["run_search"]
 
 Array = NDArray[np.float64]
 
@@ -45,81 +42,45 @@ def run_search(
 ) -> Search:
     """Run EM from exactly these starts; `past` are the mean log-likelihoods up to a warm start."""
     blur = Blur(ridge) if ridge.any() else None
-    rule = StoppingRule(max_iterations=parameters.max_iter)
-    if parameters.tol is not None or blur is not None or past or parameters.verbose:
-        rule = Rule(
-            max_iterations=parameters.max_iter,
-            accelerate=False,
-            change=parameters.tol,
-            may_fall=blur is not None,
-            past=past,
-            watch=narrator(parameters.verbose, parameters.verbose_interval) if parameters.verbose else None,
-        )
+    as_there = parameters.tol is not None or blur is not None  # EM without extrapolations, as in scikit-learn
+    settings: dict[str, Any] = {
+        "max_iterations": parameters.max_iter,
+        "accelerate": not (as_there or past or parameters.verbose),
+        "change": parameters.tol,
+        "monotone": blur is None,
+    }
+    watch = narrator(parameters.verbose, parameters.verbose_interval) if parameters.verbose else None
+    rule = Rule(**settings, past=past, watch=watch) if past or watch else StoppingRule(**settings)
     structure = as_structure(parameters.covariance_type).in_columns(source.n_features)
     plan = SearchPlan([parameters.n_components], [structure], start, rule, blur, effort=0.0)
     return search(source, plan, np.random.default_rng())
 
 
-@dataclass(frozen=True, eq=False)
-class Blur(Prior):
-    """`reg_covar`: the M-step treats every row as a small cloud with these variances ``(D,)``.
-
-    It is not the density of a prior, so the log-likelihood may fall from one iteration to the next.
-    """
-
-    variances: Array
-
-    @property
-    def constant(self) -> bool:
-        return False
-
-    def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
-        (k, d), form = statistics.mean.shape, statistics.form
-        mass = np.broadcast_to(statistics.mass[:, None], (k, d))
-        cloud = form.scatter(mass, np.broadcast_to(np.diag(np.sqrt(self.variances)), (k, d, d)))
-        nothing = SufficientStatistics.none(form, k, Reference.none(form, d))
-        return replace(nothing, mean=statistics.mean, scatter=cloud)
-
-    def log_density(
-        self, weights: Array, mixture: Components, statistics: SufficientStatistics, structure: Structure
-    ) -> float:
-        return 0.0
-
-
 @dataclass(frozen=True)
 class Rule(StoppingRule):
-    """scikit-learn's stopping rule if `change` is given, which compares the two iterations before; else gmix's."""
+    """A rule that also counts the iterations before a warm start, and reports progress.
 
-    change: float | None = None  # of the mean log-likelihood per row
-    may_fall: bool = False  # the log-likelihood, from one iteration to the next, as with `reg_covar`
-    past: tuple[float, ...] = ()  # mean log-likelihoods up to a warm start
+    Attributes
+    ----------
+    past : the mean log-likelihoods of the iterations up to a warm start.
+    watch : is called with the log-likelihoods, the total weight and the decision after every iteration.
+    """
+
+    past: tuple[float, ...] = ()
     watch: Callable[[Sequence[float], float, Reason | None], None] | None = None
 
-    @property
-    def monotone(self) -> bool:
-        return not self.may_fall
-
     def judge(self, history: Sequence[float], total_weight: float, at_rest: bool, remaining: float) -> Reason | None:
-        reason = self._judge(history, total_weight, at_rest)
+        """The reason of a plain rule for all iterations, which ends no run before its first M-step."""
+        reached = [value / total_weight for value in history]
+        if self.past and math.isclose(reached[0], self.past[-1], rel_tol=1e-9):  # the rows are the same
+            reached = [*self.past[:-1], *reached]
+        plain = StoppingRule(self.tolerance, len(reached), change=self.change, monotone=self.monotone)
+        reason = plain.judge(reached, 1.0, at_rest, plain.remaining(reached)) if len(history) > 1 else None
+        if reason is None and len(history) > self.max_iterations:
+            reason = Reason.ITERATION_LIMIT
         if self.watch is not None:
             self.watch(history, total_weight, reason)
         return reason
-
-    def _judge(self, history: Sequence[float], total_weight: float, at_rest: bool) -> Reason | None:
-        if len(history) > 1:
-            reached = [value / total_weight for value in history]
-            if self.past and math.isclose(reached[0], self.past[-1], rel_tol=1e-9):  # the rows are the same
-                reached = [*self.past[:-1], *reached]
-            steps = np.abs(np.diff(reached[-3:]))  # with `reg_covar` a step may be negative
-            if self.change is not None:
-                if len(steps) > 1 and steps[0] < self.change:
-                    return Reason.CONVERGED
-            else:
-                rising = reached[-1] - np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-                remaining = remaining_gain(rising.tolist(), self.rounding(reached[-1]))
-                if reason := StoppingRule(self.tolerance, len(reached)).judge(reached, 1.0, at_rest, remaining):
-                    return reason
-        return Reason.ITERATION_LIMIT if len(history) > self.max_iterations else None
 
 
 def narrator(verbose: int, interval: int) -> Callable[[Sequence[float], float, Reason | None], None]:

@@ -15,6 +15,7 @@ from gmix.base.findings import Finding
 from gmix.fitting.result import Fit
 from gmix.fitting.stepwise import Average, Stepwise
 from gmix.model.background import Background
+from gmix.model.blur import Blur
 from gmix.model.covariance import FORMS, Form, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.frozen import Frozen
@@ -23,7 +24,6 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
 from gmix.sklearn.parameters import Described
-from gmix.sklearn.rule import Blur
 
 __all__ = ["assembled", "taken_apart"]
 

@@ -179,7 +179,7 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
     compiled = model.compiled(reference)
     if compiled is None:
         return _PythonModel(model, reference)
-    structure, weights, means, covariances, prior, groups, background = compiled
+    structure, weights, means, covariances, prior, groups, background, blur = compiled
 
     def maximize(raw: Raw) -> Raw | None:
         """The M-step in Python, if the compiled one fails; None if it fails too."""
@@ -196,7 +196,8 @@ def _start(model: Model, reference: Reference, patient: bool) -> _PythonModel | 
 
     term, fallback = None if prior is None else _raw(prior), maximize if patient else None
     box = None if background is None else _background(background)
-    return structure.compiled_code, structure.form.code, weights, means, covariances, groups, term, fallback, box
+    parameters = weights, means, covariances
+    return structure.compiled_code, structure.form.code, *parameters, groups, term, fallback, box, blur
 
 
 def _rule(rule: StoppingRule, total_weight: float) -> Raw:

@@ -21,7 +21,7 @@ from gmix.model.kernel.with_background import with_background
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
-from gmix.model.stopping import REST, Reason, Round, StoppingRule, remaining_gain
+from gmix.model.stopping import REST, Reason, Round, StoppingRule
 
 __all__ = ["ReferenceKernel", "expectation_maximization"]
 
@@ -170,7 +170,7 @@ def expectation_maximization(
                 at_rest = no_gain and _is_at_rest(model, proposal, statistics, found)
             model, statistics = proposal, found
             history.append(reached)
-            remaining = remaining_gain(history, rule.rounding(reached))
+            remaining = rule.remaining(history)
             if ended := rule.judge(history, reference.total_weight, at_rest, remaining):
                 reason = ended
                 break
