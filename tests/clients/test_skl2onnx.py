@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import gmix
-from gmix.sklearn import GaussianMixture
+from gmix.sklearn import BayesianGaussianMixture, GaussianMixture
 
 skl2onnx = pytest.importorskip("skl2onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -40,6 +40,17 @@ def test_the_estimator_is_converted(covariance_type: str, dtype: Any, x: np.ndar
     np.testing.assert_array_equal(found["label"].ravel(), model.predict(rows))
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(rows), atol=tolerance)
     np.testing.assert_allclose(found["score_samples"][:, 0], model.score_samples(rows), atol=tolerance)
+
+
+@pytest.mark.parametrize("weights", ["dirichlet_distribution", "dirichlet_process"])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_a_bayesian_mixture_is_converted(covariance_type: str, weights: str, x: np.ndarray) -> None:
+    settings = {"covariance_type": covariance_type, "weight_concentration_prior_type": weights, "random_state": 0}
+    model = BayesianGaussianMixture(3, **settings).fit(x)
+    found = evaluated(model, x, options={id(model): {"score_samples": True}})
+    np.testing.assert_array_equal(found["label"].ravel(), model.predict(x))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(x), atol=1e-10)
+    np.testing.assert_allclose(found["score_samples"][:, 0], model.score_samples(x), atol=1e-10)
 
 
 def test_a_pipeline_and_a_choice_of_components(x: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import BayesianGaussianMixture as BayesianMixture
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
@@ -20,6 +21,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.layout import check_layout
 from gmix.base.other_names import other_words
+from gmix.exchange.contract import without_dependence
 from gmix.fitting.em import run_models
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.fitting.variational import VariationalPlan, best_run, search_runs
@@ -34,6 +36,7 @@ from gmix.sklearn.bayesian_model import BoundRule, FittedModel, StatedPrior
 from gmix.sklearn.bayesian_parameters import BayesianParameters
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
 from gmix.sklearn.generator import as_random_generator
+from gmix.sklearn.onnx_conversion import ConvertedBySkl2onnx
 from gmix.sklearn.rule import narrator
 from gmix.sklearn.start import assigned_statistics
 from gmix.sources import MemorySource
@@ -54,7 +57,7 @@ _WORDS = {  # gmix's own words for the parameters
 }  # fmt: skip
 
 
-class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
+class BayesianGaussianMixture(ConvertedBySkl2onnx, BayesianParameters, MixtureEstimator):
     """A drop-in replacement for ``sklearn.mixture.BayesianGaussianMixture``: change the import, and nothing else.
 
     Every argument means what it means there, and from the same start every iteration is the same; only the defaults of
@@ -287,6 +290,15 @@ class BayesianGaussianMixture(BayesianParameters, MixtureEstimator):
         dtype = rows.dtype if rows.dtype == np.float32 else np.dtype(np.float64)
         self._describe_posterior(start.maximize(statistics).posterior, dtype, None, X)
         self._describe_prior(start.prior, dtype, X)
+
+    def _as_scikit_learn(self) -> Any:
+        without_dependence(self._as_mixture(), "scikit-learn's class")
+        kind = {"weight_concentration_prior_type": self.weight_concentration_prior_type}
+        estimator = BayesianMixture(len(self.means_), covariance_type=self.covariance_type, **kind)
+        parameters = (tuple(map(as_numpy, p)) if isinstance(p, tuple) else as_numpy(p) for p in self._get_parameters())
+        estimator._set_parameters(tuple(parameters))  # noqa: SLF001
+        estimator.n_features_in_ = self.means_.shape[1]
+        return estimator
 
     def _continues(self) -> bool:
         """Return whether the run continues from the parameters of an earlier fit."""

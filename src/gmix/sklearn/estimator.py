@@ -17,6 +17,7 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.findings import Finding
 from gmix.base.layout import check_layout
 from gmix.base.other_names import other_words
+from gmix.exchange.scikit_learn import estimator_of
 from gmix.fitting.candidates import Search
 from gmix.fitting.fit import fit
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
@@ -285,6 +286,9 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, MixtureEstimator):
         several = isinstance(self.covariance_type, Iterable) and not isinstance(self.covariance_type, str)
         counts = isinstance(self.n_components, Iterable) and not isinstance(self.n_components, str)
         return several or counts or "auto" in (self.n_components, self.covariance_type)
+
+    def _as_scikit_learn(self) -> Any:
+        return estimator_of(self.mixture_)
 
     def _continues(self) -> bool:
         """Return whether EM continues from the mixture of an earlier fit."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gmix.exchange.scikit_learn import estimator_of
 from gmix.sklearn.parameters import FittedParameters
 
 __all__ = ["ConvertedBySkl2onnx"]
@@ -18,6 +18,10 @@ class ConvertedBySkl2onnx(FittedParameters):
     Nothing has to be registered first: the estimator's class is registered by its first conversion, and only so that
     skl2onnx knows the option `score_samples`.
     """
+
+    @abstractmethod
+    def _as_scikit_learn(self) -> Any:
+        """A fitted estimator of scikit-learn's class with the same parameters."""
 
     def onnx_parser(self) -> Callable[..., list[Any]]:
         """For skl2onnx: what declares the outputs."""
@@ -45,10 +49,10 @@ class ConvertedBySkl2onnx(FittedParameters):
 
 
 @contextmanager
-def _as_scikit_learn(operator: Any) -> Iterator[Any]:
+def _scikit_learn_in_place(operator: Any) -> Iterator[Any]:
     """A context in which an operator of skl2onnx holds scikit-learn's class in place of the estimator."""
     estimator = operator.raw_operator
-    operator.raw_operator = estimator_of(estimator.mixture_)
+    operator.raw_operator = estimator._as_scikit_learn()  # noqa: SLF001
     try:
         yield operator.raw_operator
     finally:
@@ -58,7 +62,7 @@ def _as_scikit_learn(operator: Any) -> Iterator[Any]:
 def _shapes(operator: Any) -> None:
     from skl2onnx.shape_calculators.mixture import calculate_gaussian_mixture_output_shapes
 
-    with _as_scikit_learn(operator):
+    with _scikit_learn_in_place(operator):
         calculate_gaussian_mixture_output_shapes(operator)
 
 
@@ -66,6 +70,6 @@ def _converter(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.operator_converters.gaussian_mixture import convert_sklearn_gaussian_mixture
 
     options = container.get_options(operator.raw_operator, {"score_samples": False})
-    with _as_scikit_learn(operator) as estimator:
+    with _scikit_learn_in_place(operator) as estimator:
         container.options = {**(container.options or {}), id(estimator): options}
         convert_sklearn_gaussian_mixture(scope, operator, container)
