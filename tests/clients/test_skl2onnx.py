@@ -46,7 +46,7 @@ def test_the_estimator_is_converted(covariance_type: str, dtype: Any, x: np.ndar
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 def test_a_bayesian_mixture_is_converted(covariance_type: str, weights: str, x: np.ndarray) -> None:
     settings = {"covariance_type": covariance_type, "weight_concentration_prior_type": weights, "random_state": 0}
-    model = BayesianGaussianMixture(3, **settings).fit(x)
+    model = BayesianGaussianMixture(n_components=3, **settings).fit(x)
     found = evaluated(model, x, options={id(model): {"score_samples": True}})
     np.testing.assert_array_equal(found["label"].ravel(), model.predict(x))
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(x), atol=1e-10)

@@ -294,7 +294,7 @@ class BayesianGaussianMixture(ConvertedBySkl2onnx, BayesianParameters, MixtureEs
     def _as_scikit_learn(self) -> Any:
         without_dependence(self._as_mixture(), "scikit-learn's class")
         kind = {"weight_concentration_prior_type": self.weight_concentration_prior_type}
-        estimator = BayesianMixture(len(self.means_), covariance_type=self.covariance_type, **kind)
+        estimator = BayesianMixture(n_components=len(self.means_), covariance_type=self.covariance_type, **kind)
         parameters = (tuple(map(as_numpy, p)) if isinstance(p, tuple) else as_numpy(p) for p in self._get_parameters())
         estimator._set_parameters(tuple(parameters))  # noqa: SLF001
         estimator.n_features_in_ = self.means_.shape[1]
