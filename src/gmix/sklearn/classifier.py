@@ -20,6 +20,7 @@ from gmix.base.table import as_weights
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.mixture import GaussianMixture, with_dependent_features
+from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.class_fits import ClassRows
 from gmix.sklearn.class_labels import as_class_labels
 from gmix.sklearn.class_model import LOG_LOSS, ClassModel, Discriminant
@@ -155,32 +156,35 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
             warnings.warn("EM did not converge; see the findings of fits_", ConvergenceWarning, stacklevel=2)
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any) -> Any:
         """The most probable class ``(N,)`` of each row."""
-        joint = self._joint_log_density(X)
-        return np.asarray(self.classes_[joint.argmax(1)])
+        labels = np.asarray(self.classes_[self._joint_log_density(X).argmax(1)])
+        return in_kind(labels, X) if labels.dtype.kind in "biuf" else labels  # other libraries hold no text
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> Any:
         """The probability ``(N, G)`` of each class."""
-        return np.exp(self.predict_log_proba(X))
+        return in_kind(np.exp(self._log_probabilities(X)), X)
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`, accurate for probabilities too small for float64."""
-        joint = self._joint_log_density(X)
-        return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
+        return in_kind(self._log_probabilities(X), X)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any) -> Any:
         """``log pi_g + log p_g(x)`` of each row and class, ``(N, G)``; for two classes the log odds ``(N,)``.
 
         The log odds are those of the second class.
         """
         joint = self._joint_log_density(X)
-        return np.asarray(joint[:, 1] - joint[:, 0]) if joint.shape[1] == 2 else joint
+        return in_kind(joint[:, 1] - joint[:, 0] if joint.shape[1] == 2 else joint, X)
+
+    def _log_probabilities(self, X: Any) -> Array:
+        joint = self._joint_log_density(X)
+        return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True))
 
     def _joint_log_density(self, X: Any) -> Array:
         """``log pi_g + log p_g(x)`` of each row and class, ``(N, G)``."""
         check_is_fitted(self, "mixtures_")
-        X = validate_data(self, X, reset=False, **_NUMBERS)
+        X = validate_data(self, as_numpy(X), reset=False, **_NUMBERS)
         with np.errstate(divide="ignore"):
             log_priors = np.log(self.priors_)
         joint = log_priors + np.column_stack([mixture.log_density(X) for mixture in self.mixtures_.values()])
@@ -191,6 +195,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         """The rows of positive weight that have a value, with their classes. Raises ``ValueError`` for wrong ones."""
         if y is None:
             raise DataError("GaussianMixtureClassifier requires y to be passed, but the target y is None; give labels")
+        X, y, sample_weight = map(as_numpy, (X, y, sample_weight))
         X = validate_data(self, X, ensure_min_samples=2, **_NUMBERS)
         check_consistent_length(X, y)
         labels = as_class_labels(y, self.unlabeled)

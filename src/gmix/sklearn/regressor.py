@@ -21,6 +21,7 @@ from gmix.base.table import as_weights
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.mixture import GaussianMixture, with_dependent_features
+from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.conditional import Conditionals
 from gmix.sklearn.dependence import dependence_in
 from gmix.sklearn.determined import (
@@ -121,6 +122,7 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         check_shrinkage(self.shrinkage)
         if y is None:
             raise DataError("GaussianMixtureRegressor requires y to be passed, but the target y is None; give numbers")
+        X, y, sample_weight = map(as_numpy, (X, y, sample_weight))
         X = validate_data(self, X, ensure_min_samples=2, **_NUMBERS)
         targets = _as_targets(y, X)
         names = self._names(y, targets)
@@ -145,21 +147,21 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         """
         if return_std and return_cov:
             raise ParameterError("return_std and return_cov are both true; ask for one of them")
-        X, conditionals = self._given(X)
-        n, t = len(X), conditionals.n_targets
+        rows, conditionals = self._given(X)
+        n, t = len(rows), conditionals.n_targets
         mean, spread = np.empty((n, t)), np.empty((n, t, t) if return_cov else (n, t))
-        for block in conditionals.of(X):
+        for block in conditionals.of(rows):
             mean[block.rows] = block.mean
             if return_cov:
                 spread[block.rows] = block.covariance
             elif return_std:
                 spread[block.rows] = block.deviation
-        mean = self._shaped(mean)
-        if return_cov:
-            return mean, spread
-        return (mean, self._shaped(spread)) if return_std else mean
+        mean = in_kind(self._shaped(mean), X)
+        if not (return_std or return_cov):
+            return mean
+        return mean, in_kind(spread if return_cov else self._shaped(spread), X)
 
-    def quantile(self, X: Any, q: ArrayLike) -> Array:
+    def quantile(self, X: Any, q: ArrayLike) -> Any:
         """The values of one target that it does not exceed with the conditional probabilities `q`, from 0 to 1.
 
         The shape is ``(N,)`` for one probability and ``(N, Q)`` for several. Raises `ParameterError` for several
@@ -168,12 +170,12 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         probabilities = as_numbers(q, "q")
         if probabilities.ndim > 1 or not ((probabilities >= 0.0) & (probabilities <= 1.0)).all():
             raise ParameterError(f"q is {q!r}; give a number from 0 to 1, or several")
-        X, conditionals = self._given(X)
+        rows, conditionals = self._given(X)
         if conditionals.n_targets > 1:
             raise ParameterError(f"quantiles need one target, not {conditionals.n_targets}; fit each target alone")
         several = np.atleast_1d(probabilities)
-        found = np.empty((len(X), len(several)))
-        for block in conditionals.of(X):
+        found = np.empty((len(rows), len(several)))
+        for block in conditionals.of(rows):
             deviations = np.sqrt(np.maximum(block.covariances[:, 0, 0], 0.0))
             for place, probability in enumerate(several):
                 found[block.rows, place] = mixture_quantiles(
@@ -181,40 +183,40 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
                 )
         order = np.argsort(several, kind="stable")
         found[:, order] = np.maximum.accumulate(found[:, order], axis=1)  # rounding would cross almost equal ones
-        return found if probabilities.ndim else found[:, 0]
+        return in_kind(found if probabilities.ndim else found[:, 0], X)
 
-    def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Array:
+    def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draws from the conditional distribution of the targets, ``(N, n_samples)`` or ``(N, n_samples, T)``.
 
         Without `random_state` they come from that of the estimator.
         """
         if not is_count(n_samples):
             raise ParameterError(f"n_samples is {n_samples!r}; give the number of draws for each row")
-        X, conditionals = self._given(X)
+        rows, conditionals = self._given(X)
         rng = as_random_generator(self.random_state if random_state is None else random_state)
-        found = np.empty((len(X), n_samples, conditionals.n_targets))
-        for block in conditionals.of(X):
+        found = np.empty((len(rows), n_samples, conditionals.n_targets))
+        for block in conditionals.of(rows):
             found[block.rows] = block.sample(n_samples, rng)
-        return found if self._target_shape else found[:, :, 0]
+        return in_kind(found if self._target_shape else found[:, :, 0], X)
 
-    def log_density(self, X: Any, y: Any) -> Array:
+    def log_density(self, X: Any, y: Any) -> Any:
         """``log p(y | x)`` of each row, ``(N,)``, in nats; a missing target is left out.
 
         Raises `DataError` if a target follows from the columns exactly, since it then has no density.
         """
-        X, conditionals = self._given(X)
-        targets = _as_targets(y, X)
-        if targets.size != len(X) * conditionals.n_targets:
-            raise DataError(f"y has shape {targets.shape}; give {conditionals.n_targets} for each of {len(X)} rows")
+        rows, conditionals = self._given(X)
+        targets = _as_targets(as_numpy(y), rows)
+        if targets.size != len(rows) * conditionals.n_targets:
+            raise DataError(f"y has shape {targets.shape}; give {conditionals.n_targets} for each of {len(rows)} rows")
         if not conditionals.targets_are_independent:
             raise DataError(f"a target follows from other columns ({self.mixture_.dependence}), so it has no density")
-        joint = self.mixture_.log_density(np.column_stack([X, targets]))
-        return np.asarray(joint - conditionals.log_density_of_given(X))
+        joint = self.mixture_.log_density(np.column_stack([rows, targets]))
+        return in_kind(np.asarray(joint - conditionals.log_density_of_given(rows)), X)
 
     def _given(self, X: Any) -> tuple[NDArray[Any], Conditionals]:
         """The checked rows, and the distribution of the targets given them."""
         check_is_fitted(self, "mixture_")
-        X = np.asarray(validate_data(self, X, reset=False, **_NUMBERS))
+        X = np.asarray(validate_data(self, as_numpy(X), reset=False, **_NUMBERS))
         return X, Conditionals(self.mixture_, X.shape[1])
 
     def _shaped(self, values: Array) -> Array:
