@@ -158,7 +158,8 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
     def predict(self, X: Any) -> Any:
         """The most probable class ``(N,)`` of each row."""
-        labels = np.asarray(self.classes_[self._joint_log_density(X).argmax(1)])
+        joint = self._joint_log_density(X)
+        labels = np.asarray(self.classes_[joint.argmax(1)])
         return in_kind(labels, X) if labels.dtype.kind in "biuf" else labels  # other libraries hold no text
 
     def predict_proba(self, X: Any) -> Any:
