@@ -18,7 +18,7 @@ from gmix.plot.file import save_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["AIRQUALITY", "BATTING", "FAITHFUL", "demo", "density", "tutorial_mixture"]
+__all__ = ["AIRQUALITY", "BATTING", "FAITHFUL", "PENGUINS", "demo", "density", "tutorial_mixture"]
 
 Array = NDArray[np.float64]
 FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
@@ -27,6 +27,10 @@ FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
 AIRQUALITY = resources.files("gmix") / "data" / "airquality.csv"
 # Major League Baseball in 2010, the 737 players with at least ten at-bats: from mlbbat10 of the R package openintro.
 BATTING = resources.files("gmix") / "data" / "batting.csv"
+# Penguins of the Palmer Archipelago, Antarctica, 2007 to 2009 (Gorman, Williams & Fraser 2014, PLOS ONE 9:e90081), in the
+# public domain (CC0): from penguins_raw of the R package palmerpenguins. Lengths are in millimeters, masses in grams,
+# and nitrogen_15 is the enrichment of the isotope in the blood, in parts per thousand.
+PENGUINS = resources.files("gmix") / "data" / "penguins.csv"
 
 _FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two Gaussians in the tutorial's code
 _MEANS = ((-1.0, -1.0), (1.0, 2.0))
