@@ -1,11 +1,13 @@
 """How Sphinx builds these pages: ``make docs``."""
 
+import pkgutil
 import re
 from pathlib import Path
 
 import matplotlib as mpl
 from docutils import nodes
 from latex2mathml.converter import convert
+from sphinx.domains.python import PyObject
 
 import gmix
 
@@ -17,10 +19,13 @@ version = release = gmix.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["build", "sg_execution_times.rst"]
+exclude_patterns = ["build", "sg_execution_times.rst", "templates"]
+templates_path = ["templates"]
 default_role = "py:obj"  # `GaussianMixture` in a docstring becomes a link
 myst_enable_extensions = ["dollarmath", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
@@ -28,6 +33,8 @@ autodoc_typehints = "signature"
 autodoc_type_aliases = {name: name for name in ("ArrayLike", "Array", "Rng", "Density", "Model")}
 autodoc_member_order = "bysource"
 add_module_names = False
+
+copybutton_selector = "div:not(.output):not(.highlight-text):not(.sphx-glr-script-out) > div.highlight > pre"
 
 html_theme = "furo"
 html_title = "gmix"
@@ -40,6 +47,9 @@ mpl.use("agg")
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
+    "backreferences_dir": "gallery/uses",
+    "doc_module": ("gmix",),
+    "reference_url": {"gmix": None},
     "filename_pattern": "/",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
@@ -53,28 +63,116 @@ sphinx_gallery_conf = {
 }
 
 _SECTIONS = {"Parameters": "param", "Attributes": "ivar", "Raises": "raises"}
-_ENTRY = re.compile(r"(\*{0,2}\w[\w., *]*?)(?: : (.*))?$")
+_ENTRY = re.compile(r"(\*{0,2}\w[\w., *]*?)(?: :(?: (.*))?)?$")
+_RAISES = re.compile(r"Raises (?=`)(.*?)\.(?= |$)")
+_NOT_OURS = re.compile(r"set_\w+_request|onnx_\w+")  # added to estimators by scikit-learn, or read by skl2onnx
 
 
 def _sections(_app, _what, _name, _object, _options, lines):
     """Turn the sections of a docstring, entries of ``name : description``, into Sphinx's field lists."""
     out, field, i = [], None, 0
+    lines[:] = _with_raises(lines)
     while i < len(lines):
         line = lines[i]
+        if line == "Returns" and i + 1 < len(lines) and set(lines[i + 1]) == {"-"}:
+            out += ["", ":returns: " + lines[i + 2]]
+            field, i = "returns", i + 3
+            continue
         if line in _SECTIONS and i + 1 < len(lines) and set(lines[i + 1]) == {"-"}:
             field, i = _SECTIONS[line], i + 2
             out.append("")
             continue
-        entry = _ENTRY.match(line)
-        if field and entry and (entry[2] or (lines[i + 1 : i + 2] and lines[i + 1].startswith("    "))):
+        entry = _ENTRY.match(line) if field != "returns" else None
+        if field == "returns" and line:
+            out.append("    " + line.strip())
+        elif (
+            field
+            and entry
+            and (entry[2] or line.endswith(" :") or (lines[i + 1 : i + 2] and lines[i + 1].startswith("    ")))
+        ):
             out.append(f":{field} {entry[1]}: {entry[2] or ''}")
         elif field and line and not line.startswith("    "):
-            field = None  # prose after a section, such as what is raised
+            field = None  # prose after a section
             out += ["", line]
         else:
+            field = None if field == "returns" else field
             out.append(line)
         i += 1
     lines[:] = out
+
+
+def _with_raises(lines):
+    """Turn a sentence "Raises `A` for this, and `B` for that." into fields, in its place or after its paragraph."""
+    out, paragraph = [], []
+    for line in [*lines, ""]:
+        if line:
+            paragraph.append(line)
+            continue
+        text = " ".join(paragraph)
+        if (found := _RAISES.search(text)) and not paragraph[0].startswith((" ", ">>>")):
+            rest = f"{text[: found.start()].rstrip()} {text[found.end() :].lstrip()}".strip()
+            out += [rest, ""] if rest else []
+            for error, when in re.findall(r"`+(\w+)`+ (.*?)(?:,? and (?=`)|$)", found[1]):
+                out.append(f":raises {error}: {when}")
+        else:
+            out += paragraph
+        out.append("")
+        paragraph = []
+    return out[:-1]
+
+
+def _skip(_app, _what, name, _object, skip, _options):
+    return True if _NOT_OURS.fullmatch(name) else skip
+
+
+def _documented(name):
+    """The attributes and methods of a class that have a docstring, for the table of its page."""
+    owner = pkgutil.resolve_name(name)
+    classes = owner.__mro__ if name in _INHERITING else [owner]
+    members = {}
+    for each in classes:
+        if each.__module__.startswith("gmix"):
+            for member, value in vars(each).items():
+                if not member.startswith("_") and not _NOT_OURS.fullmatch(member):
+                    members.setdefault(member, value)
+    kinds = {"Attributes": [], "Methods": []}
+    for member, value in members.items():
+        method = callable(value) or isinstance(value, (classmethod, staticmethod))
+        if getattr(value, "__doc__", None) and (method or hasattr(type(value), "__get__")):
+            kinds["Methods" if method else "Attributes"].append(member)
+    return [(title, names) for title, names in kinds.items() if names]
+
+
+_INHERITING = {"gmix.GaussianMixture"}
+_LISTED = re.findall(r"^   (gmix\.[\w.]+)$", (Path(__file__).parent / "reference.rst").read_text("utf-8"), re.MULTILINE)
+autosummary_context = {
+    "documented": {name: _documented(name) for name in _LISTED if isinstance(pkgutil.resolve_name(name), type)},
+    "inheriting": sorted(_INHERITING),
+    "enumerations": ["gmix.Reason"],
+}
+
+
+def _split_examples(_app, doctree):
+    """Show the input and the output of an example as two blocks, so that the input can be copied."""
+    blocks = [
+        node
+        for node in doctree.findall(nodes.Element)
+        if isinstance(node, nodes.doctest_block)
+        or (isinstance(node, nodes.literal_block) and node.get("language") == "pycon")
+    ]
+    for node in blocks:
+        parts = []
+        for line in node.astext().rstrip().splitlines():
+            is_input = line.startswith((">>>", "..."))
+            if not parts or parts[-1][0] is not is_input:
+                parts.append((is_input, []))
+            parts[-1][1].append(line[4:] if is_input else line.replace("<BLANKLINE>", ""))
+        node.replace_self([_block(is_input, "\n".join(lines).rstrip()) for is_input, lines in parts])
+
+
+def _block(is_input, text):
+    language, kind = ("python", "input") if is_input else ("text", "output")
+    return nodes.literal_block(text, text, language=language, classes=[kind])
 
 
 def _mathml(text, display):
@@ -110,5 +208,10 @@ def setup(app):
     """Register what this file adds to Sphinx."""
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     (Path(__file__).parent / "gallery").mkdir(exist_ok=True)
+    for kind in PyObject.doc_field_types:
+        if kind.name == "variable":
+            kind.label = "Attributes"  # in place of "Variables"
     app.connect("autodoc-process-docstring", _sections)
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("doctree-read", _split_examples)
     app.connect("autodoc-process-signature", _signature)
