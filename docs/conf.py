@@ -7,7 +7,6 @@ from pathlib import Path
 import matplotlib as mpl
 from docutils import nodes
 from latex2mathml.converter import convert
-from sphinx.domains.python import PyObject
 
 import gmix
 
@@ -33,6 +32,7 @@ autodoc_typehints = "signature"
 autodoc_type_aliases = {name: name for name in ("ArrayLike", "Array", "Rng", "Density", "Model")}
 autodoc_member_order = "bysource"
 add_module_names = False
+python_maximum_signature_line_length = 80
 
 copybutton_selector = "div:not(.output):not(.highlight-text):not(.sphx-glr-script-out) > div.highlight > pre"
 
@@ -62,47 +62,45 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib",),
 }
 
-_SECTIONS = {"Parameters": "param", "Attributes": "ivar", "Raises": "raises"}
 _ENTRY = re.compile(r"(\*{0,2}\w[\w., *]*?)(?: :(?: (.*))?)?$")
 _RAISES = re.compile(r"Raises (?=`)(.*?)\.(?= |$)")
 _NOT_OURS = re.compile(r"set_\w+_request|onnx_\w+")  # added to estimators by scikit-learn, or read by skl2onnx
 
 
 def _sections(_app, _what, _name, _object, _options, lines):
-    """Turn the sections of a docstring, entries of ``name : description``, into Sphinx's field lists."""
-    out, field, i = [], None, 0
+    """Turn the sections of a docstring into fields, and its entries ``name : description`` into definitions."""
     lines[:] = _with_raises(lines)
+    out, section, i = [], None, 0
     while i < len(lines):
-        line = lines[i]
-        if line == "Returns" and i + 1 < len(lines) and set(lines[i + 1]) == {"-"}:
-            out += ["", ":returns: " + lines[i + 2]]
-            field, i = "returns", i + 3
+        line, following = lines[i], lines[i + 1] if i + 1 < len(lines) else ""
+        if line in ("Parameters", "Attributes", "Returns", "Raises") and following and set(following) == {"-"}:
+            section, i = line, i + 2
+            out += ["", f":{section}:"]
             continue
-        if line in _SECTIONS and i + 1 < len(lines) and set(lines[i + 1]) == {"-"}:
-            field, i = _SECTIONS[line], i + 2
-            out.append("")
-            continue
-        entry = _ENTRY.match(line) if field != "returns" else None
-        if field == "returns" and line:
-            out.append("    " + line.strip())
-        elif (
-            field
-            and entry
-            and (entry[2] or line.endswith(" :") or (lines[i + 1 : i + 2] and lines[i + 1].startswith("    ")))
-        ):
-            out.append(f":{field} {entry[1]}: {entry[2] or ''}")
-        elif field and line and not line.startswith("    "):
-            field = None  # prose after a section
+        entry = _ENTRY.match(line) if section in ("Parameters", "Attributes", "Raises") else None
+        if entry and (entry[2] or line.endswith(" :") or following.startswith("    ")):
+            mark = "`" if section == "Raises" else "**"  # an error is a link
+            names = ", ".join(mark + name.strip().replace("*", "\\*") + mark for name in entry[1].split(","))
+            out += [f"    {names}", f"        {entry[2]}"] if entry[2] else [f"    {names}"]
+        elif section and line.startswith("    "):
+            out.append(f"    {line}" if section != "Returns" else line)
+        elif section == "Returns" and line:
+            out.append(f"    {line}")
+        elif section and line.startswith(":Raises:"):
+            section = None
+            out.append(line)
+        elif section and line:
+            section = None  # prose after a section
             out += ["", line]
         else:
-            field = None if field == "returns" else field
+            section = None if section == "Returns" else section
             out.append(line)
         i += 1
     lines[:] = out
 
 
 def _with_raises(lines):
-    """Turn a sentence "Raises `A` for this, and `B` for that." into fields, in its place or after its paragraph."""
+    """Turn a sentence "Raises `A` for this, and `B` for that." into a field, after its paragraph."""
     out, paragraph = [], []
     for line in [*lines, ""]:
         if line:
@@ -112,8 +110,9 @@ def _with_raises(lines):
         if (found := _RAISES.search(text)) and not paragraph[0].startswith((" ", ">>>")):
             rest = f"{text[: found.start()].rstrip()} {text[found.end() :].lstrip()}".strip()
             out += [rest, ""] if rest else []
-            for error, when in re.findall(r"`+(\w+)`+ (.*?)(?:,? and (?=`)|$)", found[1]):
-                out.append(f":raises {error}: {when}")
+            out.append(":Raises:")
+            for error, when in re.findall(r"(`+\w+`+) (.*?)(?:,? and (?=`)|$)", found[1]):
+                out += [f"    {error}", f"        {when[0].upper()}{when[1:]}."]
         else:
             out += paragraph
         out.append("")
@@ -126,7 +125,7 @@ def _skip(_app, _what, name, _object, skip, _options):
 
 
 def _documented(name):
-    """The attributes and methods of a class that have a docstring, for the table of its page."""
+    """The properties and methods of a class that have a docstring, for the table of its page."""
     owner = pkgutil.resolve_name(name)
     classes = owner.__mro__ if name in _INHERITING else [owner]
     members = {}
@@ -135,11 +134,11 @@ def _documented(name):
             for member, value in vars(each).items():
                 if not member.startswith("_") and not _NOT_OURS.fullmatch(member):
                     members.setdefault(member, value)
-    kinds = {"Attributes": [], "Methods": []}
+    kinds = {"Properties": [], "Methods": []}
     for member, value in members.items():
         method = callable(value) or isinstance(value, (classmethod, staticmethod))
         if getattr(value, "__doc__", None) and (method or hasattr(type(value), "__get__")):
-            kinds["Methods" if method else "Attributes"].append(member)
+            kinds["Methods" if method else "Properties"].append(member)
     return [(title, names) for title, names in kinds.items() if names]
 
 
@@ -149,6 +148,7 @@ autosummary_context = {
     "documented": {name: _documented(name) for name in _LISTED if isinstance(pkgutil.resolve_name(name), type)},
     "inheriting": sorted(_INHERITING),
     "enumerations": ["gmix.Reason"],
+    "titles": {name: name.rsplit(".", 1)[1] if name.count(".") > 2 else name for name in _LISTED},
 }
 
 
@@ -208,9 +208,6 @@ def setup(app):
     """Register what this file adds to Sphinx."""
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     (Path(__file__).parent / "gallery").mkdir(exist_ok=True)
-    for kind in PyObject.doc_field_types:
-        if kind.name == "variable":
-            kind.label = "Attributes"  # in place of "Variables"
     app.connect("autodoc-process-docstring", _sections)
     app.connect("autodoc-skip-member", _skip)
     app.connect("doctree-read", _split_examples)

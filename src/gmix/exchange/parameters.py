@@ -38,6 +38,10 @@ def read_parameters(
         ``write.csv(unlist(m$parameters))`` and of ``gmix convert model.json parameters.csv`` are read too.
     features : the names of the columns; they replace those of the table.
 
+    Returns
+    -------
+    The `GaussianMixture` of these parameters.
+
     Raises `ParameterError` for a file that cannot be read, for a name that is missing, and for arrays that do not fit.
 
     >>> import gmix

@@ -175,6 +175,10 @@ def fit(
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit
         that was killed continues where it was, to the same bits. Give it the same rows, settings and seed.
 
+    Returns
+    -------
+    The best candidate as a `Fit`; its ``search`` has the others.
+
     Raises
     ------
     ClusterError

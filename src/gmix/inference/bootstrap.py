@@ -105,6 +105,10 @@ def bootstrap(
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
 
+    Returns
+    -------
+    A `Bootstrap` with the parameters of the R fits that did not collapse.
+
     Raises `DataError` for rows that are not those of the fit.
 
     >>> import gmix
@@ -241,6 +245,10 @@ def likelihood_ratio_test(
     covariance : one structure, its code or its name.
     replicates : R, the number of tables to draw; the p-value is a multiple of 1 / (R + 1).
     rng : a seed or a `numpy.random.Generator`.
+
+    Returns
+    -------
+    A `LikelihoodRatioTest` with the statistic, its p-value, and the two fits.
 
     >>> import gmix
     >>> x = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(60, rng=1)

@@ -53,6 +53,10 @@ def cross_validate(
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator` for the folds. To compare fits on the same folds, give the same seed.
 
+    Returns
+    -------
+    The deviance, minus twice a log-likelihood in nats.
+
     Raises `DataError` for rows that are not those of the fit, and `ParameterError` for an invalid number of folds.
 
     >>> import gmix

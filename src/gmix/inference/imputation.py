@@ -152,6 +152,10 @@ def impute(
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
 
+    Returns
+    -------
+    An `Imputations`, a sequence of completed tables ``(N, D)``.
+
     Raises `DataError` for rows that are not those of the fit, and if the mixtures collapse.
 
     >>> import gmix, numpy as np

@@ -113,6 +113,10 @@ def merge(
     model : a `gmix.Fit` or a `gmix.GaussianMixture`.
     data, sample_weight, columns, threads : the rows, as for `gmix.fit`; columns are matched with the features by name.
 
+    Returns
+    -------
+    A `Merging` with the cluster of each component, for every number of clusters.
+
     Raises `DataError` for rows of other columns, and for Dask and Spark collections.
 
     >>> import gmix

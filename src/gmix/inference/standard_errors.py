@@ -82,6 +82,10 @@ def standard_errors(
     robust : use the sandwich, which takes as many evaluations of the density as the information. The rows must not be
         on a cluster.
 
+    Returns
+    -------
+    A `StandardErrors` with the shapes of the parameters of the mixture.
+
     Raises `DataError` for rows that are not those of the fit.
 
     >>> import gmix

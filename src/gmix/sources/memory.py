@@ -252,6 +252,10 @@ def expect(
     row_errors, row_covariance : the errors of the rows, as `gmix.fit` takes them.
     threads : the most threads to use; the result has the same bits.
 
+    Returns
+    -------
+    One `SufficientStatistics` for each mixture, in their order.
+
     Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
 
     >>> import gmix
