@@ -51,6 +51,9 @@ html_show_sourcelink = False
 html_static_path = ["static"]
 html_css_files = ["gmix.css"]
 html_math_renderer = "mathml"
+html_show_search_summary = (
+    False  # summaries need a server; without them, search works from disk
+)
 
 mpl.use("agg")
 sphinx_gallery_conf = {
@@ -71,5 +74,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib",),
 }
 
-autosummary_context = members.context(FOLDER / "reference.rst")
+REFERENCE = FOLDER / "reference.rst"
+autosummary_context = members.context(REFERENCE)
+autosummary_filename_map = members.file_names(REFERENCE)
 (FOLDER / "gallery").mkdir(exist_ok=True)

@@ -12,9 +12,20 @@ def skip(_app, _what, name, _object, skipped, _options):
     return True if _NOT_OURS.fullmatch(name) else skipped
 
 
+def listed(reference: Path) -> list[str]:
+    """The names of all objects that have a page."""
+    return re.findall(r"^   (gmix\.[\w.]+)$", reference.read_text("utf-8"), re.MULTILINE)
+
+
+def file_names(reference: Path) -> dict[str, str]:
+    """The files of those classes whose names differ from that of a function only by case, as `Fit` and `fit` do."""
+    names = listed(reference)
+    return {name: f"{name}-class" for name in names if name != name.lower() and name.lower() in names}
+
+
 def context(reference: Path) -> dict:
     """What the templates of the pages use, for the names that the reference lists."""
-    names = re.findall(r"^   (gmix\.[\w.]+)$", reference.read_text("utf-8"), re.MULTILINE)
+    names = listed(reference)
     return {
         "documented": {name: documented(name) for name in names if isinstance(pkgutil.resolve_name(name), type)},
         "inheriting": sorted(INHERITING),
