@@ -317,6 +317,20 @@ def test_every_page_is_in_the_contents_and_every_link_leads_somewhere() -> None:
             assert target.startswith(("http", "gallery/")) or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of a page, as GitHub and Sphinx make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                there = (page.parent / target) if target else page
+                assert anchor in anchors(there), f"{page.name}: {target}#{anchor}"
+
+
 def test_the_reference_has_every_public_name() -> None:
     reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
     for name in gmix.__all__:
