@@ -47,7 +47,9 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None, *, dtype: DType
     Raises `ParameterError` if float32 cannot hold a parameter.
 
     >>> import gmix
-    >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+    >>> mixture = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]
+    ... )
     >>> [output.name for output in gmix.to_onnx(mixture).graph.output]
     ['log_density', 'responsibilities', 'label']
     """

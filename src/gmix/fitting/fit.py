@@ -189,7 +189,9 @@ def fit(
         for an invalid argument.
 
     >>> import gmix
-    >>> points = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(500, rng=1)
+    >>> points = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(500, rng=1)
     >>> fit = gmix.fit(points, rng=1)
     >>> fit.mixture.n_components
     2

@@ -251,7 +251,9 @@ def likelihood_ratio_test(
     A `LikelihoodRatioTest` with the statistic, its p-value, and the two fits.
 
     >>> import gmix
-    >>> x = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(60, rng=1)
+    >>> x = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(60, rng=1)
     >>> gmix.likelihood_ratio_test(x, 1, replicates=19, rng=0).p_value
     0.05
     """

@@ -60,8 +60,11 @@ def cross_validate(
     Raises `DataError` for rows that are not those of the fit, and `ParameterError` for an invalid number of folds.
 
     >>> import gmix
-    >>> x = gmix.GaussianMixture([0.5, 0.5], [[0.0], [5.0]], [[[1.0]], [[1.0]]]).sample(300, rng=1)
-    >>> [round(gmix.cross_validate(gmix.fit(x, k, covariance="full", rng=0), x, rng=0)) for k in (1, 2)]
+    >>> x = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [5.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(300, rng=1)
+    >>> fits = [gmix.fit(x, k, covariance="full", rng=0) for k in (1, 2)]
+    >>> [round(gmix.cross_validate(fit, x, rng=0)) for fit in fits]
     [1448, 1246]
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)

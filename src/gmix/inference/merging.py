@@ -120,7 +120,9 @@ def merge(
     Raises `DataError` for rows of other columns, and for Dask and Spark collections.
 
     >>> import gmix
-    >>> wide = gmix.GaussianMixture([0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3)
+    >>> wide = gmix.GaussianMixture(
+    ...     [0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3
+    ... )
     >>> merging = gmix.merge(wide, wide.sample(500, rng=1))
     >>> merging.elbow, merging.groups[1]
     (2, array([0, 0, 1]))

@@ -91,7 +91,10 @@ def standard_errors(
     >>> import gmix
     >>> x = gmix.GaussianMixture([1.0], [[0.0]], [[[4.0]]]).sample(400, rng=7)
     >>> fit = gmix.fit(x, 1, covariance="full")
-    >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
+    >>> (
+    ...     gmix.standard_errors(fit, x).means.round(4),
+    ...     (fit.mixture.covariances[0, 0] / 400) ** 0.5,
+    ... )
     (array([[0.0963]]), array([0.09634605]))
     """
     rows = {"labels": labels, "row_errors": row_errors, "row_covariance": row_covariance}

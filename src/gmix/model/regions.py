@@ -57,7 +57,9 @@ def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])
-    >>> np.abs(highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])) < 0.01
+    >>> np.abs(
+    ...     highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])
+    ... ) < 0.01
     array([ True])
     """
     return np.asarray(np.quantile(_log_densities_of_draws(mixture), 1.0 - np.array(as_shares(shares, "shares"))))

@@ -259,7 +259,9 @@ def expect(
     Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
 
     >>> import gmix
-    >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+    >>> mixture = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]
+    ... )
     >>> [statistics] = gmix.expect([[0.0], [1.0], [4.0]], [mixture])
     >>> statistics.mass.round(3)
     array([1.982, 1.018])
