@@ -1,4 +1,4 @@
-"""Pictures of docs/explanation.md and docs/structures.md, drawn into this folder."""
+"""Pictures of docs/explanation.md and docs/structures.md."""
 
 from pathlib import Path
 
@@ -11,22 +11,21 @@ from gmix import plot
 from gmix.demo import FAITHFUL
 from gmix.plot.file import save_figure
 
-FOLDER = Path(__file__).parent
 GEYSER = np.loadtxt(FAITHFUL, delimiter=",", skiprows=1)
 NAMES = ["eruptions", "waiting"]
 
 
-def mixture() -> None:
+def mixture(folder: Path) -> None:
     """A mixture of one column, as the sum of its components."""
     fit = gmix.fit(GEYSER[:, 1], 2, covariance="V", columns=["waiting"], rng=0)
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     ax = figure.add_subplot()
     plot.histogram(fit, GEYSER[:, 1], ax)
     ax.set(xlabel="waiting time (minutes)")
-    save_figure(figure, FOLDER / "mixture.png")
+    save_figure(figure, folder / "mixture.png")
 
 
-def em_steps() -> None:
+def em_steps(folder: Path) -> None:
     """The mixture after 0, 1, 4 and all iterations of EM from a poor start."""
     covariances = [np.diag([0.3, 60.0])] * 2
     start = gmix.GaussianMixture([0.5, 0.5], [[3.0, 60.0], [4.0, 65.0]], covariances, structure="full", features=NAMES)
@@ -41,10 +40,10 @@ def em_steps() -> None:
         ax.set_title(f"{title}\nlog-likelihood {fit.log_likelihood:,.0f}", fontsize=9.5)
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("waiting time (minutes)")
-    save_figure(figure, FOLDER / "em_steps.png")
+    save_figure(figure, folder / "em_steps.png")
 
 
-def penalties() -> None:
+def penalties(folder: Path) -> None:
     """The likelihood grows with the number of components; a criterion adds a penalty."""
     counts = range(1, 10)
     fits = [gmix.fit(GEYSER, k, covariance="VVV", columns=NAMES, rng=0) for k in counts]
@@ -63,10 +62,10 @@ def penalties() -> None:
     right.legend(frameon=False)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
-    save_figure(figure, FOLDER / "penalties.png")
+    save_figure(figure, folder / "penalties.png")
 
 
-def misleading() -> None:
+def misleading(folder: Path) -> None:
     """Three tables for which the number of components that BIC chooses is not the number of groups."""
     rng = np.random.default_rng(3)
     angle = rng.uniform(0.0, np.pi, 400)
@@ -82,7 +81,7 @@ def misleading() -> None:
         k = fit.mixture.n_components
         ax.set_title(f"{title}\nBIC: {k} component{'s' * (k > 1)}, {fit.mixture.structure}", fontsize=9.5)
         ax.set(aspect="equal", adjustable="datalim", xlabel="", ylabel="")
-    save_figure(figure, FOLDER / "bic_misleads.png")
+    save_figure(figure, folder / "bic_misleads.png")
 
 
 def rotated(volume: float, ratio: float, angle: float) -> np.ndarray:
@@ -107,7 +106,7 @@ def structure(ax: Axes, code: str, name: str | None) -> None:
         text.remove()
 
 
-def fourteen() -> None:
+def fourteen(folder: Path) -> None:
     """The fourteen structures in the order of docs/structures.md."""
     names = {"VII": "spherical", "VVI": "diag", "EEE": "tied", "VVV": "full"}
     figure = Figure(figsize=(9.6, 5.8), layout="constrained")
@@ -115,12 +114,14 @@ def fourteen() -> None:
     for ax, each in zip(panels, gmix.covariance.STRUCTURES, strict=False):
         structure(ax, each.code, names.get(each.code))
     panels[-1].set_axis_off()
-    save_figure(figure, FOLDER / "structures.png")
+    save_figure(figure, folder / "structures.png")
+
+
+def draw(folder: Path) -> None:
+    """Draw all pictures of the pages into a folder."""
+    for picture in (mixture, em_steps, penalties, misleading, fourteen):
+        picture(folder)
 
 
 if __name__ == "__main__":
-    mixture()
-    em_steps()
-    penalties()
-    misleading()
-    fourteen()
+    draw(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""Pictures of README.md and of docs/first_mixture.md: the penguins, drawn into this folder."""
+"""Pictures of README.md and of docs/first_mixture.md: the penguins."""
 
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from gmix import plot
 from gmix.demo import PENGUINS
 from gmix.plot.file import save_figure
 
-FOLDER = Path(__file__).parent
 COLUMNS = ["bill_length", "bill_depth", "flipper_length", "body_mass", "nitrogen_15"]
 
 
-def two_columns(fit: gmix.Fit, table: pd.DataFrame) -> None:
+def two_columns(fit: gmix.Fit, table: pd.DataFrame, folder: Path) -> None:
     """The components in two columns, with a marker for each, and the BIC of the candidates."""
     figure = Figure(figsize=(10.4, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -25,22 +24,22 @@ def two_columns(fit: gmix.Fit, table: pd.DataFrame) -> None:
     plot.ellipses(mixture, ax=left)
     left.set(xlabel="bill length (mm)", ylabel="body mass (g)")
     plot.criteria(fit, right)
-    save_figure(figure, FOLDER / "penguins.png")
+    save_figure(figure, folder / "penguins.png")
 
 
-def criteria(fit: gmix.Fit) -> None:
+def criteria(fit: gmix.Fit, folder: Path) -> None:
     """The BIC of the candidates alone."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     plot.criteria(fit, figure.add_subplot())
-    save_figure(figure, FOLDER / "penguins_criteria.png")
+    save_figure(figure, folder / "penguins_criteria.png")
 
 
-def pairs(fit: gmix.Fit, table: pd.DataFrame) -> None:
+def pairs(fit: gmix.Fit, table: pd.DataFrame, folder: Path) -> None:
     """Every pair of columns."""
-    save_figure(fit.plot(table), FOLDER / "penguins_pairs.png")
+    save_figure(fit.plot(table), folder / "penguins_pairs.png")
 
 
-def intervals(fit: gmix.Fit, table: pd.DataFrame) -> None:
+def intervals(fit: gmix.Fit, table: pd.DataFrame, folder: Path) -> None:
     """Bootstrap intervals of the mean body masses and of the weights."""
     replicates = gmix.bootstrap(fit, table, rng=0)
     figure = Figure(figsize=(10.4, 2.6), layout="constrained")
@@ -57,17 +56,18 @@ def intervals(fit: gmix.Fit, table: pd.DataFrame) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     left.set(xlabel="mean body mass (g)")
     right.set(xlabel="weight", xlim=(0.0, 0.6))
-    save_figure(figure, FOLDER / "penguins_intervals.png")
+    save_figure(figure, folder / "penguins_intervals.png")
 
 
-def main() -> None:
+def draw(folder: Path) -> None:
+    """Draw all pictures of the page into a folder."""
     table = pd.read_csv(PENGUINS)
     fit = gmix.fit(table, columns=COLUMNS, rng=0)
-    two_columns(fit, table)
-    criteria(fit)
-    pairs(fit, table)
-    intervals(fit, table)
+    two_columns(fit, table, folder)
+    criteria(fit, folder)
+    pairs(fit, table, folder)
+    intervals(fit, table, folder)
 
 
 if __name__ == "__main__":
-    main()
+    draw(Path(__file__).parent)
