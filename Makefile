@@ -98,7 +98,7 @@ build/peers/armadillo/measure: benchmarks/armadillo.cpp
 	-$(CXX) -std=c++17 -O3 -march=native -fopenmp -o $@ $< -larmadillo
 
 clean:  ## remove whatever make made
-	rm -rf .venv build demo dist docs/build docs/gallery docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build demo dist docs/build docs/gallery docs/reference docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv --clear .venv || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }

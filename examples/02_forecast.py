@@ -23,14 +23,26 @@ mixture = gmix.fit(FAITHFUL, rng=0).mixture
 lengths = np.linspace(1.5, 5.2, 150)
 waits = np.linspace(35, 105, 200)
 forecasts = [mixture.condition({"eruptions": length}) for length in lengths]
-density = np.column_stack([forecast.density(waits[:, None]) for forecast in forecasts])
+density = np.column_stack(
+    [forecast.density(waits[:, None]) for forecast in forecasts]
+)
 means = [forecast.mean[0] for forecast in forecasts]
 
 figure, ax = plt.subplots(figsize=(6.4, 4.6), layout="constrained")
-ax.pcolormesh(lengths, waits, density, cmap="GnBu", shading="gouraud", rasterized=True)
-ax.plot(*table.T, ".", color="#222222", markersize=3, alpha=0.6, label="observed")
-ax.plot(lengths, means, color="#D55E00", linewidth=2, label="mean of the forecast")
-ax.set(xlabel="eruption (minutes)", ylabel="waiting for the next (minutes)", ylim=(35, 105))
+ax.pcolormesh(
+    lengths, waits, density, cmap="GnBu", shading="gouraud", rasterized=True
+)
+ax.plot(
+    *table.T, ".", color="#222222", markersize=3, alpha=0.6, label="observed"
+)
+ax.plot(
+    lengths, means, color="#D55E00", linewidth=2, label="mean of the forecast"
+)
+ax.set(
+    xlabel="eruption (minutes)",
+    ylabel="waiting for the next (minutes)",
+    ylim=(35, 105),
+)
 ax.legend(frameon=False, loc="lower right")
 plt.show()
 
@@ -40,3 +52,6 @@ plt.show()
 
 forecast = mixture.condition({"eruptions": 3.0})
 print(forecast, forecast.weights.round(2), forecast.means.ravel().round(1))
+
+# %%
+# More questions that a mixture answers are in :doc:`/questions`.

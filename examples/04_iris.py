@@ -29,3 +29,6 @@ counts = np.zeros((3, 3), dtype=int)
 np.add.at(counts, (iris.target, fit.mixture.predict(iris.data)), 1)
 for species, row in zip(iris.target_names, counts, strict=True):
     print(f"{species:<12}", *(f"{count:4d}" for count in row))
+
+# %%
+# The page :doc:`/supervised` has classifiers that use the species.

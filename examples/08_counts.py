@@ -18,7 +18,13 @@ values, counts = np.unique(waiting, return_counts=True)
 print(f"{len(waiting)} rows, {len(values)} distinct values")
 
 long = gmix.fit(waiting, components=2, covariance="full", rng=0)
-short = gmix.fit(values, components=2, covariance="full", sample_weight=counts, start=long.mixture)
+short = gmix.fit(
+    values,
+    components=2,
+    covariance="full",
+    sample_weight=counts,
+    start=long.mixture,
+)
 print(short.summary(gmix.standard_errors(short, values, sample_weight=counts)))
 print(long.bic - short.bic)
 
@@ -33,3 +39,5 @@ plt.show()
 # %%
 # The histogram and the mixture of the 51 distinct values are those of all 272 rows: short waiting times of about 55
 # minutes, and long ones of about 80.
+#
+# The page :doc:`/weights` is about weights of every kind.

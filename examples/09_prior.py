@@ -14,25 +14,49 @@ import gmix
 from gmix import plot
 
 width = load_iris().data[:, 3]
-likeliest = gmix.fit(width, components=6, covariance="full", columns=["petal width"], rng=0)
+likeliest = gmix.fit(
+    width, components=6, covariance="full", columns=["petal width"], rng=0
+)
 posterior = gmix.fit(
-    width, components=6, covariance="full", prior=gmix.NormalInverseWishart(), columns=["petal width"], rng=0
+    width,
+    components=6,
+    covariance="full",
+    prior=gmix.NormalInverseWishart(),
+    columns=["petal width"],
+    rng=0,
 )
 
-for name, fit in (("maximum likelihood", likeliest), ("with a prior", posterior)):
+for name, fit in (
+    ("maximum likelihood", likeliest),
+    ("with a prior", posterior),
+):
     print(name, *(fit.findings or ["no finding"]), sep="\n  ")
 
 # %%
 # The picture compares both fits. Dashed lines are the means of collapsed components.
 
-figure, axes = plt.subplots(1, 2, figsize=(10.4, 4.0), layout="constrained", sharey=True)
-for ax, title, fit in zip(axes, ("maximum likelihood", "with a prior"), (likeliest, posterior), strict=True):
+figure, axes = plt.subplots(
+    1, 2, figsize=(10.4, 4.0), layout="constrained", sharey=True
+)
+for ax, title, fit in zip(
+    axes,
+    ("maximum likelihood", "with a prior"),
+    (likeliest, posterior),
+    strict=True,
+):
     plot.histogram(fit, width, ax, bins=25)
     for k in fit.mixture.collapsed(fit.statistics):
-        ax.axvline(fit.mixture.means[k, 0], color=plot.color(k), linestyle="--", linewidth=2)
+        ax.axvline(
+            fit.mixture.means[k, 0],
+            color=plot.color(k),
+            linestyle="--",
+            linewidth=2,
+        )
     ax.set(title=title, ylim=(0, 3))
 plt.show()
 
 # %%
 # With maximum likelihood, three components have collapsed onto equal values, and their densities are meaningless.
 # With the prior, all six components have a positive width.
+#
+# The page :doc:`/when_it_goes_wrong` explains the finding ``collapsed component``.

@@ -15,13 +15,26 @@ import gmix
 
 picture = load_sample_image("china.jpg")
 pixels = picture.reshape(-1, 3).astype(np.float32)
-fit = gmix.fit(pixels[::20], components=8, covariance="full", columns=["red", "green", "blue"], rng=0)
+fit = gmix.fit(
+    pixels[::20],
+    components=8,
+    covariance="full",
+    columns=["red", "green", "blue"],
+    rng=0,
+)
 print(fit)
 
 component = fit.mixture.predict(pixels)
-painted = fit.mixture.means[component].reshape(picture.shape).clip(0, 255).astype(np.uint8)
+painted = (
+    fit.mixture.means[component]
+    .reshape(picture.shape)
+    .clip(0, 255)
+    .astype(np.uint8)
+)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 3.6), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(10.4, 3.6), layout="constrained"
+)
 left.imshow(picture)
 left.set_title("273,280 pixels")
 right.imshow(painted)
@@ -33,3 +46,5 @@ plt.show()
 # %%
 # Eight colors are enough to recognize the photograph, but the gradual change of color in the sky becomes a few flat
 # areas.
+#
+# The page :doc:`/any_size` says how to fit pixels of many photographs.

@@ -17,7 +17,13 @@ import gmix
 digits = load_digits()
 pca = PCA(20, random_state=0)
 rows = pca.fit_transform(digits.data)
-fit = gmix.fit(rows, components=12, covariance="full", prior=gmix.NormalInverseWishart(), rng=1)
+fit = gmix.fit(
+    rows,
+    components=12,
+    covariance="full",
+    prior=gmix.NormalInverseWishart(),
+    rng=1,
+)
 print(fit)
 
 # %%
@@ -30,8 +36,12 @@ for ax, image in zip(axes.flat, shown, strict=True):
     ax.imshow(image, cmap="gray_r", vmin=0, vmax=16)
     ax.axis("off")
 figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, 0.08, 0.08)
-figure.add_artist(plt.Line2D([0.02, 0.98], [0.5, 0.5], color="#D55E00", linewidth=1.5))
+figure.add_artist(
+    plt.Line2D([0.02, 0.98], [0.5, 0.5], color="#D55E00", linewidth=1.5)
+)
 plt.show()
 
 # %%
 # Most draws are recognizable digits, so the mixture describes the shapes well; a few are between two digits.
+#
+# The page :doc:`/questions` has the other uses of a mixture as a distribution.

@@ -22,16 +22,29 @@ radius = (radius - radius.mean()) / radius.std()
 def log_posterior(points):
     """Of intercept and slope ``(M, 2)``, with a wide normal prior."""
     odds = points[:, :1] + points[:, 1:] * radius
-    return (benign * odds - np.logaddexp(0, odds)).sum(axis=1) - (points**2).sum(axis=1) / 200
+    return (benign * odds - np.logaddexp(0, odds)).sum(axis=1) - (
+        points**2
+    ).sum(axis=1) / 200
 
 
-chains = gmix.metropolis(log_posterior, start=[0.0, 0.0], draws=2000, chains=4, thin=8, scale=0.3, warmup=500, rng=0)
+chains = gmix.metropolis(
+    log_posterior,
+    start=[0.0, 0.0],
+    draws=2000,
+    chains=4,
+    thin=8,
+    scale=0.3,
+    warmup=500,
+    rng=0,
+)
 print(chains.summary())
 
 # %%
 # Points are draws from the posterior, and contours are those of the mixture.
 
-fit = gmix.fit(chains.points, components=[1, 2], columns=["intercept", "slope"], rng=0)
+fit = gmix.fit(
+    chains.points, components=[1, 2], columns=["intercept", "slope"], rng=0
+)
 print(fit)
 figure, ax = plt.subplots(figsize=(6.0, 4.8), layout="constrained")
 plot.contours(fit, ax=ax, labels=False)
@@ -41,3 +54,5 @@ plt.show()
 
 # %%
 # The contours follow the draws. The slope is far below zero: the larger a tumor, the less probably it is benign.
+#
+# The page :doc:`/tutorial` introduces the sampler with a density that is known.

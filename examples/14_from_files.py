@@ -28,11 +28,19 @@ for part, rows in enumerate(np.array_split(pixels, 3)):
 # %%
 # The table is fitted twice: first read as a whole, then in blocks that fit in three megabytes.
 
-options = {"components": 4, "covariance": "full", "max_iterations": 10, "rng": 0}
+options = {
+    "components": 4,
+    "covariance": "full",
+    "max_iterations": 10,
+    "rng": 0,
+}
 whole = gmix.fit(folder, **options)
 streamed = gmix.fit(folder, memory=3 << 20, **options)
 print(streamed)
-print("the same bits:", np.array_equal(whole.mixture.means, streamed.mixture.means))
+print(
+    "the same bits:",
+    np.array_equal(whole.mixture.means, streamed.mixture.means),
+)
 
 # %%
 # The picture shows two of the three colors: a histogram of the pixels, and ellipses of the components.
@@ -46,3 +54,5 @@ plt.show()
 # %%
 # Red and green are strongly correlated, because most colors in the photograph are near gray; the components differ
 # mainly in brightness.
+#
+# The page :doc:`/any_size` explains how files are read.

@@ -24,13 +24,18 @@ points = truth.sample(900, rng=1)
 fit = gmix.fit(points, rng=0)
 merging = gmix.merge(fit, points)
 print(fit)
-print(f"{fit.mixture.n_components} components, {merging.elbow} clusters: {merging.groups[merging.elbow - 1]}")
+print(
+    f"{fit.mixture.n_components} components, {merging.elbow} clusters: "
+    f"{merging.groups[merging.elbow - 1]}"
+)
 
 # %%
 # The panels show the components, the entropy for each number of clusters, and the clusters at the elbow of the
 # entropy.
 
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13.5, 4.0), layout="constrained")
+figure, (left, middle, right) = plt.subplots(
+    1, 3, figsize=(13.5, 4.0), layout="constrained"
+)
 plot.clusters(fit, points, left)
 merging.plot(middle)
 plot.scatter(points, merging.predict(points), right)
@@ -39,3 +44,5 @@ plt.show()
 
 # %%
 # Each cross is one cluster that consists of two components, so six components form four clusters.
+#
+# The page :doc:`/explanation` has other cases in which BIC does not count groups.

@@ -17,7 +17,7 @@ growers = wine.target_names[wine.target]
 
 
 def some_labels(n, rng):
-    """The growers of `n` random wines of each grower, and None for the others."""
+    """The growers of `n` random wines of each grower, None for the others."""
     labels = np.full(len(growers), None, object)
     for name in wine.target_names:
         drawn = rng.choice(np.flatnonzero(growers == name), n, replace=False)
@@ -26,7 +26,7 @@ def some_labels(n, rng):
 
 
 def share_right(fit, labels):
-    """The share of the wines without a label that a fit classifies correctly."""
+    """The share of the unlabeled wines that a fit classifies correctly."""
     unknown = labels == None  # noqa: E711
     return (fit.classify(wine.data[unknown]).labels == growers[unknown]).mean()
 
@@ -37,7 +37,10 @@ def share_right(fit, labels):
 labels = some_labels(5, np.random.default_rng(1))
 fit = gmix.fit(wine.data, labels=labels, covariance="EEE")
 print(fit.groups)
-print(f"{share_right(fit, labels):.1%} of the other wines are given to their grower")
+print(
+    f"{share_right(fit, labels):.1%} of the other wines "
+    "are given to their grower"
+)
 
 # %%
 # The picture compares fits to all wines with fits to the labeled wines alone, which are linear discriminant
@@ -50,14 +53,35 @@ for i, n in enumerate(numbers):
         labels = some_labels(n, np.random.default_rng([n, draw]))
         known = labels != None  # noqa: E711
         every = gmix.fit(wine.data, labels=labels, covariance="EEE")
-        alone = gmix.fit(wine.data[known], labels=labels[known], covariance="EEE")
-        found[:, i, draw] = share_right(every, labels), share_right(alone, labels)
+        alone = gmix.fit(
+            wine.data[known], labels=labels[known], covariance="EEE"
+        )
+        found[:, i, draw] = (
+            share_right(every, labels),
+            share_right(alone, labels),
+        )
 
 figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
-for shares, color, name in zip(found, ("#0072B2", "#D55E00"), ("all wines", "labeled wines alone"), strict=True):
-    ax.fill_between(numbers, shares.min(1), shares.max(1), color=color, alpha=0.15, linewidth=0)
+for shares, color, name in zip(
+    found,
+    ("#0072B2", "#D55E00"),
+    ("all wines", "labeled wines alone"),
+    strict=True,
+):
+    ax.fill_between(
+        numbers,
+        shares.min(1),
+        shares.max(1),
+        color=color,
+        alpha=0.15,
+        linewidth=0,
+    )
     ax.plot(numbers, shares.mean(1), "o-", color=color, label=name)
-ax.set(xlabel="labeled wines of each grower", ylabel="share of the other wines that is right", xticks=numbers)
+ax.set(
+    xlabel="labeled wines of each grower",
+    ylabel="share of the other wines that is right",
+    xticks=numbers,
+)
 ax.legend(frameon=False, loc="lower right")
 ax.spines[["top", "right"]].set_visible(False)
 plt.show()
@@ -65,3 +89,5 @@ plt.show()
 # %%
 # The unlabeled wines help most with five labels per grower. The 15 labeled wines alone hardly determine a
 # covariance in thirteen dimensions.
+#
+# The page :doc:`/labels` is about labels, soft labels and frozen parameters.

@@ -14,7 +14,13 @@ from gmix import plot
 from gmix.demo import AIRQUALITY
 
 names = ["Ozone", "Solar.R", "Wind", "Temp"]
-days = np.genfromtxt(AIRQUALITY, delimiter=",", skip_header=1, usecols=range(4), missing_values="NA")
+days = np.genfromtxt(
+    AIRQUALITY,
+    delimiter=",",
+    skip_header=1,
+    usecols=range(4),
+    missing_values="NA",
+)
 fit = gmix.fit(days, [1, 2, 3], covariance="full", columns=names, rng=0)
 print(fit)
 print(f"{np.isnan(days).any(axis=1).sum()} of {len(days)} days lack a reading")
@@ -24,11 +30,20 @@ print(f"{np.isnan(days).any(axis=1).sum()} of {len(days)} days lack a reading")
 # ``mixture.impute`` returns its mean. The picture shows this mean with the 5 % and 95 % quantiles.
 
 mixture = fit.mixture
-known, unknown = days[np.isfinite(days[:, 0])], np.flatnonzero(np.isnan(days[:, 0]))
+known, unknown = (
+    days[np.isfinite(days[:, 0])],
+    np.flatnonzero(np.isnan(days[:, 0])),
+)
 means = mixture.impute(days[unknown])[:, 0]
 ranges = np.array(
     [
-        mixture.condition({name: value for name, value in zip(names, day, strict=True) if np.isfinite(value)})
+        mixture.condition(
+            {
+                name: value
+                for name, value in zip(names, day, strict=True)
+                if np.isfinite(value)
+            }
+        )
         .marginal("Ozone")
         .quantile([0.05, 0.95])
         for day in days[unknown]
@@ -37,10 +52,23 @@ ranges = np.array(
 figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
 plot.clusters(mixture.marginal(["Temp", "Ozone"]), known[:, [3, 0]], ax)
 ax.vlines(days[unknown, 3], *ranges.T, color="#7A7A7A", linewidth=0.8, zorder=1)
-ring = {"marker": "o", "s": 18, "facecolors": "white", "edgecolors": "#4A4A4A", "zorder": 2}
-ax.scatter(days[unknown, 3], means, **ring, label="ozone missing: mean and 90 % range")
+ring = {
+    "marker": "o",
+    "s": 18,
+    "facecolors": "white",
+    "edgecolors": "#4A4A4A",
+    "zorder": 2,
+}
+ax.scatter(
+    days[unknown, 3], means, **ring, label="ozone missing: mean and 90 % range"
+)
 ax.set(xlabel="temperature (F)", ylabel="ozone (ppb)")
-ax.legend(*([each[-1]] for each in ax.get_legend_handles_labels()), frameon=False, fontsize=8, loc="upper left")
+ax.legend(
+    *([each[-1]] for each in ax.get_legend_handles_labels()),
+    frameon=False,
+    fontsize=8,
+    loc="upper left",
+)
 plt.show()
 
 # %%
@@ -62,14 +90,37 @@ for why, where in hidden.items():
     table[where, 0] = np.nan
     estimate = gmix.fit(table, [1, 2], covariance="full", rng=0)
     found[why] = np.nanmean(table[:, 0]), estimate.mixture.mean[0]
-    print(f"ozone hidden {why}: mean of the others {found[why][0]:.1f}, of the mixture {found[why][1]:.1f}")
+    print(
+        f"ozone hidden {why}: mean of the others {found[why][0]:.1f}, "
+        f"of the mixture {found[why][1]:.1f}"
+    )
 
 figure, ax = plt.subplots(figsize=(6.4, 2.4), layout="constrained")
 for place, (others, ours) in enumerate(found.values()):
-    ax.plot([others, ours], [place, place], color="#9A9A9A", linewidth=1, zorder=1)
-    ax.plot(others, place, "o", color="#9A9A9A", label="days with ozone" if place == 0 else None)
-    ax.plot(ours, place, "o", color="#0072B2", label="mixture" if place == 0 else None)
-ax.axvline(known[:, 0].mean(), color="#222222", linewidth=1, linestyle="--", label="true mean")
+    ax.plot(
+        [others, ours], [place, place], color="#9A9A9A", linewidth=1, zorder=1
+    )
+    ax.plot(
+        others,
+        place,
+        "o",
+        color="#9A9A9A",
+        label="days with ozone" if place == 0 else None,
+    )
+    ax.plot(
+        ours,
+        place,
+        "o",
+        color="#0072B2",
+        label="mixture" if place == 0 else None,
+    )
+ax.axvline(
+    known[:, 0].mean(),
+    color="#222222",
+    linewidth=1,
+    linestyle="--",
+    label="true mean",
+)
 ax.set_yticks(range(len(found)), [f"hidden {why}" for why in found])
 ax.set(xlabel="mean ozone (ppb)", ylim=(2.6, -0.6))
 ax.legend(frameon=False, fontsize=8)
@@ -80,3 +131,5 @@ plt.show()
 # If values are hidden by chance or on hot days, the estimates are near the true mean, because the temperature of
 # these days is known. If high values are hidden because they are high, no other cell shows this, and the estimate
 # is too low.
+#
+# The page :doc:`/missing` says what missing cells change, and :doc:`/imputation` gives intervals.

@@ -18,7 +18,7 @@ from gmix.plot.file import save_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["AIRQUALITY", "BATTING", "FAITHFUL", "demo", "density", "tutorial_mixture"]
+__all__ = ["AIRQUALITY", "BATTING", "FAITHFUL", "PENGUINS", "demo", "density", "tutorial_mixture"]
 
 Array = NDArray[np.float64]
 FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
@@ -27,6 +27,10 @@ FAITHFUL = resources.files("gmix") / "data" / "faithful.csv"
 AIRQUALITY = resources.files("gmix") / "data" / "airquality.csv"
 # Major League Baseball in 2010, the 737 players with at least ten at-bats: from mlbbat10 of the R package openintro.
 BATTING = resources.files("gmix") / "data" / "batting.csv"
+# Penguins of the Palmer Archipelago in Antarctica, 2007 to 2009 (Gorman, Williams & Fraser 2014, PLOS ONE 9:e90081), in
+# the public domain (CC0): from penguins_raw of the R package palmerpenguins. Lengths are in millimeters, masses in
+# grams, and nitrogen_15 is the enrichment of the isotope in the blood, in parts per thousand.
+PENGUINS = resources.files("gmix") / "data" / "penguins.csv"
 
 _FACTORS = np.array([0.6, 28.4 / (0.6 + 28.4)])  # of the two Gaussians in the tutorial's code
 _MEANS = ((-1.0, -1.0), (1.0, 2.0))
@@ -82,13 +86,13 @@ def demo(out: str | PathLike[str]) -> None:
 
 def _draw_density(folder: Path) -> str:
     figure = _sheet(6.4, 4.4)
-    plot.surface(density, (-5.0, 5.0), figure.add_subplot(projection="3d"), label="$q(x, y)$")
+    plot.surface(tutorial_mixture(), (-5.0, 5.0), figure.add_subplot(projection="3d"), label="$p(x, y)$")
     save_figure(figure, folder / "density.png")
-    weights = tutorial_mixture().weights
+    weights, mass = tutorial_mixture().weights, _FACTORS.sum()
     return (
-        "The tutorial's line 0.6*g1 + 28.4*g2/(0.6+28.4) divides only the second term. So it is the\n"
-        f"unnormalized density q = 0.6 g1 + {_FACTORS[1]:.4f} g2 of total mass {_FACTORS.sum():.4f}. Divided by this "
-        f"mass, it is a\nmixture with the weights {weights[0]:.4f} and {weights[1]:.4f}."
+        f"A mixture of two Gaussians with the weights {weights[0]:.4f} and {weights[1]:.4f}.*\n\n"
+        f"* The expression 0.6*g1 + 28.4*g2/(0.6+28.4) divides only its second term. It is the\n"
+        f"  unnormalized density q = 0.6 g1 + {_FACTORS[1]:.4f} g2 of mass {mass:.4f}; the mixture is q / {mass:.4f}."
     )
 
 
@@ -96,7 +100,7 @@ def _draw_samples(folder: Path) -> tuple[gmix.Chains, str]:
     chains = gmix.metropolis(lambda x: np.log(density(x)), start=[0.0, 0.0], draws=1_000, thin=10, rng=_SEED)
     figure = _sheet(5.8, 4.9)
     ax = figure.add_subplot(aspect="equal")
-    plot.contours(density, (-5.0, 5.0), ax)
+    plot.contours(tutorial_mixture(), (-5.0, 5.0), ax)
     plot.scatter(chains.points, None, ax, size=7.0)
     ax.set(xlabel="$x$", ylabel="$y$")
     save_figure(figure, folder / "samples.png")

@@ -153,6 +153,10 @@ def metropolis(
     chains : the number of chains; None for as many as `start` has points.
     rng : a seed or a `numpy.random.Generator`.
 
+    Returns
+    -------
+    A `Chains` with the draws and what is known about their quality.
+
     Raises
     ------
     ParameterError

@@ -117,6 +117,15 @@ def test_headings_name_what_is_below_them() -> None:
         assert not (vague := VAGUE_HEADINGS.intersection(headings)), f"{page.name}: {vague}"
 
 
+def test_pages_do_not_share_headings_that_fit_every_page() -> None:
+    found: dict[str, set[str]] = {}
+    for page in PAGES:
+        for heading in re.findall(r"^##+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(heading, set()).add(page.name)
+    shared = {heading: pages for heading, pages in found.items() if len(pages) > 2}
+    assert not (shared.keys() & {"Example", "Options", "Results", "Method", "Caveats"}), shared
+
+
 @pytest.mark.parametrize("text", ["heat maps", "ground truth", "the background", "look-ahead seeding", "bell-shaped"])
 def test_words_of_the_field_are_no_idioms(text: str) -> None:
     assert not idioms(text)

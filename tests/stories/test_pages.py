@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import html
 import inspect
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from typer.testing import CliRunner
 
 import gmix
 from gmix.cli.app import app
-from gmix.demo import FAITHFUL
+from gmix.demo import FAITHFUL, PENGUINS
 from gmix.model.covariance import STRUCTURES, structure
 
 pa = pytest.importorskip("pyarrow")
@@ -31,20 +33,27 @@ from pyarrow import csv, parquet  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
-CODE = re.compile(r"^```(pycon|python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^( *)```(pycon|python|sh)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return [text for kind, text in CODE.findall(page.read_text(encoding="utf-8")) if kind == language]
+    found = CODE.findall(page.read_text(encoding="utf-8"))
+    return [textwrap.dedent(text) for _, kind, text in found if kind == language]
 
 
 def named(pages: list[Path]) -> list[object]:
     return [pytest.param(page, id=page.name) for page in pages]
 
 
+def tables(folder: Path) -> None:
+    """The tables of the repository, where README names them."""
+    shutil.copytree(ROOT / "src" / "gmix" / "data", folder / "src" / "gmix" / "data")
+
+
 @pytest.mark.parametrize("page", named([page for page in PAGES if blocks(page, "pycon")]))
 def test_what_a_page_shows_is_what_is_printed(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    tables(tmp_path)
     test = doctest.DocTestParser().get_doctest("".join(blocks(page, "pycon")), {}, page.name, str(page), 0)
     said: list[str] = []
     doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append)
@@ -168,6 +177,7 @@ def points(folder: Path) -> None:
 def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     points(tmp_path)
+    tables(tmp_path)
     commands = [
         line.split("  #")[0].strip().removeprefix(".venv/bin/")
         for text in blocks(page, "sh")
@@ -307,7 +317,33 @@ def test_every_page_is_in_the_contents_and_every_link_leads_somewhere() -> None:
             assert target.startswith(("http", "gallery/")) or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of a page, as GitHub and Sphinx make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                there = (page.parent / target) if target else page
+                assert anchor in anchors(there), f"{page.name}: {target}#{anchor}"
+
+
 def test_the_reference_has_every_public_name() -> None:
     reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
     for name in gmix.__all__:
-        assert re.search(rf"^\.\. auto\w+:: gmix\.{name}$", reference, re.MULTILINE), name
+        assert re.search(rf"^   gmix\.{name}$", reference, re.MULTILINE), name
+
+
+def test_the_methods_text_of_the_page_is_that_of_the_report(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    columns = ["bill_length", "bill_depth", "flipper_length", "body_mass", "nitrogen_15"]
+    fit = gmix.fit(PENGUINS, columns=columns, rng=0)
+    fit.report(tmp_path / "page.html", PENGUINS)
+    report = html.unescape(re.sub("<[^>]*>", "", (tmp_path / "page.html").read_text(encoding="utf-8")))
+    page = (ROOT / "docs" / "reporting.md").read_text(encoding="utf-8")
+    text = re.search(r"(?:^> .*\n)+", page, re.MULTILINE)
+    assert text is not None
+    assert " ".join(text[0].replace("\n> ", " ").removeprefix("> ").split()) in " ".join(report.split())

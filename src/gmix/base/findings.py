@@ -23,7 +23,8 @@ class Finding:
     message : where it is and what to do, in a sentence that begins with a small letter and has no period.
     level : ``"warning"`` for what should be understood before the fit is used, ``"note"`` for anything else.
 
-    >>> print(Finding("range cut", "the table has 4 rows, so at most 4 components were tried", "note"))
+    >>> message = "the table has 4 rows, so at most 4 components were tried"
+    >>> print(Finding("range cut", message, "note"))
     range cut: the table has 4 rows, so at most 4 components were tried
     """
 

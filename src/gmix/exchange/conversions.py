@@ -27,7 +27,9 @@ class Conversions:
         `ParameterError` for a mixture of several features, because SciPy has no such class.
 
         >>> import gmix
-        >>> variable = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).to_scipy()
+        >>> variable = gmix.GaussianMixture(
+        ...     [0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]
+        ... ).to_scipy()
         >>> float(variable.mean()), float(variable.variance())
         (2.0, 5.0)
         """
@@ -43,7 +45,9 @@ class Conversions:
         follow from others.
 
         >>> import gmix
-        >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], "spherical")
+        >>> mixture = gmix.GaussianMixture(
+        ...     [0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], "spherical"
+        ... )
         >>> mixture.to_sklearn().predict([[1.0], [3.0]])
         array([0, 1])
         """
@@ -59,7 +63,9 @@ class Conversions:
 
         >>> import gmix
         >>> from sklearn.mixture import GaussianMixture
-        >>> estimator = GaussianMixture(1, covariance_type="diag").fit([[0.0, 1.0], [2.0, 3.0]])
+        >>> estimator = GaussianMixture(1, covariance_type="diag").fit(
+        ...     [[0.0, 1.0], [2.0, 3.0]]
+        ... )
         >>> gmix.GaussianMixture.from_sklearn(estimator)
         GaussianMixture(VVI, 1 component, 2 features)
         """

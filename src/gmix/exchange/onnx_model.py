@@ -39,11 +39,17 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None, *, dtype: DType
     path : of the file, usually ``.onnx``; None writes none.
     dtype : float32 or float64, of the rows and of the results.
 
-    Returns the ``onnx.ModelProto``. Names of features and the structure are in its metadata. Columns that follow from
-    others are not used. Needs the package onnx. Raises `ParameterError` if float32 cannot hold a parameter.
+    Returns
+    -------
+    The ``onnx.ModelProto``. Names of features and the structure are in its metadata. Columns that follow from others
+    are not used. It needs the package onnx.
+
+    Raises `ParameterError` if float32 cannot hold a parameter.
 
     >>> import gmix
-    >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+    >>> mixture = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]
+    ... )
     >>> [output.name for output in gmix.to_onnx(mixture).graph.output]
     ['log_density', 'responsibilities', 'label']
     """

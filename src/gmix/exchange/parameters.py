@@ -38,10 +38,20 @@ def read_parameters(
         ``write.csv(unlist(m$parameters))`` and of ``gmix convert model.json parameters.csv`` are read too.
     features : the names of the columns; they replace those of the table.
 
+    Returns
+    -------
+    The `GaussianMixture` of these parameters.
+
     Raises `ParameterError` for a file that cannot be read, for a name that is missing, and for arrays that do not fit.
 
     >>> import gmix
-    >>> gmix.read_parameters({"ComponentProportion": [0.4, 0.6], "mu": [[0, 0], [5, 5]], "Sigma": [[1, 0], [0, 2]]})
+    >>> gmix.read_parameters(
+    ...     {
+    ...         "ComponentProportion": [0.4, 0.6],
+    ...         "mu": [[0, 0], [5, 5]],
+    ...         "Sigma": [[1, 0], [0, 2]],
+    ...     }
+    ... )
     GaussianMixture(EEE, 2 components, 2 features)
     """
     try:

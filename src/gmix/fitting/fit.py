@@ -175,6 +175,10 @@ def fit(
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit
         that was killed continues where it was, to the same bits. Give it the same rows, settings and seed.
 
+    Returns
+    -------
+    The best candidate as a `Fit`; its ``search`` has the others.
+
     Raises
     ------
     ClusterError
@@ -185,7 +189,9 @@ def fit(
         for an invalid argument.
 
     >>> import gmix
-    >>> points = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(500, rng=1)
+    >>> points = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(500, rng=1)
     >>> fit = gmix.fit(points, rng=1)
     >>> fit.mixture.n_components
     2

@@ -336,6 +336,10 @@ def load(path: str | PathLike[str]) -> Fit:
     Loading runs no code from the file, and needs no more memory than a small multiple of the file's size. Raises
     `ModelFileError` for a file that is damaged, not a gmix model, or of a newer version, and for a folder, a device or
     a pipe.
+
+    Returns
+    -------
+    The fit. Its numbers have the same bits as those that were saved; its ``search`` is None.
     """
     return read(path, _fit_from)
 

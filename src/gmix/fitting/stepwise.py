@@ -47,7 +47,9 @@ class Stepwise:
 
     >>> import gmix
     >>> truth = gmix.GaussianMixture([0.3, 0.7], [[0.0], [5.0]], [[[1.0]], [[1.0]]])
-    >>> learner = gmix.Stepwise(gmix.GaussianMixture([0.5, 0.5], [[1.0], [4.0]], [[[1.0]], [[1.0]]]))
+    >>> learner = gmix.Stepwise(
+    ...     gmix.GaussianMixture([0.5, 0.5], [[1.0], [4.0]], [[[1.0]], [[1.0]]])
+    ... )
     >>> for block in range(100):
     ...     _ = learner.update(truth.sample(500, rng=block))
     >>> learner.mixture.weights.round(2)

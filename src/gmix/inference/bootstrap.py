@@ -105,6 +105,10 @@ def bootstrap(
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
 
+    Returns
+    -------
+    A `Bootstrap` with the parameters of the R fits that did not collapse.
+
     Raises `DataError` for rows that are not those of the fit.
 
     >>> import gmix
@@ -242,8 +246,14 @@ def likelihood_ratio_test(
     replicates : R, the number of tables to draw; the p-value is a multiple of 1 / (R + 1).
     rng : a seed or a `numpy.random.Generator`.
 
+    Returns
+    -------
+    A `LikelihoodRatioTest` with the statistic, its p-value, and the two fits.
+
     >>> import gmix
-    >>> x = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(60, rng=1)
+    >>> x = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(60, rng=1)
     >>> gmix.likelihood_ratio_test(x, 1, replicates=19, rng=0).p_value
     0.05
     """

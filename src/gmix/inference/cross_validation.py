@@ -53,11 +53,18 @@ def cross_validate(
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator` for the folds. To compare fits on the same folds, give the same seed.
 
+    Returns
+    -------
+    The deviance, minus twice a log-likelihood in nats.
+
     Raises `DataError` for rows that are not those of the fit, and `ParameterError` for an invalid number of folds.
 
     >>> import gmix
-    >>> x = gmix.GaussianMixture([0.5, 0.5], [[0.0], [5.0]], [[[1.0]], [[1.0]]]).sample(300, rng=1)
-    >>> [round(gmix.cross_validate(gmix.fit(x, k, covariance="full", rng=0), x, rng=0)) for k in (1, 2)]
+    >>> x = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [5.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(300, rng=1)
+    >>> fits = [gmix.fit(x, k, covariance="full", rng=0) for k in (1, 2)]
+    >>> [round(gmix.cross_validate(fit, x, rng=0)) for fit in fits]
     [1448, 1246]
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)

@@ -152,16 +152,24 @@ def impute(
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
 
+    Returns
+    -------
+    An `Imputations`, a sequence of completed tables ``(N, D)``.
+
     Raises `DataError` for rows that are not those of the fit, and if the mixtures collapse.
 
     >>> import gmix, numpy as np
-    >>> x = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.8], [0.8, 1.0]]]).sample(300, rng=1)
+    >>> x = gmix.GaussianMixture(
+    ...     [1.0], [[0.0, 0.0]], [[[1.0, 0.8], [0.8, 1.0]]]
+    ... ).sample(300, rng=1)
     >>> x[x[:, 0] > 0, 1] = np.nan  # missing at random, given the first column
     >>> fit = gmix.fit(x, 1, covariance="full")
     >>> imputations = gmix.impute(fit, x, rng=1)
     >>> imputations
     Imputations(20 tables, 300 rows, 2 columns)
-    >>> imputations.pool(lambda table: (table[:, 1].mean(), table[:, 1].var(ddof=1) / len(table)))
+    >>> imputations.pool(
+    ...     lambda table: (table[:, 1].mean(), table[:, 1].var(ddof=1) / len(table))
+    ... )
     PooledEstimate(-0.05094 ± 0.092, 95 % interval -0.236 to 0.1341, 58% of the information missing)
     """
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")

@@ -113,10 +113,16 @@ def merge(
     model : a `gmix.Fit` or a `gmix.GaussianMixture`.
     data, sample_weight, columns, threads : the rows, as for `gmix.fit`; columns are matched with the features by name.
 
+    Returns
+    -------
+    A `Merging` with the cluster of each component, for every number of clusters.
+
     Raises `DataError` for rows of other columns, and for Dask and Spark collections.
 
     >>> import gmix
-    >>> wide = gmix.GaussianMixture([0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3)
+    >>> wide = gmix.GaussianMixture(
+    ...     [0.3, 0.3, 0.4], [[0.0], [1.0], [9.0]], [[[1.0]]] * 3
+    ... )
     >>> merging = gmix.merge(wide, wide.sample(500, rng=1))
     >>> merging.elbow, merging.groups[1]
     (2, array([0, 0, 1]))

@@ -62,7 +62,9 @@ class PooledEstimate:
         Raises `ParameterError` if the shapes differ, or for a variance that is negative or not finite.
 
         >>> from gmix.inference.pooling import PooledEstimate
-        >>> pooled = PooledEstimate.of([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], degrees_of_freedom=50)
+        >>> pooled = PooledEstimate.of(
+        ...     [1.0, 2.0, 3.0], [1.0, 1.0, 1.0], degrees_of_freedom=50
+        ... )
         >>> pooled.variance.round(4), pooled.degrees_of_freedom.round(4)
         (np.float64(2.3333), np.float64(4.7223))
         """

@@ -46,9 +46,15 @@ def predict_to(
     Raises `DataError` for a table that cannot be used, and then writes no file.
 
     >>> import gmix, tempfile, pathlib
-    >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]])
+    >>> mixture = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]
+    ... )
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     gmix.predict_to(mixture, [[1.0], [8.0], [9.0]], pathlib.Path(folder) / "components.parquet")
+    ...     gmix.predict_to(
+    ...         mixture,
+    ...         [[1.0], [8.0], [9.0]],
+    ...         pathlib.Path(folder) / "components.parquet",
+    ...     )
     3
     """
     of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture (of a Fit: fit.mixture)")

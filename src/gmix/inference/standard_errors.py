@@ -82,12 +82,19 @@ def standard_errors(
     robust : use the sandwich, which takes as many evaluations of the density as the information. The rows must not be
         on a cluster.
 
+    Returns
+    -------
+    A `StandardErrors` with the shapes of the parameters of the mixture.
+
     Raises `DataError` for rows that are not those of the fit.
 
     >>> import gmix
     >>> x = gmix.GaussianMixture([1.0], [[0.0]], [[[4.0]]]).sample(400, rng=7)
     >>> fit = gmix.fit(x, 1, covariance="full")
-    >>> gmix.standard_errors(fit, x).means.round(4), (fit.mixture.covariances[0, 0] / 400) ** 0.5
+    >>> (
+    ...     gmix.standard_errors(fit, x).means.round(4),
+    ...     (fit.mixture.covariances[0, 0] / 400) ** 0.5,
+    ... )
     (array([[0.0963]]), array([0.09634605]))
     """
     rows = {"labels": labels, "row_errors": row_errors, "row_covariance": row_covariance}

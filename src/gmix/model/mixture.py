@@ -62,7 +62,9 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
     Raises `ParameterError` for invalid parameters.
 
     >>> import gmix
-    >>> mixture = gmix.GaussianMixture([0.4, 0.6], [[-1.0, -1.0], [1.0, 2.0]], [np.eye(2), 2 * np.eye(2)])
+    >>> mixture = gmix.GaussianMixture(
+    ...     [0.4, 0.6], [[-1.0, -1.0], [1.0, 2.0]], [np.eye(2), 2 * np.eye(2)]
+    ... )
     >>> mixture
     GaussianMixture(VVV, 2 components, 2 features)
     >>> mixture.log_density([[0.0, 0.0]]).round(3)
@@ -243,7 +245,9 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
         and the weights are the responsibilities for ``x_b`` (Bishop, *Pattern Recognition and Machine Learning*,
         equations 2.81 and 2.82).
 
-        >>> both = GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]], features=["a", "b"])
+        >>> both = GaussianMixture(
+        ...     [1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]], features=["a", "b"]
+        ... )
         >>> both.condition({"b": 2.0}).means
         array([[1.]])
         """
@@ -273,7 +277,8 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
 
         Raises `ParameterError` unless the order ``(K,)`` holds each component once.
 
-        >>> GaussianMixture([0.4, 0.6], [[5.0], [1.0]], [[[1.0]], [[1.0]]]).reordered([1, 0]).means[:, 0]
+        >>> mixture = GaussianMixture([0.4, 0.6], [[5.0], [1.0]], [[[1.0]], [[1.0]]])
+        >>> mixture.reordered([1, 0]).means[:, 0]
         array([1., 5.])
         """
         chosen = np.asarray(order)

@@ -160,7 +160,9 @@ class OutlierFunctions(ABC):
         width.
 
         >>> import gmix
-        >>> mixture = gmix.GaussianMixture([0.9, 0.1], [[0.0], [10.0]], [[[1.0]], [[4.0]]])
+        >>> mixture = gmix.GaussianMixture(
+        ...     [0.9, 0.1], [[0.0], [10.0]], [[[1.0]], [[4.0]]]
+        ... )
         >>> scores = mixture.outlier_score([[0.0], [10.0], [3.5], [40.0]])
         >>> scores.distance, scores.component
         (array([ 0.  ,  0.  ,  3.25, 15.  ]), array([0, 1, 1, 1]))

@@ -130,8 +130,12 @@ class Dirichlet(_Stated):
     strength : the power to which the density is raised; zero means no prior.
 
     >>> import gmix
-    >>> fit = gmix.fit([[0.0], [1.0], [0.5], [8.0]], start=[0, 0, 0, 1], covariance="spherical",
-    ...                prior=gmix.NormalInverseWishart() + gmix.Dirichlet(3.0))
+    >>> fit = gmix.fit(
+    ...     [[0.0], [1.0], [0.5], [8.0]],
+    ...     start=[0, 0, 0, 1],
+    ...     covariance="spherical",
+    ...     prior=gmix.NormalInverseWishart() + gmix.Dirichlet(3.0),
+    ... )
     >>> fit.mixture.weights.round(3)
     array([0.625, 0.375])
     """
@@ -192,8 +196,13 @@ class NormalInverseWishart(_Stated):
     strength : the power to which the density is raised; zero means no prior.
 
     >>> import gmix
-    >>> fit = gmix.fit([[0.0], [1.0], [5.0], [5.0]], components=2, covariance="full",
-    ...                prior=gmix.NormalInverseWishart(), rng=0)
+    >>> fit = gmix.fit(
+    ...     [[0.0], [1.0], [5.0], [5.0]],
+    ...     components=2,
+    ...     covariance="full",
+    ...     prior=gmix.NormalInverseWishart(),
+    ...     rng=0,
+    ... )
     >>> fit.findings
     ()
     """

@@ -51,9 +51,15 @@ def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
     The returned :math:`\log f_\alpha` is a quantile of the log density of many draws from the mixture, the same in each
     call (Hyndman 1996, *The American Statistician* 50:120, section 3.2). Shares are accurate to 0.005.
 
+    Returns
+    -------
+    The log densities, one for each share, in nats.
+
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])
-    >>> np.abs(highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])) < 0.01
+    >>> np.abs(
+    ...     highest_density(mixture, [0.5]) - mixture.log_density([[1.17741, 0.0]])
+    ... ) < 0.01
     array([ True])
     """
     return np.asarray(np.quantile(_log_densities_of_draws(mixture), 1.0 - np.array(as_shares(shares, "shares"))))
@@ -67,6 +73,10 @@ def tail_probability(mixture: Distribution, log_density: ArrayLike) -> Array:
     Among n draws, n times this probability are expected to be at least as unusual. It is estimated from the draws of
     `highest_density`, so the smallest value is one in a hundred thousand.
     `GaussianMixture.outlier_score` has the same probability for Gaussian mixtures, and reaches 1e-308.
+
+    Returns
+    -------
+    The probabilities, in the shape of the log densities.
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])

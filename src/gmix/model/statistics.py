@@ -58,7 +58,8 @@ class SufficientStatistics:
 
     >>> import gmix
     >>> mixture = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
-    >>> [left], [right] = gmix.expect([[1.0], [3.0]], [mixture]), gmix.expect([[5.0]], [mixture])
+    >>> [left] = gmix.expect([[1.0], [3.0]], [mixture])
+    >>> [right] = gmix.expect([[5.0]], [mixture])
     >>> both = left + right
     >>> both.mass, both.mean, both.scatter
     (array([3.]), array([[3.]]), array([[[8.]]]))

@@ -107,7 +107,9 @@ class UnivariateFunctions(ABC):
         Raises `ParameterError` for a mixture of several features, and `DataError` for NaN.
 
         >>> import gmix
-        >>> gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).cdf([2.0, 4.0]).round(3)
+        >>> covariances = [[[1.0]], [[1.0]]]
+        >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], covariances)
+        >>> mixture.cdf([2.0, 4.0]).round(3)
         array([0.5 , 0.75])
         """
         return self._univariate("cdf").tail(self._values(x), 1.0)
@@ -157,7 +159,9 @@ class UnivariateFunctions(ABC):
         The result has the shape of `probability`. A central interval of 90 % is ``quantile([0.05, 0.95])``.
 
         >>> import gmix
-        >>> gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]).quantile([0.5, 0.75]).round(3)
+        >>> covariances = [[[1.0]], [[1.0]]]
+        >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], covariances)
+        >>> mixture.quantile([0.5, 0.75]).round(3)
         array([2., 4.])
         """
         univariate = self._univariate("quantile")

@@ -252,10 +252,16 @@ def expect(
     row_errors, row_covariance : the errors of the rows, as `gmix.fit` takes them.
     threads : the most threads to use; the result has the same bits.
 
+    Returns
+    -------
+    One `SufficientStatistics` for each mixture, in their order.
+
     Raises `DataError` for rows that cannot be used, and `ParameterError` for mixtures of other features.
 
     >>> import gmix
-    >>> mixture = gmix.GaussianMixture([0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+    >>> mixture = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [4.0]], [[[1.0]], [[1.0]]]
+    ... )
     >>> [statistics] = gmix.expect([[0.0], [1.0], [4.0]], [mixture])
     >>> statistics.mass.round(3)
     array([1.982, 1.018])

@@ -48,6 +48,10 @@ def as_source(
     ``(n, D)`` or DataFrames, each time it is iterated, is streamed. Dask and Spark collections stay on their cluster. A
     source is returned as it is.
 
+    Returns
+    -------
+    A `Source`, which the functions of gmix take in place of the table.
+
     Raises `DataError` for an iterator, which can be read only once, and for tables that cannot be used as they are.
     """
     if not (is_number(memory) and memory > 0):

@@ -66,7 +66,9 @@ def register(structure: AnyStructure) -> AnyStructure:
     >>> register(Unit("UNIT", SPHERICAL))
     UNIT
     >>> import gmix
-    >>> gmix.fit([[0.0], [3.0], [9.0]], 2, covariance="UNIT", start=[0, 0, 1]).mixture
+    >>> gmix.fit(
+    ...     [[0.0], [3.0], [9.0]], 2, covariance="UNIT", start=[0, 0, 1]
+    ... ).mixture
     GaussianMixture(UNIT, 2 components, 1 feature)
     """
     if not isinstance(structure, Structure):

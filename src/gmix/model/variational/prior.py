@@ -58,9 +58,18 @@ class VariationalPrior:
     scale : S, ``(D, D)``, in squared units of the data. By default the covariance of the rows.
 
     >>> import gmix
-    >>> points = gmix.GaussianMixture([0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]).sample(500, rng=1)
+    >>> points = gmix.GaussianMixture(
+    ...     [0.5, 0.5], [[0.0], [9.0]], [[[1.0]], [[1.0]]]
+    ... ).sample(500, rng=1)
     >>> prior = gmix.VariationalPrior(concentration=0.01)
-    >>> fit = gmix.fit(points, 4, covariance="full", inference="variational", prior=prior, rng=0)
+    >>> fit = gmix.fit(
+    ...     points,
+    ...     4,
+    ...     covariance="full",
+    ...     inference="variational",
+    ...     prior=prior,
+    ...     rng=0,
+    ... )
     >>> fit.posterior.occupied
     (0, 3)
     """
