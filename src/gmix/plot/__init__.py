@@ -21,9 +21,11 @@ from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, in_independent_columns, mixture_of
-from gmix.plot.plane import clusters, contours, ellipses, regions, scatter, surface
+from gmix.plot.plane import clusters, contours, ellipses, regions, scatter
 from gmix.plot.points import responsibilities, unusual
-from gmix.plot.style import color, figure_of, marker
+from gmix.plot.palette import color, marker
+from gmix.plot.style import figure_of
+from gmix.plot.surface import surface
 from gmix.plot.uncertainty import uncertainty
 
 if TYPE_CHECKING:

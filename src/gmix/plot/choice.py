@@ -13,14 +13,15 @@ from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.model.criteria import CRITERIA, second
 from gmix.plot.model import Candidate, Fit, Merging, Search, expect_comparison, is_fit, is_merging, is_search, search_of
-from gmix.plot.style import COLORS, DENSITY, INK, LINE, SOFT, axes_of, color, dress
+from gmix.plot.palette import COLORS, INK, LINE, SOFT, color
+from gmix.plot.style import DENSITY, axes_of, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["criteria", "entropy"]
+__all__ = ["MANY_STRUCTURES", "Cell", "criteria", "entropy", "heat_map"]
 
-_CURVES = 6  # structures; for more, a table is easier to read than their curves
+MANY_STRUCTURES = 6  # for more, a table is easier to read than their curves
 
 
 class _Entry(NamedTuple):
@@ -58,7 +59,7 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
     curves: dict[str, list[_Entry]] = {}
     for entry in every:
         curves.setdefault(entry.structure, []).append(entry)
-    if len(curves) > _CURVES:
+    if len(curves) > MANY_STRUCTURES:
         return _table(ax, every, best, criterion)
     written = CRITERIA[criterion]
     ends: list[tuple[float, float, str, str]] = []
@@ -172,6 +173,37 @@ def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
         )  # fmt: skip
 
 
+class Cell(NamedTuple):
+    """A cell of the heat map: what it says, and how dark it is, from 0 to 1."""
+
+    structure: str
+    n_components: int
+    text: str
+    shade: float
+    is_set_aside: bool
+
+
+def heat_map(search: Search) -> tuple[list[Cell], str]:
+    """The cells of the heat map of a search, as `criteria` draws it, and its title."""
+    entries = [_Entry.of_candidate(candidate) for candidate in search.candidates]
+    return _cells(entries, _Entry.of_candidate(search.best), search.criterion)
+
+
+def _cells(every: list[_Entry], best: _Entry, criterion: str) -> tuple[list[Cell], str]:
+    least = best.criteria[criterion]
+    sound = [entry.criteria[criterion] - least for entry in every if not entry.is_set_aside]
+    far = math.log1p(max(filter(math.isfinite, sound), default=0.0) or 1.0)
+    cells = []
+    for entry in every:
+        above = entry.criteria[criterion] - least
+        shade = 0.0 if entry.is_set_aside else 0.9 * max(1.0 - math.log1p(max(above, 0.0)) / far, 0.0)
+        text = "\N{EN DASH}" if entry.is_set_aside else _short(above)
+        cells.append(Cell(entry.structure, entry.n_components, text, shade, entry.is_set_aside))
+    title = f"{CRITERIA[criterion]} minus its minimum ({least:,.1f})".replace("-", "\N{MINUS SIGN}")
+    ending = "; \N{EN DASH}: set aside" if any(cell.is_set_aside for cell in cells) else ""
+    return cells, title + ending
+
+
 def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
     """Draw how far each candidate's criterion lies above the least, structures by components; darker is better."""
     from matplotlib import colormaps
@@ -180,26 +212,19 @@ def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
     codes = list(dict.fromkeys(entry.structure for entry in every))
     counts = sorted({entry.n_components for entry in every})
     shades = colormaps[DENSITY]
-    least = best.criteria[criterion]
-    sound = [entry.criteria[criterion] - least for entry in every if not entry.is_set_aside]
-    far = math.log1p(max(filter(math.isfinite, sound), default=0.0) or 1.0)
-    for entry in every:
-        x, y = counts.index(entry.n_components), codes.index(entry.structure)
-        above = entry.criteria[criterion] - least
-        shade = 0.0 if entry.is_set_aside else 0.9 * max(1.0 - math.log1p(max(above, 0.0)) / far, 0.0)
-        face = "white" if entry.is_set_aside else shades(shade)
+    cells, title = _cells(every, best, criterion)
+    for cell in cells:
+        x, y = counts.index(cell.n_components), codes.index(cell.structure)
+        face = "white" if cell.is_set_aside else shades(cell.shade)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.0))
-        text = "\N{EN DASH}" if entry.is_set_aside else _short(above)
-        ink = SOFT if entry.is_set_aside else "white" if shade > 0.6 else INK
-        ax.text(x, y, text, ha="center", va="center", fontsize=7.5, color=ink)
+        ink = SOFT if cell.is_set_aside else "white" if cell.shade > 0.6 else INK
+        ax.text(x, y, cell.text, ha="center", va="center", fontsize=7.5, color=ink)
     place = (counts.index(best.n_components) - 0.5, codes.index(best.structure) - 0.5)
     ax.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=COLORS[1], linewidth=2.0, zorder=5))
     ax.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(codes) - 0.5, -0.5), xlabel="components", ylabel="structure")
     ax.set_xticks(range(len(counts)), [str(n) for n in counts])
     ax.set_yticks(range(len(codes)), codes)
-    title = f"{CRITERIA[criterion]} above the least, {least:,.1f}".replace("-", "\N{MINUS SIGN}")
-    ending = " (\N{EN DASH}: set aside)" if any(entry.is_set_aside for entry in every) else ""
-    ax.set_title(title + ending, fontsize=9, color=SOFT, loc="left")
+    ax.set_title(title, fontsize=9, color=SOFT, loc="left")
     dress(ax)
     ax.grid(visible=False)
     for spine in ax.spines.values():

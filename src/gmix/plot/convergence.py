@@ -14,7 +14,7 @@ from gmix.base.errors import ParameterError
 from gmix.base.wording import count, number, percent
 from gmix.model.background import with_background
 from gmix.model.statistics import SufficientStatistics
-from gmix.plot.missing import drawable
+from gmix.plot.note import drawable
 from gmix.plot.model import (
     Fit,
     Mixture,
@@ -29,7 +29,8 @@ from gmix.plot.model import (
     weighted_points_of,
 )
 from gmix.plot.plane import ellipses
-from gmix.plot.style import BACKGROUND, INK, LINE, SOFT, axes_of, color, dress
+from gmix.plot.palette import BACKGROUND, INK, LINE, SOFT, color
+from gmix.plot.style import axes_of, dress
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation

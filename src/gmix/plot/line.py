@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
-from gmix.plot.missing import drawable
-from gmix.plot.model import Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
-from gmix.plot.style import BACKGROUND, INK, SOFT, axes_of, color, dress, edges_of, write_number
+from gmix.plot.bins import edges_of
+from gmix.plot.note import drawable
+from gmix.plot.model import Mixture, Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
+from gmix.plot.palette import BACKGROUND, INK, color, line_style
+from gmix.plot.style import axes_of, dress, side_of, write_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["histogram"]
+__all__ = ["draw_bars", "histogram"]
+
+_LEAST = 2.5  # points: the width of a bar, in a histogram whose bins are not given
 
 
 def histogram(
@@ -25,9 +29,18 @@ def histogram(
     ax: Axes | None = None,
     *,
     bins: int | str = "auto",
+    labels: bool = True,
     sample_weight: ArrayLike | str | None = None,
 ) -> Axes:
-    """Draw the density of a mixture of one variable and of each component, over a histogram of points."""
+    """Draw the density of a mixture of one variable and of each component, over a histogram of points.
+
+    Parameters
+    ----------
+    bins : their number; "auto" follows the spread of the points, and where these are rounded, each bin holds the same
+        number of steps of the rounding.
+    labels : write the numbers of the components.
+    sample_weight : ``(N,)``, or the name of a column.
+    """
     ax = axes_of(ax, 5.6, 3.6)
     mixture = mixture_of(model)
     expect_features(mixture, 1)
@@ -40,26 +53,45 @@ def histogram(
     if len(values):
         if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
-        edges = edges_of(values, bins if is_count(bins) else None)
-        ax.hist(
-            values, edges.tolist(), density=True, weights=mass, color="#DCDCDC", edgecolor="white", linewidth=0.5,
-            zorder=1,
-        )  # fmt: skip
+        edges = edges_of(values, bins if is_count(bins) else None, most=max(int(_width(ax) / _LEAST), 10))
+        draw_bars(ax, values, edges, mass)
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
-    x = np.linspace(low, high, 801)
+    x = _places(mixture, low, high)
     share = mixture.responsibilities(x[:, None]) * mixture.density(x[:, None])[:, None]
+    thin = max(side_of(ax), 0.5)
     for k, y in enumerate(share.T):
         ax.fill_between(x, y, color=color(k), alpha=0.22, linewidth=0, zorder=2)
-        ax.plot(x, np.where(y > 2e-3 * y.max(), y, np.nan), color=color(k), linewidth=1.1, zorder=3)
-        write_number(ax, k, (float(mixture.means[k, 0]), float(y.max()) / 2.0))
+        shown = np.where(y > 2e-3 * y.max(), y, np.nan)
+        ax.plot(x, shown, color=color(k), linewidth=1.1 * thin, linestyle=line_style(k), zorder=3)
+        if labels:
+            write_number(ax, k, (float(mixture.means[k, 0]), float(y.max()) / 2.0))
     density = mixture.density(x[:, None])
     if mixture.background is not None:
         ax.fill_between(x, np.maximum(density - share.sum(1), 0.0), color=color(BACKGROUND), alpha=0.3, linewidth=0)
-    ax.plot(x, density, color=INK, linewidth=1.4, zorder=4)
+    ax.plot(x, density, color=INK, linewidth=1.4 * thin, zorder=4)
     ax.set(ylim=(0, None), xlim=(low, high), ylabel="density")
     ax.locator_params(axis="y", nbins=5)
-    ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
-    ax.yaxis.get_offset_text().set(fontsize=8, color=SOFT)
     name_axes(ax, mixture)
+    ax.ticklabel_format(axis="y", scilimits=(-3, 4))
     dress(ax, grid="y")
     return ax
+
+
+def draw_bars(ax: Axes, values: NDArray[np.float64], edges: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
+    """Draw a histogram that integrates to one; its bars are parted by white lines where they are wide enough."""
+    ax.hist(
+        values, edges.tolist(), density=True, weights=mass, color="#DCDCDC", edgecolor="white",
+        linewidth=0.5 if _width(ax) > 4.0 * len(edges) else 0.0, zorder=1, label="rows",
+    )  # fmt: skip
+
+
+def _places(mixture: Mixture, low: float, high: float) -> NDArray[np.float64]:
+    """Where the curves are drawn: evenly, and densely at each component, which may be narrow in a wide range."""
+    deviations = np.sqrt(mixture.covariances[:, 0, 0])[:, None] * np.linspace(-4.0, 4.0, 61)
+    dense = (mixture.means[:, :1] + deviations).ravel()
+    return np.unique(np.r_[np.linspace(low, high, 801), dense[(dense > low) & (dense < high)]])
+
+
+def _width(ax: Axes) -> float:
+    """The width of axes in points."""
+    return float(ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi * 72.0)

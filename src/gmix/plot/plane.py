@@ -1,4 +1,4 @@
-"""Pictures of two variables: points, ellipses, contours, regions and a surface."""
+"""Pictures of two variables: points, ellipses, contours and regions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_count, is_number
 from gmix.base.errors import ParameterError
+from gmix.base.wording import listed
 from gmix.model.regions import as_shares, highest_density
-from gmix.plot.missing import drawable
 from gmix.plot.model import (
     Density,
     Mixture,
@@ -25,93 +25,25 @@ from gmix.plot.model import (
     labels_of,
     mixture_of,
     name_axes,
-    names_of,
     weighted_points_of,
-)  # fmt: skip
-from gmix.plot.style import (
-    BACKGROUND,
-    DENSITY,
-    INK,
-    LINE,
-    SOFT,
-    axes_of,
-    color,
-    color_bar,
-    dress,
-    halo,
-    marker,
-    write_number,
 )
+from gmix.plot.note import drawable, write_note
+from gmix.plot.palette import BACKGROUND, INK, color, line_style, marker
+from gmix.plot.shading import draw_shading, needs_shading
+from gmix.plot.style import DENSITY, axes_of, dress, halo, side_of, write_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.contour import ContourSet
-    from matplotlib.image import AxesImage
     from matplotlib.patches import Ellipse
 
-__all__ = ["clusters", "contours", "ellipses", "regions", "scatter", "surface"]
+__all__ = ["clusters", "contours", "ellipse_handle", "ellipses", "regions", "scatter"]
 
 Array = NDArray[np.float64]
 _MANY = 5_000  # points; more are stored as an image, also in a vector file
-_DENSE = 20_000  # points; more are drawn as an image of their density
-_PIXELS = 256  # along each side of that image
-_GRID = "#E7E7E7"
-
-
-def surface(
-    density: Density, limits: ArrayLike, ax: Axes | None = None, *, resolution: int = 121, label: str = "density"
-) -> Any:
-    """Draw a density of two variables as a shaded surface over the plane, with a color bar.
-
-    Parameters
-    ----------
-    density : a function of points ``(M, 2)`` that returns ``(M,)``, or a model.
-    limits : ``(low, high)`` for both axes, or a pair for each.
-    ax : axes with ``projection="3d"``.
-    resolution : points along each side of the grid.
-    label : the label of the color bar.
-
-    Raises `ParameterError` for axes of another projection.
-    """
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LightSource, Normalize
-    from matplotlib.ticker import MaxNLocator
-
-    drawing: Any = axes_of(ax, 6.4, 4.4, projection="3d")
-    if not hasattr(drawing, "plot_surface"):
-        raise ParameterError(
-            'a surface needs axes in three dimensions; make them with figure.add_subplot(projection="3d")'
-        )
-    x, y, z = heights_of(density, limits, resolution)
-    top = float(z.max())
-    # Light from one side shows the shape; it darkens the colors by at most a fifth, so that the color bar stays valid.
-    sides = {"dx": np.ptp(x) / resolution, "dy": np.ptp(y) / resolution}
-    shade = LightSource(azdeg=225, altdeg=50).hillshade(z / top * np.ptp(x) / 2.0, **sides)
-    shade = np.minimum(shade / shade[0, 0], 1.0)
-    lit = colormaps[DENSITY](z / top)
-    lit[..., :3] *= (0.8 + 0.2 * shade)[..., None]
-    artist = drawing.plot_surface(
-        x, y, z, facecolors=lit, rcount=resolution, ccount=resolution, linewidth=0, antialiased=False, shade=False
-    )
-    artist.set_clip_on(False)
-    heights = ScalarMappable(Normalize(0.0, top), DENSITY)
-    drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top))
-    names = names_of(mixture_of(density)) if is_model(density) else ("$x$", "$y$")
-    drawing.set(xlabel=names[0], ylabel=names[1])
-    drawing.set_box_aspect((1, 1, 0.62), zoom=1.18)
-    drawing.view_init(elev=30, azim=-58)
-    drawing.zaxis.set_major_locator(MaxNLocator(4))
-    for axis in (drawing.xaxis, drawing.yaxis, drawing.zaxis):
-        axis.set_pane_color((1, 1, 1, 0))
-        axis.line.set(color=LINE, linewidth=0.6)
-        axis._axinfo["grid"].update(color=_GRID, linewidth=0.5)  # noqa: SLF001  (there is no public access)
-        axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001  (the same)
-        axis.label.set(color=INK, fontsize=10)
-    drawing.tick_params(color=LINE, labelsize=8, labelcolor=SOFT, pad=0)
-    color_bar(heights, drawing, label)
-    return artist
+_DENSE = 20_000  # points that decide where a legend hides the fewest
+_CROWDED = 12  # components; of more, only the outermost ellipse is drawn
 
 
 def contours(
@@ -176,13 +108,13 @@ def scatter(
     ----------
     points : ``(N, 2)``.
     components : labels ``(N,)``, responsibilities ``(N, K)`` or a model; None for points without components.
-    size : the area of a marker in square points; None for one that suits the number of points.
+    size : the area of a marker in square points; None for one that suits the number of points and the axes.
     sample_weight : ``(N,)``, or the name of a column. Areas are in proportion to the weights, and `size` is their mean.
 
     Points of a background, with the label -1, are gray crosses.
 
-    Returns one artist for each component that has points. Beyond 20,000 points, that is one image of their density, in
-    which each pixel has the mean color of its points.
+    Returns one artist for each component that has points. Beyond 20,000 points, or fewer in small axes, that is one
+    image of their density, in which each pixel has the mean color of its points.
     """
     ax = axes_of(ax, 5.2, 4.6)
     model = mixture_of(components) if is_model(components) else None
@@ -190,15 +122,16 @@ def scatter(
     labels, drawn = labels_of(rows, components), drawable(ax, rows, mass)
     rows, labels, mass = rows[drawn], labels[drawn], mass[drawn]
     n = len(rows)
-    if n > _DENSE:
-        image = _counted(ax, rows, labels, mass, components is None)
+    if not (size is None or (is_number(size) and size > 0)):
+        raise ParameterError(f"size is {size!r}; give square points above zero, or None to suit the number of points")
+    if needs_shading(ax, n):
+        image = draw_shading(ax, rows, labels, mass, components is None)
+        write_note(ax, f"shaded by the number of points, {n:,} in all")
         if model is not None:
             name_axes(ax, model)
         dress(ax)
         return [image]
-    if not (size is None or (is_number(size) and size > 0)):
-        raise ParameterError(f"size is {size!r}; give square points above zero, or None to suit the number of points")
-    area = float(size) if size is not None else float(np.clip(9000.0 / max(n, 1), 2.0, 20.0))
+    area = float(size) if size is not None else side_of(ax) * float(np.clip(9000.0 / max(n, 1), 2.0, 20.0))
     areas = area * mass / mass.mean() if n else mass
     alpha = float(np.clip(6.0 / max(n, 1) ** 0.32, 0.12, 0.85))
     artists: list[Artist] = []
@@ -220,19 +153,36 @@ def scatter(
         )
     if model is not None:
         name_axes(ax, model)
-        _name_background(ax, model, artists)
+        _write_legend(ax, _background_handle(model, artists), rows)
     dress(ax)
     return artists
 
 
-def _name_background(ax: Axes, model: Mixture, artists: Sequence[Any]) -> None:
-    """Write the share of the background in a legend, if there is one."""
+def _background_handle(model: Mixture | None, artists: Sequence[Any]) -> list[Any]:
+    """A line of a legend with the share of the background, if some points belong to it."""
     from matplotlib.lines import Line2D
 
-    if model.background is not None and any(artist.get_label() == _name(BACKGROUND) for artist in artists):
-        label = f"background, {100.0 * model.background.weight:.1f} %"
-        look = Line2D([], [], linestyle="", marker=marker(BACKGROUND), color=color(BACKGROUND), label=label)
-        ax.legend(handles=[look], frameon=False, fontsize=8.5, labelcolor=INK, loc="best")
+    if model is None or model.background is None or all(a.get_label() != _name(BACKGROUND) for a in artists):
+        return []
+    label = f"background, {100.0 * model.background.weight:.1f} %"
+    return [Line2D([], [], linestyle="", marker=marker(BACKGROUND), color=color(BACKGROUND), label=label)]
+
+
+def _write_legend(ax: Axes, handles: Sequence[Any], avoided: Array) -> None:
+    """Write a small legend into the corner with the fewest of the points ``(M, 2)``."""
+    if not handles:
+        return
+    (left, right), (low, high) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    x, y = (avoided - [left, low]).T / np.array([[right - left], [high - low]])
+    corners = {
+        "upper right": (x > 0.62) & (y > 0.82), "upper left": (x < 0.38) & (y > 0.82),
+        "lower right": (x > 0.62) & (y < 0.18), "lower left": (x < 0.38) & (y < 0.18),
+    }  # fmt: skip
+    place = min(corners, key=lambda corner: int(np.count_nonzero(corners[corner])))
+    ax.legend(
+        handles=handles, loc=place, fontsize=7.5, labelcolor=INK, frameon=True, framealpha=0.8, edgecolor="none",
+        borderpad=0.3, borderaxespad=0.3, handletextpad=0.5, handlelength=1.4,
+    ).set_zorder(5)  # fmt: skip
 
 
 def _name(label: int) -> str:
@@ -240,22 +190,22 @@ def _name(label: int) -> str:
 
 
 def ellipses(
-    model: Model, levels: Sequence[float] = (0.5, 0.95), ax: Axes | None = None, *, labels: bool = True
+    model: Model, levels: Sequence[float] | None = None, ax: Axes | None = None, *, labels: bool = True
 ) -> list[Ellipse]:
     r"""Draw ellipses that hold a given part of each component of two variables, and its number at its mean.
 
     .. math:: (x - \mu_k)^\top \Sigma_k^{-1} (x - \mu_k) = -2 \log(1 - \text{level})
 
     which is the chi-square quantile for two degrees of freedom: the outer ellipse holds 95 % of a component's own mass,
-    not of the mixture's. Returns them component by component, with the levels in the given order.
+    not of the mixture's. By default these are 50 and 95 %, and 95 % alone for more than twelve components. Returns them
+    component by component, with the levels in the given order.
     """
     from matplotlib.patches import Ellipse
 
     ax = axes_of(ax, 5.2, 4.6)
     mixture = mixture_of(model)
     expect_features(mixture, 2)
-    levels = as_shares(levels, "levels")
-    artists = []
+    levels, thin, artists = _levels(mixture, levels), max(side_of(ax), 0.45), []
     for k, (mean, covariance) in enumerate(zip(mixture.means, mixture.covariances, strict=True)):
         if mixture.weights[k] == 0:
             continue
@@ -270,9 +220,12 @@ def ellipses(
                 angle=angle,
                 fill=False,
                 edgecolor=color(k),
-                linewidth=1.3 if level == max(levels) else 0.9,
+                linewidth=thin * (1.3 if level == max(levels) else 0.9),
+                linestyle=line_style(k),
                 zorder=3,
             )
+            if ax.images:
+                halo(ellipse, ellipse.get_linewidth() + 1.2)
             ax.add_patch(ellipse)
             artists.append(ellipse)
         if labels:
@@ -283,25 +236,48 @@ def ellipses(
     return artists
 
 
+def _levels(mixture: Mixture, levels: Sequence[float] | None) -> Sequence[float]:
+    if levels is None:
+        return (0.5, 0.95) if mixture.n_components <= _CROWDED else (0.95,)
+    return as_shares(levels, "levels")
+
+
+def ellipse_handle(levels: Sequence[float]) -> Any:
+    """A line of a legend that says what ellipses hold."""
+    from matplotlib.lines import Line2D
+
+    text = f"ellipses: {listed([f'{100.0 * level:g} %' for level in levels])}\nof each component"
+    return Line2D([], [], linestyle="", marker="o", markersize=7, mfc="none", mec=INK, mew=0.9, label=text)
+
+
 def clusters(
     model: Model,
     points: Any = None,
     ax: Axes | None = None,
     *,
-    levels: Sequence[float] = (0.5, 0.95),
+    levels: Sequence[float] | None = None,
     labels: bool = True,
     sample_weight: ArrayLike | str | None = None,
 ) -> Axes:
     """Draw points of two variables by their most probable component, and the ellipses of the components.
 
-    Without points, draw the contours of the density instead.
+    Without points, draw the contours of the density instead. A small legend says what the ellipses hold; see
+    `ellipses`.
     """
     ax = axes_of(ax, 5.2, 4.6)
+    mixture = mixture_of(model)
+    artists: list[Any] = []
     if points is None:
         contours(model, ax=ax, labels=False)
     else:
-        scatter(points, model, ax, sample_weight=sample_weight)
-    ellipses(model, levels, ax, labels=labels)
+        artists = scatter(points, model, ax, sample_weight=sample_weight)
+    drawn = ellipses(model, levels, ax, labels=labels)
+    handles = [ellipse_handle(_levels(mixture, levels)), *_background_handle(mixture, artists)]
+    avoided = [ellipse.get_patch_transform().transform(ellipse.get_path().vertices) for ellipse in drawn]
+    if points is not None:
+        rows, _ = weighted_points_of(points, mixture, 2, sample_weight)
+        avoided.append(rows[:: 1 + len(rows) // _DENSE])
+    _write_legend(ax, handles, np.concatenate(avoided))
     return ax
 
 
@@ -342,26 +318,3 @@ def regions(
     name_axes(ax, mixture)
     dress(ax)
     return lines
-
-
-def _counted(ax: Axes, rows: Array, labels: NDArray[np.intp], mass: Array, plain: bool) -> AxesImage:
-    """Draw the density of many points: each pixel has the mean color of its points, more opaque for more points."""
-    from matplotlib.colors import to_rgb
-
-    low, high = rows.min(0), rows.max(0)
-    high = np.where(high > low, high, low + 1.0)
-    margin = 0.03 * (high - low)
-    edges = [np.linspace(a, b, _PIXELS + 1) for a, b in zip(low - margin, high + margin, strict=True)]
-    total, ink = np.zeros((_PIXELS, _PIXELS)), np.zeros((_PIXELS, _PIXELS, 3))
-    for k in np.unique(labels):
-        mine = labels == k
-        count = np.histogram2d(rows[mine, 1], rows[mine, 0], bins=edges[::-1], weights=mass[mine])[0]
-        total += count
-        ink += count[..., None] * np.array(to_rgb(INK if plain else color(int(k))))
-    some = total > 0
-    image = np.zeros((_PIXELS, _PIXELS, 4))
-    image[some, :3] = ink[some] / total[some, None]
-    total /= mass.mean()
-    image[some, 3] = 0.2 + 0.8 * np.log1p(total[some]) / math.log1p(total.max())
-    frame = (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
-    return ax.imshow(image, extent=frame, origin="lower", aspect=ax.get_aspect(), interpolation="nearest", zorder=2)

@@ -11,9 +11,12 @@ from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.model.background import with_background
-from gmix.plot.missing import write_note
+from gmix.plot.bins import bins_of
+from gmix.plot.line import draw_bars
+from gmix.plot.note import write_note
 from gmix.plot.model import Model, expect_some, mixture_of, weighted_points_of
-from gmix.plot.style import BACKGROUND, COLORS, INK, LINE, SOFT, axes_of, bins_of, color, dress
+from gmix.plot.palette import BACKGROUND, COLORS, INK, LINE, SOFT, color
+from gmix.plot.style import axes_of, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,10 +103,7 @@ def unusual(
     low = min(log_density.min(initial=np.inf, where=np.isfinite(log_density)), np.quantile(drawn, 1e-3))
     log_density = np.maximum(log_density, low)  # rows whose density underflows are drawn at the edge
     edges = np.linspace(low, max(log_density.max(), drawn.max()), max(bins_of(log_density), 20) + 1)
-    ax.hist(
-        log_density, edges.tolist(), density=True, weights=mass, color="#DCDCDC", edgecolor="white", linewidth=0.5,
-        label="rows",
-    )  # fmt: skip
+    draw_bars(ax, log_density, edges, mass)
     height = np.histogram(drawn, edges)[0] / (len(drawn) * np.diff(edges))
     ax.stairs(height, edges, color=COLORS[0], linewidth=1.4, label="expected of the mixture")
     top = ax.get_ylim()[1]

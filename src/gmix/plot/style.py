@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from gmix.base.arguments import is_count
-from gmix.base.errors import ParameterError, of_kind
+from gmix.base.errors import of_kind
+from gmix.plot.palette import INK, LINE, SOFT, color, text_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 __all__ = [
-    "BACKGROUND", "COLORS", "DENSITY", "INK", "LINE", "SOFT", "axes_of", "bins_of", "color", "color_bar", "dress",
-    "edges_of", "figure_of", "halo", "marker", "write_number",
+    "DENSITY", "axes_of", "color_bar", "dress", "figure_of", "halo", "side_of", "write_number",
 ]  # fmt: skip
 
-Array = NDArray[np.float64]
-
-# The colors of Okabe & Ito, distinct for every kind of color vision, without the yellow that is faint on white. When
-# they repeat, the shape of the markers changes, so that 21 components can be distinguished.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
-_MARKERS = ("o", "s", "^")
-INK, SOFT, LINE, _GRID = "#222222", "#5A5A5A", "#9A9A9A", "#E7E7E7"
+_GRID = "#E7E7E7"
 DENSITY = "GnBu"  # from white to dark, so that zero density looks empty
-
-
-BACKGROUND = -1  # the label of points that belong to no component
-
-
-def color(component: int) -> str:
-    """The color of a component, safe for color-blind readers; it repeats after seven. The background, -1, is gray."""
-    return LINE if component == BACKGROUND else COLORS[_number(component) % len(COLORS)]
-
-
-def marker(component: int) -> str:
-    """The marker of a component's points; it changes each time the colors repeat."""
-    if component == BACKGROUND:
-        return "x"
-    return _MARKERS[_number(component) // len(COLORS) % len(_MARKERS)]
-
-
-def _number(component: int) -> int:
-    if not is_count(component, 0):
-        raise ParameterError(f"component is {component!r}; give its number, counted from 0")
-    return component
+_FULL = 3.4  # inches: the shorter side of axes in which markers, lines and numbers have their full size
 
 
 def figure_of(figure: Figure | SubFigure | None, width: float, height: float) -> Figure:
@@ -84,11 +56,11 @@ def dress(ax: Axes, grid: str = "both") -> None:
         axis.label.set(color=INK, fontsize=9.5)
 
 
-def halo(text: Any, width: float) -> None:
-    """Outline a text in white, so that it is readable over lines."""
+def halo(artist: Any, width: float) -> None:
+    """Outline a text or a line in white, so that it is readable over what lies below it."""
     from matplotlib.patheffects import withStroke
 
-    text.set_path_effects([withStroke(linewidth=width, foreground="white")])
+    artist.set_path_effects([withStroke(linewidth=width, foreground="white")])
 
 
 def color_bar(artist: Any, ax: Any, label: str) -> None:
@@ -99,40 +71,27 @@ def color_bar(artist: Any, ax: Any, label: str) -> None:
     bar.set_label(label, color=INK, fontsize=9.5)
 
 
+def side_of(ax: Axes) -> float:
+    """The shorter side of axes relative to that of a whole picture, at most 1; markers and lines follow it."""
+    figure = ax.figure
+    width, height = ax.get_position().size * (figure.bbox.size / figure.dpi)
+    return float(np.clip(min(width, height) / _FULL, 0.2, 1.0))
+
+
 def write_number(ax: Axes, component: int, place: ArrayLike) -> None:
-    """Write the number of a component on a disc of its color."""
-    x, y = np.asarray(place, np.float64)
-    disc = {"boxstyle": "circle,pad=0.28", "facecolor": color(component), "edgecolor": "white", "linewidth": 1.2}
-    text = ax.text(
-        x,
-        y,
-        str(component),
-        color="white",
-        fontsize=7.5,
-        fontweight="bold",
-        ha="center",
-        va="center",
-        zorder=6,
-        bbox=disc,
-    )
-    text.set_gid("component")
+    """Write the number of a component on a disc of its color, near its place where it hides no other number."""
+    from gmix.plot.label_layout import LABEL, LabelLayout
 
-
-def bins_of(values: Array) -> int:
-    """Freedman & Diaconis's number of bins, within limits; small tables get more."""
-    quartiles = np.quantile(values, [0.25, 0.75])
-    width = 2.0 * float(quartiles[1] - quartiles[0]) / max(len(values), 1) ** (1 / 3)
-    wanted = max(float(np.ptp(values)) / width if width > 0 else 0.0, 1.4 * math.sqrt(len(values)))
-    return int(np.clip(wanted, 8, 80)) if len(values) < 2000 else int(np.clip(wanted, 40, 100))
-
-
-def edges_of(values: Array, bins: int | None = None) -> Array:
-    """The edges of bins of equal width over the values; `bins` is their number, or None for that of `bins_of`.
-
-    Where the values are equal, or too close for float64 to divide their range, the bins extend beyond them.
-    """
-    low, high = float(values.min()), float(values.max())
-    bins = bins_of(values) if bins is None else bins
-    least = 2.0 * bins * float(np.spacing(max(abs(low), abs(high), np.finfo(np.float64).tiny)))
-    room = max(least - (high - low), 0.0) if high > low else max(least, 1.0)
-    return np.linspace(low - room / 2.0, high + room / 2.0, bins + 1)
+    x, y = np.asarray(place, np.float64).tolist()
+    face, size = color(component), 7.5 * max(side_of(ax), 0.4) ** 0.4
+    disc = {"boxstyle": "circle,pad=0.28", "facecolor": face, "edgecolor": "white", "linewidth": 0.16 * size}
+    tie = {"arrowstyle": "-", "color": face, "linewidth": 0.9, "shrinkA": 0.0, "shrinkB": 0.0}
+    text = ax.annotate(
+        str(component), (x, y), xytext=(0.0, 0.0), textcoords="offset points", ha="center", va="center", zorder=6,
+        color=text_color(face), fontsize=size, fontweight="bold", bbox=disc, arrowprops=tie, annotation_clip=False,
+    )  # fmt: skip
+    if text.arrow_patch is not None:
+        text.arrow_patch.set_visible(False)
+    text.set_gid(LABEL)
+    text.set_in_layout(False)
+    LabelLayout.add_to(ax)

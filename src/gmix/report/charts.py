@@ -13,7 +13,7 @@ from gmix.model.background import Background
 from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker
-from gmix.plot.style import BACKGROUND
+from gmix.plot.palette import BACKGROUND
 from gmix.report.row_summary import LabeledRows, RowSummary
 from gmix.report.selection import criterion_of
 

@@ -16,7 +16,7 @@ from gmix.model.background import with_background
 from gmix.model.mixture import GaussianMixture
 from gmix.model.outliers import chi_squared_tail
 from gmix.model.regions import highest_density
-from gmix.plot.style import edges_of
+from gmix.plot.bins import edges_of
 from gmix.sources import MemorySource, Source
 
 __all__ = ["DECIDED", "REGION", "LabeledRows", "RowSummary", "Unusual"]

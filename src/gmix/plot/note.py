@@ -1,4 +1,4 @@
-"""Rows with missing cells in pictures: those that lack a cell of a picture are left out, and the picture says so."""
+"""What a picture leaves out or draws in another way, in a note above it: rows with missing cells, and many rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.wording import count
-from gmix.plot.style import SOFT
+from gmix.plot.palette import SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["drawable", "without_note", "write_note"]
 
 Array = NDArray[np.float64]
-_MISSING = "missing"  # the group id of the text about rows that are left out
+_NOTE = "note"  # the group id of the text
 
 
 def drawable(ax: Axes, rows: Array, mass: Array) -> NDArray[np.bool_]:
@@ -29,15 +29,19 @@ def drawable(ax: Axes, rows: Array, mass: Array) -> NDArray[np.bool_]:
 
 
 def write_note(ax: Axes, text: str) -> None:
-    """Write a note about rows that are left out above the axes, at the right."""
+    """Write a note above the axes, at the right; a second one stands above the first."""
+    for note in ax.texts:
+        if note.get_gid() == _NOTE:
+            note.set_text(f"{text}\n{note.get_text()}")
+            return
     ax.annotate(
         text, (1.0, 1.0), xycoords="axes fraction", xytext=(0, 3), textcoords="offset points", ha="right", va="bottom",
         fontsize=7.5, color=SOFT,
-    ).set_gid(_MISSING)  # fmt: skip
+    ).set_gid(_NOTE)  # fmt: skip
 
 
 def without_note(ax: Axes) -> None:
-    """Remove the note about rows that are left out."""
+    """Remove the note."""
     for text in list(ax.texts):
-        if text.get_gid() == _MISSING:
+        if text.get_gid() == _NOTE:
             text.remove()

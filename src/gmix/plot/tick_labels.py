@@ -1,0 +1,90 @@
+"""Tick labels without an offset: where ticks show a shifted or scaled value, the label of the axis says so."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+__all__ = ["InnerTicks", "NamedTicks", "shifted_and_scaled"]
+
+_OFFSET_TEXT = re.compile(r"(?:1e([-+]?\d+))?([-+].*)?")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class NamedTicks(ScalarFormatter):
+    """Writes an offset and a power of ten into the label of the axis: ``(income − 10⁶) / 10³``.
+
+    It follows zooming, and a label that is set later. An axis without a label keeps Matplotlib's own offset text.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(useMathText=False)
+        self._written: tuple[str, str] | None = None  # the name, and the label that was made of it
+
+    def set_locs(self, locs: Iterable[float]) -> None:
+        places = list(locs)
+        super().set_locs(places)
+        if isinstance(self.axis, Axis) and (name := self._name(self.axis)):
+            label = shifted_and_scaled(name, *_parsed(str(super().get_offset()))) if places else name
+            self.axis.set_label_text(label)
+            self._written = name, label
+
+    def get_offset(self) -> str:
+        named = isinstance(self.axis, Axis) and self.axis.get_label_text()
+        return "" if named else str(super().get_offset())
+
+    def _name(self, axis: Axis) -> str:
+        """The label of the axis as it was set, without what this formatter added."""
+        shown = axis.get_label_text()
+        return self._written[0] if self._written is not None and shown == self._written[1] else shown
+
+
+class InnerTicks(MaxNLocator):
+    """Few round ticks, none so near an end of the axis that its label would touch that of the neighboring panel."""
+
+    def __init__(self, most: int, end: float) -> None:
+        super().__init__(most, steps=[1, 2, 2.5, 5, 10])
+        self._end = end  # the part of the axis at each end that has no ticks
+
+    def __call__(self) -> list[float]:
+        low, high = sorted(self.axis.get_view_interval()) if self.axis is not None else (0.0, 1.0)
+        end = self._end * (high - low)
+        ticks = [float(tick) for tick in super().__call__()]
+        return [tick for tick in ticks if low + end <= tick <= high - end] or ticks
+
+
+def shifted_and_scaled(name: str, offset: float, power: int) -> str:
+    """The name of what ticks show: a value less an offset, in units of a power of ten.
+
+    >>> shifted_and_scaled("income", 1e6, 3)
+    '(income − 10⁶) / 10³'
+    >>> shifted_and_scaled("depth", -2500.0, 0)
+    'depth + 2,500'
+    """
+    if offset:
+        name = f"{name} {'−' if offset > 0 else '+'} {_written(abs(offset))}"
+        name = f"({name})" if power else name
+    return f"{name} / {_power(power)}" if power else name
+
+
+def _parsed(offset_text: str) -> tuple[float, int]:
+    """The offset and the power of ten in the text that Matplotlib writes for them, such as ``1e3+1e6``."""
+    found = _OFFSET_TEXT.fullmatch(offset_text.replace("\N{MINUS SIGN}", "-"))
+    return (float(found[2] or 0.0), int(found[1] or 0)) if found else (0.0, 0)
+
+
+def _written(value: float) -> str:
+    power = math.floor(math.log10(value) + 1e-12)
+    if abs(power) >= 4 and math.isclose(value, 10.0**power, rel_tol=1e-12):
+        return _power(power)
+    if power >= 9:
+        return f"{value / 10.0**power:.10g} × {_power(power)}"
+    return f"{value:,.12g}"
+
+
+def _power(exponent: int) -> str:
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
