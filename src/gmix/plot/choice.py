@@ -19,7 +19,7 @@ from gmix.plot.style import DENSITY, axes_of, dress
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MANY_STRUCTURES", "Cell", "criteria", "entropy", "heat_map"]
+__all__ = ["MANY_STRUCTURES", "Cell", "criteria", "entropy", "heat_map", "shades"]
 
 MANY_STRUCTURES = 6  # for more, a table is easier to read than their curves
 
@@ -189,6 +189,14 @@ def heat_map(search: Search) -> tuple[list[Cell], str]:
     return _cells(entries, _Entry.of_candidate(search.best), search.criterion)
 
 
+def shades(n: int) -> list[str]:
+    """The colors of the heat map, from the lightest to the darkest, n of them over the shades from 0 to 1."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(shade) for shade in colormaps[DENSITY](np.linspace(0.0, 1.0, n))]
+
+
 def _cells(every: list[_Entry], best: _Entry, criterion: str) -> tuple[list[Cell], str]:
     least = best.criteria[criterion]
     sound = [entry.criteria[criterion] - least for entry in every if not entry.is_set_aside]
@@ -200,8 +208,7 @@ def _cells(every: list[_Entry], best: _Entry, criterion: str) -> tuple[list[Cell
         text = "\N{EN DASH}" if entry.is_set_aside else _short(above)
         cells.append(Cell(entry.structure, entry.n_components, text, shade, entry.is_set_aside))
     title = f"{CRITERIA[criterion]} minus its minimum ({least:,.1f})".replace("-", "\N{MINUS SIGN}")
-    ending = "; \N{EN DASH}: set aside" if any(cell.is_set_aside for cell in cells) else ""
-    return cells, title + ending
+    return cells, title
 
 
 def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
@@ -224,6 +231,7 @@ def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
     ax.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(codes) - 0.5, -0.5), xlabel="components", ylabel="structure")
     ax.set_xticks(range(len(counts)), [str(n) for n in counts])
     ax.set_yticks(range(len(codes)), codes)
+    title += "; \N{EN DASH}: set aside" * any(cell.is_set_aside for cell in cells)
     ax.set_title(title, fontsize=9, color=SOFT, loc="left")
     dress(ax)
     ax.grid(visible=False)

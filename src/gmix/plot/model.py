@@ -25,7 +25,7 @@ __all__ = [
     "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search", "expect_comparison",
     "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit",
     "is_merging", "is_mixture", "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of",
-    "points_of", "search_of", "weighted_points_of",
+    "points_of", "search_of", "separation", "weighted_points_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -328,6 +328,15 @@ def heights_of(density: Density, limits: ArrayLike, resolution: int) -> tuple[Ar
             "and above zero somewhere"
         )
     return x, y, z
+
+
+def separation(mixture: Mixture) -> Array:
+    """The proportion ``(D,)`` of each column's variance that lies between the components."""
+    mixture = mixture.without_background
+    mean = mixture.weights @ mixture.means
+    between = mixture.weights @ (mixture.means - mean) ** 2
+    within = mixture.weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
+    return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))
 
 
 def name_axes(ax: Axes, mixture: Mixture) -> None:

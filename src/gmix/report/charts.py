@@ -13,30 +13,36 @@ from gmix.model.background import Background
 from gmix.model.criteria import CRITERIA, second
 from gmix.model.mixture import GaussianMixture
 from gmix.plot import color, marker
+from gmix.plot.choice import heat_map, shades
+from gmix.plot.model import separation
 from gmix.plot.palette import BACKGROUND
 from gmix.report.row_summary import LabeledRows, RowSummary
-from gmix.report.selection import criterion_of
+from gmix.report.selection import criterion_of, has_heat_map
 
 __all__ = ["charts", "shown_columns"]
 
 _MOST_COLUMNS = 30  # that are shown; of more, those that separate the components best
 # Lighter variants of the colors of `gmix.plot`, for a dark screen.
-_DARK = ("#4C9BE8", "#F4793B", "#20B486", "#E08DBD", "#F2B134", "#8FD3F4", "#B5B5B5")
-_SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up"}
+_DARK = (
+    "#4C9BE8", "#F4793B", "#20B486", "#E08DBD", "#F2B134", "#8FD3F4", "#B5B5B5", "#A678F0", "#C08A55", "#F0568C",
+    "#BFD12E", "#5F93B8", "#A5E3C9", "#C3B6F5", "#D65A5A", "#F9C4C0", "#63B868", "#7C8BFF", "#3FDCE6", "#E57DF0",
+)  # fmt: skip
+_SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down"}
+_SHADES = 11  # of the heat map's color scale
 
 
 def shown_columns(mixture: GaussianMixture) -> list[int]:
     """The columns that a page shows: all, or those that separate the components best."""
     if mixture.n_features <= _MOST_COLUMNS:
         return list(range(mixture.n_features))
-    return sorted(np.argsort(-_separation(mixture), kind="stable")[:_MOST_COLUMNS].tolist())
+    return sorted(np.argsort(-separation(mixture), kind="stable")[:_MOST_COLUMNS].tolist())
 
 
 def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
     """The data of all charts."""
     mixture = fit.mixture
     names = mixture.names
-    best = np.argsort(-_separation(mixture)[shown], kind="stable")[:2].tolist()
+    best = np.argsort(-separation(mixture)[shown], kind="stable")[:2].tolist()
     return {
         "names": [names[j] for j in shown],
         "first": sorted(best),
@@ -68,6 +74,7 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
             {"edges": _numbers(edges, 7), "heights": _numbers(heights, 5)} for edges, heights in rows.histograms
         ],
         "criteria": _criteria(fit),
+        "heat_map": _heat_map(fit),
         "criterion": CRITERIA[criterion_of(fit)],
         "other": CRITERIA[second(criterion_of(fit))],
         "history": _numbers(np.asarray(fit.history) / fit.mass, 9),
@@ -95,14 +102,6 @@ def _labels(labeled: LabeledRows | None) -> dict[str, Any] | None:
     }
 
 
-def _separation(mixture: GaussianMixture) -> NDArray[np.float64]:
-    """The proportion ``(D,)`` of each column's variance that lies between the components."""
-    mixture = mixture.without_background
-    between = mixture.weights @ (mixture.means - mixture.mean) ** 2
-    within = mixture.weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
-    return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))
-
-
 def _criteria(fit: Fit) -> list[dict[str, Any]]:
     if fit.comparison is None:
         return []
@@ -118,6 +117,22 @@ def _criteria(fit: Fit) -> list[dict[str, Any]]:
         }
         for c in fit.comparison.candidates
     ]
+
+
+def _heat_map(fit: Fit) -> dict[str, Any] | None:
+    """The heat map that `gmix.plot.criteria` draws of many structures; None for few, which have curves."""
+    if fit.comparison is None or not has_heat_map(fit):
+        return None
+    cells, title = heat_map(fit.comparison)
+    return {
+        "title": title,
+        "colors": shades(_SHADES),
+        "cells": [
+            {"structure": cell.structure, "components": cell.n_components, "text": cell.text,
+             "shade": None if cell.is_set_aside else round(cell.shade, 4)}
+            for cell in cells
+        ],
+    }  # fmt: skip
 
 
 def _optima(fit: Fit) -> list[dict[str, Any]]:

@@ -181,7 +181,8 @@ function drawMarginal() {
 function drawCriteria() {
   if (!at("criteria")) return;
   const codes = [...new Set(data.criteria.map(c => c.structure))], best = data.criteria.find(c => c.best);
-  at("criteria").classList.toggle("tall", codes.length > 6);
+  at("criteria").classList.toggle("tall", data.heat_map !== null);
+  if (data.heat_map) return drawHeatMap(best);
   const palette = root.dataset.theme === "dark" ? data.palette.dark : data.palette.light;
   const dashes = ["solid", "dash", "dot"];
   const traces = codes.map((code, i) => {
@@ -231,6 +232,31 @@ function drawOptima() {
   }));
 }
 
+// Structures by numbers of components, in the shades and with the text of the heat map of gmix.plot.criteria.
+function drawHeatMap(best) {
+  const cells = data.heat_map.cells, scale = data.heat_map.colors, dark = 0.6;
+  const codes = [...new Set(cells.map(c => c.structure))];
+  const counts = [...new Set(cells.map(c => c.components))].sort((a, b) => a - b);
+  const place = (code, n) => cells.findIndex(c => c.structure === code && c.components === n);
+  const grid = what => codes.map(code => counts.map(n => { const i = place(code, n); return i < 0 ? null : what(cells[i], data.criteria[i]); }));
+  const hover = (cell, c) => `<b>${c.structure}, ${c.components}</b><br>${data.criterion} ${number(c.value ?? Infinity)}<br>${data.other} ${number(c.other ?? Infinity)}${c.aside ? "<br>set aside" : ""}`;
+  const x = counts.indexOf(best.components), y = codes.indexOf(best.structure), small = onPhone() || counts.length > 12;
+  draw("criteria", [{
+    type: "heatmap", x: counts.map(String), y: codes, z: grid(c => c.shade), text: grid(hover), hovertemplate: "%{text}<extra></extra>",
+    zmin: 0, zmax: 1, colorscale: scale.map((hue, i) => [i / (scale.length - 1), hue]), showscale: false, xgap: 2, ygap: 2, hoverongaps: true,
+  }], layout("components", "structure", {
+    title: { text: data.heat_map.title, x: 0, xref: "paper", font: { size: 13 } }, margin: { l: 12, r: 14, t: 34, b: 12 },
+    xaxis: { type: "category", showgrid: false, showline: false, ticks: "" },
+    yaxis: { type: "category", autorange: "reversed", showgrid: false, showline: false, ticks: "" },
+    annotations: cells.map(c => ({
+      x: counts.indexOf(c.components), y: codes.indexOf(c.structure), text: c.text, showarrow: false,
+      font: { size: small ? 9 : 11, color: c.shade === null ? css("--soft") : c.shade > dark ? "#FFFFFF" : "#222222" },
+    })),
+    shapes: [{
+      type: "rect", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, line: { color: data.palette.light[1], width: 2.5 },
+    }],
+  }));
+}
 function drawAll() { drawScatter(); drawMarginal(); drawCriteria(); drawHistory(); drawOptima(); }
 
 function dress(theme) {

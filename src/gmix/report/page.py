@@ -19,7 +19,7 @@ from gmix.report.code import refitting_code
 from gmix.report.methods import covariance_text, methods
 from gmix.report.row_sections import row_sections
 from gmix.report.row_summary import RowSummary
-from gmix.report.selection import candidates_by_rank, criterion_of
+from gmix.report.selection import candidates_by_rank, criterion_of, has_heat_map
 
 __all__ = ["page_content"]
 
@@ -55,6 +55,8 @@ def page_content(
         "candidates": _candidates(fit),
         "criterion": CRITERIA[criterion_of(fit)],
         "other_criterion": CRITERIA[second(criterion_of(fit))],
+        "heat_map": has_heat_map(fit),
+        "set_aside": bool(fit.comparison and any(c.is_set_aside for c in fit.comparison.candidates)),
         "n_candidates": len(fit.comparison.candidates) if fit.comparison else 0,
         "unusual": _unusual(rows, shown, mixture.n_components),
         "steps": len(fit.history) - 1,

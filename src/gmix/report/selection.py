@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gmix.fitting.candidates import Candidate
 from gmix.fitting.result import Fit
+from gmix.plot.choice import MANY_STRUCTURES
 
-__all__ = ["candidates_by_rank", "criterion_of", "tried"]
+__all__ = ["candidates_by_rank", "criterion_of", "has_heat_map", "tried"]
 
 
 def criterion_of(fit: Fit) -> str:
@@ -28,3 +29,8 @@ def tried(fit: Fit) -> tuple[list[int], list[str]]:
         return [fit.mixture.n_components], [fit.mixture.structure.code]
     counts = sorted({c.n_components for c in fit.comparison.candidates})
     return counts, list(dict.fromkeys(c.structure.code for c in fit.comparison.candidates))
+
+
+def has_heat_map(fit: Fit) -> bool:
+    """Whether so many structures were tried that the page shows a heat map of the criterion, not a curve of each."""
+    return len(tried(fit)[1]) > MANY_STRUCTURES
