@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, as_numbers, is_count
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
+from gmix.notebook import chains_html
 
 __all__ = ["Chains", "metropolis"]
 
@@ -119,6 +120,9 @@ class Chains:
             f"Chains({count(self.n_chains, 'chain')}, {count(self.n_draws, 'draw')}, "
             f"{count(self.n_features, 'coordinate')}, acceptance {self.acceptance.mean():.3f})"
         )
+
+    def _repr_html_(self) -> str:
+        return chains_html(self)
 
 
 def metropolis(

@@ -287,7 +287,7 @@ COLUMNS: dict[str, Callable[[Fit, Any, Any], Numbers]] = {  # of a fit, a table 
         gmix.likelihood_ratio_test(data, 1, replicates=2, sample_weight=weight, rng=0).replicates
     ),
     "merge": lambda fit, data, weight: gmix.merge(fit, data, sample_weight=weight).entropy,
-    "plot": lambda fit, data, weight: len(pictured(fit, data, weight).collections),
+    "plot": lambda fit, data, weight: len(pictured(fit, data, weight).axes[0].collections),
 }
 
 

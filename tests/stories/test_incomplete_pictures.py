@@ -138,7 +138,7 @@ def test_the_report_works_in_a_browser(page: Path, width: int, scheme: str, brow
 
 
 def notes(ax: Any) -> list[str]:
-    return [text.get_text() for text in ax.texts if text.get_gid() == "missing"]
+    return [text.get_text() for text in ax.texts if text.get_gid() == "note"]
 
 
 def test_pictures_leave_out_what_they_cannot_show_and_say_so(rows: Array) -> None:

@@ -89,7 +89,7 @@ def test_a_surface_reaches_the_density_and_has_a_color_bar() -> None:
 def test_one_feature_gives_a_histogram_under_the_density() -> None:
     one, rows = TWO.marginal(["east"]), POINTS[:, :1]
     ax = axes()
-    assert plot.plot(one, rows, ax=ax) is ax
+    assert plot.plot(one, rows, ax=ax) is ax.figure
     area = sum(bar.get_width() * bar.get_height() for bar in ax.patches if hasattr(bar, "get_width"))
     assert area == pytest.approx(1.0)
     curve = max(ax.lines, key=lambda line: line.get_zorder())
@@ -98,11 +98,11 @@ def test_one_feature_gives_a_histogram_under_the_density() -> None:
 
 
 def test_two_features_give_points_and_ellipses_with_names() -> None:
-    ax = plot.plot(TWO, POINTS, ax=axes())
+    [ax] = plot.plot(TWO, POINTS, ax=axes()).axes
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("east", "north")
     assert len(ax.patches) == 4
     assert [text.get_text() for text in ax.texts] == ["0", "1"]
-    assert plot.plot(TWO, figure=Figure()).patches
+    assert plot.plot(TWO, figure=Figure()).axes[0].patches
 
 
 def test_more_features_give_every_pair() -> None:

@@ -166,7 +166,7 @@ def test_a_column_of_weights_is_no_feature_of_a_picture() -> None:
     extended = pa.table({"a": POINTS[:, 0], "w": WEIGHT, "b": POINTS[:, 1], "c": 2.0 * POINTS[:, 0]})
     fit = gmix.fit(extended, [1, 2], covariance="full", sample_weight="w", rng=0)
     assert fit.mixture.dependence is not None
-    shown = fit.plot(extended, sample_weight="w", ax=axes())
+    [shown] = fit.plot(extended, sample_weight="w", ax=axes()).axes
     assert len(np.vstack([c.get_offsets() for c in shown.collections])) == np.count_nonzero(WEIGHT)
     figure = gmix.fit(np.c_[POINTS, POINTS[:, :1] ** 2], 1, covariance="full", sample_weight=WEIGHT).plot(
         np.c_[POINTS, POINTS[:, :1] ** 2], sample_weight=WEIGHT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["count", "listed", "nats", "number", "percent", "to_precision_of", "weighted_rows"]
+__all__ = ["count", "listed", "nats", "number", "percent", "power_of_ten", "to_precision_of", "weighted_rows"]
 
 _MINUS = "\N{MINUS SIGN}"
 _MOST_ROWS = 1 << 62  # more than a table has; a damaged model file may state any number
@@ -25,9 +25,13 @@ def number(value: float, digits: int = 4) -> str:
     if not -4 <= magnitude < 9:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".")
-        raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"{mantissa} \N{MULTIPLICATION SIGN} 10{raised}".replace("-", _MINUS)
+        return f"{mantissa} \N{MULTIPLICATION SIGN} {power_of_ten(int(exponent))}".replace("-", _MINUS)
     return f"{value:,.{max(digits - 1 - magnitude, 0)}f}".replace("-", _MINUS)
+
+
+def power_of_ten(exponent: int) -> str:
+    """Ten with a raised exponent."""
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def nats(value: float) -> str:

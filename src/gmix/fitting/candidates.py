@@ -16,6 +16,7 @@ from gmix.fitting.em import Run
 from gmix.fitting.refinement.optima import Optima
 from gmix.model.covariance import Structure
 from gmix.model.criteria import criteria, criterion
+from gmix.notebook import search_html
 
 __all__ = ["Candidate", "Search"]
 
@@ -135,6 +136,9 @@ class Search:
 
     def __repr__(self) -> str:
         return f"Search({count(len(self.candidates), 'candidate')}, best by {self.criterion}: {self.best})"
+
+    def _repr_html_(self) -> str:
+        return search_html(self)
 
     @property
     def compares(self) -> bool:

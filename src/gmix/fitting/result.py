@@ -38,6 +38,7 @@ from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
 from gmix.model.variational import Posterior, posterior_document, posterior_from
 from gmix.model_file import as_float, expect, read, write
+from gmix.notebook import fit_html
 
 __all__ = ["Fit", "StandardErrors", "in_independent_columns", "load"]
 
@@ -199,6 +200,9 @@ class Fit(OtherNames):
 
     def __str__(self) -> str:
         return "\n".join([repr(self), *(f"  {line}" for line in lines(self.findings))])
+
+    def _repr_html_(self) -> str:
+        return fit_html(self)
 
     def summary(self, errors: StandardErrors | None = None) -> str:
         """Describe the fit as text: the model, its criteria, the parameters of every component, and the findings.

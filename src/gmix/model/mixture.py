@@ -31,6 +31,7 @@ from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import Sampling
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.univariate import Univariate, UnivariateFunctions
+from gmix.notebook import mixture_html
 
 __all__ = [
     "GaussianMixture", "compact_covariances", "mixtures_from_statistics", "unchecked_mixture",
@@ -144,6 +145,9 @@ class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, Univariat
         components, features = count(self.n_components, "component"), count(self.n_features, "feature")
         background = "" if self.background is None else f", {100.0 * self.background.weight:.3g} % background"
         return f"GaussianMixture({self.structure}, {components}, {features}{background})"
+
+    def _repr_html_(self) -> str:
+        return mixture_html(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.dependence is not None:

@@ -1,17 +1,23 @@
 """Pictures of densities, points and components, of criteria, and of the convergence of a fit.
 
-Every function draws into ``ax``, or into a new figure without it. None shows or saves a figure, or changes Matplotlib's
-settings. The small ones return the artists that they added; the composed ones (`clusters`, `histogram`, `criteria`,
-`entropy`, `history`, `optima`, `responsibilities`, `unusual`, `plot`) return their axes, `pairs` its figure, and
-`animation` an animation. A model is a `GaussianMixture` or a `Fit`. Where points are drawn, ``sample_weight`` gives
-their weights ``(N,)``, or names the column of a DataFrame that holds them. Bars count rows by weight, the areas of
-markers are in proportion to the weights, and rows of weight 0 are not drawn. NaN is a missing cell: a picture leaves
-out the points that lack one of its variables, and says how many.
+Every function draws into ``ax`` (`pairs` into ``figure``), or into a new figure without it. What each returns does not
+depend on the model or the options: `plot` and `pairs` return the figure; `clusters`, `histogram`, `criteria`,
+`entropy`, `history`, `optima`, `responsibilities` and `unusual` their axes; `contours`, `ellipses`, `regions`,
+`scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation. None saves a figure or
+changes Matplotlib's settings.
+
+A new figure is one of pyplot. A notebook shows it once, below its cell, and closes it; in a script, ``plt.show()``
+shows the figures that are open.
+
+A model is a `GaussianMixture` or a `Fit`. Where points are drawn, ``sample_weight`` gives their weights ``(N,)``, or
+names the column of a DataFrame that holds them. Bars count rows by weight, the areas of markers are in proportion to
+the weights, and rows of weight 0 are not drawn. NaN is a missing cell: a picture leaves out the points that lack one of
+its variables, and says how many. Many points are drawn as an image of their density, and the picture says so.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import ArrayLike
 
@@ -21,9 +27,9 @@ from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, in_independent_columns, mixture_of
+from gmix.plot.palette import color, marker
 from gmix.plot.plane import clusters, contours, ellipses, regions, scatter
 from gmix.plot.points import responsibilities, unusual
-from gmix.plot.palette import color, marker
 from gmix.plot.style import figure_of
 from gmix.plot.surface import surface
 from gmix.plot.uncertainty import uncertainty
@@ -45,11 +51,11 @@ def plot(
     sample_weight: ArrayLike | str | None = None,
     ax: Axes | None = None,
     figure: Figure | None = None,
-) -> Axes | Figure:
+) -> Figure:
     """Draw a model, over points if some are given, with the function that suits its number of features.
 
     That is `histogram` for one feature, `clusters` for two, and `pairs` for more, which fills a figure and takes no
-    ``ax``. Features that follow from others are not drawn.
+    ``ax``. Features that follow from others are not drawn. Returns the figure; its axes are ``figure.axes``.
     """
     if mixture_of(model).dependence is not None:
         model, points, sample_weight = in_independent_columns(model, points, sample_weight)
@@ -63,4 +69,4 @@ def plot(
     if ax is None and figure is not None:
         ax = figure_of(figure, 0.0, 0.0).add_subplot()
     draw = histogram if d == 1 else clusters
-    return draw(model, points, ax, sample_weight=sample_weight)
+    return cast("Figure", draw(model, points, ax, sample_weight=sample_weight).figure)

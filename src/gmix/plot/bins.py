@@ -25,11 +25,10 @@ def bins_of(values: Array) -> int:
 def edges_of(values: Array, bins: int | None = None, most: int = 100) -> Array:
     """The edges of bins of equal width over the values; `bins` is their number, or None for that of `bins_of`.
 
-    There are at most `most` of them, if `bins` is None.
-
-    Where `bins` is None and the values are rounded, every bin holds the same number of steps of the rounding, and its
-    edges lie halfway between possible values: otherwise some bins would hold more possible values than others. Where
-    the values are equal, or too close for float64 to divide their range, the bins extend beyond them.
+    If it is None, there are about `most` bins at most; and where the values are rounded, every bin holds the same number
+    of steps of the rounding, with edges halfway between possible values: otherwise some bins would hold more possible
+    values than others. Where the values are equal, or too close for float64 to divide their range, the bins extend
+    beyond them.
     """
     low, high = float(values.min()), float(values.max())
     if bins is None and (step := step_of(values)) is not None:
@@ -37,7 +36,7 @@ def edges_of(values: Array, bins: int | None = None, most: int = 100) -> Array:
         together = max(1, round(steps / wanted))
         n = -(-steps // together)
         first = low - 0.5 * step - (n * together - steps) // 2 * step
-        return first + step * together * np.arange(n + 1)
+        return np.asarray(first + step * together * np.arange(n + 1), np.float64)
     bins = min(bins_of(values), most) if bins is None else bins
     least = 2.0 * bins * float(np.spacing(max(abs(low), abs(high), np.finfo(np.float64).tiny)))
     room = max(least - (high - low), 0.0) if high > low else max(least, 1.0)

@@ -14,7 +14,6 @@ from gmix.base.errors import ParameterError
 from gmix.base.wording import count, number, percent
 from gmix.model.background import with_background
 from gmix.model.statistics import SufficientStatistics
-from gmix.plot.note import drawable
 from gmix.plot.model import (
     Fit,
     Mixture,
@@ -28,8 +27,9 @@ from gmix.plot.model import (
     search_of,
     weighted_points_of,
 )
-from gmix.plot.plane import ellipses
+from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, INK, LINE, SOFT, color
+from gmix.plot.plane import ellipses
 from gmix.plot.style import axes_of, dress
 
 if TYPE_CHECKING:

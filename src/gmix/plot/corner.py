@@ -20,7 +20,6 @@ from gmix.plot.shading import needs_shading
 from gmix.plot.style import figure_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["pairs"]

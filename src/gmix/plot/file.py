@@ -1,7 +1,8 @@
-"""Write pictures to files, whole or not at all."""
+"""Write pictures to files, whole or not at all, and as text for HTML."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from gmix.base.errors import ParameterError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["save_figure"]
+__all__ = ["png_of", "save_figure"]
 
 _DOTS = 200  # per inch
 
@@ -26,3 +27,10 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> None:
     figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=_DOTS, **options)
     with atomic_write(path, ParameterError) as temporary:
         temporary.write_bytes(drawn.getbuffer())
+
+
+def png_of(figure: Figure, dots: int = _DOTS // 2) -> str:
+    """A figure as a PNG with this number of dots per inch, encoded in Base64."""
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=dots)
+    return b64encode(drawn.getbuffer()).decode("ascii")

@@ -36,15 +36,17 @@ class LabelLayout(Artist):
 
     def draw(self, renderer: Any) -> None:
         ax = self.axes
-        labels = [text for text in ax.texts if text.get_gid() == LABEL and text.get_visible()] if ax else []
-        labels = [text for text in labels if isinstance(text, Annotation)]
-        if len(labels) < 2 or ax is None:
+        if ax is None:
+            return
+        texts = [text for text in ax.texts if isinstance(text, Annotation)]
+        labels = [text for text in texts if text.get_gid() == LABEL and text.get_visible()]
+        if len(labels) < 2:
             return
         scale = renderer.points_to_pixels(1.0)
         places = ax.transData.transform([text.xy for text in labels])
         radii = np.array([_radius(text, renderer) for text in labels])
         frame = ax.get_window_extent(renderer)
-        centers = moved_apart(places, radii + 0.6 * scale, frame.min, frame.max)
+        centers = moved_apart(places, radii + 0.6 * scale, np.asarray(frame.min), np.asarray(frame.max))
         for text, place, center in zip(labels, places, centers, strict=True):
             text.xyann = tuple((center - place) / scale)
             if text.arrow_patch is not None:
@@ -82,4 +84,5 @@ def moved_apart(places: Array, radii: Array, low: Array, high: Array) -> Array:
         back = 0.02 * (1.0 - step / _ROUNDS) * (places - centers)
         centers += push.sum(1) + back
         centers[inside] = np.clip(centers[inside], lowest[inside], highest[inside])
-    return np.where((overlap > 0.0).any(1)[:, None] | (np.hypot(*(centers - places).T) > 0.2 * radii)[:, None], centers, places)
+    moved = (overlap > 0.0).any(1) | (np.hypot(*(centers - places).T) > 0.2 * radii)
+    return np.where(moved[:, None], centers, places)

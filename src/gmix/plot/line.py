@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.plot.bins import edges_of
-from gmix.plot.note import drawable
 from gmix.plot.model import Mixture, Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
+from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, INK, color, line_style
 from gmix.plot.style import axes_of, dress, side_of, write_number
 

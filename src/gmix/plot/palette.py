@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 
@@ -35,7 +37,7 @@ def marker(component: int) -> str:
     return "x" if component == BACKGROUND else MARKERS[_number(component) // _BLOCK % len(MARKERS)]
 
 
-def line_style(component: int) -> tuple[float, tuple[float, ...] | None]:
+def line_style(component: int) -> Any:
     """The dashes of a component's curves and ellipses, as Matplotlib takes them; they change with the marker."""
     return 0.0, _DASHES[_number(component) // _BLOCK % len(_DASHES)] or None
 

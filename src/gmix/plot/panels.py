@@ -35,7 +35,7 @@ class Panels:
     def __init__(self, figure: Figure, names: Sequence[str], limits: NDArray[np.float64]) -> None:
         self.figure, self.limits = figure, limits
         d = len(names)
-        self.size = figure.bbox.size / figure.dpi  # inches
+        self.size = np.asarray(figure.bbox.size) / figure.dpi  # inches
         self.gap = float(np.clip(0.55 / d, 0.06, 0.16))
         self.tick_size = float(np.clip(26.0 * self.size.min() / d / 8.0, 5.5, 8.0))
         rough = (self.size.min() - 0.9) / d - self.gap
@@ -61,7 +61,7 @@ class Panels:
         return max(int(half / (1.65 * self.legend_size)) - 2, 4)
 
     def room_for(self, n_components: int) -> bool:
-        """Whether the numbers of so many components leave most of a panel free."""
+        """Whether the numbers of the components leave most of a panel free."""
         return bool(n_components * _DISC**2 < 0.16 * np.prod(72.0 * self.panel))
 
     def add(self, i: int, j: int) -> Axes:
@@ -107,8 +107,7 @@ def fitted(name: str, width: float, size: float | None = None) -> tuple[str, flo
     for lines in range(1, _LINES + 1):
         for points in sizes if lines > 1 else sizes[:2]:
             letters = max(int(width / _letter(name, points)), 1)
-            # Underscores are places to break too.
-            parts = textwrap.wrap(name.replace("_", "_\x00"), letters, break_long_words=False, break_on_hyphens=True) if lines > 1 else [name]
+            parts = textwrap.wrap(name, letters, break_long_words=False) if lines > 1 else [name]
             if len(parts) <= lines and max(map(len, parts)) <= letters:
                 return "\n".join(parts), points
     points = sizes[-1]

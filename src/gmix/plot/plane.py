@@ -178,7 +178,7 @@ def _write_legend(ax: Axes, handles: Sequence[Any], avoided: Array) -> None:
         "upper right": (x > 0.62) & (y > 0.82), "upper left": (x < 0.38) & (y > 0.82),
         "lower right": (x > 0.62) & (y < 0.18), "lower left": (x < 0.38) & (y < 0.18),
     }  # fmt: skip
-    place = min(corners, key=lambda corner: int(np.count_nonzero(corners[corner])))
+    place: Any = min(corners, key=lambda corner: int(np.count_nonzero(corners[corner])))
     ax.legend(
         handles=handles, loc=place, fontsize=7.5, labelcolor=INK, frameon=True, framealpha=0.8, edgecolor="none",
         borderpad=0.3, borderaxespad=0.3, handletextpad=0.5, handlelength=1.4,

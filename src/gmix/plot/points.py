@@ -13,8 +13,8 @@ from gmix.base.wording import count
 from gmix.model.background import with_background
 from gmix.plot.bins import bins_of
 from gmix.plot.line import draw_bars
-from gmix.plot.note import write_note
 from gmix.plot.model import Model, expect_some, mixture_of, weighted_points_of
+from gmix.plot.note import write_note
 from gmix.plot.palette import BACKGROUND, COLORS, INK, LINE, SOFT, color
 from gmix.plot.style import axes_of, dress
 

@@ -24,7 +24,7 @@ _CELLS = 1 << 24  # pixels by components that are counted together
 
 
 def needs_shading(ax: Axes, n_points: int) -> bool:
-    """Whether so many points are drawn as an image in these axes."""
+    """Whether this number of points is drawn as an image in these axes."""
     return n_points > _DENSE * side_of(ax)
 
 

@@ -47,7 +47,7 @@ class SmoothSurface(Collection):
         self._triangles = self._triangles[np.argsort(-far, kind="stable")]
         return float(np.min(depth))
 
-    @allow_rasterization
+    @allow_rasterization  # type: ignore[untyped-decorator]  # Matplotlib's
     def draw(self, renderer: Any) -> None:
         axes: Any = self.axes
         points = axes.transData.transform(self._seen)

@@ -28,8 +28,10 @@ def figure_of(figure: Figure | SubFigure | None, width: float, height: float) ->
     from matplotlib import pyplot as plt
     from matplotlib.figure import FigureBase
 
+    from gmix.plot.picture import Picture
+
     if figure is None:
-        return plt.figure(figsize=(width, height), layout="constrained")
+        return plt.figure(figsize=(width, height), layout="constrained", FigureClass=Picture)
     of_kind(figure, FigureBase, "figure", "a figure of Matplotlib, or leave it out")
     return cast("Figure", figure)
 
@@ -74,8 +76,8 @@ def color_bar(artist: Any, ax: Any, label: str) -> None:
 def side_of(ax: Axes) -> float:
     """The shorter side of axes relative to that of a whole picture, at most 1; markers and lines follow it."""
     figure = ax.figure
-    width, height = ax.get_position().size * (figure.bbox.size / figure.dpi)
-    return float(np.clip(min(width, height) / _FULL, 0.2, 1.0))
+    sides = np.asarray(ax.get_position().size) * np.asarray(figure.bbox.size) / figure.dpi
+    return float(np.clip(sides.min() / _FULL, 0.2, 1.0))
 
 
 def write_number(ax: Axes, component: int, place: ArrayLike) -> None:

@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from gmix.base.wording import power_of_ten
+
 __all__ = ["InnerTicks", "NamedTicks", "shifted_and_scaled"]
 
+_MINUS = "\N{MINUS SIGN}"
 _OFFSET_TEXT = re.compile(r"(?:1e([-+]?\d+))?([-+].*)?")
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class NamedTicks(ScalarFormatter):
-    """Writes an offset and a power of ten into the label of the axis: ``(income − 10⁶) / 10³``.
+    """Writes an offset and a power of ten into the label of the axis, as `shifted_and_scaled` does.
 
     It follows zooming, and a label that is set later. An axis without a label keeps Matplotlib's own offset text.
     """
@@ -58,33 +60,29 @@ class InnerTicks(MaxNLocator):
 
 
 def shifted_and_scaled(name: str, offset: float, power: int) -> str:
-    """The name of what ticks show: a value less an offset, in units of a power of ten.
+    r"""The name of what ticks show: a value less an offset, in units of a power of ten.
 
-    >>> shifted_and_scaled("income", 1e6, 3)
-    '(income − 10⁶) / 10³'
+    >>> shifted_and_scaled("income", 1e6, 3) == "(income \N{MINUS SIGN} 10⁶) / 10³"
+    True
     >>> shifted_and_scaled("depth", -2500.0, 0)
     'depth + 2,500'
     """
     if offset:
-        name = f"{name} {'−' if offset > 0 else '+'} {_written(abs(offset))}"
+        name = f"{name} {_MINUS if offset > 0 else '+'} {_written(abs(offset))}"
         name = f"({name})" if power else name
-    return f"{name} / {_power(power)}" if power else name
+    return f"{name} / {power_of_ten(power)}" if power else name
 
 
 def _parsed(offset_text: str) -> tuple[float, int]:
     """The offset and the power of ten in the text that Matplotlib writes for them, such as ``1e3+1e6``."""
-    found = _OFFSET_TEXT.fullmatch(offset_text.replace("\N{MINUS SIGN}", "-"))
+    found = _OFFSET_TEXT.fullmatch(offset_text.replace(_MINUS, "-"))
     return (float(found[2] or 0.0), int(found[1] or 0)) if found else (0.0, 0)
 
 
 def _written(value: float) -> str:
     power = math.floor(math.log10(value) + 1e-12)
     if abs(power) >= 4 and math.isclose(value, 10.0**power, rel_tol=1e-12):
-        return _power(power)
+        return power_of_ten(power)
     if power >= 9:
-        return f"{value / 10.0**power:.10g} × {_power(power)}"
+        return f"{value / 10.0**power:.10g} \N{MULTIPLICATION SIGN} {power_of_ten(power)}"
     return f"{value:,.12g}"
-
-
-def _power(exponent: int) -> str:
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.model.background import with_background
-from gmix.plot.note import drawable
 from gmix.plot.model import (
     Model,
     expect_features,
@@ -18,6 +17,7 @@ from gmix.plot.model import (
     name_axes,
     weighted_points_of,
 )  # fmt: skip
+from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, color, marker
 from gmix.plot.style import axes_of, color_bar, dress
 

@@ -32,5 +32,5 @@ def tried(fit: Fit) -> tuple[list[int], list[str]]:
 
 
 def has_heat_map(fit: Fit) -> bool:
-    """Whether so many structures were tried that the page shows a heat map of the criterion, not a curve of each."""
+    """Whether the page shows a heat map of the criterion: a curve for each structure would be too many."""
     return len(tried(fit)[1]) > MANY_STRUCTURES

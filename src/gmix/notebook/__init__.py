@@ -1,0 +1,11 @@
+"""What a notebook shows for a fit, a mixture, a search and chains: findings, tables and a small picture.
+
+The HTML has no script, and takes the colors of text and background from the notebook, light or dark. Without
+Matplotlib, or where a picture cannot be drawn, the tables stand alone.
+"""
+
+from __future__ import annotations
+
+from gmix.notebook.values import chains_html, fit_html, mixture_html, search_html
+
+__all__ = ["chains_html", "fit_html", "mixture_html", "search_html"]
