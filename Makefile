@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-variational bench-versions clean
+.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-variational bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -24,6 +24,9 @@ lint: .venv/installed  ## check style and formatting
 
 types: .venv/built  ## check types
 	$(bin)/mypy
+
+pictures: .venv/built  ## make the pictures of README and the pages whose code or data has changed
+	$(bin)/python docs/make_pictures.py
 
 docs: .venv/built  ## build the pages into docs/build/, and run the gallery
 	$(bin)/sphinx-build -q -W --keep-going docs docs/build

@@ -33,6 +33,15 @@ class Workload:
         parts += ["apart"] if self.apart else []
         return "-".join(parts)
 
+    @property
+    def words(self) -> str:
+        """What it is, for a reader: 200,000 by 64, K = 256, diagonal."""
+        parts = [f"{self.n:,} \N{MULTIPLICATION SIGN} {self.d}", f"K = {self.k}"]
+        parts += [{"diag": "diagonal"}.get(self.structure, self.structure)] if self.structure != "full" else []
+        parts += [self.dtype] if self.dtype != "float64" else []
+        parts += ["far apart"] if self.apart else []
+        return ", ".join(parts)
+
     def table(self) -> tuple[NDArray[np.floating], tuple[Array, Array, Array]]:
         """The rows ``(N, D)``, and a start: weights ``(K,)``, means ``(K, D)`` and covariances ``(K, D, D)``.
 

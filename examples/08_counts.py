@@ -32,7 +32,7 @@ print(long.bic - short.bic)
 # The functions that draw pictures accept the counts too.
 
 figure, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-plot.histogram(short, values, ax, bins=27, sample_weight=counts)
+plot.histogram(short, values, ax, sample_weight=counts)
 ax.set(xlabel="waiting (minutes)")
 plt.show()
 

@@ -100,7 +100,7 @@ def _draw_samples(folder: Path) -> tuple[gmix.Chains, str]:
     chains = gmix.metropolis(lambda x: np.log(density(x)), start=[0.0, 0.0], draws=1_000, thin=10, rng=_SEED)
     figure = _sheet(5.8, 4.9)
     ax = figure.add_subplot(aspect="equal")
-    plot.contours(tutorial_mixture(), (-5.0, 5.0), ax)
+    plot.contours(tutorial_mixture(), (-5.0, 5.0), ax, levels=4)
     plot.scatter(chains.points, None, ax, size=7.0)
     ax.set(xlabel="$x$", ylabel="$y$")
     save_figure(figure, folder / "samples.png")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["dot", "findings_html", "page", "picture", "table"]
 
 _LINE = "1px solid rgba(127,127,127,.35)"
-_CELL = "padding:.15em .7em;background:none;white-space:nowrap"
+_CELL = "padding:.15em .6em;background:none;white-space:nowrap"
+_TABLE = "border-collapse:collapse;margin:.5em 0;color:inherit;font-size:.95em;font-variant-numeric:tabular-nums"
 _CAPTION = "text-align:left;caption-side:top;opacity:.75"
 _DOTS = 200  # per inch of a picture, twice those of most screens
 _LEVELS = {"warning": "#D55E00", "note": "#0072B2"}
@@ -24,7 +25,7 @@ _LEVELS = {"warning": "#D55E00", "note": "#0072B2"}
 def page(title: str, line: str, parts: Iterable[str], image: str = "") -> str:
     """A title, a line about it, and parts of HTML, with a picture beside them where there is room."""
     head = f'<div style="font-weight:600;font-size:1.08em">{escape(title)}</div><div>{escape(line)}</div>'
-    text = f'<div style="flex:1 1 20em;min-width:0;overflow-x:auto">{head}{"".join(parts)}</div>'
+    text = f'<div style="flex:1 1 30em;min-width:0;overflow-x:auto">{head}{"".join(parts)}</div>'
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start;color:inherit;line-height:1.45">'
         f"{text}{image}</div>"
@@ -55,16 +56,11 @@ def table(
     body = ""
     for n, row in enumerate(rows):
         mark = dots[n] if n < len(dots) else ""
-        cells = [
-            _cell("th", row[0], _CELL, mark, left=True),
-            *(_cell("td", cell, _CELL, left=False) for cell in row[1:]),
-        ]
-        body += f'<tr style="background:none">{"".join(cells)}</tr>'
+        first = _cell("th" if named else "td", row[0], _CELL, mark, left=named)
+        others = "".join(_cell("td", cell, _CELL, left=False) for cell in row[1:])
+        body += f'<tr style="background:none">{first}{others}</tr>'
     above = f'<caption style="{_CAPTION}">{escape(caption)}</caption>' if caption else ""
-    return (
-        '<table style="border-collapse:collapse;margin:.5em 0;color:inherit;font-variant-numeric:tabular-nums">'
-        f"{above}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    return f'<table style="{_TABLE}">{above}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _cell(tag: str, text: str, style: str, mark: str = "", *, left: bool) -> str:

@@ -25,10 +25,10 @@ def bins_of(values: Array) -> int:
 def edges_of(values: Array, bins: int | None = None, most: int = 100) -> Array:
     """The edges of bins of equal width over the values; `bins` is their number, or None for that of `bins_of`.
 
-    If it is None, there are about `most` bins at most; and where the values are rounded, every bin holds the same number
-    of steps of the rounding, with edges halfway between possible values: otherwise some bins would hold more possible
-    values than others. Where the values are equal, or too close for float64 to divide their range, the bins extend
-    beyond them.
+    If it is None, there are about `most` bins at most. Where the values are rounded too, every bin holds the same
+    number of steps of the rounding, with edges halfway between possible values: otherwise some bins would hold more
+    possible values than others. Where the values are equal, or too close for float64 to divide their range, the bins
+    extend beyond them.
     """
     low, high = float(values.min()), float(values.max())
     if bins is None and (step := step_of(values)) is not None:

@@ -33,16 +33,21 @@ class Panels:
     """
 
     def __init__(self, figure: Figure, names: Sequence[str], limits: NDArray[np.float64]) -> None:
+        from gmix.plot.tick_labels import has_shift_or_scale
+
         self.figure, self.limits = figure, limits
         d = len(names)
         self.size = np.asarray(figure.bbox.size) / figure.dpi  # inches
         self.gap = float(np.clip(0.55 / d, 0.06, 0.16))
         self.tick_size = float(np.clip(26.0 * self.size.min() / d / 8.0, 5.5, 8.0))
         rough = (self.size.min() - 0.9) / d - self.gap
-        fits = [fitted(name, 72.0 * rough * 1.08) for name in names]
+        fits = [fitted(name, 72.0 * rough) for name in names]
         self.name_size = min(size for _, size in fits)
-        self.names = [fitted(name, 72.0 * rough * 1.08, self.name_size)[0] for name in names]
-        lines = max(name.count("\n") for name in self.names) + 1
+        self.names = [fitted(name, 72.0 * rough, self.name_size)[0] for name in names]
+        self.letters = max(int(72.0 * rough / (0.62 * self.name_size)), 1)
+        lines = 1 + max(
+            name.count("\n") + has_shift_or_scale(*ends) for name, ends in zip(self.names, limits.tolist(), strict=True)
+        )
         self.edge = (4.2 * self.tick_size + (1.35 * lines + 0.5) * self.name_size) / 72.0
         bottom = (2.3 * self.tick_size + (1.35 * lines + 0.9) * self.name_size) / 72.0
         self.corner = np.array([self.edge, bottom])
@@ -73,7 +78,7 @@ class Panels:
 
     def finish(self, ax: Axes, i: int, j: int) -> None:
         """Give a panel its limits, its ticks, and its names if it is at the left or at the bottom."""
-        from gmix.plot.tick_labels import InnerTicks
+        from gmix.plot.tick_labels import InnerTicks, NamedTicks
 
         last, first = i == len(self.names) - 1, j == 0 and i > 0
         ax.set_xlim(*self.limits[j])
@@ -88,6 +93,10 @@ class Panels:
             ax.set_ylim(*self.limits[i])
             ax.yaxis.set_major_locator(InnerTicks(most[1], float(min(0.5 / letters[1], 0.2))))
         ax.tick_params(labelbottom=last, labelleft=first, labelsize=self.tick_size, length=2.0, pad=2.0)
+        if last:
+            ax.xaxis.set_major_formatter(NamedTicks(self.letters))
+        if first:
+            ax.yaxis.set_major_formatter(NamedTicks(self.letters))
         ax.set_xlabel(self.names[j] if last else "", fontsize=self.name_size)
         ax.set_ylabel(self.names[i] if first else "", fontsize=self.name_size)
         if last:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from gmix.base.wording import power_of_ten
 
-__all__ = ["InnerTicks", "NamedTicks", "shifted_and_scaled"]
+__all__ = ["InnerTicks", "NamedTicks", "has_shift_or_scale", "shifted_and_scaled"]
 
 _MINUS = "\N{MINUS SIGN}"
 _OFFSET_TEXT = re.compile(r"(?:1e([-+]?\d+))?([-+].*)?")
@@ -23,8 +23,9 @@ class NamedTicks(ScalarFormatter):
     It follows zooming, and a label that is set later. An axis without a label keeps Matplotlib's own offset text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, letters: int = 200) -> None:
         super().__init__(useMathText=False)
+        self._letters = letters  # that fit in a line of the label; a longer one is divided before the shift or scale
         self._written: tuple[str, str] | None = None  # the name, and the label that was made of it
 
     def set_locs(self, locs: Iterable[float]) -> None:
@@ -32,6 +33,8 @@ class NamedTicks(ScalarFormatter):
         super().set_locs(places)
         if isinstance(self.axis, Axis) and (name := self._name(self.axis)):
             label = shifted_and_scaled(name, *_parsed(str(super().get_offset()))) if places else name
+            if len(label) > self._letters and label != name:
+                label = _divided(label, name)
             self.axis.set_label_text(label)
             self._written = name, label
 
@@ -71,6 +74,21 @@ def shifted_and_scaled(name: str, offset: float, power: int) -> str:
         name = f"{name} {_MINUS if offset > 0 else '+'} {_written(abs(offset))}"
         name = f"({name})" if power else name
     return f"{name} / {power_of_ten(power)}" if power else name
+
+
+def has_shift_or_scale(low: float, high: float) -> bool:
+    """Whether ticks over this range show shifted or scaled values."""
+    formatter = ScalarFormatter(useMathText=False)
+    formatter.create_dummy_axis()
+    formatter.axis.set_view_interval(low, high)
+    formatter.set_locs(MaxNLocator(3).tick_values(low, high).tolist())
+    return bool(formatter.get_offset())
+
+
+def _divided(label: str, name: str) -> str:
+    """A label in two lines, with what follows the name in the second."""
+    end = label.index(name) + len(name)
+    return f"{label[:end]}\n{label[end:].lstrip()}"
 
 
 def _parsed(offset_text: str) -> tuple[float, int]:
