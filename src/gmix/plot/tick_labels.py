@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
@@ -78,10 +79,10 @@ def shifted_and_scaled(name: str, offset: float, power: int) -> str:
 
 def has_shift_or_scale(low: float, high: float) -> bool:
     """Whether ticks over this range show shifted or scaled values."""
-    formatter = ScalarFormatter(useMathText=False)
+    formatter: Any = ScalarFormatter(useMathText=False)
     formatter.create_dummy_axis()
     formatter.axis.set_view_interval(low, high)
-    formatter.set_locs(MaxNLocator(3).tick_values(low, high).tolist())
+    formatter.set_locs(list(MaxNLocator(3).tick_values(low, high)))
     return bool(formatter.get_offset())
 
 
