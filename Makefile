@@ -14,7 +14,7 @@ demo: .venv/built  ## build everything and show it: pictures, a report and their
 test: .venv/built  ## run the tests
 	$(bin)/python -m pytest -n auto --dist loadscope
 
-test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime and skl2onnx, which are installed for them (minutes)
+test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onnx and Jupyter, which are installed for them (minutes)
 	$(bin)/python -m pytest tests/clients
 
 lint: .venv/installed  ## check style and formatting
@@ -111,7 +111,7 @@ clean:  ## remove whatever make made
 # Large packages that few tests need; those tests are skipped without them. This index has PyTorch without CUDA.
 TORCH ?= torch --index-url https://download.pytorch.org/whl/cpu
 .venv/clients: .venv/built
-	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx
+	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx ipykernel nbclient
 	-$(bin)/python -c "import torch" 2> /dev/null || \
 	  $(bin)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	touch $@

@@ -142,35 +142,45 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is given to a notebook to display, without a notebook."""
     found: list[Any] = []
     package, module = ModuleType("IPython"), ModuleType("IPython.display")
-    module.display = lambda data, raw=False: found.append(data)  # type: ignore[attr-defined]
+    package.get_ipython = lambda: None  # type: ignore[attr-defined]  # Matplotlib asks
+    module.display = lambda data, metadata, raw: found.append(data)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", package)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
     return found
 
 
-def test_a_figure_that_the_notebook_shows_is_not_shown_again(
+@pytest.mark.parametrize("backend", ["agg", "inline", "module://matplotlib_inline.backend_inline"])
+def test_a_figure_that_was_shown_is_closed_so_that_it_is_not_shown_again(
+    backend: str, displayed: list[Any], values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    before = pyplot.get_fignums()
+    ax = pyplot.figure().add_subplot()
+    figures = [values["mixture"].plot(ROWS), values["one feature"].plot(), values["one feature"].plot(ax=ax)]
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.get_backend", lambda: backend)
+        for figure in figures:
+            figure._ipython_display_()
+    assert pyplot.get_fignums() == before
+    assert len(displayed) == 3
+    for data in displayed:
+        assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_a_figure_in_a_window_is_not_shown_in_the_notebook_too(
     displayed: list[Any], values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
-    figure = values["mixture"].plot(ROWS)
-    with monkeypatch.context() as patch:
-        patch.setattr("matplotlib.get_backend", lambda: "inline")
-        figure._ipython_display_()
-    assert displayed == []  # the backend shows it at the end of the cell, and closes it
-    pyplot.close(figure)
-    figure._ipython_display_()
-    assert base64.b64decode(displayed[0]["image/png"]).startswith(b"\x89PNG")
-
-
-def test_a_backend_that_shows_nothing_leaves_no_figure_open(displayed: list[Any], values: dict[str, Any]) -> None:
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    pyplot.switch_backend("agg")
-    before = pyplot.get_fignums()
     figure = values["one feature"].plot()
-    figure._ipython_display_()
-    assert len(displayed) == 1
-    assert pyplot.get_fignums() == before
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.get_backend", lambda: "qtagg")
+        figure._ipython_display_()
+        assert displayed == []
+        pyplot.close(figure)
+        figure._ipython_display_()
+        assert len(displayed) == 1
 
 
 def test_what_a_function_returns_does_not_depend_on_the_model(values: dict[str, Any]) -> None:

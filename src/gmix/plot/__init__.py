@@ -57,6 +57,8 @@ def plot(
     That is `histogram` for one feature, `clusters` for two, and `pairs` for more, which fills a figure and takes no
     ``ax``. Features that follow from others are not drawn. Returns the figure; its axes are ``figure.axes``.
     """
+    from gmix.plot.picture import shown_once
+
     if mixture_of(model).dependence is not None:
         model, points, sample_weight = in_independent_columns(model, points, sample_weight)
     d = mixture_of(model).n_features
@@ -69,4 +71,5 @@ def plot(
     if ax is None and figure is not None:
         ax = figure_of(figure, 0.0, 0.0).add_subplot()
     draw = histogram if d == 1 else clusters
-    return cast("Figure", draw(model, points, ax, sample_weight=sample_weight).figure)
+    drawn = draw(model, points, ax, sample_weight=sample_weight).figure
+    return shown_once(drawn.figure)  # that of a part of a figure is the whole

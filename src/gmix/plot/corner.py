@@ -46,6 +46,8 @@ def pairs(
     """
     from matplotlib.figure import Figure
 
+    from gmix.plot.picture import shown_once
+
     mixture, points, sample_weight = in_independent_columns(model, points, sample_weight)
     d = mixture.n_features
     if d < 2:
@@ -81,7 +83,7 @@ def pairs(
             panels.finish(ax, i, j)
     shown = levels if levels is not None else (0.5, 0.95)[-held:]
     _legend(figure, panels, _handles(mixture, shown, rows, shaded))
-    return figure
+    return shown_once(figure)
 
 
 def _limits(mixture: Mixture, rows: Array | None) -> Array:
