@@ -17,7 +17,7 @@ its variables, and says how many. Many points are drawn as an image of their den
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 

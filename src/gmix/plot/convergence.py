@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["animation", "history", "optima"]
 
 _BARS = 10  # optima of one candidate that are shown
+_LEAST = 1e-3  # nats per row: the smallest range of the history that is drawn
 _PALE = "#A9CCE3"  # of the optima below the best
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -58,6 +59,10 @@ def history(fit: Fit, ax: Axes | None = None) -> Axes:
     )  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.03, y=0.1)
+    low, high = ax.get_ylim()
+    if high - low < _LEAST:  # a run that began at its end: rounding would fill the picture
+        middle = (low + high) / 2.0
+        ax.set_ylim(middle - _LEAST / 2.0, middle + _LEAST / 2.0)
     name = "log posterior" if fit.log_prior else "log-likelihood"
     ax.set(xlabel="step", ylabel=f"{name} per row")
     dress(ax, grid="y")

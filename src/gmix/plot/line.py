@@ -64,7 +64,7 @@ def histogram(
         shown = np.where(y > 2e-3 * y.max(), y, np.nan)
         ax.plot(x, shown, color=color(k), linewidth=1.1 * thin, linestyle=line_style(k), zorder=3)
         if labels:
-            write_number(ax, k, (float(mixture.means[k, 0]), float(y.max()) / 2.0))
+            write_number(ax, k, (float(mixture.means[k, 0]), float(y.max()) / 2.0), bounded=True)
     density = mixture.density(x[:, None])
     if mixture.background is not None:
         ax.fill_between(x, np.maximum(density - share.sum(1), 0.0), color=color(BACKGROUND), alpha=0.3, linewidth=0)
@@ -72,8 +72,8 @@ def histogram(
     ax.set(ylim=(0, None), xlim=(low, high), ylabel="density")
     ax.locator_params(axis="y", nbins=5)
     name_axes(ax, mixture)
-    ax.ticklabel_format(axis="y", scilimits=(-3, 4))
     dress(ax, grid="y")
+    ax.ticklabel_format(axis="y", scilimits=(-3, 4))
     return ax
 
 

@@ -340,16 +340,8 @@ def separation(mixture: Mixture) -> Array:
 
 
 def name_axes(ax: Axes, mixture: Mixture) -> None:
-    """Write the names of the features at the axes, with what the tick labels are shifted and scaled by."""
-    from matplotlib.ticker import ScalarFormatter
-
-    from gmix.plot.tick_labels import NamedTicks
-
+    """Write the names of the features at the axes."""
     names = names_of(mixture)
-    for axis, shared in ((ax.xaxis, ax.get_shared_x_axes()), (ax.yaxis, ax.get_shared_y_axes())):
-        # A formatter of the caller stays, and axes that share one cannot each have a label that follows it.
-        if type(axis.get_major_formatter()) is ScalarFormatter and len(shared.get_siblings(ax)) == 1:
-            axis.set_major_formatter(NamedTicks())
     ax.set_xlabel(names[0])
     if len(names) > 1:
         ax.set_ylabel(names[1])

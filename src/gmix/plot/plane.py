@@ -225,7 +225,7 @@ def ellipses(
                 zorder=3,
             )
             if ax.images:
-                halo(ellipse, ellipse.get_linewidth() + 1.2)
+                halo(ellipse, ellipse.get_linewidth() + 1.2 * thin**2)
             ax.add_patch(ellipse)
             artists.append(ellipse)
         if labels:

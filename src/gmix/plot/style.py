@@ -46,7 +46,15 @@ def axes_of(ax: Axes | None, width: float, height: float, **options: Any) -> Axe
 
 
 def dress(ax: Axes, grid: str = "both") -> None:
-    """Give axes a light grid, thin spines on two sides, and gray tick labels."""
+    """Give axes a light grid, thin spines on two sides, gray tick labels, and labels that name shifts and scales."""
+    from matplotlib.ticker import ScalarFormatter
+
+    from gmix.plot.tick_labels import NamedTicks
+
+    for axis, shared in ((ax.xaxis, ax.get_shared_x_axes()), (ax.yaxis, ax.get_shared_y_axes())):
+        # A formatter of the caller stays, and axes that share one cannot each have a label that follows it.
+        if type(axis.get_major_formatter()) is ScalarFormatter and len(shared.get_siblings(ax)) == 1:
+            axis.set_major_formatter(NamedTicks())
     ax.set_axisbelow(True)
     ax.grid(visible=False)
     ax.grid(visible=True, axis=grid, color=_GRID, linewidth=0.6)  # type: ignore[arg-type]  # Matplotlib's is a Literal
@@ -80,8 +88,11 @@ def side_of(ax: Axes) -> float:
     return float(np.clip(sides.min() / _FULL, 0.2, 1.0))
 
 
-def write_number(ax: Axes, component: int, place: ArrayLike) -> None:
-    """Write the number of a component on a disc of its color, near its place where it hides no other number."""
+def write_number(ax: Axes, component: int, place: ArrayLike, *, bounded: bool = False) -> None:
+    """Write the number of a component on a disc of its color, near its place where it hides no other number.
+
+    If its place is above or below the axes, it is not shown, or with `bounded` at their edge.
+    """
     from gmix.plot.label_layout import LABEL, LabelLayout
 
     x, y = np.asarray(place, np.float64).tolist()
@@ -96,4 +107,4 @@ def write_number(ax: Axes, component: int, place: ArrayLike) -> None:
         text.arrow_patch.set_visible(False)
     text.set_gid(LABEL)
     text.set_in_layout(False)
-    LabelLayout.add_to(ax)
+    LabelLayout.add_to(ax, bounded)

@@ -14,6 +14,7 @@ from gmix.base.wording import power_of_ten
 
 __all__ = ["InnerTicks", "NamedTicks", "has_shift_or_scale", "shifted_and_scaled"]
 
+_MORE = 4  # ticks that are tried in addition, where fewer than two are not near an end
 _MINUS = "\N{MINUS SIGN}"
 _OFFSET_TEXT = re.compile(r"(?:1e([-+]?\d+))?([-+].*)?")
 
@@ -54,13 +55,19 @@ class InnerTicks(MaxNLocator):
 
     def __init__(self, most: int, end: float) -> None:
         super().__init__(most, steps=[1, 2, 2.5, 5, 10])
+        self._most = most
         self._end = end  # the part of the axis at each end that has no ticks
 
     def __call__(self) -> list[float]:
         low, high = sorted(self.axis.get_view_interval()) if self.axis is not None else (0.0, 1.0)
         end = self._end * (high - low)
-        ticks = [float(tick) for tick in super().__call__()]
-        return [tick for tick in ticks if low + end <= tick <= high - end] or ticks
+        for more in range(_MORE):
+            self.set_params(nbins=self._most + more)
+            ticks = [float(tick) for tick in self.tick_values(low, high)]
+            inner = [tick for tick in ticks if low + end <= tick <= high - end]
+            if len(inner) > 1:
+                break
+        return inner or ticks
 
 
 def shifted_and_scaled(name: str, offset: float, power: int) -> str:
