@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MANY_STRUCTURES", "Cell", "criteria", "entropy", "heat_map", "shades"]
 
-MANY_STRUCTURES = 6  # for more, a table is easier to read than their curves
+MANY_STRUCTURES = 6  # for more, a heat map is easier to read than their curves
 
 
 class _Entry(NamedTuple):
@@ -45,7 +45,7 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
     """Draw the criterion that chose over the number of components, and mark the choice; smaller is better.
 
     For one covariance structure a second criterion is drawn too: AIC beside BIC, BIC beside any other. For several
-    structures, each has a curve; for more than six, a table says how far each candidate lies above the least.
+    structures, each has a curve; for more than six, a heat map shows the criterion of each candidate minus its minimum.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def _cells(every: list[_Entry], best: _Entry, criterion: str) -> tuple[list[Cell
 
 
 def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
-    """Draw how far each candidate's criterion lies above the least, structures by components; darker is better."""
+    """Draw the criterion minus its minimum as a heat map, structures by components; darker is better."""
     from matplotlib import colormaps
     from matplotlib.patches import Rectangle
 

@@ -44,7 +44,7 @@ class Panels:
         fits = [fitted(name, 72.0 * rough) for name in names]
         self.name_size = min(size for _, size in fits)
         self.names = [fitted(name, 72.0 * rough, self.name_size)[0] for name in names]
-        self.letters = max(int(72.0 * rough / (0.62 * self.name_size)), 1)
+        self.line_length = max(int(72.0 * rough / (0.62 * self.name_size)), 1)
         lines = 1 + max(
             name.count("\n") + has_shift_or_scale(*ends) for name, ends in zip(self.names, limits.tolist(), strict=True)
         )
@@ -94,9 +94,9 @@ class Panels:
             ax.yaxis.set_major_locator(InnerTicks(most[1], float(min(0.5 / letters[1], 0.2))))
         ax.tick_params(labelbottom=last, labelleft=first, labelsize=self.tick_size, length=2.0, pad=2.0)
         if last:
-            ax.xaxis.set_major_formatter(NamedTicks(self.letters))
+            ax.xaxis.set_major_formatter(NamedTicks(self.line_length))
         if first:
-            ax.yaxis.set_major_formatter(NamedTicks(self.letters))
+            ax.yaxis.set_major_formatter(NamedTicks(self.line_length))
         ax.set_xlabel(self.names[j] if last else "", fontsize=self.name_size)
         ax.set_ylabel(self.names[i] if first else "", fontsize=self.name_size)
         if last:
