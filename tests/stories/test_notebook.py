@@ -121,6 +121,13 @@ def test_what_is_shown_is_what_the_fit_says(values: dict[str, Any]) -> None:
         assert f"{size:,.0f}" in shown
 
 
+def test_a_variational_fit_is_shown_with_its_bound() -> None:
+    fit = gmix.fit(ROWS, 3, covariance="full", inference="variational", rng=0)
+    text = Tags(fit._repr_html_()).text.replace("\N{MINUS SIGN}", "-")
+    assert f"{fit.posterior.lower_bound:,.2f}" in text
+    assert "BIC" not in text
+
+
 def test_long_values_are_abridged_and_say_so() -> None:
     wide = gmix.GaussianMixture(
         np.full(30, 1 / 30), RNG.normal(size=(30, 40)), np.tile(np.eye(40), (30, 1, 1)), structure="EII"

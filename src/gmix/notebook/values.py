@@ -44,6 +44,8 @@ class Fit(shown.Fit, Protocol):
     def trim(self) -> float: ...
     @property
     def reason(self) -> Any: ...
+    @property
+    def posterior(self) -> Any: ...
 
 
 class Candidate(shown.Candidate, Protocol):
@@ -97,8 +99,11 @@ def fit_html(fit: Fit) -> str:
     facts = [("log-likelihood", nats(fit.log_likelihood)), ("per row", number(fit.log_likelihood / fit.mass, 5))]
     if fit.log_prior:
         facts.append(("log posterior", nats(fit.log_posterior)))
-    facts += [(CRITERIA[name], nats(fit.criteria[name])) for name in ("bic", "aic", "icl")]
-    facts.append(("parameters", f"{fit.n_parameters:,}"))
+    if fit.posterior is None:
+        facts += [(CRITERIA[name], nats(fit.criteria[name])) for name in ("bic", "aic", "icl")]
+        facts.append(("parameters", f"{fit.n_parameters:,}"))
+    else:  # a variational fit, which has no criteria
+        facts += [("lower bound", nats(fit.posterior.lower_bound)), ("occupied", str(len(fit.posterior.occupied)))]
     line = (
         f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
         f"{weighted_rows(fit.n_rows, fit.mass, trim=fit.trim)}; {fit.reason.value} "

@@ -45,7 +45,10 @@ _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def history(fit: Fit, ax: Axes | None = None) -> Axes:
-    """Draw the objective of a fit per row (log-likelihood, or log posterior with a prior) after every EM iteration."""
+    """Draw the objective of a fit per row after every EM iteration.
+
+    That is the log-likelihood, the log posterior with a prior, or the lower bound of a variational fit.
+    """
     from matplotlib.ticker import MaxNLocator
 
     fit_of(fit)
@@ -64,6 +67,7 @@ def history(fit: Fit, ax: Axes | None = None) -> Axes:
         middle = (low + high) / 2.0
         ax.set_ylim(middle - _LEAST / 2.0, middle + _LEAST / 2.0)
     name = "log posterior" if fit.log_prior else "log-likelihood"
+    name = name if fit.posterior is None else "lower bound"
     ax.set(xlabel="step", ylabel=f"{name} per row")
     dress(ax, grid="y")
     return ax
