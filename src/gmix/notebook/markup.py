@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gmix.base.findings import Finding
 from gmix.plot.file import png_of
@@ -12,7 +12,7 @@ from gmix.plot.file import png_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["dot", "findings_html", "page", "picture", "table"]
+__all__ = ["dot", "findings_html", "page", "picture", "remark", "remarks", "table"]
 
 _LINE = "1px solid rgba(127,127,127,.35)"
 _CELL = "padding:.15em .6em;background:none;white-space:nowrap"
@@ -34,12 +34,18 @@ def page(title: str, line: str, parts: Iterable[str], image: str = "") -> str:
 
 def findings_html(findings: Sequence[Finding]) -> str:
     """A list of findings with their levels; empty if there are none."""
-    items = [
-        f'<li style="border-left:3px solid {_LEVELS[finding.level]};padding-left:.6em;margin:.25em 0;list-style:none">'
-        f"<b>{finding.level}: {escape(finding.name)}</b> {escape(finding.message)}</li>"
-        for finding in findings
-    ]
+    return remarks([remark(finding.level, finding.name, finding.message) for finding in findings])
+
+
+def remarks(items: Sequence[str]) -> str:
+    """A list of items; empty if there are none."""
     return f'<ul style="margin:.5em 0;padding:0">{"".join(items)}</ul>' if items else ""
+
+
+def remark(level: Literal["warning", "note"], name: str, message: str) -> str:
+    """An item of a list: what should be known about a value."""
+    style = f"border-left:3px solid {_LEVELS[level]};padding-left:.6em;margin:.25em 0;list-style:none"
+    return f'<li style="{style}"><b>{level}: {escape(name)}</b> {escape(message)}</li>'
 
 
 def table(
