@@ -44,13 +44,14 @@ def speed(results: list[Result], title: str, path: Path) -> None:
             ]
             crowded = any(1.0 < other / ratio < 1.5 for other in others)  # a marker stands where the number would
             ax.annotate(
-                f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}", (ratio, height), xytext=(-6 if crowded else 6, 0),
-                textcoords="offset points", ha="right" if crowded else "left", va="center", fontsize=7, color=SOFT,
+                f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}", (ratio, height), xytext=(0, 8) if crowded else (6, 0),
+                textcoords="offset points", ha="center" if crowded else "left", va="center", fontsize=7, color=SOFT,
             )  # fmt: skip
     ax.axvline(1.0, color=OURS["color"], linewidth=1.0)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}\N{MULTIPLICATION SIGN}")
     ax.xaxis.set_minor_formatter(lambda _x, _: "")
+    ax.set_xlim(right=1.25 * ax.get_xlim()[1])  # room for the number of the last marker
     ax.set_ylim(-0.6, len(results) - 0.4)
     words = [workload(result).words for result in reversed(results)]
     ax.set_yticks(range(len(results)), words, fontsize=8.5)

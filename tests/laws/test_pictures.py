@@ -244,6 +244,16 @@ def test_bins_hold_the_same_number_of_steps_of_rounded_values(step: float, dtype
     assert np.histogram(values, edges)[0].sum() == n
 
 
+def test_a_table_of_counts_has_the_bins_of_the_long_table() -> None:
+    rows = np.random.default_rng(2).normal(50.0, 9.0, 400).round()
+    values, counts = np.unique(rows, return_counts=True)
+    long, short = (
+        [(bar.get_x(), bar.get_height()) for bar in plot.histogram(mixture(1, 1), x, axes(), sample_weight=w).patches]
+        for x, w in ((rows, None), (values, counts))
+    )
+    np.testing.assert_allclose(short, long)
+
+
 def test_other_values_have_no_step() -> None:
     rng = np.random.default_rng(1)
     for values in (
@@ -307,3 +317,26 @@ def test_a_surface_has_smooth_colors() -> None:
     column = pixels[:, int(tall[0]), :3].sum(1)
     below = column[pixels.shape[0] - int(tall[1]) + 3 :][:40]
     assert np.abs(np.diff(below)).max() < 40  # with a color per facet, neighboring pixels differ by up to 100
+
+
+def test_the_report_shows_the_heat_map_that_python_draws() -> None:
+    from gmix.report.charts import _heat_map
+
+    codes = ["EII", "VII", "EEI", "VVI", "EEE", "VVE", "VVV"]
+    fit = gmix.fit(mixture(2, 2).sample(60, rng=1), [1, 2, 3], covariance=codes, rng=1)
+    ax, shown = plot.criteria(fit, axes()), _heat_map(fit)
+    assert shown is not None
+    assert shown["title"] == f"BIC minus its minimum ({fit.bic:,.1f})".replace("-", "\N{MINUS SIGN}")
+    assert ax.get_title(loc="left").split(";")[0] == shown["title"]
+    assert [cell["text"] for cell in shown["cells"]] == [text.get_text() for text in ax.texts]
+    faces = [to_rgb(patch.get_facecolor()) for patch in ax.patches[:-1]]
+    for cell, face in zip(shown["cells"], faces, strict=True):
+        if cell["shade"] is None:
+            assert face == (1.0, 1.0, 1.0)
+        else:  # between the two nearest colors of the page's scale
+            scale = np.array([to_rgb(color) for color in shown["colors"]])
+            place = cell["shade"] * (len(scale) - 1)
+            low = int(place)
+            wanted = scale[low] + (place - low) * (scale[min(low + 1, len(scale) - 1)] - scale[low])
+            assert np.abs(np.array(face) - wanted).max() < 0.05
+    assert _heat_map(gmix.fit(mixture(2, 2).sample(60, rng=1), [1, 2], covariance="full", rng=1)) is None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_bars", "histogram"]
 
+_LONGEST = 10_000_000  # values that are repeated
 _LEAST = 2.5  # points: the width of a bar, in a histogram whose bins are not given
 
 
@@ -53,7 +54,9 @@ def histogram(
     if len(values):
         if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
-        edges = edges_of(values, bins if is_count(bins) else None, most=max(int(_width(ax) / _LEAST), 10))
+        edges = edges_of(
+            _counted(values, mass), bins if is_count(bins) else None, most=max(int(_width(ax) / _LEAST), 10)
+        )
         draw_bars(ax, values, edges, mass)
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
     x = _places(mixture, low, high)
@@ -90,6 +93,13 @@ def _places(mixture: Mixture, low: float, high: float) -> NDArray[np.float64]:
     deviations = np.sqrt(mixture.covariances[:, 0, 0])[:, None] * np.linspace(-4.0, 4.0, 61)
     dense = (mixture.means[:, :1] + deviations).ravel()
     return np.unique(np.r_[np.linspace(low, high, 801), dense[(dense > low) & (dense < high)]])
+
+
+def _counted(values: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values as often as whole weights count them, so that a table of counts has the bins of the long table."""
+    if mass.sum() > _LONGEST or (mass != np.rint(mass)).any():
+        return values
+    return np.repeat(values, mass.astype(np.intp))
 
 
 def _width(ax: Axes) -> float:
