@@ -54,9 +54,8 @@ def histogram(
     if len(values):
         if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
-        edges = edges_of(
-            _counted(values, mass), bins if is_count(bins) else None, most=max(int(_width(ax) / _LEAST), 10)
-        )
+        most = max(int(_width(ax) / _LEAST), 10)
+        edges = edges_of(_counted(values, mass), bins if is_count(bins) else None, most)
         draw_bars(ax, values, edges, mass)
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
     x = _places(mixture, low, high)
