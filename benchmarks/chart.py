@@ -43,9 +43,11 @@ def speed(results: list[Result], title: str, path: Path) -> None:
                 time / results[-1 - height]["peers"]["gmix"]["nanoseconds"] for time in times(results[-1 - height])
             ]
             crowded = any(1.0 < other / ratio < 1.5 for other in others)  # a marker stands where the number would
+            text = f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}"
+            shift, side = ((0, 8), "center") if crowded else ((6, 0), "left")
             ax.annotate(
-                f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}", (ratio, height),
-                xytext=(0, 8) if crowded else (6, 0), textcoords="offset points", ha="center" if crowded else "left", va="center", fontsize=7, color=SOFT,
+                text, (ratio, height), xytext=shift, textcoords="offset points", ha=side, va="center", fontsize=7,
+                color=SOFT,
             )  # fmt: skip
     ax.axvline(1.0, color=OURS["color"], linewidth=1.0)
     ax.set_xscale("log")

@@ -7,7 +7,7 @@ import math
 from gmix.base.wording import count, number, percent
 from gmix.fitting.refinement.optima import Optima
 
-__all__ = ["chance_text", "trials_text"]
+__all__ = ["chance_text", "optima_lines", "trials_text"]
 
 _LEAST = 0.005  # the least chance that is rounded to whole percent; a lower one is written as less than 1 %
 
@@ -40,3 +40,10 @@ def chance_text(optima: Optima) -> str:
     chance = optima.chance_of_better
     value = f"about {percent(chance)}" if chance >= _LEAST else f"less than {percent(0.01)}"
     return f"estimated chance that as much work again finds a better optimum: {value}"
+
+
+def optima_lines(optima: Optima | None, mass: float) -> list[str]:
+    """The lines of a summary about the trials; none without trials."""
+    if optima is None:
+        return []
+    return [f"  optima          {trials_text(optima, mass)}", f"                  {chance_text(optima)}"]

@@ -18,7 +18,7 @@ from gmix.base.other_names import OtherNames
 from gmix.base.wording import count, weighted_rows
 from gmix.fitting.candidates import Search
 from gmix.fitting.classification import Classification, classified
-from gmix.fitting.optima_text import chance_text, trials_text
+from gmix.fitting.optima_text import optima_lines
 from gmix.fitting.refinement.optima import Optima
 from gmix.model.criteria import criteria
 from gmix.model.document import (
@@ -299,7 +299,7 @@ def _criteria_lines(fit: Fit) -> list[str]:
         f"  parameters      {fit.n_parameters}",
         f"  BIC  {fit.bic:.4f}   AIC  {fit.aic:.4f}   ICL  {fit.icl:.4f}   (smaller is better)",
         f"  {fit.reason.value} ({len(fit.history) - 1} steps, gradient norm {fit.gradient_norm:.1e})",
-        *_optima_lines(fit.optima, fit.mass),
+        *optima_lines(fit.optima, fit.mass),
     ]
 
 
@@ -311,13 +311,6 @@ def _posterior_lines(fit: Fit) -> list[str]:
         f"  occupied        {len(fit.posterior.occupied)} of {count(fit.mixture.n_components, 'component')}",
         f"  {fit.reason.value} ({len(fit.history) - 1} steps)",
     ]
-
-
-def _optima_lines(optima: Optima | None, mass: float) -> list[str]:
-    """The lines of a summary about the trials; none without trials."""
-    if optima is None:
-        return []
-    return [f"  optima          {trials_text(optima, mass)}", f"                  {chance_text(optima)}"]
 
 
 def _background_lines(mixture: GaussianMixture, errors: StandardErrors | None, width: int) -> list[str]:
