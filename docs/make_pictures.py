@@ -208,6 +208,31 @@ WORK = (
         ("src/gmix/report", *PLOT, DATA),
         reports,
     ),
+    Work(
+        (
+            "penguins.png",
+            "penguins_criteria.png",
+            "penguins_pairs.png",
+            "penguins_intervals.png",
+        ),
+        (
+            *PLOT,
+            "src/gmix/data/penguins.csv",
+            "docs/pictures/first_mixture.py",
+        ),
+        script_of("first_mixture"),
+    ),
+    Work(
+        (
+            "mixture.png",
+            "em_steps.png",
+            "penalties.png",
+            "bic_misleads.png",
+            "structures.png",
+        ),
+        (*PLOT, DATA, "docs/pictures/explanation.py"),
+        script_of("explanation"),
+    ),
 )
 
 
