@@ -99,9 +99,9 @@ def test_the_text_names_what_is_done_what_is_under_way_and_what_is_left(clock: C
         meter.end_task()
     meter.begin_task(5, "VVV with 6 components")
     assert str(meter.progress) == (
-        "stage 1 of 3 (10,000 rows), 5 of 10 candidates, VVV with 6 components, 50% done, about 3 min left"
+        "stage 1 of 3 (10,000 rows), 5 of 10 candidates, VVV with 6 components, 50% done, about 3 min left in this stage"
     )
-    assert meter.progress.within(62) == "5 of 10 candidates, VVV with 6 components, about 3 min left"
+    assert meter.progress.within(80) == "5 of 10 candidates, VVV with 6 components, about 3 min left in this stage"
     assert meter.progress.within(45) == "5 of 10 candidates, VVV with 6 components"
     assert meter.progress.within(25) == "5 of 10 candidates"
 
@@ -112,7 +112,7 @@ def test_further_work_ends_at_the_latest_when_its_budget_is_spent(clock: Clock) 
     meter.improve("better optima of VVV with 3 components", np.nan)
     assert str(meter.progress).endswith("better optima of VVV with 3 components")
     meter.improve("better optima of VVV with 3 components", 42.0)
-    assert str(meter.progress).endswith("at most about 40 s left")
+    assert str(meter.progress).endswith("at most about 40 s left in this stage")
     clock.now += 100.0
     assert "left" not in str(meter.progress)
 
@@ -120,9 +120,9 @@ def test_further_work_ends_at_the_latest_when_its_budget_is_spent(clock: Clock) 
 def test_a_limit_of_time_bounds_the_time_left(clock: Clock) -> None:
     meter = candidates(clock)
     meter.limit(60.0)
-    assert str(meter.progress).endswith("at most about 60 s left")
+    assert str(meter.progress).endswith("at most about 60 s left in this stage")
     clock.now += 55.0
-    assert str(meter.progress).endswith("less than 10 s left")
+    assert str(meter.progress).endswith("less than 10 s left in this stage")
 
 
 @pytest.mark.parametrize(

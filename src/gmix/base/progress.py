@@ -84,7 +84,7 @@ class Progress:
         if np.isfinite(self.work) and not self.at_most:
             parts.append((3, f"{self.work:.0%} done"))
         if np.isfinite(self.seconds_left):
-            parts.append((2, _time_left(self.seconds_left, self.at_most)))
+            parts.append((2, _time_left(self.seconds_left, self.at_most) + " in this stage" * bool(self.stage)))
         elif np.isfinite(self.remaining) and self.total <= 1:
             parts.append((2, f"about {_duration(self.remaining)} to go"))
         return [(rank, i, text) for i, (rank, text) in enumerate(parts)]
