@@ -1,4 +1,4 @@
-"""The command line: fit, select, predict, score, outliers, impute, sample, plot, report, convert and demo."""
+"""The command line: all commands, in the order of their help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,22 @@ import gmix
 try:
     import typer
 
-    from gmix.cli.commands import convert, demo, fit, impute, outliers, plot, predict, report, sample, score, select
+    from gmix.cli.commands import (
+        bootstrap,
+        condition,
+        convert,
+        demo,
+        fit,
+        impute,
+        merge,
+        outliers,
+        plot,
+        predict,
+        report,
+        sample,
+        score,
+        select,
+    )
     from gmix.cli.group import Commands
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
@@ -57,6 +72,9 @@ app.command(epilog=predict.EXAMPLES)(predict.predict)
 app.command(epilog=score.EXAMPLES)(score.score)
 app.command(epilog=outliers.EXAMPLES)(outliers.outliers)
 app.command(epilog=impute.EXAMPLES)(impute.impute)
+app.command(epilog=merge.EXAMPLES)(merge.merge)
+app.command(epilog=bootstrap.EXAMPLES)(bootstrap.bootstrap)
+app.command(epilog=condition.EXAMPLES)(condition.condition)
 app.command(epilog=sample.EXAMPLES)(sample.sample)
 app.command(epilog=plot.EXAMPLES)(plot.plot)
 app.command(epilog=report.EXAMPLES)(report.report)

@@ -124,13 +124,18 @@ def print_mixture(
             spreads = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
             of_cells = [f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True)]
             uncertain = [*empty, f"{errors.weights[k]:.2g}", *of_cells]
-        entries.append(Entry(str(k), [*label, f"{weight:.4f}", *cells], uncertain))
+        entries.append(Entry(str(k), [*label, _weight(weight), *cells], uncertain))
     if mixture.background is not None:
         known = errors is not None and errors.background is not None
         uncertain = [*empty, f"{errors.background:.2g}"] if errors is not None and known else None
-        entries.append(Entry("background", [*empty, f"{mixture.background.weight:.4f}"], uncertain))
+        entries.append(Entry("background", [*empty, _weight(mixture.background.weight)], uncertain))
     names = [*(["label"] if labels else []), "weight", *mixture.names]
     print_entries("weights, means ± standard deviations", names, entries, to)
+
+
+def _weight(weight: float) -> str:
+    """A weight with four decimals, which does not look like zero if it is small."""
+    return "<0.0001" if 0.0 < weight < 5e-5 else f"{weight:.4f}"
 
 
 def print_candidates(fit: Fit, files: dict[str, Path | None], most: int | None = None) -> None:
@@ -174,8 +179,8 @@ def _print_ranking(search: Search, shown: int, to: Console) -> None:
 
 
 def _ranking(search: Search, shown: int, left_out: Collection[str]) -> Grid:
-    keys = {"structure": "structure", "components": "components", "log-likelihood": "log_likelihood",
-            "parameters": "parameters", **{title: name for name, title in CRITERIA.items()}, "weight": "weight"}  # fmt: skip
+    keys = {name: name.replace("-", "_") for name in ("structure", "components", "log-likelihood", "parameters")}
+    keys |= {title: name for name, title in CRITERIA.items()} | {"weight": "weight"}
     names = [title for title, key in keys.items() if key not in left_out and title not in left_out]
     title = f"best of {count(len(search.candidates), 'candidate')} by {CRITERIA[search.criterion]} (smaller is better)"
     grid = grid_of(title, names, left=["structure"])

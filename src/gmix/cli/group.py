@@ -24,7 +24,8 @@ class Commands(TyperGroup):
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except typer.TyperException as error:
-            status = _print_error(_usage_error(error))
+            is_help = type(error).__name__ == "NoArgsIsHelpError"  # it has been printed
+            status = 0 if is_help else _print_error(_usage_error(error))
         except GmixError as error:
             status = _print_error(str(error))
         except OSError as error:
@@ -57,8 +58,6 @@ def _print_error(message: str) -> int:
 
 def _usage_error(error: Any) -> str:
     """Typer's message about a mistake in what was typed; for an unknown option, with the nearest known one."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return ""  # the help has been printed
     context: Any = getattr(error, "ctx", None)
     ask = f"{context.command_path if context is not None else 'gmix'} --help"
     if (option := getattr(error, "option_name", None)) is not None and type(error).__name__ == "NoSuchOption":

@@ -107,6 +107,16 @@ class CsvTable(ArrowTable):
             raise DataError(f"{path} cannot be read as CSV ({reason_of(error)}); check the file") from None
         self._check_unchanged()
 
+    def texts(self) -> Iterator[list[tuple[str, ...]]]:
+        """Rows of all cells as the texts of the file, byte by byte."""
+        for (_, texts), _ in self._of_files(self._all_texts):
+            yield list(zip(*_as_strings(texts), strict=True))
+
+    def number_as_text(self, number: float) -> str:
+        """A number as text that reads back to the same bits, with the decimal mark of the table; empty for NaN."""
+        marks = [self._readings[name].decimal for name in self.names or ()]
+        return "" if np.isnan(number) else repr(float(number)).replace(".", marks[0] if marks else ".")
+
     def completed_texts(self, fill: Fill) -> Iterator[list[tuple[str, ...]]]:
         """Rows of all cells as texts, the missing ones of the chosen columns filled in; see `ArrowTable.completed`.
 
@@ -120,8 +130,8 @@ class CsvTable(ArrowTable):
         from pyarrow import compute
 
         missing = pa.array([code.encode() for code in (*MISSING, *self._stated.codes)], pa.binary())
-        for at, texts in self._texts(list(dialect.names), path, dialect, kept=True):
-            cells = [[cell.decode("utf-8", "surrogateescape") for cell in c.to_pylist()] for c in texts.columns]
+        for at, texts in self._all_texts(path, dialect):
+            cells = _as_strings(texts)
             places = [dialect.names.index(name) for name in self.names or ()]
             known = [texts.column(i) for i in places]
             known = [compute.if_else(compute.is_in(column, missing), None, column) for column in known]
@@ -131,6 +141,10 @@ class CsvTable(ArrowTable):
             for i, j in np.argwhere(np.isnan(values)):
                 cells[places[j]][i] = self._readings[dialect.names[places[j]]].written(filled[i, j])
             yield list(zip(*cells, strict=True))
+
+    def _all_texts(self, path: str, dialect: Dialect) -> Iterator[tuple[int, Any]]:
+        """The cells of all columns of one file as record batches, each with the position of its first row."""
+        return self._texts(list(dialect.names), path, dialect, kept=True)
 
     def _in_file(self, fragment: Any, row: int, n_rows: int) -> str:
         paths = [each.path for each in self._dataset.get_fragments()]
@@ -234,6 +248,11 @@ class _Cleaned(io.RawIOBase):
         size = min(len(self._ready), len(buffer))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
+
+
+def _as_strings(texts: Any) -> list[list[str]]:
+    """The columns of a record batch of bytes as strings."""
+    return [[cell.decode("utf-8", "surrogateescape") for cell in column.to_pylist()] for column in texts.columns]
 
 
 def _line_of(row: int, path: str, dialect: Dialect) -> int:
