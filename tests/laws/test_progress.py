@@ -99,7 +99,8 @@ def test_the_text_names_what_is_done_what_is_under_way_and_what_is_left(clock: C
         meter.end_task()
     meter.begin_task(5, "VVV with 6 components")
     assert str(meter.progress) == (
-        "stage 1 of 3 (10,000 rows), 5 of 10 candidates, VVV with 6 components, 50% done, about 3 min left in this stage"
+        "stage 1 of 3 (10,000 rows), 5 of 10 candidates, VVV with 6 components, 50% done, "
+        "about 3 min left in this stage"
     )
     assert meter.progress.within(80) == "5 of 10 candidates, VVV with 6 components, about 3 min left in this stage"
     assert meter.progress.within(45) == "5 of 10 candidates, VVV with 6 components"

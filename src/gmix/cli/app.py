@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Annotated
 
@@ -33,6 +34,8 @@ except ModuleNotFoundError as missing:
 
 __all__ = ["app"]
 
+_WIDTH_OF_HELP = 80  # columns; in fewer, tables would cut names of options
+
 app = typer.Typer(
     name="gmix",
     cls=Commands,
@@ -44,7 +47,7 @@ app = typer.Typer(
     "  gmix sample model.json 1000 | gmix fit -",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _WIDTH_OF_HELP else None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -25,14 +25,19 @@ class Entry(NamedTuple):
     errors: Sequence[str] | None = None
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # which ends the command with status 0; Rich would exit with 1
+
+
 def console() -> Console:
     """The console on standard output. Sentences are wrapped on a terminal only, so that a program reads whole lines."""
-    found = Console(highlight=False, markup=False)
+    found = _Output(highlight=False, markup=False)
     if found.is_terminal:
         return found
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and int(columns) else _WIDTH
-    return Console(highlight=False, markup=False, soft_wrap=True, width=width)
+    return _Output(highlight=False, markup=False, soft_wrap=True, width=width)
 
 
 def grid_of(title: str, names: Sequence[str], left: Sequence[str] = ()) -> Grid:

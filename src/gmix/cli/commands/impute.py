@@ -55,19 +55,8 @@ EXAMPLES = (
     "  gmix impute more.parquet --model model.json --out filled.parquet"
 )
 _MOST = StoppingRule.max_iterations
-_DEFAULTS = (
-    "auto",
-    "auto",
-    "bic",
-    False,
-    None,
-    False,
-    "auto",
-    1.0,
-    None,
-    None,
-    _MOST,
-)  # of the options that control a fit
+# Those of the options that control a fit.
+_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None, None, _MOST)
 
 
 @with_csv_options

@@ -19,6 +19,7 @@ from gmix.base.findings import Finding
 from gmix.base.wording import count
 from gmix.sources.arrow import ArrowTable, Fill, is_numeric, reason_of
 from gmix.sources.csv.dialect import CSV, Dialect, cleaned
+from gmix.sources.csv.foreign import foreign_format
 from gmix.sources.csv.numerals import (
     MISSING,
     NotANumberError,
@@ -40,18 +41,6 @@ _LINES = 16  # lines besides comments that these bytes hold at least
 _BLOCK = 1 << 20  # bytes that are read together
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 _COMPRESSION = 8.0  # the assumed ratio of the size of a table to that of its compressed file
-_FOREIGN = {  # the first bytes of files that are not CSV
-    b"PK\x03\x04": "a spreadsheet or an archive",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet",
-    b"\x93NUMPY": "an array of NumPy",
-    b"\x89HDF": "HDF5",
-    b"\x80\x04": "a pickle",
-    b"\x80\x05": "a pickle",
-    b"{": "JSON",
-    b"PAR1": "Parquet, compressed as a file",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 class CsvTable(ArrowTable):
@@ -296,9 +285,8 @@ def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
     for path in files:
         with _opened(path) as file:
             head, whole = _head(file, _HEAD // 4 if found else _HEAD)
-        for beginning, what in _FOREIGN.items():
-            if head.startswith(beginning):
-                raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
+        if (what := foreign_format(head)) is not None:
+            raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
         known = replace(stated, delimiter=found[0].delimiter) if found else stated
         found.append(recognize(head, whole, path, known))
         if found[-1].names != found[0].names:
