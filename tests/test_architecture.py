@@ -224,6 +224,7 @@ def test_importing_gmix_loads_only_what_it_needs() -> None:
 
 NAMED = {one.code for one in (*covariance.STRUCTURES, covariance.E, covariance.V)} | {"DIRECT", "STRUCTURES"}
 DEFAULTS = {  # where one of gmix's structures is a default or a candidate
+    "cli/options.py": {"STRUCTURES"},
     "model/mixture.py": {"VVV"},
     "fitting/arguments.py": {"E", "STRUCTURES", "V"},
 }

@@ -28,7 +28,8 @@ class Commands(TyperGroup):
             is_help = type(error).__name__ == "NoArgsIsHelpError"  # it has been printed
             status = 0 if is_help else _print_error(_usage_error(error))
         except SystemExit as end:
-            status = 0 if end.code == 1 else end.code  # Rich exits with 1 where the reader of the help closed the pipe
+            # Rich exits with 1 where the reader of the help has closed the pipe.
+            status = 0 if end.args == (1,) else end.code
         except GmixError as error:
             status = _print_error(str(error))
         except OSError as error:

@@ -69,10 +69,8 @@ def merge(
 
     Bent or heavy-tailed clusters may need several Gaussian components. --out writes the cluster of each row.
     """
-    if out is None and (append or form is not None or clusters is not None):
-        raise ParameterError(
-            "--clusters, --append and --format are for the clusters of the rows; name a file with --out"
-        )
+    if out is None and (append or clusters is not None):
+        raise ParameterError("--clusters and --append are for the clusters of the rows; name a file with --out")
     target = file_target(out, form)
     mixture = gmix.load(model).mixture
     if clusters is not None and clusters > mixture.n_components:
