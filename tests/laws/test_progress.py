@@ -103,7 +103,7 @@ def test_the_text_names_what_is_done_what_is_under_way_and_what_is_left(clock: C
         "about 3 min left in this stage"
     )
     assert meter.progress.within(80) == "5 of 10 candidates, VVV with 6 components, about 3 min left in this stage"
-    assert meter.progress.within(45) == "5 of 10 candidates, VVV with 6 components"
+    assert meter.progress.within(60) == "5 of 10 candidates, about 3 min left in this stage"
     assert meter.progress.within(25) == "5 of 10 candidates"
 
 

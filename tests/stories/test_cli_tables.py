@@ -88,7 +88,7 @@ def test_criteria_are_left_out_before_digits(faithful: Path, monkeypatch: pytest
     assert header(120)[0] == everything
     names, text = header(80)
     assert names == ["log-likelihood", "parameters", "BIC", "ICL", "weight"]
-    assert "AICc and AIC are not shown in 80 columns; --json prints everything" in text
+    assert "AIC and AICc are not shown in 80 columns; --json prints everything" in text
     assert "BIC" in header(60)[0]
     assert header(40, "--criterion", "aicc")[0] == ["AICc", "weight"]
     assert "2322.19" in header(40)[1]
@@ -130,6 +130,23 @@ def test_counts_agree_with_their_nouns(tmp_path: Path, model: Path) -> None:
     assert printed.startswith("1 component, VII (spherical), of 1 row and 2 columns")
     assert re.search(r"\(1 step\)", printed)
     assert not re.search(r"\b1 (rows|components|columns|steps|candidates|trials|clusters)\b", printed)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"
+
+
+def test_the_page_shows_what_is_printed(faithful: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(faithful.parent)
+    monkeypatch.setenv("COLUMNS", "80")
+    faithful.rename("points.csv")
+    assert run("fit", "points.csv", "-q", "--out", "model.json").exit_code == 0
+    shown = re.findall(r"```sh\n(gmix [^\n]*)\n```\n\n```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(shown) == 2
+    for command, text in shown:
+        printed = [line.rstrip() for line in run(*command.split()[1:]).stdout.splitlines()]
+        lines = text.rstrip().splitlines()
+        assert lines == printed[: len(lines)]
+        assert all(not line or line.startswith("note: ") for line in printed[len(lines) :])
 
 
 @pytest.mark.parametrize("command", ["fit", "select", "predict", "bootstrap", "condition"])

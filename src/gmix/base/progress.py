@@ -74,7 +74,7 @@ class Progress:
         if self.total > 1:
             parts.append((0, f"{self.done:,} of {count(self.total, self.unit)}"))
         if self.task:
-            parts.append((1, self.task))
+            parts.append((2, self.task))
         if np.isfinite(self.rows_per_second):
             share = f" ({self.share:.0%})" if self.share > 0 else ""
             parts.append((5, f"pass {self.passes + 1}{share}"))
@@ -84,9 +84,9 @@ class Progress:
         if np.isfinite(self.work) and not self.at_most:
             parts.append((3, f"{self.work:.0%} done"))
         if np.isfinite(self.seconds_left):
-            parts.append((2, _time_left(self.seconds_left, self.at_most) + " in this stage" * bool(self.stage)))
+            parts.append((1, _time_left(self.seconds_left, self.at_most) + " in this stage" * bool(self.stage)))
         elif np.isfinite(self.remaining) and self.total <= 1:
-            parts.append((2, f"about {_duration(self.remaining)} to go"))
+            parts.append((1, f"about {_duration(self.remaining)} to go"))
         return [(rank, i, text) for i, (rank, text) in enumerate(parts)]
 
 

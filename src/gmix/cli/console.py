@@ -173,7 +173,8 @@ def _print_ranking(search: Search, shown: int, to: Console) -> None:
             grid = _ranking(search, shown, left_out)
     print_grid(grid, to)
     if left_out:
-        names = listed([CRITERIA.get(name, name) for name in left_out])
+        order = ["log-likelihood", "parameters", *CRITERIA]
+        names = listed([CRITERIA.get(name, name) for name in sorted(left_out, key=order.index)])
         verb = "is" if len(left_out) == 1 else "are"
         to.print(f"{names} {verb} not shown in {to.width} columns; --json prints everything", style="dim")
 
