@@ -237,6 +237,21 @@ def test_the_stages_of_a_large_table_are_reported(rows: Any, monkeypatch: pytest
     assert stages == ["stage 1 of 2 (30 rows)", "stage 2 of 2 (60 rows)"]
 
 
+def test_a_single_candidate_goes_on_after_the_search_on_a_sub_sample() -> None:
+    x = gmix.GaussianMixture([0.3, 0.3, 0.4], [[0.0], [5.0], [9.0]], [[[1.0]]] * 3).sample(101_000, rng=1)
+    seen: list[Progress] = []
+    gmix.fit(x, 3, covariance="V", rng=0, effort=0.05, progress=seen.append)
+    assert seen[-1].task == "V with 3 components"
+    assert all(one.total == 1 for one in seen if one.task)
+    assert not seen[-1].at_most
+
+
+def test_a_variational_fit_names_its_candidates(rows: Any) -> None:
+    seen: list[Progress] = []
+    gmix.fit(rows, [2, 3], covariance="V", inference="variational", effort=0.1, rng=0, progress=seen.append)
+    assert list(dict.fromkeys(one.task for one in seen if one.task)) == ["V with 2 components", "V with 3 components"]
+
+
 def test_a_line_can_be_asked_for_anywhere(rows: Any, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gmix.base.progress_line._DELAY", 0.0)
     gmix.fit(rows, [1, 2], covariance=["E", "V"], rng=0, progress=True)

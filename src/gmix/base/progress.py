@@ -158,6 +158,10 @@ class Meter:
     def begin_task(self, name: Any, text: str) -> None:
         """Begin a task of the stage."""
         self._workload.begin(name)
+        self.resume_task(text)
+
+    def resume_task(self, text: str) -> None:
+        """Go on with a task after further work for it; see `improve`."""
         self._search, self._log_likelihoods = replace(self._search, task=text, at_most=False), []
         self._show()
 

@@ -187,6 +187,7 @@ class _Searching:
             first[:], rounds = [best.mixture], ()
             if self.alone and self._improves and n_components > 1:
                 improved = self._improved_in_table(best)
+                plan.progress.resume_candidate(structure, n_components)
                 if self._table_is_complete:
                     return [improved]
                 first[:] = [improved.mixture]

@@ -69,6 +69,11 @@ class SearchProgress:
         if self._meter is not None:
             self._meter.begin_task((structure, n_components), _named(structure, n_components))
 
+    def resume_candidate(self, structure: Structure, n_components: int) -> None:
+        """Go on with a candidate on all rows, after the search for better optima on some of them."""
+        if self._meter is not None:
+            self._meter.resume_task(_named(structure, n_components))
+
     def end_candidate(self) -> None:
         """End the candidate that is under way."""
         if self._meter is not None:
