@@ -120,6 +120,9 @@ def test_merge_prints_the_entropies_and_writes_clusters(faithful: Path, rows: np
     np.testing.assert_array_equal(values[:, 0], merging.predict(rows))
     run("merge", model, faithful, "--clusters", 1, "--append", "--out", out, "--quiet")
     assert out.read_text().splitlines()[:2] == [f"{HEADER},cluster", f"{LINES[0]},0"]
+    two = tmp_path / "two.json"
+    run("fit", faithful, "-k", 2, "-c", "full", "-q", "--out", two)
+    assert "the entropy gives no reason for fewer than 2 clusters" in run("merge", two, faithful).stdout
     document = json.loads(run("merge", model, faithful, "--json").stdout)
     assert document["groups"] == merging.groups.tolist()
     np.testing.assert_allclose(document["entropy"], merging.entropy)
@@ -177,7 +180,8 @@ def test_condition_prints_the_distribution_of_the_other_columns(model: Path, tmp
     for wrong, words in (
         ("wating=80", "the model has no column 'wating', but eruptions and waiting; did you mean 'waiting'?"),
         ("waiting", "'waiting' is not a column with a value; write one as in waiting=1.5"),
-        ("waiting=long", "has no number after the equals sign"),
+        ("waiting=long", "has no finite number after the equals sign"),
+        ("waiting=nan", "'waiting=nan' has no finite number after the equals sign"),
     ):
         refused = run("condition", model, wrong)
         assert refused.exit_code == 2

@@ -123,6 +123,10 @@ def test_top_shows_the_best_candidates_only(faithful: Path) -> None:
 
 
 def test_counts_agree_with_their_nouns(tmp_path: Path, model: Path) -> None:
+    holed = tmp_path / "holed.csv"
+    holed.write_text("eruptions,waiting\n3.6,79\n1.8,\n")
+    note = run("impute", holed, "--model", model).stderr
+    assert "1 of 4 cells is missing (1 of column 'waiting') and is filled in, given the other cells of its row" in note
     one = tmp_path / "one.csv"
     one.write_text("eruptions,waiting\n3.6,79\n")
     assert run("score", model, one).stdout.startswith("1 row, log-likelihood")

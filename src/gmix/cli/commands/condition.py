@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated
 
 import typer
@@ -82,7 +83,9 @@ def _given(texts: list[str], names: tuple[str, ...]) -> dict[str, float]:
         try:
             given[name] = float(value)
         except ValueError:
-            raise ParameterError(f"{text!r} has no number after the equals sign; write one as in {name}=1.5") from None
+            given[name] = math.nan
+        if not math.isfinite(given[name]):
+            raise ParameterError(f"{text!r} has no finite number after the equals sign; write one as in {name}=1.5")
     if len(given) == len(names):
         raise ParameterError("all columns of the model have values, so none is left; give fewer values")
     return given

@@ -156,7 +156,10 @@ def _about(source: LocalSource) -> gmix.Finding:
     if source.missing is None:
         return gmix.Finding("missing cells", "no cell is missing, so the table stays as it is", "note")
     described = source.missing.described(source.features)
-    return gmix.Finding("missing cells", f"{described} and are filled in, given the other cells of their rows", "note")
+    are = "is filled in, given the other cells of its row"
+    if source.missing.by_column.sum() != 1:
+        are = "are filled in, given the other cells of their rows"
+    return gmix.Finding("missing cells", f"{described} and {are}", "note")
 
 
 def _fills(fit: gmix.Fit, source: LocalSource, draws: int | None, seed: int, quiet: bool) -> Iterator[Fill]:

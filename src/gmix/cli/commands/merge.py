@@ -106,4 +106,7 @@ def _print(merging: gmix.Merging) -> None:
         grid.add_row(str(number), nats(entropy), ", ".join("+".join(each) for each in members))
     to = console()
     print_grid(grid, to)
-    to.print(f"the entropy begins to rise faster at {count(merging.elbow, 'cluster')}")
+    if merging.elbow < len(merging.entropy):
+        to.print(f"the entropy begins to rise faster at {count(merging.elbow, 'cluster')}")
+    else:
+        to.print(f"the entropy gives no reason for fewer than {count(merging.elbow, 'cluster')}")
