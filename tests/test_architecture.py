@@ -20,12 +20,20 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
     for floor, rooms in enumerate(
         [
             ["base.errors", "base.wording", "base.blas", "base.rows"],
-            ["base.findings", "base.arguments", "base.layout", "base.other_names", "fitting.other_words"],
-            ["base.row_errors"],
+            [
+                "base.findings",
+                "base.arguments",
+                "base.layout",
+                "base.other_names",
+                "base.workload",
+                "base.progress_line",
+                "fitting.other_words",
+            ],
+            ["base.row_errors", "base.progress"],
             ["base.missing", "base.labels"],
             ["base.columns"],
             ["base.table", "base.atomic_write"],
-            ["base.table_file", "base.progress", "model_file"],
+            ["base.table_file", "model_file"],
             ["model.background"],
             ["model.covariance", "model.univariate", "model.dependence", "model.regions", "model.families"],
             ["model.dependent_features", "model.mixture_arguments", "model.moments"],
@@ -54,6 +62,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ],
             ["fitting.judge", "fitting.poorer"],
             ["fitting.trials"],
+            ["fitting.search_progress"],
             ["fitting.search"],
             ["fitting.result", "fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
             ["fitting.from_search", "fitting.background"],
@@ -215,6 +224,7 @@ def test_importing_gmix_loads_only_what_it_needs() -> None:
 
 NAMED = {one.code for one in (*covariance.STRUCTURES, covariance.E, covariance.V)} | {"DIRECT", "STRUCTURES"}
 DEFAULTS = {  # where one of gmix's structures is a default or a candidate
+    "cli/options.py": {"STRUCTURES"},
     "model/mixture.py": {"VVV"},
     "fitting/arguments.py": {"E", "STRUCTURES", "V"},
 }

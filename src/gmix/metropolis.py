@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import Rng, as_generator, as_numbers, is_count
 from gmix.base.errors import ParameterError
+from gmix.base.progress import Reporting, counting
 from gmix.base.wording import count
 from gmix.notebook import chains_html
 
@@ -135,6 +136,7 @@ def metropolis(
     warmup: int = 0,
     chains: int | None = None,
     rng: Rng = None,
+    progress: Reporting = None,
 ) -> Chains:
     r"""Draw from any density that can be evaluated up to a constant, by a random walk.
 
@@ -156,6 +158,8 @@ def metropolis(
     warmup : the number of steps that are discarded at the beginning.
     chains : the number of chains; None for as many as `start` has points.
     rng : a seed or a `numpy.random.Generator`.
+    progress : shows the steps that are done and the estimated time left, as in `gmix.fit`; a function is called every
+        hundredth of the steps.
 
     Returns
     -------
@@ -191,21 +195,25 @@ def metropolis(
     kept, kept_density = np.empty((n_chains, draws, n_features)), np.empty((n_chains, draws))
     accepted = np.zeros(n_chains)
     steps = max(1, _BLOCK // point.size)  # independent of draws, so that a longer run begins with a shorter one
-    for step in range(1, warmup + draws * thin + 1):
-        within = (step - 1) % steps
-        if within == 0:
-            moves = generator.standard_normal((steps, n_chains, n_features)) @ factor.T
-            log_uniform = -generator.standard_exponential((steps, n_chains))
-        proposal = point + moves[within]
-        proposed = _evaluate(log_density, proposal, step)
-        accept = log_uniform[within] < proposed - current
-        point = np.where(accept[:, None], proposal, point)
-        current = np.where(accept, proposed, current)
-        if step > warmup:
-            accepted += accept
-            index, remainder = divmod(step - warmup, thin)
-            if remainder == 0:
-                kept[:, index - 1], kept_density[:, index - 1] = point, current
+    last = warmup + draws * thin
+    with counting(progress, last, "step") as advance:
+        for step in range(1, last + 1):
+            within = (step - 1) % steps
+            if within == 0:
+                moves = generator.standard_normal((steps, n_chains, n_features)) @ factor.T
+                log_uniform = -generator.standard_exponential((steps, n_chains))
+            proposal = point + moves[within]
+            proposed = _evaluate(log_density, proposal, step)
+            accept = log_uniform[within] < proposed - current
+            point = np.where(accept[:, None], proposal, point)
+            current = np.where(accept, proposed, current)
+            if step > warmup:
+                accepted += accept
+                index, remainder = divmod(step - warmup, thin)
+                if remainder == 0:
+                    kept[:, index - 1], kept_density[:, index - 1] = point, current
+            if step % (last // 100 + 1) == 0 or step == last:
+                advance(step)
     return Chains(kept, kept_density, accepted / (draws * thin))
 
 

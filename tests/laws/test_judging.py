@@ -225,7 +225,7 @@ def test_a_component_that_collapsed_or_has_no_rows_is_told_by_its_number() -> No
     mass = none.run.statistics.mass
     [(name, level, message)] = told(Search((none,)))
     assert (name, level) == ("collapsed component", "warning")
-    assert message.startswith(f"component 1 ({mass[1]:.4g} rows) has zero variance in some direction")
+    assert message.startswith(f"component 1 ({mass[1]:.4g} row) has zero variance in some direction")
     assert told(Search((none,), lenient=True)) == []
     x = column(*np.linspace(-2.0, 2.0, 30))
     empty = GaussianMixture([1.0, 0.0], [[0.0], [1e3]], [[[1.0]], [[1.0]]])

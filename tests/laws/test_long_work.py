@@ -212,8 +212,8 @@ def test_the_rest_is_estimated_from_how_the_gains_shrink() -> None:
 
 
 def test_a_terminal_has_a_line_that_goes_away_and_nothing_else_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gmix.base.progress._DELAY", 0.0)
-    monkeypatch.setattr("gmix.base.progress._INTERVAL", 0.0)
+    monkeypatch.setattr("gmix.base.progress_line._DELAY", 0.0)
+    monkeypatch.setattr("gmix.base.progress_line._INTERVAL", 0.0)
     assert meter(None, 1e-6, io.StringIO()) is None
     assert meter(False, 1e-6, Terminal()) is None
     monkeypatch.setattr(sys, "stderr", None)  # as in a process without a console

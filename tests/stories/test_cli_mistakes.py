@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +47,12 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         (NUMBERS, ["--columns", "a,,b"], ["different names with commas"]),
         (NUMBERS, ["--out", "nowhere/model.json"], ["there is no directory nowhere", "make it first"]),
         (NUMBERS, ["--out", "."], [". is a directory"]),
+        (NUMBERS, ["--out", "model.pkl"], ["model.pkl would be a model file, which is JSON", "as in model.json"]),
+        (NUMBERS, ["points.csv"], ["there are more arguments than needed: points.csv"]),
+        (NUMBERS, ["--componets", "2"], ["there is no option --componets", "did you mean '--components'?"]),
+        (NUMBERS, ["--threads", "0"], ["invalid value for '--threads'", "greater than or equal to 1"]),
+        (NUMBERS, ["--tolerance", "-1"], ["tolerance is -1.0", "zero or more"]),
+        (NUMBERS, ["--max-iterations", "-1"], ["invalid value for '--max-iterations'"]),
         (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),
         (NUMBERS, ["--plot", "points.txt"], ["points.txt", ".png, .svg or .pdf"]),
         (NUMBERS, ["--seed", "-1"], ["rng"]),
@@ -90,6 +98,70 @@ def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_p
         assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("points.csv", "points.csv, line 22, row 20"),
+        ("points.csv.gz", "points.csv.gz, line 22, row 20"),
+        ("-", "standard input, line 22, row 20"),
+        ("semicolons.csv", "semicolons.csv, line 22, row 20"),
+        ("folder", "folder/b.csv, line 22, row 20"),
+        ("points.parquet", "points.parquet, row 20"),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "predict"])
+def test_a_missing_cell_that_is_refused_is_named(
+    command: str, name: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = NUMBERS + "3,\n"
+    Path("points.csv").write_text(text)
+    Path("points.csv.gz").write_bytes(gzip.compress(text.encode()))
+    Path("semicolons.csv").write_text(text.replace(",", ";"))
+    Path("folder").mkdir()
+    Path("folder/a.csv").write_text(NUMBERS)
+    Path("folder/b.csv").write_text(text)
+    assert run("convert", "points.csv", "points.parquet").exit_code == 0
+    assert run("fit", "points.csv", "-k", 1, "-c", "full", "-q", "--out", "model.json").exit_code == 0
+    arguments = ["fit", name] if command == "fit" else ["predict", "model.json", name]
+    result = run(*arguments, "--missing", "error", given=text.encode() if name == "-" else None)
+    assert result.exit_code == 2
+    assert f"gmix: {where}, column 'b' is NaN" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_argument_shows_the_help() -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert result.stdout.rstrip() == run("--help").stdout.rstrip()
+    assert result.stderr == ""
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="there is no shell")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "gmix fit faithful.csv -k 1-3 -c full | true",
+        "gmix select faithful.csv -k 1-3 -c full | head -1",
+        "gmix fit faithful.csv -k 2 -c full --json | head -1",
+        "gmix --help | true",
+        "gmix fit --help | head -1",
+        "gmix fit faithful.csv -k 2 -c full --quiet >&-",
+        "gmix fit faithful.csv -k 2 -c full >&-",
+        "gmix fit faithful.csv -k 2 -c full 2>&-",
+    ],
+)
+def test_a_closed_pipe_or_stream_is_no_error(command: str, faithful: Path) -> None:
+    program = command.replace("gmix ", f"{{ {sys.executable} -m gmix ", 1)
+    before, pipe, after = program.partition(" |")
+    shell = f"{before}; echo status $? >&3; }}{pipe}{after}" if pipe else f"{before}; echo status $? >&3; }}"
+    done = subprocess.run(  # noqa: S602  (of the command above)
+        f"exec 3>status; {shell}", shell=True, cwd=faithful.parent, capture_output=True, text=True, check=False
+    )
+    assert (faithful.parent / "status").read_text() == "status 0\n"
+    assert done.stderr == ""
+
+
 def test_usage_mistakes_end_with_status_2(model: Path) -> None:
     for arguments in (["frobnicate"], ["fit"], ["sample", model, "--", "-3"], ["sample", model, "many"]):
         assert run(*arguments).exit_code == 2
@@ -122,6 +194,9 @@ def test_a_file_without_header_with_semicolons_or_decimal_commas(tmp_path: Path)
         (b"PK\x03\x04...", "a spreadsheet or an archive; save the table as CSV"),
         (b"\x93NUMPY...", "an array of NumPy; save the table as CSV"),
         (b'{"format": "gmix"}', "is JSON; save the table as CSV"),
+        (b"<!DOCTYPE html><html>404</html>", "is a page of HTML; save the table as CSV"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is a picture; save the table as CSV"),
+        (b"%PDF-1.7\n%\xe2\xe3", "is PDF; save the table as CSV"),
         ("größe,b\n1,2\n".encode("latin-1"), "not written in UTF-8; save it as CSV in UTF-8"),
         (b",,a\n1,2,3\n", "has 2 columns without a name; name them"),
     ],

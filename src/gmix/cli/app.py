@@ -1,7 +1,8 @@
-"""The command line: fit, select, predict, score, outliers, impute, sample, plot, report, convert and demo."""
+"""The command line: all commands, in the order of their help."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Annotated
 
@@ -10,13 +11,30 @@ import gmix
 try:
     import typer
 
-    from gmix.cli.commands import convert, demo, fit, impute, outliers, plot, predict, report, sample, score, select
+    from gmix.cli.commands import (
+        bootstrap,
+        condition,
+        convert,
+        demo,
+        fit,
+        impute,
+        merge,
+        outliers,
+        plot,
+        predict,
+        report,
+        sample,
+        score,
+        select,
+    )
     from gmix.cli.group import Commands
 except ModuleNotFoundError as missing:
     print(f"gmix: the command line needs {missing.name}; install it with: pip install 'gmix[cli]'", file=sys.stderr)
     raise SystemExit(2) from None
 
 __all__ = ["app"]
+
+_WIDTH_OF_HELP = 80  # columns; in fewer, tables would cut names of options
 
 app = typer.Typer(
     name="gmix",
@@ -29,7 +47,7 @@ app = typer.Typer(
     "  gmix sample model.json 1000 | gmix fit -",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= _WIDTH_OF_HELP else None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -57,6 +75,9 @@ app.command(epilog=predict.EXAMPLES)(predict.predict)
 app.command(epilog=score.EXAMPLES)(score.score)
 app.command(epilog=outliers.EXAMPLES)(outliers.outliers)
 app.command(epilog=impute.EXAMPLES)(impute.impute)
+app.command(epilog=merge.EXAMPLES)(merge.merge)
+app.command(epilog=bootstrap.EXAMPLES)(bootstrap.bootstrap)
+app.command(epilog=condition.EXAMPLES)(condition.condition)
 app.command(epilog=sample.EXAMPLES)(sample.sample)
 app.command(epilog=plot.EXAMPLES)(plot.plot)
 app.command(epilog=report.EXAMPLES)(report.report)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
 from gmix.base.findings import lines
-from gmix.base.wording import count, number, to_precision_of, weighted_rows
-from gmix.fitting.candidates import Search
+from gmix.base.wording import count, listed, number, to_precision_of, weighted_rows
+from gmix.cli.tables import Entry, console, grid_of, print_entries, print_grid, width_of
+from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA
+from gmix.model.mixture import GaussianMixture
 
-__all__ = ["document", "nulled", "print_candidates", "print_fit", "print_warnings"]
+__all__ = ["document", "nulled", "print_candidates", "print_fit", "print_mixture", "print_warnings", "ranked"]
 
 _CANDIDATES = 5  # of a search, that are printed with a fit
+_DISPENSABLE = ("aicc", "aic", "icl", "bic", "parameters", "log-likelihood")  # columns, the first to go first
 
 
 def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
@@ -79,74 +82,77 @@ def nulled(value: Any) -> Any:
 
 def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | None = None) -> None:
     """Print a fit and the names of the files that were written."""
-    console = _console()
+    to = console()
     mixture = fit.mixture
-    names = mixture.names
-    console.print(
+    to.print(
         f"{count(mixture.n_components, 'component')}, {mixture.structure.called}, of "
-        f"{weighted_rows(fit.n_rows, fit.mass, trim=fit.trim)} and {count(len(names), 'column')}",
+        f"{weighted_rows(fit.n_rows, fit.mass, trim=fit.trim)} and {count(len(mixture.names), 'column')}",
         style="bold",
     )
-    console.print(
+    to.print(
         f"log-likelihood {fit.log_likelihood:.4f}   BIC {fit.bic:.2f}   AIC {fit.aic:.2f}   "
         f"ICL {fit.icl:.2f}   parameters {fit.n_parameters}"
     )
     if fit.prior is not None:
-        console.print(f"log posterior {fit.log_posterior:.4f} under {fit.prior}")
-    console.print(f"{fit.reason.value} ({len(fit.history) - 1} steps)")
+        to.print(f"log posterior {fit.log_posterior:.4f} under {fit.prior}")
+    to.print(f"{fit.reason.value} ({count(len(fit.history) - 1, 'step')})")
     if fit.optima is not None:
-        console.print(trials_text(fit.optima, fit.mass))
-        console.print(chance_text(fit.optima))
-    grid = Grid(box=SIMPLE_HEAD, title="weights, means ± standard deviations", title_justify="left", title_style="")
-    grid.add_column("component", justify="right")
-    if fit.groups is not None:
-        grid.add_column("label")
-    grid.add_column("weight", justify="right")
-    for name in names:
-        grid.add_column(name, justify="right")
+        to.print(trials_text(fit.optima, fit.mass))
+        to.print(chance_text(fit.optima))
+    to.print()
+    print_mixture(mixture, to, fit.groups, errors)
+    if fit.comparison is not None:
+        _print_ranking(fit.comparison, _CANDIDATES, to)
+    _print_end(to, fit, files)
+
+
+def print_mixture(
+    mixture: GaussianMixture,
+    to: Console,
+    groups: Sequence[Any] | None = None,
+    errors: StandardErrors | None = None,
+) -> None:
+    """Print the weights, means and standard deviations of the components, with standard errors if there are some."""
+    labels = [] if groups is None else [["" if label is None else str(label)] for label in groups]
+    empty = [""] * bool(labels)
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    entries = []
     for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-        cells = (f"{to_precision_of(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True))
-        grid.add_row(str(k), *_label(fit, k), f"{weight:.4f}", *cells)
+        cells = [f"{to_precision_of(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True)]
+        label, uncertain = labels[k] if labels else [], None
         if errors is not None:
             spreads = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-            cells = (f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True))
-            empty = [""] * len(_label(fit, k))
-            grid.add_row("error", *empty, f"{errors.weights[k]:.2g}", *cells, style="dim")
+            of_cells = [f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True)]
+            uncertain = [*empty, f"{errors.weights[k]:.2g}", *of_cells]
+        entries.append(Entry(str(k), [*label, _weight(weight), *cells], uncertain))
     if mixture.background is not None:
-        grid.add_row("background", *[""] * len(_label(fit, 0)), f"{mixture.background.weight:.4f}")
-        if errors is not None and errors.background is not None:
-            grid.add_row("error", *[""] * len(_label(fit, 0)), f"{errors.background:.2g}", style="dim")
-    console.print()
-    console.print(grid)
-    if fit.comparison is not None:
-        console.print(_ranking(fit.comparison, _CANDIDATES))
-    _print_end(console, fit, files)
+        known = errors is not None and errors.background is not None
+        uncertain = [*empty, f"{errors.background:.2g}"] if errors is not None and known else None
+        entries.append(Entry("background", [*empty, _weight(mixture.background.weight)], uncertain))
+    names = [*(["label"] if labels else []), "weight", *mixture.names]
+    print_entries("weights, means ± standard deviations", names, entries, to)
 
 
-def _label(fit: Fit, component: int) -> list[str]:
-    """The label of a component, as a list of the cells that it takes in a row of the table."""
-    if fit.groups is None:
-        return []
-    label = fit.groups[component]
-    return ["" if label is None else str(label)]
+def _weight(weight: float) -> str:
+    """A weight with four decimals, which does not look like zero if it is small."""
+    return "<0.0001" if 0.0 < weight < 5e-5 else f"{weight:.4f}"
 
 
-def print_candidates(fit: Fit, files: dict[str, Path | None]) -> None:
-    """Print every candidate of a search, best first, and the names of the files that were written."""
+def print_candidates(fit: Fit, files: dict[str, Path | None], most: int | None = None) -> None:
+    """Print the candidates of a search, the best first, and the names of the files that were written."""
     assert fit.comparison is not None
-    console = _console()
-    console.print(_ranking(fit.comparison, len(fit.comparison.candidates)))
-    _print_end(console, fit, files)
+    to = console()
+    _print_ranking(fit.comparison, len(fit.comparison.candidates) if most is None else most, to)
+    _print_end(to, fit, files)
 
 
-def _print_end(console: Console, fit: Fit, files: dict[str, Path | None]) -> None:
+def _print_end(to: Console, fit: Fit, files: dict[str, Path | None]) -> None:
     """Print the findings and the names of the files that were written."""
     for line in lines(fit.findings):
-        console.print(line)
+        to.print(line)
     for what, path in files.items():
         if path is not None:
-            console.print(f"{what} written to {path}")
+            to.print(f"{what} written to {path}")
 
 
 def print_warnings(fit: Fit) -> None:
@@ -155,21 +161,38 @@ def print_warnings(fit: Fit) -> None:
         print(f"gmix: {line}", file=sys.stderr)
 
 
-def _console() -> Console:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=400)
+def _print_ranking(search: Search, shown: int, to: Console) -> None:
+    """Print the best candidates. Columns that do not decide are left out where the table would be too wide."""
+    left_out: list[str] = []
+    grid = _ranking(search, shown, left_out)
+    for name in _DISPENSABLE:
+        if width_of(grid, to) <= to.width:
+            break
+        if name != search.criterion:
+            left_out.append(name)
+            grid = _ranking(search, shown, left_out)
+    print_grid(grid, to)
+    if left_out:
+        order = ["log-likelihood", "parameters", *CRITERIA]
+        names = listed([CRITERIA.get(name, name) for name in sorted(left_out, key=order.index)])
+        verb = "is" if len(left_out) == 1 else "are"
+        to.print(f"{names} {verb} not shown in {to.width} columns; --json prints everything", style="dim")
 
 
-def _ranking(search: Search, shown: int) -> Grid:
-    chosen = CRITERIA[search.criterion]
-    title = f"best of {len(search.candidates)} candidates by {chosen} (smaller is better)"
-    grid = Grid(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="")
-    for name in ("structure", "components", "log-likelihood", "parameters", *CRITERIA.values(), "weight"):
-        grid.add_column(name, justify="left" if name == "structure" else "right")
-    ranked = sorted(zip(search.candidates, search.table(), strict=True), key=lambda pair: search.order(pair[0]))
-    for candidate, c in ranked[:shown]:
-        values = [f"{c[name]:.2f}" for name in ("log_likelihood", *CRITERIA)]
-        values.insert(1, str(c["parameters"]))
+def _ranking(search: Search, shown: int, left_out: Collection[str]) -> Grid:
+    keys = {name: name.replace("-", "_") for name in ("structure", "components", "log-likelihood", "parameters")}
+    keys |= {title: name for name, title in CRITERIA.items()} | {"weight": "weight"}
+    names = [title for title, key in keys.items() if key not in left_out and title not in left_out]
+    title = f"best of {count(len(search.candidates), 'candidate')} by {CRITERIA[search.criterion]} (smaller is better)"
+    grid = grid_of(title, names, left=["structure"])
+    for candidate, c in ranked(search)[:shown]:
         note = " (set aside)" if candidate in search.set_aside else ""
-        grid.add_row(c["structure"], str(c["components"]), *values, f"{c['weight']:.3f}{note}")
+        cells = {name: f"{c[keys[name]]:.2f}" for name in names if isinstance(c[keys[name]], float)}
+        cells["weight"] = f"{c['weight']:.3f}{note}"
+        grid.add_row(*(cells.get(name, str(c[keys[name]])) for name in names))
     return grid
+
+
+def ranked(search: Search) -> list[tuple[Candidate, dict[str, Any]]]:
+    """The candidates with their lines of `Search.table`, the best first."""
+    return sorted(zip(search.candidates, search.table(), strict=True), key=lambda pair: search.order(pair[0]))

@@ -22,6 +22,7 @@ from gmix.cli.options import (
     Effort,
     EqualWeights,
     LabelColumn,
+    MaxIterations,
     Memory,
     Missing,
     Prior,
@@ -30,16 +31,19 @@ from gmix.cli.options import (
     Seconds,
     Seed,
     Start,
+    Threads,
+    Tolerance,
     Trim,
     Weights,
 )
 from gmix.cli.parse import parse_bytes, parse_counts, parse_errors, parse_names, parse_structures
+from gmix.model.stopping import StoppingRule
 from gmix.sources import CSV, LocalSource
 
 __all__ = ["FitOptions", "with_fit_options"]
 
 # Options that are needed even if a model is given.
-_OF_ROWS = {"columns", "weights", "label_column", "row_errors", "memory", "quiet", "seed"}
+_OF_ROWS = {"columns", "weights", "label_column", "row_errors", "memory", "threads", "quiet", "seed"}
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,15 @@ class FitOptions:
     start: Start = "auto"
     effort: Effort = 1.0
     seconds: Seconds = None
+    tolerance: Tolerance = None
+    max_iterations: MaxIterations = StoppingRule.max_iterations
     columns: ColumnNames = None
     weights: Weights = None
     missing: Missing = "model"
     label_column: LabelColumn = None
     row_errors: RowErrors = None
     memory: Memory = "512M"
+    threads: Threads = None
     quiet: Quiet = False
     seed: Seed = 0
 
@@ -114,6 +121,7 @@ class FitOptions:
             labels=self.label_column,
             row_errors=self.row_errors,
             missing=self.missing,
+            threads=self.threads,
             quiet=quiet,
         )
 
@@ -133,6 +141,8 @@ class FitOptions:
             rng=self.seed,
             effort=self.effort,
             seconds=self.seconds,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
             progress=False if self.quiet else None,
             **more,
         )

@@ -21,10 +21,15 @@ class Commands(TyperGroup):
     """The commands. Errors exit with status 2 and say how to fix them; no traceback is shown."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
+        _open_closed_streams()
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except typer.TyperException as error:
-            status = _print_error(_usage_error(error))
+            is_help = type(error).__name__ == "NoArgsIsHelpError"  # it has been printed
+            status = 0 if is_help else _print_error(_usage_error(error))
+        except SystemExit as end:
+            # Rich exits with 1 where the reader of the help has closed the pipe.
+            status = 0 if end.args == (1,) else end.code
         except GmixError as error:
             status = _print_error(str(error))
         except OSError as error:
@@ -48,6 +53,13 @@ class Commands(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _open_closed_streams() -> None:
+    """Discard what is printed on a stream that the caller has closed, as by ``>&-``."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  (open until the end)
+
+
 def _print_error(message: str) -> int:
     """Print a message, without the folder of a copy of standard input, and return the exit status."""
     if message:
@@ -57,12 +69,15 @@ def _print_error(message: str) -> int:
 
 def _usage_error(error: Any) -> str:
     """Typer's message about a mistake in what was typed; for an unknown option, with the nearest known one."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return ""  # the help has been printed
     context: Any = getattr(error, "ctx", None)
     ask = f"{context.command_path if context is not None else 'gmix'} --help"
     if (option := getattr(error, "option_name", None)) is not None and type(error).__name__ == "NoSuchOption":
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
         return f"there is no option {option}{nearest(option, known)} (see {ask})"
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".?")
+    message = re.sub(r"\. Did you mean (.*)$", r"; did you mean \1?", message)
+    message = re.sub(
+        r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"there are more arguments than needed: \1", message
+    )
+    message = re.sub(r": Input should be ", r": it should be ", message)
     return f"{message[:1].lower()}{message[1:]} (see {ask})"

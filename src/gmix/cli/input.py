@@ -50,6 +50,7 @@ def table_source(
     labels: str | None = None,
     row_errors: list[str] | None = None,
     missing: str = "model",
+    threads: int | None = None,
     quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table. Its findings are printed on standard error."""
@@ -61,6 +62,7 @@ def table_source(
         row_errors=parse_errors(row_errors),
         memory=parse_bytes(memory),
         missing=missing,
+        threads=threads,
     )
     assert isinstance(source, LocalSource)
     if not quiet:
@@ -84,13 +86,25 @@ def source_for_model(
     memory: str,
     weights: str | None = None,
     *,
+    labels: str | None = None,
     row_errors: list[str] | None = None,
     missing: str = "model",
+    threads: int | None = None,
     quiet: bool = False,
 ) -> LocalSource:
     """The rows of a table, in the columns of a model."""
     names = None if mixture.features is None else list(mixture.features)
-    source = table_source(points, names, weights, memory, row_errors=row_errors, missing=missing, quiet=quiet)
+    source = table_source(
+        points,
+        names,
+        weights,
+        memory,
+        labels=labels,
+        row_errors=row_errors,
+        missing=missing,
+        threads=threads,
+        quiet=quiet,
+    )
     if source.n_features != mixture.n_features:
         raise DataError(
             f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from gmix.base.table_file import FORMATS
 from gmix.cli.input import from_stdin
 from gmix.fitting.start import NAMES
+from gmix.model.covariance import STRUCTURES
 from gmix.model.criteria import CRITERIA
 
 __all__ = [
+    "Append",
     "Background",
     "BackgroundAuto",
     "ColumnNames",
@@ -24,10 +28,12 @@ __all__ = [
     "Format",
     "Json",
     "LabelColumn",
+    "MaxIterations",
     "Memory",
     "Missing",
     "Model",
     "Out",
+    "OutFile",
     "Points",
     "PointsForModel",
     "Prior",
@@ -36,10 +42,26 @@ __all__ = [
     "Seconds",
     "Seed",
     "Start",
+    "Threads",
+    "Tolerance",
     "Trim",
     "Weights",
+    "completing",
     "points_argument",
 ]  # fmt: skip
+
+_STRUCTURES = ("auto", "full", "tied", "diag", "spherical", *(structure.code for structure in STRUCTURES))
+
+
+def completing(values: Iterable[str]) -> Callable[[str], list[str]]:
+    """A function that completes a value, or the last one of several with commas between them, in a shell."""
+    known = list(values)
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{value}" for value in known if value.lower().startswith(last.lower())]
+
+    return complete
 
 
 def points_argument(text: str, **options: Any) -> Any:
@@ -72,9 +94,15 @@ Covariance = Annotated[
         "--covariance",
         "-c",
         help="Structures: full, tied, diag, spherical, codes such as VEV, several with commas, or auto.",
+        autocompletion=completing(_STRUCTURES),
     ),
 ]
-Criterion = Annotated[str, typer.Option(help=f"Criterion that chooses the best candidate: {', '.join(CRITERIA)}.")]
+Criterion = Annotated[
+    str,
+    typer.Option(
+        help=f"Criterion that chooses the best candidate: {', '.join(CRITERIA)}.", autocompletion=completing(CRITERIA)
+    ),
+]
 EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")]
 CovarianceRatio = Annotated[
     float | None,
@@ -103,13 +131,33 @@ Seconds = Annotated[
         show_default=False,
     ),
 ]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop EM when the estimated remaining gain is below this many nats per row. Default: 1e-6, or more for "
+        "large tables.",
+        show_default=False,
+    ),
+]
+MaxIterations = Annotated[int, typer.Option(help="Largest number of EM iterations in a run.", min=0)]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        help="Largest number of threads. Default: all processors. The result does not depend on it.",
+        show_default=False,
+        min=1,
+    ),
+]
 Prior = Annotated[
     bool,
     typer.Option(
         "--prior", metavar="", help="Use a weak conjugate prior (MAP estimates), so that no component collapses."
     ),
 ]
-Start = Annotated[str, typer.Option(help=f"Method for the starting values of EM: {', '.join(NAMES)}.")]
+Start = Annotated[
+    str,
+    typer.Option(help=f"Method for the starting values of EM: {', '.join(NAMES)}.", autocompletion=completing(NAMES)),
+]
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(
@@ -120,7 +168,10 @@ ColumnNames = Annotated[
 Weights = Annotated[str | None, typer.Option(help="Column of weights. A row of weight 2 counts twice.")]
 Missing = Annotated[
     str,
-    typer.Option(help="Missing cells: model uses the other cells of the row, error stops with an error."),
+    typer.Option(
+        help="Missing cells: model uses the other cells of the row, error stops with an error.",
+        autocompletion=completing(["model", "error"]),
+    ),
 ]
 LabelColumn = Annotated[
     str | None,
@@ -141,10 +192,25 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Output file: CSV, Parquet or Arrow. Default: standard output, also -."),
 ]
+OutFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", help="Output file: CSV, Parquet or Arrow. Default: no file is written.", show_default=False
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", "-f", help="Output format: csv, parquet or arrow. Default: by the suffix of --out, else csv."
+        "--format",
+        "-f",
+        help="Output format: csv, parquet or arrow. Default: by the suffix of --out, else csv.",
+        autocompletion=completing(FORMATS),
+    ),
+]
+Append = Annotated[
+    bool,
+    typer.Option(
+        "--append", "-a", metavar="", help="Write the whole table, with these columns after those that it has."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON.")]

@@ -15,7 +15,15 @@ from gmix.base.errors import ParameterError, nearest
 from gmix.base.rows import Rows
 from gmix.base.table_file import FORMATS, format_of
 
-__all__ = ["check_page", "check_picture", "check_writable", "draw", "save", "table_target"]
+__all__ = [
+    "check_model",
+    "check_page",
+    "check_picture",
+    "check_writable",
+    "draw",
+    "save",
+    "table_target",
+]
 
 
 def check_writable(path: Path | None) -> None:
@@ -30,6 +38,15 @@ def check_writable(path: Path | None) -> None:
         raise ParameterError(f"there is no directory {path.parent}; make it first, or give another path")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ParameterError(f"{path} cannot be written; give another path, or permission there")
+
+
+def check_model(path: Path | None) -> None:
+    """Raise `ParameterError` before a long fit if the name is not that of a model file."""
+    if path is not None and path.suffix.lower() not in ("", ".json"):
+        raise ParameterError(
+            f"{path} would be a model file, which is JSON, and its name says otherwise; end it in .json, as in "
+            f"{path.with_suffix('.json')}"
+        )
 
 
 def check_picture(path: Path | None) -> None:
@@ -57,6 +74,16 @@ def table_target(out: Path | None, form: str | None) -> tuple[Path | IO[bytes], 
         return sys.stdout.buffer, form or "csv"
     check_writable(out)
     return out, form or format_of(out)
+
+
+def file_target(out: Path | None, form: str | None) -> tuple[Path | IO[bytes], str] | None:
+    """The file, if one is named, to which a table is written beside what is printed, and its format."""
+    if out is None:
+        if form is not None:
+            raise ParameterError(f"--format {form} is for the file of --out; name one, or leave out --format")
+        return None
+    check_writable(out)
+    return table_target(out, form)
 
 
 def save(fit: gmix.Fit, path: Path | None) -> None:

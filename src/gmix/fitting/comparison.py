@@ -22,6 +22,7 @@ def compare(
     source: Source, plan: SearchPlan, rng: np.random.Generator, background: bool | float | str
 ) -> tuple[Search, list[Finding]]:
     """The search over the candidates, with or without a background or both ways, and its findings."""
+    plan.progress.n_stages = _n_searches(source, plan) * (2 if background == "auto" else 1)
     without = _compare(source, plan, rng) if background is False or background == "auto" else None
     if without is not None and (background is False or without[0].interrupted):
         return without
@@ -35,10 +36,20 @@ def compare(
     return chosen, [*about, comparison]
 
 
+def _is_narrowed(source: Source, plan: SearchPlan) -> bool:
+    """Whether sub-samples of the table leave out some of the candidates."""
+    large = source.n_counting > narrowing.LARGE and source.groups is None  # a sub-sample would have few labels
+    return len(plan.candidates) > 1 and plan.makes_starts and large
+
+
+def _n_searches(source: Source, plan: SearchPlan) -> int:
+    """The number of searches, on sub-samples and on all rows."""
+    return 1 + (len(narrowing.stage_sizes(source)) if _is_narrowed(source, plan) else 0)
+
+
 def _compare(source: Source, plan: SearchPlan, rng: np.random.Generator) -> tuple[Search, list[Finding]]:
     """Compare the candidates on all rows, after sub-samples of a large table have left some of them out."""
-    large = source.n_counting > narrowing.LARGE and source.groups is None  # a sub-sample would have few labels
-    if not (len(plan.candidates) > 1 and plan.makes_starts and large):
+    if not _is_narrowed(source, plan):
         return search(source, plan, rng), []
     narrowed = narrowing.narrowed(source, plan, rng)
     if not narrowed.interrupted:

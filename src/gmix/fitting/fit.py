@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from os import PathLike
@@ -18,7 +18,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding, by_importance
 from gmix.base.other_names import other_words
-from gmix.base.progress import Progress, meter
+from gmix.base.progress import Reporting, check_progress, meter
 from gmix.base.wording import count
 from gmix.fitting.arguments import chosen_structures, component_counts, structures_in_one_column
 from gmix.fitting.background import check_background
@@ -31,6 +31,7 @@ from gmix.fitting.other_words import OTHER_WORDS
 from gmix.fitting.result import Fit
 from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
+from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import as_start
 from gmix.fitting.variational import (
     VariationalPlan,
@@ -51,7 +52,7 @@ __all__ = ["fit"]
 
 _CHANCE = 0.002  # `StoppingRule.chance` of a default fit
 _DEPENDENCE_ROWS = 2_000  # rows in which dependent columns are searched for
-_LONG = 100_000  # numbers in a table; a fit of fewer ends before progress is of interest
+_LONG = 100_000  # numbers in a table; passes over fewer are too fast to be counted one by one
 
 
 @other_words(OTHER_WORDS)
@@ -83,7 +84,7 @@ def fit(
     rng: Rng = None,
     effort: float = 1.0,
     seconds: float | None = None,
-    progress: Callable[[Progress], None] | bool | None = None,
+    progress: Reporting = None,
     checkpoint: str | PathLike[str] | None = None,
     resume: bool = False,
 ) -> Fit:
@@ -170,8 +171,10 @@ def fit(
         must be smaller. There is no such search from a start that you give. See `Fit.optima`.
     seconds : after this time the fit ends with the best so far, as after Ctrl-C; the result then depends on the clock.
         A fit takes at least one step. None for no limit.
-    progress : a function that is called with a `gmix.Progress` after every pass over the rows. None: on a terminal, a
-        fit that takes longer than a second shows its progress; False: it shows none.
+    progress : True shows the progress of a fit that takes longer than a second in one line: the candidates that are
+        done, the one under way, the share of the work, and the estimated time left. None does so on a terminal only;
+        False shows nothing. A function is called with a `gmix.Progress` after every pass over the rows, and after
+        every candidate that is fitted to a sub-sample of them.
     checkpoint : a file that keeps the result of every pass. It must not exist yet, unless `resume` is true. Then a fit
         that was killed continues where it was, to the same bits. Give it the same rows, settings and seed.
 
@@ -236,8 +239,7 @@ def fit(
     rule = rule if deadline is None else Deadline(**asdict(rule), time=deadline)
     prior = as_prior(prior) if posterior_prior is None else None
     covariance = covariance if posterior_prior is None else variational_covariance(covariance, starts)
-    if not (progress is None or isinstance(progress, bool) or callable(progress)):
-        raise ParameterError(f"progress is {progress!r}; give a function to call, False for silence, or None")
+    check_progress(progress)
     counts = component_counts(components, starts)
     structures, findings = chosen_structures(
         covariance, starts, source.n_features, prior is not None, covariance_ratio is not None
@@ -260,14 +262,15 @@ def fit(
                 closing(Journal(as_path(checkpoint, what="checkpoint"), resume, source.n_rows, source.n_features))
             )
             rng = journal.seed if rng is None else rng
-        counter = (
-            meter(progress, rule.tolerance) if callable(progress) or source.n_rows * source.n_features > _LONG else None
-        )
+        counter = meter(progress, rule.tolerance)
         if counter is not None:
             open_files.enter_context(closing(counter))
-        source, generator = source.watched(counter, journal), as_generator(rng)
+            counter.limit(seconds)
+        reported = SearchProgress(counter, source.n_rows)
+        long = callable(progress) or source.n_rows * source.n_features > _LONG
+        source, generator = source.watched(counter if long else None, journal), as_generator(rng)
         if posterior_prior is not None:
-            variational = VariationalPlan(counts, structures, starts, rule, posterior_prior, effort)
+            variational = VariationalPlan(counts, structures, starts, rule, posterior_prior, effort, reported)
             return variational_fit(source, variational, findings, sample, generator)
         several = len(counts) * len(structures) > 1 and makes_starts and (prior is None or prior.suits_any_columns)
         dependence, about_columns = _dependence(source) if several else (None, [])
@@ -277,7 +280,10 @@ def fit(
             source = source.select(dependence.independent)
             structures = structures_in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
-        plan = SearchPlan(counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen)
+        plan = SearchPlan(
+            counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen,
+            progress=reported,
+        )  # fmt: skip
         found, more_findings = compare(source, plan, generator, background)
         if not several and found.best.collapsed and not found.interrupted:
             findings += _cause_of_collapse(source.watched(None, None))  # because a resumed fit repeats this pass

@@ -18,7 +18,7 @@ from gmix.model.criteria import aicc
 from gmix.model.kernel import kernel
 from gmix.sources import MemorySource, Source
 
-__all__ = ["LARGE", "Narrowed", "narrowed"]
+__all__ = ["LARGE", "Narrowed", "narrowed", "stage_sizes"]
 
 Array = NDArray[np.float64]
 LARGE = 50_000  # rows; larger tables are sub-sampled first
@@ -79,10 +79,15 @@ def narrowed(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Narr
     return Narrowed(plan, tried - n_kept, _finding(tried, n_kept, sizes, source), found.interrupted)
 
 
+def stage_sizes(source: Source) -> list[int]:
+    """The numbers of rows of the sub-samples that candidates are fitted to."""
+    most = min(_NUMBERS // source.n_features, source.n_counting)
+    return [size for size in _STAGES if 2 * size <= most] or [most // 2]
+
+
 def _stages(source: Source, rng: np.random.Generator) -> list[_Stage]:
     """Sub-samples of growing size, each with as many held-out rows."""
-    most = min(_NUMBERS // source.n_features, source.n_counting)
-    sizes = [size for size in _STAGES if 2 * size <= most] or [most // 2]
+    sizes = stage_sizes(source)
     rows = source.rows(2 * sizes[-1], rng)
     order = rng.permutation(len(rows))
 

@@ -298,7 +298,7 @@ def _criteria_lines(fit: Fit) -> list[str]:
     return [
         f"  parameters      {fit.n_parameters}",
         f"  BIC  {fit.bic:.4f}   AIC  {fit.aic:.4f}   ICL  {fit.icl:.4f}   (smaller is better)",
-        f"  {fit.reason.value} ({len(fit.history) - 1} steps, gradient norm {fit.gradient_norm:.1e})",
+        f"  {fit.reason.value} ({count(len(fit.history) - 1, 'step')}, gradient norm {fit.gradient_norm:.1e})",
         *optima_lines(fit.optima, fit.mass),
     ]
 
@@ -309,7 +309,7 @@ def _posterior_lines(fit: Fit) -> list[str]:
     return [
         f"  lower bound     {fit.posterior.lower_bound:.4f}   (of the log evidence)",
         f"  occupied        {len(fit.posterior.occupied)} of {count(fit.mixture.n_components, 'component')}",
-        f"  {fit.reason.value} ({len(fit.history) - 1} steps)",
+        f"  {fit.reason.value} ({count(len(fit.history) - 1, 'step')})",
     ]
 
 

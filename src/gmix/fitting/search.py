@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from gmix.fitting.judge import Judge
 from gmix.fitting.poorer import Neighbor, from_richer, neighbors, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
+from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import KMeansPlusPlus, Start, WithBackground
 from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
@@ -50,6 +51,7 @@ class SearchPlan:
     effort : how much work to do for better optima, in units of that of a default search; zero for none.
     frozen : the parameters of the start that the runs leave as they are.
     named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
+    progress : what the search reports to.
     """
 
     components: Sequence[int]
@@ -62,6 +64,7 @@ class SearchPlan:
     named: bool = False
     effort: float = 1.0
     frozen: Frozen | None = None
+    progress: SearchProgress = field(default_factory=SearchProgress)
 
     @property
     def candidates(self) -> list[tuple[Structure, int]]:
@@ -125,12 +128,16 @@ class _Searching:
     def search(self) -> Search:
         interrupted = False
         first: list[GaussianMixture] = []
+        progress = self.plan.progress
+        n_improved = 0 if self.table is None else self.table.n_rows
+        progress.begin(self.order, self.source, n_improved, self.plan.effort * (1 + self._shares))
         try:
             starting_mixtures = self.plan.start.mixtures(self.sample, self.plan.prior, self.rng)
             for n_components in sorted(self.plan.components):
                 structures = [s for s, k in self.order if k == n_components]
                 for structure in _poorest_first(structures, n_components, self.source.n_features):
                     began = time.perf_counter()
+                    progress.begin_candidate(structure, n_components)
                     best = self._poorer(n_components)
                     first, poorer = starts(best, structure, n_components, starting_mixtures)
                     runs = self._runs(structure, n_components, first, poorer)
@@ -139,6 +146,7 @@ class _Searching:
                         candidate = replace(candidate, optima=self.trials.optima)
                     self.best[structure, n_components] = candidate
                     _raise_if_interrupted(runs)
+                    progress.end_candidate()
             self._improve()
             interrupted = self.plan.is_late
         except KeyboardInterrupt as interruption:
@@ -179,6 +187,7 @@ class _Searching:
             first[:], rounds = [best.mixture], ()
             if self.alone and self._improves and n_components > 1:
                 improved = self._improved_in_table(best)
+                plan.progress.resume_candidate(structure, n_components)
                 if self._table_is_complete:
                     return [improved]
                 first[:] = [improved.mixture]
@@ -193,9 +202,11 @@ class _Searching:
         """Move on from the optima of the best candidates to better ones, and make further trials for the best."""
         if self.trials is not None or not self._improves:
             return
+        effort = self._effort(self._found(False).best.run.mixture)
+        self.plan.progress.end_candidates(effort.work * (1 + self._shares))
         if not self.alone:
             self._improve_in_turn()
-        effort = self._effort(self._found(False).best.run.mixture)
+            effort = self._effort(self._found(False).best.run.mixture)
         for _ in range(_AGAIN_AT_MOST):
             best = self._found(False).best
             self._improve_candidate(best, effort)
@@ -206,7 +217,7 @@ class _Searching:
     def _improve_in_turn(self) -> None:
         """Move on from the optima of all candidates, the best first, until the work that they share is done."""
         effort = self._effort(self._found(False).best.run.mixture)
-        effort.work *= min(len(self.best), _SHARED)
+        effort.work *= self._shares
         for most in range(1, 1 + _TURNS):
             tried: set[tuple[Structure, int]] = set()
             while effort.left > 0.0 and (candidate := self._next(tried)) is not None:
@@ -227,6 +238,11 @@ class _Searching:
         _raise_if_interrupted(runs)
         better = [run for run in runs if run.objective > candidate.run.objective]
         return self.judge.candidate([*better, candidate.run], candidate.seconds) if better else candidate
+
+    @property
+    def _shares(self) -> int:
+        """The work that is shared among all candidates, in times that for one of them."""
+        return 0 if self.alone else min(len(self.order), _SHARED)
 
     @property
     def _improves(self) -> bool:
@@ -276,6 +292,7 @@ class _Searching:
             table, again, rule, self.plan.prior, self.rng, effort, _ENOUGH / max(self.plan.effort, 1.0), swaps=swaps
         )
         self.trials = trials
+        self.plan.progress.improve(mixture, effort)
         trials.search(first, most)
         return trials
 

@@ -61,7 +61,7 @@ def search_findings(found: Search) -> list[Finding]:
     findings += [
         Finding(
             "collapsed component",
-            f"component {k} ({mass[k]:.4g} rows) has zero variance in some direction, because rows repeat or a "
+            f"component {k} ({_rows(mass[k])}) has zero variance in some direction, because rows repeat or a "
             "column follows from others; ask for fewer components or a simpler covariance, or give a prior",
         )
         for k in (() if found.lenient else found.best.collapsed)  # if lenient, `_repeated` explains them
@@ -70,7 +70,7 @@ def search_findings(found: Search) -> list[Finding]:
     findings += [
         Finding(
             "spurious component",
-            f"component {k} ({mass[k]:.4g} rows) is supported by fewer than {needed} distinct rows, so its "
+            f"component {k} ({_rows(mass[k])}) is supported by fewer than {needed} distinct rows, so its "
             "density does not describe new rows; ask for fewer components or a simpler covariance, or bound "
             "covariance_ratio",
         )
@@ -94,6 +94,10 @@ def end_findings(reason: Reason, interrupted: bool) -> list[Finding]:
             )
         )
     return findings
+
+
+def _rows(mass: float) -> str:
+    return f"{mass:.4g} {'row' if mass == 1.0 else 'rows'}"
 
 
 def _set_aside(found: Search) -> list[Finding]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
+from gmix.base.progress import Reporting, counting
 from gmix.base.wording import count
 from gmix.fitting.candidates import Search
 from gmix.fitting.from_search import fit_from_search
@@ -82,6 +83,7 @@ def bootstrap(
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
+    progress: Reporting = None,
 ) -> Bootstrap:
     """Fit the mixture to many resampled tables, with EM runs that start from the fit.
 
@@ -104,6 +106,8 @@ def bootstrap(
     replicates : the number of tables.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
+    progress : shows the replicates that are done and the estimated time left, as in `gmix.fit`; a function is called
+        after every replicate.
 
     Returns
     -------
@@ -129,17 +133,19 @@ def bootstrap(
     checked_statistics(fit, source)
     model = fitted_model(fit, source)
     kept, n_collapsed = [], 0
-    for _ in range(replicates):
-        table = resampled(source, fit.mixture, kind, generator, model.groups)
-        run = warm_run(model, table)
-        if table.lacks_a_column or collapsed(run.model, run.statistics):
-            n_collapsed += 1
-        else:
-            order = _matched(run.mixture, fit.mixture, _exchangeable(model))
-            found = run.mixture
-            if complete.dependence is not None:
-                found = with_dependent_features(found, complete.dependence, complete.features)
-            kept.append((found, order))
+    with counting(progress, replicates, "replicate") as advance:
+        for done in range(replicates):
+            table = resampled(source, fit.mixture, kind, generator, model.groups)
+            run = warm_run(model, table)
+            if table.lacks_a_column or collapsed(run.model, run.statistics):
+                n_collapsed += 1
+            else:
+                order = _matched(run.mixture, fit.mixture, _exchangeable(model))
+                found = run.mixture
+                if complete.dependence is not None:
+                    found = with_dependent_features(found, complete.dependence, complete.features)
+                kept.append((found, order))
+            advance(done + 1)
     if len(kept) < 2:
         raise DataError(f"{n_collapsed} of {replicates} fits collapsed; fit fewer components or give a prior")
     weights, means, covariances = (
@@ -227,6 +233,7 @@ def likelihood_ratio_test(
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
+    progress: Reporting = None,
 ) -> LikelihoodRatioTest:
     r"""Test K components against K + 1 by the parametric bootstrap.
 
@@ -245,6 +252,8 @@ def likelihood_ratio_test(
     covariance : one structure, its code or its name.
     replicates : R, the number of tables to draw; the p-value is a multiple of 1 / (R + 1).
     rng : a seed or a `numpy.random.Generator`.
+    progress : shows the replicates that are done and the estimated time left, as in `gmix.fit`; a function is called
+        after every replicate.
 
     Returns
     -------
@@ -273,10 +282,12 @@ def likelihood_ratio_test(
     if round(null.mass) <= components:
         raise DataError(f"sample_weight adds up to {null.mass:.3g} rows, too few to draw from; give larger weights")
     gains = []
-    for _ in range(replicates):
-        drawn = drawn_table(null.mixture, null.mass, source, generator)
-        fewer, more = _null_and_alternative(drawn, components, structure, generator)
-        gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
+    with counting(progress, replicates, "replicate") as advance:
+        for done in range(replicates):
+            drawn = drawn_table(null.mixture, null.mass, source, generator)
+            fewer, more = _null_and_alternative(drawn, components, structure, generator)
+            gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
+            advance(done + 1)
     return LikelihoodRatioTest(null, alternative, np.array(gains))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.progress import Reporting, counting
 from gmix.base.rows import Rows
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import run_em
@@ -37,6 +38,7 @@ def cross_validate(
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
+    progress: Reporting = None,
 ) -> float:
     """Cross-validated deviance: ``-2 sum_f log L(rows of fold f | mixture of the other folds)``; smaller is better.
 
@@ -52,6 +54,8 @@ def cross_validate(
     folds : the number of folds, from 2 to the number of rows, copies included.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator` for the folds. To compare fits on the same folds, give the same seed.
+    progress : shows the folds that are done and the estimated time left, as in `gmix.fit`; a function is called after
+        every fold.
 
     Returns
     -------
@@ -78,16 +82,18 @@ def cross_validate(
     checked_statistics(fit, source)
     rows = _rows(source)
     log_likelihood = 0.0
-    for held_out in _folds(rows.mass, folds, as_generator(rng)):
-        others = MemorySource.of_rows(replace(rows, weights=rows.mass - held_out), source)
-        if others.lacks_a_column:
-            raise DataError("all values of a column are in one fold; give another rng, or leave the column out")
-        [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior, frozen=fit.frozen)
-        if run.reason is Reason.INTERRUPTED:
-            raise KeyboardInterrupt
-        some = held_out > 0
-        log_density = run.mixture.log_density(rows[some], threads=source.threads)
-        log_likelihood += float(held_out[some] @ log_density)
+    with counting(progress, folds, "fold") as advance:
+        for number, held_out in enumerate(_folds(rows.mass, folds, as_generator(rng))):
+            others = MemorySource.of_rows(replace(rows, weights=rows.mass - held_out), source)
+            if others.lacks_a_column:
+                raise DataError("all values of a column are in one fold; give another rng, or leave the column out")
+            [run] = run_em(others, [fit.mixture], StoppingRule(), fit.prior, frozen=fit.frozen)
+            if run.reason is Reason.INTERRUPTED:
+                raise KeyboardInterrupt
+            some = held_out > 0
+            log_density = run.mixture.log_density(rows[some], threads=source.threads)
+            log_likelihood += float(held_out[some] @ log_density)
+            advance(number + 1)
     return -2.0 * log_likelihood
 
 

@@ -13,6 +13,7 @@ from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.findings import Finding
+from gmix.base.progress import Reporting, counting
 from gmix.base.rows import Rows
 from gmix.base.wording import count
 from gmix.fitting.result import Fit, in_independent_columns
@@ -125,6 +126,7 @@ def impute(
     columns: list[str] | None = None,
     threads: int | None = None,
     rng: Rng = None,
+    progress: Reporting = None,
 ) -> Imputations:
     r"""Complete a table n times, for confidence intervals that include what is not known about the missing cells.
 
@@ -151,6 +153,8 @@ def impute(
     n : the number of tables. 20 suffice for most intervals; take more if much is missing.
     threads : the most threads to use.
     rng : a seed or a `numpy.random.Generator`.
+    progress : shows the tables that are done and the estimated time left, as in `gmix.fit`; a function is called after
+        every table.
 
     Returns
     -------
@@ -185,14 +189,15 @@ def impute(
         raise DataError(
             "imputation needs rows without errors; for rows with errors, use the mixture's method expected_values"
         )
-    mixtures, findings = _re_estimated(fit, source, n, generator)
+    with counting(progress, n, "table") as advance:
+        mixtures, findings = _re_estimated(fit, source, n, generator, advance)
     seed = int(generator.integers(1 << 63))
     mass, groups = float(source.everything.mass.sum()), fitted_model(fit, source).groups
     return Imputations(source.array, mass, mixtures, seed, findings, threads, dict(source.label_arrays), groups)
 
 
 def _re_estimated(
-    fit: Fit, table: MemorySource, n: int, rng: np.random.Generator
+    fit: Fit, table: MemorySource, n: int, rng: np.random.Generator, advance: Callable[[int], None]
 ) -> tuple[tuple[GaussianMixture, ...], tuple[Finding, ...]]:
     """The mixtures of n reweighted tables, and findings about them."""
     dependence, features, fit = fit.mixture.dependence, fit.mixture.features, in_independent_columns(fit)
@@ -214,6 +219,7 @@ def _re_estimated(
         unconverged += not run.reason.converged
         found = run.mixture
         kept.append(found if dependence is None else with_dependent_features(found, dependence, features))
+        advance(len(kept))
     return tuple(kept), tuple(_findings(n, n_collapsed, unconverged))
 
 

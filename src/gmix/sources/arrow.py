@@ -121,6 +121,16 @@ class ArrowTable(Blocks):
             return f"row {row}"
         return f"row group {int(np.searchsorted(np.cumsum(groups), row, 'right'))}, row {row}"
 
+    @property
+    def all_names(self) -> list[str]:
+        """The names of all columns, those that are not used too."""
+        return list(self._dataset.schema.names)
+
+    def batches(self) -> Iterator[Any]:
+        """Record batches of all columns of the table."""
+        for batch, _ in self._scan(self.all_names):
+            yield batch
+
     def completed(self, fill: Fill, incomplete: Collection[str]) -> Iterator[Any]:
         """Record batches of all columns of the table, where missing cells of the chosen columns are filled in.
 
@@ -129,8 +139,8 @@ class ArrowTable(Blocks):
         """
         import pyarrow as pa
 
-        names, chosen = list(self._dataset.schema.names), self.names or ()
-        for batch, _ in self._scan(names):
+        names, chosen = self.all_names, self.names or ()
+        for batch in self.batches():
             table = pa.table(batch)
             filled = fill(np.column_stack([arrow_numbers(batch[name], np.dtype(np.float64)) for name in chosen]))
             for name, values in zip(chosen, filled.T, strict=True):

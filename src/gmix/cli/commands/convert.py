@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 import gmix
 from gmix.base.columns import Roles
 from gmix.base.errors import ParameterError
-from gmix.base.table_file import Block, write_table
+from gmix.base.table_file import write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import from_stdin, print_findings
 from gmix.cli.options import ColumnNames, Format
 from gmix.cli.output import check_writable, table_target
+from gmix.cli.parameters import mixture_table
 from gmix.cli.parse import parse_names
 from gmix.sources import CSV
 from gmix.sources.files import open_files
@@ -55,7 +55,7 @@ def convert(
     if _is_model(given):
         if columns is not None:
             raise ParameterError("--columns is for tables; leave it out, because a model is converted as a whole")
-        write_table([_parameters(gmix.load(given).mixture)], to, form)
+        write_table([mixture_table(gmix.load(given).mixture)], to, form)
         return
     table = open_files(given, Roles(parse_names(columns)))
     names = table.names or ()
@@ -70,16 +70,6 @@ def _write_onnx(given: Path | CSV, out: Path, form: str | None, dtype: str) -> N
         raise ParameterError(f"only a model is converted to ONNX, and {given} is none; give what gmix fit --out wrote")
     check_writable(out)
     gmix.to_onnx(gmix.load(given), out, dtype=dtype)
-
-
-def _parameters(mixture: gmix.GaussianMixture) -> Block:
-    """A row for each component: its weight, its means, and its covariances, each pair of columns once."""
-    names = mixture.names
-    table = {"component": np.arange(mixture.n_components), "weight": mixture.weights}
-    table |= {f"mean {name}": mixture.means[:, i] for i, name in enumerate(names)}
-    for i, name in enumerate(names):
-        table |= {f"cov {name} {names[j]}": mixture.covariances[:, i, j] for j in range(i, len(names))}
-    return table
 
 
 def _is_model(path: Path | CSV) -> bool:

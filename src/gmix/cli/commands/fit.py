@@ -16,7 +16,7 @@ from gmix.cli.csv_options import with_csv_options
 from gmix.cli.fit_options import FitOptions, with_fit_options
 from gmix.cli.input import drawn_rows, without_findings_of
 from gmix.cli.options import Json, Points
-from gmix.cli.output import check_picture, check_writable, draw, save
+from gmix.cli.output import check_model, check_picture, check_writable, draw, save
 from gmix.inference.predict import predictions
 
 __all__ = ["EXAMPLES", "fit"]
@@ -65,6 +65,7 @@ def fit(
             raise ParameterError(message)
     for path in (None if printed else out, labels, plot, checkpoint):
         check_writable(path)
+    check_model(None if printed else out)
     check_picture(plot)
     if labels is not None:
         format_of(labels)

@@ -26,6 +26,7 @@ from gmix.cli.options import (
     Effort,
     EqualWeights,
     Format,
+    MaxIterations,
     Memory,
     Out,
     Points,
@@ -34,10 +35,13 @@ from gmix.cli.options import (
     Seconds,
     Seed,
     Start,
+    Threads,
+    Tolerance,
     Weights,
 )
 from gmix.cli.output import table_target
 from gmix.cli.parse import parse_counts, parse_names, parse_structures
+from gmix.model.stopping import StoppingRule
 from gmix.sources import LocalSource, MemorySource
 from gmix.sources.arrow import ArrowTable, Fill
 from gmix.sources.csv.table import CsvTable
@@ -50,7 +54,9 @@ EXAMPLES = (
     "  gmix impute points.csv --draws 20 --out filled.csv   # filled-01.csv to filled-20.csv\n\n"
     "  gmix impute more.parquet --model model.json --out filled.parquet"
 )
-_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None)  # of the options that control a fit
+_MOST = StoppingRule.max_iterations
+# Those of the options that control a fit.
+_DEFAULTS = ("auto", "auto", "bic", False, None, False, "auto", 1.0, None, None, _MOST)
 
 
 @with_csv_options
@@ -81,9 +87,12 @@ def impute(
     start: Start = "auto",
     effort: Effort = 1.0,
     seconds: Seconds = None,
+    tolerance: Tolerance = None,
+    max_iterations: MaxIterations = _MOST,
     columns: ColumnNames = None,
     weights: Weights = None,
     memory: Memory = "512M",
+    threads: Threads = None,
     quiet: Quiet = False,
     seed: Seed = 0,
 ) -> None:
@@ -94,7 +103,7 @@ def impute(
     counts, structures, names = parse_counts(components), parse_structures(covariance), parse_names(columns)
     targets = _targets(out, form, draws)
     if model is None:
-        source = table_source(points, names, weights, memory, quiet=quiet)
+        source = table_source(points, names, weights, memory, threads=threads, quiet=quiet)
         fit = gmix.fit(
             source,
             counts,
@@ -107,16 +116,21 @@ def impute(
             rng=seed,
             effort=effort,
             seconds=seconds,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
             progress=False if quiet else None,
         )
         if not quiet:
             print_warnings(without_findings_of(source, fit))
     else:
-        stated = (components, covariance, criterion, equal_weights, covariance_ratio, prior, start, effort, seconds)
+        stated = (
+            components, covariance, criterion, equal_weights, covariance_ratio, prior, start, effort, seconds,
+            tolerance, max_iterations,
+        )  # fmt: skip
         if (*stated, columns) != (*_DEFAULTS, None):
             raise ParameterError("--model is fitted already; leave out the options for fitting, or the model")
         fit = gmix.load(model)
-        source = source_for_model(fit.mixture, points, memory, weights, quiet=True)
+        source = source_for_model(fit.mixture, points, memory, weights, threads=threads, quiet=True)
         if not quiet:
             print_findings(source.findings)
     if not quiet:
@@ -142,7 +156,10 @@ def _about(source: LocalSource) -> gmix.Finding:
     if source.missing is None:
         return gmix.Finding("missing cells", "no cell is missing, so the table stays as it is", "note")
     described = source.missing.described(source.features)
-    return gmix.Finding("missing cells", f"{described} and are filled in, given the other cells of their rows", "note")
+    are = "is filled in, given the other cells of its row"
+    if source.missing.by_column.sum() != 1:
+        are = "are filled in, given the other cells of their rows"
+    return gmix.Finding("missing cells", f"{described} and {are}", "note")
 
 
 def _fills(fit: gmix.Fit, source: LocalSource, draws: int | None, seed: int, quiet: bool) -> Iterator[Fill]:
@@ -154,7 +171,7 @@ def _fills(fit: gmix.Fit, source: LocalSource, draws: int | None, seed: int, qui
         raise ParameterError(
             "--draws needs all rows in memory; give more --memory, or leave out --draws to impute means"
         )
-    imputations = gmix.impute(fit, source, draws, rng=seed)
+    imputations = gmix.impute(fit, source, draws, rng=seed, progress=False if quiet else None)
     if not quiet:
         print_findings(imputations.findings)
     for table in imputations:

@@ -11,9 +11,9 @@ from gmix.base.errors import ParameterError
 from gmix.base.table_file import write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import print_findings, source_for_model
-from gmix.cli.options import Format, Memory, Model, Out, PointsForModel
+from gmix.cli.options import Format, Memory, Model, Out, PointsForModel, Threads, completing
 from gmix.cli.output import table_target
-from gmix.inference.outliers import Selection, as_measure, most_unusual_first, scored_rows
+from gmix.inference.outliers import MEASURES, Selection, as_measure, most_unusual_first, scored_rows
 
 __all__ = ["EXAMPLES", "outliers"]
 
@@ -36,7 +36,11 @@ def outliers(
         ),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="Measure for --below and --sorted: density, or distance (to the nearest component).")
+        str,
+        typer.Option(
+            help="Measure for --below and --sorted: density, or distance (to the nearest component).",
+            autocompletion=completing(MEASURES),
+        ),
     ] = "density",
     ordered: Annotated[
         bool,
@@ -50,6 +54,7 @@ def outliers(
     out: Out = None,
     form: Format = None,
     memory: Memory = "512M",
+    threads: Threads = None,
 ) -> None:
     """Find unusual rows: write the distance of each row to the nearest component, its log density, and p-values."""
     if below is not None and not 0.0 < below <= 1.0:
@@ -57,7 +62,7 @@ def outliers(
     measure = as_measure(by, "--by")
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory)
+    source = source_for_model(mixture, points, memory, threads=threads)
     selection = Selection(scored_rows(mixture, source, values=values), below, measure)
     write_table([most_unusual_first(selection, measure)] if ordered else selection, to, form)
     print_findings(selection.findings(mixture))

@@ -11,10 +11,11 @@ import typer
 import gmix
 from gmix.base.errors import ParameterError
 from gmix.base.table_file import write_table
+from gmix.base.wording import count
 from gmix.cli.console import nulled
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import source_for_model
-from gmix.cli.options import Format, Json, Memory, Missing, Model, Out, PointsForModel, RowErrors, Weights
+from gmix.cli.options import Format, Json, Memory, Missing, Model, Out, PointsForModel, RowErrors, Threads, Weights
 from gmix.cli.output import table_target
 
 __all__ = ["EXAMPLES", "score"]
@@ -38,6 +39,7 @@ def score(
     row_errors: RowErrors = None,
     missing: Missing = "model",
     memory: Memory = "512M",
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Compute the log-likelihood of a table under a model, in nats."""
@@ -47,14 +49,16 @@ def score(
         raise ParameterError("--weights is for the log-likelihood of all rows; leave out --rows")
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory, weights, row_errors=row_errors, missing=missing)
+    source = source_for_model(mixture, points, memory, weights, row_errors=row_errors, missing=missing, threads=threads)
     if rows:
-        write_table(({"log_density": mixture.log_density(block)} for block in source.blocks()), to, form)
+        write_table(
+            ({"log_density": mixture.log_density(block, threads=threads)} for block in source.blocks()), to, form
+        )
         return
     total, mass = 0.0, 0.0
     for block in source.blocks():
         counting = block.counting  # because the log density of a row without weight may be minus infinity
-        density = mixture.log_density(counting)
+        density = mixture.log_density(counting, threads=threads)
         total += float(density.sum() if counting.weights is None else counting.weights @ density)
         mass += float(counting.mass.sum())
     per_row = total / mass if mass > 0.0 else math.nan  # of no row that has a value
@@ -62,4 +66,4 @@ def score(
     if as_json:
         typer.echo(json.dumps(nulled(result), indent=1))
     else:
-        typer.echo(f"{source.n_rows} rows, log-likelihood {total:.4f} ({per_row:.6g} per row)")
+        typer.echo(f"{count(source.n_rows, 'row')}, log-likelihood {total:.4f} ({per_row:.6g} per row)")

@@ -108,7 +108,7 @@ def _many_parameters(sample: Sample, parameters: int, d: int) -> Iterator[Findin
         missing = ", without missing cells" if numbers < rows * d else ""
         yield Finding(
             "many parameters",
-            f"the mixture has {parameters} parameters for {numbers:,} numbers ({rows:,} rows of "
+            f"the mixture has {parameters} parameters for {count(numbers, 'number')} ({count(rows, 'row')} of "
             f"{count(d, 'column')}{missing}), so it may describe chance; ask for fewer components or a simpler "
             "covariance, or give a prior",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gmix.model.stopping import Round
 
@@ -25,12 +25,17 @@ class Effort:
     work : the work that may be done.
     deadline : the time by `time.monotonic` at which no new work begins; None for no limit.
     slow : whether the rows have missing cells or errors.
+
+    Attributes
+    ----------
+    watch : is called after work was counted; None for nothing.
     """
 
     def __init__(self, work: float, deadline: float | None = None, *, slow: bool = False) -> None:
         self.work, self.deadline = work, deadline
         self.factor = _SLOWER if slow else 1.0
         self.spent = 0.0
+        self.watch: Callable[[], None] | None = None
 
     @staticmethod
     def step(n_rows: float, n_components: int, n_parameters: float) -> float:
@@ -40,6 +45,8 @@ class Effort:
     def spend(self, steps: int, n_rows: float, n_components: int, n_parameters: float) -> None:
         """Count steps that were done in one call."""
         self.spent += _CALL + self.factor * steps * self.step(n_rows, n_components, n_parameters)
+        if self.watch is not None:
+            self.watch()
 
     @staticmethod
     def steps(histories: Iterable[Sequence[float]], n_starts: int, rounds: Sequence[Round]) -> int:

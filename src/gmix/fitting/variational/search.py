@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from gmix.fitting.em import run_models
 from gmix.fitting.neighbors import merges, splits
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows
+from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import KMeansPlusPlus, Start, StartingMixtures
 from gmix.fitting.trials import work
 from gmix.fitting.variational.arguments import check_structures
@@ -53,6 +54,7 @@ class VariationalPlan:
     rule : when a run on all rows ends.
     prior : of the parameters.
     effort : how much work to do for better optima; 1 by default, zero for none.
+    progress : what the search reports to.
 
     Raises `ParameterError` for a structure without conjugate distributions.
     """
@@ -63,6 +65,7 @@ class VariationalPlan:
     rule: StoppingRule
     prior: ParameterPrior
     effort: float = 1.0
+    progress: SearchProgress = field(default_factory=SearchProgress)
 
     def __post_init__(self) -> None:
         check_structures(self.structures)
@@ -115,14 +118,17 @@ def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator)
     found: list[VariationalRun] = []
     sample = _sample(source, plan, rng)
     starting_mixtures = plan.start.mixtures(sample, None, rng)
+    plan.progress.begin([(s, k) for s in plan.structures for k in plan.components], source, 0, 0.0)
     for structure in plan.structures:
         for k in plan.components:
+            plan.progress.begin_candidate(structure, k)
             try:
                 found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
             except KeyboardInterrupt:
                 if not found:
                     raise
                 found[-1] = replace(found[-1], reason=Reason.INTERRUPTED)
+            plan.progress.end_candidate()
             if found[-1].reason is Reason.INTERRUPTED:
                 return found
     return found

@@ -19,6 +19,7 @@ from gmix.base.findings import Finding
 from gmix.base.wording import count
 from gmix.sources.arrow import ArrowTable, Fill, is_numeric, reason_of
 from gmix.sources.csv.dialect import CSV, Dialect, cleaned
+from gmix.sources.csv.foreign import foreign_format
 from gmix.sources.csv.numerals import (
     MISSING,
     NotANumberError,
@@ -40,18 +41,6 @@ _LINES = 16  # lines besides comments that these bytes hold at least
 _BLOCK = 1 << 20  # bytes that are read together
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 _COMPRESSION = 8.0  # the assumed ratio of the size of a table to that of its compressed file
-_FOREIGN = {  # the first bytes of files that are not CSV
-    b"PK\x03\x04": "a spreadsheet or an archive",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet",
-    b"\x93NUMPY": "an array of NumPy",
-    b"\x89HDF": "HDF5",
-    b"\x80\x04": "a pickle",
-    b"\x80\x05": "a pickle",
-    b"{": "JSON",
-    b"PAR1": "Parquet, compressed as a file",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 class CsvTable(ArrowTable):
@@ -107,6 +96,16 @@ class CsvTable(ArrowTable):
             raise DataError(f"{path} cannot be read as CSV ({reason_of(error)}); check the file") from None
         self._check_unchanged()
 
+    def texts(self) -> Iterator[list[tuple[str, ...]]]:
+        """Rows of all cells as the texts of the file, byte by byte."""
+        for (_, texts), _ in self._of_files(self._all_texts):
+            yield list(zip(*_as_strings(texts), strict=True))
+
+    def number_as_text(self, number: float) -> str:
+        """A number as text that reads back to the same bits, with the decimal mark of the table; empty for NaN."""
+        marks = [self._readings[name].decimal for name in self.names or ()]
+        return "" if np.isnan(number) else repr(float(number)).replace(".", marks[0] if marks else ".")
+
     def completed_texts(self, fill: Fill) -> Iterator[list[tuple[str, ...]]]:
         """Rows of all cells as texts, the missing ones of the chosen columns filled in; see `ArrowTable.completed`.
 
@@ -120,8 +119,8 @@ class CsvTable(ArrowTable):
         from pyarrow import compute
 
         missing = pa.array([code.encode() for code in (*MISSING, *self._stated.codes)], pa.binary())
-        for at, texts in self._texts(list(dialect.names), path, dialect, kept=True):
-            cells = [[cell.decode("utf-8", "surrogateescape") for cell in c.to_pylist()] for c in texts.columns]
+        for at, texts in self._all_texts(path, dialect):
+            cells = _as_strings(texts)
             places = [dialect.names.index(name) for name in self.names or ()]
             known = [texts.column(i) for i in places]
             known = [compute.if_else(compute.is_in(column, missing), None, column) for column in known]
@@ -131,6 +130,10 @@ class CsvTable(ArrowTable):
             for i, j in np.argwhere(np.isnan(values)):
                 cells[places[j]][i] = self._readings[dialect.names[places[j]]].written(filled[i, j])
             yield list(zip(*cells, strict=True))
+
+    def _all_texts(self, path: str, dialect: Dialect) -> Iterator[tuple[int, Any]]:
+        """The cells of all columns of one file as record batches, each with the position of its first row."""
+        return self._texts(list(dialect.names), path, dialect, kept=True)
 
     def _in_file(self, fragment: Any, row: int, n_rows: int) -> str:
         paths = [each.path for each in self._dataset.get_fragments()]
@@ -236,6 +239,11 @@ class _Cleaned(io.RawIOBase):
         return size
 
 
+def _as_strings(texts: Any) -> list[list[str]]:
+    """The columns of a record batch of bytes as strings."""
+    return [[cell.decode("utf-8", "surrogateescape") for cell in column.to_pylist()] for column in texts.columns]
+
+
 def _line_of(row: int, path: str, dialect: Dialect) -> int:
     """The line of a file, counted from 1, that holds a row. No cell holds line ends."""
     with _opened(path) as file:
@@ -277,9 +285,8 @@ def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
     for path in files:
         with _opened(path) as file:
             head, whole = _head(file, _HEAD // 4 if found else _HEAD)
-        for beginning, what in _FOREIGN.items():
-            if head.startswith(beginning):
-                raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
+        if (what := foreign_format(head)) is not None:
+            raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
         known = replace(stated, delimiter=found[0].delimiter) if found else stated
         found.append(recognize(head, whole, path, known))
         if found[-1].names != found[0].names:
