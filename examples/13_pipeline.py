@@ -22,7 +22,7 @@ pipeline = make_pipeline(
 search = GridSearchCV(
     pipeline,
     {
-        "gaussianmixture__n_components": range(1, 7),
+        "gaussianmixture__n_components": range(1, 6),
         "gaussianmixture__covariance_type": [
             "full",
             "tied",
@@ -59,7 +59,7 @@ for kind, mark in marks.items():
 ax.set(
     xlabel="components",
     ylabel="held-out log density per row",
-    xticks=range(1, 7),
+    xticks=range(1, 6),
 )
 ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
