@@ -79,6 +79,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
                 "inference.predict",
                 "inference.outliers",
             ],
+            ["sampler"],
             ["__init__"],
             ["report", "sklearn"],
             ["demo"],
@@ -87,13 +88,12 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
         ]
     )
     for room in rooms
-} | {"metropolis": 19}  # it stands beside, and needs only tables and what notebooks show
+}
 # The one import upward, in the method that needs it: `Fit.report`.
 DOORS = {("fitting.result", "report")}
 FORBIDDEN = {  # rooms, or whole packages, wherever their floors are
     "model.kernel": {"sources"},
     "sources": {"fitting"},
-    "metropolis": {"model.covariance"},
 }
 
 
@@ -174,7 +174,6 @@ def test_a_broken_floor_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Mon
         ("sources/stream", "import gmix.fitting.em"),
         ("base/table", "from gmix.model import mixture"), ("model/mixture", "from gmix import report"),
         ("model/covariance/form", "from ..statistics import SufficientStatistics"),
-        ("metropolis", "from gmix.model.mixture import GaussianMixture"),
         ("plot/line", "def f():\n    import gmix.cli"),
         ("plot/line", "from gmix.model.mixture import GaussianMixture"),
         ("model/mixture", "def f():\n    from gmix.report import report"),

@@ -15,7 +15,6 @@ from gmix.inference.merging import Merging, merge
 from gmix.inference.pooling import PooledEstimate
 from gmix.inference.predict import predict_to
 from gmix.inference.standard_errors import standard_errors
-from gmix.metropolis import Chains, metropolis
 from gmix.model import covariance as covariance, criteria as criteria, regions as regions
 from gmix.model.background import Background
 from gmix.model.mixture import GaussianMixture
@@ -27,6 +26,7 @@ from gmix.model.variational import Posterior, StudentMixture, VariationalPrior
 from gmix.sources import CSV, expect
 
 __version__ = "0.1.0"
+from gmix.sampler import Chains, metropolis
 
 __all__ = [
     "CSV",

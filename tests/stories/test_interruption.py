@@ -19,7 +19,7 @@ import gmix
 from gmix.model.kernel import kernel
 from gmix.model.stopping import StoppingRule
 
-ENDLESS = (-1.0, None, 0.0, 1e300, -1.0, 10**15, False, True)  # a rule under which a run ends only when it is interrupted
+ENDLESS = (-1.0, None, 0.0, 1e300, -1.0, 10**15, False, True)  # under this rule a run ends only by Ctrl-C
 StoppingRule.numbers = lambda self, n_rows: ENDLESS
 main, compiled, started, sent = time.pthread_getcpuclockid(threading.get_ident()), {}, threading.Event(), []
 

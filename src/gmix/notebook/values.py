@@ -12,7 +12,7 @@ from gmix import plot
 from gmix.base.findings import Finding
 from gmix.base.wording import count, nats, number, percent, to_precision_of, weighted_rows
 from gmix.model.criteria import CRITERIA
-from gmix.notebook.markup import dot, findings_html, page, picture, remark, remarks, table
+from gmix.notebook.markup import dot, findings_html, page, picture, table
 from gmix.plot import model as shown
 from gmix.plot.style import dress
 
@@ -85,6 +85,8 @@ class Chains(Protocol):
     def effective_sample_size(self) -> Array: ...
     @property
     def r_hat(self) -> Array: ...
+    @property
+    def findings(self) -> Sequence[Finding]: ...
 
 
 def mixture_html(mixture: shown.Mixture) -> str:
@@ -154,10 +156,6 @@ def chains_html(chains: Chains) -> str:
         ]
         for d in range(min(len(mean), _COORDINATES))
     ]  # fmt: skip
-    doubt = ""
-    if not (r_hat <= 1.01).all():
-        message = "R-hat is not below 1.01; take more draws, or change the scale"
-        doubt = remarks([remark("warning", "chains have not converged", message)])
     caption = f"the first {len(rows)} of {count(len(mean), 'coordinate')}" if len(rows) < len(mean) else ""
     heads = ["coordinate", "mean", "sd", "error of the mean", "ESS", "R-hat"]
     line = (
@@ -174,7 +172,8 @@ def chains_html(chains: Chains) -> str:
             dress(ax, grid="y")
         return "the draws of each chain, in order"
 
-    return page("Chains", line, [doubt, table(heads, rows, caption=caption)], picture(draw, *_SIZE))
+    parts = [findings_html(chains.findings), table(heads, rows, caption=caption)]
+    return page("Chains", line, parts, picture(draw, *_SIZE))
 
 
 def _title(kind: str, mixture: shown.Mixture) -> str:
