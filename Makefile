@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-supervised bench-variational bench-versions clean
+.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -65,6 +65,9 @@ bench-acceleration: .venv/built  ## count the passes over the rows that accelera
 
 bench-imputation: .venv/built  ## how often confidence intervals from imputed tables contain the truth (minutes)
 	$(bin)/python benchmarks/imputation.py --check
+
+bench-sampler: .venv/built  ## effective draws of the sampler beside emcee and zeus, where these are installed (minutes)
+	$(bin)/python benchmarks/sampler.py
 
 bench-supervised: .venv/built  ## accuracy of classification beside scikit-learn, and the time of regression (minutes)
 	$(bin)/python benchmarks/supervised.py

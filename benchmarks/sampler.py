@@ -1,9 +1,9 @@
 """The sampler beside emcee and zeus: effective draws per evaluation of the density and per second.
 
 Each sampler has the same number of evaluations, its own warm-up included, and the same starts. The effective number of
-draws is the smallest bulk-ESS over coordinates, and for emcee and zeus also the number of draws over emcee's estimate of
-the autocorrelation time, whichever is larger. The first fifth of their draws is discarded. For the two modes, the table
-has the estimated weight of the first mode, 0.7, with its standard error. Seconds are processor time.
+draws is the smallest bulk-ESS over coordinates, and for emcee and zeus also the number of draws over emcee's estimate
+of the autocorrelation time, whichever is larger. The first fifth of their draws is discarded. For the two modes, the
+table has the estimated weight of the first mode, 0.7, with its standard error. Seconds are processor time.
 
 zeus and emcee are optional; without them only gmix runs.
 """
@@ -142,9 +142,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     packages = available()
-    print(
-        f"{'density':<19}{'D':>3}  {'sampler':<8}{'ESS per 1000':>13}{'per second':>12}{'R-hat':>8}{'findings':>9}  weight"
-    )
+    heads = f"{'ESS per 1000':>13}{'per second':>12}{'R-hat':>8}{'findings':>9}  weight"
+    print(f"{'density':<19}{'D':>3}  {'sampler':<8}{heads}")
     for d in arguments.dimensions:
         for name, log_density in densities(d).items():
             runs: dict[str, list[Outcome]] = {}
@@ -162,7 +161,8 @@ def main() -> None:
                 weight = ""
                 if name == "two modes":
                     right = sum(abs(one.weight - 0.7) < 3.0 * one.error for one in outcomes)
-                    weight = f"{outcomes[0].weight:.3f} ± {outcomes[0].error:.3f}, {right} of {len(outcomes)} within 3 errors"
+                    weight = f"{outcomes[0].weight:.3f} ± {outcomes[0].error:.3f}"
+                    weight += f", {right} of {len(outcomes)} within 3 errors"
                 print(
                     f"{name:<19}{d:>3}  {sampler:<8}{rate:>13.1f}{speed:>12.0f}{worst:>8.3f}{findings:>9.0f}  {weight}",
                     flush=True,

@@ -189,6 +189,7 @@ def test_findings_say_why_draws_should_not_be_trusted() -> None:
     [
         ({}, "start is missing"),
         ({"bounds": (0.0, np.inf)}, "start is missing"),
+        ({"bounds": (0.0, 1.0)}, "bounds of two numbers do not tell"),
         ({"bounds": 3.0}, "bounds is 3.0; give a pair"),
         ({"bounds": (1.0, 0.0)}, "the lower ones below the upper ones"),
         ({"bounds": (np.zeros(3), np.ones(3)), "start": [0.5, 0.5]}, "bounds are of 3 coordinates, start of 2"),
@@ -205,7 +206,7 @@ def test_a_wrong_argument_is_named(arguments: dict[str, Any], message: str) -> N
 
 def test_bounds_without_density_are_an_error() -> None:
     with pytest.raises(ParameterError, match="almost everywhere within the bounds"):
-        gmix.metropolis(lambda x: np.full(len(x), -np.inf), bounds=(0.0, 1.0), draws=10)
+        gmix.metropolis(lambda x: np.full(len(x), -np.inf), bounds=([0.0], 1.0), draws=10)
 
 
 def test_a_target_names_the_chain_of_a_wrong_value() -> None:

@@ -25,6 +25,7 @@ POOLED = IMPUTATIONS.pool(lambda table: (table.mean(0), table.var(0) / len(table
 _VARIATIONAL = gmix.fit(X, 2, covariance="full", inference="variational", effort=0.0, rng=0)
 assert _VARIATIONAL.posterior is not None
 PREDICTIVE = _VARIATIONAL.posterior.predictive
+CHAINS = gmix.metropolis(MIXTURE.log_density, MIXTURE.means[:1], 9, rng=0)
 ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
 FLAGS = ("equal_weights", "resume", "probabilities", "labels", "filled", "label")  # true or false, or words
 CALLED = ("progress", "start")  # may be functions; what `start` may return is in test_starts.py
@@ -35,7 +36,7 @@ FOUND = {
     "weights": [1.0], "means": [[0.0, 0.0]], "covariances": [np.eye(2)], "n": 3, "features": [0], "values": {0: 1.0},
     "matrix": np.eye(2), "probability": 0.5, "structure": MIXTURE.structure, "log_density": MIXTURE.log_density,
     "draws": 9, "steps": 2, "shares": [0.5], "name": "full", "resolution": 11,
-    "estimate": lambda table: (table[0, 0], 1.0), "variances": [1.0, 1.0],
+    "estimate": lambda table: (table[0, 0], 1.0), "variances": [1.0, 1.0], "chains": CHAINS,
 }  # fmt: skip
 OF_MCLUST = {"pro": [1.0], "mean": [[0.0], [1.0]], "sigma": [[[1.0], [0.0]], [[0.0], [1.0]]]}
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {

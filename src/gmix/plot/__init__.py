@@ -1,10 +1,10 @@
 """Pictures of densities, points and components, of criteria, and of the convergence of a fit.
 
 Every function draws into ``ax`` (`pairs` into ``figure``), or into a new figure without it. What each returns does not
-depend on the model or the options: `plot` and `pairs` return the figure; `clusters`, `histogram`, `criteria`,
-`entropy`, `history`, `optima`, `responsibilities` and `unusual` their axes; `contours`, `ellipses`, `regions`,
-`scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation. None saves a figure or
-changes Matplotlib's settings.
+depend on the model or the options: `plot` and `pairs` return the figure; `autocorrelations`, `clusters`, `histogram`,
+`criteria`, `entropy`, `history`, `optima`, `ranks`, `responsibilities`, `trace` and `unusual` their axes; `contours`,
+`ellipses`, `regions`, `scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation.
+None saves a figure or changes Matplotlib's settings.
 
 A new figure is one of pyplot. A notebook shows it once, below its cell, and closes it; in a script, ``plt.show()``
 shows the figures that are open.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from gmix.base.errors import ParameterError
+from gmix.plot.chains import autocorrelations, ranks, trace
 from gmix.plot.choice import criteria, entropy
 from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "animation", "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram", "history",
-    "marker", "optima", "pairs", "plot", "regions", "responsibilities", "scatter", "surface", "uncertainty", "unusual",
+    "animation", "autocorrelations", "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram",
+    "history", "marker", "optima", "pairs", "plot", "ranks", "regions", "responsibilities", "scatter", "surface",
+    "trace", "uncertainty", "unusual",
 ]  # fmt: skip
 
 

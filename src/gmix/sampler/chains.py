@@ -15,7 +15,7 @@ from gmix.base.errors import ParameterError, needing
 from gmix.base.findings import Finding, by_importance, lines
 from gmix.base.wording import count, listed, percent
 from gmix.notebook import chains_html
-from gmix.sampler.diagnostics import bulk_size, mean_size, split_r_hat, tail_size
+from gmix.sampler.diagnostics import autocorrelation, bulk_size, mean_size, split_r_hat, tail_size
 from gmix.sampler.steps import MixtureSteps, Steps
 
 __all__ = ["Chains"]
@@ -103,6 +103,12 @@ class Chains:
         The mean of as many draws has the standard error of the mean of one independent draw.
         """
         return self.n_chains * self.n_draws / self._of_coordinates(mean_size)
+
+    def autocorrelation(self, lags: int) -> Array:
+        """The autocorrelation ``(lags + 1, D)`` of each coordinate, averaged over the chains; the first is 1."""
+        if not is_count(lags, 0) or lags >= self.n_draws:
+            raise ParameterError(f"lags is {lags!r}; give a whole number below the {count(self.n_draws, 'draw')}")
+        return np.stack([autocorrelation(x, int(lags)) for x in np.moveaxis(self.draws, 2, 0)], axis=1)
 
     @cached_property
     def r_hat(self) -> Array:
@@ -192,9 +198,9 @@ def _findings(chains: Chains) -> list[Finding]:
     size = np.minimum(chains.effective_sample_size, chains.tail_effective_sample_size)
     few = np.setdiff1d(np.flatnonzero(~(size >= _SIZE)), still)
     if len(few):
-        least = float(np.min(size[few]))
-        text = f"{_coordinates(few)} have as few as {least:.0f} effective draws, less than {_SIZE:.0f}; take more draws"
-        found.append(Finding("few effective draws", text if len(few) > 1 else text.replace("have", "has")))
+        least, have = float(np.min(size[few])), "have" if len(few) > 1 else "has"
+        text = f"{_coordinates(few)} {have} only {least:.0f} effective draws, fewer than {_SIZE:.0f}; take more draws"
+        found.append(Finding("few effective draws", text))
     acceptance = float(chains.acceptance.mean())
     if acceptance < _RARELY and not len(still):
         remedy = "give a smaller scale, or proposal='mixture'"

@@ -71,7 +71,7 @@ def metropolis(
         ``(D, D)``, or ``"adapted"``. With ``proposal="mixture"``, of its first steps. None is 1, or, where steps adapt,
         a tenth of the width of finite bounds.
     bounds : a pair of lower and upper limits, each one number or ``(D,)``; the density is zero outside, and
-        `log_density` is not called there. Limits may be infinite.
+        `log_density` is not called there. Limits may be infinite. Without `start` they are finite and ``(D,)``.
     thin : keep the last of every `thin` steps.
     warmup : the number of steps that are discarded at the beginning. None is 0; where steps adapt, it is a quarter of
         the other steps, and at least 4,000 evaluations of all chains together.
@@ -231,13 +231,15 @@ def _starts(
     if start is None:
         if target.bounds is None or not target.bounds.are_finite:
             raise ParameterError("start is missing; give points where the density is not zero, or finite bounds")
+        if target.bounds.low.ndim == 0:
+            raise ParameterError("bounds of two numbers do not tell how many coordinates there are; give limits (D,)")
         return target.starts(several, generator)
     point = as_numbers(start, "start")
     if point.ndim not in (1, 2) or 0 in point.shape:
         raise ParameterError(f"start has shape {point.shape}; give one point (D,), or one for each chain (chains, D)")
     if not np.isfinite(point).all():
         raise ParameterError(f"start {point.tolist()} is not finite; start where log_density is finite")
-    if target.bounds is not None and len(target.bounds.low) not in (1, point.shape[-1]):
+    if target.bounds is not None and target.bounds.low.shape not in ((), point.shape[-1:]):
         raise ParameterError(f"bounds are of {count(len(target.bounds.low), 'coordinate')}, start of {point.shape[-1]}")
     if point.ndim == 1:
         return np.tile(point, (several, 1))

@@ -20,7 +20,10 @@ _TRIES = 100  # of drawing a start where the density is not zero
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """A box outside which the density is zero: the lowest and highest coordinates ``(D,)``, which may be infinite."""
+    """A box outside which the density is zero: the lowest and highest coordinates, which may be infinite.
+
+    They are ``(D,)``, or one number for all coordinates.
+    """
 
     low: Array
     high: Array
@@ -45,7 +48,7 @@ def as_bounds(bounds: Any) -> Bounds | None:
     low, high = np.broadcast_arrays(as_numbers(low, "bounds"), as_numbers(high, "bounds"))
     if low.ndim > 1 or not (low < high).all():
         raise ParameterError(f"bounds is {bounds!r}; give a pair of limits, the lower ones below the upper ones")
-    return Bounds(np.atleast_1d(low).astype(np.float64), np.atleast_1d(high).astype(np.float64))
+    return Bounds(low.astype(np.float64), high.astype(np.float64))
 
 
 @dataclass(eq=False)
