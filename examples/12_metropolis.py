@@ -99,8 +99,8 @@ right.set(title="proposals from a mixture", aspect="equal")
 plt.show()
 
 # %%
-# The chains of the random walk cover different parts of the ring, and none finds the spot on the right. Their ranks show
-# that they disagree: the bars of a chain are far from the dotted line. The findings above say the same in words.
+# The chains of the random walk cover different parts of the ring, and none finds the spot on the right. Their ranks
+# show that they disagree: the bars of a chain are far from the dotted line. The findings above say the same in words.
 
 plot.ranks(walk, coordinate=0)
 plt.show()
