@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from functools import cache
 from importlib import resources
@@ -29,6 +30,8 @@ __all__ = ["report"]
 # long, and up to forty times if each row lacks other cells.
 _QUICK, _QUICK_INCOMPLETE = 20_000_000, 2_000_000
 
+_SCRIPTS = ("common.js", "row_charts.js", "fit_charts.js", "print.js", "controls.js")  # in this order
+
 
 def report(
     fit: Fit,
@@ -43,12 +46,12 @@ def report(
     errors: StandardErrors | None = None,
     memory: float = MEMORY,
 ) -> None:
-    """Write a page about a fit and the rows that it was fitted to; it needs no network and no other file.
+    """Write a page of HTML about a fit and the rows that it was fitted to; the page needs no network and no other file.
 
-    The page holds a summary in a sentence, caveats, charts of the rows in every column and in any two, the parameters,
-    the candidates that were compared, the most unusual rows, a text for a methods section with its references, and
-    code. Fits with labels, a background, trimmed rows, missing cells or errors of measurement have a section about
-    these. For a large table the page draws a random sub-sample, and says so.
+    The page has a summary with the findings, charts of the rows, the parameters, the candidates that were compared,
+    the most unusual rows, a text for a methods section with its references, and code. Fits with labels, a background,
+    trimmed rows, missing cells or measurement errors have a section about these. For a large table the charts show a
+    random sample of the rows, and the page says so. Printed by a browser, the page is an appendix of a few pages.
 
     Parameters
     ----------
@@ -84,14 +87,16 @@ def report(
     rows = RowSummary.of(source, fit, shown)
     table = data.path if isinstance(data, CSV) else data
     table_name = Path(table).name if isinstance(table, (str, PathLike)) and str(table) != "-" else None
-    here = resources.files("gmix.report")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    page = environment.from_string((here / "page.html").read_text("utf-8")).render(
+    script = _script()
+    page = environment.from_string(_asset("page.html")).render(
         **page_content(fit, rows, table_name, shown, errors),
-        style=(here / "page.css").read_text("utf-8"),
-        script=(here / "page.js").read_text("utf-8"),
+        style=_asset("page.css"),
+        print_style=_asset("print.css"),
+        script=script,
+        script_hashes=f"{_hash(script)} {_hash(_plotly())}",
         data=_as_script_data(charts(fit, rows, shown)),
         library=_library(),
     )
@@ -126,9 +131,30 @@ def _as_script_data(document: dict[str, Any]) -> str:
     return text
 
 
+def _asset(name: str) -> str:
+    """A file that pages are made of."""
+    return (resources.files("gmix.report") / "assets" / name).read_text("utf-8")
+
+
+def _script() -> str:
+    """The script of a page."""
+    parts = "\n".join(_asset(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+def _hash(script: str) -> str:
+    """What a Content-Security-Policy calls a script that may run; a page runs no others."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    library: str = get_plotlyjs()
+    return library
+
+
 @cache
 def _library() -> str:
     """Plotly's JavaScript, compressed to two fifths; the browser unpacks it."""
-    from plotly.offline import get_plotlyjs
-
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+    return base64.b64encode(gzip.compress(_plotly().encode(), mtime=0)).decode()

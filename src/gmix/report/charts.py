@@ -62,6 +62,7 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "background": _background(mixture.background, shown),
         "labels": _labels(rows.labeled),
         "trimmed": None if rows.trimmed is None else rows.trimmed.astype(int).tolist(),
+        "n_rows": fit.n_rows,
         "n_trimmed": rows.n_trimmed,
         "row_weights": None if rows.weights is None else _numbers(rows.weights, 5),
         "rows": None if rows.numbers is None else rows.numbers.tolist(),

@@ -15,7 +15,7 @@ from gmix.report.row_summary import DECIDED, REGION, RowSummary
 __all__ = ["Check", "checks"]
 
 # Kass & Raftery (1995), section 3.2: twice the log Bayes factor, which a difference of BIC approximates.
-_EVIDENCE = ((10.0, "very strong"), (6.0, "strong"), (2.0, "positive"), (-math.inf, "hardly any"))
+_EVIDENCE = ((10.0, "very strong"), (6.0, "strong"), (2.0, "positive"), (-math.inf, "weak"))
 
 
 class Check(NamedTuple):
@@ -51,15 +51,16 @@ def _facts(fit: Fit, rows: RowSummary) -> Iterator[tuple[str, str, str]]:
     if fit.mixture.n_components > 1:
         mass = fit.statistics.mass
         least = int(mass.argmin())
-        yield "few rows", "Smallest component", f"Component {least} stands for {mass[least]:,.1f} rows."
+        yield "few rows", "Smallest component", f"Component {least} has {mass[least]:,.1f} rows."
         sentence = f"{percent(rows.decided)} of the rows belong to one component with a probability of at least"
         yield "overlap", "Separation", f"{sentence} {DECIDED}."
     if rows.outside is None:
         return
     expected = (1.0 - REGION) * rows.mass
-    outside = f"Outside the region that holds {percent(REGION)} of the mixture lie {count(round(rows.outside), 'row')}"
-    how = "" if rows.missing is None else " if their missing cells are drawn from it"
-    yield "heavy tails", "Tails", f"{outside}{how}, where {number(expected, 2)} are expected."
+    n, region = count(round(rows.outside), "row"), f"the region that contains {percent(REGION)} of the mixture"
+    how = "" if rows.missing is None else ", if missing cells are drawn from the mixture"
+    verb = "lies" if round(rows.outside) == 1 else "lie"
+    yield "heavy tails", "Tails", f"{n} {verb} outside {region}{how}; {number(expected, 2)} are expected."
 
 
 def _capital(text: str) -> str:

@@ -1,21 +1,24 @@
-"""Code that repeats a fit and states its mixture."""
+"""Code that repeats a fit, and code that states its mixture."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from gmix.base.wording import listed
 from gmix.fitting.result import Fit
 from gmix.model.background import Background
+from gmix.model.mixture import GaussianMixture
 from gmix.report.selection import criterion_of, tried
 
-__all__ = ["refitting_code"]
+__all__ = ["mixture_code", "refitting_code"]
 
+_WIDTH = 80  # of a line
 _STATED = 400  # numbers of covariances that still fit into lines of code
 
 
 def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False, measured: bool = False) -> str:
-    """Lines of Python that fit the table again, and that state the mixture of this report."""
+    """Lines of Python that fit the table again."""
     mixture = fit.mixture
     counts, codes = tried(fit)
     components = repr(counts[0] if len(counts) == 1 else counts)
@@ -28,33 +31,52 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False, mea
     lines = [
         "import gmix",
         "",
-        *([f"# first make {listed(unknown)} known, with gmix.covariance.register"] if unknown else []),
-        *(["# give sample_weight= the weights of the rows"] if weighted else []),
-        *(["# give labels= the labels of the rows"] if fit.groups is not None else []),
-        *(["# give row_errors= the errors of the rows"] if measured else []),
-        *(["# give start= and freeze= as before"] if fit.frozen is not None else []),
+        *([f"# first register {listed(unknown)} with gmix.covariance.register"] if unknown else []),
+        *(["# add sample_weight=, the weights of the rows"] if weighted else []),
+        *(["# add labels=, the labels of the rows"] if fit.groups is not None else []),
+        *(["# add row_errors=, the standard errors of the rows"] if measured else []),
+        *(["# add start= and freeze=, as in the original fit"] if fit.frozen is not None else []),
         "fit = gmix.fit(",
         f"    {table_name!r}," if table_name else "    data,",
         f"    components={components},",
-        f"    covariance={(codes[0] if len(codes) == 1 else codes)!r},",
+        *_argument("covariance", codes[0] if len(codes) == 1 else codes),
         *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
         *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
-        *([f"    columns={list(mixture.features)!r},"] if mixture.features else []),
+        *(_argument("columns", list(mixture.features)) if mixture.features else []),
         *(_background_argument(mixture.background)),
         *([f"    trim={fit.trim!r},"] if fit.trim else []),
         "    rng=0,",
         ")",
     ]
-    dense = mixture.covariances
-    if dense.size <= _STATED:
-        lines += ["", "# the very mixture of this report", "mixture = gmix.GaussianMixture("]
-        for name, array in (("weights", mixture.weights), ("means", mixture.means), ("covariances", dense)):
-            lines += [f"    {name}=[", *(f"        {part}," for part in array.tolist()), "    ],"]
-        lines += [f"    structure={mixture.structure.code!r},"]
-        lines += [f"    features={list(mixture.features)!r},"] if mixture.features else []
-        lines += [f"    background=gmix.{mixture.background!r},"] if mixture.background is not None else []
-        lines += [")"]
     return "\n".join(lines)
+
+
+def mixture_code(mixture: GaussianMixture) -> str:
+    """Lines of Python that state a mixture; empty for one with too many parameters."""
+    dense = mixture.covariances
+    if dense.size > _STATED:
+        return ""
+    lines = ["import gmix", "", "mixture = gmix.GaussianMixture("]
+    for name, array in (("weights", mixture.weights), ("means", mixture.means), ("covariances", dense)):
+        lines += [f"    {name}=[", *(f"        {part}," for part in array.tolist()), "    ],"]
+    lines += [f"    structure={mixture.structure.code!r},"]
+    lines += [f"    features={list(mixture.features)!r},"] if mixture.features else []
+    lines += [f"    background=gmix.{mixture.background!r},"] if mixture.background is not None else []
+    return "\n".join([*lines, ")"])
+
+
+def _argument(name: str, value: Any) -> list[str]:
+    """An argument of a call in lines; a list that is too long for one line continues below."""
+    line = f"    {name}={value!r},"
+    if not isinstance(value, list) or len(line) <= _WIDTH:
+        return [line]
+    lines = [f"    {name}=["]
+    for item in (f"{item!r}," for item in value):
+        if lines[-1].startswith("        ") and len(lines[-1]) + 1 + len(item) <= _WIDTH:
+            lines[-1] += f" {item}"
+        else:
+            lines.append(f"        {item}")
+    return [*lines, "    ],"]
 
 
 def _background_argument(background: Background | None) -> list[str]:

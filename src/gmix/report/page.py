@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import gmix
-from gmix.base.wording import count, listed, nats, number, percent, to_precision_of, weighted_rows
+from gmix.base.wording import count, listed, nats, number, percent, weighted_rows
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
-from gmix.report.code import refitting_code
+from gmix.report.code import mixture_code, refitting_code
+from gmix.report.columns import alike, decimals_of, fixed, ranges
 from gmix.report.methods import covariance_text, methods
 from gmix.report.row_sections import row_sections
 from gmix.report.row_summary import RowSummary
@@ -23,6 +24,7 @@ from gmix.report.selection import candidates_by_rank, criterion_of, has_heat_map
 
 __all__ = ["page_content"]
 
+Array = NDArray[np.float64]
 _CANDIDATES = 10  # that are listed
 _NAMED = 12  # columns that a line can name
 
@@ -39,6 +41,8 @@ def page_content(
         "version": gmix.__version__,
         "table": _table(fit, rows, names),
         "weighted": rows.weighted,
+        "uncertain": mixture.n_components > 1 or mixture.background is not None,
+        "colored": mixture.n_components > 1 or mixture.background is not None or rows.labeled is not None,
         "verdict": _verdict(fit),
         "checks": checks(fit, rows),
         "figures": _figures(fit),
@@ -59,7 +63,7 @@ def page_content(
         "set_aside": bool(fit.comparison and any(c.is_set_aside for c in fit.comparison.candidates)),
         "n_candidates": len(fit.comparison.candidates) if fit.comparison else 0,
         "unusual": _unusual(rows, shown, mixture.n_components),
-        "steps": len(fit.history) - 1,
+        "steps": count(len(fit.history) - 1, "step"),
         "reached": number(fit.history[-1] / fit.mass, 6),
         "optima": _optima_sentence(fit),
         "n_optima": 0 if fit.optima is None else len(fit.optima.found),
@@ -67,6 +71,7 @@ def page_content(
         "methods": text,
         "references": references,
         "code": refitting_code(fit, table_name, rows.weighted, rows.errors is not None),
+        "statement": mixture_code(mixture),
     }
 
 
@@ -83,16 +88,21 @@ def _verdict(fit: Fit) -> str:
     components = count(mixture.n_components, "Gaussian component")
     what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
     what += "" if mixture.background is None else f" and a uniform background of {percent(mixture.background.weight)}"
-    what += "" if fit.groups is None else ", where rows with a label belong to the components of their label"
-    what += f", where {100.0 * fit.trim:.3g} % of the rows are left out" if fit.trim else ""
+    what += "" if fit.groups is None else "; rows with a label belong to the components of their label"
+    what += f"; {100.0 * fit.trim:.3g} % of the rows are left out" if fit.trim else ""
     if fit.comparison is None:
-        return f"The rows are described by {what}, as requested."
-    least = f"the least {CRITERIA[criterion_of(fit)]}"
-    return f"The rows are best described by {what}: of {len(fit.comparison.candidates)} candidates it has {least}."
+        return f"The fit describes the rows by {what}. Only this model was requested."
+    least = f"the lowest {CRITERIA[criterion_of(fit)]}"
+    return (
+        f"The rows are best described by {what}. Of {len(fit.comparison.candidates)} candidates, this one has {least}."
+    )
 
 
 def _figures(fit: Fit) -> list[tuple[str, str]]:
-    figures = [("Log-likelihood", nats(fit.log_likelihood)), ("per row", number(fit.log_likelihood / fit.mass, 5))]
+    figures = [
+        ("Log-likelihood", nats(fit.log_likelihood)),
+        ("Log-likelihood per row", number(fit.log_likelihood / fit.mass, 5)),
+    ]
     if fit.log_prior:
         figures.append(("Log posterior", nats(fit.log_posterior)))
     return [
@@ -106,8 +116,13 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
 
 
 def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
+    """The rows of the table of components; the numbers about one column of the rows have equally many decimals."""
     mixture = fit.mixture
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    cells = [
+        _parameters(mixture.means[:, j], deviations[:, j], None if errors is None else errors.means[:, j])
+        for j in shown
+    ]
     return [
         {
             "number": k,
@@ -116,17 +131,30 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
             "weight": f"{mixture.weights[k]:.4f}",
             "weight_error": f"{errors.weights[k]:.4f}" if errors else "",
             "rows": f"{fit.statistics.mass[k]:,.1f}",
-            "cells": [
-                (
-                    to_precision_of(mixture.means[k, j], deviations[k, j]),
-                    to_precision_of(errors.means[k, j], deviations[k, j]) if errors else "",
-                    number(deviations[k, j], 3),
-                )
-                for j in shown
-            ],
+            "cells": [column[k] for column in cells],
         }
         for k in range(mixture.n_components)
     ] + _background(fit, shown, errors)
+
+
+def _parameters(means: Array, deviations: Array, errors: Array | None) -> list[tuple[str, str, str]]:
+    """The mean, its standard error and the standard deviation of each component in one column.
+
+    The decimals give the smallest deviation three digits, and the smallest error two.
+    """
+    largest = float(max(np.abs(means).max(), deviations.max()))
+    positive = deviations[deviations > 0]
+    decimals = decimals_of(float(positive.min()) if len(positive) else 0.0, largest)
+    if errors is not None and decimals is not None and (errors > 0).any():
+        decimals = max(decimals, decimals_of(float(errors[errors > 0].min()), largest, 2) or 0)
+    return [
+        (
+            fixed(mean, decimals),
+            "" if errors is None else fixed(errors[k], decimals),
+            fixed(deviation, decimals),
+        )
+        for k, (mean, deviation) in enumerate(zip(means.tolist(), deviations.tolist(), strict=True))
+    ]
 
 
 def _frozen(fit: Fit) -> str:
@@ -136,11 +164,11 @@ def _frozen(fit: Fit) -> str:
     every = fit.mixture.n_components
     parts = [
         f"{name} of {'all components' if len(some) == every else 'component'}"
-        + ("" if len(some) == every else f"{'s' * (len(some) > 1)} {listed([str(k) for k in some])}")
+        + ("" if len(some) == every else f"{'s' * (len(some) > 1)} {ranges(some)}")
         for name, some in asdict(fit.frozen).items()
         if some
     ]
-    return f"The {listed(parts)} stayed as the start has them."
+    return f"The {listed(parts)} kept their starting values."
 
 
 def _background(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
@@ -171,7 +199,7 @@ def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]
     every = dense / deviation[:, :, None] / deviation[:, None, :]
     titles = ["all components"] if mixture.structure.shared else [f"component {k}" for k in range(len(every))]
     return [
-        (title, [[number(matrix[i, j], 3) for j in range(i + 1)] for i in range(len(matrix))])
+        (title, [[fixed(matrix[i, j], 3) for j in range(i + 1)] for i in range(len(matrix))])
         for title, matrix in zip(titles, every, strict=False)
     ]
 
@@ -182,7 +210,7 @@ def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
         return ""
     some = "have weight" if rows.missing is None or rows.weighted else "have a value"
     how = f"those that {some}" if n == rows.n_read and rows.numbers is not None else "chosen at random"
-    return f"Drawn are {n:,} of {fit.n_rows:,} rows, {how}."
+    return f"The chart shows {n:,} of {fit.n_rows:,} rows, {how}."
 
 
 def _candidates(fit: Fit) -> list[list[str]]:
@@ -212,14 +240,15 @@ def _optima_sentence(fit: Fit) -> str:
 
 
 def _unusual(rows: RowSummary, shown: list[int], n_components: int) -> list[dict[str, Any]]:
+    columns = [alike([u.values[j] for u in rows.unusual]) for j in shown]
     return [
         {
             "number": "" if u.number is None else str(u.number),
             "component": "background" if u.component < 0 else u.component,
             "spot": n_components if u.component < 0 else u.component,
-            "log_density": number(u.log_density, 4),
+            "log_density": nats(u.log_density),
             "expected": number(u.tail * rows.mass, 2),
-            "values": ["missing" if math.isnan(u.values[j]) else number(u.values[j]) for j in shown],
+            "values": [column[i] for column in columns],
         }
-        for u in rows.unusual
+        for i, u in enumerate(rows.unusual)
     ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from gmix.base.wording import count, listed, number, percent
 from gmix.fitting.result import Fit, StandardErrors
+from gmix.report.columns import alike
 from gmix.report.row_summary import LabeledRows, RowSummary
 
 __all__ = ["row_sections"]
@@ -27,7 +28,7 @@ def row_sections(fit: Fit, rows: RowSummary, shown: list[int], errors: StandardE
 
 
 def _labels(fit: Fit, rows: RowSummary) -> dict[str, Any] | None:
-    """How many rows have which label, and what the mixture takes them for."""
+    """How many rows have each label, and which label the mixture gives them."""
     if fit.groups is None:
         return None
     labeled = rows.labeled
@@ -51,7 +52,7 @@ def _labels(fit: Fit, rows: RowSummary) -> dict[str, Any] | None:
 
 
 def _label_line(fit: Fit, labeled: LabeledRows, label: int, known: float) -> dict[str, Any]:
-    """A row of the table of labels: its components, their weight, the labeled rows, and what these are taken for."""
+    """A label: its components, their weight, and its labeled rows by the label that the mixture gives them."""
     components = np.flatnonzero(labeled.of_components == label).tolist()
     return {
         "name": str(labeled.names[label]),
@@ -81,7 +82,7 @@ def _background(fit: Fit, rows: RowSummary, shown: list[int], errors: StandardEr
         "rows": f"{max(fit.mass - float(fit.statistics.counts.sum()), 0.0):,.1f}",
         "in_background": count(rows.in_background, "row"),
         "density": "" if background.density is None else number(background.density),
-        "box": [(names[j], number(background.low[j]), number(background.high[j])) for j in shown] if box else [],
+        "box": [(names[j], *alike([background.low[j], background.high[j]])) for j in shown] if box else [],
         "sampled": _sampled(fit, rows),
     }
 
@@ -99,14 +100,15 @@ def _missing(fit: Fit, rows: RowSummary) -> dict[str, Any] | None:
         return None
     names, by_column = fit.mixture.names, rows.missing.by_column
     columns = [int(j) for j in np.argsort(-by_column, kind="stable") if by_column[j]]
-    cells, read = fit.n_rows * len(names), rows.n_read
+    cells, read, total = fit.n_rows * len(names), rows.n_read, int(by_column.sum())
+    verb = "is" if total == 1 else "are"
     return {
-        "total": f"{int(by_column.sum()):,} of {count(cells, 'cell')} ({percent(by_column.sum() / cells)})",
+        "total": f"{total:,} of {count(cells, 'cell')} ({percent(total / cells)}) {verb} missing",
         "empty": count(rows.missing.empty_rows, "row") if rows.missing.empty_rows else "",
         "columns": [(names[j], f"{int(by_column[j]):,}", percent(by_column[j] / fit.n_rows)) for j in columns[:_NAMED]],
         "more": len(columns[_NAMED:]),
         "sets": [
-            (listed([names[j] for j in lacking], _NAMED) if lacking else "nothing", f"{times:,}", percent(times / read))
+            (listed([names[j] for j in lacking], _NAMED) if lacking else "none", f"{times:,}", percent(times / read))
             for lacking, times in rows.patterns
         ],
     }
