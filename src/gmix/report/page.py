@@ -91,7 +91,7 @@ def _verdict(fit: Fit) -> str:
     what += "" if fit.groups is None else "; rows with a label belong to the components of their label"
     what += f"; {100.0 * fit.trim:.3g} % of the rows are left out" if fit.trim else ""
     if fit.comparison is None:
-        return f"The fit describes the rows by {what}. Only this model was requested."
+        return f"As requested, the rows are described by {what}."
     least = f"the lowest {CRITERIA[criterion_of(fit)]}"
     return (
         f"The rows are best described by {what}. Of {len(fit.comparison.candidates)} candidates, this one has {least}."

@@ -47,7 +47,7 @@ function layout(across, up, more = {}) {
   });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
-    font: { family: css("--font"), size: printing ? 10 : 13, color: css("--soft") }, margin: { l: 12, r: 14, t: 14, b: 12 },
+    font: { family: css("--font"), size: printing ? 10 : 13, color: css("--soft") }, margin: { l: 12, r: 14, t: printing || onPhone() ? 14 : 34, b: 12 },
     hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--ink"), size: 13 }, align: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--ink") },
     dragmode: onPhone() ? false : "zoom", separators: ".,", ...more,

@@ -38,7 +38,7 @@ function drawHistory() {
   draw("history", [{
     type: "scatter", mode: x.length > 60 ? "lines" : "lines+markers", x, y: data.history, line: { color: color(0), width: 2 },
     marker: { size: 5 }, hovertemplate: "step %{x}: %{y:.6~g}<extra></extra>",
-  }], layout("EM step", `${data.objective} per row`, { xaxis: { rangemode: "tozero" } }));
+  }], layout("EM step", `${data.objective} per row`, { xaxis: { rangemode: "tozero", ...(x.length <= 12 ? { dtick: 1 } : {}) } }));
 }
 
 function drawOptima() {

@@ -12,11 +12,13 @@ function partOf(table, begin, end) {
   return part;
 }
 
-// A table that is wider than its place is replaced by parts of it, one below the other, each with the first column.
+// A table that is too wide is set smaller, and if that does not suffice, in parts: one below the other, each with the first column.
 function splitWideTables() {
   for (const table of document.querySelectorAll(".scroll > table")) {
     const room = table.parentElement.clientWidth;
     if (!room || table.offsetWidth <= room) continue;
+    table.classList.add("dense");
+    if (table.offsetWidth <= room) continue;
     for (const row of table.rows) [...row.cells].forEach((cell, j) => { cell.dataset.column = j; });
     const widths = [...table.rows[0].cells].map(cell => cell.getBoundingClientRect().width);
     let begin = 1, width = widths[0];
@@ -45,7 +47,10 @@ function endPrinting() {
   printing = false;
   at("print-style").media = "print";
   for (const part of document.querySelectorAll("table.part")) part.remove();
-  for (const table of document.querySelectorAll(".scroll > table[hidden]")) table.hidden = false;
+  for (const table of document.querySelectorAll(".scroll > table")) {
+    table.hidden = false;
+    table.classList.remove("dense");
+  }
   dress(themeOnScreen);
   drawAll();
 }
