@@ -24,16 +24,19 @@ SOME = np.where(np.arange(len(KINDS)) % 5 == 0, KINDS, None)
 SOME[5] = "long" if KINDS[5] == "<short>" else "<short>"  # a label that is wrong
 
 
+def without_tags(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
 def words_of(path: Path) -> str:
     """The text of a page, as a reader sees it without its scripts."""
-    text = path.read_text(encoding="utf-8").split("<main", 1)[1].split("</main>")[0]
-    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    return without_tags(path.read_text(encoding="utf-8").split("<main", 1)[1].split("</main>")[0])
 
 
 def section_of(path: Path, title: str) -> str:
     """The text of the section with this title; empty if there is none."""
-    found = re.search(rf" {title} (.*?) (Parameters|Background|Missing cells) ", words_of(path))
-    return found[1] if found else ""
+    found = re.search(rf"<h2[^>]*>{title}</h2>(.*?)</section>", path.read_text(encoding="utf-8"), re.DOTALL)
+    return without_tags(found[1]) if found else ""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_labels_are_compared_with_what_the_mixture_finds(pages: dict[str, Path],
     right = int((found == SOME[known]).sum())
     section = section_of(pages["labels"], "Labels")
     assert f"{known.sum()} of 272 rows have a label" in section
-    assert f"By their values alone, {right} ({100 * right / known.sum():.0f} %) of these" in section
+    assert f"By their values alone, {right} ({100 * right / known.sum():.0f} %) of the labeled rows" in section
     table = {(a, b): int(((SOME[known] == a) & (found == b)).sum()) for a in set(KINDS) for b in set(KINDS)}
     assert sum(table.values()) == known.sum()
     assert table["<short>", "<short>"] > 10
@@ -82,7 +85,7 @@ def test_labels_are_compared_with_what_the_mixture_finds(pages: dict[str, Path],
     shown = " ".join(f"{a} {' '.join(str(table[a, b] or '·') for b in names)}" for a in names)
     assert shown.replace("<", "&lt;").replace(">", "&gt;") in section
     words = words_of(pages["labels"])
-    assert "with a label belong to the components of their label" in words
+    assert "rows with a label belong to the components of their label" in words
     assert "Observations of known class were held to the components of their class" in words
     assert f"labels: {known.sum()} of 272 rows have a label" in str(fit)
     errors = gmix.standard_errors(fit, ERUPTIONS, labels=SOME)
@@ -134,7 +137,7 @@ def test_the_background_and_its_rows(pages: dict[str, Path], fits: Any) -> None:
     n, share = int((fit.mixture.predict(ROWS) == -1).sum()), 100 * fit.mixture.background.weight
     error = 100 * gmix.standard_errors(fit, ROWS).background
     assert 20 < n < 40
-    assert f"For {n} rows it is more probable than any component" in section
+    assert f"For {n} rows, the background is more probable than any component" in section
     assert f"{share:.1f} ± {error:.1f} % of the rows" in section
     assert "The box of the background" in section
     assert "Gray crosses are rows of the background" in words_of(pages["background"])
@@ -144,27 +147,27 @@ def test_a_background_of_a_stated_density_is_reported_without_a_box(tmp_path: Pa
     fit = gmix.fit(ROWS, 2, background=0.003, covariance="VVV", columns=NAMES, rng=0, effort=0.0)
     fit.report(tmp_path / "page.html", ROWS)
     section = section_of(tmp_path / "page.html", "Background")
-    assert "Its density is 0.003000 everywhere, as was stated." in section
+    assert "Its density was given: it is 0.003000 everywhere." in section
     assert "box" not in section
-    assert "Outside the region" not in words_of(tmp_path / "page.html")
+    assert "outside the region" not in words_of(tmp_path / "page.html")
 
 
 def test_trimmed_rows_are_counted(pages: dict[str, Path], fits: Any) -> None:
     fit, words = fits["trim"][0], words_of(pages["trim"])
     assert fit.trim == 0.1
     assert "302 rows, 10 % of them trimmed" in pages["trim"].read_text(encoding="utf-8")
-    assert "The fit leaves out 10 % of the rows, those where the mixture has the lowest density: 30 rows." in words
+    assert "The fit leaves out the 10 % of the rows that have the lowest density under the mixture: 30 rows." in words
     assert "trim=0.1," in words
     assert "Neykov, N., Filzmoser, P." in words
     assert "±" not in words  # errors are not known for trimmed rows
-    assert "Outside the region" not in words
+    assert "outside the region" not in words
 
 
 def test_frozen_parameters_are_named(tmp_path: Path) -> None:
     start = gmix.fit(ERUPTIONS, 2, covariance="VVV", rng=0).mixture
     fit = gmix.fit(ERUPTIONS[::2], start=start, freeze={"means": [0], "covariances": True})
     fit.report(tmp_path / "page.html", ERUPTIONS[::2])
-    assert "The means of component 0 and covariances of all components stayed as the start has them." in words_of(
+    assert "The means of component 0 and covariances of all components kept their starting values." in words_of(
         tmp_path / "page.html"
     )
 
@@ -175,12 +178,12 @@ def test_errors_of_measurement_are_reported(tmp_path: Path) -> None:
     fit = gmix.fit(ERUPTIONS, 2, row_errors=errors, **options)
     fit.report(tmp_path / "page.html", ERUPTIONS, row_errors=errors)
     words = words_of(tmp_path / "page.html")
-    assert "The mixture is that of the true values" in words
+    assert "The mixture describes the true values" in words
     assert "eruptions 0.150 0.200" in words
     assert "waiting 3.00 4.00" in words
     assert "Bovy, J., Hogg, D. W." in words
     assert "The most unusual rows" not in words  # outlier scores are those of exact values
-    assert "Outside the region" not in words
+    assert "outside the region" not in words
     covariance = errors[:, :, None] ** 2 * np.eye(2)
     fit.report(tmp_path / "same.html", ERUPTIONS, row_covariance=covariance)
     assert words_of(tmp_path / "same.html") == words
@@ -241,7 +244,7 @@ def test_the_charts_show_every_kind_of_row(
     assert [chip(k) for k in (0, 1)] == [f"{k} {fit.groups[k]} · {shares[k]}" for k in (0, 1)]
     Select(browser.find_element(By.CSS_SELECTOR, "#paint")).select_by_value("label")
     colors = [color for trace in execute(script) for color in trace["color"]]
-    unknown = execute("return getComputedStyle(document.documentElement).getPropertyValue('--bar').trim()")
+    unknown = execute("return getComputedStyle(document.documentElement).getPropertyValue('--muted').trim()")
     assert colors.count(unknown) == int((SOME == None).sum())  # noqa: E711
     browser.find_element(By.CSS_SELECTOR, "#row").send_keys("5")
     assert f"label {SOME[5]}" in browser.find_element(By.CSS_SELECTOR, "#inspected").text

@@ -51,7 +51,7 @@ def page_content(
         "components": _components(fit, shown, errors),
         "errors": errors is not None,
         "labeled": fit.groups is not None,
-        "frozen": _frozen(fit),
+        "frozen": frozen_sentence(fit),
         "correlations": _correlations(fit, shown),
         "drawn": _drawn_sentence(fit, rows),
         **row_sections(fit, rows, shown, errors),
@@ -107,7 +107,7 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
         figures.append(("Log posterior", nats(fit.log_posterior)))
     return [
         *figures,
-        ("Parameters", f"{fit.n_parameters:,}"),
+        ("Free parameters", f"{fit.n_parameters:,}"),
         *(
             (CRITERIA[name], nats(fit.criteria[name]))
             for name in dict.fromkeys(("bic", "aic", "icl", criterion_of(fit)))
@@ -157,7 +157,7 @@ def _parameters(means: Array, deviations: Array, errors: Array | None) -> list[t
     ]
 
 
-def _frozen(fit: Fit) -> str:
+def frozen_sentence(fit: Fit) -> str:
     """Which parameters stayed as they were; empty if all were free."""
     if fit.frozen is None:
         return ""
@@ -208,9 +208,11 @@ def _drawn_sentence(fit: Fit, rows: RowSummary) -> str:
     n = len(rows.values)
     if n == fit.n_rows:
         return ""
-    some = "have weight" if rows.missing is None or rows.weighted else "have a value"
-    how = f"those that {some}" if n == rows.n_read and rows.numbers is not None else "chosen at random"
-    return f"The chart shows {n:,} of {fit.n_rows:,} rows, {how}."
+    if n == rows.n_read and rows.numbers is not None:
+        which = "those that have weight" if rows.missing is None or rows.weighted else "those that have a value"
+    else:
+        which = "a random sample" + (" and the most unusual rows" if n < rows.n_read and rows.unusual else "")
+    return f"The chart shows {n:,} of {fit.n_rows:,} rows: {which}."
 
 
 def _candidates(fit: Fit) -> list[list[str]]:

@@ -35,7 +35,9 @@ function select(i) {
     const values = data.names.slice(0, 12).map((name, j) => `${name} ${number(data.values[j][i])}`);
     panel.append(element("p", "", `${rowName(i)}: ${[...values, ...aboutRow(i)].join(", ")}`));
     panel.classList.toggle("named", Boolean(background || known));
-    panel.append(...parts.map(k => shareLine(k, data.responsibilities[i][k])));
+    const probable = parts.filter(k => parts.length <= 6 || data.responsibilities[i][k] >= 0.001);
+    panel.append(...probable.map(k => shareLine(k, data.responsibilities[i][k])));
+    if (probable.length < parts.length) panel.append(element("p", "", "Each other component has less than 0.1 %."));
     if ([at("across"), at("up")].some(axis => axes[axis.value].values[i] === null)) {
       panel.append(element("p", "", "The chart does not show this row, which has no value on one of its axes."));
     }
