@@ -115,6 +115,7 @@ clean:  ## remove whatever make made
 TORCH ?= torch --index-url https://download.pytorch.org/whl/cpu
 .venv/clients: .venv/built
 	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx ipykernel nbclient
+	-$(bin)/python -m pip install --disable-pip-version-check --quiet --no-deps axe-playwright-python
 	-$(bin)/python -c "import torch" 2> /dev/null || \
 	  $(bin)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	touch $@
