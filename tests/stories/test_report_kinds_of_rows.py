@@ -86,7 +86,7 @@ def test_labels_are_compared_with_what_the_mixture_finds(pages: dict[str, Path],
     assert shown.replace("<", "&lt;").replace(">", "&gt;") in section
     words = words_of(pages["labels"])
     assert "rows with a label belong to the components of their label" in words
-    assert "Observations of known class were held to the components of their class" in words
+    assert "Observations of known class were assigned to the components of their class only" in words
     assert f"labels: {known.sum()} of 272 rows have a label" in str(fit)
     errors = gmix.standard_errors(fit, ERUPTIONS, labels=SOME)
     assert f"{fit.mixture.weights[0]:.4f} ± {errors.weights[0]:.4f}" in words

@@ -71,7 +71,7 @@ def methods(fit: Fit, names: Sequence[str], rows: RowSummary) -> tuple[str, list
         observations = weighted_rows(fit.n_rows, fit.mass / (1.0 - fit.trim), weighted=True)
     estimator = "by maximum likelihood"
     if fit.prior is not None:
-        kinds = {_PRIORS.get(type(term), "a prior of its own kind") for term in fit.prior.terms}
+        kinds = {_PRIORS.get(type(term), "a user-defined prior") for term in fit.prior.terms}
         estimator = f"as the maximum of the posterior under {listed(sorted(kinds))}"
         cited += ["prior"] if _PRIORS[NormalInverseWishart] in kinds else []
     model = f"{structure.code}; {structure.citation}" if structure.citation else structure.code
@@ -94,7 +94,7 @@ def methods(fit: Fit, names: Sequence[str], rows: RowSummary) -> tuple[str, list
     if mixture.n_components > 1:
         cited += [] if "mixtures" in cited else ["mixtures"]
         sentences.append(
-            "Observations belong to the component of their greatest posterior probability (McLachlan & Peel 2000)."
+            "Observations were assigned to the component of the greatest posterior probability (McLachlan & Peel 2000)."
         )
     # A range of pages is written with a dash.
     works = [*(_REFERENCES[key] for key in cited), *([structure.reference] if structure.reference else [])]
@@ -113,13 +113,14 @@ def _kinds_of_rows(fit: Fit, rows: RowSummary) -> tuple[list[str], list[str]]:
         cited.append("missing")
     if rows.errors is not None:
         sentences.append(
-            "Errors of measurement were taken as normal with known variances, and the mixture is that of the true "
+            "Measurement errors were assumed to be normal with known variances, and the mixture describes the true "
             "values (Bovy, Hogg & Roweis 2011)."
         )
         cited.append("errors")
     if fit.groups is not None:
         sentences.append(
-            "Observations of known class were held to the components of their class, and the others were free "
+            "Observations of known class were assigned to the components of their class only, and the others to any "
+            "component "
             "(McLachlan & Peel 2000)."
         )
         cited.append("mixtures")
@@ -156,5 +157,5 @@ def _choice(fit: Fit) -> str:
         name = criterion_of(fit)
         difference = second.criteria[name] - fit.comparison.best.criteria[name]
         text += f"; the {CRITERIA[name]} of the next best model is larger by {nats(difference)}"
-        text += " (for such differences see Kass & Raftery 1995)" if name == "bic" else ""
+        text += " (Kass & Raftery 1995 interpret such differences)" if name == "bic" else ""
     return f"{text}."

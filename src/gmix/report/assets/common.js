@@ -47,7 +47,7 @@ function layout(across, up, more = {}) {
   });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
-    font: { family: css("--font"), size: printing ? 10 : 13, color: css("--soft") }, margin: { l: 12, r: 14, t: printing || onPhone() ? 14 : 34, b: 12 },
+    font: { family: css("--font"), size: printing ? 10 : 13, color: css("--soft") }, margin: { l: 12, r: 14, t: 14, b: 12 },
     hoverlabel: { bgcolor: css("--card"), bordercolor: css("--line"), font: { color: css("--ink"), size: 13 }, align: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--ink") },
     dragmode: onPhone() ? false : "zoom", separators: ".,", ...more,
@@ -58,9 +58,10 @@ function layout(across, up, more = {}) {
 function draw(id, traces, plan) {
   if (!window.Plotly) return;  // the library is being unpacked
   const { clientWidth: width, clientHeight: height } = at(id);  // stated, since Plotly would keep those of the first drawing
+  const hasButtons = !printing && !onPhone() && ["scatter", "marginal"].includes(id);
+  if (hasButtons) plan.margin = { ...plan.margin, t: 34 };  // so that they cover no row
   Plotly.react(id, traces, { ...plan, width, height }, {
-    displaylogo: false, scrollZoom: false,
-    displayModeBar: !printing && !onPhone() && ["scatter", "marginal"].includes(id) ? "hover" : false,
+    displaylogo: false, scrollZoom: false, displayModeBar: hasButtons ? "hover" : false,
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     toImageButtonOptions: { format: "svg", filename: `gmix-${id}` },
   });
