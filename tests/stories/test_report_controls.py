@@ -235,9 +235,18 @@ def test_numbers_of_a_column_have_equally_many_decimals(pages: dict[str, Path]) 
         rows = [re.findall(r'<td class="n">([^<]*)', line) for line in table[1].split("<tr>")[2:]]
         for column in list(zip(*rows, strict=True))[2:10]:
             assert len({len(cell.partition(".")[2]) for cell in column}) == 1, column
-    assert alike([1e-7, 2e-7]) == ["1 \N{MULTIPLICATION SIGN} 10⁻⁷", "2 \N{MULTIPLICATION SIGN} 10⁻⁷"]
+    assert alike([-1e-7, 2.883e-7]) == [f"{m} \N{MULTIPLICATION SIGN} 10⁻⁷" for m in ("\N{MINUS SIGN}1.000", "2.883")]
     assert alike([-0.001, 0.5, 7.0], 2) == ["0.00", "0.50", "7.00"]
     assert alike([3.0, 0.0, np.nan]) == ["3.000", "0.000", "missing"]
+
+
+def test_narrow_components_have_no_zero_deviation() -> None:
+    from gmix.report.page import parameter_cells
+
+    for deviations, means in (([1e-3, 1e-3], [2e8, 2e8 + 1.0]), ([1e-9, 500.0], [0.0, 1e8])):
+        cells = parameter_cells(np.array(means), np.array(deviations), np.array(deviations) / 10.0)
+        for _, error, deviation in cells:
+            assert all(re.search("[1-9]", text) for text in (error, deviation)), cells
 
 
 def test_many_components_are_named_by_ranges() -> None:

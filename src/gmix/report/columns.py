@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gmix.base.wording import listed, number
+from gmix.base.wording import listed, number, power_of_ten
 
-__all__ = ["alike", "decimals_of", "fixed", "ranges"]
+__all__ = ["alike", "decimals_of", "fixed", "fixed_size", "ranges"]
 
-_MOST_DIGITS = 9  # of a number that is not written with a power of ten
+_MOST_DIGITS = 14  # of a number that is not written with a power of ten; float64 has about 16
 # A column whose largest number is not between these is written with powers of ten.
 _SMALL, _LARGE = 1e-4, 1e9
 
@@ -26,17 +26,23 @@ def decimals_of(smallest: float, largest: float, digits: int = 3) -> int | None:
         return None
     smallest = smallest if smallest > 0 else largest
     wanted = digits - 1 - math.floor(math.log10(smallest)) if smallest else 0
-    longest = _MOST_DIGITS - 2 - math.floor(math.log10(max(largest, 1.0)))
+    longest = _MOST_DIGITS - 1 - math.floor(math.log10(max(largest, 1.0)))
     return max(min(wanted, longest), 0)
 
 
 def fixed(value: float, decimals: int | None) -> str:
     """A number with this many decimals; with a power of ten if `decimals` is None."""
-    if decimals is None:
-        return number(value)
-    text = f"{value:,.{decimals}f}"
+    if decimals is None and value:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{mantissa} \N{MULTIPLICATION SIGN} {power_of_ten(int(exponent))}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:,.{decimals or 0}f}"
     # A number that rounds to zero has no sign.
     return text.removeprefix("-") if not text.strip("-0.,") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def fixed_size(value: float, decimals: int | None) -> str:
+    """As `fixed`, for a standard error or deviation: one that is too small for these decimals is no zero."""
+    return number(value, 2) if decimals is not None and 0 < value < 0.5 * 10.0**-decimals else fixed(value, decimals)
 
 
 def alike(values: ArrayLike, digits: int = 4) -> list[str]:

@@ -16,7 +16,7 @@ from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
 from gmix.report.checks import checks
 from gmix.report.code import mixture_code, refitting_code
-from gmix.report.columns import alike, decimals_of, fixed, ranges
+from gmix.report.columns import alike, decimals_of, fixed, fixed_size, ranges
 from gmix.report.methods import covariance_text, methods
 from gmix.report.row_sections import row_sections
 from gmix.report.row_summary import RowSummary
@@ -120,7 +120,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
     mixture = fit.mixture
     deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
     cells = [
-        _parameters(mixture.means[:, j], deviations[:, j], None if errors is None else errors.means[:, j])
+        parameter_cells(mixture.means[:, j], deviations[:, j], None if errors is None else errors.means[:, j])
         for j in shown
     ]
     return [
@@ -129,7 +129,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
             "spot": k,
             "label": "" if fit.groups is None or fit.groups[k] is None else str(fit.groups[k]),
             "weight": f"{mixture.weights[k]:.4f}",
-            "weight_error": f"{errors.weights[k]:.4f}" if errors else "",
+            "weight_error": f"{errors.weights[k]:.4f}" if errors and mixture.n_components > 1 else "",
             "rows": f"{fit.statistics.mass[k]:,.1f}",
             "cells": [column[k] for column in cells],
         }
@@ -137,7 +137,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
     ] + _background(fit, shown, errors)
 
 
-def _parameters(means: Array, deviations: Array, errors: Array | None) -> list[tuple[str, str, str]]:
+def parameter_cells(means: Array, deviations: Array, errors: Array | None) -> list[tuple[str, str, str]]:
     """The mean, its standard error and the standard deviation of each component in one column.
 
     The decimals give the smallest deviation three digits, and the smallest error two.
@@ -150,8 +150,8 @@ def _parameters(means: Array, deviations: Array, errors: Array | None) -> list[t
     return [
         (
             fixed(mean, decimals),
-            "" if errors is None else fixed(errors[k], decimals),
-            fixed(deviation, decimals),
+            "" if errors is None else fixed_size(errors[k], decimals),
+            fixed_size(deviation, decimals),
         )
         for k, (mean, deviation) in enumerate(zip(means.tolist(), deviations.tolist(), strict=True))
     ]
