@@ -158,7 +158,7 @@ def test_it_is_drawn_and_reported(cloud: Array, fit: gmix.Fit, tmp_path: Path) -
     assert "covariances of structure CS (compound symmetry)" in page
     assert "(model CS)" in page
     assert "Celeux" not in page
-    assert "# first make CS known, with gmix.covariance.register" in page
+    assert "# first register CS with gmix.covariance.register" in page
     assert "CS (compound symmetry)" in fit.summary()
 
 

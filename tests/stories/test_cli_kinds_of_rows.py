@@ -63,7 +63,7 @@ def test_select_compares_fits_with_labels_and_trimmed_rows(points: Path) -> None
         (["--background-auto", "-k", 2], ['<h2 id="background-title">Background</h2>', "which is kept"]),
         (["--trim", 0.1, "-k", 2], ['<h2 id="trimmed-title">Trimmed rows</h2>', "302 rows, 10 % of them trimmed"]),
         (["--label-column", "kind"], ['<h2 id="labels-title">Labels</h2>', "28 of 302 rows have a label"]),
-        (["--label-column", "kind", "-k", "long=2,short=1"], ["&#39;long&#39;: 2", "give labels= the labels"]),
+        (["--label-column", "kind", "-k", "long=2,short=1"], ["&#39;long&#39;: 2", "add labels=, the labels"]),
         (["--weights", "count", "-k", 2], ["302 rows of total weight 603"]),
         (["-k", 2], ['<h2 id="missing-title">Missing cells</h2>']),
         (["-k", 2, "--row-errors", "waiting=count"], ['<h2 id="measured-title">Measurement errors</h2>']),

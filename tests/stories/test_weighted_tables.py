@@ -89,13 +89,17 @@ def test_a_report_of_counts_is_that_of_the_long_table(tables: dict[str, Path]) -
     assert run("report", tables["long"], *options, "--out", pages["long"]).exit_code == 0
     counted = run("report", tables["counted"], *options, "--weights", "times", "--out", pages["counted"])
     assert counted.exit_code == 0, counted.stderr
-    tails = [re.findall(r"mixture lie .*? are expected", words(page)) for page in pages.values()]
-    assert tails[1] == tails[0] == ["mixture lie 1 row, where 2.7 are expected"]
+    tails = [re.findall(r"\d+ rows? lies? outside .*? are expected", words(page)) for page in pages.values()]
+    assert (
+        tails[1]
+        == tails[0]
+        == ["1 row lies outside the region that contains 99\N{NO-BREAK SPACE}% of the mixture; 2.7 are expected"]
+    )
     said = words(pages["counted"])
     assert f"{len(VALUES) + 1} rows of total weight 272, 1 column" in said
     assert f"was fitted to {len(VALUES) + 1} rows of total weight 272 of 1 variable" in said
-    assert f"Drawn are {len(VALUES)} of {len(VALUES) + 1} rows, those that have weight." in said
-    assert "# give sample_weight= the weights of the rows" in said
+    assert f"The chart shows {len(VALUES)} of {len(VALUES) + 1} rows: those that have weight." in said
+    assert "# add sample_weight=, the weights of the rows" in said
     assert "sample_weight" not in words(pages["long"])
 
 
