@@ -3,6 +3,7 @@
 from gmix.base.errors import ClusterError, DataError, GmixError, ModelFileError, ParameterError
 from gmix.base.findings import Finding
 from gmix.base.progress import Progress
+from gmix.distribution.mixing import mix
 from gmix.exchange.onnx_model import to_onnx
 from gmix.exchange.parameters import read_parameters
 from gmix.fitting.fit import fit
@@ -65,6 +66,7 @@ __all__ = [
     "load",
     "merge",
     "metropolis",
+    "mix",
     "predict_to",
     "read_parameters",
     "standard_errors",

@@ -320,7 +320,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.condition({0: [1.0, 2.0]}), ParameterError, "one number each"),
         (lambda m: m.condition({0: "x"}), ParameterError, "must be numbers"),
         (lambda m: m.condition({0: np.nan}), DataError, "NaN"),
-        (lambda m: m.cdf([0.0]), ParameterError, "cdf needs a mixture of one feature, not 2; take a marginal"),
+        (lambda m: m.sf([0.0]), ParameterError, "sf needs a mixture of one feature, not 2; take a marginal"),
         (lambda m: m.quantile(0.5), ParameterError, "quantile needs a mixture of one feature"),
         (lambda m: m.log_sf([0.0]), ParameterError, "log_sf needs a mixture of one feature"),
         (lambda m: m.marginal(0).quantile([0.5, 1.5]), ParameterError, "give numbers from 0 to 1"),

@@ -14,6 +14,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, of_kind
 from gmix.base.other_names import OtherNames
 from gmix.base.wording import count
+from gmix.distribution import DistributionFunctions
 from gmix.exchange.conversions import Conversions
 from gmix.model.background import Background, left_weight
 from gmix.model.components import Components
@@ -30,7 +31,7 @@ from gmix.model.priors import Prior, as_prior
 from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import Sampling
 from gmix.model.statistics import SufficientStatistics
-from gmix.model.univariate import Univariate, UnivariateFunctions
+from gmix.model.univariate import Univariate
 from gmix.notebook import mixture_html
 
 __all__ = [
@@ -41,7 +42,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, UnivariateFunctions, Conversions, OtherNames):
+class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, DistributionFunctions, Conversions, OtherNames):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)

@@ -1,0 +1,15 @@
+"""What a mixture lets you compute as a distribution: probabilities, transformations, combinations and information.
+
+Each module holds one group of methods of `gmix.GaussianMixture` and the functions of components behind them.
+"""
+
+from gmix.distribution.algebra import Algebra, Reduction
+from gmix.distribution.estimate import BoundedEstimate, Estimate
+from gmix.distribution.probabilities import Probabilities
+from gmix.distribution.rosenblatt import Rosenblatt
+
+__all__ = ["BoundedEstimate", "DistributionFunctions", "Estimate", "Reduction"]
+
+
+class DistributionFunctions(Probabilities, Rosenblatt, Algebra):
+    """All methods of a mixture that this package adds."""
