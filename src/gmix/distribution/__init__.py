@@ -4,12 +4,14 @@ Each module holds one group of methods of `gmix.GaussianMixture` and the functio
 """
 
 from gmix.distribution.algebra import Algebra, Reduction
+from gmix.distribution.density_regions import DensityRegions
+from gmix.distribution.derivatives import Derivatives, Modes
 from gmix.distribution.estimate import BoundedEstimate, Estimate
 from gmix.distribution.probabilities import Probabilities
 from gmix.distribution.rosenblatt import Rosenblatt
 
-__all__ = ["BoundedEstimate", "DistributionFunctions", "Estimate", "Reduction"]
+__all__ = ["BoundedEstimate", "DistributionFunctions", "Estimate", "Modes", "Reduction"]
 
 
-class DistributionFunctions(Probabilities, Rosenblatt, Algebra):
+class DistributionFunctions(DensityRegions, Probabilities, Rosenblatt, Algebra, Derivatives):
     """All methods of a mixture that this package adds."""

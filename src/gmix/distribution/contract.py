@@ -48,11 +48,6 @@ class MixtureContract(ABC):
     def components(self) -> Components:
         """The components as the kernel takes them."""
 
-    @property
-    @abstractmethod
-    def without_background(self) -> Self:
-        """The distribution of the rows that belong to a component."""
-
     @abstractmethod
     def _points(self, x: Any) -> Rows:
         """Points as rows. Raises `DataError` if they are not points of the mixture."""

@@ -26,7 +26,6 @@ from gmix.model.kernel import kernel
 from gmix.model.m_step import background_weight, maximize
 from gmix.model.mixture_arguments import OF_SCIKIT_LEARN, affine_map, checked_parameters, given_values, positions_of
 from gmix.model.moments import Moments
-from gmix.model.outliers import OutlierFunctions
 from gmix.model.priors import Prior, as_prior
 from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import Sampling
@@ -42,7 +41,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 
-class GaussianMixture(Evaluation, Moments, OutlierFunctions, Sampling, DistributionFunctions, Conversions, OtherNames):
+class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conversions, OtherNames):
     r"""An immutable distribution: a weighted sum of K Gaussians in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, N(x \mid \mu_k, \Sigma_k)
