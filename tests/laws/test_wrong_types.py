@@ -36,6 +36,7 @@ FOUND = {
     "weights": [1.0], "means": [[0.0, 0.0]], "covariances": [np.eye(2)], "n": 3, "features": [0], "values": {0: 1.0},
     "matrix": np.eye(2), "probability": 0.5, "structure": MIXTURE.structure, "log_density": MIXTURE.log_density,
     "draws": 9, "steps": 2, "shares": [0.5], "name": "full", "resolution": 11,
+    "low": -1.0, "high": 1.0, "u": [[0.5, 0.5]], "other": MIXTURE, "noise": np.eye(2), "p": 0.5, "n_components": 1,
     "estimate": lambda table: (table[0, 0], 1.0), "variances": [1.0, 1.0], "chains": CHAINS,
 }  # fmt: skip
 OF_MCLUST = {"pro": [1.0], "mean": [[0.0], [1.0]], "sigma": [[[1.0], [0.0]], [[0.0], [1.0]]]}
@@ -57,7 +58,12 @@ FUNCTIONS = [
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
       "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "impute", "plot")),
     *(getattr(LINE, name) for name in ("cdf", "sf", "log_cdf", "log_sf", "quantile")),
-    gmix.to_onnx, gmix.read_parameters, gmix.impute, IMPUTATIONS.pool, gmix.PooledEstimate.of, POOLED.interval,
+    *(getattr(MIXTURE, name) for name in ("cdf", "box_probability", "rosenblatt", "inverse_rosenblatt", "mahalanobis",
+      "stratified_sample", "quasi_random_sample", "product", "log_product_integral", "convolve", "reduce", "gradient",
+      "hessian", "highest_density_level", "in_highest_density_region", "entropy", "kl_divergence", "jensen_shannon",
+      "hellinger")),
+    gmix.mix, gmix.to_onnx, gmix.read_parameters, gmix.impute, IMPUTATIONS.pool,
+    gmix.PooledEstimate.of, POOLED.interval,
     MERGING.responsibilities, MERGING.predict, MERGING.plot, FIT.search.plot,
     *(getattr(gmix.plot, name) for name in gmix.plot.__all__),
 ]  # fmt: skip

@@ -24,13 +24,19 @@ from gmix.model.dependent_features import condition_part, image
 from gmix.model.evaluation import Evaluation
 from gmix.model.kernel import kernel
 from gmix.model.m_step import background_weight, maximize
-from gmix.model.mixture_arguments import OF_SCIKIT_LEARN, affine_map, checked_parameters, given_values, positions_of
+from gmix.model.mixture_arguments import (
+    OF_SCIKIT_LEARN,
+    affine_map,
+    checked_parameters,
+    given_values,
+    indefinite,
+    positions_of,
+)
 from gmix.model.moments import Moments
 from gmix.model.priors import Prior, as_prior
 from gmix.model.reference import AT_FLOOR
 from gmix.model.sampling import Sampling
 from gmix.model.statistics import SufficientStatistics
-from gmix.model.univariate import Univariate
 from gmix.notebook import mixture_html
 
 __all__ = [
@@ -97,7 +103,7 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         try:
             self.components  # noqa: B018  (cached, and raises for a covariance that is not positive definite)
         except np.linalg.LinAlgError:
-            raise ParameterError("covariances holds a matrix that is not positive definite; replace it") from None
+            raise ParameterError(indefinite(self._compact, self.structure, *self.means.shape)) from None
 
     @classmethod
     @one_blas_thread()
@@ -213,12 +219,6 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         """The components as the kernel takes them: Cholesky factors, their inverses, and log constants."""
         found = kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
         return found if self.background is None else found._replace(background=self.background)
-
-    def _univariate(self, what: str) -> Univariate:
-        if self.n_features > 1:
-            problem = f"{what} needs a mixture of one feature, not {self.n_features}"
-            raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
-        return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]), self.background)
 
     @one_blas_thread()
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:

@@ -17,7 +17,15 @@ from gmix.base.table import check_finite, choose_columns, given_errors, is_frame
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
-__all__ = ["OF_SCIKIT_LEARN", "affine_map", "checked_parameters", "checked_points", "given_values", "positions_of"]
+__all__ = [
+    "OF_SCIKIT_LEARN",
+    "affine_map",
+    "checked_parameters",
+    "checked_points",
+    "given_values",
+    "indefinite",
+    "positions_of",
+]
 
 Array = NDArray[np.float64]
 OF_SCIKIT_LEARN = {  # names of scikit-learn's class, and what to do with a mixture instead
@@ -58,7 +66,9 @@ def checked_parameters(
     left = left_weight(background)
     if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - left) < 1e-3):
         total = "one" if background is None else f"{left:.6g}, what the background leaves"
-        raise ParameterError(f"weights {w.tolist()} must be finite, not negative, and sum to {total}")
+        raise ParameterError(
+            f"weights {w.tolist()} must be finite, not negative, and sum to {total}; their sum is {w.sum():.6g}"
+        )
     if background is not None and background.n_features != n_features:
         raise ParameterError(
             f"the background has {background.n_features} columns and the mixture {n_features}; give as many"
@@ -94,7 +104,13 @@ def _compact(sigma: Array, structure: Structure, n_components: int, n_features: 
     deviation = np.sqrt(np.abs(np.diagonal(sigma, axis1=-2, axis2=-1)))
     rounding = 1e-6 * deviation[..., :, None] * deviation[..., None, :]  # each entry in its own units
     if (np.abs(sigma - sigma.mT) > rounding).any():
-        raise ParameterError("covariances holds a matrix that is not symmetric; give symmetric matrices")
+        *k, i, j = (int(at) for at in np.argwhere(np.abs(sigma - sigma.mT) > rounding)[0])
+        entries = f"entry ({i}, {j}) is {sigma[*k, i, j]:.6g} and entry ({j}, {i}) is {sigma[*k, j, i]:.6g}"
+        raise ParameterError(
+            "covariances holds a matrix that is not symmetric"
+            + (f", that of component {k[0]}" if k else "")
+            + f": {entries}; give symmetric matrices"
+        )
     symmetric = sigma + (sigma.mT - sigma) / 2.0
     if sigma.shape != square:
         return symmetric
@@ -102,6 +118,23 @@ def _compact(sigma: Array, structure: Structure, n_components: int, n_features: 
     if (np.abs(form.dense(compact, n_components, n_features) - sigma) > rounding).any():
         raise ParameterError(f"covariances are not {structure.name}; leave structure out, or change them")
     return compact
+
+
+def indefinite(compact: Array, structure: Structure, n_components: int, n_features: int) -> str:
+    """What to say of covariances that cannot be factored: the first component, and its smallest eigenvalue."""
+    dense = structure.form.dense(compact, n_components, n_features)
+    for k, covariance in enumerate(dense):
+        try:
+            FULL.factor(covariance)
+        except np.linalg.LinAlgError:
+            scale = np.sqrt(np.abs(np.diagonal(covariance)))
+            scale = np.where(scale > 0.0, scale, 1.0)
+            smallest = np.linalg.eigvalsh(covariance / scale[:, None] / scale)[0]
+            return (
+                f"covariances holds a matrix that is not positive definite, that of component {k}: in units of the "
+                f"standard deviations, its smallest eigenvalue is {smallest:.3g}; replace it"
+            )
+    return "covariances holds a matrix that is not positive definite; replace it"
 
 
 def positions_of(

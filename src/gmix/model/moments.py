@@ -45,6 +45,62 @@ class Moments(ABC):
         between = (weights[:, None] * deviations).T @ deviations
         return np.asarray(np.tensordot(weights, covariances, 1) + between)
 
+    @one_blas_thread()
+    def skewness(self) -> Array:
+        r"""The skewness ``(D,)`` of each column: zero for a symmetric one, positive for a long upper tail.
+
+        .. math:: \gamma_d = \frac{1}{\sigma_d^3} \sum_k w_k \bigl(\delta_{kd}^3
+                  + 3\, \delta_{kd}\, \sigma_{kd}^2\bigr), \qquad \delta_{kd} = \mu_{kd} - \mu_d
+
+        with the standard deviations of the column and, in each component, its variance. It is NaN for a constant
+        column.
+
+        >>> import gmix
+        >>> covariances = [[[1.0]], [[1.0]]]
+        >>> mixture = gmix.GaussianMixture([0.9, 0.1], [[0.0], [5.0]], covariances)
+        >>> mixture.skewness().round(3)
+        array([1.536])
+        """
+        weights, z, variances, _ = self._standardized_moments
+        return np.asarray(weights @ (z**3 + 3.0 * z * variances))
+
+    @one_blas_thread()
+    def kurtosis(self) -> Array:
+        r"""The excess kurtosis ``(D,)`` of each column: zero for a normal one, positive for heavy tails.
+
+        .. math:: \kappa_d = \frac{1}{\sigma_d^4} \sum_k w_k \bigl(\delta_{kd}^4
+                  + 6\, \delta_{kd}^2 \sigma_{kd}^2 + 3\, \sigma_{kd}^4\bigr) - 3
+
+        with the symbols of `skewness`. It is at least -2, and NaN for a constant column.
+
+        >>> import gmix
+        >>> wide = gmix.GaussianMixture([0.9, 0.1], [[0.0], [0.0]], [[[1.0]], [[25.0]]])
+        >>> wide.kurtosis().round(3)
+        array([13.453])
+        """
+        weights, z, variances, fourth = self._standardized_moments
+        return np.asarray(weights @ (z**4 + 6.0 * z**2 * variances + 3.0 * variances**2 + fourth) - 3.0)
+
+    @property
+    def _standardized_moments(self) -> tuple[Array, Array, Array, Array]:
+        """Weights ``(K,)``, and means, variances and fourth cumulants ``(K, D)`` of the components.
+
+        They are about the mean of the mixture, in units of its standard deviations. A background is the last component.
+        The fourth cumulants of Gaussians are zero.
+        """
+        weights, means, covariances = self._moments
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.sqrt(np.diagonal(self.covariance))
+            z = (means - self.mean) / scale
+            variances = np.diagonal(covariances, axis1=1, axis2=2) / scale / scale
+            fourth = np.zeros(z.shape)
+            if self.background is not None:
+                widths = self.background.high - self.background.low
+                matrix = np.eye(len(widths)) if self.dependence is None else self.dependence.matrix
+                # The fourth cumulant of a uniform variable of width b is -b^4 / 120, and those of a sum add up.
+                fourth[-1] = -(np.square(np.square(matrix * widths / scale[:, None])).sum(1)) / 120.0
+        return weights, z, variances, fourth
+
     @property
     def _moments(self) -> tuple[Array, Array, Array]:
         """The weights, means and covariances of the components, and of the background as one more."""

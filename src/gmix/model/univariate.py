@@ -84,13 +84,26 @@ class Univariate(NamedTuple):
 class UnivariateFunctions(ABC):
     """The distribution functions of a mixture of one feature, and their inverse."""
 
+    weights: Array
+    means: Array
+    background: Background | None
+
+    @property
     @abstractmethod
-    def _univariate(self, what: str) -> Univariate:
-        """The mixture of one feature. Raises `ParameterError` for several, in which `what` names the function."""
+    def covariances(self) -> Array:
+        """The covariance matrices ``(K, D, D)`` of the components."""
 
     @abstractmethod
     def _points(self, x: Any) -> Rows:
         """Points as rows. Raises `DataError` if they are not points of the mixture."""
+
+    def _univariate(self, what: str) -> Univariate:
+        """The mixture of one feature. Raises `ParameterError` for several, in which `what` names the function."""
+        n_features = self.means.shape[1]
+        if n_features > 1:
+            problem = f"{what} needs a mixture of one feature, not {n_features}"
+            raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
+        return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]), self.background)
 
     def _values(self, x: Any) -> NDArray[Any]:
         """The one cell ``(N,)`` of each point. Raises `DataError` if it is missing."""
