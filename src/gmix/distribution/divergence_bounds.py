@@ -117,11 +117,11 @@ def kl_bounds(p: Normals, q: Normals) -> Bounds:
     if divergences.size == 1:  # of two normal distributions, it is known
         exact = float(divergences[0, 0])
         lower, upper = Bounds(exact, exact).widened(rounding)
-        return Bounds(max(lower, 0.0), upper)
+        return Bounds(max(0.0, lower), upper)
     lower = Bounds(-entropy.upper - cross_upper, 0.0).widened(rounding).lower
     upper = min(-entropy.lower - cross_lower, _divergence_of_joint(p, q, divergences))
     by_affinity = -2.0 * _log_affinity_bounds(p, q).upper
-    return Bounds(max(lower, by_affinity, 0.0), Bounds(0.0, upper).widened(rounding).upper)
+    return Bounds(max(0.0, lower, by_affinity), Bounds(0.0, upper).widened(rounding).upper)
 
 
 def hellinger_bounds(p: Normals, q: Normals) -> Bounds:
@@ -140,7 +140,7 @@ def jensen_shannon_bounds(p: Normals, q: Normals) -> Bounds:
     """
     both, hellinger = p.joined(q), hellinger_bounds(p, q)
     parts = [kl_bounds(part, both) for part in (p, q)]
-    lower = max(0.5 * (parts[0].lower + parts[1].lower), np.log(2.0) * hellinger.lower**2)
+    lower = max(0.0, 0.5 * (parts[0].lower + parts[1].lower), np.log(2.0) * hellinger.lower**2)
     upper = min(0.5 * (parts[0].upper + parts[1].upper), hellinger.upper**2, np.log(2.0))
     return Bounds(float(lower), float(upper))
 
