@@ -57,6 +57,14 @@ def test_extreme_points_and_probabilities_give_numbers() -> None:
     np.testing.assert_allclose(one.inverse_rosenblatt(shares[:, None])[:, 0], one.quantile(shares), rtol=1e-12)
 
 
+def test_the_quantile_between_two_distant_components_is_that_of_one_column() -> None:
+    apart = GaussianMixture([0.5, 0.5], [[0.0], [10.0]], [[[1.0]], [[1e-4]]])
+    shares = np.array([0.25, 0.5, 0.5 + 1e-15, 0.75])
+    np.testing.assert_allclose(
+        apart.inverse_rosenblatt(shares[:, None])[:, 0], apart.quantile(shares), rtol=1e-9, atol=1e-15
+    )
+
+
 def test_stratified_and_quasi_random_samples_have_the_distribution_and_smaller_errors() -> None:
     mixture = random_mixture(3, spread=5.0)
     spread = np.sqrt(np.diagonal(mixture.covariance))
