@@ -127,7 +127,8 @@ def kl_bounds(p: Normals, q: Normals) -> Bounds:
 def hellinger_bounds(p: Normals, q: Normals) -> Bounds:
     r"""Bounds of the Hellinger distance, the root of :math:`1 - \int \sqrt{p q}`."""
     log_affinity = _log_affinity_bounds(p, q)
-    return Bounds(float(np.sqrt(-np.expm1(log_affinity.upper))), float(np.sqrt(-np.expm1(log_affinity.lower))))
+    lower, upper = np.sqrt(0.0 - np.expm1([log_affinity.upper, log_affinity.lower]))
+    return Bounds(float(lower), float(upper))
 
 
 def jensen_shannon_bounds(p: Normals, q: Normals) -> Bounds:

@@ -30,8 +30,9 @@ class BoundedEstimate:
 
     Attributes
     ----------
-    value : the estimate, moved to the nearest bound if it lies outside the bounds.
-    error : the standard error of the estimate, at most the distance of the bounds.
+    value : the estimate, moved to the nearest bound if it lies outside the bounds; or the middle of the bounds, if they
+        are closer than its standard error.
+    error : the standard error of the estimate, at most half the distance of the bounds.
     lower, upper : bounds of the exact number. They do not depend on the random draws.
     """
 

@@ -152,7 +152,9 @@ def _count(draws: int) -> int:
 
 
 def _estimate(terms: Array, bounds: Bounds) -> BoundedEstimate:
-    """The mean of independent terms ``(N,)``, its standard error and its bounds."""
+    """The mean of independent terms ``(N,)``, or the middle of bounds that are closer than its standard error."""
     value, error = float(terms.mean()), float(terms.std(ddof=1)) / float(np.sqrt(len(terms)))
-    width = bounds.upper - bounds.lower
-    return BoundedEstimate(float(np.clip(value, *bounds)), min(error, width), *bounds)
+    half = (bounds.upper - bounds.lower) / 2.0
+    if error > half:
+        return BoundedEstimate(bounds.lower + half, half, *bounds)
+    return BoundedEstimate(float(np.clip(value, *bounds)), error, *bounds)

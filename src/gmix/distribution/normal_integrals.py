@@ -22,7 +22,7 @@ _LIMIT = 1e150  # standard deviations; replaces an infinite limit
 
 
 def box_probabilities(
-    low: Array, high: Array, covariance: Array, tolerance: float, rng: np.random.Generator
+    low: Array, high: Array, covariance: Array, tolerance: float, negligible: Array, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     r"""The probabilities ``(N,)`` of boxes under a normal distribution with mean zero, and their standard errors.
 
@@ -34,13 +34,15 @@ def box_probabilities(
     and :math:`y_j` is the quantile, within the interval from :math:`a_j'` to :math:`b_j'`, of a coordinate of the point
     (Genz 1992, *Journal of Computational and Graphical Statistics* 1:141). Columns with the smallest probabilities are
     integrated first (Gibson, Glasbey & Elston 1994). The points are a lattice with random shifts, folded by the baker's
-    transformation. Their number grows until the standard error is at most `tolerance` times the probability, or
-    65,536 points for each of 12 shifts have been used.
+    transformation. Their number grows until the standard error is at most `tolerance` times the probability or
+    `negligible`, or 65,536 points for each of 12 shifts have been used.
 
     Parameters
     ----------
     low, high : ``(N, D)`` corners of the boxes, less the mean; infinite where a box has no end.
     covariance : ``(D, D)``.
+    tolerance : of the standard error, relative to the probability.
+    negligible : ``(N,)``, a standard error that is small enough for any probability.
     """
     deviation = np.sqrt(np.diagonal(covariance))
     correlation = covariance / deviation[:, None] / deviation
@@ -59,7 +61,7 @@ def box_probabilities(
     while len(todo):
         value[todo], error[todo] = _integrals(ordered.take(todo), n_points, shifts)
         error[todo] += ordered.unresolved(n_points * _SHIFTS)[todo]
-        todo = todo[error[todo] > tolerance * value[todo]]
+        todo = todo[error[todo] > np.maximum(tolerance * value[todo], negligible[todo])]
         n_points *= 4
         if n_points > _MOST:
             break

@@ -62,14 +62,14 @@ class Probabilities(UnivariateFunctions, MixtureContract):
         is a product. In two columns they are integrated by Gaussian quadrature, with a relative error of about 1e-10,
         and have the error 0 as well. In more columns, the integral is computed by quasi-Monte Carlo (Genz 1992,
         *Journal of Computational and Graphical Statistics* 1:141), with more points until the standard error is small
-        enough. Small probabilities have a small
-        relative error too; those below 1e-300 may be zero. A background adds its share of the box.
+        enough. Small probabilities have a small relative error too; those below 1e-300 may be zero. A background adds
+        its share of the box.
 
         Parameters
         ----------
         low, high : ``(N, D)``, or ``(D,)`` or a number for all boxes, the corners in the units of the data; they may be
             infinite.
-        tolerance : the standard error at which the integration stops, relative to the probability of a component.
+        tolerance : the standard error at which the integration of each component stops, relative to the probability.
         rng : a seed or a ``numpy.random.Generator`` for the points of integration. By default every call returns the
             same number.
 
@@ -90,7 +90,9 @@ class Probabilities(UnivariateFunctions, MixtureContract):
         for weight, mean, covariance in zip(self.weights, self.means, self.covariances, strict=True):
             if weight > 0.0:
                 with np.errstate(over="ignore"):
-                    found, error = box_probabilities(low - mean, high - mean, covariance, tolerance, generator)
+                    # A component of small probability need not be more accurate than the sum so far.
+                    enough = tolerance * value / weight
+                    found, error = box_probabilities(low - mean, high - mean, covariance, tolerance, enough, generator)
                 value += weight * found
                 variance += (weight * error) ** 2
         if self.background is not None:
