@@ -3,7 +3,7 @@ Clusters of irises
 ==================
 
 The table has four measurements of 150 flowers of three species. The mixture is fitted without the species, and its
-components are then compared with them.
+components are then compared with the species.
 """
 
 import matplotlib.pyplot as plt

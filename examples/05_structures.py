@@ -3,8 +3,9 @@ Covariance structures
 =====================
 
 Do the components have covariances of the same volume, shape and orientation? In the code of a structure, each of
-the three is equal (E), variable (V), or that of the identity (I). Equal properties need fewer parameters, and BIC
-weighs them against the loss in likelihood. This example compares eight of the fourteen structures for the irises.
+the three is equal (E), variable (V), or that of the identity (I). Equal properties need fewer parameters, but they
+reduce the likelihood, and BIC weighs one against the other. This example compares eight of the fourteen structures
+for the irises.
 """
 
 import matplotlib.pyplot as plt

@@ -42,6 +42,6 @@ figure.add_artist(
 plt.show()
 
 # %%
-# Most draws are recognizable digits, so the mixture describes the shapes well; a few are between two digits.
+# Most draws are recognizable digits, so the mixture describes the shapes well. A few draws resemble two digits.
 #
 # The page :doc:`/questions` has the other uses of a mixture as a distribution.

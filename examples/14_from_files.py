@@ -3,8 +3,8 @@ A table in files, larger than memory
 ====================================
 
 EM needs only sums over the rows, which can be computed block by block. If a table is larger than `memory`, every
-pass streams it from its files, and the result is the same to the last bit. This example fits 273,280 pixels of a
-photograph in three Parquet files.
+pass reads it from its files block by block, and the result is the same to the last bit. This example fits 273,280
+pixels of a photograph in three Parquet files.
 """
 
 import tempfile

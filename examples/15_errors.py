@@ -23,7 +23,7 @@ print(fit.summary(errors))
 
 # %%
 # The bootstrap needs no quadratic approximation of the log-likelihood. In each of 400 replicates, every row gets a
-# random weight, and the mixture is fitted again. The ratios of both standard errors of the means are near one. The
+# random weight, and the mixture is fitted again. The ratios of the two standard errors of the means are near one. The
 # black dots are the means in all replicates.
 
 replicates = gmix.bootstrap(fit, FAITHFUL, replicates=400, rng=0)

@@ -74,9 +74,9 @@ plt.show()
 # %%
 # Ozone rises with the temperature, and it varies more at high temperatures, so the ranges are wider there.
 #
-# Imputation is correct only if whether a cell is missing does not depend on its own value, given the other cells.
-# The table cannot show this. The following test hides some of the 116 known values of ozone in three ways, and
-# estimates the mean of all of them.
+# Imputation assumes that cells are missing at random: given the other cells of the row, the probability that a cell
+# is missing does not depend on its own value. The table cannot show whether this holds. The following test hides some
+# of the 116 known values of ozone in three ways, and estimates the mean of all of them.
 
 chance = np.random.default_rng(0).random(len(known))
 hidden = {
