@@ -26,7 +26,7 @@ def mix(mixtures: Sequence[GaussianMixture], weights: ArrayLike) -> GaussianMixt
 
     Parameters
     ----------
-    mixtures : `GaussianMixture`s of the same columns.
+    mixtures : the mixtures, which have the same columns.
     weights : ``(M,)`` the probabilities, not negative; they are divided by their sum, which may differ from 1 by a
         thousandth.
 

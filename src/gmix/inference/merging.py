@@ -100,11 +100,11 @@ def merge(
     columns: list[str] | None = None,
     threads: int | None = None,
 ) -> Merging:
-    r"""Merge the components of a mixture into clusters, each time the two that leave the least entropy.
+    r"""Merge the components of a mixture into clusters: at each step the two whose merger leaves the least entropy.
 
     .. math:: -\sum_i \sum_c t_{ic} \log t_{ic}, \qquad t_{ic} = \sum_{k \in c} r_{ik}
 
-    A cluster that is bent or has heavy tails may need several Gaussians. BIC finds the Gaussians, and merging then
+    A cluster that is curved or has heavy tails may need several Gaussians. BIC finds the Gaussians, and merging then
     finds the clusters; the mixture does not change. Baudry, Raftery, Celeux, Lo & Gottardo (2010), *Journal of
     Computational and Graphical Statistics* 19:332. Each merger takes one pass over the rows.
 

@@ -225,7 +225,7 @@ def source_of(
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
     if fit.trim:
         raise ParameterError(
-            "there are no standard errors for a fit with trim; fit without trim, from start=fit.mixture"
+            "a fit with trim has no standard errors and no bootstrap; fit without trim, from start=fit.mixture"
         )
     return source_for(
         fit.mixture,

@@ -66,7 +66,7 @@ def methods(fit: Fit, names: Sequence[str], rows: RowSummary) -> tuple[str, list
     variables = count(mixture.n_features, "variable")
     if 1 < len(names) <= _NAMED and mixture.features:
         variables += f" ({listed(names)})"
-    observations = count(fit.n_rows, "observation")
+    observations = count(round(fit.mass / (1.0 - fit.trim)), "observation")  # rows without a value do not count
     if rows.weighted:
         observations = weighted_rows(fit.n_rows, fit.mass / (1.0 - fit.trim), weighted=True)
     estimator = "by maximum likelihood"
