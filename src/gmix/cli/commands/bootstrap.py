@@ -48,7 +48,7 @@ _KINDS = ("weights", "rows", "parametric")
 def bootstrap(
     model: Model,
     points: PointsForModel,
-    replicates: Annotated[int, typer.Option("--replicates", "-n", help="Number of resampled tables.", min=2)] = 999,
+    replicates: Annotated[int, typer.Option("--replicates", "-n", help="Number of repeated fits.", min=2)] = 999,
     kind: Annotated[
         str,
         typer.Option(

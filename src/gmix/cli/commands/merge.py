@@ -65,7 +65,7 @@ def merge(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Merge components into clusters, each time the two that leave the least entropy. The model does not change.
+    """Merge components into clusters, in the order that leaves the least entropy. The model does not change.
 
     Bent or heavy-tailed clusters may need several Gaussian components. --out writes the cluster of each row.
     """
