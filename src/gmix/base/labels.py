@@ -155,7 +155,7 @@ def label_names(labels: Iterable[Label | None]) -> tuple[Label, ...]:
     """The known labels that occur, in order: sorted, those of different types by type."""
     known = {label for label in labels if label is not None}
     try:
-        return tuple(sorted(known))  # type: ignore[type-var]
+        return tuple(sorted(known))  # type: ignore[type-var]  # of several types it is an error, caught below
     except TypeError:
         return tuple(sorted(known, key=lambda label: (type(label).__name__, str(label))))
 

@@ -15,7 +15,7 @@ from gmix.model.covariance import Structure
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 
-__all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior"]
+__all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior", "freeze_numbers", "prior_mean"]
 
 Array = NDArray[np.float64]
 _SHOWN = 9  # numbers; a longer array is shown as "..."
@@ -99,6 +99,30 @@ class _Sum(Prior):
 
     def __repr__(self) -> str:
         return " + ".join(repr(term) for term in self.terms)
+
+
+def freeze_numbers(prior: object, *names: str) -> None:
+    """Replace parameters of a prior that are not None by read-only arrays. Raises `ParameterError` unless finite."""
+    for name in names:
+        if (given := getattr(prior, name)) is not None:
+            array = as_numbers(given, f"the prior's {name}")
+            if not np.isfinite(array).all():
+                raise ParameterError(f"the prior's {name} holds a value that is not finite; give finite numbers")
+            array.flags.writeable = False
+            object.__setattr__(prior, name, array)
+
+
+def prior_mean(mean: ArrayLike | None, reference: Reference) -> Array:
+    """The prior mean ``(D,)``; None is that of the rows. Raises `ParameterError` for another shape."""
+    if mean is None:
+        return reference.mean
+    stated = np.asarray(mean, np.float64)
+    if stated.shape != (reference.n_features,):
+        raise ParameterError(
+            f"the prior's mean has shape {stated.shape}; the data has {reference.n_features} columns, so give "
+            f"({reference.n_features},)"
+        )
+    return stated
 
 
 class _Stated(Prior):
@@ -222,13 +246,7 @@ class NormalInverseWishart(_Stated):
         object.__setattr__(self, "mean_strength", float(self.mean_strength))
         if self.degrees_of_freedom is not None:
             object.__setattr__(self, "degrees_of_freedom", float(self.degrees_of_freedom))
-        for name in ("mean", "scale"):
-            if (given := getattr(self, name)) is not None:
-                array = as_numbers(given, f"the prior's {name}")
-                if not np.isfinite(array).all():
-                    raise ParameterError(f"the prior's {name} holds a value that is not finite; give finite numbers")
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
+        freeze_numbers(self, "mean", "scale")
 
     @property
     def suits_any_columns(self) -> bool:
@@ -239,21 +257,10 @@ class NormalInverseWishart(_Stated):
         return replace(
             _empty_term(statistics),
             mass=np.full(k, self.strength * self.mean_strength),
-            mean=np.broadcast_to(self._mean(statistics), (k, d)),
+            mean=np.broadcast_to(prior_mean(self.mean, statistics.reference), (k, d)),
             scatter=np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
             divisor=np.full(k, self.strength * self._divisor(statistics, structure)),
         )
-
-    def _mean(self, statistics: SufficientStatistics) -> Array:
-        if self.mean is None:
-            return statistics.reference.mean
-        mean = np.asarray(self.mean, np.float64)
-        if mean.shape != (statistics.n_features,):
-            raise ParameterError(
-                f"the prior's mean has shape {mean.shape}; the data has {statistics.n_features} columns, so give "
-                f"({statistics.n_features},)"
-            )
-        return mean
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:
         d, n_components = statistics.n_features, statistics.n_components

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from gmix.base.errors import GmixError
 from gmix.fitting.fit import fit
 from gmix.model.mixture import GaussianMixture
-from gmix.sampler.steps import Density, MixtureSteps, RandomWalk, State, walk_scale
+from gmix.sampler.steps import Density, MixtureSteps, RandomWalk, State, walk_scale, walked
 
 __all__ = ["adapted_mixture", "adapted_walk"]
 
@@ -105,20 +105,15 @@ def adapted_mixture(
 
 def _walk(
     target: Density, state: State, factor: Array, log_scale: Array, steps: int, generator: np.random.Generator
-) -> list[State]:
+) -> Iterator[State]:
     """Steps of a random walk, whose scales, one for each chain or one for all, are adapted in place."""
-    aim, found = best_acceptance(state.points.shape[1]), list[State]()
+    aim = best_acceptance(state.points.shape[1])
     for step in range(1, steps + 1):
-        moves = generator.standard_normal(state.points.shape) @ factor.T
-        proposal = state.points + np.exp(log_scale)[:, None] * moves
-        proposed = target(proposal, step)
-        accept = -generator.standard_exponential(len(proposal)) < proposed - state.log_density
-        points = np.where(accept[:, None], proposal, state.points)
-        state = State(points, np.where(accept, proposed, state.log_density), accept)
-        surprise = accept - aim
+        moves = np.exp(log_scale)[:, None] * (generator.standard_normal(state.points.shape) @ factor.T)
+        state = walked(target, state, moves, -generator.standard_exponential(len(moves)), step)
+        surprise = state.moved - aim
         log_scale += _GAIN / np.sqrt(step) * (surprise if len(log_scale) > 1 else surprise.mean())
-        found.append(state)
-    return found
+        yield state
 
 
 class _Watched:

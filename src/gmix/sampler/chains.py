@@ -121,7 +121,7 @@ class Chains:
         """
         return self._of_coordinates(split_r_hat)
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Why the draws should not be trusted, the most important first; empty if nothing was found."""
         return by_importance(_findings(self))

@@ -41,10 +41,7 @@ def split_r_hat(x: Array) -> float:
 
 def autocorrelation(x: Array, lags: int) -> Array:
     """The autocorrelation ``(lags + 1,)`` of the draws about the mean of all chains, averaged over chains."""
-    centered = x - x.mean()
-    n = x.shape[1]
-    spectrum = np.fft.rfft(centered, 2 * n)
-    covariance = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n)[:, : lags + 1].mean(0)
+    covariance = _autocovariance(x - x.mean())[: lags + 1]
     return np.asarray(covariance / covariance[0]) if covariance[0] > 0.0 else np.full(len(covariance), np.nan)
 
 
@@ -71,6 +68,13 @@ def _variances(x: Array) -> tuple[float, float]:
     return within, (n - 1) / n * within + between
 
 
+def _autocovariance(centered: Array) -> Array:
+    """The autocovariance ``(draws,)`` at all lags, averaged over chains."""
+    n = centered.shape[1]
+    spectrum = np.fft.rfft(centered, 2 * n)
+    return np.asarray(np.fft.irfft(np.abs(spectrum) ** 2, 2 * n)[:, :n].mean(0) / n)
+
+
 def _is_undefined(x: Array) -> bool:
     """Return whether the draws are too few, or constant."""
     return x.shape[1] < 2 or float(np.ptp(x)) == 0.0
@@ -88,10 +92,7 @@ def _effective_sample_size(x: Array) -> float:
         return np.nan
     n = x.shape[1]
     within, total = _variances(x)
-    centered = x - x.mean(1, keepdims=True)
-    spectrum = np.fft.rfft(centered, 2 * n)
-    autocovariance = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n)[:, :n].mean(0) / n
-    correlation = 1.0 - (within - autocovariance) / total
+    correlation = 1.0 - (within - _autocovariance(x - x.mean(1, keepdims=True))) / total
     correlation[0] = 1.0
     pairs = correlation[: n - n % 2].reshape(-1, 2).sum(1)
     negative = np.append(pairs, -1.0) <= 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gmix.model.mixture import GaussianMixture
 
-__all__ = ["Density", "MixtureSteps", "RandomWalk", "State", "Steps", "walk_scale"]
+__all__ = ["Density", "MixtureSteps", "RandomWalk", "State", "Steps", "walk_scale", "walked"]
 
 Array = NDArray[np.float64]
 Density = Callable[[Array, int], Array]  # the log densities of points, and the number of the step for messages
@@ -43,20 +43,17 @@ class RandomWalk(Steps):
     factor: Array
 
     def states(self, target: Density, state: State, generator: np.random.Generator) -> Iterator[State]:
-        points, current, _ = state
-        steps = max(1, _BLOCK // points.size)  # independent of draws, so that a longer run begins with a shorter one
+        shape = state.points.shape
+        # Independent of the number of draws, so that a longer run begins with a shorter one.
+        steps = max(1, _BLOCK // state.points.size)
         step = 0
         while True:
-            moves = generator.standard_normal((steps, *points.shape)) @ self.factor.T
-            log_uniform = -generator.standard_exponential((steps, len(points)))
+            moves = generator.standard_normal((steps, *shape)) @ self.factor.T
+            log_uniform = -generator.standard_exponential((steps, shape[0]))
             for move, limit in zip(moves, log_uniform, strict=True):
                 step += 1
-                proposal = points + move
-                proposed = target(proposal, step)
-                accept = limit < proposed - current
-                points = np.where(accept[:, None], proposal, points)
-                current = np.where(accept, proposed, current)
-                yield State(points, current, accept)
+                state = walked(target, state, move, limit, step)
+                yield state
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +87,7 @@ class MixtureSteps(Steps):
             for own in chosen:
                 step += 1
                 moves = np.einsum("cij,cj->ci", factors[own], generator.standard_normal(state.points.shape))
-                proposal = state.points + moves
-                proposed = target(proposal, step)
-                accept = -generator.standard_exponential(len(proposal)) < proposed - state.log_density
-                state = _moved(state, proposal, proposed, accept)
+                state = walked(target, state, moves, -generator.standard_exponential(len(moves)), step)
                 yield state
 
     def _proposals(self, target: Density, state: State, generator: np.random.Generator, step: int) -> Iterator[State]:
@@ -111,6 +105,13 @@ class MixtureSteps(Steps):
             ratio = np.where(accept, own, ratio)
             state = _moved(state, points, log_density, accept)
             yield state
+
+
+def walked(target: Density, state: State, moves: Array, log_uniform: Array, step: int) -> State:
+    """The state after symmetric moves ``(chains, D)``, those that `log_uniform` ``(chains,)`` accepts."""
+    proposal = state.points + moves
+    proposed = target(proposal, step)
+    return _moved(state, proposal, proposed, log_uniform < proposed - state.log_density)
 
 
 def walk_scale(n_features: int) -> float:

@@ -22,10 +22,16 @@ from gmix.sklearn.parameters import FittedParameters
 from gmix.sklearn.state import assembled, taken_apart
 from gmix.sources.source import check_mass
 
-__all__ = ["NUMBERS", "MixtureEstimator"]
+__all__ = ["NUMBERS", "OTHER_NAMES", "MixtureEstimator"]
 
 Array = NDArray[np.float64]
 NUMBERS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}  # NaN is missing
+OTHER_NAMES = {  # gmix's own names of what the estimators have
+    "responsibilities": "take predict_proba(X)",
+    "log_density": "take score_samples(X)",
+    "mixture": "take mixture_",
+    **{name: f"take {name}_" for name in ("weights", "means", "covariances", "converged")},
+}
 
 
 class MixtureEstimator(FittedParameters, DensityMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types

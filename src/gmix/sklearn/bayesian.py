@@ -31,7 +31,7 @@ from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.model.variational import ParameterDistribution
 from gmix.sklearn.array_api import as_numpy, in_kind
-from gmix.sklearn.base import NUMBERS, MixtureEstimator
+from gmix.sklearn.base import NUMBERS, OTHER_NAMES, MixtureEstimator
 from gmix.sklearn.bayesian_model import BoundRule, FittedModel, StatedPrior
 from gmix.sklearn.bayesian_parameters import BayesianParameters
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
@@ -132,11 +132,8 @@ class BayesianGaussianMixture(ConvertedBySkl2onnx, BayesianParameters, MixtureEs
         "covariance_prior": [None, "array-like", _POSITIVE],
     }
     _other_names = {  # noqa: RUF012
-        "responsibilities": "take predict_proba(X)",
-        "log_density": "take score_samples(X)",
-        "mixture": "take mixture_",
+        **OTHER_NAMES,
         "posterior": 'take that of gmix.fit(X, K, inference="variational")',
-        **{name: f"take {name}_" for name in ("weights", "means", "covariances", "converged")},
     }
 
     @other_words(_WORDS)

@@ -31,7 +31,7 @@ from gmix.model.criteria import aic, bic, criteria
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sklearn.array_api import as_numpy
-from gmix.sklearn.base import NUMBERS, MixtureEstimator
+from gmix.sklearn.base import NUMBERS, OTHER_NAMES, MixtureEstimator
 from gmix.sklearn.constraints import CONSTRAINTS, check_parameters
 from gmix.sklearn.generator import as_random_generator
 from gmix.sklearn.onnx_conversion import ConvertedBySkl2onnx
@@ -132,11 +132,8 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, MixtureEstimator):
     _learner: Stepwise | None = None  # of partial_fit
     _other_names = {  # noqa: RUF012
         "candidates_": "there was no choice; give several n_components or covariance_type",
-        "responsibilities": "take predict_proba(X)",
-        "log_density": "take score_samples(X)",
-        "mixture": "take mixture_",
+        **OTHER_NAMES,
         "search": "take fit_.search",
-        **{name: f"take {name}_" for name in ("weights", "means", "covariances", "converged")},
         **{name: f"take fit_.{name}" for name in ("summary", "plot", "report", "save", "findings")},
         **{name: f"take mixture_.{name}" for name in ("condition", "marginal", "impute", "density", "structure")},
     }

@@ -47,11 +47,11 @@ class WithBackground(Start):
     frozen: Frozen | None = None
 
     @property
-    def is_made(self) -> bool:  # type: ignore[override]
+    def is_made(self) -> bool:  # type: ignore[override]  # it depends on the start, as `draws` does
         return self.start.is_made
 
     @property
-    def draws(self) -> bool:  # type: ignore[override]
+    def draws(self) -> bool:  # type: ignore[override]  # a class variable elsewhere
         return self.start.draws
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:

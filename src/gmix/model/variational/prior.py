@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.base.arguments import as_numbers, is_number
+from gmix.base.arguments import is_number
 from gmix.base.errors import ParameterError, one_of
 from gmix.model.covariance import FULL, SPHERICAL, Structure
+from gmix.model.priors import freeze_numbers, prior_mean
 from gmix.model.reference import Reference
 from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.precisions import PrecisionLaw, law_of
@@ -87,13 +88,7 @@ class VariationalPrior:
             raise ParameterError(f"mean_strength is {self.mean_strength!r}; give a number of rows above zero")
         if not (self.degrees_of_freedom is None or is_number(self.degrees_of_freedom)):
             raise ParameterError(f"degrees_of_freedom is {self.degrees_of_freedom!r}; give a number, or None")
-        for name in ("concentration", "mean", "scale"):
-            if (given := getattr(self, name)) is not None:
-                array = as_numbers(given, f"the prior's {name}")
-                if not np.isfinite(array).all():
-                    raise ParameterError(f"the prior's {name} holds a value that is not finite; give finite numbers")
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
+        freeze_numbers(self, "concentration", "mean", "scale")
         if self.concentration is not None and not (np.asarray(self.concentration) > 0.0).all():
             raise ParameterError("the prior's concentration must be above zero; a small number leaves components empty")
 
@@ -108,7 +103,7 @@ class VariationalPrior:
             law,
             self._weights(n_components),
             np.full(n_components, float(self.mean_strength)),
-            np.tile(self._mean(reference), (n_components, 1)),
+            np.tile(prior_mean(self.mean, reference), (n_components, 1)),
             np.full(n_components, degrees),
             np.broadcast_to(scatter, form.shape(n_components, d)).copy(),
             reference.floor,
@@ -134,17 +129,6 @@ class VariationalPrior:
         if not self.degrees_of_freedom > least:
             raise ParameterError(f"degrees_of_freedom is {self.degrees_of_freedom}; it must be above {least:g}")
         return float(self.degrees_of_freedom)
-
-    def _mean(self, reference: Reference) -> Array:
-        if self.mean is None:
-            return reference.mean
-        mean = np.asarray(self.mean, np.float64)
-        if mean.shape != (reference.n_features,):
-            raise ParameterError(
-                f"the prior's mean has shape {mean.shape}; the data has {reference.n_features} columns, so give "
-                f"({reference.n_features},)"
-            )
-        return mean
 
     def _scatter(self, structure: Structure, reference: Reference) -> Array:
         """S of one component as a scatter, raised to the floor, so that it can be factored."""
