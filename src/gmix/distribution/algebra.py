@@ -12,6 +12,7 @@ from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError
 from gmix.distribution.contract import MixtureContract, require, require_same_columns
 from gmix.model.covariance import FULL
+from gmix.model.covariance.form import symmetric
 
 __all__ = ["Algebra", "Reduction", "log_product_integrals"]
 
@@ -65,13 +66,13 @@ class Algebra(MixtureContract):
         factor = FULL.factor(np.ascontiguousarray(self.covariances))[:, None]
         whitener = FULL.whitener(factor)
         # In coordinates in which one covariance is the identity and the other is diagonal, nothing is subtracted.
-        values, vectors = np.linalg.eigh(_symmetric(whitener @ other.covariances @ whitener.mT))
+        values, vectors = np.linalg.eigh(symmetric(whitener @ other.covariances @ whitener.mT))
         values = np.maximum(values, 0.0)[..., None]
         step = whitener @ (other.means - self.means[:, None])[..., None]
         basis = factor @ vectors
         means = self.means[:, None] + (basis @ ((vectors.mT @ step) / (1.0 + values)))[..., 0]
         root = basis * np.sqrt(values / (1.0 + values)).mT
-        covariances = _symmetric(root @ root.mT)
+        covariances = symmetric(root @ root.mT)
         return self._new((weights / weights.sum()).ravel(), means.reshape(-1, d), covariances.reshape(-1, d, d), other)
 
     @one_blas_thread()
@@ -264,14 +265,10 @@ def _noise_covariance(noise: ArrayLike, n_features: int) -> Array:
     difference = np.abs(covariance - covariance.T)
     if (difference > 1e-6 * scale[:, None] * scale).any():
         raise ParameterError(f"noise is not symmetric, by {difference.max():g}; give a symmetric matrix")
-    covariance = _symmetric(covariance)
+    covariance = symmetric(covariance)
     values = np.linalg.eigvalsh(covariance)
     if values[0] < -_ROUNDING * values[-1]:
         raise ParameterError(
             f"noise has the negative eigenvalue {values[0]:g}; give a covariance, whose eigenvalues are not negative"
         )
     return covariance
-
-
-def _symmetric(matrices: Array) -> Array:
-    return np.asarray((matrices + matrices.mT) / 2.0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gmix.base.errors import ParameterError, needing
 from gmix.exchange.contract import COVARIANCE_TYPES, Mixture, Parameters, without_background, without_dependence
 from gmix.model.covariance import FULL, TIED, Form, structure as as_structure
+from gmix.model.covariance.form import symmetric
 
 __all__ = ["estimator_of", "parameters_of"]
 
@@ -61,4 +62,4 @@ def parameters_of(estimator: Any) -> Parameters:
 def _symmetric(form: Form, covariances: Array) -> Array:
     """Covariances, symmetric to the last bit; those of float32 rows are symmetric only to that precision."""
     matrices = form in (FULL, TIED) and covariances.ndim > 1
-    return (covariances + covariances.mT) / 2.0 if matrices else covariances
+    return symmetric(covariances) if matrices else covariances

@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form"]
+__all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form", "symmetric"]
 
 Array = NDArray[np.float64]
 _RIDGES = 64  # powers of two that are tried as a ridge
@@ -122,7 +122,7 @@ class Form(ABC):
         """
 
 
-def _symmetric(matrices: Array) -> Array:
+def symmetric(matrices: Array) -> Array:
     """Remove the asymmetry that rounding left in matrices ``(..., D, D)``."""
     return np.asarray((matrices + matrices.mT) / 2.0)
 
@@ -169,10 +169,10 @@ class _Full(Form):
         return np.asarray(mass[:, None, None] * (vectors[:, :, None] * vectors[:, None, :]))
 
     def scatter(self, mass: Array, vectors: Array) -> Array:
-        return _symmetric((mass[..., None] * vectors).mT @ vectors)
+        return symmetric((mass[..., None] * vectors).mT @ vectors)
 
     def congruence(self, factor: Array, scatter: Array) -> Array:
-        return _symmetric(factor @ scatter @ factor.mT)
+        return symmetric(factor @ scatter @ factor.mT)
 
     def trace(self, scatter: Array) -> float:
         return float(np.trace(scatter, axis1=-2, axis2=-1).sum())
@@ -198,9 +198,9 @@ class _Full(Form):
             values, vectors = np.linalg.eigh(relative)
             raised = (vectors * np.maximum(1.0 - values, 0.0)[..., None, :]) @ vectors.mT
             compact = (relative + raised) * scale[..., :, None] * scale[..., None, :]
-            lifted = _symmetric(compact)
+            lifted = symmetric(compact)
             return lifted if self._can_be_factored(lifted) else self._ridged(lifted, scale)
-        return _symmetric(compact)
+        return symmetric(compact)
 
     def _can_be_factored(self, compact: Array) -> bool:
         try:
@@ -254,7 +254,7 @@ class _Tied(_Full):
         return np.asarray(vectors @ matrices.T)
 
     def outer(self, mass: Array, vectors: Array) -> Array:
-        return _symmetric((mass[:, None] * vectors).T @ vectors)
+        return symmetric((mass[:, None] * vectors).T @ vectors)
 
     def scatter(self, mass: Array, vectors: Array) -> Array:
         return np.asarray(super().scatter(mass, vectors).sum(0))
