@@ -6,17 +6,18 @@ divergence or the matching of components, are not used.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.distribution.binned_divergences import binned_divergences
+from gmix.distribution.normals import Normals
 from gmix.model.covariance import FULL
 
-__all__ = ["Bounds", "Normals", "entropy_bounds", "hellinger_bounds", "jensen_shannon_bounds", "kl_bounds"]
+__all__ = ["Bounds", "entropy_bounds", "hellinger_bounds", "jensen_shannon_bounds", "kl_bounds"]
 
 Array = NDArray[np.float64]
-_ROUNDING = 1e-12  # by how much bounds are widened, relative to their size or to one
 _ALTERNATIONS = 25  # of the two conditional distributions in a bound that is optimized
 _POWERS = (1.0, 1000.0)  # of the similarities at the start; the second one almost matches each component with one other
 
@@ -31,48 +32,6 @@ class Bounds(NamedTuple):
         """The same bounds with a margin for rounding errors."""
         lower, upper = self
         return Bounds(lower - rounding * (1.0 + abs(lower)), upper + rounding * (1.0 + abs(upper)))
-
-
-class Normals(NamedTuple):
-    """The components of positive weight, with the Cholesky factors of their covariances."""
-
-    log_weights: Array  # (K,)
-    means: Array  # (K, D)
-    covariances: Array  # (K, D, D)
-    factor: Array  # (K, D, D)
-    half_logs: Array  # (K,) half the log-determinants
-
-    @classmethod
-    def of(cls, weights: Array, means: Array, covariances: Array) -> Self:
-        present = weights > 0.0
-        chosen = np.ascontiguousarray(covariances[present])
-        factor = FULL.factor(chosen)
-        halves = FULL.log_determinant(factor, len(factor), means.shape[1])
-        return cls(np.log(weights[present]), means[present], chosen, factor, halves)
-
-    def joined(self, other: Self) -> Self:
-        """The mixture of both with equal probabilities."""
-        logs = np.concatenate([self.log_weights, other.log_weights]) - np.log(2.0)
-        parts = (np.concatenate(pair) for pair in zip(self[1:], other[1:], strict=True))
-        return type(self)(logs, *parts)
-
-    @property
-    def weights(self) -> Array:
-        return np.exp(self.log_weights)
-
-    @property
-    def entropies(self) -> Array:
-        """The entropies ``(K,)`` of the components."""
-        return np.asarray(self.half_logs + 0.5 * self.means.shape[1] * (1.0 + np.log(2.0 * np.pi)))
-
-    @property
-    def rounding(self) -> float:
-        """The relative rounding error of what is computed with the factors: it grows with their condition numbers."""
-        deviation = np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
-        inverse = FULL.whitener(self.factor / deviation[..., None])
-        eps = float(np.finfo(float).eps)
-        condition = float(np.square(inverse).sum((1, 2)).max())
-        return float(_ROUNDING + 8.0 * eps * self.means.shape[1] * condition)
 
 
 def entropy_bounds(p: Normals) -> Bounds:
@@ -104,10 +63,10 @@ def kl_bounds(p: Normals, q: Normals) -> Bounds:
 
     .. math:: \log \sum_j v_j e^{-\mathrm{KL}(N_i \| M_j)} - h_i \le \int N_i \log q \le \log \sum_j v_j \int N_i M_j,
 
-    which with bounds of the entropy of p bound the divergence (Durrieu, Thiran & Kelly 2012, *ICASSP*, section 3). Two
-    more inequalities hold: the divergence is at least :math:`-2 \log \int \sqrt{p q}`, and at most the divergence of
-    any joint distributions of component and point (Hershey & Olsen 2007, *ICASSP*, section 7). For two single
-    components, the divergence is known.
+    which with bounds of the entropy of p bound the divergence (Durrieu, Thiran & Kelly 2012, *ICASSP*, section 3).
+    Three more inequalities hold: the divergence is at least :math:`-2 \log \int \sqrt{p q}`, at least that of the
+    probabilities of bins (see `binned_divergences`), and at most the divergence of any joint distributions of component
+    and point (Hershey & Olsen 2007, *ICASSP*, section 7). For two single components, the divergence is known.
     """
     w, divergences = p.weights, _divergences(p, q)
     entropy = entropy_bounds(p)
@@ -121,13 +80,14 @@ def kl_bounds(p: Normals, q: Normals) -> Bounds:
     lower = Bounds(-entropy.upper - cross_upper, 0.0).widened(rounding).lower
     upper = min(-entropy.lower - cross_lower, _divergence_of_joint(p, q, divergences))
     by_affinity = -2.0 * _log_affinity_bounds(p, q).upper
-    return Bounds(max(0.0, lower, by_affinity), Bounds(0.0, upper).widened(rounding).upper)
+    return Bounds(max(0.0, lower, by_affinity, binned_divergences(p, q).kl), Bounds(0.0, upper).widened(rounding).upper)
 
 
 def hellinger_bounds(p: Normals, q: Normals) -> Bounds:
     r"""Bounds of the Hellinger distance, the root of :math:`1 - \int \sqrt{p q}`."""
     log_affinity = _log_affinity_bounds(p, q)
-    lower, upper = np.sqrt(0.0 - np.expm1([log_affinity.upper, log_affinity.lower]))
+    highest = min(log_affinity.upper, binned_divergences(p, q).log_affinity)
+    lower, upper = np.sqrt(0.0 - np.expm1([highest, log_affinity.lower]))
     return Bounds(float(lower), float(upper))
 
 

@@ -40,3 +40,6 @@ class BoundedEstimate:
     error: float
     lower: float
     upper: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} ± {self.error:.2g}, between {self.lower:.4g} and {self.upper:.4g}"
