@@ -12,8 +12,8 @@ from scipy.special import ndtr
 from sklearn.linear_model import LinearRegression
 
 import gmix
+from gmix.model.univariate import UnivariateMixtures
 from gmix.sklearn import GaussianMixtureRegressor
-from gmix.sklearn.quantiles import mixture_quantiles
 
 Array = NDArray[Any]
 STRUCTURES = ["VVV", "EEE", "VEV", "VVI", "EII"]
@@ -89,7 +89,7 @@ def test_quantiles_of_any_mixtures_are_roots(seed: int) -> None:
     weights /= weights.sum(1, keepdims=True)
     means, deviations = rng.normal(0.0, 10.0 ** rng.uniform(-2, 3), (2000, 4)), 10.0 ** rng.uniform(-3, 3, 4)
     for q in (1e-300, 1e-6, 0.3, 0.5, 0.9, 1.0 - 1e-6):
-        found = mixture_quantiles(weights, means, deviations, q)
+        found = UnivariateMixtures(weights, means, deviations).quantile(np.full(2000, q))
         sign = 1.0 if q <= 0.5 else -1.0
         below, above = (
             (weights * ndtr(sign * (found[:, None] * (1.0 + e) - means + e * deviations.min()) / deviations)).sum(1)

@@ -13,14 +13,12 @@ from gmix.base.errors import ParameterError
 from gmix.distribution.contract import MixtureContract, require
 from gmix.model.background import Background
 from gmix.model.covariance import FULL
+from gmix.model.univariate import Uniform, UnivariateMixtures
 
 __all__ = ["Rosenblatt"]
 
 Array = NDArray[np.float64]
 _BLOCK = 16_384  # points that are transformed together
-_STEPS = 256  # of the search for a quantile; a third of them halve an interval, so float64 has no more digits
-_SETTLED = 1e-15  # of the quantile, or of the smallest standard deviation; a smaller change is rounding
-_PLATEAU = 1e-9  # of the tail probability, in a standard deviation; where less lies, rounding moves the quantile
 
 
 class Rosenblatt(MixtureContract):
@@ -139,7 +137,7 @@ class _Conditionals(NamedTuple):
         """Rosenblatt's transformation ``(N, D)`` of points ``(N, D)``."""
         given, u = _Given.start(self, len(x)), np.empty(x.shape)
         for j in range(x.shape[1]):
-            u[:, j] = given.column(j).below(x[:, j])
+            u[:, j] = given.column(j).tail(x[:, j], 1.0)
             given = given.extended(j, x[:, j])
         return u
 
@@ -153,85 +151,6 @@ class _Conditionals(NamedTuple):
             if j < last:
                 given = given.extended(j, x[:, j])
         return x
-
-
-class _Column(NamedTuple):
-    """Mixtures of one column, a different one for each of N rows; the last one may be uniform."""
-
-    weights: Array  # (N, K)
-    means: Array  # (N, K)
-    deviations: Array  # (K,)
-    uniform: tuple[Array, float, float] | None  # the weight (N,) of the background, and its ends
-
-    def below(self, x: Array, side: Array | float = 1.0) -> Array:
-        """The probability ``(N,)`` of at most ``x (N,)``; of more than ``x`` where `side` is -1."""
-        from scipy.special import ndtr
-
-        with np.errstate(over="ignore"):
-            z = np.asarray(side)[..., None] * ((x[:, None] - self.means) / self.deviations)
-        total = (self.weights * ndtr(z)).sum(1)
-        if self.uniform is not None:
-            weight, low, high = self.uniform
-            share = np.clip((x - low) / (high - low), 0.0, 1.0)
-            total = total + weight * np.where(np.asarray(side) > 0.0, share, 1.0 - share)
-        return np.asarray(total)
-
-    def density(self, x: Array) -> Array:
-        with np.errstate(over="ignore", under="ignore"):
-            z = (x[:, None] - self.means) / self.deviations
-            density = np.exp(-0.5 * z**2) / (np.sqrt(2.0 * np.pi) * self.deviations)
-        total = (self.weights * density).sum(1)
-        if self.uniform is not None:
-            weight, low, high = self.uniform
-            total = total + weight / (high - low) * ((x >= low) & (x <= high))
-        return np.asarray(total)
-
-    def quantile(self, probability: Array) -> Array:
-        """The quantiles ``(N,)``: Newton's method within an interval that is halved where it makes no progress."""
-        from scipy.special import ndtri
-
-        upper = probability > 0.5
-        side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - probability, probability)
-        own = self.means + self.deviations * ndtri(probability)[:, None]
-        present = self.weights > 0.0
-        low = np.where(present, own, np.inf).min(1)  # the quantile lies between those of the components
-        high = np.where(present, own, -np.inf).max(1)
-        if self.uniform is not None:
-            weight, begin, end = self.uniform
-            uniform = begin + probability * (end - begin)
-            low = np.where(weight > 0.0, np.minimum(low, uniform), low)
-            high = np.where(weight > 0.0, np.maximum(high, uniform), high)
-        found = np.where(np.isinf(low) | np.isinf(high), low, np.nan)
-        rows = np.flatnonzero(np.isnan(found))
-        part, x = self.take(rows), low[rows] / 2.0 + high[rows] / 2.0
-        low, high, side, tail = low[rows], high[rows], side[rows], tail[rows]
-        for step in range(_STEPS):
-            excess = side * (part.below(x, side) - tail)
-            low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                density = part.density(x)
-                change = excess / density
-            newton, middle = x - change, low / 2.0 + high / 2.0
-            inside = (newton > low) & (newton < high)
-            unit = _SETTLED * np.maximum(np.abs(x), self.deviations.min())
-            # On a plateau between two components, the quantile is its lower end, which only halving finds.
-            steep = density * self.deviations.min() > _PLATEAU * tail
-            settled = (steep & (np.abs(change) <= unit)) | (high - low <= unit)
-            found[rows[settled]] = np.where(steep, x, high)[settled]
-            # Every third step halves the interval, so that the search ends also where Newton's method does not.
-            x = np.where(inside & (step % 3 < 2), newton, middle)
-            going = ~settled
-            rows, part, x = rows[going], part.take(going), x[going]
-            low, high, side, tail = low[going], high[going], side[going], tail[going]
-            if not len(rows):
-                break
-        found[rows] = x
-        return found
-
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> _Column:
-        """The mixtures of some rows."""
-        uniform = self.uniform and (self.uniform[0][rows], *self.uniform[1:])
-        return _Column(self.weights[rows], self.means[rows], self.deviations, uniform)
 
 
 class _Given(NamedTuple):
@@ -250,7 +169,7 @@ class _Given(NamedTuple):
         weights = np.broadcast_to(of.log_weights, (n, len(of.log_weights)))
         return cls(of, weights, uniform, np.zeros((n, *of.means.shape)))
 
-    def column(self, j: int) -> _Column:
+    def column(self, j: int) -> UnivariateMixtures:
         """The conditional distributions of column j."""
         background = self.of.background
         largest = np.maximum(self.log_weights.max(1), self.log_uniform)
@@ -258,10 +177,10 @@ class _Given(NamedTuple):
         weights, uniform = np.exp(self.log_weights - largest[:, None]), np.exp(self.log_uniform - largest)
         total = weights.sum(1) + uniform
         means = self._means(j)
-        box = None
+        part = None
         if background is not None:
-            box = uniform / total, float(background.low[j]), float(background.high[j])
-        return _Column(weights / total[:, None], means, self.of.factor[:, j, j], box)
+            part = Uniform(uniform / total, float(background.low[j]), float(background.high[j]))
+        return UnivariateMixtures(weights / total[:, None], means, self.of.factor[:, j, j], part)
 
     def extended(self, j: int, x: Array) -> Self:
         """The same, given column j as well."""

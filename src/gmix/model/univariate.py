@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,72 +13,153 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.model.background import Background
 
-__all__ = ["Univariate", "UnivariateFunctions"]
+__all__ = ["Uniform", "UnivariateFunctions", "UnivariateMixtures"]
 
 Array = NDArray[np.float64]
-_BISECTIONS = 128  # of an interval: more than float64 has digits
 _SMALLEST = -37.0  # standard deviations; a little lower the normal distribution function underflows
+_STEPS = 400  # of the search for a quantile; a third of them halve an interval, so float64 has no more digits
+_SETTLED = 1e-15  # of the quantile, or of the smallest standard deviation; a smaller change is rounding
+_PLATEAU = 1e-9  # of the tail probability, in a standard deviation; where less lies, rounding moves the quantile
+_NEAR = 1e-3  # of the tail probability; nearer than that, its difference is more accurate than that of the scores
 
 
-class Univariate(NamedTuple):
-    """The parameters of a mixture of one feature, ``(K,)`` each."""
+class Uniform(NamedTuple):
+    """A uniform part of mixtures of one feature."""
 
-    weights: Array
-    means: Array
-    deviations: Array
-    background: Background | None = None
+    weight: Array | float  # (...), as the weights of the mixtures
+    low: float
+    high: float
+
+    def tail(self, x: Array, side: Array | float) -> Array:
+        """What it adds to the probability of at most ``x`` where `side` is 1, and of more than ``x`` where it is -1."""
+        below = np.clip((x - self.low) / (self.high - self.low), 0.0, 1.0)
+        above = np.clip((self.high - x) / (self.high - self.low), 0.0, 1.0)
+        return np.asarray(self.weight * np.where(np.asarray(side) > 0.0, below, above))
+
+    def density(self, x: Array) -> Array:
+        return np.asarray(self.weight / (self.high - self.low) * ((x >= self.low) & (x <= self.high)))
+
+    def quantile(self, probability: Array) -> Array:
+        return np.asarray(self.low + probability * (self.high - self.low))
+
+
+class UnivariateMixtures(NamedTuple):
+    """Normal mixtures of one feature: one for all points, or one for each, whose weights and means differ."""
+
+    weights: Array  # (K,) or (N, K)
+    means: Array  # (K,) or (N, K)
+    deviations: Array  # (K,)
+    uniform: Uniform | None = None
 
     def tail(self, x: Array, side: Array | float) -> Array:
         """The probability of at most ``x (...)`` where `side` is 1, and of more than ``x`` where it is -1."""
         from scipy.special import log_ndtr, ndtr
 
         z = self._standardized(x, side)
-        tails = np.where(z < _SMALLEST, np.exp(log_ndtr(np.minimum(z, 0.0))), ndtr(z))
-        return np.asarray((tails * self.weights).sum(-1)) + self._uniform(x, side)
+        tails = ndtr(z)
+        if (small := z < _SMALLEST).any():
+            tails[small] = np.exp(log_ndtr(z[small]))
+        total = np.asarray((tails * self.weights).sum(-1))
+        return total if self.uniform is None else total + self.uniform.tail(x, side)
 
     def log_tail(self, x: Array, side: float) -> Array:
         """The logarithm of `tail`, accurate for probabilities near one and for those too small for float64."""
         from scipy.special import log_ndtr, logsumexp
 
         small = np.asarray(logsumexp(log_ndtr(self._standardized(x, side)), axis=-1, b=self.weights))
-        if self.background is not None:
+        if self.uniform is not None:
             with np.errstate(divide="ignore"):
-                small = np.logaddexp(small, np.log(self._uniform(x, side)))
+                small = np.logaddexp(small, np.log(self.uniform.tail(x, side)))
         other = self.tail(x, -side)
         return np.where(other < 0.5, np.log1p(-np.minimum(other, 0.5)), small)
 
+    def density(self, x: Array) -> Array:
+        """The density at points ``(...)``."""
+        with np.errstate(under="ignore"):
+            density = np.exp(-0.5 * self._standardized(x, 1.0) ** 2) / (np.sqrt(2.0 * np.pi) * self.deviations)
+        total = np.asarray((self.weights * density).sum(-1))
+        return total if self.uniform is None else total + self.uniform.density(x)
+
     def quantile(self, probability: Array) -> Array:
-        """The ``x`` at which the probability of at most ``x`` reaches each ``probability (...)``, from 0 to 1."""
-        from scipy.special import ndtri
+        r"""The ``x`` at which the probability of at most ``x`` reaches each ``probability (...)``, from 0 to 1.
 
-        upper = probability > 0.5
-        side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - probability, probability)
-        present = self.weights > 0
-        quantiles = self.means[present] + self.deviations[present] * ndtri(probability)[..., None]
-        low, high = quantiles.min(-1), quantiles.max(-1)  # the mixture's quantile lies between those of its components
-        if self.background is not None:
-            [begin], [end] = self.background.low, self.background.high
-            own = begin + probability * (end - begin)
-            low, high = np.minimum(low, own), np.maximum(high, own)
-        for _ in range(_BISECTIONS):
-            middle = low / 2.0 + high / 2.0
-            below = side * (self.tail(middle, side) - tail) < 0
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray(high)
+        It is the root of
 
-    def _uniform(self, x: Array, side: Array | float) -> Array | float:
-        """The part of `tail` that the background adds."""
-        if self.background is None:
-            return 0.0
-        [low], [high] = self.background.low, self.background.high
-        below = np.clip((x - low) / (high - low), 0.0, 1.0)
-        above = np.clip((high - x) / (high - low), 0.0, 1.0)
-        return np.asarray(self.background.weight * np.where(np.asarray(side) > 0.0, below, above))
+        .. math:: \Phi^{-1}\Bigl(\sum_k w_k \, \Phi\Bigl(\frac{x - \mu_k}{\sigma_k}\Bigr)\Bigr) = \Phi^{-1}(q),
+
+        between the smallest and the largest quantile of the components. The left side is linear in ``x`` for one
+        component, so Newton's method takes few steps. The bracket is halved where its steps are not useful.
+        """
+        one_for_all = self.means.ndim == 1
+        flat = np.ravel(probability) if one_for_all else probability
+        shape = len(flat), self.means.shape[-1]
+        uniform = self.uniform and self.uniform._replace(weight=np.broadcast_to(self.uniform.weight, shape[:1]))
+        each = self._replace(
+            weights=np.broadcast_to(self.weights, shape), means=np.broadcast_to(self.means, shape), uniform=uniform
+        )
+        return _quantiles(each, flat).reshape(np.shape(probability))
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """The mixtures of some points."""
+        uniform = self.uniform and self.uniform._replace(weight=np.asarray(self.uniform.weight)[rows])
+        return self._replace(weights=self.weights[rows], means=self.means[rows], uniform=uniform)
 
     def _standardized(self, x: Array, side: Array | float) -> Array:
         """How many standard deviations points lie above each component's mean, times `side`: ``(..., K)``."""
         with np.errstate(over="ignore"):
             return np.asarray(np.asarray(side)[..., None] * ((x[..., None] - self.means) / self.deviations))
+
+
+def _quantiles(mixtures: UnivariateMixtures, probability: Array) -> Array:
+    """The quantile ``(N,)`` of each of N mixtures."""
+    from scipy.special import ndtri
+
+    upper = probability > 0.5
+    side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - probability, probability)
+    low, high = _brackets(mixtures, probability)
+    found = np.where(np.isinf(low), low, np.where(np.isinf(high), high, np.nan))
+    rows = np.flatnonzero(np.isnan(found))
+    part, x = mixtures.take(rows), low[rows] / 2.0 + high[rows] / 2.0
+    low, high, side, tail = low[rows], high[rows], side[rows], tail[rows]
+    for step in range(_STEPS):
+        if not len(rows):
+            break
+        reached, density = part.tail(x, side), part.density(x)
+        excess = side * (reached - tail)
+        low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            score = ndtri(reached)
+            normal_density = np.exp(-0.5 * score**2) / np.sqrt(2.0 * np.pi)
+            far = np.abs(excess) > _NEAR * tail
+            change = np.where(far, side * (score - ndtri(tail)) * normal_density, excess) / density
+        newton, middle = x - change, low / 2.0 + high / 2.0
+        inside = (newton > low) & (newton < high)
+        unit = _SETTLED * np.maximum(np.abs(x), mixtures.deviations.min())
+        # On a plateau between two components, the quantile is its lower end, which only halving finds.
+        steep = density * mixtures.deviations.min() > _PLATEAU * tail
+        settled = (steep & (np.abs(change) <= unit)) | (high - low <= unit)
+        found[rows[settled]] = np.where(steep, x, high)[settled]
+        # Every third step halves the interval, so that the search ends also where Newton's method does not.
+        x = np.where(inside & (step % 3 < 2), newton, middle)
+        going = ~settled
+        rows, part, x = rows[going], part.take(going), x[going]
+        low, high, side, tail = low[going], high[going], side[going], tail[going]
+    found[rows] = x
+    return found
+
+
+def _brackets(mixtures: UnivariateMixtures, probability: Array) -> tuple[Array, Array]:
+    """The smallest and the largest quantile ``(N,)`` of the parts of each mixture."""
+    from scipy.special import ndtri
+
+    own = mixtures.means + mixtures.deviations * ndtri(probability)[:, None]
+    present = mixtures.weights > 0.0
+    low = np.where(present, own, np.inf).min(1)
+    high = np.where(present, own, -np.inf).max(1)
+    if mixtures.uniform is None:
+        return low, high
+    quantile, used = mixtures.uniform.quantile(probability), np.asarray(mixtures.uniform.weight) > 0.0
+    return np.where(used, np.minimum(low, quantile), low), np.where(used, np.maximum(high, quantile), high)
 
 
 class UnivariateFunctions(ABC):
@@ -97,13 +178,17 @@ class UnivariateFunctions(ABC):
     def _points(self, x: Any) -> Rows:
         """Points as rows. Raises `DataError` if they are not points of the mixture."""
 
-    def _univariate(self, what: str) -> Univariate:
+    def _univariate(self, what: str) -> UnivariateMixtures:
         """The mixture of one feature. Raises `ParameterError` for several, in which `what` names the function."""
         n_features = self.means.shape[1]
         if n_features > 1:
             problem = f"{what} needs a mixture of one feature, not {n_features}"
             raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
-        return Univariate(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]), self.background)
+        uniform = None
+        if self.background is not None:
+            [low], [high] = self.background.low, self.background.high
+            uniform = Uniform(self.background.weight, float(low), float(high))
+        return UnivariateMixtures(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]), uniform)
 
     def _values(self, x: Any) -> NDArray[Any]:
         """The one cell ``(N,)`` of each point. Raises `DataError` if it is missing."""

@@ -21,6 +21,7 @@ from gmix.base.table import as_weights
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.mixture import GaussianMixture, with_dependent_features
+from gmix.model.univariate import UnivariateMixtures
 from gmix.sklearn.array_api import as_numpy, in_kind
 from gmix.sklearn.conditional import Conditionals
 from gmix.sklearn.dependence import dependence_in
@@ -33,7 +34,6 @@ from gmix.sklearn.determined import (
     pooled_prior,
 )  # fmt: skip
 from gmix.sklearn.generator import as_random_generator
-from gmix.sklearn.quantiles import mixture_quantiles
 
 __all__ = ["GaussianMixtureRegressor"]
 
@@ -177,10 +177,13 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         found = np.empty((len(rows), len(several)))
         for block in conditionals.of(rows):
             deviations = np.sqrt(np.maximum(block.covariances[:, 0, 0], 0.0))
+            means = block.means[:, :, 0]
+            if not (deviations > 0.0).all():  # the target is a function of the columns
+                found[block.rows] = (block.weights * means).sum(1)[:, None]
+                continue
+            targets = UnivariateMixtures(block.weights, means, deviations)
             for place, probability in enumerate(several):
-                found[block.rows, place] = mixture_quantiles(
-                    block.weights, block.means[:, :, 0], deviations, float(probability)
-                )
+                found[block.rows, place] = targets.quantile(np.full(len(means), probability))
         order = np.argsort(several, kind="stable")
         found[:, order] = np.maximum.accumulate(found[:, order], axis=1)  # rounding would cross almost equal ones
         return in_kind(found if probabilities.ndim else found[:, 0], X)
