@@ -139,8 +139,8 @@ class Algebra(MixtureContract):
                   - w_j \log |\Sigma_j|\bigr],
 
         which bounds the Kullback-Leibler divergence of the merged mixture from the former one (Runnalls 2007, *IEEE
-        Transactions on Aerospace and Electronic Systems* 43:989, equation 21). `Reduction.lost`, the sum of these
-        numbers, bounds the divergence of the reduced mixture from the original one: it is
+        Transactions on Aerospace and Electronic Systems* 43:989). `Reduction.lost`, the sum of these numbers, bounds
+        the divergence of the reduced mixture from the original one: it is
         :math:`\sum_k w_k \, \mathrm{KL}(N_k \,\|\, N_{g(k)})` for the group g of each component, which bounds the
         divergence by the log-sum inequality. Mean and covariance of the mixture are unchanged. A background remains.
 

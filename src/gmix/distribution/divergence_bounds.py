@@ -42,9 +42,9 @@ def entropy_bounds(p: Normals) -> Bounds:
     .. math:: \sum_i w_i h_i - \sum_i w_i \log \sum_j w_j e^{-D_{ij}}
 
     is a lower bound if D is the Bhattacharyya distance and an upper bound if it is the Kullback-Leibler divergence
-    (Kolchinsky & Tracey 2017, *Entropy* 19:361, section 3.2). Jensen's inequality gives another lower bound,
-    :math:`-\sum_i w_i \log \sum_j w_j \int N_i N_j`, and no distribution of the same covariance has a greater entropy
-    than the normal one (Huber et al. 2008, *IEEE MFI*).
+    (Kolchinsky & Tracey 2017, *Entropy* 19:361, section 4). Jensen's inequality gives another lower bound,
+    :math:`-\sum_i w_i \log \sum_j w_j \int N_i N_j` (Huber et al. 2008, *IEEE MFI*, theorem 2), and no distribution of
+    the same covariance has a greater entropy than the normal one.
     """
     w, d = p.weights, p.means.shape[1]
     within = float(w @ p.entropies)
@@ -63,10 +63,10 @@ def kl_bounds(p: Normals, q: Normals) -> Bounds:
 
     .. math:: \log \sum_j v_j e^{-\mathrm{KL}(N_i \| M_j)} - h_i \le \int N_i \log q \le \log \sum_j v_j \int N_i M_j,
 
-    which with bounds of the entropy of p bound the divergence (Durrieu, Thiran & Kelly 2012, *ICASSP*, section 3).
+    which with bounds of the entropy of p bound the divergence (Durrieu, Thiran & Kelly 2012, *ICASSP*).
     Three more inequalities hold: the divergence is at least :math:`-2 \log \int \sqrt{p q}`, at least that of the
     probabilities of bins (see `binned_divergences`), and at most the divergence of any joint distributions of component
-    and point (Hershey & Olsen 2007, *ICASSP*, section 7). For two single components, the divergence is known.
+    and point (Hershey & Olsen 2007, *ICASSP*, section 8). For two single components, the divergence is known.
     """
     w, divergences = p.weights, _divergences(p, q)
     entropy = entropy_bounds(p)

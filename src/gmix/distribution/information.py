@@ -62,9 +62,9 @@ class Information(MixtureContract):
 
         .. math:: \mathrm{KL}(p \,\|\, q) = \int p(x) \log \frac{p(x)}{q(x)}\, dx
 
-        The value is a mean over draws from p. The bounds hold with certainty; they are the best of several: Durrieu,
-        Thiran & Kelly 2012 (*ICASSP*, section 3), the variational upper bound of Hershey & Olsen 2007 (*ICASSP*,
-        section 7), and as lower bounds :math:`-2 \log \int \sqrt{p q}` and the divergence of the probabilities of
+        The value is a mean over draws from p. The bounds hold with certainty; they are the best of several: those of
+        Durrieu, Thiran & Kelly 2012 (*ICASSP*), the variational upper bound of Hershey & Olsen 2007 (*ICASSP*,
+        section 8), and as lower bounds :math:`-2 \log \int \sqrt{p q}` and the divergence of the probabilities of
         bins of one projection of the points, which is close in one column. Other formulas in these papers are
         approximations, and are not used.
 
