@@ -72,7 +72,7 @@ def gmix(table: Table) -> float:
 
 
 def numpy(table: Table) -> float:
-    """Equations 9 to 15 of Bovy, Hogg and Roweis (2011), for all rows and components at once."""
+    """The E-step in equation 16 of Bovy, Hogg and Roweis (2011), for all rows and components at once."""
     rows, errors, weights, means, covariances = table
     d = rows.shape[1]
     lower = np.linalg.cholesky(covariances + errors[:, None])  # (N, K, D, D)

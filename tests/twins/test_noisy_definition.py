@@ -106,7 +106,7 @@ def _decimal(value: Fraction) -> Decimal:
 @each_kernel
 @each_form
 def test_one_component_by_the_formulas_of_the_paper(form: Form, kernel: ReferenceKernel) -> None:
-    """Equations 11 to 15 of Bovy, Hogg and Roweis (2011) for one row and one component."""
+    """Equation 16 of Bovy, Hogg and Roweis (2011) for one row and one component."""
     rng = np.random.default_rng(10)
     d = 3
     rows, mixture = rows_of("covariances", 1, d, rng), mixture_of(form, 1, d, rng)

@@ -112,7 +112,7 @@ class Evaluation(ABC):
         .. math:: E[v_i \mid x_i] = \sum_k r_k(x_i)
                   \left(\mu_k + \Sigma_k (\Sigma_k + S_i)^{-1} (x_i - \mu_k)\right)
 
-        (Bovy, Hogg & Roweis 2011, *Annals of Applied Statistics* 5:1657, equation 14). Values move towards the means of
+        (Bovy, Hogg & Roweis 2011, *Annals of Applied Statistics* 5:1657, equation 16). Values move towards the means of
         the components, the further the less precise they are. A missing cell gets its conditional mean; exact values
         are returned as they are.
 

@@ -2,7 +2,7 @@
 
 A row is a true value plus an error. Under component k the true value is ``mu_k + L_k u`` and the error is ``F e``,
 with independent standard normal u and e. The present cells are therefore a linear function of u and e, and the
-distribution of u given these cells is normal; see Bovy, Hogg and Roweis (2011), arXiv:0905.2979, equations 11 to 15.
+distribution of u given these cells is normal; see Bovy, Hogg and Roweis (2011), arXiv:0905.2979, equation 16.
 """
 
 from __future__ import annotations
