@@ -50,8 +50,8 @@ class Merging:
         """The number of clusters at which the entropy begins to rise faster.
 
         Two straight lines, one up to this number and one from it on, are fitted to the entropies by least squares; the
-        number at which they fit best is the elbow (Baudry et al. 2010, section 3.2). It is the number of components if
-        these hardly overlap, or are fewer than three.
+        number at which they fit best is the elbow, as in mclust (Baudry et al. 2010 also rescale the numbers, by the
+        rows that are merged). It is the number of components if these hardly overlap, or are fewer than three.
         """
         k = len(self.entropy)
         if k < 3 or self.entropy[-1] < _NO_OVERLAP * self.mass:
