@@ -66,7 +66,7 @@ def test_the_m_step_under_a_bound_of_the_ratio_of_eigenvalues() -> None:
 
 
 def test_the_m_step_with_a_prior() -> None:
-    """Fraley & Raftery (2007), equations 10 and 13, with kappa 1, nu 5, mean 0 and scale the identity."""
+    """The M-step of Fraley & Raftery (2007), with kappa 1, nu 5, mean 0 and scale the identity."""
     mixture = m_step(VVV, NormalInverseWishart([0.0, 0.0], 1.0, 5.0, np.eye(2)))
     np.testing.assert_allclose(mixture.means, [[1, 1], [22 / 3, 8]], rtol=1e-15)
     for covariance, scatter, n, mean in ((0, FIRST, 3, np.full(2, 4 / 3)), (1, SECOND, 2, np.array([11.0, 12.0]))):

@@ -24,7 +24,7 @@ class Stepwise:
               \theta_t = \operatorname{M}(s_t), \qquad \gamma_t = \max\{(t + 1)^{-\kappa}, \gamma_\infty\}
 
     where :math:`\bar s` are the statistics of block t divided by its mass. This stochastic approximation reads each row
-    once (Cappé & Moulines 2009, *Journal of the Royal Statistical Society B* 71:593, equations 12 to 14). `mixture` is
+    once (Cappé & Moulines 2009, *Journal of the Royal Statistical Society B* 71:593, equation 15). `mixture` is
     the M-step of the average of the later :math:`s_t`, the last half or a little more. The average removes most of the
     noise of the steps (Polyak-Ruppert averaging, which they recommend).
 

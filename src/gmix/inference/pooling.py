@@ -50,8 +50,8 @@ class PooledEstimate:
 
         are the total variance and its degrees of freedom for a complete-data estimate with :math:`\nu_c` degrees of
         freedom. The fraction of missing information is :math:`\gamma = (r + 2 / (\nu_n + 3)) / (r + 1)` with
-        :math:`r = (1 + 1/n) B / W`. See Rubin (1987), *Multiple Imputation for Nonresponse in Surveys*, section 3.3,
-        equations 3.1.2 to 3.1.10; for the degrees of freedom, Barnard & Rubin (1999), *Biometrika* 86:948.
+        :math:`r = (1 + 1/n) B / W`. See Rubin (1987), *Multiple Imputation for Nonresponse in Surveys*, equations
+        3.1.2 to 3.1.10; for the degrees of freedom, Barnard & Rubin (1999), *Biometrika* 86:948.
 
         Parameters
         ----------

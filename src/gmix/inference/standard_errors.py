@@ -49,9 +49,9 @@ def standard_errors(
 
     The score is a function of the sufficient statistics, because the gradient of the log-likelihood is that of the
     expected complete-data log-likelihood (Fisher's identity; Louis 1982, *Journal of the Royal Statistical Society B*
-    44:226, equation 3.1). Central differences of the score at the fit are the information. They take one pass over the
-    rows with two mixtures for each parameter (McLachlan & Peel 2000, *Finite Mixture Models*, section 2.15). Parameters
-    that a structure makes equal change together. With a prior, the log posterior is differentiated.
+    44:226). Central differences of the score at the fit are the information. They take one pass over the rows with two
+    mixtures for each parameter (McLachlan & Peel 2000, *Finite Mixture Models*, section 2.15). Parameters that a
+    structure makes equal change together. With a prior, the log posterior is differentiated.
 
     With `robust`, the covariance is the sandwich
 

@@ -193,7 +193,7 @@ class Dirichlet(_Stated):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NormalInverseWishart(_Stated):
-    r"""The conjugate prior of Fraley & Raftery (2007), *Journal of Classification* 24:155, equations 8 to 13.
+    r"""The conjugate prior of Fraley & Raftery (2007), *Journal of Classification* 24:155.
 
     .. math:: \Sigma_k \sim \mathrm{IW}(\nu, \Lambda), \qquad \mu_k \mid \Sigma_k \sim N(\mu_0, \Sigma_k / \kappa)
 

@@ -49,7 +49,7 @@ def highest_density(mixture: Distribution, shares: Sequence[float]) -> Array:
     .. math:: P\bigl(p(X) \ge f_\alpha\bigr) = \alpha
 
     The returned :math:`\log f_\alpha` is a quantile of the log density of many draws from the mixture, the same in each
-    call (Hyndman 1996, *The American Statistician* 50:120, section 3.2). Shares are accurate to 0.005.
+    call (Hyndman 1996, *The American Statistician* 50:120). Shares are accurate to 0.005.
 
     Returns
     -------

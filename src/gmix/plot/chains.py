@@ -54,7 +54,7 @@ def ranks(chains: Chains, coordinate: int = 0, ax: Axes | None = None) -> Axes:
     """Draw how the ranks of the draws of each chain are distributed among those of all chains.
 
     If the chains agree, all bars are near the dotted line, which is the mean (Vehtari et al. 2021, *Bayesian Analysis*
-    16:667, section 6). A chain whose bars rise or fall has larger or smaller values than the others. High bars at
+    16:667, section 4.5). A chain whose bars rise or fall has larger or smaller values than the others. High bars at
     both ends mean a larger variance.
     """
     x = _coordinate(chains, coordinate)

@@ -14,7 +14,7 @@ from gmix.report.row_summary import DECIDED, REGION, RowSummary
 
 __all__ = ["Check", "checks"]
 
-# Kass & Raftery (1995), section 3.2: twice the log Bayes factor, which a difference of BIC approximates.
+# Kass & Raftery (1995), p. 777: twice the log Bayes factor, which a difference of BIC approximates.
 _EVIDENCE = ((10.0, "very strong"), (6.0, "strong"), (2.0, "positive"), (-math.inf, "weak"))
 
 

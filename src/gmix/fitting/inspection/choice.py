@@ -11,7 +11,7 @@ from gmix.model.criteria import CRITERIA
 
 __all__ = ["about_choice", "runner_up"]
 
-# Kass & Raftery (1995), section 3.2: a smaller difference of BIC is "not worth more than a bare mention".
+# Kass & Raftery (1995), p. 777: a smaller difference of BIC is "not worth more than a bare mention".
 _CLOSE = 2.0
 _SAME = 1e-9  # relative; log-likelihoods that differ by less belong to the same model
 

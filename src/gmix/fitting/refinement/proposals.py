@@ -1,9 +1,9 @@
 """Proposals of moves: which components to merge, which to split, and what each would gain.
 
 The posterior probabilities of a mixture divide every row among its components. A mixture of fewer components that is
-fitted to the shares of some of them is a problem of its own. By Jensen's inequality, what it gains is a lower bound of
-what the whole mixture gains if its other components stay (Ueda et al. 2000, *Neural Computation* 12:2109, section 3).
-So a move is judged on the rows of the components that it touches.
+fitted to the shares of some of them is a problem of its own (as in Ueda et al. 2000, *Neural Computation* 12:2109). By
+Jensen's inequality, what it gains is a lower bound of what the whole mixture gains if its other components stay. So a
+move is judged on the rows of the components that it touches.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from gmix.sources import Source
 __all__ = ["variational_fit"]
 
 _NAMED = 5  # components in a finding
-_CLOSE = 3.0  # nats; a smaller difference of log evidence is "barely worth mentioning" to Kass & Raftery (1995)
+_CLOSE = 3.0  # nats; a smaller difference of log evidence is at most "positive" to Kass & Raftery (1995), p. 777
 _OF_ESTIMATES = ("few rows",)  # findings about estimates that have no prior
 
 

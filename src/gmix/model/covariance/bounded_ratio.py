@@ -173,8 +173,8 @@ def truncated(values: Array, mass: Array, ratio: float) -> Array:
     .. math:: \min_m \sum_{k,j} n_k \Big(\log t_{kj} + \frac{d_{kj}}{t_{kj}}\Big), \qquad
               t_{kj} = \min\{\max\{d_{kj}, m\}, c m\}
 
-    for masses :math:`n_k` ``(K, 1)``; Fritz, García-Escudero & Mayo-Iscar (2013), section 3. The derivative
-    with respect to m, multiplied by :math:`m^2`, is
+    for masses :math:`n_k` ``(K, 1)``; Fritz, García-Escudero & Mayo-Iscar (2013). The derivative with respect to m,
+    multiplied by :math:`m^2`, is
 
     .. math:: \sum_{k,j} n_k \big[(m - d_{kj})_+ - (d_{kj} / c - m)_+\big].
 

@@ -29,8 +29,8 @@ class Parsimonious(Structure):
 
     with a volume :math:`\lambda_k`, a shape :math:`A_k` (diagonal) and an orientation :math:`D_k` (orthogonal). The
     code has mclust's three letters for these three, each equal (``E``) over the components, variable (``V``) or that
-    of the identity (``I``); see Celeux & Govaert (1995), *Pattern Recognition* 28:781, table 1. In one column there is
-    only a variance, and one letter: ``E`` or ``V``; `letters` are then those of the structure of several columns.
+    of the identity (``I``); see Celeux & Govaert (1995), *Pattern Recognition* 28:781. In one column there is only a
+    variance, and one letter: ``E`` or ``V``; `letters` are then those of the structure of several columns.
     """
 
     citation = "Celeux & Govaert 1995"

@@ -301,7 +301,7 @@ class Structure(ABC):
         r"""What one draw of a covariance from its conjugate prior contributes to its divisor.
 
         The density of an inverse Wishart matrix has the power :math:`-(\nu + D + 1)/2` of its determinant, and that of
-        an inverse gamma variance the power :math:`-(\nu + 2)/2` of the variance (Fraley & Raftery 2007, section 3). A
+        an inverse gamma variance the power :math:`-(\nu + 2)/2` of the variance (Fraley & Raftery 2007). A
         spherical covariance has one variance for D columns, so the power of its determinant is a D-th of that.
         """
         if not self.form.axis_aligned:

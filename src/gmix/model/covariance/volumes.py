@@ -21,8 +21,8 @@ _HUGE = float(np.finfo(np.float64).max) / 64.0  # above any scatter of accepted 
 def variances(volume: str, shape: str, scatter: Array, divisor: Array) -> Array:
     r"""The likeliest variances ``(K, D)`` along given axes, from the scatter ``(K, D)`` along them.
 
-    Volume and shape are each equal (``"E"``) over the components or variable (``"V"``). Celeux & Govaert (1995),
-    sections 3.2 and 3.3; where the volume varies and the shape does not, by Newton's method (`log_volumes`).
+    Volume and shape are each equal (``"E"``) over the components or variable (``"V"``). The variances are those of
+    Celeux & Govaert (1995); where the volume varies and the shape does not, by Newton's method (`log_volumes`).
     """
     if (volume, shape) == ("V", "V"):
         return np.asarray(scatter / divisor[:, None])
@@ -48,7 +48,7 @@ def log_volumes(scatter: Array, divisor: Array) -> Array:
     .. math:: D \sum_k n_k l_k + n \log\Big|\sum_k e^{-l_k} W_k\Big|
 
     which is convex in :math:`l`, so there is one minimum. Each step is Newton's if that decreases the function, and
-    otherwise that of Celeux & Govaert (1995), section 3.2.2, which always does:
+    otherwise that of Celeux & Govaert (1995), which always does:
     :math:`e^{l_k} = \mathrm{tr}(W_k C^{-1}) / (D n_k)`.
     """
     n_components, n_features = scatter.shape[:2]
