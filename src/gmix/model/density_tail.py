@@ -55,7 +55,7 @@ class DensityTail(NamedTuple):
         generator = np.random.default_rng(0)
         tails = [_component_tail(components, k, _directions(generator, radii, n_features), masses) for k in present]
         levels = np.sort(np.concatenate([tail.log_density for tail in tails]))
-        levels = levels[:: max(len(levels) // _ROWS, _POINTS_OF_ROW)]
+        levels = np.append(levels[: -1 : max(len(levels) // _ROWS, _POINTS_OF_ROW)], levels[-1])
         total = np.full(len(levels), -np.inf)
         for weight, tail in zip(weights[present], tails, strict=True):
             total = np.logaddexp(total, np.log(weight) + tail.log_probabilities(levels))
