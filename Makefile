@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions clean
+.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-draws bench-sampler bench-supervised bench-variational bench-versions clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -68,6 +68,9 @@ bench-imputation: .venv/built  ## how often confidence intervals from imputed ta
 
 bench-sampler: .venv/built  ## effective draws of the sampler beside emcee and zeus, where these are installed (minutes)
 	$(bin)/python benchmarks/sampler.py
+
+bench-draws: .venv/built  ## time draws from a mixture beside scikit-learn
+	$(bin)/python benchmarks/draws.py
 
 bench-supervised: .venv/built  ## accuracy of classification beside scikit-learn, and the time of regression (minutes)
 	$(bin)/python benchmarks/supervised.py

@@ -7,6 +7,7 @@
 #include "kernel/add_densities.hpp"
 #include "kernel/algebra.hpp"
 #include "kernel/choose_path.hpp"
+#include "kernel/draws.hpp"
 #include "kernel/families.hpp"
 #include "kernel/nearest.hpp"
 #include "kernel/paths/incomplete.hpp"
@@ -350,10 +351,27 @@ void posterior_noisy(const Components& components, const Rows& rows, std::size_t
 }  // namespace
 
 extern const Kernel kKernel;
-const Kernel kKernel = {
-    GMIX_LEVEL_NAME,      plan_size,           scratch_size,     plan_any,          expect_any,
-    posterior_any,        incomplete_size,     begin_incomplete, expect_incomplete, finish_incomplete,
-    posterior_incomplete, noisy::scratch_size, expect_noisy,     posterior_noisy,   cholesky,
-    invert_lower,         congruence,          distances,        nearest,           add_densities};
+const Kernel kKernel = {GMIX_LEVEL_NAME,
+                        plan_size,
+                        scratch_size,
+                        plan_any,
+                        expect_any,
+                        posterior_any,
+                        incomplete_size,
+                        begin_incomplete,
+                        expect_incomplete,
+                        finish_incomplete,
+                        posterior_incomplete,
+                        noisy::scratch_size,
+                        expect_noisy,
+                        posterior_noisy,
+                        cholesky,
+                        invert_lower,
+                        congruence,
+                        distances,
+                        nearest,
+                        add_densities,
+                        draw_scratch_size,
+                        draw};
 
 }  // namespace gmix::GMIX_LEVEL

@@ -99,6 +99,24 @@ struct RowGroup {
   double constant;  // of the family for n_present cells, less that for all cells
 };
 
+// Chooses the random numbers of a call: those at each position are a function of the seed.
+struct Seed {
+  std::uint64_t key, counter;
+};
+
+// Draws from components: points (N, D), from normal numbers in blocks of kNormalBlock.
+struct Draws {
+  std::size_t n_features;
+  std::size_t width;             // D, rounded up to a multiple of kDrawStep
+  bool diagonal;                 // whether `columns` are the diagonal (D) of each factor
+  const double* means;           // (K, width)
+  const double* const* columns;  // (K) the columns (D, width) of the Cholesky factor of each component that is used
+  const double* label;           // (N) the component of each point
+  Seed seed;
+  double* points;
+};
+inline constexpr std::size_t kNormalBlock = 64, kDrawStep = 8;
+
 // Says whether to return early, because the user interrupted. It is called once per block of rows; the sums of a call
 // that stopped are incomplete.
 struct Interruption {
@@ -153,6 +171,9 @@ struct Kernel {
   // Replaces log densities (count) by those of the sum with other ones, and sets their shares of the sum, one where the
   // other is zero. The arrays have room for a multiple of kPointStep numbers.
   void (*add_densities)(const double* other, std::size_t count, double* log_density, double* share);
+  // Sets the points [begin, end), of which the first is at a multiple of kNormalBlock.
+  std::size_t (*draw_scratch_size)(const Draws&);
+  void (*draw)(const Draws&, std::size_t begin, std::size_t end, void* scratch);
 };
 
 inline constexpr std::size_t kAlignment = 64;

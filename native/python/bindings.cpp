@@ -13,6 +13,7 @@
 
 #include "em/k_means.hpp"
 #include "python/callables.hpp"
+#include "threads/draws.hpp"
 #include "threads/parallel.hpp"
 
 namespace gmix {
@@ -335,6 +336,24 @@ nb::object expected_values(nb::handle rows_object, nb::handle components_object,
   return means.object;
 }
 
+// Draws (N, D) from the components that `labels` (N) name.
+nb::object draw_points(nb::handle components_object, nb::handle labels_object, std::uint64_t key, std::uint64_t counter,
+                       nb::handle threads_object) {
+  const ComponentArrays components(components_object);
+  const Mixture& mixture = components.view().mixture;
+  const Array labels(labels_object, 1, "labels");
+  const std::size_t n = labels.size(0);
+  const double* const label = labels.numbers(n);
+  for (std::size_t i = 0; i < n; ++i)
+    if (!(label[i] >= 0.0 && label[i] < static_cast<double>(mixture.n_components)))
+      throw nb::value_error("a label names no component");
+  const NewArray points(n, mixture.n_features);
+  const std::size_t threads = threads_of(threads_object);
+  without_gil(
+      [&] { return draw(components.view(), label, n, {key, counter}, threads, is_interrupted, points.numbers); });
+  return points.object;
+}
+
 }  // namespace
 }  // namespace gmix
 
@@ -372,5 +391,9 @@ NB_MODULE(_native, module) {
                      "-> tuple[Array, Array | None]"));
   module.def("expected_values", &gmix::expected_values, arg("rows"), arg("components"), arg("threads").none(),
              nb::sig("def expected_values(rows: Rows, components: Components, threads: int | None) -> Array"));
+  module.def("draw", &gmix::draw_points, arg("components"), arg("labels"), arg("key"), arg("counter"),
+             arg("threads").none(),
+             nb::sig("def draw(components: Components, labels: Array, key: int, counter: int, threads: int | None) "
+                     "-> Array"));
   module.def("level", [] { return gmix::kernel().level; });
 }

@@ -66,7 +66,7 @@ def test_robust_errors_are_the_spread_of_the_estimates_and_the_others_are_that_o
 
 def test_robust_errors_are_near_the_others_if_the_rows_are_draws_from_a_mixture() -> None:
     for prior in (None, NormalInverseWishart() + Dirichlet(5.0)):
-        rows = GaussianMixture([0.6, 0.4], [[0.0, 0.0], [7.0, 2.0]], [np.eye(2), 2.0 * np.eye(2)]).sample(2000, rng=1)
+        rows = GaussianMixture([0.6, 0.4], [[0.0, 0.0], [7.0, 2.0]], [np.eye(2), 2.0 * np.eye(2)]).sample(8000, rng=1)
         fit = gmix.fit(rows, 2, covariance="full", prior=prior, rng=0)
         plain, robust = (gmix.standard_errors(fit, rows, robust=is_robust) for is_robust in (False, True))
         assert_close(robust, plain, 0.1)

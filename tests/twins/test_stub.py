@@ -47,6 +47,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "cluster": {"points": POINT, "mass": ONE, "sweeps": 1, "draws": POINT},
     "posterior": {"rows": ROWS, "components": COMPONENTS, "responsibilities": True, "threads": None},
     "expected_values": {"rows": ROWS, "components": COMPONENTS, "threads": None},
+    "draw": {"components": COMPONENTS, "labels": 0.0 * ONE, "key": 1, "counter": 2, "threads": None},
     "level": {},
 }
 

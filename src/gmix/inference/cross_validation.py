@@ -69,7 +69,7 @@ def cross_validate(
     ... ).sample(300, rng=1)
     >>> fits = [gmix.fit(x, k, covariance="full", rng=0) for k in (1, 2)]
     >>> [round(gmix.cross_validate(fit, x, rng=0)) for fit in fits]
-    [1448, 1246]
+    [1443, 1252]
     """
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if fit.groups is not None:

@@ -174,7 +174,7 @@ def impute(
     >>> imputations.pool(
     ...     lambda table: (table[:, 1].mean(), table[:, 1].var(ddof=1) / len(table))
     ... )
-    PooledEstimate(-0.05094 ± 0.092, 95 % interval -0.236 to 0.1341, 58% of the information missing)
+    PooledEstimate(-0.1416 ± 0.083, 95 % interval -0.3105 to 0.02733, 62% of the information missing)
     """
     of_kind(fit, Fit, "fit", "the Fit that gmix.fit returned")
     if not is_count(n):

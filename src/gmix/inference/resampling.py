@@ -89,7 +89,7 @@ def drawn_table(
         raise ParameterError(
             "rows that are drawn from a mixture have no soft labels; resample the rows, with kind='weights' or 'rows'"
         )
-    drawn, components = mixture.sample_labelled(max(round(mass), 1), rng=rng)
+    drawn, components = mixture.sample_labelled(max(round(mass), 1), rng=rng, threads=source.threads)
     if source.is_plain and groups is None:
         return MemorySource(drawn, threads=source.threads)
     pattern = _pattern(source, len(drawn), rng)

@@ -95,7 +95,7 @@ def standard_errors(
     ...     gmix.standard_errors(fit, x).means.round(4),
     ...     (fit.mixture.covariances[0, 0] / 400) ** 0.5,
     ... )
-    (array([[0.0963]]), array([0.09634605]))
+    (array([[0.0979]]), array([0.0979122]))
     """
     rows = {"labels": labels, "row_errors": row_errors, "row_covariance": row_covariance}
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads, **rows)

@@ -182,7 +182,7 @@ def _rare(rows: Rows, mixture: GaussianMixture, threads: int | None) -> NDArray[
     drawn from the mixture, which makes draws of such rows if it describes them.
     """
     values = mixture.impute(rows.values, rng=0, threads=threads) if rows.incomplete else rows.values
-    drawn = mixture.log_density(mixture.sample(_DRAWS * len(values), rng=0), threads=threads)
+    drawn = mixture.log_density(mixture.sample(_DRAWS * len(values), rng=0, threads=threads), threads=threads)
     return np.asarray(mixture.log_density(values, threads=threads) < np.quantile(drawn, _TAIL))
 
 
@@ -191,7 +191,7 @@ def _rare_among_rows_with_errors(rows: Rows, mixture: GaussianMixture, threads: 
     assert rows.errors is not None
     rng, lowest = np.random.default_rng(0), np.full(len(rows), np.inf)
     for _ in range(round(1.0 / _TAIL) - 1):
-        drawn = mixture.sample(len(rows), rng=rng) + drawn_errors(rows.errors, rng)
+        drawn = mixture.sample(len(rows), rng=rng, threads=threads) + drawn_errors(rows.errors, rng)
         drawn[np.isnan(rows.values)] = np.nan
         lowest = np.minimum(lowest, mixture.log_density(replace(rows, values=drawn), threads=threads))
     return np.asarray(mixture.log_density(rows, threads=threads) < lowest)

@@ -102,6 +102,12 @@ class CompiledKernel(Kernel):
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
         return np.asarray(self.native.cluster(np.ascontiguousarray(points), mass, sweeps, draws), np.intp)
 
+    def draw(
+        self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
+    ) -> Array:
+        raw = _components(components)
+        return np.asarray(self.native.draw(raw, labels.astype(np.float64), *seed, n_threads(threads)))
+
     def run(
         self,
         rows: Rows | Expect,

@@ -119,6 +119,15 @@ class Kernel(ABC):
         """
 
     @abstractmethod
+    def draw(
+        self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
+    ) -> Array:
+        """Draw a point ``(N, D)`` from the Gaussian component that each of `labels` ``(N,)`` names.
+
+        The point at each position is a function of its component and the seed, two numbers of 64 bits.
+        """
+
+    @abstractmethod
     def run(
         self,
         rows: Rows | Expect,

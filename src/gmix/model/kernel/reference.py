@@ -14,6 +14,7 @@ from gmix.model.components import Components
 from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
+from gmix.model.kernel.draws import draw
 from gmix.model.kernel.noisy import conditionals
 from gmix.model.kernel.responsibilities import log_evidence, normalize
 from gmix.model.kernel.seeding import nearest, seeds
@@ -115,6 +116,11 @@ class ReferenceKernel(Kernel):
                 break
         _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
         return np.asarray(np.argsort(np.argsort(first))[inverse])
+
+    def draw(
+        self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
+    ) -> Array:
+        return draw(components, labels, seed)
 
     def run(
         self,
