@@ -15,7 +15,7 @@ from gmix.fitting.candidates import Candidate
 from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.neighbors import grow, splits
 from gmix.model.covariance import DIAGONAL, EEE, STRUCTURES, VEE, VII, VVI, VVV, Structure
-from gmix.model.criteria import CRITERIA, aic, aicc, bic
+from gmix.model.criteria import CRITERIA, aic, aicc, bic, caic, entropy, nec, sabic
 
 Array = NDArray[np.float64]
 
@@ -78,6 +78,8 @@ def test_the_table_has_every_candidate_and_says_what_it_is_worth(found: gmix.Fit
         assert row["aic"] == pytest.approx(aic(reached, p))
         assert row["aicc"] == pytest.approx(aicc(reached, p, 120.0))
         assert row["icl"] >= row["bic"]
+        assert row["caic"] == pytest.approx(caic(reached, p, 120.0))
+        assert row["sabic"] == pytest.approx(sabic(reached, p, 120.0))
     assert sum(row["weight"] for row in table) == pytest.approx(1.0)
     assert max(table, key=lambda row: row["weight"])["bic"] == found.bic
     first, second = sorted((row for row in table if not row["collapsed"]), key=lambda row: row["bic"])[:2]
@@ -90,6 +92,51 @@ def test_the_least_of_the_criterion_is_chosen(criterion: str) -> None:
     fit = gmix.fit(clouds(1), range(1, 5), covariance=["EII", "VVI", "VVV"], criterion=criterion, rng=0)
     assert fit.search is not None
     assert fit.criteria[criterion] == min(row[criterion] for row in fit.search.table() if not row["collapsed"])
+
+
+def test_criteria_have_the_values_of_their_formulas() -> None:
+    reached, p, n = -123.4, 7, 50.0  # values computed by hand
+    assert aic(reached, p) == pytest.approx(260.8)
+    assert bic(reached, p, n) == pytest.approx(246.8 + 7 * 3.912023005)
+    assert caic(reached, p, n) == pytest.approx(246.8 + 7 * 4.912023005)
+    assert sabic(reached, p, n) == pytest.approx(246.8 + 7 * 0.7731898882)
+
+
+def test_the_normalized_entropy_compares_with_one_component_of_the_same_structure(found: gmix.Fit) -> None:
+    assert found.search is not None
+    of_one = {c.structure: c.log_likelihood for c in found.search.candidates if c.n_components == 1}
+    for candidate, row in zip(found.search.candidates, found.search.table(), strict=True):
+        gain = candidate.log_likelihood - of_one[candidate.structure]
+        uncertain = entropy(candidate.run.mixture, candidate.run.statistics)
+        expected = 1.0 if candidate.n_components == 1 else uncertain / gain
+        assert row["nec"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_two_distinct_clusters_have_a_small_normalized_entropy_and_one_cluster_a_large_one() -> None:
+    rng = np.random.default_rng(0)
+    apart = np.concatenate([rng.normal(size=60), rng.normal(30.0, 1.0, size=60)])[:, None]
+    together = rng.normal(size=(120, 1))
+    small, large = (gmix.fit(x, 2, covariance="E", rng=0) for x in (apart, together))
+    assert nec(small.mixture, small.statistics) < 1e-6
+    assert nec(large.mixture, large.statistics) > 1.0
+
+
+@pytest.mark.parametrize("kind", ["missing", "errors", "background", "prior", "labels"])
+def test_where_the_likelihood_of_one_component_does_not_follow_the_normalized_entropy_is_nan(kind: str) -> None:
+    x = clouds(0)
+    options = {
+        "missing": {},
+        "errors": {"row_errors": np.full_like(x, 0.1)},
+        "background": {"background": True},
+        "prior": {"prior": gmix.NormalInverseWishart()},
+        "labels": {"labels": np.where(np.arange(len(x)) < 3, 1.0, np.nan)},
+    }[kind]
+    if kind == "missing":
+        x = x.copy()
+        x[3, 0] = np.nan
+    fit = gmix.fit(x, 2, covariance="VVV", rng=0, **options)
+    assert fit.search is not None
+    assert np.isnan(fit.search.best.nec)
 
 
 def test_without_rows_to_spare_aicc_is_infinite() -> None:

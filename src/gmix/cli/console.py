@@ -24,6 +24,7 @@ from gmix.model.mixture import GaussianMixture
 __all__ = ["document", "nulled", "print_candidates", "print_fit", "print_mixture", "print_warnings", "ranked"]
 
 _CANDIDATES = 5  # of a search, that are printed with a fit
+_USUAL = ("bic", "aic", "aicc", "icl")  # criteria that are columns even if they do not choose
 _DISPENSABLE = ("aicc", "aic", "icl", "bic", "parameters", "log-likelihood")  # columns, the first to go first
 
 
@@ -181,7 +182,8 @@ def _print_ranking(search: Search, shown: int, to: Console) -> None:
 
 def _ranking(search: Search, shown: int, left_out: Collection[str]) -> Grid:
     keys = {name: name.replace("-", "_") for name in ("structure", "components", "log-likelihood", "parameters")}
-    keys |= {title: name for name, title in CRITERIA.items()} | {"weight": "weight"}
+    columns = {name: title for name, title in CRITERIA.items() if name in (*_USUAL, search.criterion)}
+    keys |= {title: name for name, title in columns.items()} | {"weight": "weight"}
     names = [title for title, key in keys.items() if key not in left_out and title not in left_out]
     title = f"best of {count(len(search.candidates), 'candidate')} by {CRITERIA[search.criterion]} (smaller is better)"
     grid = grid_of(title, names, left=["structure"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ from gmix.fitting.distinct import DistinctRows
 from gmix.fitting.em import Run
 from gmix.fitting.refinement.optima import Optima
 from gmix.model.covariance import Structure
-from gmix.model.criteria import criteria, criterion
+from gmix.model.criteria import criteria, criterion, nec
 from gmix.notebook import search_html
 
 __all__ = ["Candidate", "Search"]
@@ -88,12 +89,20 @@ class Candidate:
 
     @cached_property
     def criteria(self) -> dict[str, float]:
-        """BIC, AIC, AICc and ICL; smaller is better. See `gmix.criteria`."""
+        """Every criterion by name; smaller is better. See `gmix.criteria`."""
         return criteria(self.run.mixture, self.run.statistics, self.run.model.n_parameters)
 
     def score(self, name: str) -> float:
         """One of the criteria, without the others."""
         return criterion(name, self.run.mixture, self.run.statistics, self.run.model.n_parameters)
+
+    @cached_property
+    def nec(self) -> float:
+        """The normalized entropy criterion, `gmix.criteria.nec`; NaN with a prior, labels or frozen parameters too."""
+        model = self.run.model
+        if not (model.prior is None and model.groups is None and model.frozen is None):
+            return math.nan
+        return nec(self.run.mixture, self.run.statistics)
 
     @property
     def bic(self) -> float:
@@ -180,6 +189,7 @@ class Search:
                 "log_likelihood": c.log_likelihood,
                 "parameters": c.run.model.n_parameters,
                 **c.criteria,
+                "nec": c.nec,
                 "weight": float(weight),
                 "collapsed": bool(c.collapsed),
                 "unsupported": bool(c.unsupported),

@@ -107,8 +107,8 @@ def fit(
         `gmix.covariance.STRUCTURES`. Beyond 24 columns, ``"auto"`` omits the four that rotate axes; with a prior it
         omits VEE, EVE, VVE and EVV. Tables with one column have two structures: ``"E"``, one variance for all
         components, and ``"V"``, one for each.
-    criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; see
-        `gmix.criteria`.
+    criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``,
+        ``"caic"`` or ``"sabic"``; see `gmix.criteria`.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     covariance_ratio : the largest allowed ratio of the largest eigenvalue to the smallest, over the covariances of all
         components, 1 or more; None for no bound. It keeps components from becoming narrow around a few rows. This is

@@ -14,7 +14,7 @@ from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.search import SearchPlan, search
 from gmix.fitting.start import WarmStart
 from gmix.model.background import with_background
-from gmix.model.criteria import aicc
+from gmix.model.criteria import penalized
 from gmix.model.kernel import kernel
 from gmix.sources import MemorySource, Source
 
@@ -104,7 +104,7 @@ def _kept(found: Search, stage: _Stage, source: Source, criterion: str) -> list[
     mass = source.n_counting * mean_weight
     sound = [c for c in found.candidates if found.lenient or not c.is_set_aside] or [found.best]
     terms_of = {id(c): _terms(c, stage, criterion) for c in sound}
-    penalties = {id(c): _penalty(criterion, c.run.mixture.n_parameters, mass) / mass for c in sound}
+    penalties = {id(c): penalized(criterion, 0.0, c.run.mixture.n_parameters, mass) / mass for c in sound}
 
     def estimated(candidate: Candidate) -> float:
         return sum(terms.mean for terms in terms_of[id(candidate)]) / 2.0 + penalties[id(candidate)]
@@ -174,13 +174,6 @@ def _terms(candidate: Candidate, stage: _Stage, criterion: str) -> list[_Terms]:
 
 def _mean_weight(source: MemorySource) -> float:
     return 1.0 if source.weight is None else float(source.weight.mean())
-
-
-def _penalty(criterion: str, n_parameters: int, mass: float) -> float:
-    """The penalty of a criterion for `n_parameters` on rows whose weights sum to `mass`."""
-    if criterion == "aic":
-        return 2.0 * n_parameters
-    return aicc(0.0, n_parameters, mass) if criterion == "aicc" else n_parameters * float(np.log(mass))
 
 
 def _finding(tried: int, kept: int, sizes: list[int], source: Source) -> Finding:

@@ -146,7 +146,7 @@ class Fit(OtherNames):
 
     @cached_property
     def criteria(self) -> dict[str, float]:
-        """BIC, AIC, AICc and ICL by name; smaller is better in all. See `gmix.criteria`.
+        """BIC, AIC, AICc, ICL, CAIC and SABIC by name; smaller is better in all. See `gmix.criteria`.
 
         Raises `ParameterError` for a variational fit, whose mixture does not maximize a likelihood.
         """

@@ -11,11 +11,21 @@ from gmix.base.blas import one_blas_thread
 from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import Structure
+from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 
-__all__ = ["CRITERIA", "aic", "aicc", "bic", "criteria", "criterion", "entropy", "second"]
+__all__ = [
+    "CRITERIA", "aic", "aicc", "bic", "caic", "criteria", "criterion", "entropy", "nec", "penalized", "sabic", "second",
+]  # fmt: skip
 
-CRITERIA = {"bic": "BIC", "aic": "AIC", "aicc": "AICc", "icl": "ICL"}  # as displayed
+CRITERIA = {  # as displayed
+    "bic": "BIC",
+    "aic": "AIC",
+    "aicc": "AICc",
+    "icl": "ICL",
+    "caic": "CAIC",
+    "sabic": "SABIC",
+}
 
 
 class Mixture(Protocol):
@@ -66,6 +76,34 @@ def bic(log_likelihood: float, n_parameters: int, mass: float) -> float:
     return -2.0 * log_likelihood + n_parameters * math.log(mass)
 
 
+def caic(log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """``-2 log L + p (log n + 1)``: the consistent AIC of Bozdogan (1987), *Psychometrika* 52:345.
+
+    >>> caic(-100.0, 3, 1.0)
+    203.0
+    """
+    return -2.0 * log_likelihood + n_parameters * (math.log(mass) + 1.0)
+
+
+def sabic(log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """``-2 log L + p log((n + 2) / 24)``: BIC adjusted for the sample size, Sclove (1987), *Psychometrika* 52:333.
+
+    >>> sabic(-100.0, 3, 22.0)
+    200.0
+    """
+    return -2.0 * log_likelihood + n_parameters * math.log((mass + 2.0) / 24.0)
+
+
+def penalized(name: str, log_likelihood: float, n_parameters: int, mass: float) -> float:
+    """One of `CRITERIA` from the log-likelihood and the penalty alone: ICL without the entropy is BIC."""
+    if name == "aic":
+        return aic(log_likelihood, n_parameters)
+    return _PENALIZED[name](log_likelihood, n_parameters, mass)
+
+
+_PENALIZED = {"bic": bic, "icl": bic, "aicc": aicc, "caic": caic, "sabic": sabic}
+
+
 @one_blas_thread()
 def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
     r"""``-sum_i sum_k r_ik log r_ik``: how uncertain the components of the rows are, in nats.
@@ -99,14 +137,9 @@ def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics, n_p
 
     `n_parameters` are those that are free; None for all of the mixture.
     """
-    log_likelihood, mass = statistics.log_likelihood, statistics.total_weight
     p = mixture.n_parameters if n_parameters is None else n_parameters
-    if name == "aic":
-        return aic(log_likelihood, p)
-    if name == "aicc":
-        return aicc(log_likelihood, p, mass)
-    value = bic(log_likelihood, p, mass)
-    return value if name == "bic" else value + 2.0 * entropy(mixture, statistics)
+    value = penalized(name, statistics.log_likelihood, p, statistics.total_weight)
+    return value + 2.0 * entropy(mixture, statistics) if name == "icl" else value
 
 
 def criteria(mixture: Mixture, statistics: SufficientStatistics, n_parameters: int | None = None) -> dict[str, float]:
@@ -119,6 +152,46 @@ def criteria(mixture: Mixture, statistics: SufficientStatistics, n_parameters: i
     ``statistics * (n / statistics.total_weight)``.
     """
     return {name: criterion(name, mixture, statistics, n_parameters) for name in CRITERIA}
+
+
+@one_blas_thread()
+def nec(mixture: Mixture, statistics: SufficientStatistics) -> float:
+    r"""The normalized entropy criterion of a maximum-likelihood fit; smaller is better, and one component has 1.
+
+    .. math:: \mathrm{NEC}(K) = \frac{E(K)}{\log L(K) - \log L(1)}, \quad \mathrm{NEC}(1) = 1
+
+    E is the `entropy`, and L(1) the greatest likelihood of one component of the same structure: Celeux & Soromenho
+    (1996), *Journal of Classification* 13:195; with the value for one component of Biernacki, Celeux & Govaert (1999),
+    *Pattern Recognition Letters* 20:267. It judges numbers of components of one structure: the best number is the one
+    of the least value, or one component if all values exceed 1.
+
+    It is NaN where L(1) does not follow from the statistics: for rows with missing cells or errors of measurement, and
+    for a background. It is infinite where K components are no likelier than one. Trimmed rows are left out of both.
+
+    >>> import gmix
+    >>> fit = gmix.fit([[0.0], [1.0], [8.0], [9.0], [10.0]], components=2, covariance="E")
+    >>> nec(fit.mixture, fit.statistics) < 0.01
+    True
+    """
+    reference = statistics.reference
+    incomplete = not reference.is_complete or reference.error is not None or "joint" in statistics.extra
+    if incomplete or mixture.components.background is not None:
+        return math.nan
+    if len(mixture.components.means) == 1:
+        return 1.0
+    gain = statistics.log_likelihood - _of_one_component(mixture.structure, reference)
+    return entropy(mixture, statistics) / gain if gain > 0.0 else math.inf
+
+
+def _of_one_component(structure: Structure, reference: Reference) -> float:
+    """The greatest log-likelihood of complete rows under one component."""
+    form, n, n_features = structure.form, reference.total_weight, reference.n_features
+    scatter = n * form.lift(reference.scatter / n, reference.floor)  # a constant column has no likelihood without it
+    compact = structure.lifted(structure.covariances(scatter, np.array([n]), n_features), reference.floor)
+    factor = form.factor(compact)
+    squares = form.trace(form.congruence(form.whitener(factor), reference.scatter))
+    [half_log_determinant] = form.log_determinant(factor, 1, n_features)
+    return float(-n * (n_features / 2.0 * math.log(2.0 * math.pi) + half_log_determinant) - squares / 2.0)
 
 
 def second(criterion: str) -> str:

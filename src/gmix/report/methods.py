@@ -27,6 +27,10 @@ _REFERENCES = {
     "Biometrika 76, 297-307.",
     "icl": "Biernacki, C., Celeux, G. & Govaert, G. (2000). Assessing a mixture model for clustering with the "
     "integrated completed likelihood. IEEE Transactions on Pattern Analysis and Machine Intelligence 22, 719-725.",
+    "caic": "Bozdogan, H. (1987). Model selection and Akaike's information criterion (AIC): the general theory and its "
+    "analytical extensions. Psychometrika 52, 345-370.",
+    "sabic": "Sclove, S. L. (1987). Application of model-selection criteria to some problems in multivariate analysis. "
+    "Psychometrika 52, 333-343.",
     "evidence": "Kass, R. E. & Raftery, A. E. (1995). Bayes factors. Journal of the American Statistical Association "
     "90, 773-795.",
     "missing": "Ghahramani, Z. & Jordan, M. I. (1994). Supervised learning from incomplete data via an EM approach. "
@@ -50,6 +54,8 @@ _CRITERIA = {
     "aic": "Akaike's information criterion, AIC (Akaike 1974)",
     "aicc": "Akaike's information criterion with its correction for few rows, AICc (Hurvich & Tsai 1989)",
     "icl": "the integrated completed likelihood in its BIC approximation, ICL (Biernacki, Celeux & Govaert 2000)",
+    "caic": "the consistent Akaike information criterion, CAIC (Bozdogan 1987)",
+    "sabic": "the BIC adjusted for the sample size, SABIC (Sclove 1987)",
 }
 
 

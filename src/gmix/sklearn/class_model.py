@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmix.base.findings import Finding, by_importance
 from gmix.fitting.result import Fit
-from gmix.model.criteria import aic, aicc, bic
+from gmix.model.criteria import penalized
 from gmix.model.mixture import GaussianMixture
 from gmix.sklearn.class_fits import ClassRows, class_mixtures, class_shares, fit_class, fit_together
 from gmix.sklearn.determined import FitSettings, UndeterminedError
@@ -73,12 +73,8 @@ class ClassModel:
         if len(self.fits) > 1:
             log_likelihood += mass * float(self.shares @ np.log(self.shares))
             n_parameters += len(self.shares) - 1
-        scores = {
-            "bic": bic(log_likelihood, n_parameters, mass),
-            "aic": aic(log_likelihood, n_parameters),
-            "aicc": aicc(log_likelihood, n_parameters, mass),
-        }
-        return scores["bic"] + sum(one.icl - one.bic for one in self.fits) if name == "icl" else scores[name]
+        value = penalized(name, log_likelihood, n_parameters, mass)
+        return value + sum(one.icl - one.bic for one in self.fits) if name == "icl" else value
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
     covariance_type : the code or name of a structure, several to choose from, or ``"auto"`` for all, as `covariance` of
         `gmix.fit`.
     model : ``"mclustda"`` or ``"edda"``; ``"auto"`` compares both, if `n_components` is ``"auto"`` too.
-    criterion : what chooses: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``; or ``"log_loss"``, the sum of
-        ``-log P(y | x)`` over rows of known class in cross-validation.
+    criterion : what chooses: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``, ``"caic"`` or ``"sabic"``; or ``"log_loss"``,
+        the sum of ``-log P(y | x)`` over rows of known class in cross-validation.
     folds : the number of folds of cross-validation; at most the number of rows of the smallest class.
     priors : ``(G,)`` the class probabilities in the order of `classes_`; None for the shares of the classes in the
         rows, by weight. If there are rows of unknown class, None estimates the shares in all rows.

@@ -98,7 +98,8 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, MixtureEstimator):
     warm_start : continue from the fitted parameters, or from those that you have set.
     verbose : 1 prints a line every `verbose_interval` iterations, 2 adds times and gains.
     verbose_interval : the number of iterations between two lines.
-    criterion : what chooses, ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``. Not in scikit-learn.
+    criterion : what chooses, ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``, ``"caic"`` or ``"sabic"``. Not in
+        scikit-learn.
     forgetting : the proportion of former rows that `partial_fit` forgets with each block, from 0 to below 1. Not in
         scikit-learn.
 

@@ -65,7 +65,8 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
     n_components : the number of components, several to choose from, or ``"auto"`` for 1 to 9.
     covariance_type : the code or name of a structure, several to choose from, or ``"auto"`` for the eight to which the
         units of the columns do not matter: EEI, VEI, EVI, VVI, EEE, VEE, EVV and VVV.
-    criterion : what chooses: ``"bic"``, ``"aic"``, ``"aicc"`` or ``"icl"``, of the joint distribution.
+    criterion : what chooses: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``, ``"caic"`` or ``"sabic"``, of the joint
+        distribution.
     shrinkage : the strength of a prior that shrinks the covariances to that of all rows, as a multiple of mclust's
         ``D + 2`` rows; zero for maximum likelihood. ``"auto"``: zero, or 1 if the rows are too
         few to determine the covariances.
