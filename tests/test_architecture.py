@@ -42,7 +42,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.model"],
             ["_native"],
             ["model.kernel"],
-            ["model.priors", "model.criteria", "model.density_tail", "fitting.k_means"],
+            ["model.priors", "model.criteria", "model.density_tail", "model.goodness", "fitting.k_means"],
             ["model.blur"],
             ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot", "exchange"],
             ["model.evaluation", "model.outliers", "notebook"],
@@ -74,6 +74,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["inference.standard_errors", "inference.resampling", "inference.pooling"],
             [
                 "inference.bootstrap",
+                "inference.goodness_of_fit",
                 "inference.imputation",
                 "inference.merging",
                 "inference.cross_validation",

@@ -11,6 +11,7 @@ from gmix.fitting.result import Fit, StandardErrors, load
 from gmix.fitting.stepwise import Stepwise
 from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.inference.cross_validation import cross_validate
+from gmix.inference.goodness_of_fit import GoodnessOfFit, goodness_of_fit
 from gmix.inference.imputation import Imputations, impute
 from gmix.inference.merging import Merging, merge
 from gmix.inference.pooling import PooledEstimate
@@ -41,6 +42,7 @@ __all__ = [
     "Fit",
     "GaussianMixture",
     "GmixError",
+    "GoodnessOfFit",
     "Imputations",
     "LikelihoodRatioTest",
     "Merging",
@@ -61,6 +63,7 @@ __all__ = [
     "cross_validate",
     "expect",
     "fit",
+    "goodness_of_fit",
     "impute",
     "likelihood_ratio_test",
     "load",

@@ -50,6 +50,7 @@ OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
 }  # fmt: skip
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
+    gmix.goodness_of_fit,
     gmix.likelihood_ratio_test, gmix.load, gmix.metropolis, gmix.GaussianMixture, gmix.NormalInverseWishart,
     gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise, gmix.Stepwise(MIXTURE).update,
     gmix.GaussianMixture.from_statistics, gmix.covariance.structure, MemorySource, highest_density, tail_probability,

@@ -226,6 +226,14 @@ def test_plot_with_and_without_points(model: Path, faithful: Path, tmp_path: Pat
         assert (tmp_path / name).stat().st_size > 2000
 
 
+@pytest.mark.parametrize("kind", ["probabilities", "conditional", "quantiles", "distances"])
+def test_plot_draws_how_well_a_model_fits(model: Path, faithful: Path, tmp_path: Path, kind: str) -> None:
+    assert run("plot", model, faithful, "--kind", kind, "--out", tmp_path / "fit.png").exit_code == 0
+    assert (tmp_path / "fit.png").stat().st_size > 10_000
+    refused = run("plot", model, "--kind", kind, "--out", tmp_path / "fit.png")
+    assert "compares the model with a table; give the table too" in refused.stderr
+
+
 def test_a_table_and_a_model_come_through_pipes(model: Path, faithful: Path) -> None:
     made = run("fit", "-", "-k", 2, "--covariance", "full", "--out", "-", given=faithful.read_bytes())
     assert made.stdout == model.read_text() + "\n"

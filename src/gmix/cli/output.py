@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import typer
 
 import gmix
+from gmix import plot
 from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import ParameterError, nearest
 from gmix.base.rows import Rows
 from gmix.base.table_file import FORMATS, format_of
 
 __all__ = [
+    "GOODNESS",
     "check_model",
     "check_page",
     "check_picture",
     "check_writable",
     "draw",
+    "draw_goodness",
     "save",
     "table_target",
 ]
+
+
+GOODNESS = {  # pictures of how well a model fits rows
+    "probabilities": plot.probability_transform,
+    "conditional": partial(plot.probability_transform, conditional=True),
+    "quantiles": plot.quantiles,
+    "distances": plot.distances,
+}
 
 
 def check_writable(path: Path | None) -> None:
@@ -100,7 +112,6 @@ def draw(fit: gmix.Fit, rows: Rows | None, path: Path) -> None:
     """Draw a model, over rows if there are some, and write the picture."""
     from matplotlib.figure import Figure
 
-    from gmix import plot
     from gmix.plot.file import save_figure
 
     d = fit.mixture.independent_part.n_features  # dependent columns are not drawn
@@ -110,3 +121,11 @@ def draw(fit: gmix.Fit, rows: Rows | None, path: Path) -> None:
     points, weights = (None, None) if rows is None else (rows.values, rows.weights)
     plot.plot(fit, points, sample_weight=weights, figure=figure)
     save_figure(figure, path)
+
+
+def draw_goodness(fit: gmix.Fit, rows: Rows, path: Path, kind: str) -> None:
+    """Draw how well a model fits rows, as one of `GOODNESS`, and write the picture."""
+    from gmix.plot.file import save_figure
+
+    drawn: Any = GOODNESS[kind](fit, rows.values, sample_weight=rows.weights)
+    save_figure(drawn if kind == "quantiles" else drawn.figure, path)

@@ -19,7 +19,7 @@ from gmix.plot.style import dress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["chains_html", "fit_html", "mixture_html", "search_html"]
+__all__ = ["chains_html", "fit_html", "goodness_html", "mixture_html", "search_html"]
 
 Array = NDArray[np.float64]
 _COLUMNS, _COMPONENTS, _CANDIDATES, _COORDINATES = 6, 20, 8, 12  # that are listed
@@ -87,6 +87,23 @@ class Chains(Protocol):
     def r_hat(self) -> Array: ...
     @property
     def findings(self) -> Sequence[Finding]: ...
+
+
+class GoodnessOfFit(Protocol):
+    """Distances between rows and a mixture, as `gmix.GoodnessOfFit` is."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def marginal(self) -> Array: ...
+    @property
+    def conditional(self) -> Array: ...
+    @property
+    def distances(self) -> float: ...
+    @property
+    def replicates(self) -> Array: ...
+    @property
+    def p_values(self) -> Array: ...
 
 
 def mixture_html(mixture: shown.Mixture) -> str:
@@ -174,6 +191,24 @@ def chains_html(chains: Chains) -> str:
 
     parts = [findings_html(chains.findings), table(heads, rows, caption=caption)]
     return page("Chains", line, parts, picture(draw, *_SIZE))
+
+
+def goodness_html(found: GoodnessOfFit) -> str:
+    """The distances between rows and a mixture, with p-values if there are some."""
+    p, d, n_tables = found.p_values, len(found.names), len(found.replicates)
+
+    def cells(distance: float, p_value: float) -> list[str]:
+        written = "" if np.isnan(distance) else f"{distance:.3f}"
+        return [written, "" if np.isnan(p_value) else f"{p_value:.2g}"] if n_tables else [written]
+
+    rows = [
+        [name, *cells(found.marginal[j], p[j]), *cells(found.conditional[j], p[d + j])]
+        for j, name in enumerate(found.names)
+    ]
+    rows.append(["Mahalanobis distance", *cells(found.distances, p[-1]), *[""] * (1 + bool(n_tables))])
+    heads = ["column", *["marginal", "p"][: 1 + bool(n_tables)], *["conditional", "p"][: 1 + bool(n_tables)]]
+    line = "Kolmogorov-Smirnov distances" + f"; p-values from {count(n_tables, 'table')}" * bool(n_tables)
+    return page("Goodness of fit", line, [table(heads, rows)])
 
 
 def _title(kind: str, mixture: shown.Mixture) -> str:

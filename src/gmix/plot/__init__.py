@@ -1,9 +1,10 @@
 """Pictures of densities, points and components, of criteria, and of the convergence of a fit.
 
-Every function draws into ``ax`` (`pairs` into ``figure``), or into a new figure without it. What each returns does not
-depend on the model or the options: `plot` and `pairs` return the figure; `autocorrelations`, `clusters`, `histogram`,
-`criteria`, `entropy`, `history`, `optima`, `ranks`, `responsibilities`, `trace` and `unusual` their axes; `contours`,
-`ellipses`, `regions`, `scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation.
+Every function draws into ``ax`` (`pairs` and `quantiles` into ``figure``), or into a new figure without it. What each
+returns does not depend on the model or the options: `plot`, `pairs` and `quantiles` return the figure;
+`autocorrelations`, `clusters`, `histogram`, `criteria`, `distances`, `entropy`, `history`, `optima`,
+`probability_transform`, `ranks`, `responsibilities`, `trace` and `unusual` their axes; `contours`, `ellipses`,
+`regions`, `scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation.
 None saves a figure or changes Matplotlib's settings.
 
 A new figure is one of pyplot. A notebook shows it once, below its cell, and closes it; in a script, ``plt.show()``
@@ -26,6 +27,7 @@ from gmix.plot.chains import autocorrelations, ranks, trace
 from gmix.plot.choice import criteria, entropy
 from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
+from gmix.plot.goodness import distances, probability_transform, quantiles
 from gmix.plot.line import histogram
 from gmix.plot.model import Model, in_independent_columns, mixture_of
 from gmix.plot.palette import color, marker
@@ -40,9 +42,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "animation", "autocorrelations", "clusters", "color", "contours", "criteria", "ellipses", "entropy", "histogram",
-    "history", "marker", "optima", "pairs", "plot", "ranks", "regions", "responsibilities", "scatter", "surface",
-    "trace", "uncertainty", "unusual",
+    "animation", "autocorrelations", "clusters", "color", "contours", "criteria", "distances", "ellipses", "entropy",
+    "histogram", "history", "marker", "optima", "pairs", "plot", "probability_transform", "quantiles", "ranks",
+    "regions", "responsibilities", "scatter", "surface", "trace", "uncertainty", "unusual",
 ]  # fmt: skip
 
 
