@@ -73,6 +73,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["inference.point"],
             ["inference.standard_errors", "inference.resampling", "inference.pooling"],
             [
+                "inference.agreement",
                 "inference.bootstrap",
                 "inference.goodness_of_fit",
                 "inference.imputation",

@@ -9,6 +9,7 @@ from gmix.exchange.parameters import read_parameters
 from gmix.fitting.fit import fit
 from gmix.fitting.result import Fit, StandardErrors, load
 from gmix.fitting.stepwise import Stepwise
+from gmix.inference.agreement import Agreement, Reliability, agreement
 from gmix.inference.bootstrap import Bootstrap, LikelihoodRatioTest, bootstrap, likelihood_ratio_test
 from gmix.inference.cross_validation import cross_validate
 from gmix.inference.goodness_of_fit import GoodnessOfFit, goodness_of_fit
@@ -32,6 +33,7 @@ from gmix.sampler import Chains, metropolis
 
 __all__ = [
     "CSV",
+    "Agreement",
     "Background",
     "Bootstrap",
     "Chains",
@@ -54,11 +56,13 @@ __all__ = [
     "Posterior",
     "Progress",
     "Reason",
+    "Reliability",
     "StandardErrors",
     "Stepwise",
     "StudentMixture",
     "SufficientStatistics",
     "VariationalPrior",
+    "agreement",
     "bootstrap",
     "cross_validate",
     "expect",

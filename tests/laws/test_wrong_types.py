@@ -25,6 +25,7 @@ POOLED = IMPUTATIONS.pool(lambda table: (table.mean(0), table.var(0) / len(table
 _VARIATIONAL = gmix.fit(X, 2, covariance="full", inference="variational", effort=0.0, rng=0)
 assert _VARIATIONAL.posterior is not None
 PREDICTIVE = _VARIATIONAL.posterior.predictive
+AGREEMENT = gmix.agreement(np.repeat(["a", "b"], 8), MIXTURE.responsibilities(X))
 CHAINS = gmix.metropolis(MIXTURE.log_density, MIXTURE.means[:1], 9, rng=0)
 ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
 FLAGS = ("equal_weights", "resume", "probabilities", "labels", "filled", "label")  # true or false, or words
@@ -42,6 +43,7 @@ FOUND = {
 OF_MCLUST = {"pro": [1.0], "mean": [[0.0], [1.0]], "sigma": [[[1.0], [0.0]], [[0.0], [1.0]]]}
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     gmix.fit: {"components": 1, "covariance": "full"},
+    gmix.agreement: {"labels": [0, 1], "predicted": [0, 1]}, gmix.plot.calibration: {"agreement": AGREEMENT},
     gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
@@ -50,7 +52,7 @@ OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
 }  # fmt: skip
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
-    gmix.goodness_of_fit,
+    gmix.agreement, AGREEMENT.reliability, gmix.goodness_of_fit,
     gmix.likelihood_ratio_test, gmix.load, gmix.metropolis, gmix.GaussianMixture, gmix.NormalInverseWishart,
     gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise, gmix.Stepwise(MIXTURE).update,
     gmix.GaussianMixture.from_statistics, gmix.covariance.structure, MemorySource, highest_density, tail_probability,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-GOODNESS = {  # pictures of how well a model fits rows
+GOODNESS: dict[str, Callable[..., Any]] = {  # pictures of how well a model fits rows
     "probabilities": plot.probability_transform,
     "conditional": partial(plot.probability_transform, conditional=True),
     "quantiles": plot.quantiles,
@@ -127,5 +128,5 @@ def draw_goodness(fit: gmix.Fit, rows: Rows, path: Path, kind: str) -> None:
     """Draw how well a model fits rows, as one of `GOODNESS`, and write the picture."""
     from gmix.plot.file import save_figure
 
-    drawn: Any = GOODNESS[kind](fit, rows.values, sample_weight=rows.weights)
+    drawn = GOODNESS[kind](fit, rows.values, sample_weight=rows.weights)
     save_figure(drawn if kind == "quantiles" else drawn.figure, path)

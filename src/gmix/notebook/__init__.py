@@ -6,6 +6,6 @@ Matplotlib, or where a picture cannot be drawn, the tables stand alone.
 
 from __future__ import annotations
 
-from gmix.notebook.values import chains_html, fit_html, goodness_html, mixture_html, search_html
+from gmix.notebook.values import agreement_html, chains_html, fit_html, goodness_html, mixture_html, search_html
 
-__all__ = ["chains_html", "fit_html", "goodness_html", "mixture_html", "search_html"]
+__all__ = ["agreement_html", "chains_html", "fit_html", "goodness_html", "mixture_html", "search_html"]

@@ -19,7 +19,7 @@ from gmix.plot.style import dress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["chains_html", "fit_html", "goodness_html", "mixture_html", "search_html"]
+__all__ = ["agreement_html", "chains_html", "fit_html", "goodness_html", "mixture_html", "search_html"]
 
 Array = NDArray[np.float64]
 _COLUMNS, _COMPONENTS, _CANDIDATES, _COORDINATES = 6, 20, 8, 12  # that are listed
@@ -104,6 +104,21 @@ class GoodnessOfFit(Protocol):
     def replicates(self) -> Array: ...
     @property
     def p_values(self) -> Array: ...
+
+
+class Agreement(Protocol):
+    """The agreement of clusters with labels, as `gmix.Agreement` is."""
+
+    @property
+    def classes(self) -> Sequence[object]: ...
+    @property
+    def clusters(self) -> Sequence[object]: ...
+    @property
+    def table(self) -> Array: ...
+    @property
+    def numbers(self) -> list[tuple[str, str]]: ...
+    @property
+    def cluster_names(self) -> list[str]: ...
 
 
 def mixture_html(mixture: shown.Mixture) -> str:
@@ -209,6 +224,17 @@ def goodness_html(found: GoodnessOfFit) -> str:
     heads = ["column", *["marginal", "p"][: 1 + bool(n_tables)], *["conditional", "p"][: 1 + bool(n_tables)]]
     line = "Kolmogorov-Smirnov distances" + f"; p-values from {count(n_tables, 'table')}" * bool(n_tables)
     return page("Goodness of fit", line, [table(heads, rows)])
+
+
+def agreement_html(found: Agreement) -> str:
+    """The agreement of clusters with labels: its measures, and how many rows of each class are in each cluster."""
+    measures = table([name for name, _ in found.numbers], [[value for _, value in found.numbers]], named=False)
+    rows = [
+        [str(name), *(f"{value:,.6g}" for value in counts)]
+        for name, counts in zip(found.classes, found.table, strict=True)
+    ]
+    line = f"{count(float(found.table.sum()), 'row')} in {count(len(found.clusters), 'cluster')}"
+    return page("Agreement", line.replace(".0 ", " "), [measures, table(["class", *found.cluster_names], rows)])
 
 
 def _title(kind: str, mixture: shown.Mixture) -> str:

@@ -2,7 +2,7 @@
 
 Every function draws into ``ax`` (`pairs` and `quantiles` into ``figure``), or into a new figure without it. What each
 returns does not depend on the model or the options: `plot`, `pairs` and `quantiles` return the figure;
-`autocorrelations`, `clusters`, `histogram`, `criteria`, `distances`, `entropy`, `history`, `optima`,
+`autocorrelations`, `calibration`, `clusters`, `histogram`, `criteria`, `distances`, `entropy`, `history`, `optima`,
 `probability_transform`, `ranks`, `responsibilities`, `trace` and `unusual` their axes; `contours`, `ellipses`,
 `regions`, `scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation.
 None saves a figure or changes Matplotlib's settings.
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from gmix.base.errors import ParameterError
+from gmix.plot.calibration import calibration
 from gmix.plot.chains import autocorrelations, ranks, trace
 from gmix.plot.choice import criteria, entropy
 from gmix.plot.convergence import animation, history, optima
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "animation", "autocorrelations", "clusters", "color", "contours", "criteria", "distances", "ellipses", "entropy",
-    "histogram", "history", "marker", "optima", "pairs", "plot", "probability_transform", "quantiles", "ranks",
-    "regions", "responsibilities", "scatter", "surface", "trace", "uncertainty", "unusual",
+    "animation", "autocorrelations", "calibration", "clusters", "color", "contours", "criteria", "distances",
+    "ellipses", "entropy", "histogram", "history", "marker", "optima", "pairs", "plot", "probability_transform",
+    "quantiles", "ranks", "regions", "responsibilities", "scatter", "surface", "trace", "uncertainty", "unusual",
 ]  # fmt: skip
 
 
