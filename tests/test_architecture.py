@@ -72,6 +72,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["fitting.fit"],
             ["inference.point"],
             ["inference.standard_errors", "inference.resampling", "inference.pooling"],
+            ["inference.intervals"],
             [
                 "inference.agreement",
                 "inference.bootstrap",

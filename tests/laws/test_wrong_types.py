@@ -25,6 +25,7 @@ POOLED = IMPUTATIONS.pool(lambda table: (table.mean(0), table.var(0) / len(table
 _VARIATIONAL = gmix.fit(X, 2, covariance="full", inference="variational", effort=0.0, rng=0)
 assert _VARIATIONAL.posterior is not None
 PREDICTIVE = _VARIATIONAL.posterior.predictive
+REPLICATES = gmix.bootstrap(FIT, X, kind="rows", replicates=3, rng=0)
 AGREEMENT = gmix.agreement(np.repeat(["a", "b"], 8), MIXTURE.responsibilities(X))
 CHAINS = gmix.metropolis(MIXTURE.log_density, MIXTURE.means[:1], 9, rng=0)
 ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
@@ -52,7 +53,7 @@ OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
 }  # fmt: skip
 FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
-    gmix.agreement, AGREEMENT.reliability, gmix.goodness_of_fit,
+    gmix.agreement, AGREEMENT.reliability, REPLICATES.interval, gmix.goodness_of_fit,
     gmix.likelihood_ratio_test, gmix.load, gmix.metropolis, gmix.GaussianMixture, gmix.NormalInverseWishart,
     gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise, gmix.Stepwise(MIXTURE).update,
     gmix.GaussianMixture.from_statistics, gmix.covariance.structure, MemorySource, highest_density, tail_probability,

@@ -165,6 +165,18 @@ def test_bootstrap_prints_errors_and_intervals_and_writes_replicates(
         assert words in refused.stderr
 
 
+def test_bootstrap_corrects_intervals_of_resampled_rows(model: Path, faithful: Path) -> None:
+    options = ["bootstrap", model, faithful, "-n", 60, "--json", "--kind", "rows"]
+    plain, corrected = (
+        json.loads(run(*options, "--interval", interval).stdout)["parameters"] for interval in ("percentile", "bca")
+    )
+    assert [line["error"] for line in plain] == [line["error"] for line in corrected]
+    assert all(line["low"] < line["high"] for line in corrected)
+    assert [line["low"] for line in plain] != [line["low"] for line in corrected]
+    refused = run("bootstrap", model, faithful, "-n", 9, "--interval", "bca")
+    assert "--interval bca needs --kind rows or parametric" in refused.stderr
+
+
 def test_condition_prints_the_distribution_of_the_other_columns(model: Path, tmp_path: Path) -> None:
     mixture, out = gmix.load(model).mixture, tmp_path / "conditional.csv"
     direct = mixture.condition({"waiting": 80.0})

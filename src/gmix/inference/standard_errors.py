@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.rows import Rows
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.inference.point import Point
 from gmix.model.components import Components
@@ -21,7 +22,10 @@ from gmix.model.kernel import kernel
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources import MEMORY, LocalSource, Source, source_for
 
-__all__ = ["checked_statistics", "collapsed", "fitted_model", "source_of", "standard_errors", "statistics_of"]
+__all__ = [
+    "Curvature", "checked_statistics", "collapsed", "curvature", "fitted_model", "of_directions", "root_of",
+    "source_of", "standard_errors", "statistics_of",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 _STEP = 1e-3  # standard deviations; the relative error of a central difference is the square of this
@@ -108,27 +112,65 @@ def standard_errors(
     return errors if dependence is None else _carried(errors, dependence)
 
 
-def _errors(fit: Fit, source: Source, robust: bool) -> StandardErrors:
+class Curvature(NamedTuple):
+    """The curvature of the objective at a fit, and the mixtures that it was found with.
+
+    Attributes
+    ----------
+    point : the fit, and the P directions in which its parameters are free.
+    moved : ``2 P`` mixtures, a small step forth and back along each direction.
+    information : ``(P, P)``, minus the second derivatives.
+    """
+
+    point: Point
+    moved: list[Components]
+    information: Array
+
+    def scores(self, rows: Rows, threads: int | None) -> Array:
+        """The weighted score of each row in each direction ``(P, N)``: differences between two of the mixtures."""
+        density = np.stack([kernel.posterior(rows, each, False, threads)[0] for each in self.moved])
+        return np.asarray(rows.mass * (density[::2] - density[1::2]) / (2.0 * _STEP))
+
+    def blocks(self, source: LocalSource) -> Iterator[Rows]:
+        """The rows that have weight, in blocks whose log densities under the mixtures fit in memory."""
+        size = max(_NUMBERS // max(len(self.moved), 1), 1)
+        for block in source.blocks():
+            counting = block.counting
+            for begin in range(0, len(counting), size):
+                yield counting[begin : begin + size]
+
+
+def curvature(fit: Fit, source: Source) -> Curvature | None:
+    """The curvature at a fit of these rows; None if a component is empty or has collapsed."""
     statistics, mixture, model = checked_statistics(fit, source), fit.mixture, fitted_model(fit, source)
     if not _is_interior(model, statistics):
-        return _unknown(model)
+        return None
     try:
         point = Point.of(mixture, fit.frozen)
         if not point.n_directions:
-            return _of_directions(point, np.zeros((0, 0)))
+            return Curvature(point, [], np.zeros((0, 0)))
         moved = [point.moved(step * direction) for direction in np.eye(point.n_directions) for step in (_STEP, -_STEP)]
         components = [replace(model, mixture=p.mixture(mixture.features)).components() for p in moved]
         found = source.expect(components)
     except np.linalg.LinAlgError:
-        return _unknown(model)
+        return None
     scores = np.array([p.score(s, fit.prior) for p, s in zip(moved, found, strict=True)])
     with np.errstate(invalid="ignore"):
         information = (scores[1::2] - scores[::2]) / (2.0 * _STEP)
-    spread = _spread(source, components) if robust and isinstance(source, LocalSource) else None
+    return Curvature(point, components, (information + information.T) / 2.0)
+
+
+def _errors(fit: Fit, source: Source, robust: bool) -> StandardErrors:
+    found = curvature(fit, source)
+    if found is None:
+        return _unknown(fitted_model(fit, source))
+    if not found.point.n_directions:
+        return of_directions(found.point, found.information)
+    spread = _spread(source, found) if robust and isinstance(source, LocalSource) else None
     try:
-        return _of_directions(point, _root((information + information.T) / 2.0, spread))
+        return of_directions(found.point, root_of(found.information, spread))
     except np.linalg.LinAlgError:
-        return _unknown(model)
+        return _unknown(fitted_model(fit, source))
 
 
 def _is_interior(model: GaussianModel, statistics: SufficientStatistics) -> bool:
@@ -153,7 +195,7 @@ def _unknown(model: GaussianModel) -> StandardErrors:
 
 
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")
-def _root(information: Array, spread: Array | None) -> Array:
+def root_of(information: Array, spread: Array | None = None) -> Array:
     """A root ``R`` of the covariance ``R' R`` of the directions: the inverse of the information.
 
     If the `spread` of the score is given, the covariance is their sandwich. Raises ``LinAlgError`` if the information
@@ -170,7 +212,7 @@ def _root(information: Array, spread: Array | None) -> Array:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _of_directions(point: Point, root: Array) -> StandardErrors:
+def of_directions(point: Point, root: Array) -> StandardErrors:
     """The standard errors of weights, means and covariances, from a root of the covariance of the directions."""
     changes = point.changes(root)
 
@@ -182,21 +224,16 @@ def _of_directions(point: Point, root: Array) -> StandardErrors:
     return StandardErrors(weights[: len(point.means)], norm(changes.means), norm(changes.covariances), background)
 
 
-def _spread(source: LocalSource, moved: Sequence[Components]) -> Array:
+def _spread(source: LocalSource, found: Curvature) -> Array:
     """The covariance ``(P, P)`` of the sum of the weighted scores, if each row is one observation.
 
-    The score of a row in each direction is a difference between two of the `moved` mixtures. The scores sum to zero
-    except with a prior.
+    The scores sum to zero except with a prior.
     """
-    size = len(moved) // 2
+    size = found.point.n_directions
     total, squares, n_rows = np.zeros(size), np.zeros((size, size)), 0
-    for block in source.blocks():
-        counting = block.counting
-        for begin in range(0, len(counting), max(_NUMBERS // len(moved), 1)):
-            rows = counting[begin : begin + max(_NUMBERS // len(moved), 1)]
-            density = np.stack([kernel.posterior(rows, each, False, source.threads)[0] for each in moved])
-            scores = rows.mass * (density[::2] - density[1::2]) / (2.0 * _STEP)
-            total, squares, n_rows = total + scores.sum(1), squares + scores @ scores.T, n_rows + len(rows)
+    for rows in found.blocks(source):
+        scores = found.scores(rows, source.threads)
+        total, squares, n_rows = total + scores.sum(1), squares + scores @ scores.T, n_rows + len(rows)
     return squares - np.outer(total, total) / n_rows
 
 

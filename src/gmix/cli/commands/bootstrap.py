@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 import gmix
-from gmix.base.errors import ParameterError
+from gmix.base.errors import ParameterError, one_of
 from gmix.base.table_file import Block, write_table
 from gmix.base.wording import count, number, percent, to_precision_of
 from gmix.cli.csv_options import with_csv_options
@@ -34,6 +34,7 @@ from gmix.cli.options import (
 from gmix.cli.output import file_target
 from gmix.cli.parameters import parameter_columns
 from gmix.cli.tables import console, grid_of, print_grid
+from gmix.inference.intervals import Intervals
 
 __all__ = ["EXAMPLES", "bootstrap"]
 
@@ -41,7 +42,7 @@ EXAMPLES = (
     "Examples:\n\n  gmix bootstrap model.json points.csv\n\n"
     "  gmix bootstrap model.json points.csv --replicates 200 --level 0.9 --out replicates.parquet"
 )
-_KINDS = ("weights", "rows", "parametric")
+_KINDS, _INTERVALS = ("weights", "rows", "parametric"), ("percentile", "bca")
 
 
 @with_csv_options
@@ -57,6 +58,13 @@ def bootstrap(
         ),
     ] = "weights",
     level: Annotated[float, typer.Option(help="Probability of the intervals.")] = 0.95,
+    interval: Annotated[
+        str,
+        typer.Option(
+            help="Intervals: percentile, or bca (corrected for bias and skewness; needs --kind rows or parametric).",
+            autocompletion=completing(_INTERVALS),
+        ),
+    ] = "percentile",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -76,6 +84,8 @@ def bootstrap(
     """Compute standard errors and intervals of the parameters, from fits to resampled tables."""
     if not 0.0 < level < 1.0:
         raise ParameterError(f"--level {level:g} is not a probability between 0 and 1; give one such as 0.95")
+    if one_of(interval, _INTERVALS, "--interval") == "bca" and kind == "weights":
+        raise ParameterError("--interval bca needs --kind rows or parametric; random weights are twice as skewed")
     target = file_target(out, form)
     fit = gmix.load(model)
     source = source_for_model(
@@ -86,7 +96,7 @@ def bootstrap(
     )
     if target is not None:
         write_table(_replicates(found, fit.mixture), *target)
-    lines = list(_lines(fit.mixture, found, level))
+    lines = list(_lines(fit.mixture, found, found.levels(level, interval)))
     if as_json:
         document = {"replicates": len(found.weights), "collapsed": found.collapsed, "level": level, "parameters": lines}
         typer.echo(json.dumps(document, indent=1))
@@ -96,11 +106,13 @@ def bootstrap(
             typer.echo(f"replicates written to {out}")
 
 
-def _lines(mixture: gmix.GaussianMixture, found: gmix.Bootstrap, level: float) -> Iterator[dict[str, Any]]:
+def _lines(mixture: gmix.GaussianMixture, found: gmix.Bootstrap, levels: Intervals) -> Iterator[dict[str, Any]]:
     """For each parameter its estimate, standard error and interval: weights, means and standard deviations."""
 
-    def line(k: int, parameter: str, estimate: float, values: NDArray[np.float64]) -> dict[str, Any]:
-        low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    def line(
+        k: int, parameter: str, estimate: float, values: NDArray[np.float64], ends: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        low, high = np.quantile(values, ends)
         error = float(values.std(ddof=1))
         return {
             "component": k, "parameter": parameter, "estimate": float(estimate), "error": error,
@@ -108,11 +120,12 @@ def _lines(mixture: gmix.GaussianMixture, found: gmix.Bootstrap, level: float) -
         }  # fmt: skip
 
     for k in range(mixture.n_components):
-        yield line(k, "weight", mixture.weights[k], found.weights[:, k])
+        yield line(k, "weight", mixture.weights[k], found.weights[:, k], levels.weights[:, k])
         for j, name in enumerate(mixture.names):
-            yield line(k, f"mean {name}", mixture.means[k, j], found.means[:, k, j])
+            yield line(k, f"mean {name}", mixture.means[k, j], found.means[:, k, j], levels.means[:, k, j])
             deviation = float(np.sqrt(mixture.covariances[k, j, j]))
-            yield line(k, f"sd {name}", deviation, np.sqrt(found.covariances[:, k, j, j]))
+            ends = levels.covariances[:, k, j, j]  # of the variance, whose root is a monotone function
+            yield line(k, f"sd {name}", deviation, np.sqrt(found.covariances[:, k, j, j]), ends)
 
 
 def _print(lines: list[dict[str, Any]], found: gmix.Bootstrap, level: float) -> None:
