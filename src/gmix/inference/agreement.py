@@ -124,7 +124,7 @@ class Agreement:
         heads = [f"{name}" for name in self.cluster_names]
         width = max(9, *(len(head) + 2 for head in heads))
         first = max(7, *(len(str(name)) + 2 for name in self.classes))
-        lines += ["", f"  {'class':<{first}}" + "".join(f"{head:>{width}}" for head in heads)]
+        lines += [f"  {'class':<{first}}" + "".join(f"{head:>{width}}" for head in heads)]
         for name, row in zip(self.classes, self.table, strict=True):
             lines.append(f"  {name!s:<{first}}" + "".join(f"{value:>{width}.6g}" for value in row))
         return "\n".join(lines)

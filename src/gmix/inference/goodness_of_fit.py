@@ -76,7 +76,7 @@ class GoodnessOfFit:
             text = "-" if np.isnan(distance) else f"{distance:.3f}" + f" (p = {p_value:.2g})" * tested
             return f"{text:>{20 if tested else 12}}"
 
-        lines = ["Kolmogorov-Smirnov distances", ""]
+        lines = ["Kolmogorov-Smirnov distances"]
         lines.append(f"  {'column':<{width}}" + "".join(f"{head:>{20 if tested else 12}}" for head in _HEADS))
         for j, name in enumerate(self.names):
             cells = cell(self.marginal[j], p[j]) + cell(self.conditional[j], p[d + j])
