@@ -92,6 +92,7 @@ def test_criteria_are_left_out_before_digits(faithful: Path, monkeypatch: pytest
     assert "BIC" in header(60)[0]
     assert header(40, "--criterion", "aicc")[0] == ["AICc", "weight"]
     assert "2322.19" in header(40)[1]
+    assert header(120, "--criterion", "caic")[0] == [*everything[:-1], "CAIC", "weight"]
 
 
 def test_without_a_terminal_lines_are_whole_and_have_no_color(faithful: Path) -> None:

@@ -85,7 +85,7 @@ class Agreement:
         Parameters
         ----------
         label : the class whose probability is compared; None for the most probable class of each row (Guo, Pleiss, Sun
-            & Weinberger 2017, *International Conference on Machine Learning*, section 2).
+            & Weinberger 2017, *International Conference on Machine Learning*).
         bins : their number. Those without rows are left out.
 
         Raises `ParameterError` for an unknown label, and without probabilities.
@@ -161,7 +161,7 @@ def agreement(labels: Any, predicted: Any, *, sample_weight: ArrayLike | None = 
               b = \sum_k \binom{n_{\cdot k}}2, \; e = a b \big/ \tbinom n2,
 
     1 if both divide the rows in the same way, and 0 on average by chance (Hubert & Arabie 1985, *Journal of
-    Classification* 2:193, equation 5). The classification error is that of the best matching of clusters with classes,
+    Classification* 2:193). The classification error is that of the best matching of clusters with classes,
     one to one, as in mclust. A cluster without a class counts as an error. The Brier score is
 
     .. math:: \frac1n \sum_i \sum_g (p_{ig} - y_{ig})^2

@@ -88,7 +88,7 @@ def bca_levels(replicates: Array, estimate: Array, accelerated: Array, level: fl
     .. math:: \Phi\Bigl(z_0 + \frac{z_0 + z_\alpha}{1 - a (z_0 + z_\alpha)}\Bigr), \qquad
               z_0 = \Phi^{-1}\bigl(\text{share of the replicates below the estimate}\bigr)
 
-    Efron (1987), *Journal of the American Statistical Association* 82:171, equation 3.9.
+    Efron (1987), *Journal of the American Statistical Association* 82:171.
     """
     from scipy.special import ndtr, ndtri
 

@@ -66,13 +66,15 @@ def distance_tails(mixture: Transformable, rows: Array) -> tuple[Array, Array]:
 
     shares = mixture.responsibilities(rows)
     missing = np.isnan(rows)
-    shares[missing.all(1) | (rows.shape[1] == 0)] = 0.0
+    shares[missing.all(1)] = 0.0
     shares[shares < _LEAST_SHARE] = 0.0
     tails = np.ones(shares.shape)
-    for lacking in np.unique(missing, axis=0):
+    patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    by_pattern = np.argsort(which.ravel(), kind="stable")
+    ends = np.cumsum(np.bincount(which.ravel(), minlength=len(patterns)))
+    for lacking, mine in zip(patterns, np.split(by_pattern, ends[:-1]), strict=True):
         present = np.flatnonzero(~lacking)
         if len(present):
-            mine = np.flatnonzero((missing == lacking).all(1))
             part = mixture.marginal(present.tolist()) if lacking.any() else mixture
             with np.errstate(over="ignore"):
                 tails[mine] = chdtrc(float(len(present)), part.mahalanobis(rows[mine][:, present]) ** 2)
