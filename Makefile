@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions clean
+.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions numerics clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -80,6 +80,9 @@ bench-variational: .venv/built  ## time a step of variational Bayes, and compare
 
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)
+
+numerics: .venv/built  ## compare gmix with arithmetic of 50 digits, and write the tables of docs/numerics.md
+	$(bin)/python benchmarks/numerics.py --write
 
 build/peers/astroml/ready:
 	$(PYTHON) -m venv --clear $(@D)

@@ -87,7 +87,9 @@ def cdf(parameters: Parameters, point: Array) -> Decimal:
             if len(z) == 1:
                 probability = normal_cdf(z[0])
             else:
-                probability = bivariate_cdf(z[0], z[1], Decimal(float(covariance[0, 1])) / deviations[0] / deviations[1])
+                probability = bivariate_cdf(
+                    z[0], z[1], Decimal(float(covariance[0, 1])) / deviations[0] / deviations[1]
+                )
             total += Decimal(float(weight)) * probability
         return total
 
@@ -97,7 +99,7 @@ def normal_cdf(z: Decimal) -> Decimal:
     if abs(z) < 8:
         with localcontext(ARITHMETIC) as digits:
             digits.prec = 90  # 1/2 and the series almost cancel in the lower tail
-            return Decimal(0.5) + _density(z) * _series(z)
+            return Decimal("0.5") + _density(z) * _series(z)
     fraction = Decimal(0)
     for n in range(600, 0, -1):  # Laplace's continued fraction of Mills's ratio
         fraction = n / (abs(z) + fraction)
