@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions numerics clean
+.PHONY: help demo test test-clients test-lowest lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions numerics clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -16,6 +16,9 @@ test: .venv/built  ## run the tests
 
 test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onnx and Jupyter, which are installed for them (minutes)
 	$(bin)/python -m pytest tests/clients
+
+test-lowest: build/lowest/ready  ## run the tests with the lowest versions that pyproject.toml allows (a quarter of an hour)
+	build/lowest/bin/python -m pytest -n auto --dist loadscope tests
 
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
@@ -83,6 +86,14 @@ bench-versions: .venv/built  ## time this version beside another checkout, which
 
 numerics: .venv/built  ## compare gmix with arithmetic of 50 digits, and write the tables of docs/numerics.md
 	$(bin)/python benchmarks/numerics.py --write
+
+build/lowest/ready: pyproject.toml CMakeLists.txt release/lowest.py $(wildcard native/* native/*/* native/*/*/*)
+	$(PYTHON) -m venv --clear $(@D)
+	$(PYTHON) release/lowest.py > $(@D)/requirements.txt
+	$(PYTHON) release/lowest.py --build >> $(@D)/requirements.txt
+	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet -r $(@D)/requirements.txt cmake ninja pytest pytest-xdist hypothesis
+	PATH="$(CURDIR)/$(@D)/bin:$$PATH" $(@D)/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps .
+	touch $@
 
 build/peers/astroml/ready:
 	$(PYTHON) -m venv --clear $(@D)

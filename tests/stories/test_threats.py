@@ -25,8 +25,8 @@ ASSETS = ROOT / "src" / "gmix" / "report" / "assets"
 
 # What runs code that is in data, starts programs, or opens connections.
 MODULES = {
-    "cloudpickle", "code", "ctypes", "dill", "ftplib", "http", "httpx", "joblib", "marshal", "pickle", "pty", "requests",
-    "runpy", "shelve", "skops", "smtplib", "socket", "socketserver", "subprocess", "telnetlib", "urllib", "webbrowser",
+    "cloudpickle", "code", "ctypes", "dill", "ftplib", "http", "httpx", "joblib", "marshal", "pickle", "pty",
+    "requests", "runpy", "shelve", "skops", "smtplib", "socket", "socketserver", "subprocess", "telnetlib", "urllib", "webbrowser",
     "xml", "xmlrpc", "yaml",
 }  # fmt: skip
 CALLS = {"__import__", "compile", "eval", "exec", "execfile"}
@@ -96,7 +96,7 @@ def test_the_page_of_a_report_has_no_inline_handlers_and_escapes_every_value() -
     assert not re.search(r"<[^>]*\son\w+\s*=|javascript:|<(base|iframe|object|embed|form)\b", markup, re.IGNORECASE)
     unescaped = re.findall(r"\{\{\s*(\w+)\s*\|\s*safe\s*\}\}", template)
     assert sorted(unescaped) == ["data", "library", "print_style", "script", "script_hashes", "style"]
-    assert template.count("safe") == len(unescaped)
+    assert len(re.findall(r"\|\s*safe", template)) == len(unescaped)
     assert "autoescape=True" in (ASSETS.parent / "__init__.py").read_text(encoding="utf-8")
 
 
@@ -162,8 +162,7 @@ def test_csv_keeps_formulas_of_the_table_as_they_are_and_adds_none(tmp_path: Pat
     lines = [",".join(map(repr, row)) for row in rows.tolist()]
     table = tmp_path / "table.csv"
     table.write_text("\n".join([names, *lines]) + "\n")
-    columns = [part for name in FORMULAS for part in ("--column", name)]
-    fitted = run("fit", table, "--components", 1, "--covariance", "full", "--out", tmp_path / "model.json", *columns)
+    fitted = run("fit", table, "--components", 1, "--covariance", "full", "--out", tmp_path / "model.json")
     assert fitted.exit_code == 0, fitted.output
     predicted = run("predict", tmp_path / "model.json", table, "--append", "--out", tmp_path / "out.csv")
     assert predicted.exit_code == 0, predicted.output
