@@ -26,8 +26,8 @@ ASSETS = ROOT / "src" / "gmix" / "report" / "assets"
 # What runs code that is in data, starts programs, or opens connections.
 MODULES = {
     "cloudpickle", "code", "ctypes", "dill", "ftplib", "http", "httpx", "joblib", "marshal", "pickle", "pty",
-    "requests", "runpy", "shelve", "skops", "smtplib", "socket", "socketserver", "subprocess", "telnetlib", "urllib", "webbrowser",
-    "xml", "xmlrpc", "yaml",
+    "requests", "runpy", "shelve", "skops", "smtplib", "socket", "socketserver", "subprocess", "telnetlib", "urllib",
+    "webbrowser", "xml", "xmlrpc", "yaml",
 }  # fmt: skip
 CALLS = {"__import__", "compile", "eval", "exec", "execfile"}
 METHODS = {
