@@ -1,6 +1,6 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients test-lowest lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions numerics clean
+.PHONY: help demo test test-clients test-lowest lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-sampler bench-supervised bench-variational bench-versions bench-instructions numerics clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -80,6 +80,9 @@ bench-rows: .venv/built build/peers/astroml/ready  ## time an E-step of each kin
 
 bench-variational: .venv/built  ## time a step of variational Bayes, and compare lower bounds, beside scikit-learn
 	$(bin)/python benchmarks/variational.py --check
+
+bench-instructions: .venv/built  ## count the instructions of EM steps with valgrind; a tenth more than before is an error (BEFORE=checkout)
+	$(bin)/python benchmarks/instructions.py $(if $(BEFORE),--before $(BEFORE))
 
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)
