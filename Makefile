@@ -1,6 +1,7 @@
 # Every target sets up what it needs: a bare clone, Python 3.11 or newer, a C++20 compiler and make are enough.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint types pictures docs bench bench-peers bench-fits bench-quality bench-sweeps bench-degenerate bench-large bench-limits bench-acceleration bench-rows bench-imputation bench-draws bench-sampler bench-supervised bench-variational bench-versions clean
+# Every target with a description is made anew each time.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -16,6 +17,9 @@ test: .venv/built  ## run the tests
 
 test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onnx and Jupyter, which are installed for them (minutes)
 	$(bin)/python -m pytest tests/clients
+
+test-lowest: build/lowest/ready  ## run the tests with the lowest versions that pyproject.toml allows (a quarter of an hour)
+	build/lowest/bin/python -m pytest -n auto --dist loadscope tests
 
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
@@ -81,8 +85,22 @@ bench-rows: .venv/built build/peers/astroml/ready  ## time an E-step of each kin
 bench-variational: .venv/built  ## time a step of variational Bayes, and compare lower bounds, beside scikit-learn
 	$(bin)/python benchmarks/variational.py --check
 
+bench-instructions: .venv/built  ## count the instructions of EM steps with valgrind; a tenth more than before is an error (BEFORE=checkout)
+	$(bin)/python benchmarks/instructions.py $(if $(BEFORE),--before $(BEFORE))
+
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)
+
+numerics: .venv/built  ## compare gmix with arithmetic of 50 digits, and write the tables of docs/numerics.md
+	$(bin)/python benchmarks/numerics.py --write
+
+build/lowest/ready: pyproject.toml CMakeLists.txt release/lowest.py $(wildcard native/* native/*/* native/*/*/*)
+	$(PYTHON) -m venv --clear $(@D)
+	$(PYTHON) release/lowest.py > $(@D)/requirements.txt
+	$(PYTHON) release/lowest.py --build >> $(@D)/requirements.txt
+	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet -r $(@D)/requirements.txt cmake ninja pytest pytest-xdist hypothesis
+	PATH="$(CURDIR)/$(@D)/bin:$$PATH" $(@D)/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps .
+	touch $@
 
 build/peers/astroml/ready:
 	$(PYTHON) -m venv --clear $(@D)

@@ -56,10 +56,7 @@ class Array {
 template <typename... Sizes>
 nb::object empty_array(Sizes... sizes) {
   static PyObject* const empty = nb::object(nb::module_::import_("numpy").attr("empty")).release().ptr();
-  const nb::tuple shape = nb::make_tuple(static_cast<std::size_t>(sizes)...);
-  PyObject* array = PyObject_CallOneArg(empty, shape.ptr());
-  if (array == nullptr) throw nb::python_error();
-  return nb::steal(array);
+  return nb::handle(empty)(nb::make_tuple(static_cast<std::size_t>(sizes)...));
 }
 
 }  // namespace gmix

@@ -120,6 +120,7 @@ def test_a_checkpoint_of_another_fit_or_of_nothing_is_refused(rows: Array, tmp_p
         ([b"\x80\x04pickle\n"], "is no gmix checkpoint"),
         ([b"[" * 100_000 + b"\n"], "is no gmix checkpoint"),
         ([b"null\n"], "is no gmix checkpoint"),
+        ([b"a line of another program"], "is no gmix checkpoint"),
         ([json.dumps(json.loads(first) | {"seed": -1}).encode(), b"\n"], "is no gmix checkpoint"),
         ([json.dumps(json.loads(first) | {"version": 1}).encode(), b"\n"], "has version 1"),
         ([json.dumps(json.loads(first) | {"version": 3}).encode(), b"\n"], "has version 3"),
@@ -139,6 +140,7 @@ def test_a_checkpoint_of_another_fit_or_of_nothing_is_refused(rows: Array, tmp_p
         path.write_bytes(b"".join(lines))
         with pytest.raises(gmix.ModelFileError, match=message):
             gmix.fit(rows, checkpoint=path, resume=True, **settings)
+        assert path.read_bytes() == b"".join(lines)
     with pytest.raises(gmix.ModelFileError, match="cannot be opened"):
         gmix.fit(rows, checkpoint=tmp_path / "nowhere" / "fit", **settings)
     for place in (tmp_path, "/dev/null", "/dev/zero"):

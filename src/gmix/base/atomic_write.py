@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +16,9 @@ from os import PathLike
 from pathlib import Path
 
 from gmix.base.errors import GmixError, ParameterError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["as_path", "atomic_write", "remove_unfinished", "temporary_folder"]
 
@@ -70,8 +73,11 @@ class _Draft:
             self.path = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
             self._file = os.open(self.path, flags, 0o666 if self._mode is None else 0o600)
-            with suppress(OSError):  # on a file system without locks, drafts are never removed
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+            if sys.platform != "win32":
+                with suppress(OSError):  # on a file system without locks, drafts are never removed
+                    fcntl.flock(self._file, fcntl.LOCK_EX)
+            else:  # an open file cannot be renamed, so drafts have no locks and are never removed
+                os.close(self._file)
             if self.path.exists():
                 return
             os.close(self._file)  # another process removed it before it was locked
@@ -81,7 +87,8 @@ class _Draft:
 
     def __exit__(self, *_: object) -> None:
         self.path.unlink(missing_ok=True)
-        os.close(self._file)
+        if sys.platform != "win32":
+            os.close(self._file)
 
     def publish(self) -> None:
         """Replace the target, and keep its permissions."""
@@ -92,12 +99,13 @@ class _Draft:
 
 def _remove_abandoned(target: Path) -> None:
     """Remove drafts of a file whose processes were killed: no process holds their locks."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}")
-    for path in target.parent.iterdir():
-        if pattern.fullmatch(path.name):
-            with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "rb") as draft:
-                fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+    if sys.platform != "win32":
+        pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}")
+        for path in target.parent.iterdir():
+            if pattern.fullmatch(path.name):
+                with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "rb") as draft:
+                    fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
 
 
 def _cannot_write(target: Path, error: Exception, error_type: type[GmixError]) -> GmixError:

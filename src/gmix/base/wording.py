@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
-__all__ = ["count", "listed", "nats", "number", "percent", "power_of_ten", "to_precision_of", "weighted_rows"]
+__all__ = [
+    "count",
+    "listed",
+    "nats",
+    "number",
+    "percent",
+    "power_of_ten",
+    "printable",
+    "to_precision_of",
+    "weighted_rows",
+]
 
 _MINUS = "\N{MINUS SIGN}"
 _MOST_ROWS = 1 << 62  # more than a table has; a damaged model file may state any number
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and newline
+
+
+def printable(text: str) -> str:
+    r"""A text without the control characters that a terminal acts on, which a column of a file may have in its name.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def number(value: float, digits: int = 4) -> str:

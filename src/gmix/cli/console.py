@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gmix.base.findings import lines
-from gmix.base.wording import count, listed, number, to_precision_of, weighted_rows
+from gmix.base.wording import count, listed, number, printable, to_precision_of, weighted_rows
 from gmix.cli.tables import Entry, console, grid_of, print_entries, print_grid, width_of
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.optima_text import chance_text, trials_text
@@ -159,7 +159,7 @@ def _print_end(to: Console, fit: Fit, files: dict[str, Path | None]) -> None:
 def print_warnings(fit: Fit) -> None:
     """Print the warnings on standard error, where a program reads standard output."""
     for line in lines(finding for finding in fit.findings if finding.level == "warning"):
-        print(f"gmix: {line}", file=sys.stderr)
+        print(f"gmix: {printable(line)}", file=sys.stderr)
 
 
 def _print_ranking(search: Search, shown: int, to: Console) -> None:

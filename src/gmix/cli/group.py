@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from gmix.base.errors import GmixError, nearest
+from gmix.base.wording import printable
 from gmix.cli.input import STDIN_FOLDER
 
 __all__ = ["Commands"]
@@ -63,7 +64,7 @@ def _open_closed_streams() -> None:
 def _print_error(message: str) -> int:
     """Print a message, without the folder of a copy of standard input, and return the exit status."""
     if message:
-        print(f"gmix: {re.sub(rf'[^ ]*{STDIN_FOLDER}[^/]*/', '', message)}", file=sys.stderr)
+        print(f"gmix: {printable(re.sub(rf'[^ ]*{STDIN_FOLDER}[^/]*/', '', message))}", file=sys.stderr)
     return 2
 
 

@@ -16,6 +16,7 @@ import gmix
 from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
+from gmix.base.wording import printable
 from gmix.cli.parse import parse_bytes, parse_errors
 from gmix.sources import CSV, LocalSource, MemorySource, as_source
 
@@ -126,7 +127,7 @@ def drawn_rows(source: LocalSource) -> Rows:
 def print_findings(findings: Iterable[gmix.Finding]) -> None:
     """Print findings on standard error."""
     for finding in findings:
-        print(f"gmix: {finding.level}: {finding}", file=sys.stderr)
+        print(f"gmix: {finding.level}: {printable(str(finding))}", file=sys.stderr)
 
 
 def without_findings_of(source: LocalSource, fit: gmix.Fit) -> gmix.Fit:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table as Grid
+from rich.text import Text
+
+from gmix.base.wording import printable
 
 __all__ = ["Entry", "console", "grid_of", "print_entries", "print_grid", "width_of"]
 
@@ -28,6 +31,9 @@ class Entry(NamedTuple):
 class _Output(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError  # which ends the command with status 0; Rich would exit with 1
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        return super().render_str(printable(text), **settings)
 
 
 def console() -> Console:

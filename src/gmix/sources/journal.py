@@ -29,6 +29,7 @@ __all__ = ["Journal"]
 
 Array = NDArray[np.float64]
 _VERSION = 2
+_BEGINNING = b'{"format": "gmix checkpoint"'
 
 
 class Journal:
@@ -110,6 +111,8 @@ class Journal:
         begin = self._file.tell()
         line = self._file.readline()
         if not line.endswith(b"\n"):
+            if begin == 0 and not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
+                raise self._error("is no gmix checkpoint")  # and its content is not to be removed
             self._file.seek(begin)
             self._file.truncate()
             return None
