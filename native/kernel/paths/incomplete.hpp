@@ -118,7 +118,7 @@ inline void set_group(const Mixture& m, const RowGroup& group, const Scratch& s)
     } else if (m.form == Form::kSpherical) {
       volume = missing * std::log(m.whitener[c]);
     }
-    s.constants[at] = m.log_constants[c] - volume + group.constant;
+    s.constants[at] = m.log_constants[c] - volume + group.constant[c];
     s.counts[c] = 0.0;
   }
 }
@@ -161,7 +161,7 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
     const std::size_t c = group.components[at];
     const double distance = whiten(m, c, group, s);
     const double evidence = log_evidence(m, rows, row, c);
-    s.densities[at] = family.log_density(s.constants[at], distance, group.n_present) + evidence;
+    s.densities[at] = family.log_density(c, s.constants[at], distance, group.n_present) + evidence;
     s.row.responsibilities[at] = s.densities[at];
     const bool possible = s.constants[at] + evidence > -std::numeric_limits<double>::infinity();
     s.row.distances[at] = possible ? distance : std::numeric_limits<double>::infinity();
@@ -182,7 +182,8 @@ void add(const F& family, const Mixture& m, double weight, const RowGroup& group
     if (s.densities[at] > -std::numeric_limits<double>::infinity()) sums.joint[c] += r * s.densities[at];
     if constexpr (F::kHasFactors) {
       sums.counts[c] += r;
-      const double root = family.root_of_share_factor(s.row.distances[at], group.n_present);
+      const double root = family.root_of_share_factor(c, s.row.distances[at], group.n_present);
+      sums.log_factors[c] += r * (2 * std::log(root) + family.log_factor_excess(c, group.n_present));
       r *= root * root;
     }
     sums.mass[c] += r;

@@ -20,6 +20,7 @@ from gmix.model.frozen import Frozen
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import kernel
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import StudentModel
 from gmix.sources import MEMORY, LocalSource, Source, source_for
 
 __all__ = [
@@ -142,7 +143,7 @@ class Curvature(NamedTuple):
 
 def curvature(fit: Fit, source: Source) -> Curvature | None:
     """The curvature at a fit of these rows; None if a component is empty or has collapsed."""
-    statistics, mixture, model = checked_statistics(fit, source), fit.mixture, fitted_model(fit, source)
+    statistics, mixture, model = checked_statistics(fit, source), fit.gaussian("standard_errors"), fitted_model(fit, source)
     if not _is_interior(model, statistics):
         return None
     try:
@@ -293,10 +294,10 @@ def fitted_model(fit: Fit, source: Source) -> GaussianModel:
         groups = source.groups.numbers(fit.groups)
         if absent := [name for name in source.groups.names if name not in fit.groups]:
             raise DataError(f"the fit has no label {absent[0]!r}; give the labels that were fitted")
-    return GaussianModel(fit.mixture, fit.prior, groups, fit.frozen)
+    return GaussianModel(fit.gaussian("this"), fit.prior, groups, fit.frozen)
 
 
-def collapsed(model: GaussianModel, statistics: SufficientStatistics) -> set[int]:
+def collapsed(model: GaussianModel | StudentModel, statistics: SufficientStatistics) -> set[int]:
     """The components whose covariances EM has moved to their floor; frozen ones may be as narrow as they are."""
     frozen = () if model.frozen is None else model.frozen.covariances
     return set(model.mixture.collapsed(statistics)) - set(frozen)

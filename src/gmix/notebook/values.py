@@ -14,6 +14,7 @@ from gmix.base.wording import count, nats, number, percent, to_precision_of, wei
 from gmix.model.criteria import CRITERIA
 from gmix.notebook.markup import dot, findings_html, page, picture, table
 from gmix.plot import model as shown
+from gmix.plot.model import spreads
 from gmix.plot.style import dress
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def _components(mixture: shown.Mixture) -> str:
     """A table of the weights, and of the means and standard deviations of the columns that differ most."""
     names, k = mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features)), mixture.n_components
     columns = sorted(np.argsort(-shown.separation(mixture), kind="stable")[:_COLUMNS].tolist())
-    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    deviations = np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
 
     def written(j: int, d: int) -> str:
         deviation = float(deviations[j, d])

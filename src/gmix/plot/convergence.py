@@ -16,6 +16,7 @@ from gmix.model.background import with_background
 from gmix.model.statistics import SufficientStatistics
 from gmix.plot.model import (
     Fit,
+    Fitted,
     Mixture,
     Optima,
     expect_features,
@@ -192,7 +193,7 @@ def animation(
     from matplotlib.animation import FuncAnimation
     from matplotlib.colors import to_rgb
 
-    start = mixture_of(start)
+    start = _fitted(mixture_of(start))
     expect_features(start, 2)
     for name, given in (("steps", steps), ("interval", interval)):
         if not is_count(given):
@@ -202,7 +203,7 @@ def animation(
     drawn_rows = drawable(ax, rows, mass)
     rows, mass = rows[drawn_rows], mass[drawn_rows]
     expect_some(rows)
-    iterations, mixture = [], start
+    iterations, mixture = list[tuple[Fitted, float]](), start
     for _ in range(steps + 1):
         iterations.append((mixture, float(mixture.log_density(rows) @ mass / mass.sum())))
         responsibilities = mixture.responsibilities(rows)
@@ -236,3 +237,10 @@ def animation(
         return [dots, *drawn]
 
     return FuncAnimation(ax.figure, show, frames=len(iterations), interval=interval, blit=False)  # type: ignore[arg-type]  # a SubFigure has a figure too
+
+
+def _fitted(mixture: Mixture) -> Fitted:
+    """A mixture that EM can begin from. Raises `ParameterError` for one of another family than the Gaussian."""
+    if not isinstance(mixture, Fitted):
+        raise ParameterError("the animation shows EM of Gaussian components; give a GaussianMixture, or mixture.normal")
+    return mixture

@@ -25,6 +25,7 @@ from gmix.plot.model import (
     labels_of,
     mixture_of,
     name_axes,
+    spreads,
     weighted_points_of,
 )
 from gmix.plot.note import drawable, write_note
@@ -206,7 +207,7 @@ def ellipses(
     mixture = mixture_of(model)
     expect_features(mixture, 2)
     levels, thin, artists = _levels(mixture, levels), max(side_of(ax), 0.45), []
-    for k, (mean, covariance) in enumerate(zip(mixture.means, mixture.covariances, strict=True)):
+    for k, (mean, covariance) in enumerate(zip(mixture.means, spreads(mixture), strict=True)):
         if mixture.weights[k] == 0:
             continue
         values, vectors = np.linalg.eigh(covariance)

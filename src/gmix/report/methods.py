@@ -11,6 +11,7 @@ from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.model.student import AnyMixture
 from gmix.report.row_summary import RowSummary
 from gmix.report.selection import criterion_of, tried
 
@@ -59,7 +60,7 @@ _CRITERIA = {
 }
 
 
-def covariance_text(mixture: gmix.GaussianMixture) -> str:
+def covariance_text(mixture: AnyMixture) -> str:
     """What the covariances of the components have in common, in words."""
     k = mixture.n_components
     words = mixture.structure.description(k, mixture.n_features)

@@ -14,6 +14,7 @@ from gmix.base.wording import count, listed, nats, number, percent, weighted_row
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA, second
+from gmix.plot.model import spreads
 from gmix.report.checks import checks
 from gmix.report.code import mixture_code, refitting_code
 from gmix.report.columns import alike, decimals_of, fixed, fixed_size, ranges
@@ -118,7 +119,7 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
 def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
     """The rows of the table of components; the numbers about one column of the rows have equally many decimals."""
     mixture = fit.mixture
-    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    deviations = np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
     cells = [
         parameter_cells(mixture.means[:, j], deviations[:, j], None if errors is None else errors.means[:, j])
         for j in shown
@@ -194,7 +195,7 @@ def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]
     mixture = fit.mixture
     if mixture.structure.form.axis_aligned or not 2 <= len(shown) <= 12:
         return []
-    dense = mixture.covariances[:, shown][:, :, shown]
+    dense = spreads(mixture)[:, shown][:, :, shown]
     deviation = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))
     every = dense / deviation[:, :, None] / deviation[:, None, :]
     titles = ["all components"] if mixture.structure.shared else [f"component {k}" for k in range(len(every))]

@@ -13,9 +13,9 @@ from gmix.base.missing import MissingCells
 from gmix.base.rows import Rows
 from gmix.fitting.result import Fit
 from gmix.model.background import with_background
-from gmix.model.mixture import GaussianMixture
 from gmix.model.outliers import chi_squared_tail
 from gmix.model.regions import highest_density
+from gmix.model.student import AnyMixture
 from gmix.plot.bins import edges_of
 from gmix.sources import MemorySource, Source
 
@@ -214,7 +214,7 @@ def _labeled(
     return LabeledRows(groups.names, agreement, groups.numbers(fit.groups).astype(np.intp), numbers[drawn])
 
 
-def _least(mixture: GaussianMixture, table: Rows, counting: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
+def _least(mixture: AnyMixture, table: Rows, counting: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
     """The most unusual ones among the `counting` rows, their log densities and the p-values of these.
 
     There are none if rows have errors: outlier scores are those of exact values.
@@ -238,7 +238,7 @@ def _least(mixture: GaussianMixture, table: Rows, counting: NDArray[np.intp]) ->
     return candidates[order], scores.log_density[order], scores.density_p_value[order]
 
 
-def _distance_p_value(mixture: GaussianMixture, rows: NDArray[Any]) -> Array:
+def _distance_p_value(mixture: AnyMixture, rows: NDArray[Any]) -> Array:
     """About the probability ``(N,)`` that a draw is as far from the nearest component in the cells that a row has."""
     distance = mixture.outlier_score(mixture.impute(rows)).distance
     return chi_squared_tail(distance, np.maximum((~np.isnan(rows)).sum(1), 1))

@@ -233,6 +233,7 @@ class _Sums:
         self.components, self.log_likelihood = components, 0.0
         self.counts, self.joint, self.hidden_second = np.zeros(k), np.zeros(k), np.zeros(form.shape(k, d))
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
+        self.log_factors = np.zeros(k)
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def add(self, rows: Rows) -> None:
@@ -250,6 +251,7 @@ class _Sums:
                 self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
+            self._add_log_factors(share, root, observed.n_cells)
             self.log_likelihood += float(part.mass @ together)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
@@ -258,6 +260,12 @@ class _Sums:
                 self.hidden_second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
             self.second += form.scatter(share, z)
+
+    def _add_log_factors(self, share: Array, root: Array, n_cells: int) -> None:
+        family = self.components.family
+        if family.has_factors:
+            log_factors = 2.0 * np.log(np.maximum(root, np.finfo(np.float64).tiny))
+            self.log_factors += (share * log_factors).sum(1) + share.sum(1) * family.log_factor_excess(n_cells)
 
     def _add_joint(self, share: Array, responsibilities: Array, log_density: Array) -> None:
         densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
@@ -307,7 +315,9 @@ class _Sums:
     def _extra(self) -> dict[str, Array]:
         """The further sums of rows that are known in part; empty if there are none."""
         form, k = self.components.form, len(self.counts)
-        found = {"joint": self.joint[:, None]} if self.joint.any() else {}
+        found = {"log_factors": self.log_factors[:, None]} if self.components.family.has_factors else {}
+        if self.joint.any():
+            found["joint"] = self.joint[:, None]
         if form is not TIED and self.hidden_second.any():
             found["hidden"] = form.congruence(self.components.factor, self.hidden_second).reshape(k, -1)
         return found
@@ -323,6 +333,10 @@ class _Observed(NamedTuple):
 
     components: Components
     recovered: tuple[Array, Array] | None
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.components.means.shape[1])
 
 
 def _groups(rows: Rows) -> Iterator[tuple[NDArray[np.intp], Rows]]:
