@@ -86,7 +86,8 @@ class BackgroundArrays {
 };
 
 // Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom, groups or None,
-// background or None); the degrees of freedom (K) are None for Gaussians. It is created and deleted with the GIL.
+// background or None); the degrees of freedom are (K), or infinity for Gaussians. It is created and deleted with the
+// GIL.
 class ComponentArrays {
  public:
   explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 8, "components")) {}
@@ -104,7 +105,10 @@ class ComponentArrays {
     if (k == 0 || d == 0) throw nb::value_error("a mixture needs at least one component and one column");
     const double* const constants = log_constants_.numbers(k);
     const double* degrees_of_freedom = nullptr;
-    if (!fields[5].is_none()) {
+    if (nb::isinstance<nb::float_>(fields[5])) {
+      if (!std::isinf(nb::cast<double>(fields[5])))
+        throw nb::value_error("degrees of freedom must be an array, or infinity");
+    } else {
       degrees_of_freedom_ = std::make_unique<Array>(fields[5], 1, "degrees_of_freedom");
       degrees_of_freedom = degrees_of_freedom_->numbers(k);
       if (!std::all_of(degrees_of_freedom, degrees_of_freedom + k, [](double nu) { return nu > 0.0 && nu < INFINITY; }))
@@ -157,7 +161,7 @@ inline nb::tuple components_tuple(const Components& components) {
       static_cast<int>(m.form), array_of(copied(m.log_constants, k), empty_array(k)),
       array_of(copied(m.means, k * d), empty_array(k, d)), compact_array(copied(components.factor, size), m.form, k, d),
       compact_array(copied(m.whitener, size), m.form, k, d),
-      m.family == Family::kGaussian ? nb::object(nb::none())
+      m.family == Family::kGaussian ? nb::object(nb::float_(INFINITY))
                                     : array_of(copied(m.degrees_of_freedom, k), empty_array(k)),
       m.group == nullptr ? nb::object(nb::none()) : array_of(copied(m.group, k), empty_array(k)), background);
 }

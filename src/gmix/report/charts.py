@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from gmix.fitting.result import Fit
 from gmix.model.background import Background
 from gmix.model.criteria import CRITERIA, second
-from gmix.model.student import AnyMixture
+from gmix.model.families import StudentT
+from gmix.model.student import AnyMixture, StudentMixture
 from gmix.plot import color, marker
 from gmix.plot.choice import heat_map, shades
 from gmix.plot.model import separation, spreads
@@ -29,6 +30,16 @@ _DARK = (
 )  # fmt: skip
 _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down"}
 _SHADES = 11  # of the heat map's color scale
+
+
+def _tails(mixture: AnyMixture) -> dict[str, Any] | None:
+    """What the charts need to draw Student components; None for Gaussian ones."""
+    if not isinstance(mixture, StudentMixture):
+        return None
+    family, nu = StudentT(tuple(mixture.degrees_of_freedom.tolist())), mixture.degrees_of_freedom
+    reach = np.sqrt(nu * np.expm1(-2.0 / nu * np.log(0.05)))  # within which they have 95 % in two columns
+    constant = np.exp(family.log_constant(1))
+    return {"degrees": _numbers(nu, 6), "constant": _numbers(constant, 8), "reach": _numbers(reach, 6)}
 
 
 def shown_columns(mixture: AnyMixture) -> list[int]:
@@ -49,6 +60,7 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "weights": _numbers(mixture.weights, 6),
         "means": _numbers(mixture.means[:, shown], 8),
         "covariances": _numbers(spreads(mixture)[:, shown][:, :, shown], 8),
+        "tails": _tails(mixture),
         "colors": {
             "light": [*(color(k) for k in range(mixture.n_components)), color(BACKGROUND)],
             "dark": [*(_DARK[k % len(_DARK)] for k in range(mixture.n_components)), color(BACKGROUND)],

@@ -41,6 +41,7 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False, mea
         f"    components={components},",
         *_argument("covariance", codes[0] if len(codes) == 1 else codes),
         *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
+        *_family_arguments(mixture),
         *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
         *(_argument("columns", list(mixture.features)) if mixture.features else []),
         *(_background_argument(mixture.background)),
@@ -80,6 +81,14 @@ def _argument(name: str, value: Any) -> list[str]:
         else:
             lines.append(f"        {item}")
     return [*lines, "    ],"]
+
+
+def _family_arguments(mixture: AnyMixture) -> list[str]:
+    """The lines of a call that say the family of the components; none for Gaussian ones."""
+    if not isinstance(mixture, StudentMixture):
+        return []
+    given = {"none": repr(float(mixture.degrees_of_freedom[0])), "all": None, "each": "'each'"}[mixture.estimated]
+    return ["    family='student',", *([] if given is None else [f"    degrees_of_freedom={given},"])]
 
 
 def _background_argument(background: Background | None) -> list[str]:

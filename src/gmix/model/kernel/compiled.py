@@ -15,7 +15,7 @@ from gmix.base.rows import Rows
 from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
-from gmix.model.families import GAUSSIAN, family_of
+from gmix.model.families import family_of
 from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.model import Model
 from gmix.model.reference import Reference
@@ -127,8 +127,7 @@ class CompiledKernel(Kernel):
         def expect(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)
             constants, means, factor, whitener, degrees_of_freedom, groups, given = raw[1:]
-            family = GAUSSIAN if degrees_of_freedom is None else family_of(degrees_of_freedom)
-            background = None if given is None else _background_of(given)
+            family, background = family_of(degrees_of_freedom), None if given is None else _background_of(given)
             components = Components(form, constants, means, factor, whitener, family, groups, background)
             return _raw(rows(components, coarsely))
 
@@ -234,7 +233,7 @@ def _rows(rows: Rows) -> Raw:
 def _components(components: Components) -> Raw:
     form, *arrays, family, groups, background = components
     given = None if background is None else _background(background)
-    degrees = np.array(np.broadcast_to(family.degrees_of_freedom, len(arrays[1]))) if family.has_factors else None
+    degrees = np.array(np.broadcast_to(family.degrees_of_freedom, len(arrays[1]))) if family.has_factors else math.inf
     return form.code, *arrays, degrees, groups, given
 
 

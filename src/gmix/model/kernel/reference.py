@@ -233,7 +233,7 @@ class _Sums:
         self.components, self.log_likelihood = components, 0.0
         self.counts, self.joint, self.hidden_second = np.zeros(k), np.zeros(k), np.zeros(form.shape(k, d))
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
-        self.log_factors = np.zeros(k)
+        self.log_factors = np.zeros(k)  # of families with share factors
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def add(self, rows: Rows) -> None:
@@ -251,7 +251,7 @@ class _Sums:
                 self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
-            self._add_log_factors(share, root, observed.n_cells)
+            self._add_log_factors(share, root, int(observed.components.means.shape[1]))
             self.log_likelihood += float(part.mass @ together)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
@@ -262,10 +262,9 @@ class _Sums:
             self.second += form.scatter(share, z)
 
     def _add_log_factors(self, share: Array, root: Array, n_cells: int) -> None:
-        family = self.components.family
-        if family.has_factors:
-            log_factors = 2.0 * np.log(np.maximum(root, np.finfo(np.float64).tiny))
-            self.log_factors += (share * log_factors).sum(1) + share.sum(1) * family.log_factor_excess(n_cells)
+        log_factors = 2.0 * np.log(np.maximum(root, np.finfo(np.float64).tiny))
+        excess = self.components.family.log_factor_excess(n_cells)
+        self.log_factors += (share * log_factors).sum(1) + share.sum(1) * excess
 
     def _add_joint(self, share: Array, responsibilities: Array, log_density: Array) -> None:
         densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
@@ -333,10 +332,6 @@ class _Observed(NamedTuple):
 
     components: Components
     recovered: tuple[Array, Array] | None
-
-    @property
-    def n_cells(self) -> int:
-        return int(self.components.means.shape[1])
 
 
 def _groups(rows: Rows) -> Iterator[tuple[NDArray[np.intp], Rows]]:

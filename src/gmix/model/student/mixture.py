@@ -18,15 +18,17 @@ from gmix.base.rows import Rows
 from gmix.base.wording import count
 from gmix.model.background import Background
 from gmix.model.components import Components
-from gmix.model.covariance import DIAGONAL, SPHERICAL, VVV, Structure, structure as as_structure
+from gmix.model.covariance import DIAGONAL, SPHERICAL, Structure, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.evaluation import Evaluation
 from gmix.model.families import GAUSSIAN, StudentT
+from gmix.model.imputation import imputed
 from gmix.model.mixture import GaussianMixture
-from gmix.model.mixture_arguments import OF_SCIKIT_LEARN, given_values, positions_of
+from gmix.model.mixture_arguments import OF_SCIKIT_LEARN, checked_points, given_values, positions_of
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.student.degrees import n_parameters
 from gmix.model.student.tails import Tails
+from gmix.notebook import mixture_html
 
 __all__ = ["StudentMixture", "gaussian", "normal_part", "same_family"]
 
@@ -84,7 +86,7 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         means: ArrayLike,
         scales: ArrayLike,
         degrees_of_freedom: ArrayLike,
-        structure: str | Structure = VVV,
+        structure: str | Structure = "full",
         features: Sequence[str] | None = None,
         background: Background | None = None,
         estimated: str | None = None,
@@ -123,6 +125,9 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         degrees = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
         part = repr(self.normal).removeprefix("GaussianMixture(").removesuffix(")")
         return f"StudentMixture({part}, {degrees} degrees of freedom)"
+
+    def _repr_html_(self) -> str:
+        return mixture_html(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StudentMixture.of, (self.normal, self.degrees_of_freedom.copy(), self.estimated)
@@ -288,6 +293,26 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         unit = np.sqrt(np.diagonal(part.covariances, axis1=1, axis2=2).mean(0))
         apart = ((normal.independent_part.means[:, None] - part.means) / unit) ** 2
         return StudentMixture.of(normal, self.degrees_of_freedom[apart.sum(2).argmin(1)], self.estimated)
+
+    def impute(self, x: Any, *, rng: Rng = None, threads: int | None = None) -> Array:
+        r"""Fill in the missing cells of points ``(N, D)``; the other cells are kept.
+
+        Without `rng`, a missing cell gets its conditional mean, as in `GaussianMixture.impute`. With `rng`, a seed or a
+        generator, it gets a draw from the conditional distribution (`condition`).
+
+        >>> import gmix
+        >>> both = gmix.StudentMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]], 3.0)
+        >>> both.impute([[2.0, np.nan]])
+        array([[2., 1.]])
+        """
+        points = checked_points(x, self.features, self.n_features)
+        if rng is None:
+            return imputed(points, self.components, None, threads, self.dependence)
+        generator = as_generator(rng)
+        cells = (~np.isnan(np.asarray(self._points(points).values, np.float64))).sum(1)[:, None]
+        nu, squared = self.degrees_of_freedom, self.squared_distances(points)
+        widths = np.sqrt((nu + squared) / generator.chisquare(nu + cells))
+        return imputed(points, self.components, generator, threads, self.dependence, widths)
 
     def _with(self, normal: GaussianMixture) -> StudentMixture:
         return StudentMixture.of(normal, self.degrees_of_freedom, self.estimated)

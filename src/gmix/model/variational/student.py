@@ -13,7 +13,7 @@ from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
-from gmix.model.covariance import VVV
+from gmix.model.covariance import structure as as_structure
 from gmix.model.mixture import unchecked_mixture
 from gmix.model.mixture_arguments import checked_points
 from gmix.model.student import StudentMixture
@@ -42,7 +42,8 @@ def predictive(posterior: ParameterDistribution, features: tuple[str, ...] | Non
     weights = posterior.weights.means()
     if posterior.law.independent_columns:
         return StudentColumns(weights, posterior.mean, scales, degrees, features)
-    return StudentMixture.of(unchecked_mixture(weights, posterior.mean, scales, VVV, features), degrees, "each")
+    normal = unchecked_mixture(weights, posterior.mean, scales, as_structure("full"), features)
+    return StudentMixture.of(normal, degrees, "each")
 
 
 @dataclass(frozen=True, eq=False)
