@@ -32,7 +32,7 @@ def test_a_fit_and_what_is_done_with_it(heavy: Path, tmp_path: Path) -> None:
     assert fit.mixture.estimated == "each"
     assert np.abs(fit.mixture.means - TRUTH.means).max() < 0.5
     for command in (
-        ("report", heavy, model, "--out", page),
+        ("report", heavy, "--model", model, "--out", page),
         ("outliers", model, heavy, "--out", outliers),
         ("predict", model, heavy),
         ("condition", model, "a=1"),

@@ -175,7 +175,7 @@ def bootstrap(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads, **rows)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
-    complete, fit = fit.mixture, in_independent_columns(fit)
+    complete, fit = fit.gaussian("bootstrap"), in_independent_columns(fit)
     checked_statistics(fit, source)
     model, mixture = fitted_model(fit, source), fit.gaussian("bootstrap")
     kept, n_collapsed = [], 0

@@ -143,7 +143,11 @@ class Curvature(NamedTuple):
 
 def curvature(fit: Fit, source: Source) -> Curvature | None:
     """The curvature at a fit of these rows; None if a component is empty or has collapsed."""
-    statistics, mixture, model = checked_statistics(fit, source), fit.gaussian("standard_errors"), fitted_model(fit, source)
+    statistics, mixture, model = (
+        checked_statistics(fit, source),
+        fit.gaussian("standard_errors"),
+        fitted_model(fit, source),
+    )
     if not _is_interior(model, statistics):
         return None
     try:

@@ -47,6 +47,11 @@ class Family(ABC):
     def log_factor_excess(self, n_cells: int) -> float | Array:
         """``E[log U] - log u``, where u is the factor: the expected value of U, the precision of a row."""
 
+    def log_factors(self, roots: Array, n_cells: int) -> Array:
+        """``E[log U]`` of rows under each component ``(K, N)``, from the square roots of the factors."""
+        excess = np.asarray(self.log_factor_excess(n_cells), np.float64)
+        return np.asarray(2.0 * np.log(np.maximum(roots, np.finfo(np.float64).tiny)) + excess[..., None])
+
     def exponents(self, counts: Array, log_factors: Array, n_cells: int) -> float:
         """What the log densities of rows are below their constants, from the sums over rows of r and ``r E[log U]``."""
         raise NotImplementedError(f"a {type(self).__name__} has no factors")

@@ -16,13 +16,14 @@ from gmix.model.background import with_background
 from gmix.model.statistics import SufficientStatistics
 from gmix.plot.model import (
     Fit,
-    Fitted,
+    Gaussians,
     Mixture,
     Optima,
     expect_features,
     expect_some,
     extent,
     fit_of,
+    gaussians_of,
     mixture_of,
     name_axes,
     search_of,
@@ -193,7 +194,7 @@ def animation(
     from matplotlib.animation import FuncAnimation
     from matplotlib.colors import to_rgb
 
-    start = _fitted(mixture_of(start))
+    start = gaussians_of(mixture_of(start), "animation")
     expect_features(start, 2)
     for name, given in (("steps", steps), ("interval", interval)):
         if not is_count(given):
@@ -203,7 +204,7 @@ def animation(
     drawn_rows = drawable(ax, rows, mass)
     rows, mass = rows[drawn_rows], mass[drawn_rows]
     expect_some(rows)
-    iterations, mixture = list[tuple[Fitted, float]](), start
+    iterations, mixture = list[tuple[Gaussians, float]](), start
     for _ in range(steps + 1):
         iterations.append((mixture, float(mixture.log_density(rows) @ mass / mass.sum())))
         responsibilities = mixture.responsibilities(rows)
@@ -237,10 +238,3 @@ def animation(
         return [dots, *drawn]
 
     return FuncAnimation(ax.figure, show, frames=len(iterations), interval=interval, blit=False)  # type: ignore[arg-type]  # a SubFigure has a figure too
-
-
-def _fitted(mixture: Mixture) -> Fitted:
-    """A mixture that EM can begin from. Raises `ParameterError` for one of another family than the Gaussian."""
-    if not isinstance(mixture, Fitted):
-        raise ParameterError("the animation shows EM of Gaussian components; give a GaussianMixture, or mixture.normal")
-    return mixture

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Candidate", "Density", "Fit", "Fitted", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search",
-    "expect_comparison", "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of",
-    "in_independent_columns", "is_fit", "is_merging", "is_mixture", "is_model", "is_search", "labels_of",
-    "mixture_of", "name_axes", "names_of", "points_of", "search_of", "separation", "spreads",
+    "Candidate", "Density", "Fit", "Gaussians", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search",
+    "expect_comparison", "expect_features", "expect_some", "extent", "fit_of", "gaussians_of", "grid_of",
+    "heights_of", "in_independent_columns", "is_fit", "is_merging", "is_mixture", "is_model", "is_search",
+    "labels_of", "mixture_of", "name_axes", "names_of", "points_of", "search_of", "separation", "spreads",
     "weighted_points_of",
 ]  # fmt: skip
 
@@ -69,16 +69,16 @@ class Mixture(Distribution, Protocol):
     def outlier_score(self, x: Any) -> OutlierScores: ...
     def predict(self, x: Any) -> NDArray[np.intp]: ...
     def marginal(self, features: Sequence[str | int]) -> Self: ...
+
+
+@runtime_checkable
+class Gaussians(Mixture, Protocol):
+    """A mixture of Gaussian components, as `gmix.GaussianMixture` is."""
+
     def cdf(self, x: Any) -> Array: ...
     def quantile(self, probability: ArrayLike) -> Array: ...
     def rosenblatt(self, x: Any) -> Array: ...
     def mahalanobis(self, x: Any) -> Array: ...
-
-
-@runtime_checkable
-class Fitted(Mixture, Protocol):
-    """A mixture that an M-step makes, as `gmix.GaussianMixture` is."""
-
     @classmethod
     def from_statistics(
         cls,
@@ -201,6 +201,13 @@ def is_search(value: object) -> TypeGuard[Search]:
 def is_merging(value: object) -> TypeGuard[Merging]:
     """Return whether it is a merging."""
     return hasattr(value, "entropy") and hasattr(type(value), "elbow")
+
+
+def gaussians_of(mixture: Mixture, what: str) -> Gaussians:
+    """A mixture of Gaussian components. Raises `ParameterError` for others; `what` names the picture."""
+    if not isinstance(mixture, Gaussians):
+        raise ParameterError(f"{what} needs Gaussian components; give a GaussianMixture, or mixture.normal")
+    return mixture
 
 
 def spreads(mixture: Mixture) -> Array:

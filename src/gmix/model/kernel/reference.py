@@ -251,7 +251,8 @@ class _Sums:
                 self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
-            self._add_log_factors(share, root, int(observed.components.means.shape[1]))
+            n_cells = int(observed.components.means.shape[1])
+            self.log_factors += (share * self.components.family.log_factors(root, n_cells)).sum(1)
             self.log_likelihood += float(part.mass @ together)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
@@ -260,11 +261,6 @@ class _Sums:
                 self.hidden_second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
             self.second += form.scatter(share, z)
-
-    def _add_log_factors(self, share: Array, root: Array, n_cells: int) -> None:
-        log_factors = 2.0 * np.log(np.maximum(root, np.finfo(np.float64).tiny))
-        excess = self.components.family.log_factor_excess(n_cells)
-        self.log_factors += (share * log_factors).sum(1) + share.sum(1) * excess
 
     def _add_joint(self, share: Array, responsibilities: Array, log_density: Array) -> None:
         densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density

@@ -264,10 +264,10 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         return StudentMixture.of(wider, self.degrees_of_freedom + len(given), self.estimated)
 
     @one_blas_thread()
-    def sample_labelled(self, n: int, *, rng: Rng = None) -> tuple[Array, NDArray[np.intp]]:
+    def sample_labelled(self, n: int, *, rng: Rng = None, threads: int | None = None) -> tuple[Array, NDArray[np.intp]]:
         """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from; -1 for the background."""
         generator = as_generator(rng)
-        points, labels = self.normal.sample_labelled(n, rng=generator)
+        points, labels = self.normal.sample_labelled(n, rng=generator, threads=threads)
         own = labels >= 0
         degrees = self.degrees_of_freedom[labels[own]]
         precisions = generator.chisquare(degrees) / degrees
@@ -275,14 +275,14 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         points[own] = centers + (points[own] - centers) / np.sqrt(precisions)[:, None]
         return points, labels
 
-    def sample(self, n: int, *, rng: Rng = None) -> Array:
+    def sample(self, n: int, *, rng: Rng = None, threads: int | None = None) -> Array:
         """Draw ``n`` independent points ``(n, D)``.
 
         >>> import gmix
         >>> gmix.StudentMixture([1.0], [[3.0]], [[[4.0]]], 2.0).sample(2, rng=7).shape
         (2, 1)
         """
-        return self.sample_labelled(n, rng=rng)[0]
+        return self.sample_labelled(n, rng=rng, threads=threads)[0]
 
     def near(self, normal: GaussianMixture) -> StudentMixture:
         """A mixture with the weights, means and scale matrices of a Gaussian one that was made from `normal`.
