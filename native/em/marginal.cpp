@@ -21,9 +21,10 @@ bool has_matrices(const Mixture& m) { return m.form == Form::kFull || m.form == 
 
 }  // namespace
 
-double log_constant(const Mixture& m, std::size_t cells) {
-  const double d = static_cast<double>(cells), nu = m.degrees_of_freedom;
+double log_constant(const Mixture& m, std::size_t c, std::size_t cells) {
+  const double d = static_cast<double>(cells);
   if (m.family == Family::kGaussian) return -d / 2.0 * kLog2Pi;
+  const double nu = m.degrees_of_freedom[c];
   return std::lgamma((nu + d) / 2.0) - std::lgamma(nu / 2.0) - d / 2.0 * (std::log(nu) + kLogPi);
 }
 
@@ -53,7 +54,6 @@ void Marginal::set(const Components& components, const std::vector<std::size_t>&
   mixture_ = m;
   mixture_.n_components = chosen.size(), mixture_.n_features = d;
   mixture_.log_constants = constants_.data(), mixture_.means = means_.data(), mixture_.whitener = whitener_.data();
-  const double constant = log_constant(m, d) - log_constant(m, D);
   const double tied = m.form == Form::kTied ? set_dense(components.factor, 0) : 0.0;
   for (std::size_t at = 0; at < chosen.size(); ++at) {
     const std::size_t c = chosen[at];
@@ -68,7 +68,7 @@ void Marginal::set(const Components& components, const std::vector<std::size_t>&
       volume = static_cast<double>(absent_.size()) * std::log(components.factor[c]);
       whitener_[at] = m.whitener[c];
     }
-    constants_[at] = m.log_constants[c] + constant + volume;
+    constants_[at] = m.log_constants[c] + (log_constant(m, c, d) - log_constant(m, c, D)) + volume;
   }
 }
 

@@ -13,8 +13,9 @@
 
 namespace gmix {
 
-// What normalizes the log density of so many cells, besides the determinant; gmix.model.families has the formulas.
-double log_constant(const Mixture& mixture, std::size_t cells);
+// What normalizes the log density of a component in so many cells, besides the determinant; gmix.model.families has the
+// formulas.
+double log_constant(const Mixture& mixture, std::size_t c, std::size_t cells);
 
 class Marginal {
  public:

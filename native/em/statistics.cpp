@@ -167,6 +167,7 @@ void set_statistics(const WhitenedSums& sums, const Components& components, Stat
     if (values != nullptr && !std::all_of(values, values + count, is_zero))
       s.extra.emplace_back(name, Numbers(values, values + count));
   };
+  if (sums.log_factors != nullptr) s.extra.emplace_back("log_factors", Numbers(sums.log_factors, sums.log_factors + k));
   add_extra("joint", sums.joint, k);
   if (m.form == Form::kTied) return;  // what is hidden is not one of each component
   add_extra("hidden", sums.hidden_second, size);

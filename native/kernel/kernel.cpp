@@ -158,7 +158,10 @@ bool all_finite(const Mixture& m, const WhitenedSums& sums) {
 
 void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
-  if (m.family != Family::kGaussian) std::fill_n(sums.counts, m.n_components, 0.0);
+  if (m.family != Family::kGaussian) {
+    std::fill_n(sums.counts, m.n_components, 0.0);
+    std::fill_n(sums.log_factors, m.n_components, 0.0);
+  }
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
@@ -260,7 +263,12 @@ void plan_any(const Mixture& m, bool coarse, void* memory) {
 
 template <typename T>
 void expect_with(const Mixture& m, void* planned, void* memory, const Chunk& chunk, WhitenedSums& sums) {
-  with_family<T>(m, [&](const auto& family) { expect<T>(family, m, Arena(planned), Arena(memory), chunk, sums); });
+  with_family<T>(m, [&](const auto& family) {
+    expect<T>(family, m, Arena(planned), Arena(memory), chunk, sums);
+    if constexpr (std::decay_t<decltype(family)>::kHasFactors)
+      for (std::size_t c = 0; c < m.n_components; ++c)
+        sums.log_factors[c] += sums.counts[c] * family.log_factor_excess(c, m.n_features);
+  });
   if (m.family == Family::kGaussian && sums.counts != nullptr && sums.counts != sums.mass)
     std::copy_n(sums.mass, m.n_components, sums.counts);
 }

@@ -35,7 +35,8 @@ struct Rows {
 };
 
 // What a component is, given the squared distance delta = |z|^2 of a row, z = W_k (x - means[k]), and its D cells:
-// its log density, and the factor u that multiplies responsibilities r in the moments.
+// its log density, and the factor u that multiplies responsibilities r in the moments. Student's t is normal given a
+// precision U, whose distribution is a Gamma distribution: u is the expected value of U, given the row.
 enum class Family {
   kGaussian,  // log p_k(x) = log_constants[k] - delta / 2, and u = 1
   kStudentT,  // log p_k(x) = log_constants[k] - (nu + D) / 2 log(1 + delta / nu), and u = (nu + D) / (nu + delta)
@@ -49,8 +50,8 @@ struct Mixture {
   const double* means;
   const double* whitener;  // W: (K, D, D) lower | (D, D) lower | (K, D) | (K)
   Family family = Family::kGaussian;
-  double degrees_of_freedom = 0.0;  // nu, positive: of kStudentT
-  const double* group = nullptr;    // (K) the group of each component, which labels of rows name
+  const double* degrees_of_freedom = nullptr;  // (K) nu, positive: of kStudentT
+  const double* group = nullptr;               // (K) the group of each component, which labels of rows name
 };
 
 // One more component of a mixture, with a constant density in a box and none outside. The functions of the kernel
@@ -77,7 +78,8 @@ struct WhitenedSums {
   double* first;   // (K, D): r u z
   double* second;  // (K, D, D) | (D, D) | (K, D) | (K): r u z z'
   double log_likelihood;
-  double* counts = nullptr;  // (K): r. Gaussian counts are the mass, and the pointer may be null.
+  double* counts = nullptr;       // (K): r. Gaussian counts are the mass, and the pointer may be null.
+  double* log_factors = nullptr;  // (K): r E[log U]; null for Gaussians
   // Of rows that are known in part; null where all rows are known completely.
   double* joint = nullptr;          // (K): r log p_k(x); that of a background is in equal parts
   double* hidden_second = nullptr;  // as second: r B for the conditional covariance B of missing cells given the others
@@ -96,7 +98,7 @@ inline constexpr std::size_t kPoints = 128, kPointStep = 32;
 struct RowGroup {
   const std::size_t *rows, *present, *absent, *components;  // positions, in increasing order
   std::size_t n_rows, n_present, n_absent, n_components;
-  double constant;  // of the family for n_present cells, less that for all cells
+  const double* constant;  // (K) of the family for n_present cells, less that for all cells
 };
 
 // Chooses the random numbers of a call: those at each position are a function of the seed.

@@ -30,19 +30,22 @@ struct ActiveCount {
 
 // Collects the active groups of a component from its exponentials and the factors that make responsibilities of them,
 // and adds the sum of responsibilities to mass. With share factors, responsibilities are multiplied by these, and the
-// sum without them is added to count_of_rows.
+// sum without them is added to count_of_rows, and the sum of responsibilities times logarithms of factors to
+// log_factors.
 template <bool HasFactors, typename T>
 ActiveCount find_active(const ActiveRows<T>& s, const T* joint, const T* factor, const T* share_factor,
-                        std::size_t groups, double& mass, double* count_of_rows) {
+                        std::size_t groups, double& mass, double* count_of_rows, double* log_factors) {
   T* const responsibilities = s.responsibility;
   std::size_t* const active = s.active;
   std::size_t count = 0;
-  Vector<T> total = {}, rows = {}, plain = {};
+  Vector<T> total = {}, rows = {}, plain = {}, logarithms = {};
   for (std::size_t g = 0; g < groups; ++g) {
     Vector<T> r = load(joint + g * kLanes<T>) * load(factor + g * kLanes<T>);
     if constexpr (HasFactors) {
+      const Vector<T> u = load(share_factor + g * kLanes<T>);
       plain += r;
-      r *= load(share_factor + g * kLanes<T>);
+      logarithms += r * log_of_normal(u);
+      r *= u;
     }
     total += r;
     store(responsibilities + count * kLanes<T>, r);
@@ -51,7 +54,7 @@ ActiveCount find_active(const ActiveRows<T>& s, const T* joint, const T* factor,
     rows += r > T(0) ? Vector<T>{} + T(1) : Vector<T>{};
   }
   mass += sum(total);
-  if constexpr (HasFactors) *count_of_rows += sum(plain);
+  if constexpr (HasFactors) *count_of_rows += sum(plain), *log_factors += sum(logarithms);
   return {count, static_cast<std::size_t>(sum(rows))};
 }
 

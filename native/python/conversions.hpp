@@ -86,7 +86,8 @@ class BackgroundArrays {
 };
 
 // Components in arrays of Python's: (form, log_constants, means, factor, whitener, degrees of freedom, groups or None,
-// background or None); the degrees of freedom are infinite for Gaussians. It is created and deleted with the GIL.
+// background or None); the degrees of freedom are (K), or infinity for Gaussians. It is created and deleted with the
+// GIL.
 class ComponentArrays {
  public:
   explicit ComponentArrays(nb::handle object) : ComponentArrays(tuple_of(object, 8, "components")) {}
@@ -103,9 +104,17 @@ class ComponentArrays {
     const std::size_t k = log_constants_.size(0), d = means_.size(1);
     if (k == 0 || d == 0) throw nb::value_error("a mixture needs at least one component and one column");
     const double* const constants = log_constants_.numbers(k);
-    const double degrees_of_freedom = nb::cast<double>(fields[5]);
-    if (!(degrees_of_freedom > 0.0)) throw nb::value_error("degrees of freedom must be positive");
-    const Family family = std::isinf(degrees_of_freedom) ? Family::kGaussian : Family::kStudentT;
+    const double* degrees_of_freedom = nullptr;
+    if (nb::isinstance<nb::float_>(fields[5])) {
+      if (!std::isinf(nb::cast<double>(fields[5])))
+        throw nb::value_error("degrees of freedom must be an array, or infinity");
+    } else {
+      degrees_of_freedom_ = std::make_unique<Array>(fields[5], 1, "degrees_of_freedom");
+      degrees_of_freedom = degrees_of_freedom_->numbers(k);
+      if (!std::all_of(degrees_of_freedom, degrees_of_freedom + k, [](double nu) { return nu > 0.0 && nu < INFINITY; }))
+        throw nb::value_error("degrees of freedom must be positive and finite");
+    }
+    const Family family = degrees_of_freedom == nullptr ? Family::kGaussian : Family::kStudentT;
     const double* group = nullptr;
     if (!fields[6].is_none()) {
       groups_ = std::make_unique<Array>(fields[6], 1, "groups");
@@ -134,7 +143,7 @@ class ComponentArrays {
 
   Form form_;
   Array log_constants_, means_, factor_, whitener_;
-  std::unique_ptr<Array> groups_;
+  std::unique_ptr<Array> degrees_of_freedom_, groups_;
   std::unique_ptr<BackgroundArrays> background_;
   Components view_;
 };
@@ -152,7 +161,8 @@ inline nb::tuple components_tuple(const Components& components) {
       static_cast<int>(m.form), array_of(copied(m.log_constants, k), empty_array(k)),
       array_of(copied(m.means, k * d), empty_array(k, d)), compact_array(copied(components.factor, size), m.form, k, d),
       compact_array(copied(m.whitener, size), m.form, k, d),
-      m.family == Family::kGaussian ? INFINITY : m.degrees_of_freedom,
+      m.family == Family::kGaussian ? nb::object(nb::float_(INFINITY))
+                                    : array_of(copied(m.degrees_of_freedom, k), empty_array(k)),
       m.group == nullptr ? nb::object(nb::none()) : array_of(copied(m.group, k), empty_array(k)), background);
 }
 

@@ -35,13 +35,14 @@ WhitenedSums cut_sums(const Mixture& m, char*& at) {
   };
   WhitenedSums sums{take(m.n_components), take(m.n_components * m.n_features), take(second_size(m)), 0.0};
   sums.counts = m.family == Family::kGaussian ? sums.mass : take(m.n_components);
+  sums.log_factors = m.family == Family::kGaussian ? nullptr : take(m.n_components);
   sums.joint = take(m.n_components);
   sums.hidden_second = take(second_size(m));
   return sums;
 }
 
 std::size_t sums_size(const Mixture& m) {
-  return (m.family == Family::kGaussian ? 2 : 3) * aligned(m.n_components * sizeof(double)) +
+  return (m.family == Family::kGaussian ? 2 : 4) * aligned(m.n_components * sizeof(double)) +
          aligned(m.n_components * m.n_features * sizeof(double)) + 2 * aligned(second_size(m) * sizeof(double));
 }
 
@@ -53,6 +54,7 @@ void clear_partial(const Mixture& m, WhitenedSums& sums) {
 void clear(const Mixture& m, WhitenedSums& sums) {
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
+  if (sums.log_factors != nullptr) std::fill_n(sums.log_factors, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   sums.log_likelihood = 0.0;
@@ -65,6 +67,7 @@ void add_sums(const Mixture& m, const WhitenedSums& part, WhitenedSums& total) {
   };
   add_all(part.mass, total.mass, m.n_components);
   if (part.counts != part.mass) add_all(part.counts, total.counts, m.n_components);
+  if (part.log_factors != nullptr) add_all(part.log_factors, total.log_factors, m.n_components);
   add_all(part.first, total.first, m.n_components * m.n_features);
   add_all(part.second, total.second, second_size(m));
   add_all(part.joint, total.joint, m.n_components);

@@ -143,15 +143,11 @@ RowGroup RowGroups::as_rows(const Mixture& m, const Group& group) {
     else
       absent_.push_back(j);
   }
-  return {&order_[group.begin],
-          group.columns.data(),
-          absent_.data(),
-          chosen_.data(),
-          group.end - group.begin,
-          group.columns.size(),
-          absent_.size(),
-          chosen_.size(),
-          log_constant(m, group.columns.size()) - log_constant(m, m.n_features)};
+  constants_.resize(m.n_components);
+  for (std::size_t c = 0; c < m.n_components; ++c)
+    constants_[c] = log_constant(m, c, group.columns.size()) - log_constant(m, c, m.n_features);
+  return {&order_[group.begin], group.columns.data(), absent_.data(), chosen_.data(),   group.end - group.begin,
+          group.columns.size(), absent_.size(),       chosen_.size(), constants_.data()};
 }
 
 void RowGroups::begin_incomplete(const Mixture& m) {
@@ -193,6 +189,7 @@ void RowGroups::expect(const Components& components, const Rows& rows, std::size
   const Mixture& m = components.mixture;
   std::fill_n(sums.mass, m.n_components, 0.0);
   std::fill_n(sums.counts, m.n_components, 0.0);
+  if (sums.log_factors != nullptr) std::fill_n(sums.log_factors, m.n_components, 0.0);
   std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
   std::fill_n(sums.second, second_size(m), 0.0);
   std::fill_n(sums.joint, m.n_components, 0.0);

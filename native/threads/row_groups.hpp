@@ -61,6 +61,7 @@ class RowGroups {
   WhitenedSums part_{};
   Numbers part_numbers_;
   std::vector<std::size_t> absent_;
+  Numbers constants_;  // (K) of the group at hand
   std::unique_ptr<Memory> plan_, scratch_, incomplete_;
   std::size_t plan_size_ = 0, scratch_size_ = 0, incomplete_size_ = 0;
 };

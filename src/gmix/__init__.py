@@ -25,7 +25,8 @@ from gmix.model.outliers import OutlierScores
 from gmix.model.priors import Dirichlet, NormalInverseWishart
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
-from gmix.model.variational import Posterior, StudentMixture, VariationalPrior
+from gmix.model.student import StudentMixture
+from gmix.model.variational import Posterior, VariationalPrior
 from gmix.sources import CSV, expect
 
 __version__ = "0.1.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from os import PathLike
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import plot
+from gmix.model.student import AnyMixture
 from gmix.plot.file import save_figure
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ def _real_table(folder: Path) -> str:
     )
 
 
-def _side_by_side(mixtures: dict[str, gmix.GaussianMixture]) -> str:
+def _side_by_side(mixtures: Mapping[str, AnyMixture]) -> str:
     """A table of the parameters, with the components of each mixture matched to those of the first."""
     from scipy.optimize import linear_sum_assignment
 

@@ -21,8 +21,9 @@ __all__ = ["UnknownStructureError", "as_array", "as_float", "expect", "read", "w
 T = TypeVar("T")
 Document = dict[str, Any]
 
-# Version 1 has no prior, 2 no levels of findings, 3 no weighted number of rows, 4 no sums of rows with missing cells.
-_VERSION = 5
+# Version 1 has no prior, 2 no levels of findings, 3 no weighted number of rows, 4 no sums of rows with missing cells,
+# 5 no Student components.
+_VERSION = 6
 _LARGEST = 1 << 30  # bytes; no mixture that fits in memory takes more as text
 
 

@@ -210,8 +210,8 @@ def test_a_damaged_document_is_refused(document: dict[str, Any], tmp_path: Path)
 
 def test_a_newer_version_and_a_foreign_file_say_so(document: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    path.write_text(json.dumps(document | {"version": 6}))
-    with pytest.raises(ModelFileError, match=r"version 6 .* reads 5; install a newer gmix"):
+    path.write_text(json.dumps(document | {"version": 7}))
+    with pytest.raises(ModelFileError, match=r"version 7 .* reads 6; install a newer gmix"):
         gmix.load(path)
     path.write_text('{"name": "something else"}')
     with pytest.raises(ModelFileError, match="not a gmix model"):

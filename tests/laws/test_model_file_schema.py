@@ -66,6 +66,8 @@ KINDS = {
     "Dirichlet process": lambda x: gmix.fit(
         x, 3, covariance="tied", inference="variational", prior=gmix.VariationalPrior("dirichlet process"), rng=0
     ),
+    "student": lambda x: gmix.fit(x, 2, family="student", rng=0),
+    "student, missing cells": lambda _: gmix.fit(with_holes(), 2, family="student", degrees_of_freedom=4, rng=0),
     "dependent columns": lambda x: gmix.fit(np.column_stack([x, 1.8 * x[:, 0] + 32.0, np.ones(len(x))]), 2, rng=0),
 }
 

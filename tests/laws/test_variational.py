@@ -20,9 +20,9 @@ from gmix.model.variational import (
     DirichletWeights,
     ParameterDistribution,
     StickBreakingWeights,
-    StudentMixture,
     VariationalModel,
     VariationalPrior,
+    predictive as predictive_density,
 )
 from gmix.sources import MemorySource
 
@@ -295,7 +295,7 @@ def test_of_one_component_the_bound_is_the_log_evidence_of_the_rows_one_by_one(f
         if i:
             share = np.ones((i, 1))
             known = prior.with_rows(SufficientStatistics.from_responsibilities(kind.form, rows[:i], share))
-        evidence += float(StudentMixture.of(known, None).log_density(row[None])[0])
+        evidence += float(predictive_density(known, None).log_density(row[None])[0])
     assert bound == pytest.approx(evidence, rel=1e-10)
 
 
@@ -341,13 +341,13 @@ def test_the_spread_and_the_predictive_density_are_those_of_draws(form: str, wei
     log_volume = np.linalg.slogdet(drawn[2])[1] / 2 + D / 2 * np.log(2 * np.pi)
     each = np.exp(-(residuals[..., 0] ** 2).sum(-1) / 2 - log_volume)
     expected = (drawn[0] * each).sum(-1).mean(1)
-    np.testing.assert_allclose(StudentMixture.of(q, None).density(points), expected, rtol=0.02)
+    np.testing.assert_allclose(predictive_density(q, None).density(points), expected, rtol=0.02)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_sample_of_the_predictive_density_has_its_density(form: str) -> None:
     source = source_of("complete")
-    predictive = StudentMixture.of(model_of(source, form).posterior, None)
+    predictive = predictive_density(model_of(source, form).posterior, None)
     one, other = (predictive.sample(40_000, rng=seed) for seed in (0, 1))
     assert stats.ks_2samp(one[:, 0], other[:, 0]).pvalue > 1e-3
     # The integral of the density over draws from a wide normal distribution is one.
@@ -361,7 +361,7 @@ def test_a_sample_of_the_predictive_density_has_its_density(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_predictive_density_of_missing_cells_is_the_marginal(form: str) -> None:
-    predictive = StudentMixture.of(model_of(source_of("complete"), form).posterior, None)
+    predictive = predictive_density(model_of(source_of("complete"), form).posterior, None)
     point = np.array([[0.5, np.nan, 1.0]])
     grid = np.linspace(-400.0, 400.0, 800_001)
     points = np.column_stack([np.full_like(grid, 0.5), grid, np.ones_like(grid)])

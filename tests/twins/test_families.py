@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import digamma, logsumexp
 from scipy.stats import multivariate_t
 
 from gmix.base.errors import ParameterError
@@ -61,6 +61,11 @@ def assert_same(fast: SufficientStatistics, plain: SufficientStatistics, precisi
 def assert_twins(rows: Rows, components: Components) -> None:
     [fast], [plain] = compiled.expect(rows, [components]), reference.expect(rows, [components])
     assert_same(fast, plain)
+    assert fast.extra.keys() == plain.extra.keys()
+    for name in ("log_factors", "joint"):
+        if name in plain.extra:
+            size = max(float(plain.counts.sum()), 1.0)
+            np.testing.assert_allclose(fast.extra[name], plain.extra[name], rtol=1e-11, atol=1e-11 * size, err_msg=name)
     fast_density, fast_posterior = compiled.posterior(rows, components, True)
     density, posterior = reference.posterior(rows, components, True)
     assert fast_posterior is not None
@@ -90,6 +95,31 @@ def test_a_far_row_counts_in_full_and_has_a_bounded_scatter(form: Form, far: flo
     [found] = compiled.expect(Rows(rows, weights), [components])
     assert np.isfinite(found.log_likelihood)
     np.testing.assert_allclose(found.counts.sum(), 300.0 if weights is None else weights.sum(), rtol=1e-12)
+
+
+@each_weighted
+@pytest.mark.parametrize("incomplete", [False, True], ids=["complete", "incomplete"])
+@each_form
+def test_components_have_their_own_degrees_of_freedom(form: Form, incomplete: bool, weighted: bool) -> None:
+    rows, components, _ = student(form, 300, 3, 4, 2.5)
+    own = StudentT((0.7, 2.5, 8.0, 300.0))
+    components = components._replace(
+        log_constants=components.log_constants + own.log_constant(3) - components.family.log_constant(3), family=own
+    )
+    rows[3] = 1e200  # goes row by row
+    if incomplete:
+        rows[np.random.default_rng(2).random(rows.shape) < 0.3] = np.nan
+    assert_twins(Rows(rows, weights_of(300) if weighted else None, incomplete=incomplete), components)
+
+
+def test_the_sums_of_logarithms_are_those_of_the_definition() -> None:
+    rows, components, _ = student(FULL, 400, 3, 3, 3.0)
+    _, responsibilities = compiled.posterior(Rows(rows), components, True)
+    assert responsibilities is not None
+    z = np.einsum("kij,nkj->nki", components.whitener, rows[:, None] - components.means)
+    logarithms = digamma(3.0) - np.log((3.0 + np.square(z).sum(-1)) / 2.0)  # Peel & McLachlan (2000), equation 17
+    [found] = compiled.expect(Rows(rows), [components])
+    np.testing.assert_allclose(found.extra["log_factors"][:, 0], (responsibilities * logarithms).sum(0), rtol=1e-12)
 
 
 def test_a_row_of_weight_zero_adds_nothing_wherever_it_lies() -> None:
@@ -149,12 +179,12 @@ def test_threads_change_no_bit() -> None:
     assert_same(one, two, 0.0)
 
 
-@pytest.mark.parametrize("family", [GAUSSIAN, StudentT(4.0)], ids=repr)
+@pytest.mark.parametrize("family", [GAUSSIAN, StudentT(4.0), StudentT((2.0, 4.5))], ids=repr)
 def test_a_family_is_known_by_its_degrees_of_freedom(family: Family) -> None:
     assert family_of(family.degrees_of_freedom) == family == copy.deepcopy(family)
 
 
-@pytest.mark.parametrize("family", [GAUSSIAN, StudentT(4.0)], ids=repr)
+@pytest.mark.parametrize("family", [GAUSSIAN, StudentT(4.0), StudentT((2.0, 4.5))], ids=repr)
 def test_partitions_are_told_the_family(family: Family) -> None:
     messages = importlib.import_module("gmix.sources.messages")
     components = student(FULL, 10, 3, 2, 3.0)[1]._replace(family=family)

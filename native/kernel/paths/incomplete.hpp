@@ -118,13 +118,15 @@ inline void set_group(const Mixture& m, const RowGroup& group, const Scratch& s)
     } else if (m.form == Form::kSpherical) {
       volume = missing * std::log(m.whitener[c]);
     }
-    s.constants[at] = m.log_constants[c] - volume + group.constant;
+    s.constants[at] = m.log_constants[c] - volume + group.constant[c];
     s.counts[c] = 0.0;
   }
 }
 
 // Sets z, the conditional mean of the whitened residual, and returns its length.
-inline double whiten(const Mixture& m, std::size_t c, const RowGroup& group, const Scratch& s) {
+template <typename F>
+double whiten(const Mixture& m, std::size_t c, const RowGroup& group, const Scratch& s) {
+  constexpr double most = row_by_row::kMostResidual<F>;
   const std::size_t d = m.n_features, width = s.width;
   double* const z = s.z + c * width;
   const double* const mean = m.means + c * d;
@@ -147,7 +149,7 @@ inline double whiten(const Mixture& m, std::size_t c, const RowGroup& group, con
   double norm = 0.0;
   for (std::size_t i = 0; i < d; ++i) {
     norm = std::hypot(norm, z[i]);
-    z[i] = std::isnan(z[i]) ? 1e150 : std::fmin(std::fmax(z[i], -1e150), 1e150);
+    z[i] = std::isnan(z[i]) ? most : std::fmin(std::fmax(z[i], -most), most);
   }
   return std::isnan(norm) ? std::numeric_limits<double>::infinity() : norm;
 }
@@ -159,9 +161,9 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
   for (std::size_t a = 0; a < group.n_present; ++a) s.row.x[group.present[a]] = value_at(rows, row, group.present[a]);
   for (std::size_t at = 0; at < group.n_components; ++at) {
     const std::size_t c = group.components[at];
-    const double distance = whiten(m, c, group, s);
+    const double distance = whiten<F>(m, c, group, s);
     const double evidence = log_evidence(m, rows, row, c);
-    s.densities[at] = family.log_density(s.constants[at], distance, group.n_present) + evidence;
+    s.densities[at] = family.log_density(c, s.constants[at], distance, group.n_present) + evidence;
     s.row.responsibilities[at] = s.densities[at];
     const bool possible = s.constants[at] + evidence > -std::numeric_limits<double>::infinity();
     s.row.distances[at] = possible ? distance : std::numeric_limits<double>::infinity();
@@ -176,18 +178,20 @@ void add(const F& family, const Mixture& m, double weight, const RowGroup& group
   const std::size_t d = m.n_features, width = s.width;
   for (std::size_t at = 0; at < group.n_components; ++at) {
     const std::size_t c = group.components[at];
-    double r = weight * s.row.responsibilities[at];
+    const double r = weight * s.row.responsibilities[at];
     if (r == 0.0) continue;
     s.counts[c] += r;
     if (s.densities[at] > -std::numeric_limits<double>::infinity()) sums.joint[c] += r * s.densities[at];
+    double* const z = s.z + c * width;
+    double root = 1.0;  // of the share factor, so that no product of it and residuals underflows or overflows
     if constexpr (F::kHasFactors) {
+      root = family.root_of_share_factor(c, s.row.distances[at], group.n_present);
       sums.counts[c] += r;
-      const double root = family.root_of_share_factor(s.row.distances[at], group.n_present);
-      r *= root * root;
+      sums.log_factors[c] += r * (2 * std::log(root) + family.log_factor_excess(c, group.n_present));
+      for (std::size_t i = 0; i < width; ++i) z[i] *= root;
     }
-    sums.mass[c] += r;
-    const double* const z = s.z + c * width;
-    for (std::size_t i = 0; i < d; ++i) sums.first[c * d + i] += r * z[i];
+    sums.mass[c] += r * root * root;
+    for (std::size_t i = 0; i < d; ++i) sums.first[c * d + i] += r * root * z[i];
     if (m.form == Form::kSpherical) {
       sums.second[c] += r * dot(z, z, width);
     } else if (m.form == Form::kDiagonal) {

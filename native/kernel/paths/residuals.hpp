@@ -77,8 +77,8 @@ void apply_family(const F& family, double log_constant, std::size_t c, std::size
   for (std::size_t at = 0; at < groups * lanes; at += lanes) {
     const Vector<T> squared_distance = load(joint + at) * (-1.0 / (kScale * kScale));
     store(s.overflow + at, load(s.overflow + at) + squared_distance * 0.0);
-    store(joint + at, family.log_densities(log_constant, squared_distance, d) / kLog2);
-    store(factor + at, family.share_factors(squared_distance, d));
+    store(joint + at, family.log_densities(c, log_constant, squared_distance, d) / kLog2);
+    store(factor + at, family.share_factors(c, squared_distance, d));
   }
 }
 
@@ -124,9 +124,9 @@ void accumulate(const Mixture& m, const Plan<T>& plan, const Scratch<T>& s, std:
   sums.log_likelihood += weigh(densities, s.weight, groups, weighted);
   for (std::size_t c = 0; c < k; ++c) {
     const std::size_t at = c * densities.stride;
-    const ActiveCount active =
-        find_active<F::kHasFactors>(s.active, densities.joint + at, densities.norm, s.share_factor + at, groups,
-                                    sums.mass[c], F::kHasFactors ? sums.counts + c : nullptr);
+    const ActiveCount active = find_active<F::kHasFactors>(
+        s.active, densities.joint + at, densities.norm, s.share_factor + at, groups, sums.mass[c],
+        F::kHasFactors ? sums.counts + c : nullptr, F::kHasFactors ? sums.log_factors + c : nullptr);
     if (active.groups == 0) continue;
     const T* mean = plan.components.means + c * d;
     double* first = sums.first + c * d;

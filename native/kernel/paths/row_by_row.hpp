@@ -93,7 +93,7 @@ double evaluate(const F& family, const Mixture& m, const Rows& rows, std::size_t
   }
   for (std::size_t c = 0; c < m.n_components; ++c) {
     const double distance = whiten<F>(m, c, s.x, s.z);
-    s.responsibilities[c] = family.log_density(m.log_constants[c], distance, m.n_features);
+    s.responsibilities[c] = family.log_density(c, m.log_constants[c], distance, m.n_features);
     s.distances[c] = m.log_constants[c] == -infinity ? infinity : distance;
   }
   return share(s, m.log_constants, m.n_components);
@@ -112,8 +112,9 @@ void add(const F& family, const Mixture& m, const Rows& rows, std::size_t row, d
     const double distance = whiten<F>(m, c, s.x, s.z);
     double root = 1.0;  // of the share factor, so that no product of it and residuals underflows or overflows
     if constexpr (F::kHasFactors) {
-      root = family.root_of_share_factor(distance, d);
+      root = family.root_of_share_factor(c, distance, d);
       sums.counts[c] += r;
+      sums.log_factors[c] += 2 * r * std::log(root);
       for (std::size_t i = 0; i < d; ++i) s.z[i] *= root;
     }
     sums.mass[c] += r * root * root;

@@ -19,7 +19,8 @@ from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
 from gmix.model.criteria import CRITERIA
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture, StudentMixture
+from gmix.plot.model import spreads
 
 __all__ = ["document", "nulled", "print_candidates", "print_fit", "print_mixture", "print_warnings", "ranked"]
 
@@ -49,13 +50,20 @@ def document(fit: Fit, errors: StandardErrors | None = None) -> dict[str, Any]:
         **({} if fit.groups is None else {"labels": list(fit.groups)}),
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
-        "covariances": mixture.covariances.tolist(),
+        **_spread_document(mixture),
         **({} if mixture.background is None else {"background": mixture.background.document}),
         **({"standard_errors": _errors(errors)} if errors else {}),
         "findings": [vars(finding) for finding in fit.findings],
         "candidates": fit.comparison.table() if fit.comparison else [],
     }
     return dict(nulled(document))
+
+
+def _spread_document(mixture: AnyMixture) -> dict[str, Any]:
+    """The covariances; of a Student mixture the scale matrices and the degrees of freedom."""
+    if isinstance(mixture, StudentMixture):
+        return {"scales": mixture.scales.tolist(), "degrees_of_freedom": mixture.degrees_of_freedom.tolist()}
+    return {"covariances": mixture.covariances.tolist()}
 
 
 def _errors(errors: StandardErrors) -> dict[str, Any]:
@@ -108,7 +116,7 @@ def print_fit(fit: Fit, files: dict[str, Path | None], errors: StandardErrors | 
 
 
 def print_mixture(
-    mixture: GaussianMixture,
+    mixture: AnyMixture,
     to: Console,
     groups: Sequence[Any] | None = None,
     errors: StandardErrors | None = None,
@@ -116,14 +124,14 @@ def print_mixture(
     """Print the weights, means and standard deviations of the components, with standard errors if there are some."""
     labels = [] if groups is None else [["" if label is None else str(label)] for label in groups]
     empty = [""] * bool(labels)
-    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    deviations = np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
     entries = []
     for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
         cells = [f"{to_precision_of(m, s)} ± {number(s, 3)}" for m, s in zip(mean, deviation, strict=True)]
         label, uncertain = labels[k] if labels else [], None
         if errors is not None:
-            spreads = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-            of_cells = [f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], spreads, strict=True)]
+            of_deviations = np.diagonal(errors.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
+            of_cells = [f"{number(m, 2)} ± {number(s, 2)}" for m, s in zip(errors.means[k], of_deviations, strict=True)]
             uncertain = [*empty, f"{errors.weights[k]:.2g}", *of_cells]
         entries.append(Entry(str(k), [*label, _weight(weight), *cells], uncertain))
     if mixture.background is not None:
@@ -131,7 +139,8 @@ def print_mixture(
         uncertain = [*empty, f"{errors.background:.2g}"] if errors is not None and known else None
         entries.append(Entry("background", [*empty, _weight(mixture.background.weight)], uncertain))
     names = [*(["label"] if labels else []), "weight", *mixture.names]
-    print_entries("weights, means ± standard deviations", names, entries, to)
+    student = isinstance(mixture, StudentMixture)
+    print_entries(f"weights, {'centers ± scales' if student else 'means ± standard deviations'}", names, entries, to)
 
 
 def _weight(weight: float) -> str:

@@ -19,8 +19,10 @@ from gmix.cli.options import (
     Covariance,
     CovarianceRatio,
     Criterion,
+    DegreesOfFreedom,
     Effort,
     EqualWeights,
+    Family,
     LabelColumn,
     MaxIterations,
     Memory,
@@ -36,7 +38,7 @@ from gmix.cli.options import (
     Trim,
     Weights,
 )
-from gmix.cli.parse import parse_bytes, parse_counts, parse_errors, parse_names, parse_structures
+from gmix.cli.parse import parse_bytes, parse_counts, parse_degrees, parse_errors, parse_names, parse_structures
 from gmix.model.stopping import StoppingRule
 from gmix.sources import CSV, LocalSource
 
@@ -56,6 +58,8 @@ class FitOptions:
     components: Components = "auto"
     covariance: Covariance = "auto"
     criterion: Criterion = "bic"
+    family: Family = "gaussian"
+    degrees_of_freedom: DegreesOfFreedom = None
     equal_weights: EqualWeights = False
     covariance_ratio: CovarianceRatio = None
     trim: Trim = 0.0
@@ -79,7 +83,7 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         # Mistakes are reported before a table is read.
-        _ = self.counts, self.structures, self.names, self.budget, self.errors_of_rows
+        _ = self.counts, self.structures, self.names, self.budget, self.errors_of_rows, self.degrees
 
     @cached_property
     def counts(self) -> Any:
@@ -105,6 +109,11 @@ class FitOptions:
     def errors_of_rows(self) -> list[str] | dict[str, str] | None:
         """The names of the columns of errors."""
         return parse_errors(self.row_errors)
+
+    @cached_property
+    def degrees(self) -> float | str | None:
+        """The degrees of freedom of Student components."""
+        return parse_degrees(self.degrees_of_freedom)
 
     @property
     def decide_a_model(self) -> bool:
@@ -132,6 +141,8 @@ class FitOptions:
             counts_by_label(self.counts, source),
             covariance=self.structures,
             criterion=self.criterion,
+            family=self.family,
+            degrees_of_freedom=self.degrees,
             equal_weights=self.equal_weights,
             covariance_ratio=self.covariance_ratio,
             trim=self.trim,

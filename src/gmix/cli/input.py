@@ -18,6 +18,7 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.base.wording import printable
 from gmix.cli.parse import parse_bytes, parse_errors
+from gmix.model.student import AnyMixture
 from gmix.sources import CSV, LocalSource, MemorySource, as_source
 
 __all__ = [
@@ -82,7 +83,7 @@ def counts_by_label(
 
 
 def source_for_model(
-    mixture: gmix.GaussianMixture,
+    mixture: AnyMixture,
     points: Path | CSV,
     memory: str,
     weights: str | None = None,

@@ -10,6 +10,7 @@ import typer
 
 from gmix.base.table_file import FORMATS
 from gmix.cli.input import from_stdin
+from gmix.fitting.families import FAMILIES
 from gmix.fitting.start import NAMES
 from gmix.model.covariance import STRUCTURES
 from gmix.model.criteria import CRITERIA
@@ -23,8 +24,10 @@ __all__ = [
     "Covariance",
     "CovarianceRatio",
     "Criterion",
+    "DegreesOfFreedom",
     "Effort",
     "EqualWeights",
+    "Family",
     "Format",
     "Json",
     "LabelColumn",
@@ -101,6 +104,21 @@ Criterion = Annotated[
     str,
     typer.Option(
         help=f"Criterion that chooses the best candidate: {', '.join(CRITERIA)}.", autocompletion=completing(CRITERIA)
+    ),
+]
+Family = Annotated[
+    str,
+    typer.Option(
+        help=f"Family of the components: {', '.join(FAMILIES)}, the better one by the criterion.",
+        autocompletion=completing(FAMILIES),
+    ),
+]
+DegreesOfFreedom = Annotated[
+    str | None,
+    typer.Option(
+        "--degrees-of-freedom",
+        help="Degrees of freedom of Student components: a number, or each. Default: one estimate for all.",
+        show_default=False,
     ),
 ]
 EqualWeights = Annotated[bool, typer.Option("--equal-weights", metavar="", help="Give all components the same weight.")]

@@ -8,17 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.table_file import Block
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture, StudentMixture, normal_part
 
 __all__ = ["mixture_table", "parameter_columns"]
 
 Array = NDArray[np.float64]
 
 
-def mixture_table(mixture: GaussianMixture) -> Block:
-    """A row for each component: its weight, its means, and its covariances, each pair of columns once."""
+def mixture_table(mixture: AnyMixture) -> Block:
+    """A row for each component: its weight, its means, and its covariances, each pair of columns once.
+
+    Of a Student mixture, the covariances are those of the scale matrix, and the degrees of freedom are a column.
+    """
     number = {"component": np.arange(mixture.n_components)}
-    return number | parameter_columns(mixture.weights, mixture.means, mixture.covariances, mixture.names)
+    normal = normal_part(mixture)
+    table = number | parameter_columns(mixture.weights, mixture.means, normal.covariances, mixture.names)
+    return table | ({"degrees_of_freedom": mixture.degrees_of_freedom} if isinstance(mixture, StudentMixture) else {})
 
 
 def parameter_columns(weights: Array, means: Array, covariances: Array, names: Sequence[str]) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import re
 from gmix.base.errors import ParameterError
 from gmix.model.covariance import structure
 
-__all__ = ["parse_bytes", "parse_counts", "parse_errors", "parse_names", "parse_structures"]
+__all__ = ["parse_bytes", "parse_counts", "parse_degrees", "parse_errors", "parse_names", "parse_structures"]
 
 
 def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
@@ -70,6 +70,16 @@ def parse_errors(texts: list[str] | None) -> list[str] | dict[str, str] | None:
             "of some columns, as in mass=e1"
         )
     return {column: error for column, _, error in pairs} if all(named) else names
+
+
+def parse_degrees(text: str | None) -> float | str | None:
+    """Degrees of freedom: a number, or ``each``."""
+    if text is None or text.strip().lower() == "each":
+        return None if text is None else "each"
+    try:
+        return float(text)
+    except ValueError:
+        raise ParameterError(f"--degrees-of-freedom {text!r} is not a number; write 4, or each") from None
 
 
 def parse_structures(text: str) -> str | list[str]:

@@ -59,6 +59,8 @@ def to_onnx(model: Any, path: str | PathLike[str] | None = None, *, dtype: DType
     mixture: Mixture = getattr(model, "mixture", model)
     if not hasattr(mixture, "components"):
         raise ParameterError(f"model is a {type(model).__name__}; give a GaussianMixture or a Fit")
+    if mixture.components.family.has_factors:
+        raise ParameterError("to_onnx needs Gaussian components, and these are Student; fit with family='gaussian'")
     graph, n_components = Graph(_number_type(dtype)), mixture.n_components
     joint = _joint(graph, mixture)
     graph.node("ReduceLogSumExp", joint, graph.integers("columns", [1]), keepdims=0, name="log_density")

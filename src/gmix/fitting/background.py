@@ -13,7 +13,7 @@ from gmix.fitting.start import GivenResponsibilities, Start
 from gmix.model.background import Background
 from gmix.model.covariance import DIAGONAL
 from gmix.model.criteria import CRITERIA
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
 __all__ = ["background_findings", "background_of", "check_background", "comparison_finding"]
@@ -53,7 +53,7 @@ def background_of(background: bool | float | str, source: Source) -> Background:
     return Background.around(_START, low, high, least)
 
 
-def background_findings(mixture: GaussianMixture, n_rows: float) -> list[Finding]:
+def background_findings(mixture: AnyMixture, n_rows: float) -> list[Finding]:
     """What a user should know about the share of the background."""
     background = mixture.background
     if background is None:

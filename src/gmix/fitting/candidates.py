@@ -68,7 +68,8 @@ class Candidate:
         if (np.diff(order) > 0).all():
             return self
         groups = None if run.model.groups is None else run.model.groups[order]
-        model = replace(run.model, mixture=run.mixture.reordered(order), groups=groups)
+        model: Any = run.model
+        model = replace(model, mixture=run.mixture.reordered(order), groups=groups)
         statistics = run.statistics.reordered(order)
         rank = np.argsort(order)
         collapsed, unsupported, repeated = (

@@ -19,6 +19,7 @@ from gmix.model.model import Model
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
+from gmix.model.student import AnyMixture, StudentMixture, StudentModel, gaussian, normal_part
 from gmix.sources import Source
 
 __all__ = ["Run", "model_of", "run_em", "run_models"]
@@ -37,7 +38,7 @@ class Run:
     sound : whether it is known that no component has collapsed, whatever the reason.
     """
 
-    model: GaussianModel
+    model: GaussianModel | StudentModel
     statistics: SufficientStatistics
     history: tuple[float, ...]
     reason: Reason
@@ -45,14 +46,19 @@ class Run:
 
     @classmethod
     def of(cls, end: RunEnd) -> Self:
-        """Convert the end of a kernel's run of a Gaussian mixture."""
-        assert isinstance(end.model, GaussianModel)
+        """Convert the end of a kernel's run of a mixture."""
+        assert isinstance(end.model, GaussianModel | StudentModel)
         assert end.statistics is not None
         return cls(end.model, end.statistics, tuple(end.history), end.reason, end.sound)
 
     @property
-    def mixture(self) -> GaussianMixture:
+    def mixture(self) -> AnyMixture:
         return self.model.mixture
+
+    @property
+    def gaussian(self) -> GaussianMixture:
+        """The mixture, of a run of Gaussian components."""
+        return gaussian(self.mixture, "this search")
 
     @property
     def objective(self) -> float:
@@ -72,7 +78,8 @@ class Run:
         if self.reason is not Reason.COLLAPSING:
             return tuple(self.mixture.collapsed(self.statistics))
         form, floor = self.mixture.structure.form, self.statistics.reference.floor
-        return (int(np.argmin(form.smallest(compact_covariances(self.mixture), floor))),)
+        compact = compact_covariances(normal_part(self.mixture))
+        return (int(np.argmin(form.smallest(compact, floor))),)
 
 
 def run_models(
@@ -137,17 +144,19 @@ def _in_float64(source: Source, end: RunEnd) -> RunEnd:
 
 
 def model_of(
-    source: Source, mixture: GaussianMixture, prior: Prior | None = None, frozen: Frozen | None = None
-) -> GaussianModel:
+    source: Source, mixture: AnyMixture, prior: Prior | None = None, frozen: Frozen | None = None
+) -> GaussianModel | StudentModel:
     """A mixture as a model of the rows of a source: if they have labels, its components have groups."""
     groups = source.groups
     numbers = None if groups is None else groups.with_components(mixture.n_components).of_components
+    if isinstance(mixture, StudentMixture):
+        return StudentModel(mixture, prior, numbers)
     return GaussianModel(mixture, prior, numbers, frozen)
 
 
 def run_em(
     source: Source,
-    starts: Sequence[GaussianMixture],
+    starts: Sequence[AnyMixture],
     rule: StoppingRule,
     prior: Prior | None = None,
     rounds: Sequence[Round] = (),

@@ -22,7 +22,7 @@ from gmix.base.progress import Reporting, check_progress, meter
 from gmix.base.wording import count
 from gmix.fitting.arguments import chosen_structures, component_counts, structures_in_one_column
 from gmix.fitting.background import check_background
-from gmix.fitting.comparison import compare
+from gmix.fitting.families import check_family, compare_families
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
@@ -45,6 +45,7 @@ from gmix.model.dependence import Dependence, find_dependence
 from gmix.model.mixture import with_dependent_features
 from gmix.model.priors import Prior, as_prior
 from gmix.model.stopping import Deadline, StoppingRule
+from gmix.model.student import normal_part, same_family
 from gmix.model.variational import VariationalPrior
 from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
 
@@ -63,6 +64,8 @@ def fit(
     *,
     covariance: str | Structure | Iterable[str | Structure] = "auto",
     criterion: str = "bic",
+    family: str = "gaussian",
+    degrees_of_freedom: float | str | None = None,
     equal_weights: bool = False,
     covariance_ratio: float | None = None,
     trim: float = 0.0,
@@ -88,7 +91,7 @@ def fit(
     checkpoint: str | PathLike[str] | None = None,
     resume: bool = False,
 ) -> Fit:
-    """Fit Gaussian mixtures to a table by EM, and return the best by a criterion.
+    """Fit mixtures to a table by EM, Gaussian ones by default, and return the best by a criterion.
 
     Parameters
     ----------
@@ -109,6 +112,12 @@ def fit(
         components, and ``"V"``, one for each.
     criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``,
         ``"caic"`` or ``"sabic"``; see `gmix.criteria`.
+    family : ``"gaussian"`` for Gaussian components, ``"student"`` for Student's t, whose tails are heavier, so that
+        outliers do not move the means (Peel & McLachlan 2000), or ``"auto"`` for the better one by the criterion.
+        Student components go with all structures, sources and kinds of rows but errors of measurement, and not with
+        `freeze`, `trim` and variational inference; the result is a `StudentMixture`.
+    degrees_of_freedom : of Student components: None for one estimate for all, ``"each"`` for an estimate for each, or
+        a number that is not estimated. Estimates are between 0.1 and 1,000.
     equal_weights : give all components the same weight, and count K - 1 parameters fewer.
     covariance_ratio : the largest allowed ratio of the largest eigenvalue to the smallest, over the covariances of all
         components, 1 or more; None for no bound. It keeps components from becoming narrow around a few rows. This is
@@ -229,6 +238,8 @@ def fit(
     source, components = labeled_source(_trimmed(source, trim), components)
     starts = as_start(start) if source.groups is None else labeled_start(as_start(start))
     check_background(background, starts, trim)
+    of_gaussians = {"row_errors": source.least_error, "freeze": freeze, "trim": trim or None}
+    check_family(family, degrees_of_freedom, starts, of_gaussians | {"inference='variational'": posterior_prior})
     makes_starts = starts.is_made
     rule: StoppingRule = StoppingRule(
         StoppingRule.tolerance if tolerance is None else tolerance,
@@ -284,13 +295,14 @@ def fit(
             counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen,
             progress=reported,
         )  # fmt: skip
-        found, more_findings = compare(source, plan, generator, background)
+        found, more_findings = compare_families(source, plan, generator, background, family, degrees_of_freedom)
         if not several and found.best.collapsed and not found.interrupted:
             findings += _cause_of_collapse(source.watched(None, None))  # because a resumed fit repeats this pass
     found = found.in_order if makes_starts else found
     fit = fit_from_search(found, source.n_rows, [*findings, *more_findings], prior, source.groups)
     if dependence is not None:
-        fit = replace(fit, mixture=with_dependent_features(fit.mixture, dependence, features))
+        extended = with_dependent_features(normal_part(fit.mixture), dependence, features)
+        fit = replace(fit, mixture=same_family(fit.mixture, extended))
     return _with_trimmed_rows(inspected(fit, sample, max(counts) if len(counts) > 1 else None), table)
 
 

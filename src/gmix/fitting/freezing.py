@@ -27,7 +27,7 @@ def frozen_start(start: Start, freeze: Any, structures: Iterable[Structure]) -> 
     """
     if freeze is None:
         return start, None
-    if not isinstance(start, GivenMixture):
+    if not isinstance(start, GivenMixture) or not isinstance(start.mixture, GaussianMixture):
         raise ParameterError(
             "freeze holds parameters of a start; give start=, a GaussianMixture (of a Fit: fit.mixture)"
         )

@@ -111,7 +111,7 @@ class Judge:
             return ()
         structure, n_features = run.mixture.structure, run.mixture.n_features
         needed = structure.rows_to_trust(n_features) if self.alone else structure.rows_needed(n_features) - _ALLOWANCE
-        share = run.statistics.mass / run.statistics.total_weight
+        share = run.statistics.counts / run.statistics.total_weight
         observed = observed_share(run.mixture.components, run.statistics)
         if (observed * self.distinct.at_least(share) >= needed).all():
             return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,34 +13,41 @@ from gmix.model.covariance import FULL, SPHERICAL, Form, Structure
 from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import RELATIVE_FLOOR
+from gmix.model.student import AnyMixture, normal_part, same_family
 
 __all__ = ["grow", "in_background", "in_structure", "merged_pairs", "merges", "nearest", "release", "splits"]
 
 Array = NDArray[np.float64]
+M = TypeVar("M", bound=AnyMixture)
 
 
-def release(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
+def release(mixture: M, structure: Structure) -> M:
     """The same distribution, in a structure that contains the mixture's own."""
     same = structure.form is mixture.structure.form
-    compact = compact_covariances(mixture) if same else structure.form.compress(mixture.covariances)
+    normal = normal_part(mixture)
+    compact = compact_covariances(normal) if same else structure.form.compress(normal.covariances)
     weights, means = mixture.weights, mixture.means
-    return unchecked_mixture(weights, means, compact, structure, mixture.features, mixture.background)
+    made = unchecked_mixture(weights, means, compact, structure, mixture.features, mixture.background)
+    return same_family(mixture, made)
 
 
-def in_background(mixture: GaussianMixture, background: Background, frozen: Frozen | None = None) -> GaussianMixture:
+def in_background(mixture: M, background: Background, frozen: Frozen | None = None) -> M:
     """The mixture with part of its weight in a background, or with its own if it has one."""
     if mixture.background is not None:
         return mixture
+    normal = normal_part(mixture)
     if frozen is not None:
-        return frozen.with_background(mixture, background)
-    weights, compact = left_weight(background) * mixture.weights, compact_covariances(mixture)
-    return unchecked_mixture(weights, mixture.means, compact, mixture.structure, mixture.features, background)
+        return same_family(mixture, frozen.with_background(normal, background))
+    weights, compact = left_weight(background) * mixture.weights, compact_covariances(normal)
+    made = unchecked_mixture(weights, mixture.means, compact, mixture.structure, mixture.features, background)
+    return same_family(mixture, made)
 
 
-def nearest(mixture: GaussianMixture, structure: Structure) -> GaussianMixture:
+def nearest(mixture: M, structure: Structure) -> M:
     """The mixture with the covariances of a structure that are nearest to its own."""
     weights, means, features, background = mixture.weights, mixture.means, mixture.features, mixture.background
-    return in_structure(weights, means, mixture.covariances, structure, features, background)
+    made = in_structure(weights, means, normal_part(mixture).covariances, structure, features, background)
+    return same_family(mixture, made)
 
 
 def in_structure(
@@ -93,7 +101,7 @@ def merges(mixture: GaussianMixture, most: int) -> list[GaussianMixture]:
     return merged
 
 
-def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
+def grow(mixture: M, n_components: int) -> M:
     """The same distribution with more components: the heaviest ones are duplicated and their weight is halved."""
     order = list(range(mixture.n_components))
     weights = list(mixture.weights)
@@ -104,11 +112,12 @@ def grow(mixture: GaussianMixture, n_components: int) -> GaussianMixture:
         order.append(order[heaviest])
     structure, background = mixture.structure, mixture.background
     shares = left_weight(background) * structure.weights(np.array(weights))
-    compact = structure.form.take(compact_covariances(mixture), order)
-    return unchecked_mixture(shares, mixture.means[order], compact, structure, mixture.features, background)
+    compact = structure.form.take(compact_covariances(normal_part(mixture)), order)
+    made = unchecked_mixture(shares, mixture.means[order], compact, structure, mixture.features, background)
+    return same_family(mixture, made)
 
 
-def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[GaussianMixture]:
+def splits(mixture: M, components: Sequence[int]) -> list[M]:
     """One mixture for each of the components, in which that component is split in two.
 
     It is split along its longest axis after standardizing the columns. The mean and covariance of the two halves
@@ -116,7 +125,8 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
     """
     if not components:
         return []
-    structure, means, dense, chosen = mixture.structure, mixture.means, mixture.covariances, np.asarray(components)
+    normal, chosen = normal_part(mixture), np.asarray(components)
+    structure, means, dense = normal.structure, normal.means, normal.covariances
     weights = mixture.without_background.weights
     offsets = means - weights @ means
     variances = dense.diagonal(axis1=1, axis2=2)
@@ -133,13 +143,13 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
     if structure.equal_weights:
         shares[:] = left_weight(mixture.background) * structure.weights(shares[0])
     if structure.shared:
-        compact = [structure.form.take(compact_covariances(mixture), order) for order in orders]
+        compact = [structure.form.take(compact_covariances(normal), order) for order in orders]
     else:
         # If the units of the columns differ very much, the variances of the smaller ones may be rounding error.
         floors = RELATIVE_FLOOR * variances[chosen]
         halves = FULL.lift(dense[chosen] - FULL.outer(np.ones(len(chosen)), steps), floors)
         if structure.independent:
-            covariances = compact_covariances(mixture)[orders]
+            covariances = compact_covariances(normal)[orders]
             covariances[split, chosen] = covariances[:, -1] = structure.form.compress(halves)
             compact = list(covariances)
         else:
@@ -149,6 +159,8 @@ def splits(mixture: GaussianMixture, components: Sequence[int]) -> list[Gaussian
                 covariances[[order[-1], -1]] = half
                 compact.append(structure.lifted(structure.nearest(share, covariances), floor))
     return [
-        unchecked_mixture(share, mean, covariance, structure, mixture.features, mixture.background)
+        same_family(
+            mixture, unchecked_mixture(share, mean, covariance, structure, mixture.features, mixture.background)
+        )
         for share, mean, covariance in zip(shares, moved, compact, strict=True)
     ]

@@ -12,8 +12,8 @@ from gmix.fitting.em import Run, model_of, run_em
 from gmix.fitting.neighbors import grow, merges, nearest, release, splits
 from gmix.fitting.start import StartingMixtures
 from gmix.model.covariance import Structure
-from gmix.model.mixture import GaussianMixture
 from gmix.model.stopping import Reason, StoppingRule
+from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
 __all__ = ["Neighbor", "from_richer", "neighbors", "runs_from_neighbors", "starts"]
@@ -24,7 +24,7 @@ _RICHER, _MERGES = 3, 3  # richer candidates, and merges of two components, from
 class Neighbor(NamedTuple):
     """The best mixture of a poorer candidate, as a start for a richer one, and whether it was not set aside."""
 
-    mixture: GaussianMixture
+    mixture: AnyMixture
     log_likelihood: float
     sound: bool
 
@@ -34,10 +34,10 @@ def starts(
     structure: Structure,
     n_components: int,
     starting_mixtures: StartingMixtures,
-) -> tuple[list[GaussianMixture], list[Neighbor]]:
+) -> tuple[list[AnyMixture], list[Neighbor]]:
     """The starts of a candidate, and its poorer neighbors, which are the last of these starts."""
     poorer, split = neighbors(best, structure, n_components)
-    first: list[GaussianMixture] = []
+    first: list[AnyMixture] = []
     # With an iterative M-step, runs are expensive, and neighbors have already reached the optima of seeds and splits.
     if len(poorer) <= 1 or structure.direct:
         first = [*starting_mixtures(n_components, structure), *split()]
@@ -46,7 +46,7 @@ def starts(
 
 def neighbors(
     best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
-) -> tuple[list[Neighbor], Callable[[], list[GaussianMixture]]]:
+) -> tuple[list[Neighbor], Callable[[], Sequence[AnyMixture]]]:
     """Starts that have the likelihoods of poorer candidates, and a function that splits the next smaller mixture."""
     poorer = [
         Neighbor(release(candidate.run.mixture, structure), candidate.log_likelihood, not candidate.is_set_aside)
@@ -87,7 +87,7 @@ def _best_objective(runs: Sequence[Run]) -> float:
     return max((run.objective for run in runs if not run.collapsed), default=-np.inf)
 
 
-def _unmoved(source: Source, mixture: GaussianMixture) -> Run:
+def _unmoved(source: Source, mixture: AnyMixture) -> Run:
     """A run that ends where it starts, because EM would collapse from there."""
     model = model_of(source, mixture)
     statistics = source.statistics(model.components())
@@ -97,7 +97,7 @@ def _unmoved(source: Source, mixture: GaussianMixture) -> Run:
 
 def from_richer(
     best: dict[tuple[Structure, int], Candidate], structure: Structure, n_components: int
-) -> list[GaussianMixture]:
+) -> list[AnyMixture]:
     """Starts from richer candidates: with covariances as the structure has them, or with two components merged."""
     richer = [
         candidate
@@ -105,8 +105,8 @@ def from_richer(
         if k == n_components and s is not structure and s.contains(structure) and not candidate.is_set_aside
     ]
     richer = sorted(richer, key=lambda candidate: -candidate.log_likelihood)[:_RICHER]
-    made = [nearest(candidate.run.mixture, structure) for candidate in richer]
+    made: list[AnyMixture] = [nearest(candidate.run.mixture, structure) for candidate in richer]
     more = best.get((structure, n_components + 1))
     if more is not None and not more.is_set_aside:
-        made += merges(more.run.mixture, _MERGES)
+        made += merges(more.run.gaussian, _MERGES)
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from os import PathLike
@@ -20,6 +20,7 @@ from gmix.fitting.candidates import Search
 from gmix.fitting.classification import Classification, classified
 from gmix.fitting.optima_text import optima_lines
 from gmix.fitting.refinement.optima import Optima
+from gmix.fitting.summary_text import called, component_lines
 from gmix.model.criteria import criteria
 from gmix.model.document import (
     mixture_document,
@@ -36,6 +37,7 @@ from gmix.model.priors import Prior
 from gmix.model.spread import Spread, StandardErrors
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
+from gmix.model.student import AnyMixture, StudentMixture, gaussian, normal_part
 from gmix.model.variational import Posterior, posterior_document, posterior_from
 from gmix.model_file import as_float, expect, read, write
 from gmix.notebook import fit_html
@@ -86,7 +88,7 @@ class Fit(OtherNames):
         "fit": "call gmix.fit(x), or gmix.sklearn.GaussianMixture().fit(x)",
     }  # fmt: skip
 
-    mixture: GaussianMixture
+    mixture: AnyMixture
     statistics: SufficientStatistics
     log_prior: float
     history: tuple[float, ...]
@@ -109,6 +111,10 @@ class Fit(OtherNames):
     def __getstate__(self) -> dict[str, Any]:  # of a pickle: like a file, without the search, which is much larger
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"search": None}
 
+    def gaussian(self, what: str) -> GaussianMixture:
+        """The mixture, if its components are Gaussian. Raises `ParameterError` if not; `what` names what needs them."""
+        return gaussian(self.mixture, what)
+
     @property
     def log_likelihood(self) -> float:
         """The log-likelihood of the mixture on all rows, weighted by `sample_weight`, in nats."""
@@ -122,7 +128,7 @@ class Fit(OtherNames):
     @property
     def n_parameters(self) -> int:
         """The number of free parameters."""
-        return self.mixture.n_parameters if self.frozen is None else self.frozen.n_parameters(self.mixture)
+        return self.mixture.n_parameters if self.frozen is None else self.frozen.n_parameters(self.gaussian("freeze"))
 
     @property
     def mass(self) -> float:
@@ -166,7 +172,7 @@ class Fit(OtherNames):
         `ParameterError` for a variational fit.
         """
         self.require_estimates("its mixture is at no maximum of a likelihood")
-        return gradient_norm(self.mixture, self.statistics, self.prior, self.frozen)
+        return gradient_norm(self.gaussian("gradient_norm"), self.statistics, self.prior, self.frozen)
 
     def require_estimates(self, why: str) -> None:
         """Raise `ParameterError`, with this reason, for a variational fit."""
@@ -214,9 +220,8 @@ class Fit(OtherNames):
         if errors is not None:
             of_kind(errors, StandardErrors, "errors", "what gmix.standard_errors returned")
         mixture, spread = self.mixture, _spread(self, errors)
-        names = mixture.names
         text = [
-            f"Gaussian mixture {mixture.structure.called}: "
+            f"{called(mixture)} {mixture.structure.called}: "
             f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}, "
             f"{weighted_rows(self.n_rows, self.mass, trim=self.trim)}",
             "",
@@ -228,26 +233,7 @@ class Fit(OtherNames):
             text.append(f"  prior           {self.prior}")
         text += _posterior_lines(self) if self.posterior is not None else _criteria_lines(self)
         text.append("")
-        width = max(10, *(len(name) for name in names)) + 2
-        called = [str(k) for k in range(mixture.n_components)]
-        if self.groups is not None:
-            called = [f"{k} {'' if label is None else label}".rstrip() for k, label in enumerate(self.groups)]
-        first = max(11, *(len(name) + 2 for name in called))
-        text.append(f"  {'component':<{first}}{'weight':>9}  {'':<4}" + "".join(f"{name:>{width}}" for name in names))
-
-        def written(values: Iterable[float], digits: int) -> str:
-            return "".join(f"{value:>{width}.{digits}g}" for value in values)
-
-        deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
-        for k, (weight, mean, deviation) in enumerate(zip(mixture.weights, mixture.means, deviations, strict=True)):
-            text.append(f"  {called[k]:<{first}}{weight:>9.4f}  mean" + written(mean, 5))
-            if spread is not None:
-                text.append(f"  {'':<{first}}{f'± {spread.weights[k]:.2g}':>9}  ±   " + written(spread.means[k], 2))
-            text.append(f"  {'':<{first + 9}}  sd  " + written(deviation, 5))
-            if spread is not None:
-                of_deviation = np.diagonal(spread.covariances[k]) / (2.0 * np.where(deviation > 0, deviation, 1.0))
-                text.append(f"  {'':<{first + 9}}  ±   " + written(of_deviation, 2))
-        text += _background_lines(mixture, errors, first)
+        text += component_lines(mixture, self.groups, spread, errors)
         if self.findings:
             text += ["", *(f"  {line}" for line in lines(self.findings))]
         return "\n".join(text)
@@ -298,9 +284,14 @@ def _criteria_lines(fit: Fit) -> list[str]:
     return [
         f"  parameters      {fit.n_parameters}",
         f"  BIC  {fit.bic:.4f}   AIC  {fit.aic:.4f}   ICL  {fit.icl:.4f}   (smaller is better)",
-        f"  {fit.reason.value} ({count(len(fit.history) - 1, 'step')}, gradient norm {fit.gradient_norm:.1e})",
+        f"  {fit.reason.value} ({count(len(fit.history) - 1, 'step')}{_gradient(fit)})",
         *optima_lines(fit.optima, fit.mass),
     ]
+
+
+def _gradient(fit: Fit) -> str:
+    """The gradient norm of a fit of Gaussian components, for the end of a list."""
+    return "" if isinstance(fit.mixture, StudentMixture) else f", gradient norm {fit.gradient_norm:.1e}"
 
 
 def _posterior_lines(fit: Fit) -> list[str]:
@@ -311,15 +302,6 @@ def _posterior_lines(fit: Fit) -> list[str]:
         f"  occupied        {len(fit.posterior.occupied)} of {count(fit.mixture.n_components, 'component')}",
         f"  {fit.reason.value} ({count(len(fit.history) - 1, 'step')})",
     ]
-
-
-def _background_lines(mixture: GaussianMixture, errors: StandardErrors | None, width: int) -> list[str]:
-    """The lines of a summary about the background; none without one."""
-    if mixture.background is None:
-        return []
-    text = [f"  {'background':<{width}}{mixture.background.weight:>9.4f}"]
-    known = errors is not None and errors.background is not None
-    return [*text, f"  {'':<{width}}{f'± {errors.background:.2g}':>9}"] if errors is not None and known else text
 
 
 def in_independent_columns(fit: Fit) -> Fit:
@@ -370,7 +352,7 @@ def _fit_from(document: dict[str, Any]) -> Fit:
     expect(all(isinstance(text, str) for f in findings for text in (f.name, f.message)), "a finding is not text")
     prior = prior_from(document["prior"]) if document["version"] > 1 else None
     if prior is not None:  # raises if the parameters of the prior do not match the mixture
-        prior.log_density(mixture.weights, mixture.components, statistics, mixture.structure)
+        prior.log_density(mixture.weights, normal_part(mixture).components, statistics, mixture.structure)
     log_prior, reason = as_float(document["log_prior"]), Reason[document["reason"]]
     groups = None
     if "groups" in document:
@@ -384,7 +366,7 @@ def _fit_from(document: dict[str, Any]) -> Fit:
         expect(named <= set(range(mixture.n_components)), "a frozen component does not exist")
     trim = as_float(document.get("trim", 0.0))
     expect(0.0 <= trim < 0.5, "trim is not a share below one half")
-    posterior = posterior_from(document["posterior"], mixture) if "posterior" in document else None
+    posterior = posterior_from(document["posterior"], normal_part(mixture)) if "posterior" in document else None
     of_run = mixture, statistics, log_prior, history, reason, n_rows, findings, None
     return Fit(*of_run, prior, groups, frozen, trim, posterior)
 

@@ -23,6 +23,7 @@ from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
+from gmix.model.student import AnyMixture
 from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["SearchPlan", "search"]
@@ -127,7 +128,7 @@ class _Searching:
 
     def search(self) -> Search:
         interrupted = False
-        first: list[GaussianMixture] = []
+        first: list[AnyMixture] = []
         progress = self.plan.progress
         n_improved = 0 if self.table is None else self.table.n_rows
         progress.begin(self.order, self.source, n_improved, self.plan.effort * (1 + self._shares))
@@ -172,7 +173,7 @@ class _Searching:
         return {key: candidate for key, candidate in self.best.items() if key[1] == n_components}
 
     def _runs(
-        self, structure: Structure, n_components: int, first: list[GaussianMixture], poorer: list[Neighbor]
+        self, structure: Structure, n_components: int, first: list[AnyMixture], poorer: list[Neighbor]
     ) -> list[Run]:
         """The runs of a candidate on all rows."""
         plan = self.plan
@@ -228,7 +229,7 @@ class _Searching:
         """The candidate, or one that is better because it starts from richer candidates."""
         if self.plan.prior is not None or candidate.is_set_aside or not candidate.structure.direct:
             return candidate
-        starts: list[GaussianMixture] = []
+        starts: list[AnyMixture] = []
         with suppress(np.linalg.LinAlgError):  # float64 cannot compute them from nearly singular covariances
             starts = from_richer(self.best, candidate.structure, candidate.n_components)
         if not starts:
@@ -252,7 +253,7 @@ class _Searching:
     def _table_is_complete(self) -> bool:
         return self.table is not None and self.table.n_rows == self.source.n_counting
 
-    def _effort(self, mixture: GaussianMixture) -> Effort:
+    def _effort(self, mixture: AnyMixture) -> Effort:
         assert self.table is not None
         amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
         return Effort(self.plan.effort * amount, self.plan.deadline, slow=not self.source.is_plain)
@@ -268,8 +269,8 @@ class _Searching:
         few = self._improved(best, part, table=self.sample)
         effort.spent += part.spent
         if self.plan.effort > 1.0:
-            return self._improved(few.best.mixture, effort).best
-        improved = self._improved(few.best.mixture, effort, 1, swaps=False).best
+            return self._improved(few.best.gaussian, effort).best
+        improved = self._improved(few.best.gaussian, effort, 1, swaps=False).best
         self.trials = few  # which say how sure the optimum is
         return improved
 
@@ -302,7 +303,7 @@ class _Searching:
         if candidate.repeated or self.judge.lenient or candidate.n_components == 1:
             return
         complete = self._table_is_complete
-        trials = self._improved(run if complete else run.mixture, effort, most)
+        trials = self._improved(run if complete else run.gaussian, effort, most)
         if trials.best is not run:
             runs = [trials.best]
             if not complete:
@@ -340,7 +341,7 @@ class _Searching:
         distinct = None if self.alone else judge.distinct
         return Search(candidates, interrupted, self.plan.criterion, untried, distinct, judge.lenient)
 
-    def _keep_best_so_far(self, interruption: KeyboardInterrupt, first: list[GaussianMixture]) -> None:
+    def _keep_best_so_far(self, interruption: KeyboardInterrupt, first: list[AnyMixture]) -> None:
         """Keep the mixtures that were reached at Ctrl-C, evaluated on all rows in one more pass each.
 
         They are the best of the trials in progress, or else those of the first candidate.
@@ -375,7 +376,7 @@ class _Searching:
 class _Interrupted(KeyboardInterrupt):
     """Ctrl-C during EM runs, with the mixtures that they had reached."""
 
-    def __init__(self, mixtures: list[GaussianMixture]) -> None:
+    def __init__(self, mixtures: list[AnyMixture]) -> None:
         super().__init__()
         self.mixtures = mixtures
 

@@ -14,7 +14,7 @@ from gmix.base.workload import Task
 from gmix.fitting.refinement import Effort
 from gmix.fitting.trials import work
 from gmix.model.covariance import Structure
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
 __all__ = ["SearchProgress"]
@@ -79,7 +79,7 @@ class SearchProgress:
         if self._meter is not None:
             self._meter.end_task(call=not self._is_complete)
 
-    def improve(self, mixture: GaussianMixture, effort: Effort) -> None:
+    def improve(self, mixture: AnyMixture, effort: Effort) -> None:
         """Begin to look for better optima of a candidate, with the work that this effort allows."""
         if self._meter is None:
             return

@@ -14,6 +14,7 @@ from gmix.fitting.start import Start
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.stopping import Round, StoppingRule
+from gmix.model.student import gaussian
 from gmix.sources import MemorySource
 
 __all__ = ["Trials", "work"]
@@ -88,13 +89,14 @@ class Trials:
     def optima(self) -> Optima:
         """The optima at which the trials ended."""
         met = _comparable(self.met)
-        return Optima.of([(each.run.objective, each.run.mixture) for each in met], self.table, _vain(met))
+        return Optima.of([(each.run.objective, each.run.gaussian) for each in met], self.table, _vain(met))
 
     def _fresh(self) -> Run:
         """The best run from new starts; if all of them collapse, the first, which moves may repair."""
         mixture = self.met[0].run.mixture
         starting_mixtures = self.start.mixtures(self.table, self.prior, self.rng)
-        starts = starting_mixtures(mixture.n_components, mixture.structure)
+        made = starting_mixtures(mixture.n_components, mixture.structure)
+        starts = [gaussian(start, "a trial") for start in made]
         runs = self.refiner.run(starts, _RACE if len(starts) > 1 else ())
         return (runs or self.refiner.run(starts[:1], patient=True))[0]
 

@@ -175,19 +175,19 @@ def bootstrap(
     source = source_of(fit, data, sample_weight=sample_weight, columns=columns, threads=threads, **rows)
     if not isinstance(source, MemorySource):
         raise DataError("the bootstrap needs rows in memory; fit and bootstrap a sub-sample, or use standard_errors")
-    complete, fit = fit.mixture, in_independent_columns(fit)
+    complete, fit = fit.gaussian("bootstrap"), in_independent_columns(fit)
     checked_statistics(fit, source)
-    model = fitted_model(fit, source)
+    model, mixture = fitted_model(fit, source), fit.gaussian("bootstrap")
     kept, n_collapsed = [], 0
     with counting(progress, replicates, "replicate") as advance:
         for done in range(replicates):
-            table = resampled(source, fit.mixture, kind, generator, model.groups)
+            table = resampled(source, mixture, kind, generator, model.groups)
             run = warm_run(model, table)
             if table.lacks_a_column or collapsed(run.model, run.statistics):
                 n_collapsed += 1
             else:
-                order = _matched(run.mixture, fit.mixture, _exchangeable(model))
-                found = run.mixture
+                found = run.gaussian
+                order = _matched(found, mixture, _exchangeable(model))
                 if complete.dependence is not None:
                     found = with_dependent_features(found, complete.dependence, complete.features)
                 kept.append((found, order))
@@ -338,7 +338,7 @@ def likelihood_ratio_test(
     gains = []
     with counting(progress, replicates, "replicate") as advance:
         for done in range(replicates):
-            drawn = drawn_table(null.mixture, null.mass, source, generator)
+            drawn = drawn_table(null.gaussian("the test"), null.mass, source, generator)
             fewer, more = _null_and_alternative(drawn, components, structure, generator)
             gains.append(2.0 * (more.log_likelihood - fewer.log_likelihood))
             advance(done + 1)

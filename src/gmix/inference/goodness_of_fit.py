@@ -162,16 +162,17 @@ def goodness_of_fit(
             "the fit describes rows without their errors of measurement, and the rows have errors; compare the rows "
             "with mixture.convolve(errors) in gmix.plot.quantiles"
         )
-    observed, replicated = _distances(fit.mixture, source), list[Array]()
+    mixture = fit.gaussian("goodness_of_fit")
+    observed, replicated = _distances(mixture, source), list[Array]()
     if replicates:
         checked_statistics(fit, source)
         model = fitted_model(fit, source)
         with counting(progress, replicates, "replicate") as advance:
             for done in range(replicates):
-                table = resampled(source, fit.mixture, "parametric", generator)
+                table = resampled(source, mixture, "parametric", generator)
                 run = warm_run(model, table)
                 if not (table.lacks_a_column or collapsed(run.model, run.statistics)):
-                    replicated.append(_distances(run.mixture, table))
+                    replicated.append(_distances(run.gaussian, table))
                 advance(done + 1)
     d = fit.mixture.n_features
     rows, mass = source.everything.values, source.everything.mass

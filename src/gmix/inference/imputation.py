@@ -217,7 +217,7 @@ def _re_estimated(
                 )
             continue
         unconverged += not run.reason.converged
-        found = run.mixture
+        found = run.gaussian
         kept.append(found if dependence is None else with_dependent_features(found, dependence, features))
         advance(len(kept))
     return tuple(kept), tuple(_findings(n, n_collapsed, unconverged))

@@ -129,7 +129,7 @@ def merge(
     >>> merging.predict([[0.4], [8.0]])
     array([0, 1])
     """
-    mixture = model.mixture if isinstance(model, Fit) else model
+    mixture = model.gaussian("merge") if isinstance(model, Fit) else model
     of_kind(mixture, GaussianMixture, "model", "a Fit or a GaussianMixture")
     source = source_for(mixture, data, sample_weight=sample_weight, columns=columns, threads=threads)
     if not isinstance(source, LocalSource):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.errors import ParameterError, nearest
 from gmix.base.findings import Finding
 from gmix.base.table_file import Block
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture
 from gmix.sources import LocalSource
 
 __all__ = ["MEASURES", "Selection", "as_measure", "most_unusual_first", "scored_rows"]
@@ -27,7 +27,7 @@ def as_measure(name: str, what: str) -> str:
     return name
 
 
-def scored_rows(mixture: GaussianMixture, source: LocalSource, *, values: bool = False) -> Iterator[Block]:
+def scored_rows(mixture: AnyMixture, source: LocalSource, *, values: bool = False) -> Iterator[Block]:
     """The numbers of the rows, counted from 0, and their `GaussianMixture.outlier_score`, block by block.
 
     With `values` they have the columns of the table too, and with a `dependence` whether each row departs from it. The
@@ -53,7 +53,7 @@ def scored_rows(mixture: GaussianMixture, source: LocalSource, *, values: bool =
         begin += len(rows)
 
 
-def _columns(mixture: GaussianMixture, values: NDArray[Any], taken: set[str]) -> dict[str, NDArray[Any]]:
+def _columns(mixture: AnyMixture, values: NDArray[Any], taken: set[str]) -> dict[str, NDArray[Any]]:
     """The columns of rows by name, copied. Raises `ParameterError` if a name is taken."""
     if clash := taken & set(mixture.names):
         raise ParameterError(
@@ -93,7 +93,7 @@ class Selection:
             self.n_below += int(below.sum())
             yield {name: column[below | departs] for name, column in block.items()}
 
-    def findings(self, mixture: GaussianMixture) -> list[Finding]:
+    def findings(self, mixture: AnyMixture) -> list[Finding]:
         """How many rows were selected and how many were to be expected, after all blocks have been read."""
         found = []
         if self.below is not None:

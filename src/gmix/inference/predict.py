@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.atomic_write import as_path
-from gmix.base.errors import ParameterError, of_kind
+from gmix.base.errors import ParameterError
 from gmix.base.labels import Label
 from gmix.base.table_file import format_of, write_table
 from gmix.fitting.classification import classified
 from gmix.model.background import most_probable
 from gmix.model.kernel import kernel
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture
 from gmix.sources import MEMORY, LocalSource, Source, source_for
 
 __all__ = ["predict_to", "predictions"]
 
 
 def predict_to(
-    mixture: GaussianMixture,
+    mixture: AnyMixture,
     data: Any,
     path: str | PathLike[str],
     *,
@@ -57,7 +57,8 @@ def predict_to(
     ...     )
     3
     """
-    of_kind(mixture, GaussianMixture, "mixture", "a GaussianMixture (of a Fit: fit.mixture)")
+    if not isinstance(mixture, AnyMixture):
+        raise ParameterError(f"mixture is a {type(mixture).__name__}; give a GaussianMixture (of a Fit: fit.mixture)")
     path = as_path(path)
     format_of(path)
     source = source_for(mixture, data, memory=memory, threads=threads)
@@ -65,7 +66,7 @@ def predict_to(
 
 
 def predictions(
-    mixture: GaussianMixture,
+    mixture: AnyMixture,
     source: Source,
     *,
     probabilities: bool = False,

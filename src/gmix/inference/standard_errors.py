@@ -20,6 +20,7 @@ from gmix.model.frozen import Frozen
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import kernel
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import StudentModel
 from gmix.sources import MEMORY, LocalSource, Source, source_for
 
 __all__ = [
@@ -142,7 +143,11 @@ class Curvature(NamedTuple):
 
 def curvature(fit: Fit, source: Source) -> Curvature | None:
     """The curvature at a fit of these rows; None if a component is empty or has collapsed."""
-    statistics, mixture, model = checked_statistics(fit, source), fit.mixture, fitted_model(fit, source)
+    statistics, mixture, model = (
+        checked_statistics(fit, source),
+        fit.gaussian("standard_errors"),
+        fitted_model(fit, source),
+    )
     if not _is_interior(model, statistics):
         return None
     try:
@@ -278,9 +283,15 @@ def source_of(
 def fitted_model(fit: Fit, source: Source) -> GaussianModel:
     """The fit as a model of its rows, whose components have the groups that the labels name.
 
-    Raises `ParameterError` for a variational fit and unless the rows have labels if the fit has, and `DataError` for
-    other labels.
+    Raises `ParameterError` for a variational fit, for a fit of Student components, and unless the rows have labels if
+    the fit has, and `DataError` for other labels.
     """
+    groups = _groups(fit, source)
+    return GaussianModel(fit.gaussian("the spread of estimates"), fit.prior, groups, fit.frozen)
+
+
+def _groups(fit: Fit, source: Source) -> Array | None:
+    """The group of each component, which the labels of the rows name; None without labels."""
     fit.require_estimates("take the standard deviations in fit.posterior.spread")
     if (fit.groups is None) != (source.groups is None):
         raise ParameterError(
@@ -288,15 +299,15 @@ def fitted_model(fit: Fit, source: Source) -> GaussianModel:
             if fit.groups is None
             else "this is a fit with labels; give labels=, those of the rows"
         )
-    groups = None
-    if fit.groups is not None and source.groups is not None:
-        groups = source.groups.numbers(fit.groups)
-        if absent := [name for name in source.groups.names if name not in fit.groups]:
-            raise DataError(f"the fit has no label {absent[0]!r}; give the labels that were fitted")
-    return GaussianModel(fit.mixture, fit.prior, groups, fit.frozen)
+    if fit.groups is None or source.groups is None:
+        return None
+    groups = source.groups.numbers(fit.groups)
+    if absent := [name for name in source.groups.names if name not in fit.groups]:
+        raise DataError(f"the fit has no label {absent[0]!r}; give the labels that were fitted")
+    return groups
 
 
-def collapsed(model: GaussianModel, statistics: SufficientStatistics) -> set[int]:
+def collapsed(model: GaussianModel | StudentModel, statistics: SufficientStatistics) -> set[int]:
     """The components whose covariances EM has moved to their floor; frozen ones may be as narrow as they are."""
     frozen = () if model.frozen is None else model.frozen.covariances
     return set(model.mixture.collapsed(statistics)) - set(frozen)
@@ -304,7 +315,7 @@ def collapsed(model: GaussianModel, statistics: SufficientStatistics) -> set[int
 
 def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     """The statistics of the rows under the fit. Raises `DataError` if they are not the rows of the fit."""
-    statistics = source.statistics(fitted_model(fit, source).components())
+    statistics = source.statistics(fit.mixture.components._replace(groups=_groups(fit, source)))
     if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME_ROWS * max(abs(fit.log_likelihood), fit.mass):
         raise DataError(
             f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "

@@ -115,10 +115,14 @@ def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
         joint = float(statistics.extra["joint"].sum())
     else:
         form, components = mixture.structure.form, mixture.components
-        scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
-        nonempty = statistics.mass > 0
-        joint = float(statistics.mass[nonempty] @ components.log_constants[nonempty])
-        joint -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
+        nonempty = statistics.counts > 0
+        joint = float(statistics.counts[nonempty] @ components.log_constants[nonempty])
+        if components.family.has_factors:
+            log_factors, n_cells = statistics.extra["log_factors"].ravel(), components.means.shape[1]
+            joint -= components.family.exponents(statistics.counts, log_factors, n_cells)
+        else:
+            scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
+            joint -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
         if components.background is not None:
             joint += _of_background(components.background, statistics)
     return float(np.maximum(statistics.log_likelihood - joint, 0.0))

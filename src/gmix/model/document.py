@@ -15,6 +15,7 @@ from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_m
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import AnyMixture, StudentMixture
 from gmix.model_file import UnknownStructureError, as_array, as_float, expect
 
 __all__ = [
@@ -25,8 +26,11 @@ Document = dict[str, Any]
 _PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 
 
-def mixture_document(mixture: GaussianMixture) -> Document:
+def mixture_document(mixture: AnyMixture) -> Document:
     """The document of a mixture, with the columns that follow from others."""
+    if isinstance(mixture, StudentMixture):
+        degrees = {"degrees_of_freedom": mixture.degrees_of_freedom.tolist(), "estimated": mixture.estimated}
+        return mixture_document(mixture.normal) | {"student": degrees}
     dependence = mixture.dependence
     return {
         "structure": _code(mixture.structure),
@@ -39,8 +43,20 @@ def mixture_document(mixture: GaussianMixture) -> Document:
     }
 
 
-def mixture_from(document: Document) -> GaussianMixture:
+def mixture_from(document: Document) -> AnyMixture:
     """The mixture of a document, to the last bit."""
+    normal = _normal_from(document)
+    if "student" not in document:
+        return normal
+    estimated = document["student"]["estimated"]
+    degrees = as_array(document["student"]["degrees_of_freedom"], (normal.n_components,))
+    expect(estimated in ("none", "all", "each"), "it is not known which degrees of freedom are estimated")
+    expect(bool((degrees > 0.0).all()), "the degrees of freedom are not positive")
+    return StudentMixture.of(normal, degrees, estimated)
+
+
+def _normal_from(document: Document) -> GaussianMixture:
+    """The mixture of a document, to the last bit, without its degrees of freedom if it has some."""
     structure, features = _structure_from(document["structure"]), document["features"]
     expect(features is None or isinstance(features, list), "the features are not a list of names")
     dependence, names = None, features
@@ -116,6 +132,7 @@ def statistics_document(statistics: SufficientStatistics) -> Document:
     reference, extra = statistics.reference, statistics.extra
     return {
         "mass": statistics.mass.tolist(),
+        **({} if (statistics.counts == statistics.mass).all() else {"counts": statistics.counts.tolist()}),
         "mean": statistics.mean.tolist(),
         "scatter": statistics.scatter.tolist(),
         "log_likelihood": statistics.log_likelihood,
@@ -125,11 +142,13 @@ def statistics_document(statistics: SufficientStatistics) -> Document:
     }
 
 
-def statistics_from(document: Document, version: int, mixture: GaussianMixture) -> SufficientStatistics:
+def statistics_from(document: Document, version: int, mixture: AnyMixture) -> SufficientStatistics:
     """The statistics of a document of this version, computed under this mixture."""
     form, shape = mixture.structure.form, mixture.independent_part.means.shape
     mass = as_array(document["mass"], shape[:1])
     expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
+    counts = as_array(document["counts"], shape[:1]) if "counts" in document else mass
+    expect(bool((counts >= 0).all()), "a count is negative")
     total_weight = as_float(document["total_weight"]) if version > 3 else float(mass.sum())
     expect(total_weight > 0, "the statistics are those of no rows")
     statistics = SufficientStatistics(
@@ -138,6 +157,8 @@ def statistics_from(document: Document, version: int, mixture: GaussianMixture) 
         as_array(document["mean"], shape),
         as_array(document["scatter"], form.shape(*shape)),
         as_float(document["log_likelihood"]),
+        counts,
+        counts,
         total_weight=total_weight,
         extra={name: as_array(values, (shape[0], len(values[0]))) for name, values in _extra(document)},
     )

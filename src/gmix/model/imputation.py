@@ -30,10 +30,12 @@ def imputed(
     rng: np.random.Generator | None,
     threads: int | None = None,
     dependence: Dependence | None = None,
+    widths: Array | None = None,
 ) -> Array:
     r"""The values ``(N, D)`` of rows with missing cells filled in; the other cells are kept.
 
-    The components are those of the independent columns if there is a `dependence`. Labels of rows count.
+    The components are those of the independent columns if there is a `dependence`. Labels of rows count. `widths`
+    ``(N, K)`` multiply the deviations of draws from the conditional means under each component; None for ones.
 
     Without `rng` they get their conditional means, and with it a draw from their conditional distribution:
 
@@ -46,7 +48,8 @@ def imputed(
     needs to be factored. So both cases complete rows from others: from draws, or from the mean.
     """
     if dependence is not None:
-        known = dependence.expand(imputed(rows.select(dependence.independent), components, rng, threads))
+        part = imputed(rows.select(dependence.independent), components, rng, threads, None, widths)
+        known = dependence.expand(part)
         return np.where(np.isnan(rows.values), known, rows.values)
     filled = np.array(rows.values, np.float64)
     incomplete = np.flatnonzero(np.isnan(filled).any(1))
@@ -66,7 +69,11 @@ def imputed(
         own = np.flatnonzero(share)
         component = _Component(components, k)
         others = component.others(None if noise is None else noise[own], len(own))
-        found[own] += share[own, None] * component.completed(values[own], others, pattern[own], patterns)
+        completed = component.completed(values[own], others, pattern[own], patterns)
+        if widths is not None:
+            center = component.completed(values[own], component.others(None, len(own)), pattern[own], patterns)
+            completed = center + widths[incomplete[own], k, None] * (completed - center)
+        found[own] += share[own, None] * completed
     if background is not None:
         left = np.maximum(1.0 - responsibilities.sum(1, keepdims=True), 0.0)
         found += left * (background.mean if rng is None else background.sample(len(values), rng))

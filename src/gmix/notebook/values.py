@@ -14,6 +14,7 @@ from gmix.base.wording import count, nats, number, percent, to_precision_of, wei
 from gmix.model.criteria import CRITERIA
 from gmix.notebook.markup import dot, findings_html, page, picture, table
 from gmix.plot import model as shown
+from gmix.plot.model import spreads
 from gmix.plot.style import dress
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Agreement(Protocol):
 def mixture_html(mixture: shown.Mixture) -> str:
     """A mixture: its parameters, and its density."""
     line = f"{count(mixture.n_components, 'component')}, {count(mixture.n_features, 'feature')}"
-    return page(_title("Gaussian mixture", mixture), line, [_components(mixture)], _density(mixture))
+    return page(_title(f"{_family(mixture)} mixture", mixture), line, [_components(mixture)], _density(mixture))
 
 
 def fit_html(fit: Fit) -> str:
@@ -241,11 +242,16 @@ def _title(kind: str, mixture: shown.Mixture) -> str:
     return f"{kind}: {mixture.structure.called}"
 
 
+def _family(mixture: shown.Mixture) -> str:
+    """The name of the family of the components."""
+    return "Student" if hasattr(mixture, "degrees_of_freedom") else "Gaussian"
+
+
 def _components(mixture: shown.Mixture) -> str:
     """A table of the weights, and of the means and standard deviations of the columns that differ most."""
     names, k = mixture.features or tuple(f"x{d + 1}" for d in range(mixture.n_features)), mixture.n_components
     columns = sorted(np.argsort(-shown.separation(mixture), kind="stable")[:_COLUMNS].tolist())
-    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    deviations = np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
 
     def written(j: int, d: int) -> str:
         deviation = float(deviations[j, d])
@@ -258,7 +264,7 @@ def _components(mixture: shown.Mixture) -> str:
     if mixture.background is not None:
         rows.append(["background", f"{mixture.background.weight:.4f}", *("" for _ in columns)])
         dots.append(dot(plot.color(-1)))
-    caption = "mean (standard deviation)"
+    caption = "mean (standard deviation)" if _family(mixture) == "Gaussian" else "center (scale)"
     if len(columns) < len(names):
         caption += f" of the {len(columns)} of {len(names)} features that separate the components best"
     if k > _COMPONENTS:

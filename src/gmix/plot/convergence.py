@@ -16,12 +16,14 @@ from gmix.model.background import with_background
 from gmix.model.statistics import SufficientStatistics
 from gmix.plot.model import (
     Fit,
+    Gaussians,
     Mixture,
     Optima,
     expect_features,
     expect_some,
     extent,
     fit_of,
+    gaussians_of,
     mixture_of,
     name_axes,
     search_of,
@@ -192,7 +194,7 @@ def animation(
     from matplotlib.animation import FuncAnimation
     from matplotlib.colors import to_rgb
 
-    start = mixture_of(start)
+    start = gaussians_of(mixture_of(start), "animation")
     expect_features(start, 2)
     for name, given in (("steps", steps), ("interval", interval)):
         if not is_count(given):
@@ -202,7 +204,7 @@ def animation(
     drawn_rows = drawable(ax, rows, mass)
     rows, mass = rows[drawn_rows], mass[drawn_rows]
     expect_some(rows)
-    iterations, mixture = [], start
+    iterations, mixture = list[tuple[Gaussians, float]](), start
     for _ in range(steps + 1):
         iterations.append((mixture, float(mixture.log_density(rows) @ mass / mass.sum())))
         responsibilities = mixture.responsibilities(rows)

@@ -17,7 +17,15 @@ from gmix.model.goodness import (
     marginal_probabilities,
     uniform_band,
 )
-from gmix.plot.model import Mixture, Model, in_independent_columns, mixture_of, names_of, weighted_points_of
+from gmix.plot.model import (
+    Gaussians,
+    Model,
+    gaussians_of,
+    in_independent_columns,
+    mixture_of,
+    names_of,
+    weighted_points_of,
+)
 from gmix.plot.note import write_note
 from gmix.plot.palette import COLORS, INK, LINE, SOFT, color, line_style
 from gmix.plot.style import axes_of, dress, figure_of, write_number
@@ -64,10 +72,11 @@ def probability_transform(
     ax = axes_of(ax, 6.4, 3.8)
     if not isinstance(conditional, bool | np.bool_):
         raise ParameterError(f"conditional is {conditional!r}; give True or False")
-    mixture = mixture_of(model)
+    mixture = gaussians_of(mixture_of(model), "probability_transform")
     sample = sample_weight
     if conditional:
-        mixture, points, sample = in_independent_columns(model, points, sample_weight)
+        part, points, sample = in_independent_columns(model, points, sample_weight)
+        mixture = gaussians_of(part, "probability_transform")
     if mixture.n_features > _LINES:
         raise ParameterError(f"this picture shows at most {_LINES} columns; draw mixture.marginal([...])")
     rows, mass = weighted_points_of(points, mixture, mixture.n_features, sample)
@@ -110,7 +119,7 @@ def quantiles(
     """
     from gmix.plot.picture import shown_once
 
-    mixture = mixture_of(model)
+    mixture = gaussians_of(mixture_of(model), "quantiles")
     d = mixture.n_features
     if d > _PANELS:
         raise ParameterError(f"this picture shows at most {_PANELS} columns; draw mixture.marginal([...])")
@@ -150,8 +159,8 @@ def distances(
     from scipy.special import chdtri
 
     ax = axes_of(ax, 5.2, 4.6)
-    mixture, points, sample_weight = in_independent_columns(model, points, sample_weight)
-    d = mixture.n_features
+    part, points, sample_weight = in_independent_columns(model, points, sample_weight)
+    mixture, d = gaussians_of(part, "distances"), part.n_features
     rows, mass = weighted_points_of(points, mixture, d, sample_weight)
     tails, shares = distance_tails(mixture, rows)
     weight = shares * mass[:, None]
@@ -176,7 +185,7 @@ def distances(
     return ax
 
 
-def _draw_quantiles(ax: Axes, column: Mixture, values: Array, transformed: Array, mass: Array) -> None:
+def _draw_quantiles(ax: Axes, column: Gaussians, values: Array, transformed: Array, mass: Array) -> None:
     """Fill the panel of one column."""
     own = Empirical.of(transformed, mass)
     band, ranks = _band_of([own]), _ranks_drawn(own)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.plot.bins import edges_of
-from gmix.plot.model import Mixture, Model, expect_features, extent, mixture_of, name_axes, weighted_points_of
+from gmix.plot.model import Mixture, Model, expect_features, extent, mixture_of, name_axes, spreads, weighted_points_of
 from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, INK, color, line_style
 from gmix.plot.style import axes_of, dress, side_of, write_number
@@ -89,7 +89,7 @@ def draw_bars(ax: Axes, values: NDArray[np.float64], edges: NDArray[np.float64],
 
 def _places(mixture: Mixture, low: float, high: float) -> NDArray[np.float64]:
     """Where the curves are drawn: evenly, and densely at each component, which may be narrow in a wide range."""
-    deviations = np.sqrt(mixture.covariances[:, 0, 0])[:, None] * np.linspace(-4.0, 4.0, 61)
+    deviations = np.sqrt(spreads(mixture)[:, 0, 0])[:, None] * np.linspace(-4.0, 4.0, 61)
     dense = (mixture.means[:, :1] + deviations).ravel()
     return np.unique(np.r_[np.linspace(low, high, 801), dense[(dense > low) & (dense < high)]])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "Candidate", "Density", "Fit", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search", "expect_comparison",
-    "expect_features", "expect_some", "extent", "fit_of", "grid_of", "heights_of", "in_independent_columns", "is_fit",
-    "is_merging", "is_mixture", "is_model", "is_search", "labels_of", "mixture_of", "name_axes", "names_of",
-    "points_of", "search_of", "separation", "weighted_points_of",
+    "Candidate", "Density", "Fit", "Gaussians", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search",
+    "expect_comparison", "expect_features", "expect_some", "extent", "fit_of", "gaussians_of", "grid_of",
+    "heights_of", "in_independent_columns", "is_fit", "is_merging", "is_mixture", "is_model", "is_search",
+    "labels_of", "mixture_of", "name_axes", "names_of", "points_of", "search_of", "separation", "spreads",
+    "weighted_points_of",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -68,6 +69,12 @@ class Mixture(Distribution, Protocol):
     def outlier_score(self, x: Any) -> OutlierScores: ...
     def predict(self, x: Any) -> NDArray[np.intp]: ...
     def marginal(self, features: Sequence[str | int]) -> Self: ...
+
+
+@runtime_checkable
+class Gaussians(Mixture, Protocol):
+    """A mixture of Gaussian components, as `gmix.GaussianMixture` is."""
+
     def cdf(self, x: Any) -> Array: ...
     def quantile(self, probability: ArrayLike) -> Array: ...
     def rosenblatt(self, x: Any) -> Array: ...
@@ -196,6 +203,18 @@ def is_merging(value: object) -> TypeGuard[Merging]:
     return hasattr(value, "entropy") and hasattr(type(value), "elbow")
 
 
+def gaussians_of(mixture: Mixture, what: str) -> Gaussians:
+    """A mixture of Gaussian components. Raises `ParameterError` for others; `what` names the picture."""
+    if not isinstance(mixture, Gaussians):
+        raise ParameterError(f"{what} needs Gaussian components; give a GaussianMixture, or mixture.normal")
+    return mixture
+
+
+def spreads(mixture: Mixture) -> Array:
+    """The covariances ``(K, D, D)`` of the components; of a Student mixture the scale matrices, which always exist."""
+    return np.asarray(mixture.scales if hasattr(mixture, "scales") else mixture.covariances)
+
+
 def mixture_of(model: object) -> Mixture:
     """The mixture of a model. Raises `ParameterError` for anything but a mixture or a fit."""
     if is_fit(model):
@@ -294,7 +313,7 @@ def names_of(mixture: Mixture) -> tuple[str, ...]:
 
 def extent(mixture: Mixture, deviations: float = 3.2) -> Array:
     """Limits ``(D, 2)`` that hold all but a thousandth of each component; a second row of zeros for one feature."""
-    deviation = deviations * np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    deviation = deviations * np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
     alive = mixture.weights > 0
     extent = np.stack([(mixture.means - deviation)[alive].min(0), (mixture.means + deviation)[alive].max(0)], axis=1)
     return extent if len(extent) > 1 else np.vstack([extent, [0.0, 0.0]])
@@ -341,7 +360,7 @@ def separation(mixture: Mixture) -> Array:
     mixture = mixture.without_background
     mean = mixture.weights @ mixture.means
     between = mixture.weights @ (mixture.means - mean) ** 2
-    within = mixture.weights @ np.diagonal(mixture.covariances, axis1=1, axis2=2)
+    within = mixture.weights @ np.diagonal(spreads(mixture), axis1=1, axis2=2)
     return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))
 
 

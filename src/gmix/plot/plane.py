@@ -25,6 +25,7 @@ from gmix.plot.model import (
     labels_of,
     mixture_of,
     name_axes,
+    spreads,
     weighted_points_of,
 )
 from gmix.plot.note import drawable, write_note
@@ -198,7 +199,8 @@ def ellipses(
 
     which is the chi-square quantile for two degrees of freedom: the outer ellipse holds 95 % of a component's own mass,
     not of the mixture's. By default these are 50 and 95 %, and 95 % alone for more than twelve components. Returns them
-    component by component, with the levels in the given order.
+    component by component, with the levels in the given order. The ellipses of Student components are those of the
+    scale matrices, with the quantiles of their own squared distances.
     """
     from matplotlib.patches import Ellipse
 
@@ -206,13 +208,13 @@ def ellipses(
     mixture = mixture_of(model)
     expect_features(mixture, 2)
     levels, thin, artists = _levels(mixture, levels), max(side_of(ax), 0.45), []
-    for k, (mean, covariance) in enumerate(zip(mixture.means, mixture.covariances, strict=True)):
+    for k, (mean, covariance) in enumerate(zip(mixture.means, spreads(mixture), strict=True)):
         if mixture.weights[k] == 0:
             continue
         values, vectors = np.linalg.eigh(covariance)
         angle = math.degrees(math.atan2(vectors[1, 1], vectors[0, 1]))
         for level in levels:
-            width, height = 2.0 * np.sqrt(-2.0 * math.log1p(-level) * values[::-1])
+            width, height = 2.0 * np.sqrt(_squared_radius(mixture, k, level) * values[::-1])
             ellipse = Ellipse(
                 (float(mean[0]), float(mean[1])),
                 float(width),
@@ -234,6 +236,14 @@ def ellipses(
     name_axes(ax, mixture)
     dress(ax)
     return artists
+
+
+def _squared_radius(mixture: Mixture, k: int, level: float) -> float:
+    """The squared distance from the center within which a component of two variables has a part of its mass."""
+    if not hasattr(mixture, "degrees_of_freedom"):
+        return -2.0 * math.log1p(-level)
+    nu = float(mixture.degrees_of_freedom[k])
+    return nu * math.expm1(-2.0 / nu * math.log1p(-level))
 
 
 def _levels(mixture: Mixture, levels: Sequence[float] | None) -> Sequence[float]:

@@ -19,6 +19,7 @@ from gmix.base.atomic_write import as_path, atomic_write
 from gmix.base.errors import ParameterError, of_kind
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.inference.standard_errors import standard_errors, statistics_of
+from gmix.model.student import StudentMixture
 from gmix.report.charts import charts, shown_columns
 from gmix.report.page import page_content
 from gmix.report.row_summary import RowSummary
@@ -115,7 +116,7 @@ def _trimmed(source: Source, trim: float) -> Source:
 
 def _errors(fit: Fit, source: Source) -> StandardErrors | None:
     """Standard errors; None where they take long or cannot be computed."""
-    unknown = fit.trim or (fit.log_prior and fit.prior is None)
+    unknown = fit.trim or (fit.log_prior and fit.prior is None) or isinstance(fit.mixture, StudentMixture)
     most = _QUICK if source.is_plain else _QUICK_INCOMPLETE
     if unknown or 2 * fit.n_parameters * fit.n_rows > most:
         return None

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from gmix.fitting.result import Fit
 from gmix.model.background import Background
 from gmix.model.criteria import CRITERIA, second
-from gmix.model.mixture import GaussianMixture
+from gmix.model.families import StudentT
+from gmix.model.student import AnyMixture, StudentMixture
 from gmix.plot import color, marker
 from gmix.plot.choice import heat_map, shades
-from gmix.plot.model import separation
+from gmix.plot.model import separation, spreads
 from gmix.plot.palette import BACKGROUND
 from gmix.report.row_summary import LabeledRows, RowSummary
 from gmix.report.selection import criterion_of, has_heat_map
@@ -31,7 +32,17 @@ _SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v
 _SHADES = 11  # of the heat map's color scale
 
 
-def shown_columns(mixture: GaussianMixture) -> list[int]:
+def _tails(mixture: AnyMixture) -> dict[str, Any] | None:
+    """What the charts need to draw Student components; None for Gaussian ones."""
+    if not isinstance(mixture, StudentMixture):
+        return None
+    family, nu = StudentT(tuple(mixture.degrees_of_freedom.tolist())), mixture.degrees_of_freedom
+    reach = np.sqrt(nu * np.expm1(-2.0 / nu * np.log(0.05)))  # within which they have 95 % in two columns
+    constant = np.exp(family.log_constant(1))
+    return {"degrees": _numbers(nu, 6), "constant": _numbers(constant, 8), "reach": _numbers(reach, 6)}
+
+
+def shown_columns(mixture: AnyMixture) -> list[int]:
     """The columns that a page shows: all, or those that separate the components best."""
     if mixture.n_features <= _MOST_COLUMNS:
         return list(range(mixture.n_features))
@@ -48,7 +59,8 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "first": sorted(best),
         "weights": _numbers(mixture.weights, 6),
         "means": _numbers(mixture.means[:, shown], 8),
-        "covariances": _numbers(mixture.covariances[:, shown][:, :, shown], 8),
+        "covariances": _numbers(spreads(mixture)[:, shown][:, :, shown], 8),
+        "tails": _tails(mixture),
         "colors": {
             "light": [*(color(k) for k in range(mixture.n_components)), color(BACKGROUND)],
             "dark": [*(_DARK[k % len(_DARK)] for k in range(mixture.n_components)), color(BACKGROUND)],

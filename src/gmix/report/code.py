@@ -8,7 +8,7 @@ from typing import Any
 from gmix.base.wording import listed
 from gmix.fitting.result import Fit
 from gmix.model.background import Background
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture, StudentMixture, normal_part
 from gmix.report.selection import criterion_of, tried
 
 __all__ = ["mixture_code", "refitting_code"]
@@ -41,6 +41,7 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False, mea
         f"    components={components},",
         *_argument("covariance", codes[0] if len(codes) == 1 else codes),
         *([f"    criterion={criterion_of(fit)!r},"] if criterion_of(fit) != "bic" else []),
+        *_family_arguments(mixture),
         *([f"    prior={' + '.join(f'gmix.{term}' for term in fit.prior.terms)},"] if fit.prior else []),
         *(_argument("columns", list(mixture.features)) if mixture.features else []),
         *(_background_argument(mixture.background)),
@@ -51,14 +52,17 @@ def refitting_code(fit: Fit, table_name: str | None, weighted: bool = False, mea
     return "\n".join(lines)
 
 
-def mixture_code(mixture: GaussianMixture) -> str:
+def mixture_code(mixture: AnyMixture) -> str:
     """Lines of Python that state a mixture; empty for one with too many parameters."""
-    dense = mixture.covariances
+    dense = normal_part(mixture).covariances
     if dense.size > _STATED:
         return ""
-    lines = ["import gmix", "", "mixture = gmix.GaussianMixture("]
-    for name, array in (("weights", mixture.weights), ("means", mixture.means), ("covariances", dense)):
+    lines = ["import gmix", "", f"mixture = gmix.{type(mixture).__name__}("]
+    spread = "scales" if isinstance(mixture, StudentMixture) else "covariances"
+    for name, array in (("weights", mixture.weights), ("means", mixture.means), (spread, dense)):
         lines += [f"    {name}=[", *(f"        {part}," for part in array.tolist()), "    ],"]
+    if isinstance(mixture, StudentMixture):
+        lines.append(f"    degrees_of_freedom={mixture.degrees_of_freedom.tolist()!r},")
     lines += [f"    structure={mixture.structure.code!r},"]
     lines += [f"    features={list(mixture.features)!r},"] if mixture.features else []
     lines += [f"    background=gmix.{mixture.background!r},"] if mixture.background is not None else []
@@ -77,6 +81,14 @@ def _argument(name: str, value: Any) -> list[str]:
         else:
             lines.append(f"        {item}")
     return [*lines, "    ],"]
+
+
+def _family_arguments(mixture: AnyMixture) -> list[str]:
+    """The lines of a call that say the family of the components; none for Gaussian ones."""
+    if not isinstance(mixture, StudentMixture):
+        return []
+    given = {"none": repr(float(mixture.degrees_of_freedom[0])), "all": None, "each": "'each'"}[mixture.estimated]
+    return ["    family='student',", *([] if given is None else [f"    degrees_of_freedom={given},"])]
 
 
 def _background_argument(background: Background | None) -> list[str]:

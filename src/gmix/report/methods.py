@@ -11,6 +11,7 @@ from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.model.student import AnyMixture, StudentMixture
 from gmix.report.row_summary import RowSummary
 from gmix.report.selection import criterion_of, tried
 
@@ -42,6 +43,8 @@ _REFERENCES = {
     "Biometrics 49, 803-821.",
     "trim": "Neykov, N., Filzmoser, P., Dimova, R. & Neytchev, P. (2007). Robust fitting of mixtures using the trimmed "
     "likelihood estimator. Computational Statistics & Data Analysis 52, 299-308.",
+    "student": "Peel, D. & McLachlan, G. J. (2000). Robust mixture modelling using the t distribution. Statistics and "
+    "Computing 10, 339-348.",
     "prior": "Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and model-"
     "based clustering. Journal of Classification 24, 155-181.",
 }
@@ -59,7 +62,7 @@ _CRITERIA = {
 }
 
 
-def covariance_text(mixture: gmix.GaussianMixture) -> str:
+def covariance_text(mixture: AnyMixture) -> str:
     """What the covariances of the components have in common, in words."""
     k = mixture.n_components
     words = mixture.structure.description(k, mixture.n_features)
@@ -80,12 +83,16 @@ def methods(fit: Fit, names: Sequence[str], rows: RowSummary) -> tuple[str, list
         kinds = {_PRIORS.get(type(term), "a user-defined prior") for term in fit.prior.terms}
         estimator = f"as the maximum of the posterior under {listed(sorted(kinds))}"
         cited += ["prior"] if _PRIORS[NormalInverseWishart] in kinds else []
+    family = "Student t" if isinstance(mixture, StudentMixture) else "Gaussian"
     model = f"{structure.code}; {structure.citation}" if structure.citation else structure.code
     sentences = [
-        f"A mixture of {count(mixture.n_components, 'Gaussian component')} with {covariance_text(mixture)} (model "
+        f"A mixture of {count(mixture.n_components, f'{family} component')} with {covariance_text(mixture)} (model "
         f"{model}) was fitted to {observations} of {variables} {estimator}, with the EM algorithm "
         f"(Dempster, Laird & Rubin 1977) as implemented in gmix {gmix.__version__}."
     ]
+    if isinstance(mixture, StudentMixture):
+        sentences.append(_degrees_text(mixture))
+        cited.append("student")
     about_rows, cited_for_rows = _kinds_of_rows(fit, rows)
     sentences += about_rows
     cited += cited_for_rows
@@ -105,6 +112,13 @@ def methods(fit: Fit, names: Sequence[str], rows: RowSummary) -> tuple[str, list
     # A range of pages is written with a dash.
     works = [*(_REFERENCES[key] for key in cited), *([structure.reference] if structure.reference else [])]
     return " ".join(sentences), sorted(re.sub(r"(\d)-(\d)", "\\1\N{EN DASH}\\2", work) for work in works)
+
+
+def _degrees_text(mixture: StudentMixture) -> str:
+    """A sentence about the degrees of freedom of Student components."""
+    values = listed([f"{value:.3g}" for value in dict.fromkeys(mixture.degrees_of_freedom.tolist())])
+    how = {"none": "fixed", "all": "estimated jointly for all components", "each": "estimated for each component"}
+    return f"The degrees of freedom, {values}, were {how[mixture.estimated]} (Peel & McLachlan 2000)."
 
 
 def _kinds_of_rows(fit: Fit, rows: RowSummary) -> tuple[list[str], list[str]]:

@@ -13,7 +13,10 @@ import gmix
 from gmix.base.wording import count, listed, nats, number, percent, weighted_rows
 from gmix.fitting.optima_text import chance_text, trials_text
 from gmix.fitting.result import Fit, StandardErrors
+from gmix.fitting.summary_text import called
 from gmix.model.criteria import CRITERIA, second
+from gmix.model.student import StudentMixture
+from gmix.plot.model import spreads
 from gmix.report.checks import checks
 from gmix.report.code import mixture_code, refitting_code
 from gmix.report.columns import alike, decimals_of, fixed, fixed_size, ranges
@@ -37,7 +40,8 @@ def page_content(
     names = mixture.names
     text, references = methods(fit, names, rows)
     return {
-        "title": f"Gaussian mixture of {table_name}" if table_name else "Gaussian mixture",
+        "title": f"{called(mixture)} of {table_name}" if table_name else called(mixture),
+        "degrees": _degrees(fit),
         "version": gmix.__version__,
         "table": _table(fit, rows, names),
         "weighted": rows.weighted,
@@ -85,7 +89,8 @@ def _table(fit: Fit, rows: RowSummary, names: Sequence[str]) -> str:
 
 def _verdict(fit: Fit) -> str:
     mixture = fit.mixture
-    components = count(mixture.n_components, "Gaussian component")
+    family = "Student" if isinstance(mixture, StudentMixture) else "Gaussian"
+    components = count(mixture.n_components, f"{family} component")
     what = f"{components} with {covariance_text(mixture)} ({mixture.structure.code})"
     what += "" if mixture.background is None else f" and a uniform background of {percent(mixture.background.weight)}"
     what += "" if fit.groups is None else "; rows with a label belong to the components of their label"
@@ -96,6 +101,12 @@ def _verdict(fit: Fit) -> str:
     return (
         f"The rows are best described by {what}. Of {len(fit.comparison.candidates)} candidates, this one has {least}."
     )
+
+
+def _degrees(fit: Fit) -> list[str]:
+    """The degrees of freedom of each component; none of Gaussian ones."""
+    mixture = fit.mixture
+    return [number(nu, 3) for nu in mixture.degrees_of_freedom] if isinstance(mixture, StudentMixture) else []
 
 
 def _figures(fit: Fit) -> list[tuple[str, str]]:
@@ -118,7 +129,7 @@ def _figures(fit: Fit) -> list[tuple[str, str]]:
 def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> list[dict[str, Any]]:
     """The rows of the table of components; the numbers about one column of the rows have equally many decimals."""
     mixture = fit.mixture
-    deviations = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2))
+    deviations = np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
     cells = [
         parameter_cells(mixture.means[:, j], deviations[:, j], None if errors is None else errors.means[:, j])
         for j in shown
@@ -130,7 +141,7 @@ def _components(fit: Fit, shown: list[int], errors: StandardErrors | None) -> li
             "label": "" if fit.groups is None or fit.groups[k] is None else str(fit.groups[k]),
             "weight": f"{mixture.weights[k]:.4f}",
             "weight_error": f"{errors.weights[k]:.4f}" if errors and mixture.n_components > 1 else "",
-            "rows": f"{fit.statistics.mass[k]:,.1f}",
+            "rows": f"{fit.statistics.counts[k]:,.1f}",
             "cells": [column[k] for column in cells],
         }
         for k in range(mixture.n_components)
@@ -194,7 +205,7 @@ def _correlations(fit: Fit, shown: list[int]) -> list[tuple[str, list[list[str]]
     mixture = fit.mixture
     if mixture.structure.form.axis_aligned or not 2 <= len(shown) <= 12:
         return []
-    dense = mixture.covariances[:, shown][:, :, shown]
+    dense = spreads(mixture)[:, shown][:, :, shown]
     deviation = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))
     every = dense / deviation[:, :, None] / deviation[:, None, :]
     titles = ["all components"] if mixture.structure.shared else [f"component {k}" for k in range(len(every))]
@@ -250,6 +261,7 @@ def _unusual(rows: RowSummary, shown: list[int], n_components: int) -> list[dict
             "spot": n_components if u.component < 0 else u.component,
             "log_density": nats(u.log_density),
             "expected": number(u.tail * rows.mass, 2),
+            "outlier_weight": "" if u.weight is None else number(u.weight, 2),
             "values": [column[i] for column in columns],
         }
         for i, u in enumerate(rows.unusual)

@@ -13,9 +13,9 @@ from gmix.base.missing import MissingCells
 from gmix.base.rows import Rows
 from gmix.fitting.result import Fit
 from gmix.model.background import with_background
-from gmix.model.mixture import GaussianMixture
 from gmix.model.outliers import chi_squared_tail
 from gmix.model.regions import highest_density
+from gmix.model.student import AnyMixture, StudentMixture
 from gmix.plot.bins import edges_of
 from gmix.sources import MemorySource, Source
 
@@ -33,13 +33,17 @@ DECIDED = 0.9  # the least posterior probability with which the component of a r
 
 @dataclass(frozen=True)
 class Unusual:
-    """A row, and the probability that a draw has no more density, as `GaussianMixture.outlier_score` says."""
+    """A row, and the probability that a draw has no more density, as `GaussianMixture.outlier_score` says.
+
+    The `weight` is that of `StudentMixture.outlier_weights`; None under Gaussian components.
+    """
 
     number: int | None
     values: Array
     component: int
     log_density: float
     tail: float
+    weight: float | None
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,15 @@ class RowSummary:
             n_trimmed=int(left_out.sum()),
             labeled=_labeled(table, fit, source.groups, judged.found, drawn),
             unusual=tuple(
-                Unusual(int(i) if numbered else None, np.asarray(rows[i], np.float64), int(k), float(f), float(p))
-                for i, k, f, p in zip(least, mixture.predict(table[least]), log_densities, tails, strict=True)
+                Unusual(int(i) if numbered else None, np.asarray(rows[i], np.float64), int(k), float(f), float(p), w)
+                for i, k, f, p, w in zip(
+                    least,
+                    mixture.predict(table[least]),
+                    log_densities,
+                    tails,
+                    _weights(mixture, rows[least]),
+                    strict=True,
+                )
             ),
             missing=source.missing,
             patterns=_patterns(np.isnan(rows[counting])),
@@ -214,7 +225,7 @@ def _labeled(
     return LabeledRows(groups.names, agreement, groups.numbers(fit.groups).astype(np.intp), numbers[drawn])
 
 
-def _least(mixture: GaussianMixture, table: Rows, counting: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
+def _least(mixture: AnyMixture, table: Rows, counting: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
     """The most unusual ones among the `counting` rows, their log densities and the p-values of these.
 
     There are none if rows have errors: outlier scores are those of exact values.
@@ -238,10 +249,17 @@ def _least(mixture: GaussianMixture, table: Rows, counting: NDArray[np.intp]) ->
     return candidates[order], scores.log_density[order], scores.density_p_value[order]
 
 
-def _distance_p_value(mixture: GaussianMixture, rows: NDArray[Any]) -> Array:
+def _distance_p_value(mixture: AnyMixture, rows: NDArray[Any]) -> Array:
     """About the probability ``(N,)`` that a draw is as far from the nearest component in the cells that a row has."""
     distance = mixture.outlier_score(mixture.impute(rows)).distance
     return chi_squared_tail(distance, np.maximum((~np.isnan(rows)).sum(1), 1))
+
+
+def _weights(mixture: AnyMixture, rows: NDArray[Any]) -> list[float] | list[None]:
+    """How much each row counts in the means of Student components; None for each row under Gaussian ones."""
+    if not isinstance(mixture, StudentMixture):
+        return [None] * len(rows)
+    return [float(weight) for weight in mixture.outlier_weights(rows)]
 
 
 def _standard_errors(rows: Rows) -> Array | None:

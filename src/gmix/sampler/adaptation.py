@@ -181,7 +181,8 @@ def _fitted(points: Array, weight: Array | None, generator: np.random.Generator)
         )
     except GmixError:
         return None
-    return found.mixture.independent_part if found.mixture.dependence is None else None
+    mixture = found.gaussian("the sampler")
+    return mixture if mixture.dependence is None else None
 
 
 def _of_covariance(points: Array) -> GaussianMixture:

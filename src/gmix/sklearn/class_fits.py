@@ -106,7 +106,7 @@ def fit_together(
 
 def class_mixtures(run: Run, n_classes: int) -> list[GaussianMixture]:
     """The mixture of each class, from a run on the rows of all classes."""
-    mixture, groups = run.mixture, run.model.groups
+    mixture, groups = run.gaussian, run.model.groups
     mixtures = []
     for number in range(n_classes):
         own = np.flatnonzero(groups == number)

@@ -46,7 +46,11 @@ class ClassModel:
 
     @classmethod
     def of_classes(cls, fits: Sequence[Fit], shares: Array) -> Self:
-        return cls(tuple(replace(one, search=None) for one in fits), tuple(one.mixture for one in fits), shares)
+        return cls(
+            tuple(replace(one, search=None) for one in fits),
+            tuple(one.gaussian("the classifier") for one in fits),
+            shares,
+        )
 
     @classmethod
     def together(cls, found: Fit, rows: ClassRows) -> Self:

@@ -228,7 +228,7 @@ class GaussianMixture(ConvertedBySkl2onnx, ProtectedNames, MixtureEstimator):
     def _settle(self, found: Fit, dtype: np.dtype[Any], given: Any) -> Self:
         self._learner = None
         self.fit_ = found
-        self._describe(found.mixture, dtype, given)
+        self._describe(found.gaussian("the estimator"), dtype, given)
         history = [value / found.mass for value in found.history]
         self.converged_, self.n_iter_ = found.converged, len(history) - 1
         self.lower_bound_, self.lower_bounds_ = found.log_likelihood / found.mass, history[1:]

@@ -134,7 +134,7 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         counting = ~np.isnan(rows).all(1) & (True if weights is None else weights > 0.0)
         first, weights = distinct_rows(rows[counting], None if weights is None else weights[counting])
         found, self.shrinkage_ = self._fit(rows[counting][first], weights, names)
-        self.fit_, self.mixture_ = replace(found, search=None), found.mixture
+        self.fit_, self.mixture_ = replace(found, search=None), found.gaussian("the regression")
         self._target_shape = targets.shape[1:]
         if not found.converged:
             warnings.warn("EM did not converge; see fit_.findings", ConvergenceWarning, stacklevel=2)
@@ -261,7 +261,9 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         if dependence is None:
             return found, strength
         features = None if names is None else tuple(names)
-        return replace(found, mixture=with_dependent_features(found.mixture, dependence, features)), strength
+        return replace(
+            found, mixture=with_dependent_features(found.gaussian("the regression"), dependence, features)
+        ), strength
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -24,9 +24,9 @@ from gmix.base.table import check_finite, given_errors, is_frame, largest_value,
 from gmix.model.components import Components
 from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
-from gmix.model.mixture import GaussianMixture
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import AnyMixture
 from gmix.sources.filling import filled
 from gmix.sources.source import LocalSource, Source, check_mass, mean_of_cells, selected, unit_component
 
@@ -232,7 +232,7 @@ class MemorySource(LocalSource):
 
 def expect(
     block: Any,
-    mixtures: Sequence[GaussianMixture],
+    mixtures: Sequence[AnyMixture],
     *,
     sample_weight: ArrayLike | str | None = None,
     row_errors: Any = None,
@@ -267,7 +267,7 @@ def expect(
     array([1.982, 1.018])
     """
     listed = as_list(mixtures)
-    if listed is None or not all(isinstance(m, GaussianMixture) for m in listed):
+    if listed is None or not all(isinstance(m, AnyMixture) for m in listed):
         raise ParameterError(f"mixtures is {mixtures!r}; give a list of GaussianMixture")
     features = next((m.features for m in listed if m.features), None)
     chosen = list(features) if features and is_frame(block) else None

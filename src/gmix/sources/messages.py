@@ -30,7 +30,7 @@ def pack_components(components: Sequence[Components]) -> bytes:
         for each in components
         for array in (
             *each[1:5],
-            np.array([each.family.degrees_of_freedom]),
+            np.atleast_1d(np.array(each.family.degrees_of_freedom)),
             np.zeros(0) if each.groups is None else each.groups,
             _background_array(each.background),
         )
@@ -43,7 +43,7 @@ def unpack_components(packed: bytes) -> list[Components]:
     found = []
     for form, (constants, flat_means, *compact, degrees_of_freedom, groups, background) in _by_form(*unpack(packed)):
         means, factor, whitener = _shaped(form, len(constants), flat_means, *compact)
-        family = family_of(float(degrees_of_freedom[0]))
+        family = family_of(degrees_of_freedom)
         named = groups if len(groups) else None
         found.append(Components(form, constants, means, factor, whitener, family, named, _background(background)))
     return found

@@ -15,7 +15,7 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.labels import Groups, RowLabels
 from gmix.base.row_errors import GivenErrors
 from gmix.base.table import as_weights, is_frame
-from gmix.model.mixture import GaussianMixture
+from gmix.model.student import AnyMixture
 from gmix.sources.blocks import Blocks, GivenBlocks
 from gmix.sources.csv.dialect import CSV
 from gmix.sources.memory import MemorySource
@@ -107,7 +107,7 @@ def _read(
 
 
 def source_for(
-    mixture: GaussianMixture,
+    mixture: AnyMixture,
     data: Any,
     *,
     sample_weight: ArrayLike | str | None = None,
@@ -124,7 +124,7 @@ def source_for(
 
 
 def source_of_features(
-    mixture: GaussianMixture,
+    mixture: AnyMixture,
     data: Any,
     *,
     sample_weight: ArrayLike | str | None = None,

@@ -95,8 +95,8 @@ def bootstrap(
         fit, source, kind=kind, replicates=replicates, threads=threads, rng=seed, progress=False if quiet else None
     )
     if target is not None:
-        write_table(_replicates(found, fit.mixture), *target)
-    lines = list(_lines(fit.mixture, found, found.levels(level, interval)))
+        write_table(_replicates(found, fit.gaussian("bootstrap")), *target)
+    lines = list(_lines(fit.gaussian("bootstrap"), found, found.levels(level, interval)))
     if as_json:
         document = {"replicates": len(found.weights), "collapsed": found.collapsed, "level": level, "parameters": lines}
         typer.echo(json.dumps(document, indent=1))

@@ -72,7 +72,7 @@ def merge(
     if out is None and (append or clusters is not None):
         raise ParameterError("--clusters and --append are for the clusters of the rows; name a file with --out")
     target = file_target(out, form)
-    mixture = gmix.load(model).mixture
+    mixture = gmix.load(model).gaussian("merge")
     if clusters is not None and clusters > mixture.n_components:
         raise ParameterError(
             f"--clusters {clusters} is more than the model has components ({mixture.n_components}); give fewer"

@@ -8,16 +8,16 @@ from gmix.fitting.inspection.choice import about_choice, runner_up
 from gmix.fitting.inspection.columns import about_columns, about_weights
 from gmix.fitting.inspection.components import about_components
 from gmix.fitting.inspection.sample import Sample
-from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import AnyMixture
 
 __all__ = ["Sample", "inspect", "runner_up"]
 
 
 def inspect(
     sample: Sample,
-    mixture: GaussianMixture,
+    mixture: AnyMixture,
     statistics: SufficientStatistics,
     search: Search | None,
     most: int | None,

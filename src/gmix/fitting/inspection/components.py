@@ -16,10 +16,10 @@ from gmix.base.rows import Rows
 from gmix.base.wording import count, listed, percent
 from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 from gmix.model.background import with_background
-from gmix.model.mixture import GaussianMixture
 from gmix.model.observed import observed_share
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import AnyMixture
 
 __all__ = ["about_components"]
 
@@ -48,7 +48,7 @@ _WORK = 2e8  # multiply-adds that the responsibilities may take
 
 
 def about_components(
-    sample: Sample, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None
+    sample: Sample, mixture: AnyMixture, statistics: SufficientStatistics, prior: Prior | None
 ) -> list[Finding]:
     """Findings about the number of rows of the components, and about how well they describe the rows."""
     step = math.ceil(len(sample.rows) * mixture.n_components * mixture.n_features**2 / _WORK)
@@ -67,10 +67,10 @@ def about_components(
 
 
 def _few_rows(
-    sample: Sample, mixture: GaussianMixture, statistics: SufficientStatistics, prior: Prior | None
+    sample: Sample, mixture: AnyMixture, statistics: SufficientStatistics, prior: Prior | None
 ) -> Iterator[Finding]:
     # Masses are scaled to the number of rows, so that the sum of the weights does not matter.
-    every = statistics.mass * (sample.n_counting / statistics.total_weight)
+    every = statistics.counts * (sample.n_counting / statistics.total_weight)
     rows = every * observed_share(mixture.components, statistics)
     d = statistics.n_features
 
@@ -154,7 +154,7 @@ def _overlap(mass: Array, share: Array) -> Iterator[Finding]:
         )
 
 
-def _tails(rows: Rows, mixture: GaussianMixture, threads: int | None) -> Iterator[Finding]:
+def _tails(rows: Rows, mixture: AnyMixture, threads: int | None) -> Iterator[Finding]:
     """A finding if more rows are in the region of lowest density than the mixture has there."""
     if mixture.background is not None and mixture.background.density is not None:
         return  # it has no draws
@@ -175,7 +175,7 @@ def _tails(rows: Rows, mixture: GaussianMixture, threads: int | None) -> Iterato
         )
 
 
-def _rare(rows: Rows, mixture: GaussianMixture, threads: int | None) -> NDArray[np.bool_]:
+def _rare(rows: Rows, mixture: AnyMixture, threads: int | None) -> NDArray[np.bool_]:
     """Which rows are where the density is lowest.
 
     Marginal densities of incomplete rows are not comparable with densities of draws. Their missing cells are therefore
@@ -186,7 +186,7 @@ def _rare(rows: Rows, mixture: GaussianMixture, threads: int | None) -> NDArray[
     return np.asarray(mixture.log_density(values, threads=threads) < np.quantile(drawn, _TAIL))
 
 
-def _rare_among_rows_with_errors(rows: Rows, mixture: GaussianMixture, threads: int | None) -> NDArray[np.bool_]:
+def _rare_among_rows_with_errors(rows: Rows, mixture: AnyMixture, threads: int | None) -> NDArray[np.bool_]:
     """Which rows have a lower density than 99 draws with the same errors and missing cells, by chance one in 100."""
     assert rows.errors is not None
     rng, lowest = np.random.default_rng(0), np.full(len(rows), np.inf)

@@ -180,7 +180,7 @@ class Refiner:
         return [run for run in runs if patient or (run.reason is not Reason.COLLAPSING and not run.collapsed)]
 
     def _at(self, run: Run) -> Place:
-        return Place(run, Proposals(self.table, run.mixture, self.rng))
+        return Place(run, Proposals(self.table, run.gaussian, self.rng))
 
     def _exchange(self, place: Place) -> Place | None:
         """A better optimum after exchanges of different components that gain for certain; None if there are none."""

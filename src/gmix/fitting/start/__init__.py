@@ -6,9 +6,10 @@ from gmix.fitting.start.given import GivenMixture, GivenResponsibilities
 from gmix.fitting.start.k_means_plus_plus import KMeansPlusPlus
 from gmix.fitting.start.labeled_rows import LabeledRows
 from gmix.fitting.start.warm import WarmStart
-from gmix.fitting.start.with_background import WithBackground
+from gmix.fitting.start.with_background import WithBackground, without_clutter
+from gmix.fitting.start.with_tails import WithTails
 
 __all__ = [
     "NAMES", "GivenMixture", "GivenResponsibilities", "KMeansPlusPlus", "LabeledRows", "Start", "StartingMixtures",
-    "WarmStart", "WithBackground", "as_start",
+    "WarmStart", "WithBackground", "WithTails", "as_start", "without_clutter",
 ]  # fmt: skip

@@ -88,7 +88,7 @@ class _Addition:
         mixture = self._maximum(self._labeled(rows, np.zeros(len(rows), np.intp), 1))
         while mixture.n_components < n_components:
             larger = [self._larger(mixture) for _ in range(trials)]
-            mixture = max(run_em(self.source, larger, _STEP, self.prior), key=lambda run: run.objective).mixture
+            mixture = max(run_em(self.source, larger, _STEP, self.prior), key=lambda run: run.objective).gaussian
         return mixture
 
     def _larger(self, mixture: GaussianMixture) -> GaussianMixture:

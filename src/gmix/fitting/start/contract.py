@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from gmix.model.covariance import Structure
-from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
 __all__ = ["Start", "StartingMixtures", "n_seed_rows"]
@@ -20,7 +20,7 @@ __all__ = ["Start", "StartingMixtures", "n_seed_rows"]
 _ROWS, _ROWS_PER_COMPONENT, _ROWS_PER_MEAN = 2_000, 100, 10
 _MOST = 20_000  # upper limit of the third number
 
-StartingMixtures = Callable[[int, Structure], list[GaussianMixture]]
+StartingMixtures = Callable[[int, Structure], Sequence[AnyMixture]]
 
 
 class Start(ABC):

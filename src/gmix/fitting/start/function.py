@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from gmix.fitting.start.given import GivenMixture, GivenResponsibilities, as_giv
 from gmix.model.covariance import Structure
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.student import AnyMixture
 from gmix.sources import MemorySource, Source
 
 __all__ = ["StartFunction"]
@@ -45,7 +46,7 @@ class StartFunction(Start):
             rows = table(source.n_counting if every else n_seed_rows(n_components, source.n_features))
             return rows, self._call(rows.points, n_components, rng)
 
-        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+        def starting_mixtures(n_components: int, structure: Structure) -> Sequence[AnyMixture]:
             rows, start = given(n_components)
             return start.mixtures(rows, prior, rng)(n_components, structure)
 

@@ -16,6 +16,7 @@ from gmix.model.covariance import Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.student import AnyMixture, normal_part, same_family
 from gmix.sources import MemorySource, Source
 
 __all__ = ["GivenMixture", "GivenResponsibilities", "as_given"]
@@ -27,24 +28,25 @@ Array = NDArray[np.float64]
 class GivenMixture(Start):
     """A mixture to start from; if `exact`, its parameters are not changed in any bit."""
 
-    mixture: GaussianMixture
+    mixture: AnyMixture
     exact: bool = False
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         given = self.mixture
 
-        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+        def starting_mixtures(n_components: int, structure: Structure) -> list[AnyMixture]:
             if (given.n_components, given.n_features) != (n_components, source.n_features):
                 raise ParameterError(
                     f"start is a {given}; give one with {n_components} components and {source.n_features} columns, "
                     "as the fit has"
                 )
             near = release(given, structure) if structure.contains(given.structure) else nearest(given, structure)
-            weights, compact, features = given.weights, compact_covariances(near), source.features
+            weights, compact, features = given.weights, compact_covariances(normal_part(near)), source.features
             if self.exact:
                 return [unchecked_mixture(weights, given.means, compact, structure, features, given.background)]
             weights = left_weight(given.background) * structure.weights(weights)
-            return [GaussianMixture(weights, given.means, compact, structure, features, given.background)]
+            made = GaussianMixture(weights, given.means, compact, structure, features, given.background)
+            return [same_family(given, made)]
 
         return starting_mixtures
 
@@ -87,7 +89,7 @@ def as_given(value: Any, n_components: int | None = None) -> GivenMixture | Give
     Labels are of `n_components` components; if that is None, of as many as the highest label says. Raises
     `ParameterError` for labels or responsibilities that are invalid. The label -1 is that of the background.
     """
-    if isinstance(value, GaussianMixture):
+    if isinstance(value, AnyMixture):
         return GivenMixture(value)
     try:
         given = np.asarray(value)

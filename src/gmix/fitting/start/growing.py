@@ -72,4 +72,4 @@ def _larger(table: MemorySource, mixture: GaussianMixture, prior: Prior | None) 
     starts = splits(mixture, heaviest[mixture.weights[heaviest] > 0.0].tolist())
     runs = run_em(table, starts, _RULE, prior, [_FIRST])
     sound = [run for run in runs if not run.collapsed]
-    return max(sound or runs, key=lambda run: run.objective).mixture
+    return max(sound or runs, key=lambda run: run.objective).gaussian

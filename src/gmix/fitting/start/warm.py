@@ -11,8 +11,8 @@ import numpy as np
 from gmix.fitting.start.contract import Start, StartingMixtures
 from gmix.fitting.start.k_means_plus_plus import KMeansPlusPlus
 from gmix.model.covariance import Structure
-from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
 __all__ = ["WarmStart"]
@@ -24,7 +24,7 @@ class WarmStart(Start):
 
     is_made: ClassVar[bool] = True
     draws: ClassVar[bool] = True
-    mixture_of: Mapping[tuple[Structure, int], GaussianMixture]
+    mixture_of: Mapping[tuple[Structure, int], AnyMixture]
     fresh: Start = field(default_factory=KMeansPlusPlus)
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:

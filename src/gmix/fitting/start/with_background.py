@@ -14,11 +14,11 @@ from gmix.fitting.start.given import GivenResponsibilities
 from gmix.model.background import Background
 from gmix.model.covariance import Structure
 from gmix.model.frozen import Frozen
-from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
+from gmix.model.student import AnyMixture
 from gmix.sources import MemorySource, Source
 
-__all__ = ["WithBackground", "probability_of_clutter"]
+__all__ = ["WithBackground", "probability_of_clutter", "without_clutter"]
 
 Array = NDArray[np.float64]
 _ROWS = 20_000  # in which rows far from others are found
@@ -59,25 +59,26 @@ class WithBackground(Start):
         if isinstance(self.start, GivenResponsibilities):
             weight = self.start.in_background(source) or _UNKNOWN
         if self.is_made and source.groups is None:  # labeled rows are no clutter
-            source, weight = self._without_clutter(source, rng)
+            source, weight = without_clutter(source, rng)
         made, background = self.start.mixtures(source, prior, rng), self.background.with_weight(weight)
 
-        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+        def starting_mixtures(n_components: int, structure: Structure) -> list[AnyMixture]:
             return [in_background(mixture, background, self.frozen) for mixture in made(n_components, structure)]
 
         return starting_mixtures
 
-    def _without_clutter(self, source: Source, rng: np.random.Generator) -> tuple[Source, float]:
-        """The rows that are no clutter, and the share of the others."""
-        rows = source.rows(_ROWS, rng)
-        if len(rows) <= 2 * _NEIGHBORS:
-            return source, _UNKNOWN
-        table = MemorySource.of_rows(rows, source)
-        clutter = probability_of_clutter(table.points) > 0.5
-        share = float(np.average(clutter, weights=rows.weights))
-        if not share < _MOST:
-            return source, _UNKNOWN
-        return MemorySource.of_rows(table.with_points[~clutter], source), max(share, _LEAST)
+
+def without_clutter(source: Source, rng: np.random.Generator) -> tuple[Source, float]:
+    """Rows of a source that are more likely than not no clutter, and the share of the others."""
+    rows = source.rows(_ROWS, rng)
+    if len(rows) <= 2 * _NEIGHBORS:
+        return source, _UNKNOWN
+    table = MemorySource.of_rows(rows, source)
+    clutter = probability_of_clutter(table.points) > 0.5
+    share = float(np.average(clutter, weights=rows.weights))
+    if not share < _MOST:
+        return source, _UNKNOWN
+    return MemorySource.of_rows(table.with_points[~clutter], source), max(share, _LEAST)
 
 
 def probability_of_clutter(values: NDArray[Any]) -> Array:

@@ -23,6 +23,7 @@ from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_m
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
+from gmix.model.student import AnyMixture, gaussian
 from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel
 from gmix.sources import LocalSource, MemorySource, Source
 
@@ -253,8 +254,9 @@ class _Candidate:
             more = [split for each in merged for split in splits(each, np.argsort(-each.weights)[:_HALVES].tolist())]
         return [self._model(each) for each in (*fewer, *merged, *more)]
 
-    def _model(self, mixture: GaussianMixture) -> VariationalModel:
+    def _model(self, start: AnyMixture) -> VariationalModel:
         """The model after as many rows as the sample has, distributed as a mixture; further components are empty."""
+        mixture = gaussian(start, "variational Bayes")
         statistics = _statistics(mixture, self.prior, self.reference.scaled(self.sample.mass))
         return VariationalModel.of_statistics(self.prior, self._in_order(statistics))
 

@@ -233,7 +233,8 @@ def _rows(rows: Rows) -> Raw:
 def _components(components: Components) -> Raw:
     form, *arrays, family, groups, background = components
     given = None if background is None else _background(background)
-    return form.code, *arrays, family.degrees_of_freedom, groups, given
+    degrees = np.array(np.broadcast_to(family.degrees_of_freedom, len(arrays[1]))) if family.has_factors else math.inf
+    return form.code, *arrays, degrees, groups, given
 
 
 def _background(background: Background) -> Raw:

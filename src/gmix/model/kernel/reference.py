@@ -233,6 +233,7 @@ class _Sums:
         self.components, self.log_likelihood = components, 0.0
         self.counts, self.joint, self.hidden_second = np.zeros(k), np.zeros(k), np.zeros(form.shape(k, d))
         self.mass, self.first, self.second = np.zeros(k), np.zeros((k, d)), np.zeros(form.shape(k, d))
+        self.log_factors = np.zeros(k)  # of families with share factors
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def add(self, rows: Rows) -> None:
@@ -250,6 +251,8 @@ class _Sums:
                 self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
+            n_cells = int(observed.components.means.shape[1])
+            self.log_factors += (share * self.components.family.log_factors(root, n_cells)).sum(1)
             self.log_likelihood += float(part.mass @ together)
             form = self.components.form
             if observed.recovered is not None:  # the moments of all cells, given the present ones
@@ -307,7 +310,9 @@ class _Sums:
     def _extra(self) -> dict[str, Array]:
         """The further sums of rows that are known in part; empty if there are none."""
         form, k = self.components.form, len(self.counts)
-        found = {"joint": self.joint[:, None]} if self.joint.any() else {}
+        found = {"log_factors": self.log_factors[:, None]} if self.components.family.has_factors else {}
+        if self.joint.any():
+            found["joint"] = self.joint[:, None]
         if form is not TIED and self.hidden_second.any():
             found["hidden"] = form.congruence(self.components.factor, self.hidden_second).reshape(k, -1)
         return found

@@ -9,11 +9,11 @@ from gmix.model.variational.parameters import ParameterDistribution
 from gmix.model.variational.posterior import Posterior
 from gmix.model.variational.precisions import WISHART, PrecisionLaw, law_of
 from gmix.model.variational.prior import ParameterPrior, VariationalPrior
-from gmix.model.variational.student import StudentMixture
+from gmix.model.variational.student import StudentColumns, predictive
 from gmix.model.variational.weights import DirichletWeights, StickBreakingWeights, WeightDistribution
 
 __all__ = [
     "WISHART", "DirichletWeights", "ParameterDistribution", "ParameterPrior", "Posterior", "PrecisionLaw", "Spread",
-    "StickBreakingWeights", "StudentMixture", "VariationalModel", "VariationalPrior", "WeightDistribution", "law_of",
-    "posterior_document", "posterior_from",
+    "StickBreakingWeights", "StudentColumns", "VariationalModel", "VariationalPrior", "WeightDistribution", "law_of",
+    "posterior_document", "posterior_from", "predictive",
 ]  # fmt: skip

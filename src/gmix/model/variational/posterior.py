@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from gmix.base.wording import count
 from gmix.model.covariance import Structure
 from gmix.model.spread import Spread
+from gmix.model.student import StudentMixture
 from gmix.model.variational.parameters import ParameterDistribution
-from gmix.model.variational.student import StudentMixture
+from gmix.model.variational.student import StudentColumns, predictive
 
 __all__ = ["Posterior"]
 
@@ -58,6 +59,6 @@ class Posterior:
         return self.parameters.spread()
 
     @cached_property
-    def predictive(self) -> StudentMixture:
+    def predictive(self) -> StudentMixture | StudentColumns:
         """The density of new rows, averaged over the posterior of the parameters."""
-        return StudentMixture.of(self.parameters, self.features)
+        return predictive(self.parameters, self.features)

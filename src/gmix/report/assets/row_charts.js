@@ -1,5 +1,7 @@
 // The charts of the rows: the scatter plot in two columns, and the histogram of one.
 const reach = Math.sqrt(-2 * Math.log(0.05));  // standard deviations within which a Gaussian of two columns has 95 %
+const tails = data.tails;  // of Student components: degrees of freedom, the constant of the density in one column, and the reach
+const reachOf = k => tails ? tails.reach[k] : reach;
 const meanWeight = data.row_weights ? data.row_weights.reduce((a, b) => a + b, 0) / data.row_weights.length : 1;
 const markerSize = (i, size) => data.row_weights ? Math.min(Math.max(size * Math.sqrt(data.row_weights[i] / meanWeight), 2), 40) : size;
 const deviation = (k, j) => Math.sqrt(data.covariances[k][j][j]);
@@ -20,8 +22,8 @@ function ellipse(k, i, j) {
   const c = data.covariances[k], a = deviation(k, i), b = c[j][i] / a, d = Math.sqrt(Math.max(c[j][j] - b * b, 0));
   const turns = Array.from({ length: 121 }, (_, t) => t * Math.PI / 60);
   return {
-    x: turns.map(t => data.means[k][i] + reach * a * Math.cos(t)),
-    y: turns.map(t => data.means[k][j] + reach * (b * Math.cos(t) + d * Math.sin(t))),
+    x: turns.map(t => data.means[k][i] + reachOf(k) * a * Math.cos(t)),
+    y: turns.map(t => data.means[k][j] + reachOf(k) * (b * Math.cos(t) + d * Math.sin(t))),
   };
 }
 
@@ -31,7 +33,7 @@ function range(axis, ellipses) {
   const include = v => { if (v !== null) { low = Math.min(low, v); high = Math.max(high, v); } };
   axis.values.forEach(include);
   if (ellipses) {
-    for (const k of weighty) for (const side of [-reach, reach]) include(data.means[k][axis.column] + side * deviation(k, axis.column));
+    for (const k of weighty) for (const side of [-reachOf(k), reachOf(k)]) include(data.means[k][axis.column] + side * deviation(k, axis.column));
     if (background && background.box) background.box[axis.column].forEach(include);
   }
   if (low > high) return [0, 1];
@@ -140,7 +142,10 @@ function drawMarginal() {
   const x = Array.from({ length: steps + 1 }, (_, i) => low + (high - low) * i / steps);
   for (const k of components) for (let z = -4; z <= 4; z += 0.25) x.push(data.means[k][j] + z * deviation(k, j));
   x.sort((a, b) => a - b);
-  const density = (k, v) => data.weights[k] * Math.exp(-(((v - data.means[k][j]) / deviation(k, j)) ** 2) / 2) / (deviation(k, j) * Math.sqrt(2 * Math.PI));
+  const shape = (k, z) => tails
+    ? tails.constant[k] * Math.pow(1 + z * z / tails.degrees[k], -(tails.degrees[k] + 1) / 2)
+    : Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+  const density = (k, v) => data.weights[k] * shape(k, (v - data.means[k][j]) / deviation(k, j)) / deviation(k, j);
   const traces = [histogram(j)];
   const [begin, end] = background && background.box ? background.box[j] : [0, 0];
   const level = end > begin ? background.weight / (end - begin) : 0;
