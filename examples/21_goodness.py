@@ -37,8 +37,9 @@ plt.show()
 
 # %%
 # The mixture was fitted to the same rows, so its distance from them is smaller than chance would make it. Tables that
-# are drawn from the mixture, and fitted in the same way, give p-values of the right size. The durations of the eruptions
-# depart from two Gaussians by a little more than chance explains. This is weak evidence, as the smallest p-value of four.
+# are drawn from the mixture, and fitted in the same way, give p-values of the right size. The durations of the
+# eruptions depart from two Gaussians by a little more than chance explains. This is weak evidence, as the smallest
+# p-value of four.
 
 print(gmix.goodness_of_fit(fits[2], rows, replicates=499, rng=0))
 
