@@ -19,7 +19,7 @@ test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onn
 	$(bin)/python -m pytest tests/clients
 
 test-lowest: build/lowest/ready  ## run the tests with the lowest versions that pyproject.toml allows (a quarter of an hour)
-	build/lowest/bin/python -m pytest -n auto --dist loadscope tests
+	build/lowest/bin/python -m pytest -n auto --dist loadscope -W ignore::DeprecationWarning -W ignore::FutureWarning tests
 
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
