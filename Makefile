@@ -19,7 +19,7 @@ test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onn
 	$(bin)/python -m pytest tests/clients
 
 test-lowest: build/lowest/ready  ## run the tests with the lowest versions that pyproject.toml allows (a quarter of an hour)
-	build/lowest/bin/python -m pytest -n auto --dist loadscope tests
+	build/lowest/bin/python -m pytest -n auto --dist loadscope -W ignore::DeprecationWarning -W ignore::FutureWarning tests
 
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
@@ -98,7 +98,8 @@ build/lowest/ready: pyproject.toml CMakeLists.txt release/lowest.py $(wildcard n
 	$(PYTHON) -m venv --clear $(@D)
 	$(PYTHON) release/lowest.py > $(@D)/requirements.txt
 	$(PYTHON) release/lowest.py --build >> $(@D)/requirements.txt
-	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet -r $(@D)/requirements.txt cmake ninja pytest pytest-xdist hypothesis
+	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet -r $(@D)/requirements.txt cmake ninja pytest pytest-xdist hypothesis \
+	  array-api-strict jsonschema polars pyyaml
 	PATH="$(CURDIR)/$(@D)/bin:$$PATH" $(@D)/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps .
 	touch $@
 

@@ -83,13 +83,6 @@ def test_every_target_of_make_that_is_called_exists() -> None:
     assert missing == set()
 
 
-def test_phony_targets_exist_and_have_a_description() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    [phony] = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    described = set(re.findall(r"^([a-z-]+):.*  ## ", makefile, re.MULTILINE))
-    assert set(phony.split()) == described
-
-
 def test_files_that_workflows_run_exist() -> None:
     for path in WORKFLOWS:
         for step in steps(path):
