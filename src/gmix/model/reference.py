@@ -67,9 +67,8 @@ class Reference:
             raise ParameterError(f"statistics of shape {mean.shape} need at least one component and one column")
         total = mass.sum(keepdims=True)
         overall = (mass / total) @ mean if total[0] > 0 else mean.mean(0)
-        between = form.outer(mass, mean - overall)
         count = np.broadcast_to(total, overall.shape).copy()
-        return cls(form, count, overall, form.total(scatter) + form.total(between))
+        return cls(form.of_reference, count, overall, form.scatter_of_all(scatter, mass, mean - overall))
 
     @property
     def n_features(self) -> int:

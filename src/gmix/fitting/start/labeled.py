@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
 from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
-from gmix.model.covariance import FULL, TIED, Form
+from gmix.model.covariance import FULL, TIED, Form, LowRank
 from gmix.model.kernel import kernel
 from gmix.model.mixture import mixtures_from_statistics
 from gmix.model.priors import Prior
@@ -25,6 +25,7 @@ __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
+_ROWS_PER_AXIS = 8  # at least, of the principal axes that are whitened if there are many columns
 _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
 
@@ -55,6 +56,21 @@ class SeedRows:
         sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(reference.variances)
         return cls(rows, points, sphere)
 
+    def along_main_axes(self, n_components: int) -> SeedRows:
+        """The same rows with further coordinates: those along the main principal axes, whitened, for several numbers.
+
+        The axes of a table with more columns than rows cannot all be whitened: the rows would have equal distances. If
+        few columns differ between clusters and others are correlated, clusters differ along some of the main axes.
+        """
+        standard = self.points[-1]
+        left = np.linalg.svd(standard, full_matrices=False)[0]
+        most = min(len(standard) // _ROWS_PER_AXIS, left.shape[1])
+        numbers, number = list[int](), max(n_components - 1, 2)
+        while number <= most:
+            numbers.append(number)
+            number += (number + 1) // 2
+        return replace(self, points=[standard, *(left[:, :number] * np.sqrt(len(left)) for number in numbers)])
+
     def reference(self, form: Form) -> Reference:
         """The reference, the scale of the data, of these rows."""
         return _reference(form, self.rows)
@@ -64,6 +80,9 @@ class SeedRows:
         d = len(self.sphere)
         # The scatter of the added rows rotates and scales with the data. The default scale of a prior does not, so it
         # cannot be used here.
+        form = every[0].form
+        if isinstance(form, LowRank):
+            return _padded_sketches(every, form, 2.0 * form.n_factors + 4.0, self.sphere)
         return _padded(every, 2.0 * d + 4.0, self.sphere / every[0].n_components ** (1.0 / d))
 
 
@@ -96,13 +115,13 @@ class LabeledStart(Start):
             return seeds.reference(form)
 
         @cache
-        def clusters(n_components: int) -> tuple[SeedRows, list[Labels]]:
+        def clusters(n_components: int, along_main_axes: bool) -> tuple[SeedRows, list[Labels]]:
             seeds = seed_rows(min(self.n_rows(n_components, d), source.n_counting))
-            return seeds, clustering(seeds, n_components)
+            return seeds, clustering(seeds.along_main_axes(n_components) if along_main_axes else seeds, n_components)
 
         @cache
         def statistics(n_components: int, form: Form) -> list[SufficientStatistics]:
-            seeds, labels = clusters(n_components)
+            seeds, labels = clusters(n_components, form.is_sketch)
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
@@ -130,6 +149,24 @@ def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> li
         SufficientStatistics(form, m, s.mean, w, np.nan, total_weight=s.total_weight, reference=s.reference)
         for s, m, w in zip(every, mass + extra, scatter, strict=True)
     ]
+
+
+def _padded_sketches(
+    every: list[SufficientStatistics], form: LowRank, few: float, corners: Array
+) -> list[SufficientStatistics]:
+    """The statistics of factor models with `few` rows added to each component, whose columns are not correlated."""
+    diagonal = form.of_reference_scatter(np.square(corners).sum(0, keepdims=True) * few)
+    padded = []
+    for s in every:
+        share = np.minimum(few / np.maximum(s.mass, few), 1.0)
+        scatter = form.add(s.scatter, form.times(np.repeat(diagonal, s.n_components, 0), share))
+        mass = s.mass + few * share
+        padded.append(
+            SufficientStatistics(
+                form, mass, s.mean, scatter, np.nan, total_weight=s.total_weight, reference=s.reference
+            )
+        )
+    return padded
 
 
 def _reference(form: Form, rows: Rows) -> Reference:
