@@ -58,6 +58,7 @@ class Reference:
     @classmethod
     def none(cls, form: Form, n_features: int) -> Reference:
         """The reference of no rows."""
+        form = form.of_reference
         return cls(form, np.zeros(n_features), np.zeros(n_features), np.zeros(form.shape(1, n_features)))
 
     @classmethod

@@ -11,7 +11,7 @@ from gmix.model.covariance.diagonal import EEI, EVI, VEI, VVI
 from gmix.model.covariance.ellipsoidal import EEE, EEV, EVE, EVV, VEE, VEV, VVE, VVV, E, V
 from gmix.model.covariance.factors import FACTOR_NAMES, Factors, factors
 from gmix.model.covariance.form import DIAGONAL, FORMS, FULL, SPHERICAL, TIED, Form
-from gmix.model.covariance.low_rank import LowRank, low_rank
+from gmix.model.covariance.low_rank import LowRank, form_named, low_rank
 from gmix.model.covariance.names import numbered
 from gmix.model.covariance.parsimonious import Parsimonious
 from gmix.model.covariance.spherical import EII, VII
@@ -21,7 +21,8 @@ from gmix.model.covariance.tangents import Tangents
 __all__ = [
     "DIAGONAL", "DIRECT", "EEE", "EEI", "EEV", "EII", "EVE", "EVI", "EVV", "FACTOR_NAMES", "FORMS", "FULL", "SPHERICAL",
     "STRUCTURES", "TIED", "VEE", "VEI", "VEV", "VII", "VVE", "VVI", "VVV", "E", "Factors", "Form", "LowRank",
-    "Parsimonious", "Structure", "Tangents", "V", "factors", "low_rank", "numbered", "register", "structure",
+    "Parsimonious", "Structure", "Tangents", "V", "factors", "form_named", "low_rank", "numbered", "register",
+    "structure",
 ]  # fmt: skip
 
 # From the simplest to the richest: each comes after those that it contains.

@@ -41,6 +41,10 @@ class Form(ABC):
         """The shape of a scatter; most forms store it like covariances."""
         return self.shape(n_components, n_features)
 
+    def factor_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """The shape of factors and whiteners."""
+        return self.shape(n_components, n_features)
+
     @property
     def of_reference(self) -> Form:
         """The form in which the scatter of all rows is stored; see `gmix.model.reference.Reference`."""

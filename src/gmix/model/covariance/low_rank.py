@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
-from gmix.model.covariance.form import DIAGONAL, Form
+from gmix.model.covariance.form import DIAGONAL, FORMS, Form
 
-__all__ = ["LEAST_NOISE", "LowRank", "Whitening", "low_rank", "projection"]
+__all__ = ["LEAST_NOISE", "LowRank", "Whitening", "form_named", "low_rank", "projection"]
 
 Array = NDArray[np.float64]
 LEAST_NOISE = 1e-6  # of the variance of a column in the component; the rest is due to factors
@@ -74,6 +74,9 @@ class LowRank(Form):
 
     def scatter_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, 2 * (1 + self.n_factors))
+
+    def factor_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, 1 + 2 * self.n_factors)
 
     @property
     def of_reference(self) -> Form:
@@ -156,7 +159,7 @@ class LowRank(Form):
         ]
         return np.concatenate([diagonal, products[0] + products[1], origin], axis=-1)
 
-    def _has_origin(self, scatter: Array) -> Array:
+    def _has_origin(self, scatter: Array) -> NDArray[np.bool_]:
         return np.asarray((scatter[..., 1 + self.n_factors :] > 0.0)[..., 0].any(-1))[:, None, None]
 
     def times(self, scatter: Array, factor: Array | float) -> Array:
@@ -232,6 +235,13 @@ class LowRank(Form):
 def low_rank(n_factors: int) -> LowRank:
     """The form of this many factors; the same object for the same number."""
     return LowRank(n_factors)
+
+
+def form_named(name: str) -> Form:
+    """The form of this name. Raises ``KeyError`` for others."""
+    known: dict[str, Form] = {form.name: form for form in FORMS}
+    kind, _, number = name.rpartition("_")
+    return low_rank(int(number)) if kind == "low_rank" else known[name]
 
 
 def projection(compact: Array) -> Array:

@@ -26,9 +26,9 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["LowRankSums", "low_rank_posterior"]
 
 Array = NDArray[np.float64]
-_NUMBERS = 2**20  # in a block of rows, with one copy of each row per component
+_NUMBERS = 2**18  # in a block of rows
 _ACCURATE = 1e6  # variance of factors in units of the noise, up to which the difference of squares is accurate
-_SPARSE = 0.5  # of the rows; if fewer have a share in a component, the moments are computed from these alone
+_LARGEST = 1e6  # times a squared distance; larger sums are not subtracted from one another to compute it
 
 
 class LowRankSums:
@@ -46,7 +46,7 @@ class LowRankSums:
     def add(self, rows: Rows) -> None:
         components = self.components
         for part in _blocks(rows.counting, components):
-            every, squared, log_density, responsibilities = self.rows_of.posterior(part)
+            squared, log_density, responsibilities = self.rows_of.posterior(part)
             together, left, log_background = with_background(components, part, log_density)
             share = (responsibilities * (left * part.mass)[:, None]).T  # (K, N)
             self.log_likelihood += float(part.mass @ together)
@@ -58,12 +58,13 @@ class LowRankSums:
                 share = share * components.family.share_factor(squared, components.means.shape[1]).T
             self.mass += share.sum(1)
             for k, weight in enumerate(share):
-                self._add_moments(k, weight, *every[k])
+                self._add_moments(k, weight, part.values)
 
-    def _add_moments(self, k: int, weight: Array, whitened: Array, projected: Array) -> None:
-        some = np.flatnonzero(weight)
-        if len(some) < _SPARSE * len(weight):
-            weight, whitened, projected = weight[some], whitened[some], projected[some]
+    def _add_moments(self, k: int, weight: Array, values: NDArray[np.floating]) -> None:
+        if not weight.all():
+            some = np.flatnonzero(weight)
+            weight, values = weight[some], values[some]
+        whitened, projected = self.rows_of.seen(values, k)
         self.first[k] += weight @ whitened
         self.products[k] += whitened.T @ (projected * weight[:, None])
         self.squares[k] += weight @ np.square(whitened, out=whitened)
@@ -100,7 +101,7 @@ def low_rank_posterior(rows: Rows, components: Components) -> tuple[Array, Array
     begin = 0
     for part in _blocks(rows, components):
         at = slice(begin, begin + len(part))
-        _, _, density, responsibilities = rows_of.posterior(part)
+        _, density, responsibilities = rows_of.posterior(part)
         log_density[at], left, _ = with_background(components, part, density)
         posteriors[at] = responsibilities * left[:, None]
         begin += len(part)
@@ -112,50 +113,65 @@ class _WhitenedRows:
 
     def __init__(self, components: Components) -> None:
         self.components, self.parts = components, Whitening.of(components.factor)
-        signal = self.parts.signal
-        self.explained = self.parts.inner(signal / (1.0 + signal))
-        self.removed = self.parts.inner(self.parts.values / (1.0 + self.parts.values))
-        self.accurate = signal.max(1, initial=0.0) <= _ACCURATE
+        parts, signal = self.parts, self.parts.signal
+        self.explained = parts.inner(signal / (1.0 + signal))
+        self.removed = parts.inner(parts.values / (1.0 + parts.values))
+        self.exact = signal.max(1, initial=0.0) > _ACCURATE
+        self.center = components.means.mean(0)
+        offset = components.means - self.center
+        self.precision, self.axes = parts.deviation**-2, parts.axes / parts.deviation[..., None]
+        self.linear, self.constant = offset * self.precision, (offset**2 * self.precision).sum(1)
+        self.origin = (offset[:, None, :] @ self.axes)[:, 0]
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
-    def posterior(self, rows: Rows) -> tuple[list[tuple[Array, Array]], Array, Array, Array]:
-        """What each component sees, squared distances ``(N, K)``, log densities ``(N,)``, responsibilities ``(N, K)``.
-
-        A component sees rows divided by the deviations of its noise ``(N, D)``, and their projections ``(N, q)``.
-        """
+    def posterior(self, rows: Rows) -> tuple[Array, Array, Array]:
+        """Squared distances ``(N, K)``, log densities ``(N,)`` and responsibilities ``(N, K)``."""
         components = self.components
         family, n_features = components.family, components.means.shape[1]
-        every = [self._seen(rows.values, k) for k in range(len(components.means))]
-        squared = np.stack([self._squared(k, *seen) for k, seen in enumerate(every)], axis=1)
+        squared, distances = self._distances(rows.values)
         joint = family.log_density(components.log_constants, squared, n_features)
         evidence = log_evidence(components, rows)
         if rows.labels is not None and components.groups is not None:
             label = rows.labels[:, None]
             joint = np.where((label < 0) | (components.groups == label), joint, -np.inf)
-        distances = np.sqrt(squared)
-        if not np.isfinite(squared).all():
-            exact = [np.hypot.reduce(self._whitened(k, *seen), axis=-1) for k, seen in enumerate(every)]
-            distances = np.stack(exact, axis=1)
         log_density, responsibilities = normalize(joint, distances.T[..., None], components.log_constants, evidence)
-        return every, squared, log_density, responsibilities
+        return squared, log_density, responsibilities
 
-    def _seen(self, values: NDArray[np.floating], k: int) -> tuple[Array, Array]:
+    def _distances(self, values: NDArray[np.floating]) -> tuple[Array, Array]:
+        """Squared distances ``(N, K)``, and distances, which are finite even if their squares are not.
+
+        Squares are expanded about one center for all components, so that products of matrices compute them. Where
+        this loses digits, they are computed from the residuals.
+        """
+        k, rank = len(self.components.means), self.axes.shape[-1]
+        x = np.subtract(values, self.center, dtype=np.float64)
+        projected = (x @ np.concatenate(list(self.axes), axis=1)).reshape(len(x), k, rank) - self.origin
+        explained = ((projected.swapaxes(0, 1) @ self.explained) * projected.swapaxes(0, 1)).sum(-1).T
+        linear = x @ self.linear.T
+        whole = np.square(x, out=x) @ self.precision.T + self.constant
+        squared = whole - 2.0 * linear - explained
+        lost = self.exact | ~(whole <= _LARGEST * np.maximum(squared, 1.0))
+        squared = np.maximum(squared, 0.0)
+        distances = np.sqrt(squared)
+        for j in np.flatnonzero(lost.any(0)):
+            some = np.flatnonzero(lost[:, j])
+            whitened = self._whitened(int(j), *self.seen(values[some], int(j)))
+            squared[some, j] = np.square(whitened).sum(1)
+            distances[some, j] = np.hypot.reduce(whitened, axis=-1)
+        return squared, distances
+
+    def seen(self, values: NDArray[np.floating], k: int) -> tuple[Array, Array]:
+        """Rows divided by the deviations of the noise of a component ``(N, D)``, and their projections ``(N, q)``."""
         whitened = np.subtract(values, self.components.means[k], dtype=np.float64)
         whitened /= self.parts.deviation[k]
         return whitened, whitened @ self.parts.axes[k]
 
-    def _squared(self, k: int, whitened: Array, projected: Array) -> Array:
-        if self.accurate[k]:
-            explained = np.einsum("nq,nq->n", projected @ self.explained[k], projected)
-            return np.asarray(np.maximum(np.einsum("nd,nd->n", whitened, whitened) - explained, 0.0))
-        return np.asarray(np.square(self._whitened(k, whitened, projected)).sum(1))
-
-    def _whitened(self, k: int, whitened: Array, projected: Array) -> Array:
-        return np.asarray(whitened - (projected @ self.removed[k]) @ self.parts.axes[k].T)
+    def _whitened(self, k: int, divided: Array, projected: Array) -> Array:
+        return np.asarray(divided - (projected @ self.removed[k]) @ self.parts.axes[k].T)
 
 
 def _blocks(rows: Rows, components: Components) -> Iterator[Rows]:
-    """Parts of a chunk that fit in the cache with a copy of each row per component."""
+    """Parts of a chunk that fit in the cache."""
     if rows.incomplete and np.isnan(rows.values).any():
         raise DataError(
             "factor structures need rows with all cells; impute the missing cells, leave out the rows that have them, "
@@ -163,6 +179,6 @@ def _blocks(rows: Rows, components: Components) -> Iterator[Rows]:
         )
     if rows.errors is not None:
         raise DataError("factor structures do not model errors of measurement; give another covariance structure")
-    size = max(_NUMBERS // components.means.size, 64)
+    size = max(_NUMBERS // components.means.shape[1], 64)
     for begin in range(0, len(rows), size):
         yield rows[begin : begin + size]
