@@ -23,7 +23,7 @@ _MANY_ROWS = (
 )
 _FEW_ROWS = ((StoppingRule(0.0, 4), 0.5), (StoppingRule(3e-3, 60), 0.25), (StoppingRule(5e-4, 60), 0.125))
 # Factors are found slowly, so the first steps say little about where a run leads.
-_FACTORS = ((StoppingRule(0.0, 20), 0.5), (StoppingRule(1e-4, 100), 0.25), (StoppingRule(1e-5, 100), 0.125))
+_FACTORS = ((StoppingRule(0.0, 10), 0.375), (StoppingRule(1e-3, 60), 0.1875), (StoppingRule(1e-4, 100), 0.125))
 _ON_SAMPLE = StoppingRule(1e-5, 300, chance=0.1)
 # Rows on which optima are compared, at most; and numbers in these rows, or in their posterior probabilities.
 _TABLE_ROWS, _TABLE_NUMBERS = 100_000, 4_000_000

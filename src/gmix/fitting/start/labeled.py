@@ -12,19 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
+from gmix.fitting.em import run_em
 from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
-from gmix.model.covariance import FULL, TIED, Form, LowRank
+from gmix.model.covariance import FULL, TIED, Factors, Form, LowRank, Structure, factors, low_rank
 from gmix.model.kernel import kernel
-from gmix.model.mixture import mixtures_from_statistics
+from gmix.model.mixture import GaussianMixture, mixtures_from_statistics
 from gmix.model.priors import Prior
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Round, StoppingRule
 from gmix.sources import MemorySource, Source
 
 __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
+_TIED = StoppingRule(1e-3, 100)  # of factor models with one covariance, from whose clusters others start
+_TIED_RACE = (Round(StoppingRule(0.0, 10), 8), Round(StoppingRule(1e-3, 60), 4))
 _ROWS_PER_AXIS = 8  # at least, of the principal axes that are whitened if there are many columns
 _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
@@ -66,10 +70,11 @@ class SeedRows:
         left = np.linalg.svd(standard, full_matrices=False)[0]
         most = min(len(standard) // _ROWS_PER_AXIS, left.shape[1])
         numbers, number = list[int](), max(n_components - 1, 2)
-        while number <= most:
+        while number < most:
             numbers.append(number)
-            number += (number + 1) // 2
-        return replace(self, points=[standard, *(left[:, :number] * np.sqrt(len(left)) for number in numbers)])
+            number *= 2
+        every = [left[:, :number] * np.sqrt(len(left)) for number in (*numbers, most) if number > 0]
+        return replace(self, points=[standard, *every])
 
     def reference(self, form: Form) -> Reference:
         """The reference, the scale of the data, of these rows."""
@@ -125,9 +130,23 @@ class LabeledStart(Start):
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
-        return lambda n_components, structure: mixtures_from_statistics(
-            statistics(n_components, structure.form), structure, prior, source.features
-        )
+        @cache
+        def with_tied_covariance(n_components: int, n_factors: int) -> list[SufficientStatistics]:
+            """Statistics from the clusters of factor models with one covariance, which move on from their starts."""
+            seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
+            tied = mixtures_from_statistics(statistics(n_components, form), factors("CCU", n_factors), prior, None)
+            runs = run_em(MemorySource.of_rows(seeds.rows, source), tied, _TIED, None, _TIED_RACE, patient=False)
+            labels = different(run.mixture.predict(seeds.rows.points) for run in runs)
+            every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
+            return seeds.padded(every)
+
+        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+            found = statistics(n_components, structure.form)
+            if isinstance(structure, Factors) and not structure.shared and n_components > 1:
+                found = [*found, *with_tied_covariance(n_components, structure.n_factors)]
+            return mixtures_from_statistics(found, structure, prior, source.features)
+
+        return starting_mixtures
 
 
 def different(labels: Iterable[Labels]) -> list[Labels]:

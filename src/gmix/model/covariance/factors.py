@@ -125,6 +125,20 @@ class Factors(Structure):
     def shared(self) -> bool:
         return self.tied_loadings and self.tied_noise
 
+    def principal(self, weights: Array, compact: Array) -> Array:
+        """The loadings ``(K, D, q)``, rotated so that the factors explain standardized columns in descending order.
+
+        Loadings are determined up to a rotation only. The largest of each factor is positive. Tied loadings stay tied.
+        """
+        loadings = compact[..., 1:]
+        variances = compact[..., 0] + (loadings**2).sum(-1)
+        if self.tied_loadings:
+            variances = np.broadcast_to(weights @ variances / weights.sum(), variances.shape)
+        standard = loadings / np.sqrt(variances)[..., None]
+        rotated = loadings @ np.linalg.svd(standard, full_matrices=False)[2].mT
+        largest = np.take_along_axis(rotated, np.abs(rotated).argmax(1, keepdims=True), axis=1)
+        return np.asarray(rotated * np.where(largest < 0.0, -1.0, 1.0))
+
     def default_prior_scale(self, covariance: Array, n_components: int, n_features: int) -> Array:
         raise ParameterError(
             f"no prior of covariances is known for {self.code}; leave prior= out, give gmix.Dirichlet, or choose "

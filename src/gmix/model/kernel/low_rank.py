@@ -119,9 +119,9 @@ class _WhitenedRows:
         self.exact = signal.max(1, initial=0.0) > _ACCURATE
         self.center = components.means.mean(0)
         offset = components.means - self.center
-        self.precision, self.axes = parts.deviation**-2, parts.axes / parts.deviation[..., None]
-        self.linear, self.constant = offset * self.precision, (offset**2 * self.precision).sum(1)
-        self.origin = (offset[:, None, :] @ self.axes)[:, 0]
+        self.precision, axes = parts.deviation**-2, parts.axes / parts.deviation[..., None]
+        self.constant, self.origin = (offset**2 * self.precision).sum(1), (offset[:, None, :] @ axes)[:, 0]
+        self.directions = np.concatenate([(offset * self.precision).T, *axes], axis=1)
 
     @np.errstate(over="ignore", invalid="ignore")  # rows may be so distant that their log density is minus infinity
     def posterior(self, rows: Rows) -> tuple[Array, Array, Array]:
@@ -143,11 +143,11 @@ class _WhitenedRows:
         Squares are expanded about one center for all components, so that products of matrices compute them. Where
         this loses digits, they are computed from the residuals.
         """
-        k, rank = len(self.components.means), self.axes.shape[-1]
+        k, rank = self.origin.shape
         x = np.subtract(values, self.center, dtype=np.float64)
-        projected = (x @ np.concatenate(list(self.axes), axis=1)).reshape(len(x), k, rank) - self.origin
+        linear, projected = np.split(x @ self.directions, [k], axis=1)
+        projected = projected.reshape(len(x), k, rank) - self.origin
         explained = ((projected.swapaxes(0, 1) @ self.explained) * projected.swapaxes(0, 1)).sum(-1).T
-        linear = x @ self.linear.T
         whole = np.square(x, out=x) @ self.precision.T + self.constant
         squared = whole - 2.0 * linear - explained
         lost = self.exact | ~(whole <= _LARGEST * np.maximum(squared, 1.0))
