@@ -239,3 +239,16 @@ def test_a_prior_of_weights_is_used() -> None:
     x = factor_mixture("UUU").sample(100, rng=1)
     fit = gmix.fit(x, 3, covariance="factors:1", prior=gmix.Dirichlet(200.0), rng=0)
     assert fit.mixture.weights == pytest.approx(np.full(3, 1 / 3), abs=0.06)
+
+
+def test_loadings_are_rotated_and_drawn() -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    for letters, n_rows in (("UUU", 6), ("CCU", 2)):
+        mixture = factor_mixture(letters)
+        found = mixture.loadings
+        assert found @ found.mT + mixture.noise_variances[:, :, None] * np.eye(9) == pytest.approx(mixture.covariances)
+        ax = gmix.plot.loadings(mixture)
+        assert len(ax.get_yticks()) == n_rows
+        plt.close(ax.figure)
+    with pytest.raises(ParameterError, match="no factors"):
+        dense_twin(mixture).loadings  # noqa: B018
