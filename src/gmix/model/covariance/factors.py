@@ -99,7 +99,7 @@ class Factors(Structure):
         return named("E" if self.tied_noise else "V").with_weights_of(self)
 
     def in_columns(self, n_features: int) -> Structure:
-        """Itself; raises `ParameterError` if the columns are too few for so many factors."""
+        """Itself; raises `ParameterError` if the columns are too few for this number of factors."""
         if not self.fits(n_features):
             raise ParameterError(
                 f"{self.with_free_weights.code} has more parameters than free covariances of {n_features} columns; "

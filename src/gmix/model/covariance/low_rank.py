@@ -21,7 +21,7 @@ from gmix.model.covariance.form import DIAGONAL, FORMS, Form
 __all__ = ["LEAST_NOISE", "LowRank", "Whitening", "form_named", "low_rank", "projection"]
 
 Array = NDArray[np.float64]
-LEAST_NOISE = 1e-6  # of the variance of a column in the component; the rest is due to factors
+LEAST_NOISE = 1e-6  # of the variance of a column in the component; factors explain the others
 _EXACT = 1_000  # rows or columns, up to which principal axes are computed from a matrix of all their products
 _SWEEPS = 8  # of subspace iteration for larger tables
 
@@ -253,7 +253,7 @@ def projection(compact: Array) -> Array:
 
 
 def _principal(points: Array, n_axes: int) -> tuple[Array, Array]:
-    """The largest eigenvalues, at least `n_axes` if there are so many, and the eigenvectors of ``points' points``."""
+    """The largest eigenvalues, at least `n_axes` if there are enough, and the eigenvectors of ``points' points``."""
     n_rows, n_features = points.shape
     if n_features <= min(n_rows, _EXACT):
         return np.linalg.eigh(points.T @ points)

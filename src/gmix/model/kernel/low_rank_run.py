@@ -52,7 +52,7 @@ def run_low_rank(
 
 
 def _place(run: _Run) -> tuple[bool, bool, float]:
-    """The key that sorts runs, the best first; of runs with a collapsed component the objective says nothing."""
+    """The key that sorts runs, the best first; the objective of a collapsed component is meaningless."""
     lost = run.reason in (Reason.FAILED, Reason.COLLAPSING)
     return lost, run.collapsed, -max(run.history, default=-np.inf)
 
