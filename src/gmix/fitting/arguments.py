@@ -95,9 +95,13 @@ def _with_factors(
     return chosen
 
 
-def check_factor_models(structures: list[Structure], source: Source) -> None:
-    """Raise `DataError` if factor models are to be fitted to rows with missing cells or errors of measurement."""
+def check_factor_models(structures: list[Structure], source: Source, family: str) -> None:
+    """Raise `DataError` for factor models of rows with missing cells or errors, `ParameterError` for another family."""
     sketched = next((s for s in structures if s.form.is_sketch), None)
+    if sketched is not None and family != "gaussian":
+        raise ParameterError(
+            f"{sketched.code} has Gaussian components alone; leave family out, or give another structure"
+        )
     if sketched is None or source.is_plain:
         return
     what = "have no missing cells" if source.missing is not None else "have no errors of measurement"

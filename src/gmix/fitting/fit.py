@@ -111,9 +111,8 @@ def fit(
         `gmix.covariance.STRUCTURES`. Beyond 24 columns, ``"auto"`` omits the four that rotate axes; with a prior it
         omits VEE, EVE, VVE and EVV. Tables with one column have two structures: ``"E"``, one variance for all
         components, and ``"V"``, one for each.
-    factors : the number of factors of factor models, several to compare, or ``"auto"`` for 1 to 5. It completes names
-        such as ``covariance="factors"``; with ``covariance="auto"`` it compares all eight models of
-        `gmix.covariance.Factors`. A name may have its own number: ``"factors:2"``.
+    factors : the number of factors for names such as ``covariance="factors"``, several to compare, or ``"auto"`` for 1
+        to 5. With ``covariance="auto"`` it compares all eight models of `gmix.covariance.Factors`.
     criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``,
         ``"caic"`` or ``"sabic"``; see `gmix.criteria`.
     family : ``"gaussian"`` for Gaussian components, ``"student"`` for Student's t, whose tails are heavier, so that
@@ -259,7 +258,7 @@ def fit(
     structures, findings = chosen_structures(
         covariance, starts, source.n_features, prior is not None, covariance_ratio is not None, factors
     )
-    check_factor_models(structures, source)
+    check_factor_models(structures, source, family)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     if covariance_ratio is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gmix.base.errors import ParameterError
 from gmix.plot.model import Model, mixture_of, names_of
 from gmix.plot.palette import INK, SOFT, color, text_color
 from gmix.plot.style import axes_of, color_bar, dress
@@ -20,6 +22,15 @@ _SIZE = 0.24  # inches of a cell, if columns have names
 _WIDE = 8.0  # inches of a picture of more columns
 
 
+class FactorModel(Protocol):
+    """The loadings ``(K, D, q)`` and the noise variances ``(K, D)`` of a mixture."""
+
+    @property
+    def loadings(self) -> NDArray[np.float64]: ...
+    @property
+    def noise_variances(self) -> NDArray[np.float64]: ...
+
+
 def loadings(model: Model, ax: Axes | None = None) -> Axes:
     """Draw the loadings of a factor model: one row for each factor of each component, one cell for each column.
 
@@ -28,7 +39,10 @@ def loadings(model: Model, ax: Axes | None = None) -> Axes:
     `ParameterError` for a mixture that is not a factor model.
     """
     mixture = mixture_of(model).independent_part
-    found, noise = mixture.loadings, mixture.noise_variances
+    if not hasattr(type(mixture), "loadings"):
+        raise ParameterError(f"a {type(mixture).__name__} has no factors; give a factor model")
+    factors = cast("FactorModel", mixture)
+    found, noise = factors.loadings, factors.noise_variances
     correlations = found / np.sqrt(noise + (found**2).sum(-1))[..., None]
     if shared := len(found) > 1 and bool(np.ptp(found, axis=0).max() == 0.0):
         correlations = (correlations * mixture.weights[:, None, None]).sum(0, keepdims=True) / mixture.weights.sum()

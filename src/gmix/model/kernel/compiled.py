@@ -115,6 +115,8 @@ class CompiledKernel(Kernel):
     def draw(
         self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
     ) -> Array:
+        if not components.form.compiled:
+            return self.others.draw(components, labels, seed, threads)
         raw = _components(components)
         return np.asarray(self.native.draw(raw, labels.astype(np.float64), *seed, n_threads(threads)))
 

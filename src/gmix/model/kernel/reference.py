@@ -254,7 +254,7 @@ class _Sums:
             share = (responsibilities * (left * part.mass)[:, None]).T  # (K, N)
             z[:, left == 0.0] = 0.0  # rows of the background alone may be at any distance
             if rows.is_partial:
-                self._add_joint(share, responsibilities, log_density)
+                self.joint += joint_densities(share, responsibilities, log_density)
                 self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
@@ -268,9 +268,6 @@ class _Sums:
                 self.hidden_second += form.scatter(np.repeat(share.sum(1)[:, None], z.shape[-1], 1), spread)
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
             self.second += form.scatter(share, z)
-
-    def _add_joint(self, share: Array, responsibilities: Array, log_density: Array) -> None:
-        self.joint += joint_densities(share, responsibilities, log_density)
 
     def _add_joint_of_background(self, rows: Rows, left: Array, log_background: Array) -> None:
         self.joint += joint_of_background(rows, left, log_background) / len(self.joint)
@@ -286,7 +283,7 @@ class _Sums:
             self.log_likelihood += float(part.mass @ together)
             self._add_joint_of_background(part, left, log_background)
             self.first += (share[:, None, :] @ found.mean)[:, 0]
-            self._add_joint(share, found.responsibilities, found.log_density)
+            self.joint += joint_densities(share, found.responsibilities, found.log_density)
             hidden = sum(form.scatter(share, column) for column in np.moveaxis(found.hidden_root, -1, 0))
             self.hidden_second += hidden
             self.second += form.scatter(share, found.mean) - hidden
