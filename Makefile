@@ -88,6 +88,9 @@ bench-variational: .venv/built  ## time a step of variational Bayes, and compare
 bench-instructions: .venv/built  ## count the instructions of EM steps with valgrind; a tenth more than before is an error (BEFORE=checkout)
 	$(bin)/python benchmarks/instructions.py $(if $(BEFORE),--before $(BEFORE))
 
+bench-factors: .venv/built  ## time a step of factor models beside free covariances
+	$(bin)/python benchmarks/factors.py --check
+
 bench-versions: .venv/built  ## time this version beside another checkout, which BEFORE names
 	$(bin)/python benchmarks/versions.py --before $(BEFORE)
 

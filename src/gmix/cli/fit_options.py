@@ -22,6 +22,7 @@ from gmix.cli.options import (
     DegreesOfFreedom,
     Effort,
     EqualWeights,
+    Factors,
     Family,
     LabelColumn,
     MaxIterations,
@@ -38,7 +39,15 @@ from gmix.cli.options import (
     Trim,
     Weights,
 )
-from gmix.cli.parse import parse_bytes, parse_counts, parse_degrees, parse_errors, parse_names, parse_structures
+from gmix.cli.parse import (
+    parse_bytes,
+    parse_counts,
+    parse_degrees,
+    parse_errors,
+    parse_factors,
+    parse_names,
+    parse_structures,
+)
 from gmix.model.stopping import StoppingRule
 from gmix.sources import CSV, LocalSource
 
@@ -57,6 +66,7 @@ class FitOptions:
 
     components: Components = "auto"
     covariance: Covariance = "auto"
+    factors: Factors = None
     criterion: Criterion = "bic"
     family: Family = "gaussian"
     degrees_of_freedom: DegreesOfFreedom = None
@@ -83,7 +93,8 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         # Mistakes are reported before a table is read.
-        _ = self.counts, self.structures, self.names, self.budget, self.errors_of_rows, self.degrees
+        _ = self.counts, self.structures, self.numbers_of_factors, self.names, self.budget, self.errors_of_rows
+        _ = self.degrees
 
     @cached_property
     def counts(self) -> Any:
@@ -94,6 +105,11 @@ class FitOptions:
     def structures(self) -> Any:
         """The covariance structures."""
         return parse_structures(self.covariance)
+
+    @cached_property
+    def numbers_of_factors(self) -> Any:
+        """The numbers of factors."""
+        return parse_factors(self.factors)
 
     @cached_property
     def names(self) -> list[str] | None:
@@ -140,6 +156,7 @@ class FitOptions:
             source,
             counts_by_label(self.counts, source),
             covariance=self.structures,
+            factors=self.numbers_of_factors,
             criterion=self.criterion,
             family=self.family,
             degrees_of_freedom=self.degrees,

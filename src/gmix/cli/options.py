@@ -12,7 +12,7 @@ from gmix.base.table_file import FORMATS
 from gmix.cli.input import from_stdin
 from gmix.fitting.families import FAMILIES
 from gmix.fitting.start import NAMES
-from gmix.model.covariance import STRUCTURES
+from gmix.model.covariance import FACTOR_NAMES, STRUCTURES
 from gmix.model.criteria import CRITERIA
 
 __all__ = [
@@ -53,7 +53,15 @@ __all__ = [
     "points_argument",
 ]  # fmt: skip
 
-_STRUCTURES = ("auto", "full", "tied", "diag", "spherical", *(structure.code for structure in STRUCTURES))
+_STRUCTURES = (
+    "auto",
+    "full",
+    "tied",
+    "diag",
+    "spherical",
+    *(structure.code for structure in STRUCTURES),
+    *FACTOR_NAMES.values(),
+)
 
 
 def completing(values: Iterable[str]) -> Callable[[str], list[str]]:
@@ -98,6 +106,14 @@ Covariance = Annotated[
         "-c",
         help="Structures: full, tied, diag, spherical, codes such as VEV, several with commas, or auto.",
         autocompletion=completing(_STRUCTURES),
+    ),
+]
+Factors = Annotated[
+    str | None,
+    typer.Option(
+        "--factors",
+        help="Numbers of factors of factor models: 2, 1-5 or auto (1-5); for structures such as factors.",
+        show_default=False,
     ),
 ]
 Criterion = Annotated[

@@ -6,9 +6,11 @@ import csv
 import re
 
 from gmix.base.errors import ParameterError
-from gmix.model.covariance import structure
+from gmix.model.covariance import numbered, structure
 
-__all__ = ["parse_bytes", "parse_counts", "parse_degrees", "parse_errors", "parse_names", "parse_structures"]
+__all__ = [
+    "parse_bytes", "parse_counts", "parse_degrees", "parse_errors", "parse_factors", "parse_names", "parse_structures",
+]  # fmt: skip
 
 
 def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
@@ -17,14 +19,23 @@ def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
         return "auto"
     if "=" in text:
         return _by_label(text)
+    return _numbers(text, "--components")
+
+
+def parse_factors(text: str | None) -> str | list[int] | None:
+    """Numbers of factors: ``2``, ``1-5``, ``2,4`` or ``auto``; None if there are none."""
+    return text if text is None or text == "auto" else _numbers(text, "--factors")
+
+
+def _numbers(text: str, option: str) -> list[int]:
     counts: list[int] = []
     for part in text.split(","):
         low, dash, high = (piece.strip() for piece in part.partition("-"))
         if not low.isdecimal() or (dash and not high.isdecimal()) or int(low) < 1:
-            raise ParameterError(f"--components {text!r} is not a count; write 2, 1-8, 2,4,6 or auto")
+            raise ParameterError(f"{option} {text!r} is not a count; write 2, 1-8, 2,4,6 or auto")
         counts += range(int(low), int(high if dash else low) + 1)
     if not counts:
-        raise ParameterError(f"--components {text!r} is an empty range; write the smaller number first, as in 1-8")
+        raise ParameterError(f"{option} {text!r} is an empty range; write the smaller number first, as in 1-8")
     return counts
 
 
@@ -85,7 +96,7 @@ def parse_degrees(text: str | None) -> float | str | None:
 def parse_structures(text: str) -> str | list[str]:
     """Names or codes of structures, ``full,VEV``, or ``auto``."""
     names = [name.strip() for name in text.split(",")]
-    return "auto" if names == ["auto"] else [structure(name).code for name in names]
+    return "auto" if names == ["auto"] else [name if numbered(name) else structure(name).code for name in names]
 
 
 def parse_bytes(text: str) -> float:

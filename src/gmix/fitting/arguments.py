@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gmix.base.arguments import as_list, is_count
-from gmix.base.errors import ParameterError
+from gmix.base.errors import DataError, ParameterError
 from gmix.base.findings import Finding
 from gmix.fitting.start import GivenMixture, GivenResponsibilities, Start
-from gmix.model.covariance import STRUCTURES, E, Structure, V, structure as as_structure
+from gmix.model.covariance import FACTOR_NAMES, STRUCTURES, E, Structure, V, numbered, structure as as_structure
+from gmix.sources import Source
 
-__all__ = ["chosen_structures", "component_counts", "structures_in_one_column"]
+__all__ = ["check_factor_models", "chosen_structures", "component_counts", "structures_in_one_column"]
 
 _AUTO = range(1, 10)
+_AUTO_FACTORS = range(1, 6)
 
 
 def component_counts(components: int | Iterable[int] | str, start: Start) -> list[int]:
@@ -39,13 +41,16 @@ def chosen_structures(
     n_features: int,
     with_prior: bool,
     with_ratio: bool,
+    factors: int | Iterable[int] | str | None = None,
 ) -> tuple[list[Structure], list[Finding]]:
     """The structures to compare, and findings about how they were chosen."""
     several = None if isinstance(covariance, str) else as_list(covariance)
+    if factors is not None and isinstance(covariance, str) and covariance == "auto":
+        several = list(FACTOR_NAMES)
+    if several is None and not (isinstance(covariance, str) and covariance == "auto"):
+        several = [covariance]
     if several is not None:
-        chosen = [as_structure(c) for c in several]
-    elif covariance != "auto":
-        chosen = [as_structure(covariance)]  # type: ignore[arg-type]  # or it is an error
+        chosen = _with_factors(several, factors, n_features)
     elif isinstance(start, GivenMixture):
         chosen = [start.mixture.structure]
     elif n_features == 1:
@@ -58,6 +63,49 @@ def chosen_structures(
     if n_features == 1:
         return structures_in_one_column(chosen)
     return list(dict.fromkeys(s.in_columns(n_features) for s in chosen)), []
+
+
+def _with_factors(
+    named: list[str | Structure], factors: int | Iterable[int] | str | None, n_features: int
+) -> list[Structure]:
+    """The structures of these names; a family of factor models stands for its members with these numbers of factors."""
+    if factors is None or (isinstance(factors, str) and factors == "auto"):
+        numbers = list(_AUTO_FACTORS)
+    else:
+        given = [factors] if is_count(factors) else None if isinstance(factors, str) else as_list(factors)
+        if not given or not all(is_count(q) for q in given):
+            raise ParameterError(f"factors is {factors!r}; give whole numbers above zero, or 'auto' for 1 to 5")
+        numbers = sorted({int(q) for q in given})
+    chosen: list[Structure] = []
+    families = 0
+    for name in named:
+        member = numbered(name) if isinstance(name, str) else None
+        if member is None:
+            chosen.append(as_structure(name))
+            continue
+        families += 1
+        members = [member(q) for q in numbers]
+        fitting = [each for each in members if each.fits(n_features)]
+        chosen += fitting or [members[0].in_columns(n_features)]
+    if factors is not None and named and not families:
+        raise ParameterError(
+            "factors= is the number of factors of factor models; give a structure such as covariance='factors' too, "
+            "or leave factors out"
+        )
+    return chosen
+
+
+def check_factor_models(structures: list[Structure], source: Source, family: str) -> None:
+    """Raise `DataError` for factor models of rows with missing cells or errors, `ParameterError` for another family."""
+    sketched = next((s for s in structures if s.form.is_sketch), None)
+    if sketched is not None and family != "gaussian":
+        raise ParameterError(
+            f"{sketched.code} has Gaussian components alone; leave family out, or give another structure"
+        )
+    if sketched is None or source.is_plain:
+        return
+    what = "have no missing cells" if source.missing is not None else "have no errors of measurement"
+    raise DataError(f"{sketched.code} needs rows that {what}; give another structure, such as covariance='diag'")
 
 
 def structures_in_one_column(structures: list[Structure]) -> tuple[list[Structure], list[Finding]]:

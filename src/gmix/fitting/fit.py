@@ -20,7 +20,7 @@ from gmix.base.findings import Finding, by_importance
 from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, check_progress, meter
 from gmix.base.wording import count
-from gmix.fitting.arguments import chosen_structures, component_counts, structures_in_one_column
+from gmix.fitting.arguments import check_factor_models, chosen_structures, component_counts, structures_in_one_column
 from gmix.fitting.background import check_background
 from gmix.fitting.families import check_family, compare_families
 from gmix.fitting.freezing import frozen_start
@@ -63,6 +63,7 @@ def fit(
     components: int | Iterable[int] | Mapping[Any, int] | str = "auto",
     *,
     covariance: str | Structure | Iterable[str | Structure] = "auto",
+    factors: int | Iterable[int] | str | None = None,
     criterion: str = "bic",
     family: str = "gaussian",
     degrees_of_freedom: float | str | None = None,
@@ -110,6 +111,8 @@ def fit(
         `gmix.covariance.STRUCTURES`. Beyond 24 columns, ``"auto"`` omits the four that rotate axes; with a prior it
         omits VEE, EVE, VVE and EVV. Tables with one column have two structures: ``"E"``, one variance for all
         components, and ``"V"``, one for each.
+    factors : the number of factors for names such as ``covariance="factors"``, several to compare, or ``"auto"`` for 1
+        to 5. With ``covariance="auto"`` it compares all eight models of `gmix.covariance.Factors`.
     criterion : which criterion chooses among several candidates: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``,
         ``"caic"`` or ``"sabic"``; see `gmix.criteria`.
     family : ``"gaussian"`` for Gaussian components, ``"student"`` for Student's t, whose tails are heavier, so that
@@ -253,8 +256,9 @@ def fit(
     check_progress(progress)
     counts = component_counts(components, starts)
     structures, findings = chosen_structures(
-        covariance, starts, source.n_features, prior is not None, covariance_ratio is not None
+        covariance, starts, source.n_features, prior is not None, covariance_ratio is not None, factors
     )
+    check_factor_models(structures, source, family)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     if covariance_ratio is not None:

@@ -125,6 +125,8 @@ def splits(mixture: M, components: Sequence[int]) -> list[M]:
     """
     if not components:
         return []
+    if mixture.structure.form.is_sketch:
+        return [_split_along_factors(mixture, k) for k in components]
     normal, chosen = normal_part(mixture), np.asarray(components)
     structure, means, dense = normal.structure, normal.means, normal.covariances
     weights = mixture.without_background.weights
@@ -164,3 +166,21 @@ def splits(mixture: M, components: Sequence[int]) -> list[M]:
         )
         for share, mean, covariance in zip(shares, moved, compact, strict=True)
     ]
+
+
+def _split_along_factors(mixture: M, k: int) -> M:
+    """The mixture with a component split in two along the longest axis of its factors; both halves keep its factors."""
+    structure, means, background = mixture.structure, mixture.means, mixture.background
+    order = [*range(mixture.n_components), k]
+    compact = structure.form.take(compact_covariances(normal_part(mixture)), order)
+    unit = np.sqrt(compact[k, :, 0] + (compact[k, :, 1:] ** 2).sum(1))
+    left, values, _ = np.linalg.svd(compact[k, :, 1:] / unit[:, None], full_matrices=False)
+    step = unit * left[:, 0] * values[0] / 2.0
+    moved, weights = means[order], mixture.weights[order]
+    moved[k] += step
+    moved[-1] -= step
+    weights[[k, -1]] = mixture.weights[k] / 2.0
+    if structure.equal_weights:
+        weights = left_weight(background) * structure.weights(weights)
+    made = unchecked_mixture(weights, moved, compact, structure, mixture.features, background)
+    return same_family(mixture, made)

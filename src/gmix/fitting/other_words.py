@@ -8,6 +8,7 @@ _START = "start=, such as a mixture or labels"
 OTHER_WORDS = {
     "n_components": _COUNT, "k": _COUNT, "K": _COUNT, "G": _COUNT,
     "covariance_type": "covariance={}", "modelNames": "covariance={}",
+    "n_factors": "factors={}", "q": "factors={}",
     "random_state": _SEED, "seed": _SEED,
     "tol": "tolerance={}",
     "max_iter": "max_iterations={}",

@@ -39,7 +39,7 @@ def starts(
     poorer, split = neighbors(best, structure, n_components)
     first: list[AnyMixture] = []
     # With an iterative M-step, runs are expensive, and neighbors have already reached the optima of seeds and splits.
-    if len(poorer) <= 1 or structure.direct:
+    if len(poorer) <= 1 or structure.direct or structure.form.is_sketch:
         first = [*starting_mixtures(n_components, structure), *split()]
     return [*first, *(neighbor.mixture for neighbor in poorer)], poorer
 

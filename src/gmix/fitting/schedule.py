@@ -22,6 +22,8 @@ _MANY_ROWS = (
     (StoppingRule(1e-3, 60, chance=0.02), 0.1875),
 )
 _FEW_ROWS = ((StoppingRule(0.0, 4), 0.5), (StoppingRule(3e-3, 60), 0.25), (StoppingRule(5e-4, 60), 0.125))
+# Factors are found slowly, so the first steps say little about where a run leads.
+_FACTORS = ((StoppingRule(0.0, 10), 0.375), (StoppingRule(1e-3, 60), 0.1875), (StoppingRule(1e-4, 100), 0.125))
 _ON_SAMPLE = StoppingRule(1e-5, 300, chance=0.1)
 # Rows on which optima are compared, at most; and numbers in these rows, or in their posterior probabilities.
 _TABLE_ROWS, _TABLE_NUMBERS = 100_000, 4_000_000
@@ -46,10 +48,11 @@ class Schedule(NamedTuple):
         runs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
         most = min(max(int(runs), 1), _PROMISING)
         many = source.is_large
+        rounds = _FACTORS if structure.form.is_sketch else _MANY_ROWS if many else _FEW_ROWS
         return cls(
             [
                 Round(round_rule.among(parameters, sample.n_rows), max(int(share * most), 1))
-                for round_rule, share in (_MANY_ROWS if many else _FEW_ROWS)
+                for round_rule, share in rounds
             ],
             _ON_SAMPLE.among(parameters, source.n_counting),
             rule.among(parameters, source.n_observations) if many else rule,

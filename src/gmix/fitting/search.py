@@ -186,7 +186,7 @@ class _Searching:
             _raise_if_interrupted(runs)
             best = self.judge.candidate(runs, 0.0).run
             first[:], rounds = [best.mixture], ()
-            if self.alone and self._improves and n_components > 1:
+            if self.alone and self._improves and n_components > 1 and not structure.form.is_sketch:
                 improved = self._improved_in_table(best)
                 plan.progress.resume_candidate(structure, n_components)
                 if self._table_is_complete:
@@ -300,7 +300,8 @@ class _Searching:
     def _improve_candidate(self, candidate: Candidate, effort: Effort, most: int | None = None) -> None:
         """Improve a candidate that was fitted to all rows."""
         run = candidate.run
-        if candidate.repeated or self.judge.lenient or candidate.n_components == 1:
+        is_sketch = candidate.structure.form.is_sketch  # no moves between optima are known for these
+        if candidate.repeated or self.judge.lenient or candidate.n_components == 1 or is_sketch:
             return
         complete = self._table_is_complete
         trials = self._improved(run if complete else run.gaussian, effort, most)

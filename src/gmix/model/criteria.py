@@ -121,8 +121,8 @@ def entropy(mixture: Mixture, statistics: SufficientStatistics) -> float:
             log_factors, n_cells = statistics.extra["log_factors"].ravel(), components.means.shape[1]
             joint -= components.family.exponents(statistics.counts, log_factors, n_cells)
         else:
-            scatter = statistics.scatter + form.outer(statistics.mass, statistics.mean - components.means)
-            joint -= form.trace(form.congruence(components.whitener, scatter)) / 2.0
+            scatter = form.shifted(statistics.scatter, statistics.mass, statistics.mean - components.means)
+            joint -= form.quadratic(components.whitener, scatter) / 2.0
         if components.background is not None:
             joint += _of_background(components.background, statistics)
     return float(np.maximum(statistics.log_likelihood - joint, 0.0))

@@ -155,7 +155,7 @@ def statistics_from(document: Document, version: int, mixture: AnyMixture) -> Su
         form,
         mass,
         as_array(document["mean"], shape),
-        as_array(document["scatter"], form.shape(*shape)),
+        as_array(document["scatter"], form.scatter_shape(*shape)),
         as_float(document["log_likelihood"]),
         counts,
         counts,
@@ -164,7 +164,8 @@ def statistics_from(document: Document, version: int, mixture: AnyMixture) -> Su
     )
     if "reference" not in document:
         return statistics
-    return replace(statistics, reference=_reference_from(document["reference"], form, shape[1], total_weight))
+    reference = _reference_from(document["reference"], form.of_reference, shape[1], total_weight)
+    return replace(statistics, reference=reference)
 
 
 def _extra(document: Document) -> list[tuple[str, Any]]:

@@ -42,7 +42,7 @@ class Frozen:
         structure, form = mixture.structure, mixture.structure.form
         total = statistics if prior is None else statistics + prior.term(statistics, structure)
         mean = _with(total.mean, mixture.means, self.means)
-        scatter = total.scatter + form.outer(total.mass, total.mean - mean)
+        scatter = form.shifted(total.scatter, total.mass, total.mean - mean)
         total = replace(total, mean=mean, scatter=scatter, reference=statistics.reference)
         [(weights, means, compact)] = maximize([total], structure, None)
         given = compact_covariances(mixture)

@@ -50,13 +50,12 @@ def _maximize(statistics: SufficientStatistics, structure: Structure, term: Suff
     if empty.any() and not structure.shared:
         # An empty component gets the covariance of all rows, with a divisor so small that it has no effect on the
         # volumes, shapes and axes that the structure makes equal.
-        share = _EMPTY_SHARE * reference.complete_scatter
+        share = structure.form.of_reference_scatter(_EMPTY_SHARE * reference.complete_scatter)
         scatter = np.where(empty.reshape(-1, *(1,) * (scatter.ndim - 1)), share, scatter)
         divisor = np.where(empty, _EMPTY_SHARE * reference.total_weight, divisor)
     if not (structure.direct or structure.shared):
         # Without a floor, the shape of a collapsed component would be infinite, or volumes that depend on it zero.
-        divisors = divisor.reshape(-1, *(1,) * (scatter.ndim - 1))
-        scatter = divisors * structure.form.lift(scatter / divisors, reference.floor)
+        scatter = structure.form.scatter_lifted(scatter, divisor, reference.floor)
     compact = np.asarray(structure.covariances(scatter, divisor, statistics.n_features), np.float64)
     compact = structure.lifted(compact, reference.floor)
     return structure.weights(total.counts), total.mean.copy(), compact

@@ -18,7 +18,7 @@ from gmix.distribution import DistributionFunctions
 from gmix.exchange.conversions import Conversions
 from gmix.model.background import Background, left_weight
 from gmix.model.components import Components
-from gmix.model.covariance import FULL, VVV, Structure, structure as as_structure
+from gmix.model.covariance import VVV, Structure, parts, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.dependent_features import condition_part, image
 from gmix.model.evaluation import Evaluation
@@ -231,13 +231,10 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         if self.dependence is not None:
             matrix, offset = self.dependence.matrix[chosen], self.dependence.offset[chosen]
             return _named(*image(self.independent_part, matrix, offset), names)
-        dense = self.covariances[:, chosen][:, :, chosen]
-        structure = self.structure
-        if len(chosen) < self.n_features:
-            structure = structure.marginal.in_columns(len(chosen))
-        compact = structure.form.compress(dense)
+        shape = self.n_components, self.n_features
+        structure, compact = parts.marginal(self.structure, self._compact, shape, chosen)
         background = None if self.background is None else self.background.select(chosen)
-        return unchecked_mixture(self.weights, self.means[:, chosen], np.array(compact), structure, names, background)
+        return unchecked_mixture(self.weights, self.means[:, chosen], compact, structure, names, background)
 
     @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
@@ -267,13 +264,7 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         weights, background = self.marginal(given).responsibilities(point[None])[0], self.background
         if background is not None:
             background = background.select(free).with_weight(max(1.0 - float(weights.sum()), 0.0))
-        dense = self.covariances
-        whitener = FULL.whitener(FULL.factor(dense[:, given][:, :, given]))
-        cross = dense[:, free][:, :, given] @ whitener.mT
-        means = self.means[:, free] + (cross @ whitener @ (point - self.means[:, given])[..., None])[..., 0]
-        remaining = dense[:, free][:, :, free] - cross @ cross.mT
-        structure = self.structure.marginal.in_columns(len(free))
-        compact = np.array(structure.form.compress((remaining + remaining.mT) / 2.0))
+        structure, compact, means = parts.conditional(self.structure, self._compact, self.means, given, free, point)
         return unchecked_mixture(weights, means, compact, structure, names, background)
 
     def reordered(self, order: ArrayLike) -> GaussianMixture:

@@ -1,4 +1,4 @@
-"""The mean and the covariance of a mixture."""
+"""The mean, the covariance and the factors of a mixture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.blas import one_blas_thread
+from gmix.base.errors import ParameterError
 from gmix.model.background import Background
+from gmix.model.covariance import Factors, Structure
 from gmix.model.dependence import Dependence
 
 __all__ = ["Moments"]
@@ -21,6 +23,7 @@ class Moments(ABC):
 
     weights: Array
     means: Array
+    structure: Structure
     dependence: Dependence | None
     background: Background | None
 
@@ -28,6 +31,35 @@ class Moments(ABC):
     @abstractmethod
     def covariances(self) -> Array:
         """The covariance matrices ``(K, D, D)`` of the components."""
+
+    @property
+    @one_blas_thread()
+    def loadings(self) -> Array:
+        r"""The loadings ``(K, D, q)`` of the q factors of a factor model, in the units of the columns.
+
+        .. math:: \Sigma_k = \Lambda_k \Lambda_k^\top + \Psi_k
+
+        They are rotated to principal axes: the first factor explains most of the standardized columns, and the largest
+        loading of each factor is positive. Columns that follow from others have none. Raises `ParameterError` for
+        other structures.
+        """
+        structure, compact = self._factor_model
+        return structure.principal(self.weights, compact)
+
+    @property
+    def noise_variances(self) -> Array:
+        r"""The variances ``(K, D)`` that the factors of a factor model do not explain, the diagonals of :math:`\Psi_k`.
+
+        Raises `ParameterError` for other structures.
+        """
+        return self._factor_model[1][..., 0].copy()
+
+    @property
+    def _factor_model(self) -> tuple[Factors, Array]:
+        structure = self.structure
+        if not isinstance(structure, Factors):
+            raise ParameterError(f"{structure.code} has no factors; fit a factor model, as with covariance='factors'")
+        return structure, vars(self)["_compact"]
 
     @property
     @one_blas_thread()

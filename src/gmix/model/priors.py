@@ -57,8 +57,8 @@ class Prior(ABC):
         term, form, (n_components, n_features) = self.term(statistics, structure), mixture.form, mixture.means.shape
         log_determinant = form.log_determinant(mixture.factor, n_components, n_features)
         with np.errstate(over="ignore", invalid="ignore"):  # the density of a start may be zero in float64
-            scatter = term.scatter + form.outer(term.mass, mixture.means - term.mean)
-            quadratic = form.trace(form.congruence(mixture.whitener, scatter))
+            scatter = form.shifted(term.scatter, term.mass, mixture.means - term.mean)
+            quadratic = form.quadratic(mixture.whitener, scatter)
         log_density = -float(term.divisor @ log_determinant + quadratic / 2.0)
         if structure.equal_weights:
             return log_density
@@ -254,12 +254,13 @@ class NormalInverseWishart(_Stated):
 
     def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
         (k, d), form = statistics.mean.shape, statistics.form
+        divisor = self._divisor(statistics, structure)
         return replace(
             _empty_term(statistics),
             mass=np.full(k, self.strength * self.mean_strength),
             mean=np.broadcast_to(prior_mean(self.mean, statistics.reference), (k, d)),
             scatter=np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
-            divisor=np.full(k, self.strength * self._divisor(statistics, structure)),
+            divisor=np.full(k, self.strength * divisor),
         )
 
     def _scale(self, statistics: SufficientStatistics, structure: Structure) -> Array:

@@ -58,6 +58,7 @@ class Reference:
     @classmethod
     def none(cls, form: Form, n_features: int) -> Reference:
         """The reference of no rows."""
+        form = form.of_reference
         return cls(form, np.zeros(n_features), np.zeros(n_features), np.zeros(form.shape(1, n_features)))
 
     @classmethod
@@ -67,9 +68,8 @@ class Reference:
             raise ParameterError(f"statistics of shape {mean.shape} need at least one component and one column")
         total = mass.sum(keepdims=True)
         overall = (mass / total) @ mean if total[0] > 0 else mean.mean(0)
-        between = form.outer(mass, mean - overall)
         count = np.broadcast_to(total, overall.shape).copy()
-        return cls(form, count, overall, form.total(scatter) + form.total(between))
+        return cls(form.of_reference, count, overall, form.scatter_of_all(scatter, mass, mean - overall))
 
     @property
     def n_features(self) -> int:

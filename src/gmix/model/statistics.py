@@ -92,7 +92,7 @@ class SufficientStatistics:
     @classmethod
     def none(cls, form: Form, n_components: int, reference: Reference) -> SufficientStatistics:
         """The statistics of no rows, with this reference."""
-        mass, shape = np.zeros(n_components), form.shape(n_components, reference.n_features)
+        mass, shape = np.zeros(n_components), form.scatter_shape(n_components, reference.n_features)
         mean = np.broadcast_to(reference.mean, (n_components, reference.n_features))
         return cls(form, mass, mean, np.zeros(shape), 0.0, total_weight=0.0, reference=reference)
 
@@ -108,7 +108,7 @@ class SufficientStatistics:
         n_components, n_features = responsibilities.shape[1], rows.shape[1]
         mean = np.zeros((n_components, n_features))
         mass = np.zeros(n_components)
-        scatter = np.zeros(form.shape(n_components, n_features))
+        scatter = np.zeros(form.scatter_shape(n_components, n_features))
 
         def blocks() -> Iterator[tuple[Array, Array]]:
             step = max(_NUMBERS // mean.size, 1)
@@ -126,6 +126,11 @@ class SufficientStatistics:
             mass += share.sum(1)
             mean += share @ (block - center)
         mean = center + mean * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)[:, None]
+        if form.is_sketch:  # those of several blocks do not add up
+            values, weight = np.asarray(rows, np.float64), 1.0 if sample_weight is None else sample_weight
+            for k, share in enumerate(responsibilities.T * weight):
+                scatter[k] = form.scatter(share[None], (values - mean[k])[None])[0]
+            return cls(form, mass, mean, scatter, np.nan)
         for block, share in blocks():
             scatter += form.scatter(share, block - mean[:, None, :])
         return cls(form, mass, mean, scatter, np.nan)
@@ -144,7 +149,7 @@ class SufficientStatistics:
 
         The result is that of `from_responsibilities` with zeros and ones, at the cost of one component.
         """
-        if rows.size * n_components <= _NUMBERS:  # faster, as one product of matrices
+        if rows.size * n_components <= _NUMBERS and not form.is_sketch:  # faster, as one product of matrices
             return cls.from_responsibilities(form, rows, np.eye(n_components)[labels], sample_weight)
         order = np.argsort(labels, kind="stable")
         if sample_weight is not None:
@@ -168,7 +173,7 @@ class SufficientStatistics:
         """
         k = arrays["mass"].size
         shape = (k, arrays["mean"].size // max(k, 1))
-        shapes = {"mean": shape, "scatter": form.shape(*shape)}
+        shapes = {"mean": shape, "scatter": form.scatter_shape(*shape)}
         parts: dict[str, Any] = {name: arrays[name].reshape(shapes.get(name, (k,))) for name in _ARRAYS}
         parts |= {name: float(arrays[name].item()) for name in _NUMBERS_ALONE}
         extra = {name: array.reshape(k, -1) for name, array in arrays.items() if name.startswith(_EXTRA)}
@@ -213,7 +218,7 @@ class SufficientStatistics:
             self,
             **{name: getattr(self, name) + getattr(other, name) for name in _ADDITIVE},
             mean=self.mean + share[:, None] * step,
-            scatter=self.scatter + other.scatter + self.form.outer(self.mass * share, step),
+            scatter=self.form.shifted(self.form.add(self.scatter, other.scatter), self.mass * share, step),
             log_likelihood=self.log_likelihood + other.log_likelihood,
             total_weight=self.total_weight + other.total_weight,
             reference=self.reference + other.reference,
@@ -230,7 +235,7 @@ class SufficientStatistics:
         return replace(
             self,
             **{name: factor * getattr(self, name) for name in _ADDITIVE},
-            scatter=factor * self.scatter,
+            scatter=self.form.times(self.scatter, factor),
             log_likelihood=factor * self.log_likelihood,
             total_weight=factor * self.total_weight,
             extra={name: factor * array for name, array in self.extra.items()},

@@ -2,9 +2,9 @@
 
 Every function draws into ``ax`` (`pairs` and `quantiles` into ``figure``), or into a new figure without it. What each
 returns does not depend on the model or the options: `plot`, `pairs` and `quantiles` return the figure;
-`autocorrelations`, `calibration`, `clusters`, `histogram`, `criteria`, `distances`, `entropy`, `history`, `optima`,
-`probability_transform`, `ranks`, `responsibilities`, `trace` and `unusual` their axes; `contours`, `ellipses`,
-`regions`, `scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation.
+`autocorrelations`, `calibration`, `clusters`, `histogram`, `criteria`, `distances`, `entropy`, `history`, `loadings`,
+`optima`, `probability_transform`, `ranks`, `responsibilities`, `trace` and `unusual` their axes; `contours`,
+`ellipses`, `regions`, `scatter`, `surface` and `uncertainty` the artists that they added; and `animation` an animation.
 None saves a figure or changes Matplotlib's settings.
 
 A new figure is one of pyplot. A notebook shows it once, below its cell, and closes it; in a script, ``plt.show()``
@@ -30,6 +30,7 @@ from gmix.plot.convergence import animation, history, optima
 from gmix.plot.corner import pairs
 from gmix.plot.goodness import distances, probability_transform, quantiles
 from gmix.plot.line import histogram
+from gmix.plot.loadings import loadings
 from gmix.plot.model import Model, in_independent_columns, mixture_of
 from gmix.plot.palette import color, marker
 from gmix.plot.plane import clusters, contours, ellipses, regions, scatter
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "animation", "autocorrelations", "calibration", "clusters", "color", "contours", "criteria", "distances",
-    "ellipses", "entropy", "histogram", "history", "marker", "optima", "pairs", "plot", "probability_transform",
-    "quantiles", "ranks", "regions", "responsibilities", "scatter", "surface", "trace", "uncertainty", "unusual",
+    "ellipses", "entropy", "histogram", "history", "loadings", "marker", "optima", "pairs", "plot",
+    "probability_transform", "quantiles", "ranks", "regions", "responsibilities", "scatter", "surface", "trace",
+    "uncertainty", "unusual",
 ]  # fmt: skip
 
 

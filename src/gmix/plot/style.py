@@ -73,9 +73,9 @@ def halo(artist: Any, width: float) -> None:
     artist.set_path_effects([withStroke(linewidth=width, foreground="white")])
 
 
-def color_bar(artist: Any, ax: Any, label: str) -> None:
+def color_bar(artist: Any, ax: Any, label: str, ticks: list[float] | None = None, pad: float = 0.09) -> None:
     """Add a color bar without a frame."""
-    bar = ax.figure.colorbar(artist, ax=ax, shrink=0.7, aspect=24, pad=0.09)
+    bar = ax.figure.colorbar(artist, ax=ax, shrink=0.7, aspect=24, pad=pad, ticks=ticks)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, width=0.6, color=LINE, labelcolor=SOFT, labelsize=8)
     bar.set_label(label, color=INK, fontsize=9.5)

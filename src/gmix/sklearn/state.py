@@ -16,7 +16,7 @@ from gmix.fitting.result import Fit
 from gmix.fitting.stepwise import Average, Stepwise
 from gmix.model.background import Background
 from gmix.model.blur import Blur
-from gmix.model.covariance import FORMS, Form, Structure, structure as as_structure
+from gmix.model.covariance import Form, Structure, form_named, structure as as_structure
 from gmix.model.dependence import Dependence
 from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture as Mixture, unchecked_mixture, with_dependent_features
@@ -47,7 +47,7 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     **{kind.__name__: kind for kind in (*_BY_FIELDS, Described)},
     **{kind.__name__: _with_attributes(kind) for kind in _BY_ATTRIBUTES},
     **{function.__name__: function for function in _BY_CALL},
-    "Form": {form.name: form for form in FORMS}.__getitem__,
+    "Form": form_named,
     "Reason": Reason.__getitem__,
     "Structure": as_structure,
 }

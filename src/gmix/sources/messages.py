@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmix.model.background import Background
 from gmix.model.components import Components
-from gmix.model.covariance import FORMS, Form
+from gmix.model.covariance import Form, form_named
 from gmix.model.families import family_of
 from gmix.model.statistics import SufficientStatistics
 
@@ -20,7 +20,6 @@ __all__ = [
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
-_FORMS = {form.name: form for form in FORMS}
 
 
 def pack_components(components: Sequence[Components]) -> bytes:
@@ -75,7 +74,7 @@ def unpack_statistics(packed: bytes) -> list[SufficientStatistics]:
     arrays, words = unpack(packed)
     remaining = iter(arrays)
     return [
-        SufficientStatistics.from_arrays(_FORMS[form], {name: next(remaining) for name in names})
+        SufficientStatistics.from_arrays(form_named(form), {name: next(remaining) for name in names})
         for form, names in json.loads(words)
     ]
 
@@ -84,13 +83,13 @@ def _by_form(arrays: list[Array], names: str) -> Iterator[tuple[Form, list[Array
     """The arrays of a message, split into equal parts, one for each named form."""
     size = len(arrays) // max(len(names.split()), 1)
     for number, name in enumerate(names.split()):
-        yield _FORMS[name], arrays[size * number : size * (number + 1)]
+        yield form_named(name), arrays[size * number : size * (number + 1)]
 
 
 def _shaped(form: Form, n_components: int, means: Array, *compact: Array) -> list[Array]:
     """Flat arrays in the shapes of means ``(K, D)`` and of compact matrices."""
     shape = n_components, len(means) // n_components
-    return [means.reshape(shape), *(array.reshape(form.shape(*shape)) for array in compact)]
+    return [means.reshape(shape), *(array.reshape(form.factor_shape(*shape)) for array in compact)]
 
 
 def pack(arrays: Sequence[NDArray[Any]], text: str = "") -> bytes:

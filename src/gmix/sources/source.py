@@ -105,6 +105,7 @@ class Source(ABC):
 
     def reference(self, form: Form) -> Reference:
         """The reference term of all rows, computed in one pass."""
+        form = form.of_reference
         if form not in self._references:
             [found] = self._recorded_pass([unit_component(form, self.center)], None, False)
             reference, missing = found.reference, self.missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -12,19 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
+from gmix.fitting.em import run_em
 from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
-from gmix.model.covariance import FULL, TIED, Form
+from gmix.model.covariance import FULL, TIED, Factors, Form, LowRank, Structure, factors, low_rank
 from gmix.model.kernel import kernel
-from gmix.model.mixture import mixtures_from_statistics
+from gmix.model.mixture import GaussianMixture, mixtures_from_statistics
 from gmix.model.priors import Prior
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
+from gmix.model.stopping import Round, StoppingRule
 from gmix.sources import MemorySource, Source
 
 __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
+_TIED = StoppingRule(1e-3, 100)  # of factor models with one covariance, from whose clusters others start
+_TIED_RACE = (Round(StoppingRule(0.0, 10), 8), Round(StoppingRule(1e-3, 60), 4))
+_ROWS_PER_AXIS = 8  # at least, of the principal axes that are whitened if there are many columns
 _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
 
@@ -55,6 +60,22 @@ class SeedRows:
         sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(reference.variances)
         return cls(rows, points, sphere)
 
+    def along_main_axes(self, n_components: int) -> SeedRows:
+        """The same rows with further coordinates: those along the main principal axes, whitened, for several numbers.
+
+        The axes of a table with more columns than rows cannot all be whitened: the rows would have equal distances. If
+        few columns differ between clusters and others are correlated, clusters differ along some of the main axes.
+        """
+        standard = self.points[-1]
+        left = np.linalg.svd(standard, full_matrices=False)[0]
+        most = min(len(standard) // _ROWS_PER_AXIS, left.shape[1])
+        numbers, number = list[int](), max(n_components - 1, 2)
+        while number < most:
+            numbers.append(number)
+            number *= 2
+        every = [left[:, :number] * np.sqrt(len(left)) for number in (*numbers, most) if number > 0]
+        return replace(self, points=[standard, *every])
+
     def reference(self, form: Form) -> Reference:
         """The reference, the scale of the data, of these rows."""
         return _reference(form, self.rows)
@@ -64,6 +85,9 @@ class SeedRows:
         d = len(self.sphere)
         # The scatter of the added rows rotates and scales with the data. The default scale of a prior does not, so it
         # cannot be used here.
+        form = every[0].form
+        if isinstance(form, LowRank):
+            return _padded_sketches(every, form, 2.0 * form.n_factors + 4.0, self.sphere)
         return _padded(every, 2.0 * d + 4.0, self.sphere / every[0].n_components ** (1.0 / d))
 
 
@@ -96,19 +120,33 @@ class LabeledStart(Start):
             return seeds.reference(form)
 
         @cache
-        def clusters(n_components: int) -> tuple[SeedRows, list[Labels]]:
+        def clusters(n_components: int, along_main_axes: bool) -> tuple[SeedRows, list[Labels]]:
             seeds = seed_rows(min(self.n_rows(n_components, d), source.n_counting))
-            return seeds, clustering(seeds, n_components)
+            return seeds, clustering(seeds.along_main_axes(n_components) if along_main_axes else seeds, n_components)
 
         @cache
         def statistics(n_components: int, form: Form) -> list[SufficientStatistics]:
-            seeds, labels = clusters(n_components)
+            seeds, labels = clusters(n_components, form.is_sketch)
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
-        return lambda n_components, structure: mixtures_from_statistics(
-            statistics(n_components, structure.form), structure, prior, source.features
-        )
+        @cache
+        def with_tied_covariance(n_components: int, n_factors: int) -> list[SufficientStatistics]:
+            """Statistics from the clusters of factor models with one covariance, which move on from their starts."""
+            seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
+            tied = mixtures_from_statistics(statistics(n_components, form), factors("CCU", n_factors), prior, None)
+            runs = run_em(MemorySource.of_rows(seeds.rows, source), tied, _TIED, None, _TIED_RACE, patient=False)
+            labels = different(run.mixture.predict(seeds.rows.points) for run in runs)
+            every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
+            return seeds.padded(every)
+
+        def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
+            found = statistics(n_components, structure.form)
+            if isinstance(structure, Factors) and not structure.shared and n_components > 1:
+                found = [*found, *with_tied_covariance(n_components, structure.n_factors)]
+            return mixtures_from_statistics(found, structure, prior, source.features)
+
+        return starting_mixtures
 
 
 def different(labels: Iterable[Labels]) -> list[Labels]:
@@ -130,6 +168,24 @@ def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> li
         SufficientStatistics(form, m, s.mean, w, np.nan, total_weight=s.total_weight, reference=s.reference)
         for s, m, w in zip(every, mass + extra, scatter, strict=True)
     ]
+
+
+def _padded_sketches(
+    every: list[SufficientStatistics], form: LowRank, few: float, corners: Array
+) -> list[SufficientStatistics]:
+    """The statistics of factor models with `few` rows added to each component, whose columns are not correlated."""
+    diagonal = form.of_reference_scatter(np.square(corners).sum(0, keepdims=True) * few)
+    padded = []
+    for s in every:
+        share = np.minimum(few / np.maximum(s.mass, few), 1.0)
+        scatter = form.add(s.scatter, form.times(np.repeat(diagonal, s.n_components, 0), share))
+        mass = s.mass + few * share
+        padded.append(
+            SufficientStatistics(
+                form, mass, s.mean, scatter, np.nan, total_weight=s.total_weight, reference=s.reference
+            )
+        )
+    return padded
 
 
 def _reference(form: Form, rows: Rows) -> Reference:

@@ -18,108 +18,18 @@ if spherical.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gmix.model.covariance.contract import Form
 
 __all__ = ["DIAGONAL", "FORMS", "FULL", "SPHERICAL", "TIED", "Form", "symmetric"]
 
 Array = NDArray[np.float64]
 _RIDGES = 64  # powers of two that are tried as a ridge
 _DEFINITE = 1e-14  # of a variance; a smaller eigenvalue is rounding error
-
-
-class Form(ABC):
-    """How covariances are stored, factored and applied.
-
-    # Implementation
-    Every method that returns a scatter or a covariance returns it symmetric to the last bit.
-    """
-
-    name: ClassVar[str]
-    code: ClassVar[int]  # of the form in the compiled kernel
-    axis_aligned: ClassVar[bool] = False  # whether the axes of every covariance are those of the columns
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def __reduce__(self) -> str:  # a copy or an unpickled form is this very object
-        return self.name.upper()
-
-    @abstractmethod
-    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """The shape of a compact array."""
-
-    @abstractmethod
-    def dense(self, compact: Array, n_components: int, n_features: int) -> Array:
-        """The covariances as ``(K, D, D)``."""
-
-    @abstractmethod
-    def compress(self, dense: Array) -> Array:
-        """Covariances ``(K, D, D)`` as a compact array; entries that the form does not store are dropped."""
-
-    def take(self, compact: Array, components: Sequence[int] | NDArray[np.intp]) -> Array:
-        """The compact array of these components, in this order; a component may occur several times."""
-        return compact[components]
-
-    @abstractmethod
-    def factor(self, compact: Array) -> Array:
-        """The lower Cholesky factors ``L`` with ``L L' = covariance``; ``LinAlgError`` if one does not exist."""
-
-    @abstractmethod
-    def whitener(self, factor: Array) -> Array:
-        """The inverses ``W`` of the Cholesky factors."""
-
-    @abstractmethod
-    def log_determinant(self, factor: Array, n_components: int, n_features: int) -> Array:
-        """``log |L|`` of each component, ``(K,)``: half the log-determinant of its covariance."""
-
-    @abstractmethod
-    def apply(self, matrices: Array, vectors: Array) -> Array:
-        """Multiply factors or whiteners with a block of vectors for each component, ``(K, ..., D)``."""
-
-    @abstractmethod
-    def outer(self, mass: Array, vectors: Array) -> Array:
-        """The scatter of points ``vectors (K, D)`` of the given mass ``(K,)`` about zero."""
-
-    @abstractmethod
-    def scatter(self, mass: Array, vectors: Array) -> Array:
-        """The scatter about zero of ``vectors (K, N, D)``, weighted by ``mass (K, N)``."""
-
-    @abstractmethod
-    def congruence(self, factor: Array, scatter: Array) -> Array:
-        """``L scatter L'``: convert a scatter from whitened coordinates to those of the data."""
-
-    @abstractmethod
-    def trace(self, scatter: Array) -> float:
-        """The sum of the diagonals, over coordinates and components."""
-
-    @abstractmethod
-    def variances(self, total: Array, n_features: int) -> Array:
-        """The diagonal ``(D,)`` of a one-component or tied scatter; if spherical, the mean of the diagonal, D times."""
-
-    @abstractmethod
-    def total(self, scatter: Array) -> Array:
-        """The sum of a scatter over its components, as a scatter of one component."""
-
-    @abstractmethod
-    def widened(self, compact: Array, variances: Array) -> Array:
-        """The covariances with ``diag(variances (D,))`` added; if spherical, with the smallest of these variances."""
-
-    @abstractmethod
-    def smallest(self, compact: Array, floor: Array) -> Array:
-        """The smallest variance of each covariance in any direction, in units of the variances ``floor (D,)``."""
-
-    @abstractmethod
-    def lift(self, compact: Array, floor: Array) -> Array:
-        """The same covariances, with eigenvalues below half of ``diag(floor)`` raised to it.
-
-        They are symmetric to the last bit and can be factored, because eigenvalues that float64 cannot distinguish
-        from zero are raised too.
-        """
 
 
 def symmetric(matrices: Array) -> Array:

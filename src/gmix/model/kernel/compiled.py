@@ -17,6 +17,7 @@ from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
 from gmix.model.families import family_of
 from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
+from gmix.model.kernel.reference import ReferenceKernel
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -38,6 +39,7 @@ class CompiledKernel(Kernel):
 
     def __init__(self, native: ModuleType) -> None:
         self.native = native
+        self.others = ReferenceKernel()  # for the forms that are not compiled
 
     def expect(
         self,
@@ -48,6 +50,8 @@ class CompiledKernel(Kernel):
         threads: int | None = None,
         coarse: bool = False,
     ) -> list[SufficientStatistics]:
+        if not all(each.form.compiled for each in components):
+            return self.others.expect(rows, components, references, threads=threads)
         step = self.native.EStep([_components(each) for each in components], n_threads(threads), coarse)
         for block in [rows] if isinstance(rows, Rows) else rows:
             step.add(_rows(block))
@@ -58,15 +62,21 @@ class CompiledKernel(Kernel):
     def posterior(
         self, rows: Rows, components: Components, responsibilities: bool, threads: int | None = None
     ) -> tuple[Array, Array | None]:
+        if not components.form.compiled:
+            return self.others.posterior(rows, components, responsibilities, threads)
         log_density, posteriors = self.native.posterior(
             _rows(rows), _components(components), responsibilities, n_threads(threads)
         )
         return log_density, posteriors
 
     def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
+        if not components.form.compiled:
+            return self.others.expected_values(rows, components, threads)
         return np.asarray(self.native.expected_values(_rows(rows), _components(components), n_threads(threads)))
 
     def prepare(self, form: Form, weights: Array, means: Array, covariances: Array) -> Components:
+        if not form.compiled:
+            return self.others.prepare(form, weights, means, covariances)
         found = self.native.prepare(form.code, weights, means, covariances)
         if found is None:
             raise np.linalg.LinAlgError("a covariance is not positive definite")
@@ -93,7 +103,7 @@ class CompiledKernel(Kernel):
     def label_statistics(
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
-        if rows.values.shape[1] > _ROW_BY_ROW:
+        if rows.values.shape[1] > _ROW_BY_ROW or not form.compiled:
             return super().label_statistics(form, rows, labels, n_components, reference)
         values, floats = np.ascontiguousarray(rows.points, np.float64), [one.astype(np.float64) for one in labels]
         found = self.native.label_statistics(form.code, _rows(Rows(values, rows.weights)), floats, n_components)
@@ -105,6 +115,8 @@ class CompiledKernel(Kernel):
     def draw(
         self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
     ) -> Array:
+        if not components.form.compiled:
+            return self.others.draw(components, labels, seed, threads)
         raw = _components(components)
         return np.asarray(self.native.draw(raw, labels.astype(np.float64), *seed, n_threads(threads)))
 
@@ -122,7 +134,9 @@ class CompiledKernel(Kernel):
     ) -> list[RunEnd]:
         if not starts:
             return []
-        form = reference.form
+        form = starts[0].components().form
+        if not form.compiled:
+            return self.others.run(rows, starts, reference, rule, rounds, patient=patient, threads=threads)
 
         def expect(raw: Raw, coarsely: bool) -> Raw:
             assert not isinstance(rows, Rows)

@@ -169,5 +169,5 @@ def has_collapsed(components: Components, reference: Reference) -> bool:
     form, n_features = components.form, components.means.shape[1]
     if form is not TIED and np.isneginf(components.log_constants).any():
         return True
-    covariances = form.congruence(components.factor, form.compress(np.eye(n_features)[None]))
+    covariances = form.covariances(components.factor, n_features)
     return bool(form.smallest(reference.with_least_error(covariances), reference.floor).min() <= AT_FLOOR)

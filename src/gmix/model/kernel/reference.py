@@ -15,10 +15,12 @@ from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel.contract import CHUNK, Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
 from gmix.model.kernel.draws import draw
+from gmix.model.kernel.low_rank import LowRankSums, low_rank_posterior
+from gmix.model.kernel.low_rank_run import run_low_rank
 from gmix.model.kernel.noisy import conditionals
-from gmix.model.kernel.responsibilities import log_evidence, normalize
+from gmix.model.kernel.responsibilities import joint_densities, log_evidence, normalize
 from gmix.model.kernel.seeding import nearest, seeds
-from gmix.model.kernel.with_background import with_background
+from gmix.model.kernel.with_background import joint_of_background, with_background
 from gmix.model.model import Model
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -46,7 +48,7 @@ class ReferenceKernel(Kernel):
         coarse: bool = False,
     ) -> list[SufficientStatistics]:
         n_threads(threads)
-        sums = [_Sums(each) for each in components]
+        sums = [_Sums(each) if each.form.compiled else LowRankSums(each) for each in components]
         for block in [rows] if isinstance(rows, Rows) else rows:
             for chunk in _chunks(block):
                 for each in sums:
@@ -59,6 +61,9 @@ class ReferenceKernel(Kernel):
         self, rows: Rows, components: Components, responsibilities: bool, threads: int | None = None
     ) -> tuple[Array, Array | None]:
         n_threads(threads)
+        if not components.form.compiled:
+            log_density, posteriors = low_rank_posterior(rows, components)
+            return log_density, posteriors if responsibilities else None
         log_density = np.empty(len(rows))
         posteriors = np.empty((len(rows), len(components.means)))
         for begin in range(0, len(rows), CHUNK):
@@ -139,6 +144,8 @@ class ReferenceKernel(Kernel):
                 return self.expect(rows, [components], [reference], threads=threads)[0]
             return rows(components, coarsely)
 
+        if starts and not starts[0].components().form.compiled:
+            return run_low_rank(starts, expect, reference, rule, rounds, patient)
         ends: list[RunEnd] = []
         for place, start in enumerate(starts):
             ends.append(expectation_maximization(start, expect, rule, reference, patient)._replace(place=place))
@@ -247,7 +254,7 @@ class _Sums:
             share = (responsibilities * (left * part.mass)[:, None]).T  # (K, N)
             z[:, left == 0.0] = 0.0  # rows of the background alone may be at any distance
             if rows.is_partial:
-                self._add_joint(share, responsibilities, log_density)
+                self.joint += joint_densities(share, responsibilities, log_density)
                 self._add_joint_of_background(part, left, log_background)
             self.counts += share.sum(1)
             self.mass += (share * root**2).sum(1)
@@ -262,14 +269,8 @@ class _Sums:
             self.first += ((share * root)[:, None, :] @ z)[:, 0]
             self.second += form.scatter(share, z)
 
-    def _add_joint(self, share: Array, responsibilities: Array, log_density: Array) -> None:
-        densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
-        self.joint += np.where(share > 0.0, share * densities, 0.0).sum(1)
-
     def _add_joint_of_background(self, rows: Rows, left: Array, log_background: Array) -> None:
-        outside = left < 1.0
-        background = float((rows.mass * (1.0 - left))[outside] @ log_background[outside])
-        self.joint += background / len(self.joint)
+        self.joint += joint_of_background(rows, left, log_background) / len(self.joint)
 
     def _add_noisy(self, rows: Rows) -> None:
         form = self.components.form
@@ -282,7 +283,7 @@ class _Sums:
             self.log_likelihood += float(part.mass @ together)
             self._add_joint_of_background(part, left, log_background)
             self.first += (share[:, None, :] @ found.mean)[:, 0]
-            self._add_joint(share, found.responsibilities, found.log_density)
+            self.joint += joint_densities(share, found.responsibilities, found.log_density)
             hidden = sum(form.scatter(share, column) for column in np.moveaxis(found.hidden_root, -1, 0))
             self.hidden_second += hidden
             self.second += form.scatter(share, found.mean) - hidden
@@ -352,8 +353,7 @@ def _observed(components: Components, rows: Rows) -> _Observed:
     present = np.flatnonzero(~np.isnan(rows.values[0])) if rows.incomplete else np.arange(n_features)
     if len(present) == n_features:
         return _Observed(components, None)
-    unit = form.compress(np.eye(n_features)[None])
-    covariances = form.dense(form.congruence(components.factor, unit), n_components, n_features)
+    covariances = form.dense(form.covariances(components.factor, n_features), n_components, n_features)
     factor = np.asarray(np.linalg.cholesky(covariances[:, present][:, :, present]), np.float64)
     whitener = np.asarray(np.linalg.inv(factor), np.float64)
     complete = FULL.whitener(FULL.factor(covariances))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 
-__all__ = ["log_evidence", "normalize"]
+__all__ = ["joint_densities", "log_evidence", "normalize"]
 
 Array = NDArray[np.float64]
 _NEGLIGIBLE = 2.0**-100  # smaller responsibilities are set to zero; they are far below rounding
@@ -19,6 +19,15 @@ def log_evidence(components: Components, rows: Rows) -> Array | None:
     if rows.log_evidence is None or components.groups is None:
         return None
     return np.asarray(rows.log_evidence[:, components.groups.astype(np.intp)])
+
+
+def joint_densities(share: Array, responsibilities: Array, log_density: Array) -> Array:
+    """The sums ``(K,)`` of the log densities of components over rows, by shares ``(K, N)`` of the rows.
+
+    Rows have these responsibilities ``(N, K)`` and log densities ``(N,)`` of all components together.
+    """
+    densities = np.log(np.maximum(responsibilities.T, np.finfo(np.float64).tiny)) + log_density
+    return np.asarray(np.where(share > 0.0, share * densities, 0.0).sum(1))
 
 
 @np.errstate(over="ignore", invalid="ignore")

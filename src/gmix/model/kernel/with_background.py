@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 
-__all__ = ["with_background"]
+__all__ = ["joint_of_background", "with_background"]
 
 Array = NDArray[np.float64]
 
@@ -32,3 +32,9 @@ def with_background(components: Components, rows: Rows, log_density: Array) -> t
     left = np.ones(len(rows))
     left[inside] = np.exp(log_density[inside] - together[inside])
     return together, left, log_background
+
+
+def joint_of_background(rows: Rows, left: Array, log_background: Array) -> float:
+    """The sum of the log density of the background over the shares of the rows that belong to it."""
+    outside = left < 1.0
+    return float((rows.mass * (1.0 - left))[outside] @ log_background[outside])
