@@ -42,11 +42,13 @@ FOUND = {
     "estimate": lambda table: (table[0, 0], 1.0), "variances": [1.0, 1.0], "chains": CHAINS,
 }  # fmt: skip
 OF_MCLUST = {"pro": [1.0], "mean": [[0.0], [1.0]], "sigma": [[[1.0], [0.0]], [[0.0], [1.0]]]}
+FACTORS = gmix.GaussianMixture([1.0], [[0.0] * 4], [[[1.0, 0.5]] * 4], "factors:1")
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     gmix.fit: {"components": 1, "covariance": "full"},
     gmix.agreement: {"labels": [0, 1], "predicted": [0, 1]}, gmix.plot.calibration: {"agreement": AGREEMENT},
     gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
+    gmix.plot.loadings: {"model": FACTORS},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
     FIT.report: {"path": "out.html"}, gmix.to_onnx: {"model": MIXTURE},
     gmix.read_parameters: {"source": OF_MCLUST}, gmix.PooledEstimate.of: {"values": [1.0, 2.0]},
