@@ -9,20 +9,24 @@ from numpy.typing import NDArray
 
 from gmix.gibbs.label_draws import drawn_labels, drawn_labels_of_clusters
 from gmix.gibbs.moves import move
+from gmix.gibbs.reassignment import reassign
 from gmix.gibbs.state import State
 from gmix.model.components import Components
 
 __all__ = ["Chain"]
 
 Array = NDArray[np.float64]
+_FEWEST_MOVES, _MOST_MOVES, _CLUSTERS_PER_MOVE = 1, 10, 4
+_RANDOM_PER_INFORMED = 6  # moves with random labels, which cost less, for each with labels from sub-clusters
+_MOST_ROWS, _WORK_OF_ROWS = 10, 1e8  # that are reassigned, and multiplications for them
 
 
 @dataclass
 class Chain:
     """A chain whose sweeps leave the posterior invariant.
 
-    A sweep draws the labels of all rows given the parameters, proposes splits and merges, draws the concentration, and
-    draws the parameters given the labels.
+    A sweep draws the labels of all rows given the parameters, proposes splits and merges, reassigns some single rows,
+    draws the concentration, and draws the parameters given the labels.
 
     Attributes
     ----------
@@ -43,13 +47,24 @@ class Chain:
     def __post_init__(self) -> None:
         self.draw_parameters()
 
-    def sweep(self, moves: int) -> None:
-        """Take one sweep with this number of splits and merges of each kind."""
+    @property
+    def effort(self) -> tuple[int, int]:
+        """How many splits and merges by sub-clusters, and how many rows to reassign, suit the present clusters."""
+        state, d = self.state, self.state.model.n_features
+        moves = int(np.clip(state.n_clusters // _CLUSTERS_PER_MOVE, _FEWEST_MOVES, _MOST_MOVES))
+        rows = int(np.clip(_WORK_OF_ROWS / (state.n_clusters * d**3), 1, _MOST_ROWS))
+        return moves, min(rows, len(state.rows))
+
+    def sweep(self, effort: tuple[int, int]) -> None:
+        """Take one sweep with this `effort`."""
+        moves, n_rows = effort
         self.draw_labels()
-        for number in range(2 * moves):
-            found = move(self.state, number % 2 == 0, self.rng, self.threads)
+        for number in range((1 + _RANDOM_PER_INFORMED) * moves):
+            found = move(self.state, number < moves, self.rng, self.threads)
             self.proposed += found is not None
             self.accepted += found is True
+        for row in self.rng.choice(len(self.state.rows), n_rows, replace=False).tolist():
+            reassign(self.state, row, self.rng)
         self.draw_concentration()
         self.draw_parameters()
 

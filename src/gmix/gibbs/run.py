@@ -15,7 +15,7 @@ from gmix.gibbs.chain import Chain
 from gmix.gibbs.conjugate import ConjugateComponents
 from gmix.gibbs.partitions import PartitionPrior
 from gmix.gibbs.state import State
-from gmix.gibbs.warm_up import improve, starting_labels
+from gmix.gibbs.warm_up import Search, starting_labels
 from gmix.model.kernel import kernel
 
 __all__ = ["ChainDraws", "ParameterDraw", "Plan", "run_chain"]
@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 _STARTS = (8, 1, 30, 3)  # clusters in the starts of the chains of a Dirichlet process, one after another
 _ROWS_PER_CLUSTER = 5  # at least, in a start
 _GREEDY = 0.5  # the share of the warm-up that only looks for partitions of a high density
-_FEWEST_MOVES, _MOST_MOVES, _CLUSTERS_PER_MOVE = 2, 20, 4
 
 
 class ParameterDraw(NamedTuple):
@@ -100,22 +99,22 @@ def run_chain(plan: Plan, number: int, rng: np.random.Generator, advance: Callab
     wanted = (size, 1)[number % 2] if size is not None else _STARTS[number % len(_STARTS)]
     labels = starting_labels(plan.rows, min(wanted, most), rng)
     chain = Chain(State(plan.rows, plan.model, plan.prior, labels), rng, plan.threads)
-    greedy = int(np.ceil(_GREEDY * plan.warmup))
+    greedy, search = int(np.ceil(_GREEDY * plan.warmup)), Search(chain.state, rng, plan.threads)
     for sweep in range(plan.warmup):
         if sweep < greedy:
-            improve(chain.state, rng, plan.threads)
+            search.improve()
             chain.draw_concentration()
             chain.draw_parameters()
             chain.draw_labels()
             chain.draw_parameters()
         else:
-            chain.sweep(_n_moves(chain.state))
+            chain.sweep(chain.effort)
         advance(sweep + 1)
     return _recorded(plan, chain, advance)
 
 
 def _recorded(plan: Plan, chain: Chain, advance: Callable[[int], None]) -> ChainDraws:
-    moves = _n_moves(chain.state)  # fixed from here on: a number that depends on the state would change the posterior
+    effort = chain.effort  # fixed from here on: one that depends on the state would change the distribution of the draws
     chain.proposed = chain.accepted = 0
     every = _every(plan, chain.state)
     log_joint, n_clusters, concentration = np.empty(plan.draws), np.empty(plan.draws, np.intp), np.empty(plan.draws)
@@ -123,7 +122,7 @@ def _recorded(plan: Plan, chain: Chain, advance: Callable[[int], None]) -> Chain
     labels, parameters, done = list[NDArray[np.unsignedinteger]](), list[ParameterDraw](), 0
     try:
         for draw in range(plan.draws):
-            chain.sweep(moves)
+            chain.sweep(effort)
             state = chain.state
             log_joint[draw], n_clusters[draw] = state.log_joint, state.n_clusters
             concentration[draw] = state.prior.concentration
@@ -140,11 +139,6 @@ def _recorded(plan: Plan, chain: Chain, advance: Callable[[int], None]) -> Chain
     acceptance = chain.accepted / max(chain.proposed, 1)
     kept = (log_joint[:done], n_clusters[:done], concentration[:done], log_density[:done])
     return ChainDraws(*kept, labels, parameters, every, acceptance)
-
-
-def _n_moves(state: State) -> int:
-    """The number of splits and merges of each kind in a sweep."""
-    return int(np.clip(state.n_clusters // _CLUSTERS_PER_MOVE, _FEWEST_MOVES, _MOST_MOVES))
 
 
 def _every(plan: Plan, state: State) -> int:

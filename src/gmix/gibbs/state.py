@@ -114,6 +114,12 @@ class State:
         self.labels[leaving] = new
         self._set([cluster, new], moments, marginals)
 
+    def move(self, row: int, to: int, moments: Moments, marginals: Array) -> None:
+        """Give a row of a cluster with other rows to another cluster; the moments are those of both afterwards."""
+        own = int(self.labels[row])
+        self.labels[row] = to
+        self._set([own, to], moments, marginals)
+
     def _set(self, clusters: list[int], moments: Moments, marginals: Array) -> None:
         for mine, theirs in (
             (self.moments.count, moments.count),

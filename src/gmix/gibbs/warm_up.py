@@ -11,10 +11,11 @@ from gmix.gibbs.label_draws import drawn_labels
 from gmix.gibbs.moves import separated, sub_clusters
 from gmix.gibbs.state import State
 
-__all__ = ["improve", "starting_labels"]
+__all__ = ["Search", "starting_labels"]
 
 Array = NDArray[np.float64]
-_SWEEPS = 8  # of Lloyd's iteration at the start, and of Gibbs sampling that finds sub-clusters
+_SWEEPS = 6  # of Lloyd's iteration at the start, and of Gibbs sampling that finds sub-clusters
+_SAMPLE, _SAMPLE_PER_COLUMN = 1000, 10  # rows that sub-clusters are found from
 _NEIGHBORS = 4  # clusters that each may merge with
 _AT_ONCE = 1 << 23  # numbers of the scatter matrices of pairs that are in memory together
 _FARTHEST_OF = 8
@@ -29,33 +30,49 @@ def starting_labels(rows: Array, n_clusters: int, rng: np.random.Generator) -> N
     return cluster(points, np.ones(len(rows)), n_clusters, _SWEEPS, rng)
 
 
-def improve(state: State, rng: np.random.Generator, threads: int | None) -> None:
-    """Split every cluster and merge neighbors where that raises the joint density of rows and partition.
+class Search:
+    """Splits and merges that raise the joint density of rows and partition.
 
-    These are no steps of a chain with the posterior as its distribution.
+    These are no steps of a chain with the posterior as its distribution. A cluster for which no split was found is not
+    tried again until its rows change.
     """
-    for number in range(len(state.counts)):
-        if state.counts[number] > 1.0 and not np.isneginf(state.prior.log_of_one_more(state.n_clusters)):
-            _split(state, number, rng, threads)
-    if state.n_clusters > 1:
-        _merge_neighbors(state)
 
+    def __init__(self, state: State, rng: np.random.Generator, threads: int | None) -> None:
+        self.state, self.rng, self.threads = state, rng, threads
+        self._whole = set[tuple[int, int]]()
 
-def _split(state: State, number: int, rng: np.random.Generator, threads: int | None) -> None:
-    members = rng.permutation(state.members(number))
-    some = state.rows[members[: _FARTHEST_OF + 1]]
-    scale = some.std(0)
-    distances = (((some - some[0]) / np.where(scale > 0.0, scale, 1.0)) ** 2).sum(1)
-    farthest = int(np.argmax(distances))
-    if farthest > 1:
-        members[[1, farthest]] = members[[farthest, 1]]
-    rows = state.rows[members]
-    components = sub_clusters(state, rows, _SWEEPS, rng, threads)
-    labels = separated(drawn_labels(rows, components, rng, threads))
-    moments = Moments.of_labels(state.model.form, rows, labels, 2)
-    ratio, marginals = state.split_ratio(number, moments)
-    if ratio > 0.0:
-        state.split(number, members[labels == 1], moments, marginals)
+    def improve(self) -> None:
+        """Try to split every cluster, and to merge neighbors."""
+        state = self.state
+        for number in range(len(state.counts)):
+            if state.counts[number] > 1.0 and not np.isneginf(state.prior.log_of_one_more(state.n_clusters)):
+                self._split(number)
+        if state.n_clusters > 1:
+            _merge_neighbors(state)
+
+    def _split(self, number: int) -> None:
+        state, rng = self.state, self.rng
+        members = state.members(number)
+        known = len(members), int(members[0])
+        if known in self._whole:
+            return
+        self._whole.add(known)
+        members = rng.permutation(members)
+        some = state.rows[members[: _FARTHEST_OF + 1]]
+        scale = some.std(0)
+        distances = (((some - some[0]) / np.where(scale > 0.0, scale, 1.0)) ** 2).sum(1)
+        farthest = int(np.argmax(distances))
+        if farthest > 1:
+            members[[1, farthest]] = members[[farthest, 1]]
+        rows = state.rows[members]
+        sample = rows[: _SAMPLE + _SAMPLE_PER_COLUMN * rows.shape[1]]
+        components = sub_clusters(state, sample, _SWEEPS, rng, self.threads)
+        labels = separated(drawn_labels(rows, components, rng, self.threads))
+        moments = Moments.of_labels(state.model.form, rows, labels, 2)
+        ratio, marginals = state.split_ratio(number, moments)
+        if ratio > 0.0:
+            self._whole.discard(known)
+            state.split(number, members[labels == 1], moments, marginals)
 
 
 def _merge_neighbors(state: State) -> None:
