@@ -140,17 +140,18 @@ def _run(
 def _together(
     found: list[ChainDraws], plan: Plan, structure: Structure, features: tuple[str, ...] | None, interrupted: bool
 ) -> PosteriorDraws:
-    """All chains, cut to the length of the shortest, which keep the same draws."""
-    shortest, every = min(len(one.log_joint) for one in found), max(one.every for one in found)
-    complete = [one for one in found if len(one.log_joint) == shortest]
+    """All chains, which keep the same draws; without a chain that was interrupted, unless it is the only one."""
+    complete = [one for one in found if len(one.log_joint) == len(found[0].log_joint)]
+    every = max(one.every for one in complete)
+    kept = [slice(every // one.every - 1, None, every // one.every) for one in complete]
     return PosteriorDraws(
         np.stack([one.log_joint for one in complete]),
         np.stack([one.n_clusters for one in complete]),
         np.stack([one.concentration for one in complete]),
         np.stack([one.log_density for one in complete]),
         plan.probes,
-        tuple(tuple(one.labels) for one in complete),
-        tuple(tuple(one.parameters) for one in complete),
+        tuple(tuple(one.labels[some]) for one, some in zip(complete, kept, strict=True)),
+        tuple(tuple(one.parameters[some]) for one, some in zip(complete, kept, strict=True)),
         every,
         np.array([one.acceptance for one in complete]),
         plan.prior.n_components,

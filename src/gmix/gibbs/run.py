@@ -142,11 +142,13 @@ def _recorded(plan: Plan, chain: Chain, advance: Callable[[int], None]) -> Chain
 
 
 def _every(plan: Plan, state: State) -> int:
-    """Of how many draws one is kept, so that labels and parameters stay within the memory."""
+    """Of how many draws one is kept, a power of two, so that labels and parameters stay within the memory."""
     of_labels = np.min_scalar_type(len(state.counts) - 1).itemsize * len(plan.rows)
     moments = state.moments
     of_parameters = moments.count.nbytes + moments.mean.nbytes + moments.scatter.nbytes
-    return max(int(np.ceil(plan.draws * (of_labels + of_parameters) / plan.memory)), 1)
+    too_much = plan.draws * (of_labels + of_parameters) / plan.memory
+    most = 1 << plan.draws.bit_length() - 1  # at least one draw is kept
+    return min(1 << max(int(np.ceil(np.log2(too_much))), 0), most)
 
 
 def _log_density(plan: Plan, chain: Chain) -> Array:
