@@ -1,9 +1,9 @@
 """Draws from the posterior of a Dirichlet-process mixture, beside the Bayesian mixture of scikit-learn.
 
-The table is generated as the benchmark of DPMMSubClusters does (Dinari, Yu, Freifeld & Fisher 2019): weights from a flat
-Dirichlet distribution, means with independent normal coordinates, and covariances from an inverse Wishart distribution
-with D + 2 degrees of freedom and the identity. The accuracy is the normalized mutual information of the last partition
-with the true classes. scikit-learn is given the true number of classes.
+The table is generated as the benchmark of DPMMSubClusters does (Dinari, Yu, Freifeld & Fisher 2019): weights from a
+flat Dirichlet distribution, means with independent normal coordinates, and covariances from an inverse Wishart
+distribution with D + 2 degrees of freedom and the identity. The accuracy is the normalized mutual information of
+the last partition with the true classes. scikit-learn is given the true number of classes.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def log_prior(counts: Any, prior: PartitionPrior) -> float:
     for k, size in enumerate(counts):
         for m in range(size):
             if isinstance(prior, DirichletProcess):
-                found += np.log((m if m else alpha) / (alpha + n))
+                found += np.log((m or alpha) / (alpha + n))
             else:
                 total = prior.n_components
                 found += np.log((m + alpha if m else (total - k) * alpha) / (total * alpha + n))

@@ -132,7 +132,9 @@ def test_the_draws_have_the_same_bits_for_any_number_of_threads(process: gmix.Po
 
 def test_rows_of_whole_weights_are_repeated_rows() -> None:
     weights = np.array([2.0, 1.0, 0.0] * 30)
-    weighted = gmix.posterior(X, sample_weight=weights, prior=VariationalPrior(mean=[0.0, 0.0], scale=np.eye(2)), **QUICK)
+    weighted = gmix.posterior(
+        X, sample_weight=weights, prior=VariationalPrior(mean=[0.0, 0.0], scale=np.eye(2)), **QUICK
+    )
     repeated = gmix.posterior(
         np.repeat(X, weights.astype(int), axis=0), prior=VariationalPrior(mean=[0.0, 0.0], scale=np.eye(2)), **QUICK
     )
@@ -196,7 +198,9 @@ def test_drawn_parameters_have_the_moments_of_their_distribution() -> None:
         np.testing.assert_allclose(precisions.mean(0), inverse, atol=0.03 * inverse.max())
         np.testing.assert_allclose(found.means.mean(0), expected.means[0], atol=0.05)
         product = found.factor @ found.whitener if form == "full" else found.factor * found.whitener
-        np.testing.assert_allclose(product, np.broadcast_to(np.eye(2) if form == "full" else 1.0, product.shape), atol=1e-9)
+        np.testing.assert_allclose(
+            product, np.broadcast_to(np.eye(2) if form == "full" else 1.0, product.shape), atol=1e-9
+        )
 
 
 def test_moments_stay_true_through_splits_and_merges() -> None:

@@ -86,7 +86,10 @@ def test_every_kind_of_step_leaves_the_exact_posterior_invariant(
 ) -> None:
     model = model_of("diag")
     exact = exact_posterior(X, model, prior)
-    chain, drawn = Chain(State(X, model, prior, np.zeros(6, np.intp)), np.random.default_rng(1), 1), list[tuple[int, ...]]()
+    chain, drawn = (
+        Chain(State(X, model, prior, np.zeros(6, np.intp)), np.random.default_rng(1), 1),
+        list[tuple[int, ...]](),
+    )
     for _ in range(900):
         step(chain)
         drawn.append(canonical(chain.state.labels))

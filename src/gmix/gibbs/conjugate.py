@@ -56,9 +56,7 @@ class Moments:
         share = np.divide(other.count, count, out=np.zeros_like(count), where=count > 0.0)
         step = other.mean - self.mean
         between = self.form.outer(self.count * share, step)
-        return Moments(
-            self.form, count, self.mean + share[:, None] * step, self.scatter + other.scatter + between
-        )
+        return Moments(self.form, count, self.mean + share[:, None] * step, self.scatter + other.scatter + between)
 
     def joined(self, other: Moments) -> Moments:
         """The groups of both, one after another."""

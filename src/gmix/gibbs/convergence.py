@@ -62,7 +62,8 @@ class Diagnostics:
     def summary(self, draws: PosteriorDraws) -> str:
         """The draws and these numbers as text."""
         chains = f"{count(draws.n_chains, 'chain')} of {count(draws.n_draws, 'draw')}"
-        text = [f"Posterior draws: {chains}, {percent(float(draws.acceptance.mean()))} of splits and merges accepted", ""]
+        accepted = f"{100.0 * draws.acceptance.mean():.2g} % of splits and merges accepted"
+        text = [f"Posterior draws: {chains}, {accepted}", ""]
         text += [f"  {count(k, 'cluster')}: {percent(share)}" for k, share in likely_numbers(draws)]
         text += ["", f"  {'':<26}{'mean':>12}{'sd':>12}{'ESS':>9}{'R-hat':>9}"]
         for name, *numbers in zip(
@@ -87,13 +88,13 @@ def convergence_findings(draws: PosteriorDraws) -> list[Finding]:
     if draws.interrupted:
         text = f"the user interrupted the sampler; each chain has {count(draws.n_draws, 'draw')}"
         found.append(Finding("interrupted", text))
-    moving = diagnostics.deviation > 0.0
-    apart = np.flatnonzero(moving & ~(diagnostics.r_hat <= _R_HAT))
+    moving = diagnostics.deviation > 1e-12 * np.abs(diagnostics.mean)  # otherwise it is rounding error
+    apart = np.flatnonzero(moving & (diagnostics.r_hat > _R_HAT))
     if len(apart):
         largest = float(np.max(diagnostics.r_hat[apart]))
         text = (
-            f"R-hat of {_names(diagnostics, apart)} is up to {largest:.3f}, above {_R_HAT}: the chains have not converged "
-            "to one distribution; take more draws and a longer warmup"
+            f"R-hat of {_names(diagnostics, apart)} is up to {largest:.3f}, above {_R_HAT}: the chains have not "
+            "converged to one distribution; take more draws and a longer warmup"
         )
         found.append(Finding("chains differ", text))
     few = np.flatnonzero(moving & ~(diagnostics.effective_sample_size >= _SIZE))
@@ -105,7 +106,8 @@ def convergence_findings(draws: PosteriorDraws) -> list[Finding]:
         found.append(Finding("few effective draws", text))
     if draws.every > 1:
         text = (
-            f"labels and parameters of every {draws.every}th draw are kept, as many as fit in the memory; give more memory"
+            f"labels and parameters are kept of one draw in {draws.every}, because of the memory that they take; give "
+            "more memory"
         )
         found.append(Finding("draws thinned", text, "note"))
     return found

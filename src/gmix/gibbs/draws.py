@@ -62,7 +62,7 @@ class PosteriorDraws:
     labels : of each chain, and of each draw that is kept, the component ``(N,)`` of each row. Numbers of components
         differ between draws; see `aligned`.
     parameters : of each chain, and of each draw that is kept, as `gmix.gibbs.run.ParameterDraw`; see `mixture`.
-    every : one of so many draws is kept with labels and parameters, because of the `memory` for them.
+    every : labels and parameters are kept of one draw in this number, because of the `memory` for them.
     acceptance : ``(chains,)`` the share of splits and merges that were accepted.
     n_components : K of a finite mixture; None for a Dirichlet process.
     model : the components and their prior.

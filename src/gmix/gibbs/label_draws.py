@@ -64,4 +64,4 @@ def _drawn(shares: Array, rng: np.random.Generator) -> Labels:
     """Draw a column for each row ``(n, K)`` in proportion to its numbers."""
     ends = np.cumsum(shares, axis=1)
     level = rng.random(len(shares)) * ends[:, -1]
-    return np.minimum(np.count_nonzero(ends <= level[:, None], axis=1), shares.shape[1] - 1)
+    return np.asarray(np.minimum(np.count_nonzero(ends <= level[:, None], axis=1), shares.shape[1] - 1), np.intp)

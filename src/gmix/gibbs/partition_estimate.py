@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["co_clustering", "closest_partition", "expected_information"]
+__all__ = ["closest_partition", "co_clustering", "expected_information"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -94,9 +94,7 @@ class _Sweeper:
         used = self.counts > 0
         candidates = np.append(np.flatnonzero(used), np.flatnonzero(~used)[:1])
         after = int(candidates[np.argmin(loss[candidates])])
-        if used[before] and loss[before] <= loss[after] + 1e-12:
-            after = before
-        elif not used[before] and not used[after]:
+        if (used[before] and loss[before] <= loss[after] + 1e-12) or (not used[before] and not used[after]):
             after = before
         self._add(row, after, 1)
         self.labels[row] = after

@@ -15,8 +15,7 @@ from gmix.gibbs.conjugate import ConjugateComponents
 from gmix.gibbs.draws import PosteriorDraws
 from gmix.gibbs.partitions import DirichletProcess, FiniteDirichlet, PartitionPrior
 from gmix.gibbs.run import ChainDraws, Plan, run_chain
-from gmix.model.covariance import TIED, Structure
-from gmix.model.covariance import structure as as_structure
+from gmix.model.covariance import TIED, Structure, structure as as_structure
 from gmix.model.variational import VariationalPrior
 from gmix.sources import MEMORY, MemorySource, Source, as_source
 
@@ -50,7 +49,8 @@ def posterior(
     r"""Draw the parameters of a mixture, the partition of the rows and the number of clusters from their posterior.
 
     .. math:: w \sim \mathrm{Dirichlet}(\alpha, \dots, \alpha) \text{ or a Dirichlet process}, \qquad
-              (\mu_k, \Lambda_k) \sim \text{the prior}, \qquad z_i \sim w, \quad x_i \sim N(\mu_{z_i}, \Lambda_{z_i}^{-1})
+              (\mu_k, \Lambda_k) \sim \text{the prior}, \qquad z_i \sim w, \qquad
+              x_i \sim N(\mu_{z_i}, \Lambda_{z_i}^{-1})
 
     A sweep draws the labels of all rows together given the parameters, in one pass over the rows; proposes to split
     clusters into sub-clusters and to merge clusters, and accepts this by the densities of the rows averaged over the
@@ -107,7 +107,9 @@ def posterior(
     if not is_count(sweeps, 0):
         raise ParameterError(f"warmup is {warmup!r}; give a number of sweeps, 0 or more, or None")
     source = _checked_source(as_source(x, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory))
-    prior = VariationalPrior() if prior is None else of_kind(prior, VariationalPrior, "prior", "a gmix.VariationalPrior")
+    prior = (
+        VariationalPrior() if prior is None else of_kind(prior, VariationalPrior, "prior", "a gmix.VariationalPrior")
+    )
     partition, structure = _partition(components, prior, concentration_prior), _structure(covariance, source.n_features)
     model = ConjugateComponents(prior.parameters(structure, 1, source.reference(structure.form)))
     rows = _repeated(source)
@@ -118,9 +120,7 @@ def posterior(
     return _together(found, plan, structure, source.features, interrupted)
 
 
-def _run(
-    plan: Plan, chains: int, rng: np.random.Generator, progress: Reporting
-) -> tuple[list[ChainDraws], bool]:
+def _run(plan: Plan, chains: int, rng: np.random.Generator, progress: Reporting) -> tuple[list[ChainDraws], bool]:
     """The draws of all chains, and whether the user interrupted them."""
     found, each = list[ChainDraws](), plan.warmup + plan.draws
     with counting(progress, chains * each, "sweep") as advance:
@@ -188,9 +188,7 @@ def _structure(covariance: str | Structure, n_features: int) -> Structure:
         raise ParameterError("covariance is a list; give one structure: 'full', 'diag' or 'spherical'")
     found = as_structure(covariance).in_columns(n_features)
     if not found.direct or found.form is TIED or found.equal_weights or found.covariance_ratio is not None:
-        raise ParameterError(
-            f"there is no sampler for {found.called}; give covariance='full', 'diag' or 'spherical'"
-        )
+        raise ParameterError(f"there is no sampler for {found.called}; give covariance='full', 'diag' or 'spherical'")
     return found
 
 

@@ -28,7 +28,9 @@ def log_predictive(
     prior = model.log_prior_density(rows.values) if any(found.other_weight > 0.0 for found in every) else None
     total = np.full(len(rows), -np.inf)
     for found in every:
-        log_density, _ = kernel.posterior(rows, model.of_parameters(found.weights, found.means, found.factor), False, threads)
+        log_density, _ = kernel.posterior(
+            rows, model.of_parameters(found.weights, found.means, found.factor), False, threads
+        )
         if prior is not None:
             with np.errstate(divide="ignore"):
                 log_density = np.logaddexp(log_density, np.log(found.other_weight) + prior)

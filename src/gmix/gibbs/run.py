@@ -78,7 +78,7 @@ class ChainDraws:
     log_density : ``(draws, probes)`` the log density of some rows under the parameters.
     labels : of each draw that is kept, ``(N,)`` small integers.
     parameters : of each draw that is kept.
-    every : one of so many draws is kept.
+    every : one draw in this number is kept.
     acceptance : the share of splits and merges that were accepted.
     """
 
@@ -93,7 +93,7 @@ class ChainDraws:
 
 
 def run_chain(plan: Plan, number: int, rng: np.random.Generator, advance: Callable[[int], None]) -> ChainDraws:
-    """Run one chain, of which the `number` chooses the start. After Ctrl-C, return the draws so far if there are some."""
+    """Run one chain, of which the `number` chooses the start. After Ctrl-C, return the draws so far."""
     size = plan.prior.n_components
     most = max(len(plan.rows) // _ROWS_PER_CLUSTER, 1)
     wanted = (size, 1)[number % 2] if size is not None else _STARTS[number % len(_STARTS)]
@@ -114,7 +114,9 @@ def run_chain(plan: Plan, number: int, rng: np.random.Generator, advance: Callab
 
 
 def _recorded(plan: Plan, chain: Chain, advance: Callable[[int], None]) -> ChainDraws:
-    effort = chain.effort  # fixed from here on: one that depends on the state would change the distribution of the draws
+    effort = (
+        chain.effort
+    )  # fixed from here on: one that depends on the state would change the distribution of the draws
     chain.proposed = chain.accepted = 0
     every = _every(plan, chain.state)
     log_joint, n_clusters, concentration = np.empty(plan.draws), np.empty(plan.draws, np.intp), np.empty(plan.draws)

@@ -95,7 +95,7 @@ class State:
     def split_ratio(self, cluster: int, moments: Moments) -> tuple[float, Array]:
         """The log ratio of the joint densities after and before a cluster becomes two with these moments.
 
-        Also returns the log marginal densities of the two. The ratio is minus infinity if there is no room for one more.
+        Also returns the log marginal densities of the two. The ratio is minus infinity if there is no room for another.
         """
         [prior] = self.prior.split_ratios(self.n_clusters, moments.count[:1], moments.count[1:])
         if np.isneginf(prior):

@@ -1,4 +1,4 @@
-"""What a notebook shows for a fit, a mixture, a search, chains and posterior draws: findings, tables and a small picture.
+"""What a notebook shows for a fit, a mixture, a search, chains and draws: findings, tables and a small picture.
 
 The HTML has no script, and takes the colors of text and background from the notebook, light or dark. Without
 Matplotlib, or where a picture cannot be drawn, the tables stand alone.
