@@ -72,7 +72,7 @@ def main() -> None:
         began, own = time.perf_counter(), time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            theirs = BayesianGaussianMixture(given.classes, random_state=0, **settings).fit_predict(rows)
+            theirs = BayesianGaussianMixture(n_components=given.classes, random_state=0, **settings).fit_predict(rows)
         wall, own = time.perf_counter() - began, time.process_time() - own
         report(f"scikit-learn, {given.iterations} iterations", wall, own, theirs, classes)
     if given.check and not (found >= LEAST and seconds < MOST_SECONDS):

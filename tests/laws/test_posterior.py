@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import gmix
 from gmix import DataError, ParameterError, VariationalPrior
-from gmix.gibbs.chain import Chain
+from gmix.gibbs.chain import Chain, Effort
 from gmix.gibbs.conjugate import ConjugateComponents, Moments
 from gmix.gibbs.partition_estimate import closest_partition, expected_information
 from gmix.gibbs.partitions import DirichletProcess
@@ -209,7 +209,7 @@ def test_moments_stay_true_through_splits_and_merges() -> None:
     state = State(X, model, DirichletProcess(2.0, (1.0, 1.0)), np.random.default_rng(0).integers(4, size=90))
     chain = Chain(state, np.random.default_rng(1), 1)
     for _ in range(10):
-        chain.sweep((2, 4))
+        chain.sweep(Effort(1, 2, 4))
         fresh = State(X, model, state.prior, state.labels.copy())
         assert state.log_joint == pytest.approx(fresh.log_joint, rel=1e-9)
         np.testing.assert_allclose(state.moments.scatter, fresh.moments.scatter, atol=1e-8)

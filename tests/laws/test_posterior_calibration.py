@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chisquare
 
 from gmix.base.rows import Rows
-from gmix.gibbs.chain import Chain
+from gmix.gibbs.chain import Chain, Effort
 from gmix.gibbs.conjugate import ConjugateComponents
 from gmix.gibbs.partitions import DirichletProcess, FiniteDirichlet, PartitionPrior
 from gmix.gibbs.state import State
@@ -20,7 +20,7 @@ from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
 from gmix.model.variational import VariationalPrior
 
-N_ROWS, N_TABLES, N_DRAWS, THIN, BINS = 8, 60, 9, 3, 5
+N_ROWS, N_TABLES, N_DRAWS, THIN, BINS = 8, 40, 9, 3, 5
 PROBE = np.array([[0.5, -0.5]])
 
 
@@ -71,7 +71,7 @@ def test_the_truth_has_uniform_ranks_among_the_draws(size: int | None) -> None:
         true, drawn = quantities(chain), []
         for _ in range(N_DRAWS):
             for _ in range(THIN):
-                chain.sweep((1, 1))
+                chain.sweep(Effort(2, 1, 1))
             drawn.append(quantities(chain))
         below, ties = (np.array(drawn) < true).sum(0), (np.array(drawn) == true).sum(0)
         ranks.append(below + rng.integers(ties + 1))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from posterior_oracle import canonical, exact_posterior, log_marginal, log_prior, partitions
 
-from gmix.gibbs.chain import Chain
+from gmix.gibbs.chain import Chain, Effort
 from gmix.gibbs.conjugate import ConjugateComponents, Moments
 from gmix.gibbs.moves import move
 from gmix.gibbs.partitions import DirichletProcess, FiniteDirichlet, PartitionPrior
@@ -54,7 +54,7 @@ def test_probabilities_of_partitions_are_those_of_a_sequence_of_rows(prior: Part
 
 
 def whole_sweep(chain: Chain) -> None:
-    chain.sweep((1, 2))
+    chain.sweep(Effort(1, 1, 2))
 
 
 def labels_and_random_moves(chain: Chain) -> None:

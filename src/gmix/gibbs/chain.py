@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +14,33 @@ from gmix.gibbs.reassignment import reassign
 from gmix.gibbs.state import State
 from gmix.model.components import Components
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "Effort"]
 
 Array = NDArray[np.float64]
 _FEWEST_MOVES, _MOST_MOVES, _CLUSTERS_PER_MOVE = 1, 10, 4
 _RANDOM_PER_INFORMED = 6  # moves with random labels, which cost less, for each with labels from sub-clusters
-_MOST_ROWS, _WORK_OF_ROWS = 10, 1e8  # that are reassigned, and multiplications for them
+_MOST_ROWS, _WORK_OF_ROWS = 6, 1e8  # that are reassigned, and multiplications for them
+_MOST_PASSES, _WORK_OF_PASSES = 8, 2e5
+
+
+class Effort(NamedTuple):
+    """The numbers of steps in a sweep.
+
+    `passes` are draws of all labels given the parameters, `moves` are splits and merges by sub-clusters, and `rows` are
+    reassigned one at a time.
+    """
+
+    passes: int
+    moves: int
+    rows: int
 
 
 @dataclass
 class Chain:
     """A chain whose sweeps leave the posterior invariant.
 
-    A sweep draws the labels of all rows given the parameters, proposes splits and merges, reassigns some single rows,
-    draws the concentration, and draws the parameters given the labels.
+    A sweep draws the labels of all rows given the parameters, in small tables several times with new parameters. It
+    then proposes splits and merges, reassigns some single rows, draws the concentration, and draws the parameters.
 
     Attributes
     ----------
@@ -48,22 +62,26 @@ class Chain:
         self.draw_parameters()
 
     @property
-    def effort(self) -> tuple[int, int]:
-        """How many splits and merges by sub-clusters, and how many rows to reassign, suit the present clusters."""
+    def effort(self) -> Effort:
+        """The numbers of steps that suit the present clusters."""
         state, d = self.state, self.state.model.n_features
         moves = int(np.clip(state.n_clusters // _CLUSTERS_PER_MOVE, _FEWEST_MOVES, _MOST_MOVES))
         rows = int(np.clip(_WORK_OF_ROWS / (state.n_clusters * d**3), 1, _MOST_ROWS))
-        return moves, min(rows, len(state.rows))
+        passes = int(np.clip(_WORK_OF_PASSES / (len(state.rows) * state.n_clusters * d), 1, _MOST_PASSES))
+        return Effort(passes, moves, min(rows, len(state.rows)))
 
-    def sweep(self, effort: tuple[int, int]) -> None:
-        """Take one sweep with this `effort`."""
-        moves, n_rows = effort
-        self.draw_labels()
+    def sweep(self, effort: Effort) -> None:
+        """Take one sweep with this effort."""
+        for number in range(effort.passes):
+            if number:
+                self.draw_parameters()
+            self.draw_labels()
+        moves = effort.moves
         for number in range((1 + _RANDOM_PER_INFORMED) * moves):
             found = move(self.state, number < moves, self.rng, self.threads)
             self.proposed += found is not None
             self.accepted += found is True
-        for row in self.rng.choice(len(self.state.rows), n_rows, replace=False).tolist():
+        for row in self.rng.choice(len(self.state.rows), effort.rows, replace=False).tolist():
             reassign(self.state, row, self.rng)
         self.draw_concentration()
         self.draw_parameters()

@@ -107,7 +107,7 @@ def sub_clusters(state: State, rows: Array, sweeps: int, rng: np.random.Generato
     They begin at random, or with the row that is nearer, relative to the spread of the columns.
     """
     model, n = state.model, len(rows)
-    labels = rng.integers(2, size=n)
+    labels = (rng.random(n) < rng.random() ** 2).astype(np.intp)
     if rng.random() < 0.5:
         scale = rows.std(0)
         scaled = (rows - rows[0]) / np.where(scale > 0.0, scale, 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from gmix.gibbs.conjugate import Moments
 from gmix.gibbs.state import State
@@ -38,7 +37,8 @@ def reassign(state: State, row: int, rng: np.random.Generator) -> bool:
     else:
         stay = state.log_marginals[own] - of_left + _added(state, left.count)[0]
         log_shares = np.append(log_shares, [stay, new])
-    chosen = int(np.searchsorted(np.cumsum(np.exp(log_shares - logsumexp(log_shares))), rng.random()))
+    ends = np.cumsum(np.exp(log_shares - log_shares.max()))
+    chosen = int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
     if chosen < len(others):
         if alone:
             state.merge(int(others[chosen]), own, with_row.take([chosen]), of_others[[chosen]])

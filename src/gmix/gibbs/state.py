@@ -27,7 +27,6 @@ class State:
     prior : of the partition.
     labels : ``(N,)`` the component of each row.
     moments : of the rows of each component.
-    log_marginals : the log density of the rows of each component, averaged over its parameters.
     """
 
     def __init__(self, rows: Array, model: ConjugateComponents, prior: PartitionPrior, labels: Labels) -> None:
@@ -42,7 +41,14 @@ class State:
             size = int(labels.max()) + 1
         self.labels: Labels = labels.astype(np.intp, copy=False)
         self.moments = Moments.of_labels(self.model.form, self.rows, self.labels, size)
-        self.log_marginals = self.model.log_marginals(self.moments)
+        self._log_marginals: Array | None = None
+
+    @property
+    def log_marginals(self) -> Array:
+        """The log density ``(K,)`` of the rows of each component, averaged over its parameters."""
+        if self._log_marginals is None:
+            self._log_marginals = self.model.log_marginals(self.moments)
+        return self._log_marginals
 
     @property
     def counts(self) -> Array:
@@ -89,7 +95,8 @@ class State:
         self._set([first, second], together.joined(self.model.no_rows(1)), np.append(marginal, 0.0))
         if self.prior.n_components is None:
             kept = np.delete(np.arange(len(self.counts)), second)
-            self.moments, self.log_marginals = self.moments.take(kept), self.log_marginals[kept]
+            self._log_marginals = self.log_marginals[kept]
+            self.moments = self.moments.take(kept)
             self.labels[self.labels > second] -= 1
 
     def split_ratio(self, cluster: int, moments: Moments) -> tuple[float, Array]:
@@ -107,8 +114,8 @@ class State:
         """Move rows of a cluster to a new one."""
         if self.prior.n_components is None:
             new = len(self.counts)
+            self._log_marginals = np.append(self.log_marginals, 0.0)
             self.moments = self.moments.joined(self.model.no_rows(1))
-            self.log_marginals = np.append(self.log_marginals, 0.0)
         else:
             new = int(np.flatnonzero(self.counts == 0.0)[0])
         self.labels[leaving] = new
@@ -121,10 +128,10 @@ class State:
         self._set([own, to], moments, marginals)
 
     def _set(self, clusters: list[int], moments: Moments, marginals: Array) -> None:
+        self.log_marginals[clusters] = marginals
         for mine, theirs in (
             (self.moments.count, moments.count),
             (self.moments.mean, moments.mean),
             (self.moments.scatter, moments.scatter),
         ):
             mine[clusters] = theirs
-        self.log_marginals[clusters] = marginals
