@@ -32,7 +32,7 @@ from gmix.gibbs.state import State
 from gmix.model.components import Components
 from gmix.model.kernel import kernel
 
-__all__ = ["move", "separated", "sub_clusters"]
+__all__ = ["move", "nearer_of_two", "separated", "sub_clusters"]
 
 Array = NDArray[np.float64]
 _SWEEPS = 4  # of Gibbs sampling that find sub-clusters
@@ -65,7 +65,7 @@ def _split(
         return False
     rows, n = state.rows[members], len(members)
     if informed:
-        components = sub_clusters(state, rows, _SWEEPS, rng, threads)
+        components = sub_clusters(state, rows, _start(rows, rng), _SWEEPS, rng, threads)
         labels = separated(drawn_labels(rows, components, rng, threads))
         log_proposal = _log_proposal(rows, components, labels, threads)
     else:
@@ -91,7 +91,8 @@ def _merge(state: State, i: int, j: int, informed: bool, rng: np.random.Generato
     if informed:
         members = _with_first(state.members(first, second), i, j)
         rows, labels = state.rows[members], (state.labels[members] == second).astype(np.intp)
-        ratio += _log_proposal(rows, sub_clusters(state, rows, _SWEEPS, rng, threads), labels, threads)
+        components = sub_clusters(state, rows, _start(rows, rng), _SWEEPS, rng, threads)
+        ratio += _log_proposal(rows, components, labels, threads)
     else:
         sizes = state.counts[[first, second]]
         ratio += float(gammaln(sizes).sum() - gammaln(sizes.sum()))
@@ -101,18 +102,16 @@ def _merge(state: State, i: int, j: int, informed: bool, rng: np.random.Generato
     return bool(accepted)
 
 
-def sub_clusters(state: State, rows: Array, sweeps: int, rng: np.random.Generator, threads: int | None) -> Components:
-    """Two components for rows ``(n, D)``, of which the first two rows shall be apart.
-
-    They begin at random, or with the row that is nearer, relative to the spread of the columns.
-    """
-    model, n = state.model, len(rows)
-    labels = (rng.random(n) < rng.random() ** 2).astype(np.intp)
-    if rng.random() < 0.5:
-        scale = rows.std(0)
-        scaled = (rows - rows[0]) / np.where(scale > 0.0, scale, 1.0)
-        direction = scaled[1]
-        labels = (scaled @ direction > 0.5 * float(direction @ direction)).astype(np.intp)
+def sub_clusters(
+    state: State,
+    rows: Array,
+    labels: NDArray[np.intp],
+    sweeps: int,
+    rng: np.random.Generator,
+    threads: int | None,
+) -> Components:
+    """Two components for rows ``(n, D)``, of which the first two rows shall be apart, by sweeps from some labels."""
+    model = state.model
     for sweep in range(sweeps + 1):
         moments = Moments.of_labels(model.form, rows, separated(labels), 2)
         counts = moments.count
@@ -121,6 +120,21 @@ def sub_clusters(state: State, rows: Array, sweeps: int, rng: np.random.Generato
         components = model.drawn(moments, rng.dirichlet(counts), rng)
         labels = drawn_labels(rows, components, rng, threads)
     return model.expected(moments, counts / counts.sum())
+
+
+def nearer_of_two(rows: Array) -> NDArray[np.intp]:
+    """Which of the first two rows is nearer to each row, relative to the spread of the columns."""
+    scale = rows.std(0)
+    scaled = (rows - rows[0]) / np.where(scale > 0.0, scale, 1.0)
+    direction = scaled[1]
+    return np.asarray(scaled @ direction > 0.5 * float(direction @ direction), np.intp)
+
+
+def _start(rows: Array, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Labels that sub-clusters are found from, which do not depend on the present ones."""
+    if rng.random() < 0.5:
+        return nearer_of_two(rows)
+    return (rng.random(len(rows)) < rng.random() ** 2).astype(np.intp)  # the second one is often small
 
 
 def _log_proposal(rows: Array, components: Components, labels: NDArray[np.intp], threads: int | None) -> float:

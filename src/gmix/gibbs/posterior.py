@@ -98,7 +98,7 @@ def posterior(
     >>> max(draws.cluster_probabilities, key=draws.cluster_probabilities.get)
     2
     >>> draws.point_estimate()[:5]
-    array([0, 1, 1, 1, 1])
+    array([0, 0, 1, 0, 1])
     """
     for name, value, least in (("draws", draws, 1), ("chains", chains, 1)):
         if not is_count(value, least):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gmix.fitting.k_means import cluster
 from gmix.gibbs.conjugate import Moments
 from gmix.gibbs.label_draws import drawn_labels
-from gmix.gibbs.moves import separated, sub_clusters
+from gmix.gibbs.moves import nearer_of_two, separated, sub_clusters
 from gmix.gibbs.state import State
 
 __all__ = ["Search", "starting_labels"]
@@ -66,7 +66,7 @@ class Search:
             members[[1, farthest]] = members[[farthest, 1]]
         rows = state.rows[members]
         sample = rows[: _SAMPLE + _SAMPLE_PER_COLUMN * rows.shape[1]]
-        components = sub_clusters(state, sample, _SWEEPS, rng, self.threads)
+        components = sub_clusters(state, sample, nearer_of_two(sample), _SWEEPS, rng, self.threads)
         labels = separated(drawn_labels(rows, components, rng, self.threads))
         moments = Moments.of_labels(state.model.form, rows, labels, 2)
         ratio, marginals = state.split_ratio(number, moments)
