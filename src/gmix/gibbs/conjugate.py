@@ -15,7 +15,7 @@ from gmix.model.covariance import FULL, SPHERICAL, Form
 from gmix.model.families import GAUSSIAN
 from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
-from gmix.model.variational import ParameterDistribution, StudentMixture
+from gmix.model.variational import ParameterDistribution, predictive
 
 __all__ = ["ConjugateComponents", "Moments"]
 
@@ -101,7 +101,7 @@ class ConjugateComponents:
 
     def log_prior_density(self, rows: Array) -> Array:
         """The log density ``(N,)`` of each of rows ``(N, D)``, averaged over the prior of the parameters."""
-        return StudentMixture.of(self.prior, None).log_density(rows)
+        return predictive(self.prior, None).log_density(rows)
 
     def drawn(self, moments: Moments, weights: Array, rng: np.random.Generator) -> Components:
         """Components with weights ``(G,)`` whose means and covariances are drawn given the rows of each group."""
