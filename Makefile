@@ -82,6 +82,9 @@ bench-supervised: .venv/built  ## accuracy of classification beside scikit-learn
 bench-rows: .venv/built build/peers/astroml/ready  ## time an E-step of each kind of rows beside other implementations
 	$(bin)/python benchmarks/rows.py
 
+bench-posterior: .venv/built  ## draw from the posterior of a Dirichlet process, 100,000 x 128 (minutes)
+	$(bin)/python benchmarks/posterior.py --check
+
 bench-variational: .venv/built  ## time a step of variational Bayes, and compare lower bounds, beside scikit-learn
 	$(bin)/python benchmarks/variational.py --check
 

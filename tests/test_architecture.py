@@ -85,6 +85,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
                 "inference.outliers",
             ],
             ["sampler"],
+            ["gibbs"],
             ["__init__"],
             ["report", "sklearn"],
             ["demo"],

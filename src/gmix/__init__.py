@@ -30,11 +30,13 @@ from gmix.model.variational import Posterior, VariationalPrior
 from gmix.sources import CSV, expect
 
 __version__ = "0.1.0"
+from gmix.gibbs import AlignedDraws, PosteriorDraws, posterior
 from gmix.sampler import Chains, metropolis
 
 __all__ = [
     "CSV",
     "Agreement",
+    "AlignedDraws",
     "Background",
     "Bootstrap",
     "Chains",
@@ -55,6 +57,7 @@ __all__ = [
     "ParameterError",
     "PooledEstimate",
     "Posterior",
+    "PosteriorDraws",
     "Progress",
     "Reason",
     "Reliability",
@@ -75,6 +78,7 @@ __all__ = [
     "merge",
     "metropolis",
     "mix",
+    "posterior",
     "predict_to",
     "read_parameters",
     "standard_errors",

@@ -27,6 +27,7 @@ assert _VARIATIONAL.posterior is not None
 PREDICTIVE = _VARIATIONAL.posterior.predictive
 REPLICATES = gmix.bootstrap(FIT, X, kind="rows", replicates=3, rng=0)
 AGREEMENT = gmix.agreement(np.repeat(["a", "b"], 8), MIXTURE.responsibilities(X))
+DRAWS = gmix.posterior(X, 2, draws=4, warmup=2, chains=1, rng=0)
 CHAINS = gmix.metropolis(MIXTURE.log_density, MIXTURE.means[:1], 9, rng=0)
 ODD = (None, -1, 2.5, np.nan, 10**30, "nonsense", object(), len, [], [None], {"a": 1}, np.array("x"))
 FLAGS = ("equal_weights", "resume", "probabilities", "labels", "filled", "label")  # true or false, or words
@@ -46,6 +47,7 @@ FACTORS = gmix.GaussianMixture([1.0], [[0.0] * 4], [[[1.0, 0.5]] * 4], "factors:
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     gmix.fit: {"components": 1, "covariance": "full"},
     gmix.agreement: {"labels": [0, 1], "predicted": [0, 1]}, gmix.plot.calibration: {"agreement": AGREEMENT},
+    gmix.posterior: {"draws": 2, "warmup": 1, "chains": 1}, DRAWS.mixture: {"chain": 0, "draw": 0},
     gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.loadings: {"model": FACTORS},
@@ -60,6 +62,7 @@ FUNCTIONS = [
     gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise, gmix.Stepwise(MIXTURE).update,
     gmix.GaussianMixture.from_statistics, gmix.covariance.structure, MemorySource, highest_density, tail_probability,
     PREDICTIVE.log_density, PREDICTIVE.density, PREDICTIVE.sample,
+    gmix.posterior, *(getattr(DRAWS, name) for name in ("mixture", "log_density", "co_clustering", "point_estimate")),
     *(getattr(FIT, name) for name in ("save", "summary", "plot")),
     *(getattr(MIXTURE, name) for name in ("log_density", "density", "responsibilities", "predict", "sample",
       "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "impute", "plot")),
