@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ __all__ = ["Search", "starting_labels"]
 Array = NDArray[np.float64]
 _SWEEPS = 6  # of Lloyd's iteration at the start, and of Gibbs sampling that finds sub-clusters
 _SAMPLE, _SAMPLE_PER_COLUMN = 1000, 10  # rows that sub-clusters are found from
+_TRIALS = 3  # to split the same cluster
 _NEIGHBORS = 4  # clusters that each may merge with
 _AT_ONCE = 1 << 23  # numbers of the scatter matrices of pairs that are in memory together
 _FARTHEST_OF = 8
@@ -33,13 +36,13 @@ def starting_labels(rows: Array, n_clusters: int, rng: np.random.Generator) -> N
 class Search:
     """Splits and merges that raise the joint density of rows and partition.
 
-    These are no steps of a chain with the posterior as its distribution. A cluster for which no split was found is not
-    tried again until its rows change.
+    These are no steps of a chain with the posterior as its distribution. A cluster for which several trials found no
+    split is not tried again until its rows change.
     """
 
     def __init__(self, state: State, rng: np.random.Generator, threads: int | None) -> None:
         self.state, self.rng, self.threads = state, rng, threads
-        self._whole = set[tuple[int, int]]()
+        self._tried = Counter[tuple[int, int]]()
 
     def improve(self) -> None:
         """Try to split every cluster, and to merge neighbors."""
@@ -54,9 +57,9 @@ class Search:
         state, rng = self.state, self.rng
         members = state.members(number)
         known = len(members), int(members[0])
-        if known in self._whole:
+        if self._tried[known] == _TRIALS:
             return
-        self._whole.add(known)
+        self._tried[known] += 1
         members = rng.permutation(members)
         some = state.rows[members[: _FARTHEST_OF + 1]]
         scale = some.std(0)
@@ -71,7 +74,6 @@ class Search:
         moments = Moments.of_labels(state.model.form, rows, labels, 2)
         ratio, marginals = state.split_ratio(number, moments)
         if ratio > 0.0:
-            self._whole.discard(known)
             state.split(number, members[labels == 1], moments, marginals)
 
 
