@@ -16,7 +16,7 @@ from gmix.fitting.poorer import Neighbor, from_richer, neighbors, runs_from_neig
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
 from gmix.fitting.search_progress import SearchProgress
-from gmix.fitting.start import KMeansPlusPlus, Start, WithBackground
+from gmix.fitting.start import MANY, KMeansPlusPlus, Start, WithBackground
 from gmix.fitting.trials import Trials, work
 from gmix.model.covariance import Structure
 from gmix.model.frozen import Frozen
@@ -74,6 +74,11 @@ class SearchPlan:
         return [pair for pair in every if self.only is None or pair in self.only]
 
     @property
+    def improves(self) -> bool:
+        """Whether trials look for better optima. Starts of many components are improved before EM runs from them."""
+        return self.effort > (0.0 if max(self.components) < MANY else 1.0)
+
+    @property
     def deadline(self) -> float | None:
         """The time by `time.monotonic` at which the search ends with the best so far; None for no limit."""
         return self.rule.time if isinstance(self.rule, Deadline) else None
@@ -110,7 +115,7 @@ class _Searching:
         self.sample, self.table = source, None
         if plan.makes_starts and source.groups is None:
             n_rows = race_rows(plan.components, plan.structures, n_features)
-            most = table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows
+            most = table_rows(plan.components, n_rows, n_features) if plan.improves else n_rows
             self.table = MemorySource.of_rows(source.rows(most, rng), source)
             if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
                 self.sample = MemorySource.of_rows(self.table.rows(n_rows, rng), source)
@@ -131,7 +136,8 @@ class _Searching:
         first: list[AnyMixture] = []
         progress = self.plan.progress
         n_improved = 0 if self.table is None else self.table.n_rows
-        progress.begin(self.order, self.source, n_improved, self.plan.effort * (1 + self._shares))
+        effort = self.plan.effort if self.plan.improves else 0.0
+        progress.begin(self.order, self.source, n_improved, effort * (1 + self._shares))
         try:
             starting_mixtures = self.plan.start.mixtures(self.sample, self.plan.prior, self.rng)
             for n_components in sorted(self.plan.components):
@@ -247,7 +253,7 @@ class _Searching:
 
     @property
     def _improves(self) -> bool:
-        return self.plan.effort > 0.0 and self.table is not None
+        return self.plan.improves and self.table is not None
 
     @property
     def _table_is_complete(self) -> bool:

@@ -119,6 +119,10 @@ class Kernel(ABC):
         """
 
     @abstractmethod
+    def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
+        """The nearest of some centers ``(K, P)`` to each of the points ``(N, P)``, which are of unit scale."""
+
+    @abstractmethod
     def draw(
         self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
     ) -> Array:
