@@ -9,7 +9,7 @@ namespace gmix {
 
 // Labels (N) of points (N, P).
 inline nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std::size_t sweeps,
-                          nb::handle draws_object) {
+                                 nb::handle draws_object) {
   const Array points(points_object, 2, "points"), mass(mass_object, 1, "mass");
   const Array draws(draws_object, 2, "draws");
   const std::size_t n = points.size(0), width = points.size(1), k = draws.size(0);

@@ -22,9 +22,8 @@ Labels = NDArray[np.intp]
 MANY = 256  # clusters, at the least
 _ROWS = 50  # points per cluster, at most, that exchanges look at
 _SEED_ROWS, _SEED_SWEEPS = 20, 5  # points per cluster that seeds are drawn from, and sweeps from there
-_ROUNDS, _SWEEPS, _LAST_SWEEPS = 20, 2, 10  # of exchanges; of Lloyd's iteration after each, and after the last
+_ROUNDS, _SWEEPS, _LAST_SWEEPS = 25, 2, 10  # of exchanges; of Lloyd's iteration after each, and after the last
 _AXIS_STEPS, _HALF_STEPS = 6, 4  # of the iterations that find the longest axis of a cluster, and its two halves
-_FEW = 0.001  # exchanges for each cluster, at which they end
 _PARTNERS = 3  # the nearest clusters, with which a cluster may merge
 _PRIOR = 2.0  # points with the mean variance that each cluster's own variance is averaged with
 _NUMBERS = 4_000_000  # distances that are in memory at once
@@ -46,7 +45,7 @@ def many_clusters(points: Array, mass: Array, n_clusters: int, rng: np.random.Ge
     for _ in range(_ROUNDS):
         clusters = _Clusters(few, weights, labels, centers)
         merges, splits = clusters.exchanges(rng)
-        if len(splits.component) <= _FEW * n_clusters:
+        if len(splits.component) == 0:
             break
         centers = clusters.exchanged(merges, splits)
         labels, centers = _lloyd(few, weights, centers, _SWEEPS)
@@ -69,7 +68,8 @@ def _seeds(points: Array, mass: Array, n_clusters: int, rng: np.random.Generator
         own = order[begin:end]
         if count > 0:
             labels = cluster(few[own], weights[own], int(count), _SEED_SWEEPS, rng)
-            sums, size = _sums(few[own] * weights[own, None], labels, int(count)), np.bincount(labels, weights[own], count)
+            size = np.bincount(labels, weights[own], count)
+            sums = _sums(few[own] * weights[own, None], labels, int(count))
             centers.extend(sums[size > 0.0] / size[size > 0.0, None])
     missing = n_clusters - len(centers)
     if missing > 0:  # a part had fewer distinct points than centers
@@ -79,7 +79,10 @@ def _seeds(points: Array, mass: Array, n_clusters: int, rng: np.random.Generator
 
 def _sums(values: Array, labels: Labels, n_clusters: int) -> Array:
     """The sums ``(K, P)`` of values ``(N, P)`` in each cluster."""
-    return np.column_stack([np.bincount(labels, column, n_clusters) for column in values.T])
+    sums = np.empty((n_clusters, values.shape[1]))
+    for j, column in enumerate(values.T):
+        sums[:, j] = np.bincount(labels, column, n_clusters)
+    return sums
 
 
 def _lloyd(points: Array, mass: Array, centers: Array, sweeps: int) -> tuple[Labels, Array]:
@@ -176,7 +179,7 @@ class _Clusters:
 
     def _moments(self, labels: Labels, n_clusters: int) -> _Moments:
         weighted = self.points * self.mass[:, None]
-        size = np.bincount(labels, self.mass, n_clusters)
+        size = np.asarray(np.bincount(labels, self.mass, n_clusters), np.float64)
         return _Moments(size, _sums(weighted, labels, n_clusters), _sums(weighted * self.points, labels, n_clusters))
 
     def _merges(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
