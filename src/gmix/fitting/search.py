@@ -74,9 +74,9 @@ class SearchPlan:
         return [pair for pair in every if self.only is None or pair in self.only]
 
     @property
-    def improves(self) -> bool:
-        """Whether trials look for better optima. Starts of many components are improved before EM runs from them."""
-        return self.effort > (0.0 if max(self.components) < MANY else 1.0)
+    def trial_effort(self) -> float:
+        """How much trials may do for better optima. Starts of many components are improved before EM runs from them."""
+        return self.effort if max(self.components) < MANY or self.effort > 1.0 else 0.0
 
     @property
     def deadline(self) -> float | None:
@@ -115,7 +115,7 @@ class _Searching:
         self.sample, self.table = source, None
         if plan.makes_starts and source.groups is None:
             n_rows = race_rows(plan.components, plan.structures, n_features)
-            most = table_rows(plan.components, n_rows, n_features) if plan.improves else n_rows
+            most = table_rows(plan.components, n_rows, n_features) if plan.trial_effort > 0.0 else n_rows
             self.table = MemorySource.of_rows(source.rows(most, rng), source)
             if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
                 self.sample = MemorySource.of_rows(self.table.rows(n_rows, rng), source)
@@ -136,8 +136,7 @@ class _Searching:
         first: list[AnyMixture] = []
         progress = self.plan.progress
         n_improved = 0 if self.table is None else self.table.n_rows
-        effort = self.plan.effort if self.plan.improves else 0.0
-        progress.begin(self.order, self.source, n_improved, effort * (1 + self._shares))
+        progress.begin(self.order, self.source, n_improved, self.plan.trial_effort * (1 + self._shares))
         try:
             starting_mixtures = self.plan.start.mixtures(self.sample, self.plan.prior, self.rng)
             for n_components in sorted(self.plan.components):
@@ -253,7 +252,7 @@ class _Searching:
 
     @property
     def _improves(self) -> bool:
-        return self.plan.improves and self.table is not None
+        return self.plan.trial_effort > 0.0 and self.table is not None
 
     @property
     def _table_is_complete(self) -> bool:
