@@ -193,14 +193,9 @@ bool add_by_neighbors(const Mixture& m, const Plan<T>& common, Arena memory, con
 template <typename T, typename F>
 void add_by_path(const F& family, const Mixture& m, const Plan<T>& plan, Arena planned, Arena memory,
                  const Chunk& chunk, WhitenedSums& sums) {
-  switch (*plan.path) {
-    case Path::kFewColumns:
-      return add_by_few_columns(m, plan, planned, memory, chunk, sums);
-    case Path::kMatrixProducts:
-      return add_by_matrix_products(m, plan, planned, memory, chunk, sums);
-    case Path::kResiduals:
-      return add_by_residuals(family, m, plan, planned, memory, chunk, sums);
-  }
+  if (*plan.path == Path::kFewColumns) return add_by_few_columns(m, plan, planned, memory, chunk, sums);
+  if (*plan.path == Path::kMatrixProducts) return add_by_matrix_products(m, plan, planned, memory, chunk, sums);
+  add_by_residuals(family, m, plan, planned, memory, chunk, sums);
 }
 
 template <typename T, typename F>

@@ -122,9 +122,6 @@ class ReferenceKernel(Kernel):
         _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
         return np.asarray(np.argsort(np.argsort(first))[inverse])
 
-    def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
-        return nearest(points, centers)
-
     def draw(
         self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
     ) -> Array:
