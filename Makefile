@@ -64,6 +64,9 @@ bench-large: .venv/built  ## time default fits of a million rows
 bench-limits: .venv/built  ## how near gmix comes to what the processor can do; threads, float32
 	$(bin)/python benchmarks/limits.py
 
+bench-many-components: .venv/built  ## time steps and default fits with thousands of components (minutes)
+	$(bin)/python benchmarks/many_components.py
+
 bench-acceleration: .venv/built  ## count the passes over the rows that acceleration saves
 	$(bin)/python benchmarks/acceleration.py
 

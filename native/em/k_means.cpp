@@ -90,7 +90,28 @@ bool seed(const Points& points, const Table& table, std::size_t k, std::size_t t
   return true;
 }
 
+// Sets the labels (padded N) of the points of a table. False if interrupted.
+bool assign(const PointBlocks& all, const double* centers, std::size_t k, const std::function<bool()>& interrupted,
+            Numbers& work, std::vector<std::int64_t>& labels) {
+  for (std::size_t at = 0; at < all.count; at += kBlock) {
+    if (interrupted()) return false;
+    const PointBlocks block{all.data + at * (1 + all.width), all.width, std::min(kBlock, all.count - at)};
+    kernel().nearest(block, centers, k, work.data(), labels.data() + at);
+  }
+  return true;
+}
+
 }  // namespace
+
+bool assign(const Points& points, const double* centers, std::size_t n_centers,
+            const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels) {
+  const Table table(points);
+  Numbers work(n_centers * (1 + points.width));
+  labels.assign(table.blocks().count, 0);
+  if (!assign(table.blocks(), centers, n_centers, interrupted, work, labels)) return false;
+  labels.resize(points.n);
+  return true;
+}
 
 bool cluster(const Points& points, std::size_t n_components, std::size_t trials, std::size_t sweeps,
              const double* draws, const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels) {
@@ -101,20 +122,13 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
   if (!seed(points, table, k, trials, draws, interrupted, centers)) return false;
   std::vector<std::int64_t> before;
   labels.assign(all.count, 0);
-  const auto assign = [&] {
-    for (std::size_t at = 0; at < all.count; at += kBlock) {
-      if (interrupted()) return false;
-      const PointBlocks block{all.data + at * (1 + width), width, std::min(kBlock, all.count - at)};
-      kernel().nearest(block, centers.data(), k, work.data(), labels.data() + at);
-    }
-    return true;
-  };
   const auto moved = [&] {  // points whose label is another than before
     std::size_t count = 0;
     for (std::size_t i = 0; i < n; ++i) count += before.empty() || labels[i] != before[i];
     return count;
   };
-  if (!assign()) return false;
+  const auto relabel = [&] { return assign(all, centers.data(), k, interrupted, work, labels); };
+  if (!relabel()) return false;
   for (std::size_t sweep = 0; sweep < sweeps && kAtRest * moved() > n; ++sweep) {
     Numbers size(k, 0.0), sum(k * width, 0.0);
     for (std::size_t i = 0; i < n; ++i) {
@@ -125,7 +139,7 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
     for (std::size_t c = 0; c < k; ++c)
       for (std::size_t j = 0; size[c] > 0.0 && j < width; ++j) centers[c * width + j] = sum[c * width + j] / size[c];
     before = labels;
-    if (!assign()) return false;
+    if (!relabel()) return false;
   }
   labels.resize(n);
   std::vector<std::int64_t> name(k, -1);

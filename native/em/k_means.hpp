@@ -22,4 +22,8 @@ struct Points {
 bool cluster(const Points& points, std::size_t n_components, std::size_t trials, std::size_t sweeps,
              const double* draws, const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels);
 
+// Sets labels (N) to the nearest of centers (K, P).
+bool assign(const Points& points, const double* centers, std::size_t n_centers,
+            const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels);
+
 }  // namespace gmix

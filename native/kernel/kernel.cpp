@@ -11,6 +11,7 @@
 #include "kernel/families.hpp"
 #include "kernel/nearest.hpp"
 #include "kernel/paths/incomplete.hpp"
+#include "kernel/paths/neighbors.hpp"
 #include "kernel/paths/noisy.hpp"
 
 namespace gmix::GMIX_LEVEL {
@@ -22,9 +23,13 @@ struct Plan {
   Path* path;
   double* log_constants;  // (K), base 2
   FramedMixture<T> framed;
+  neighbors::Plan<T> neighbors;  // of the path that chunks of rows may take instead
 
   Plan(const Mixture& m, Arena& arena)
-      : path(arena.take<Path>(1)), log_constants(arena.take<double>(m.n_components)), framed(m, arena) {}
+      : path(arena.take<Path>(1)),
+        log_constants(arena.take<double>(m.n_components)),
+        framed(m, arena),
+        neighbors(m, arena) {}
 };
 
 template <typename T>
@@ -34,6 +39,7 @@ void make_plan(const Mixture& given, void* memory) {
   if constexpr (kFramed<T>) set_frame(given, plan.framed);
   const Mixture m = plan.framed.view(given);
   for (std::size_t c = 0; c < m.n_components; ++c) plan.log_constants[c] = m.log_constants[c] / kLog2;
+  neighbors::set_plan(m, plan.log_constants, plan.neighbors);
   // The two plans take the same place, because only one of them is kept.
   Arena of_products = prefers_matrix_products(m) ? arena : Arena(nullptr), of_residuals = arena;
   const matrix_products::Plan<T> products(m, of_products);
@@ -58,13 +64,14 @@ template <typename T>
 std::size_t measure_scratch(const Mixture& m) {
   Arena nowhere(nullptr), arena(nullptr);
   row_by_row::Scratch(m, arena);
-  Arena of_products = arena, of_residuals = arena, of_few_columns = arena;
+  Arena of_neighbors = arena, of_products = arena, of_residuals = arena, of_few_columns = arena;
+  if (neighbors::may_have_neighbors(m)) neighbors::Scratch<T>(m, neighbors::Plan<T>(m, nowhere), of_neighbors);
   if (prefers_matrix_products(m)) matrix_products::Scratch<T>(m, matrix_products::Plan<T>(m, nowhere), of_products);
   const residuals::Plan<T> plan(m, nowhere);
   residuals::Scratch<T>(m, plan, of_residuals);
   if (may_lie_far_apart(m)) far_apart::Scratch<T>(m, far_apart::Plan<T>(m), of_residuals);
   if (has_few_columns(m)) few_columns::Scratch<T>(m, plan, of_few_columns);
-  return std::max({of_products.used(), of_residuals.used(), of_few_columns.used()});
+  return std::max({of_neighbors.used(), of_products.used(), of_residuals.used(), of_few_columns.used()});
 }
 
 // Prefetching is spread over the calls of normalize(), which are as many as this.
@@ -173,6 +180,24 @@ void rescale(const Mixture& m, WhitenedSums& sums) {
   for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
+// Adds a chunk by neighbors; false if another path is better for its rows.
+template <typename T>
+bool add_by_neighbors(const Mixture& m, const Plan<T>& common, Arena memory, const Chunk& chunk, WhitenedSums& sums) {
+  if (!*common.neighbors.used) return false;
+  const neighbors::Scratch<T> s(m, common.neighbors, memory);
+  if (neighbors::ChunkOfRows<T>(m, chunk, common.framed.frame, common.neighbors, s).add(sums)) return true;
+  clear(m, sums);
+  return false;
+}
+
+template <typename T, typename F>
+void add_by_path(const F& family, const Mixture& m, const Plan<T>& plan, Arena planned, Arena memory,
+                 const Chunk& chunk, WhitenedSums& sums) {
+  if (*plan.path == Path::kFewColumns) return add_by_few_columns(m, plan, planned, memory, chunk, sums);
+  if (*plan.path == Path::kMatrixProducts) return add_by_matrix_products(m, plan, planned, memory, chunk, sums);
+  add_by_residuals(family, m, plan, planned, memory, chunk, sums);
+}
+
 template <typename T, typename F>
 void expect(const F& family, const Mixture& given, Arena planned, Arena memory, const Chunk& chunk,
             WhitenedSums& sums) {
@@ -180,17 +205,7 @@ void expect(const F& family, const Mixture& given, Arena planned, Arena memory, 
   const Mixture m = plan.framed.view(given);
   const row_by_row::Scratch single(given, memory);
   clear(m, sums);
-  switch (*plan.path) {
-    case Path::kFewColumns:
-      add_by_few_columns(m, plan, planned, memory, chunk, sums);
-      break;
-    case Path::kMatrixProducts:
-      add_by_matrix_products(m, plan, planned, memory, chunk, sums);
-      break;
-    case Path::kResiduals:
-      add_by_residuals(family, m, plan, planned, memory, chunk, sums);
-      break;
-  }
+  if (!add_by_neighbors(m, plan, memory, chunk, sums)) add_by_path(family, m, plan, planned, memory, chunk, sums);
   if constexpr (kFramed<T>) restore_constants(given, plan.framed, plan.log_constants, sums);
   rescale(m, sums);
   if (all_finite(m, sums)) return;

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "em/k_means.hpp"
 #include "python/callables.hpp"
+#include "python/clusters.hpp"
 #include "threads/draws.hpp"
 #include "threads/parallel.hpp"
 
@@ -35,17 +35,6 @@ std::size_t threads_of(nb::handle wanted) {
   const long number = wanted.is_none() ? 0 : nb::cast<long>(wanted);
   if (number < 0) throw nb::value_error("threads must be a positive number, or None for all");
   return static_cast<std::size_t>(number);
-}
-
-// Calls work() without the GIL. An interruption, by which work() returns false, raises the exception that is pending.
-template <typename Work>
-void without_gil(const Work& work) {
-  bool finished;
-  {
-    nb::gil_scoped_release released;
-    finished = work();
-  }
-  if (!finished) throw nb::python_error();
 }
 
 // One E-step under several components, over rows that come in one or several blocks.
@@ -250,20 +239,6 @@ nb::list label_statistics(int form_code, nb::handle rows_object, nb::sequence ev
   return answers;
 }
 
-// Labels (N) of points (N, P), as numbers of float64.
-nb::object cluster_points(nb::handle points_object, nb::handle mass_object, std::size_t sweeps,
-                          nb::handle draws_object) {
-  const Array points(points_object, 2, "points"), mass(mass_object, 1, "mass");
-  const Array draws(draws_object, 2, "draws");
-  const std::size_t n = points.size(0), width = points.size(1), k = draws.size(0);
-  if (n == 0 || k == 0 || draws.size(1) == 0) throw nb::value_error("clusters need a point and a draw at least");
-  const Points rows{points.numbers(n, width), mass.numbers(n), n, width};
-  const double* numbers = draws.numbers(k, draws.size(1));
-  std::vector<std::int64_t> labels;
-  without_gil([&] { return cluster(rows, k, draws.size(1), sweeps, numbers, is_interrupted, labels); });
-  return array_of({labels.begin(), labels.end()}, empty_array(n));
-}
-
 // A new array, and where its numbers are.
 struct NewArray {
   nb::object object = nb::none();
@@ -385,6 +360,8 @@ NB_MODULE(_native, module) {
                      "-> list[Statistics]"));
   module.def("cluster", &gmix::cluster_points, arg("points"), arg("mass"), arg("sweeps"), arg("draws"),
              nb::sig("def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> Array"));
+  module.def("nearest", &gmix::nearest_centers, arg("points"), arg("centers"),
+             nb::sig("def nearest(points: Array, centers: Array) -> Array"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("components"), arg("responsibilities"),
              arg("threads").none(),
              nb::sig("def posterior(rows: Rows, components: Components, responsibilities: bool, threads: int | None) "

@@ -15,6 +15,17 @@ namespace gmix {
 // Whether a signal, such as Ctrl-C, raised an exception in Python, which is then pending.
 bool is_interrupted();
 
+// Calls work() without the GIL. An interruption, by which work() returns false, raises the exception that is pending.
+template <typename Work>
+void without_gil(const Work& work) {
+  bool finished;
+  {
+    nb::gil_scoped_release released;
+    finished = work();
+  }
+  if (!finished) throw nb::python_error();
+}
+
 // Calls work() with the GIL. A KeyboardInterrupt becomes Interrupted, so that the best so far is kept; other exceptions
 // go on.
 template <typename Work>

@@ -39,6 +39,7 @@ WRONG: dict[str, Callable[[], Any]] = {
         "VVV", 0, [statistics(2, 2)], statistics(1, 2), reference(2)
     ),
     "a reference of other columns": lambda: native.maximize("VVV", 0, [statistics(2, 2)], None, reference(3)),
+    "no centers": lambda: native.nearest(np.ones((3, 2)), np.ones((0, 2))),
     "no draws": lambda: native.cluster(np.ones((3, 2)), np.ones(3), 2, np.ones((2, 0))),
     "a start with a prior of other components": lambda: run(ROWS, start(2, 2, statistics(1, 2))),
     "a start with a prior of other columns": lambda: run(ROWS, start(2, 2, statistics(2, 1))),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import FORMS, Form
-from gmix.model.covariance.form import FULL, TIED
+from gmix.model.covariance.form import DIAGONAL, FULL, SPHERICAL, TIED
 from gmix.model.kernel import ReferenceKernel, kernel
 from gmix.model.statistics import SufficientStatistics
 
@@ -20,6 +20,7 @@ PLAIN = ReferenceKernel()
 SHAPES = [(1, 1, 1), (7, 1, 3), (500, 2, 2), (2049, 3, 5), (300, 8, 4), (130, 17, 3), (90, 40, 2), (5000, 2, 1)]
 MANY = [(700, 5, 9), (2500, 8, 20), (300, 16, 16), (40, 7, 7)]  # components, which are alike
 APART = [(1100, 24, 9), (900, 33, 12), (1000, 65, 4)]  # of more rows than are looked at before they are
+NEIGHBORS = [(2500, 9, 300), (700, 33, 260), (300, 8, 256), (300, 7, 300), (300, 9, 255)]  # many components
 ORDERS = {
     "rows": np.ascontiguousarray,
     "columns": np.asfortranarray,
@@ -139,6 +140,50 @@ def test_components_that_lie_apart(
     rows = order(rows.astype(dtype))
     assert_twins(rows, [mixture], weight, 1e-11)
     assert_coarse(rows, mixture, weight)
+
+
+def many_apart(form: Form, shape: tuple[int, int, int], apart: float, offset: float) -> tuple[Array, Components]:
+    """Rows from a mixture of many components, of which few matter to a row if they lie far `apart`."""
+    n, d, k = shape
+    _, mixture = world(form, n, d, k, offset)
+    mixture = mixture._replace(means=offset + apart * (mixture.means - offset))
+    rng = np.random.default_rng(3)
+    own = rng.integers(0, k, n)
+    factor = mixture.factor if form is DIAGONAL else mixture.factor[:, None]
+    return mixture.means[own] + factor[own] * rng.standard_normal((n, d)), mixture
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("apart", [0.3, 3.0, 8.0, 40.0])
+@pytest.mark.parametrize("shape", NEIGHBORS, ids=lambda s: "x".join(map(str, s)))
+@pytest.mark.parametrize("form", [DIAGONAL, SPHERICAL], ids=repr)
+def test_many_components_of_which_few_matter(
+    form: Form, shape: tuple[int, int, int], apart: float, weighted: bool
+) -> None:
+    rows, mixture = many_apart(form, shape, apart, 2.0)
+    rows[::40] = rows[::40][::-1] / 2 + rows[::40] / 2  # between two components
+    rows[::70] += 30.0  # far from all
+    weight = np.random.default_rng(2).integers(0, 4, shape[0]) / 2 if weighted else None
+    assert_twins(rows, [mixture], weight, 1e-11)
+    assert_coarse(rows, mixture, weight)
+
+
+@pytest.mark.parametrize("form", [DIAGONAL, SPHERICAL], ids=repr)
+def test_many_components_and_rows_that_are_not_from_them(form: Form) -> None:
+    rows, mixture = many_apart(form, (600, 9, 300), 8.0, 0.0)
+    assert_twins(8.0 * np.random.default_rng(5).standard_normal(rows.shape), [mixture], None, 1e-11)
+    rows[300] *= 1e30
+    dead = mixture._replace(log_constants=np.where(np.arange(300) % 3 == 0, -np.inf, mixture.log_constants))
+    assert_twins(rows, [mixture, dead], None, 1e-11)
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_many_components_have_the_same_bits_on_any_number_of_threads(coarse: bool) -> None:
+    rows, mixture = many_apart(DIAGONAL, (9000, 9, 300), 8.0, 0.0)
+    one, two = (kernel.expect(Rows(rows), [mixture], coarse=coarse, threads=n)[0] for n in (1, 2))
+    assert one.log_likelihood == two.log_likelihood
+    np.testing.assert_array_equal(one.mean, two.mean)
+    np.testing.assert_array_equal(one.scatter, two.scatter)
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)

@@ -32,6 +32,13 @@ def test_fewer_distinct_points_than_clusters_are_no_trouble() -> None:
     np.testing.assert_array_equal(kernel.cluster(points, np.ones(10), 5, draws), labels)
 
 
+@pytest.mark.parametrize(("n", "width", "k"), [(1, 1, 1), (7, 1, 7), (150, 4, 3), (5000, 3, 50)])
+def test_both_find_the_same_nearest_centers(n: int, width: int, k: int) -> None:
+    rng = np.random.default_rng([n, width, k])
+    points, centers = rng.standard_normal((n, width)), rng.standard_normal((k, width))
+    np.testing.assert_array_equal(kernel.nearest(points, centers), PLAIN.nearest(points, centers))
+
+
 def test_points_without_coordinates_are_one_cluster() -> None:
     draws = np.random.default_rng(0).random((3, 3))
     for each in (PLAIN, kernel):

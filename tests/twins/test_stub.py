@@ -45,6 +45,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "prepare": {"form": 0, "weights": ONE, "means": POINT, "covariances": UNIT},
     "label_statistics": {"form": 0, "rows": ROWS, "labels": [0.0 * ONE], "n_components": 1},
     "cluster": {"points": POINT, "mass": ONE, "sweeps": 1, "draws": POINT},
+    "nearest": {"points": POINT, "centers": POINT},
     "posterior": {"rows": ROWS, "components": COMPONENTS, "responsibilities": True, "threads": None},
     "expected_values": {"rows": ROWS, "components": COMPONENTS, "threads": None},
     "draw": {"components": COMPONENTS, "labels": 0.0 * ONE, "key": 1, "counter": 2, "threads": None},

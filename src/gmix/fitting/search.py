@@ -17,7 +17,7 @@ from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
 from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import KMeansPlusPlus, Start, WithBackground
-from gmix.fitting.trials import Trials, work
+from gmix.fitting.trials import Trials, effort_of_trials, work
 from gmix.model.covariance import Structure
 from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture
@@ -104,13 +104,14 @@ class _Searching:
 
     def __init__(self, source: Source, plan: SearchPlan, rng: np.random.Generator) -> None:
         self.source, self.plan, self.rng = source, plan, rng
+        self.effort = effort_of_trials(plan.effort, plan.components)
         self.best: dict[tuple[Structure, int], Candidate] = {}
         n_features, self.every = source.n_features, plan.candidates
         self.alone = len(self.every) == 1
         self.sample, self.table = source, None
         if plan.makes_starts and source.groups is None:
             n_rows = race_rows(plan.components, plan.structures, n_features)
-            most = table_rows(plan.components, n_rows, n_features) if plan.effort > 0.0 else n_rows
+            most = table_rows(plan.components, n_rows, n_features) if self.effort > 0.0 else n_rows
             self.table = MemorySource.of_rows(source.rows(most, rng), source)
             if not (isinstance(source, LocalSource) and source.n_rows <= n_rows):
                 self.sample = MemorySource.of_rows(self.table.rows(n_rows, rng), source)
@@ -131,7 +132,7 @@ class _Searching:
         first: list[AnyMixture] = []
         progress = self.plan.progress
         n_improved = 0 if self.table is None else self.table.n_rows
-        progress.begin(self.order, self.source, n_improved, self.plan.effort * (1 + self._shares))
+        progress.begin(self.order, self.source, n_improved, self.effort * (1 + self._shares))
         try:
             starting_mixtures = self.plan.start.mixtures(self.sample, self.plan.prior, self.rng)
             for n_components in sorted(self.plan.components):
@@ -247,7 +248,7 @@ class _Searching:
 
     @property
     def _improves(self) -> bool:
-        return self.plan.effort > 0.0 and self.table is not None
+        return self.effort > 0.0 and self.table is not None
 
     @property
     def _table_is_complete(self) -> bool:
@@ -256,7 +257,7 @@ class _Searching:
     def _effort(self, mixture: AnyMixture) -> Effort:
         assert self.table is not None
         amount = work(self.table.n_rows, mixture.n_components, mixture.n_parameters, mixture.n_features)
-        return Effort(self.plan.effort * amount, self.plan.deadline, slow=not self.source.is_plain)
+        return Effort(self.effort * amount, self.plan.deadline, slow=not self.source.is_plain)
 
     def _improved_in_table(self, best: Run) -> Run:
         """The best run on the table of trials that begin with a run on the sub-sample.

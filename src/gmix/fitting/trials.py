@@ -10,14 +10,14 @@ import numpy as np
 
 from gmix.fitting.em import Run
 from gmix.fitting.refinement import Effort, Optima, Place, Refiner, allowance, chance_of_better
-from gmix.fitting.start import Start
+from gmix.fitting.start import MANY, Start
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
 from gmix.model.stopping import Round, StoppingRule
 from gmix.model.student import gaussian
 from gmix.sources import MemorySource
 
-__all__ = ["Trials", "work"]
+__all__ = ["Trials", "effort_of_trials", "work"]
 
 # Work of a default search, in steps of EM on all rows of the table: many where a step is cheap.
 _STEPS, _COLUMNS = 400.0, 12.0
@@ -150,3 +150,8 @@ def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> 
     """The work of a default search for one candidate."""
     steps = _STEPS / (1.0 + math.pow(n_features / _COLUMNS, 1.5))
     return max(steps * Effort.step(n_rows, n_components, n_parameters), min(_LEAST, _LEAST_PER_ROW * n_rows))
+
+
+def effort_of_trials(effort: float, components: Sequence[int]) -> float:
+    """The effort that trials may make. Those of many components cost much, and their starts are improved before."""
+    return effort if max(components) < MANY or effort > 1.0 else 0.0

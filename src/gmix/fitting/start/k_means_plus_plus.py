@@ -10,6 +10,7 @@ import numpy as np
 
 from gmix.fitting.k_means import cluster
 from gmix.fitting.start.labeled import LabeledStart, Labels, SeedRows, different
+from gmix.fitting.start.many_clusters import MANY, many_clusters
 
 __all__ = ["KMeansPlusPlus"]
 
@@ -22,6 +23,8 @@ class KMeansPlusPlus(LabeledStart):
     columns nor the directions of the axes matter. The other runs standardize the columns instead: if clusters differ in
     only a few of many columns, whitening hides the differences. With one column both are the same, and half the runs
     suffice.
+
+    For many components, exchanges of clusters replace the repeated runs (`many_clusters`).
     """
 
     draws: ClassVar[bool] = True
@@ -30,6 +33,8 @@ class KMeansPlusPlus(LabeledStart):
 
     def clustering(self, rng: np.random.Generator) -> Callable[[SeedRows, int], list[Labels]]:
         def labels(seeds: SeedRows, n_components: int) -> list[Labels]:
+            if n_components >= MANY:
+                return different(many_clusters(points, seeds.rows.mass, n_components, rng) for points in seeds.points)
             return different(
                 cluster(coordinates, seeds.rows.mass, n_components, self.sweeps, rng)
                 for _ in range(self.runs // 2)

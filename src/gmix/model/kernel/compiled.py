@@ -112,6 +112,10 @@ class CompiledKernel(Kernel):
     def cluster(self, points: Array, mass: Array, sweeps: int, draws: Array) -> NDArray[np.intp]:
         return np.asarray(self.native.cluster(np.ascontiguousarray(points), mass, sweeps, draws), np.intp)
 
+    def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
+        found = self.native.nearest(np.ascontiguousarray(points), np.ascontiguousarray(centers))
+        return np.asarray(found, np.intp)
+
     def draw(
         self, components: Components, labels: NDArray[np.intp], seed: tuple[int, int], threads: int | None = None
     ) -> Array:

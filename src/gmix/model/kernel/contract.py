@@ -14,6 +14,7 @@ from gmix.base.errors import ParameterError
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import TIED, Form, Structure
+from gmix.model.kernel.seeding import nearest
 from gmix.model.model import Model
 from gmix.model.reference import AT_FLOOR, Reference
 from gmix.model.statistics import SufficientStatistics
@@ -117,6 +118,10 @@ class Kernel(ABC):
 
         `draws` are uniform numbers ``(K, trials)``.
         """
+
+    def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
+        """The nearest of some centers ``(K, P)`` to each of the points ``(N, P)``, which are of unit scale."""
+        return nearest(points, centers)
 
     @abstractmethod
     def draw(

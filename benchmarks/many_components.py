@@ -1,0 +1,88 @@
+"""The time of an EM step where few of many components matter to a row, and of default fits with 1,000 components.
+
+Steps with separated components are compared with the same step where the components overlap, so that all of them are
+evaluated. The log-likelihood is compared with that of `log_density`, which evaluates all components. A fit is compared
+with EM from the parameters that generated the rows. Times are processor seconds of all threads, the least of three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import gmix
+
+Array = NDArray[np.float64]
+STEPS = [(500_000, 32, 2000, 4.0), (500_000, 32, 2000, 6.0), (500_000, 16, 1000, 6.0), (500_000, 16, 300, 6.0)]
+FITS = [(100_000, 16, 1000, 3.0), (1_000_000, 16, 1000, 3.0)]
+OVERLAP = 0.3  # standard deviation of the means, in those of a component
+
+
+class Generated(NamedTuple):
+    """Rows, and the diagonal mixture that they are from."""
+
+    rows: Array
+    mixture: gmix.GaussianMixture
+
+
+def generated(n: int, d: int, k: int, separation: float) -> Generated:
+    rng = np.random.default_rng(0)
+    means, deviations = separation * rng.standard_normal((k, d)), np.exp(0.3 * rng.standard_normal((k, d)))
+    weights = rng.dirichlet(np.full(k, 3.0))
+    own = rng.choice(k, n, p=weights)
+    rows = means[own] + deviations[own] * rng.standard_normal((n, d))
+    covariances = deviations[:, :, None] ** 2 * np.eye(d)
+    return Generated(rows, gmix.GaussianMixture(weights, means, covariances, structure="VVI"))
+
+
+def step_time(of: Generated) -> float:
+    """The least processor time of a few E-steps."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        gmix.expect(of.rows, [of.mixture])
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def compare_steps(share: float) -> None:
+    head = f"{'rows':>9}{'columns':>9}{'K':>6}{'means':>7}{'all':>9}{'step':>9}{'ratio':>7}{'log-likelihood':>16}"
+    print(head, flush=True)
+    for rows, d, k, separation in STEPS:
+        n = int(rows * share)
+        apart, overlapping = generated(n, d, k, separation), generated(n, d, k, OVERLAP)
+        every, step = step_time(overlapping), step_time(apart)
+        [statistics] = gmix.expect(apart.rows, [apart.mixture])
+        exact = float(apart.mixture.log_density(apart.rows).sum())
+        gap = abs(statistics.log_likelihood - exact) / abs(exact)
+        print(f"{n:>9}{d:>9}{k:>6}{separation:>7}{every:>9.3f}{step:>9.3f}{every / step:>7.1f}{gap:>16.1e}", flush=True)
+
+
+def compare_fits(share: float) -> None:
+    head = f"\n{'rows':>9}{'columns':>9}{'K':>6}{'means':>7}{'fit':>9}{'nats per row below EM from the truth':>38}"
+    print(head, flush=True)
+    for rows, d, k, separation in FITS:
+        n = int(rows * share)
+        table, truth = generated(n, d, k, separation)
+        began = time.process_time()
+        fit = gmix.fit(table, k, covariance="diag", rng=0)
+        taken = time.process_time() - began
+        best = gmix.fit(table, k, covariance="diag", start=truth)
+        gap = (best.log_likelihood - fit.log_likelihood) / n
+        print(f"{n:>9}{d:>9}{k:>6}{separation:>7}{taken:>9.1f}{gap:>38.4f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0, help="the share of the rows that is used")
+    share = parser.parse_args().share
+    compare_steps(share)
+    compare_fits(share)
+
+
+if __name__ == "__main__":
+    main()
