@@ -17,6 +17,4 @@ def effort(share: float = 1.0) -> settings:
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
     if DEEP:
         return settings(max_examples=examples, deadline=None, suppress_health_check=slow, print_blob=True)
-    return settings(
-        max_examples=examples, deadline=None, suppress_health_check=slow, derandomize=True, database=None
-    )
+    return settings(max_examples=examples, deadline=None, suppress_health_check=slow, derandomize=True, database=None)

@@ -68,11 +68,13 @@ def outcome(read: Callable[[], Any]) -> Any:
         try:
             value = read()
         except gmix.GmixError as error:
-            event(type(error).__name__)
-            assert len(str(error)) > 20
-            return None
-    event("value")
-    return value
+            reason = str(error)
+        else:
+            event("value")
+            return value
+    event("error")
+    assert len(reason) > 20
+    return None
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A limit of processor time for one case, so that a fit that does not end is a failure that shows its table."""
+"""A limit of time for one case, so that a fit that does not end is a failure that shows its table."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from types import FrameType
 
 from effort import DEEP
 
-__all__ = ["TookTooLongError", "limit", "watched"]
+__all__ = ["TookTooLongError", "limit"]
 
-SECONDS = 60.0  # of processor time; the slowest case that is known takes a tenth of that
-HANGS = 3600.0  # seconds by the clock for a whole test, most of which waits for other processes
+SECONDS = 60.0  # of processor time; cases that are known take less than a tenth of that
+HANGS = 1800.0  # seconds by the clock, for a case that waits and does not work
 
 
 class TookTooLongError(Exception):
@@ -27,7 +27,7 @@ def limit(seconds: float = SECONDS) -> Iterator[None]:
     """Raise `TookTooLongError` in the main thread after this processor time of all threads, in the deep search only.
 
     Hypothesis then shrinks the case and prints it. The time of the clock does not matter, so other programs on the same
-    machine do not fail a test.
+    machine do not fail a test. A process that hangs prints where all its threads are, and ends.
     """
     if not (DEEP and hasattr(signal, "SIGPROF") and threading.current_thread() is threading.main_thread()):
         yield
@@ -38,21 +38,10 @@ def limit(seconds: float = SECONDS) -> Iterator[None]:
 
     former = signal.signal(signal.SIGPROF, expired)
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
-        signal.signal(signal.SIGPROF, former)
-
-
-@contextmanager
-def watched(seconds: float = HANGS) -> Iterator[None]:
-    """Print where all threads are, and end the process, if a whole test takes longer than this by the clock."""
-    if not DEEP:
-        yield
-        return
-    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(HANGS, exit=True, file=sys.__stderr__)
     try:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, former)
