@@ -21,6 +21,16 @@ test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onn
 test-lowest: build/lowest/ready  ## run the tests with the lowest versions that pyproject.toml allows (a quarter of an hour)
 	build/lowest/bin/python -m pytest -n auto --dist loadscope -W ignore::DeprecationWarning -W ignore::FutureWarning tests
 
+# FUZZ_EXAMPLES is the number of cases of each test; 2000 take about an hour.
+fuzz: .venv/built  ## search for tables, arguments and damaged files that fail (EXAMPLES=2000; an hour)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(bin)/python -m pytest tests/fuzz
+
+sanitize: .venv/built  ## run the twins and some laws under the sanitizers of the compiler (an hour)
+	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/python tests/tools/sanitize.py
+
+mutants: .venv/built  ## make small errors in the core, and list those that no test notices (MOST=40; can be stopped and resumed)
+	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/python tests/tools/mutants.py $(if $(MOST),--most $(MOST)) $(PLACES)
+
 lint: .venv/installed  ## check style and formatting
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .

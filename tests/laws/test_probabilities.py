@@ -92,6 +92,14 @@ def test_a_background_adds_its_share_of_the_box() -> None:
     np.testing.assert_allclose(mixture.box_probability(low, high).value, expected, rtol=1e-12)
 
 
+def test_densities_of_one_column_are_those_of_the_mixture_inside_and_outside_a_background() -> None:
+    mixture = GaussianMixture(
+        [0.5, 0.3], [[0.0], [3.0]], [[[1.0]], [[0.25]]], background=gmix.Background(0.2, [-1.0], [5.0])
+    )
+    x = np.linspace(-4.0, 8.0, 101)
+    np.testing.assert_allclose(mixture._univariate("a test").density(x), mixture.density(x[:, None]), rtol=1e-12)
+
+
 def test_wrong_boxes_are_errors_with_a_remedy() -> None:
     mixture = random_mixture(0)
     with pytest.raises(ParameterError, match="box 0 has low 1 above high 0 in column 1; exchange"):

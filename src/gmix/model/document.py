@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gmix.base.errors import ModelFileError, ParameterError
 from gmix.model.background import Background
@@ -22,6 +25,7 @@ __all__ = [
     "mixture_document", "mixture_from", "prior_document", "prior_from", "statistics_document", "statistics_from",
 ]  # fmt: skip
 
+Array = NDArray[np.float64]
 Document = dict[str, Any]
 _PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
 
@@ -70,8 +74,10 @@ def _normal_from(document: Document) -> GaussianMixture:
         document["weights"], document["means"], document["covariances"], structure, names, background
     )
     # The constructor divides the weights by their sum, which may change the last bit; the stored weights are exact.
+    # What a background leaves to the components is known to the rounding of one.
     weights = as_array(document["weights"], (checked.n_components,))
-    expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=0.0)), "the weights do not sum to one")
+    rounding = 0.0 if background is None else 1e-15
+    expect(bool(np.allclose(weights, checked.weights, rtol=1e-12, atol=rounding)), "the weights do not sum to one")
     mixture = unchecked_mixture(
         weights, checked.means, compact_covariances(checked), checked.structure, checked.features, background
     )
@@ -146,11 +152,14 @@ def statistics_from(document: Document, version: int, mixture: AnyMixture) -> Su
     """The statistics of a document of this version, computed under this mixture."""
     form, shape = mixture.structure.form, mixture.independent_part.means.shape
     mass = as_array(document["mass"], shape[:1])
-    expect(bool((mass >= 0).all() and mass.sum() > 0), "the masses are those of no rows")
+    some = bool(mass.sum() > 0) or mixture.background is not None  # which may have all rows
+    expect(bool((mass >= 0).all()) and some, "the masses are those of no rows")
     counts = as_array(document["counts"], shape[:1]) if "counts" in document else mass
     expect(bool((counts >= 0).all()), "a count is negative")
     total_weight = as_float(document["total_weight"]) if version > 3 else float(mass.sum())
     expect(total_weight > 0, "the statistics are those of no rows")
+    extra = {name: as_array(values, (shape[0], len(values[0]))) for name, values in _extra(document)}
+    expect(_fit_together(extra, mixture), "the further sums are not those of this family")
     statistics = SufficientStatistics(
         form,
         mass,
@@ -160,7 +169,7 @@ def statistics_from(document: Document, version: int, mixture: AnyMixture) -> Su
         counts,
         counts,
         total_weight=total_weight,
-        extra={name: as_array(values, (shape[0], len(values[0]))) for name, values in _extra(document)},
+        extra=extra,
     )
     if "reference" not in document:
         return statistics
@@ -173,6 +182,16 @@ def _extra(document: Document) -> list[tuple[str, Any]]:
     extra = document.get("extra", {})
     expect(isinstance(extra, dict) and all(extra.values()), "the further sums are not arrays by name")
     return list(extra.items())
+
+
+def _fit_together(extra: Mapping[str, Array], mixture: AnyMixture) -> bool:
+    """Whether there are the further sums that the family needs, and all have their sizes."""
+    k, d = mixture.independent_part.means.shape
+    sizes = {"log_factors": k, "joint": k, "hidden": math.prod(mixture.structure.form.shape(k, d))}
+    has_factors = mixture.independent_part.components.family.has_factors
+    return has_factors <= ("log_factors" in extra) and all(
+        array.size == sizes.get(name, array.size) for name, array in extra.items()
+    )
 
 
 def _reference_document(reference: Reference) -> Document:

@@ -47,7 +47,10 @@ def _maximize(statistics: SufficientStatistics, structure: Structure, term: Suff
     total = statistics if term is None else statistics + term
     scatter, divisor = total.scatter, total.divisor
     empty = ~(divisor > np.finfo(np.float64).tiny)
-    if empty.any() and not structure.shared:
+    if empty.all():  # because a background has all rows; each component gets the covariance of all rows
+        scatter = np.broadcast_to(reference.complete_scatter, scatter.shape)
+        divisor = np.full(len(divisor), reference.total_weight * len(scatter) / len(divisor))
+    elif empty.any() and not structure.shared:
         # An empty component gets the covariance of all rows, with a divisor so small that it has no effect on the
         # volumes, shapes and axes that the structure makes equal.
         share = structure.form.of_reference_scatter(_EMPTY_SHARE * reference.complete_scatter)

@@ -147,4 +147,6 @@ class _Sums:
         d = self.mean.shape[1]
         few = d + 2.0
         determinants = np.linalg.slogdet(self.scatter + few * variance * np.eye(d))[1]
+        # Beside rows of a very large mass, the rows that are added are lost in rounding.
+        determinants = np.where(np.isneginf(determinants), d * np.log(few * variance), determinants)
         return np.asarray(self.mass * (determinants - d * np.log(self.mass + few)))

@@ -98,9 +98,11 @@ def probability_of_clutter(values: NDArray[Any]) -> Array:
     log_volume = x.shape[1] * np.log(np.maximum(distances, np.finfo(float).tiny))
     volume = np.exp(np.clip(log_volume - np.median(log_volume), -700.0, 700.0))
     clutter = (volume > np.quantile(volume, 0.9)).astype(np.float64)
+    if not clutter.any():  # as many neighbors are near every row
+        return clutter
     for _ in range(_ITERATIONS):
         share = np.clip(clutter.mean(), 1e-6, 1.0 - 1e-6)
-        thin = _NEIGHBORS * clutter.sum() / (clutter @ volume)
+        thin = _NEIGHBORS * clutter.sum() / max(float(clutter @ volume), np.finfo(float).tiny)
         dense = _NEIGHBORS * (1.0 - clutter).sum() / max(float((1.0 - clutter) @ volume), np.finfo(float).tiny)
         log_odds = np.log(share / (1.0 - share)) + _NEIGHBORS * np.log(thin / dense) - (thin - dense) * volume
         clutter = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -700.0, 700.0)))

@@ -96,8 +96,9 @@ class Structure(ABC):
         return self.with_equal_weights if other.equal_weights else self.with_free_weights
 
     def weights(self, mass: Array) -> Array:
-        """The likeliest weights ``(K,)`` of components of these masses."""
-        return np.full(len(mass), 1.0 / len(mass)) if self.equal_weights else mass / mass.sum()
+        """The likeliest weights ``(K,)`` of components of these masses; equal ones if no component has any mass."""
+        total = mass.sum()
+        return np.full(len(mass), 1.0 / len(mass)) if self.equal_weights or not total else mass / total
 
     # The ratio of eigenvalues.
 

@@ -25,7 +25,7 @@ def n_parameters(estimated: str, n_components: int) -> int:
 
 def maximize(estimated: str, statistics: SufficientStatistics, before: Array) -> Array:
     """The degrees of freedom ``(K,)`` after an M-step; an empty component keeps its own."""
-    if estimated == "none":
+    if estimated == "none" or not statistics.counts.any():  # a background may have all rows
         return before
     counts, log_factors = statistics.counts, statistics.extra["log_factors"].ravel()
     if estimated == "all":

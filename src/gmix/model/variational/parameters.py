@@ -164,7 +164,10 @@ class ParameterDistribution:
         dense = self.structure.form.dense(self.covariances, k, d)
         nu = self.degrees_of_freedom
         variances = np.diagonal(dense, axis1=1, axis2=2) * self.law.inflation(nu, d)[:, None]
-        covariances = np.sqrt(self.law.covariance_variances(dense, nu))
+        # Squares of covariances may leave the range of float64. These units are powers of two and change no bit.
+        unit = np.exp2(np.round(np.log2(np.diagonal(dense, axis1=1, axis2=2)) / 2.0))
+        units = unit[:, :, None] * unit[:, None, :]
+        covariances = np.sqrt(self.law.covariance_variances(dense / units, nu)) * units
         return Spread(self.weights.deviations(), np.sqrt(variances / self.mass[:, None]), covariances)
 
     def reordered(self, order: NDArray[np.intp]) -> ParameterDistribution:
