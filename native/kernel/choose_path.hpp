@@ -8,7 +8,8 @@
 // 3. Residuals take everything else. Full mixtures of many columns may be so far apart that most responsibilities are
 //    negligible. That depends on the rows, and is counted on the first block of every chunk of rows, so that the
 //    choice, like the sums, depends on nothing but the chunk.
-// 4. Diagonal and spherical mixtures of many components may be so far apart that few components matter to a row. The plan
+// 4. Diagonal and spherical mixtures of many components may be so far apart that few components matter to a row. The
+// plan
 //    says so for the rows of the mixture, and the first rows of every chunk for its own (neighbors.hpp).
 // 5. Rows for which these overflow go row by row, which the sums show: they are not finite.
 #pragma once

@@ -222,7 +222,10 @@ def test_options_of_the_library_are_options_of_its_commands(faithful: Path) -> N
     [
         ("gmix fit points.csv --criterion a", ["aic", "aicc"]),
         ("gmix fit points.csv --covariance VV", ["VVE", "VVI", "VVV"]),
-        ("gmix fit points.csv -c full,ti", ["full,tied"]),
+        (
+            "gmix fit points.csv -c full,tied-factors-t",
+            [f"full,tied-factors-tied-{end}noise" for end in ("", "spherical-")],
+        ),
         ("gmix select points.csv --start h", ["hierarchical"]),
         ("gmix predict model.json points.csv --missing ", ["error", "model"]),
         ("gmix predict model.json points.csv --format p", ["parquet"]),

@@ -41,10 +41,10 @@ def best_degrees(count: float, log_factors: float, factors: float) -> float:
 
     They are between `SMALLEST` and `LARGEST`. The left side falls in :math:`\nu`, so the solution is the only maximum,
     and the nearer limit is the best value if there is no solution between the limits. Source: Peel & McLachlan (2000),
-    *Statistics and Computing* 10:339, equation 30.
+    *Statistics and Computing* 10:339.
 
     >>> round(best_degrees(10.0, -2.5, 10.0), 3)
-    4.286
+    4.304
     """
     rest = 1.0 + (log_factors - factors) / count
 

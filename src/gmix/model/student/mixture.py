@@ -67,7 +67,7 @@ class StudentMixture(Evaluation, Tails, OtherNames):
     >>> mixture
     StudentMixture(VVV, 1 component, 2 features, 3 degrees of freedom)
     >>> mixture.log_density([[0.0, 0.0], [10.0, 0.0]]).round(3)
-    array([-1.838, -10.678])
+    array([ -1.838, -10.678])
     """
 
     _other_names: ClassVar[Mapping[str, str]] = OF_SCIKIT_LEARN | dict.fromkeys(

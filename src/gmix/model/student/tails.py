@@ -119,7 +119,7 @@ class Tails(ABC):
         >>> import gmix
         >>> mixture = gmix.StudentMixture([1.0], [[0.0]], [[[1.0]]], 3.0)
         >>> mixture.outlier_weights([0.0, 1.0, 100.0]).round(4)
-        array([1.3333, 1.    , 0.0004])
+        array([1.3333e+00, 1.0000e+00, 4.0000e-04])
         """
         return np.asarray((self.responsibilities(x) * self.precisions(x)).sum(1))
 
