@@ -13,8 +13,8 @@
 
 namespace gmix {
 
-// What normalizes the log density of a component in so many cells, besides the determinant; gmix.model.families has the
-// formulas.
+// What normalizes the log density of a component in this number of cells, besides the determinant; gmix.model.families
+// has the formulas.
 double log_constant(const Mixture& mixture, std::size_t c, std::size_t cells);
 
 class Marginal {

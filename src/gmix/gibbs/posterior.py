@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -120,13 +121,18 @@ def posterior(
     return _together(found, plan, structure, source.features, interrupted)
 
 
+def _after(done: int, advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Advance by the sweeps of one chain, after those of the chains before it."""
+    return lambda more: advance(done + more)
+
+
 def _run(plan: Plan, chains: int, rng: np.random.Generator, progress: Reporting) -> tuple[list[ChainDraws], bool]:
     """The draws of all chains, and whether the user interrupted them."""
     found, each = list[ChainDraws](), plan.warmup + plan.draws
     with counting(progress, chains * each, "sweep") as advance:
         for number, generator in enumerate(rng.spawn(chains)):
             try:
-                one = run_chain(plan, number, generator, lambda done, n=number: advance(n * each + done))  # type: ignore[misc]
+                one = run_chain(plan, number, generator, _after(number * each, advance))
             except KeyboardInterrupt:
                 if not found:
                     raise

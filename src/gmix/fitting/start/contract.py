@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from gmix.model.priors import Prior
 from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
-__all__ = ["Start", "StartingMixtures", "n_seed_rows"]
+__all__ = ["FromStart", "Start", "StartingMixtures", "n_seed_rows"]
 
 # Starts are made from the largest of three numbers of rows: a fixed one, one in proportion to the components, and one
 # in proportion to components times columns.
@@ -38,6 +39,26 @@ class Start(ABC):
     @abstractmethod
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         """A function that returns the starting mixtures, one or more, for a number of components and a structure."""
+
+
+@dataclass(frozen=True, eq=False)
+class FromStart(Start):
+    """A start that changes the mixtures of another one.
+
+    Attributes
+    ----------
+    start : makes the mixtures that are changed.
+    """
+
+    start: Start
+
+    @property
+    def is_made(self) -> bool:  # type: ignore[override]  # it depends on the start, as `draws` does
+        return self.start.is_made
+
+    @property
+    def draws(self) -> bool:  # type: ignore[override]  # a class variable elsewhere
+        return self.start.draws
 
 
 def n_seed_rows(n_components: int, n_features: int) -> int:

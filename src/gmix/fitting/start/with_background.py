@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.fitting.neighbors import in_background
-from gmix.fitting.start.contract import Start, StartingMixtures
+from gmix.fitting.start.contract import FromStart, StartingMixtures
 from gmix.fitting.start.given import GivenResponsibilities
 from gmix.model.background import Background
 from gmix.model.covariance import Structure
@@ -29,7 +29,7 @@ _UNKNOWN = 0.05  # the weight that a background gets beside a mixture that is gi
 
 
 @dataclass(frozen=True, eq=False)
-class WithBackground(Start):
+class WithBackground(FromStart):
     """The mixtures of another start, each with a background.
 
     A start from rows alone is made from the rows that are more likely than not no clutter, because seeds are drawn to
@@ -42,17 +42,8 @@ class WithBackground(Start):
     frozen : the parameters that EM leaves as they are; None if all are free.
     """
 
-    start: Start
     background: Background
     frozen: Frozen | None = None
-
-    @property
-    def is_made(self) -> bool:  # type: ignore[override]  # it depends on the start, as `draws` does
-        return self.start.is_made
-
-    @property
-    def draws(self) -> bool:  # type: ignore[override]  # a class variable elsewhere
-        return self.start.draws
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         weight = _UNKNOWN

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gmix.fitting.start.contract import Start, StartingMixtures
+from gmix.fitting.start.contract import FromStart, StartingMixtures
 from gmix.fitting.start.with_background import without_clutter
 from gmix.model.covariance import Structure
 from gmix.model.priors import Prior
@@ -20,7 +20,7 @@ _START = 8.0  # degrees of freedom from which EM estimates them, unless the star
 
 
 @dataclass(frozen=True, eq=False)
-class WithTails(Start):
+class WithTails(FromStart):
     """The mixtures of another start as Student mixtures.
 
     A start from rows alone is also made from the rows that are more likely than not no clutter, because seeds are drawn
@@ -34,18 +34,9 @@ class WithTails(Start):
     known : one more mixture to start from for some structures and numbers of components.
     """
 
-    start: Start
     fixed: float | None = None
     each: bool = False
     known: Mapping[tuple[Structure, int], AnyMixture] = field(default_factory=dict)
-
-    @property
-    def is_made(self) -> bool:  # type: ignore[override]  # it depends on the start, as `draws` does
-        return self.start.is_made
-
-    @property
-    def draws(self) -> bool:  # type: ignore[override]  # a class variable elsewhere
-        return self.start.draws
 
     def mixtures(self, source: Source, prior: Prior | None, rng: np.random.Generator) -> StartingMixtures:
         makers = [self.start.mixtures(source, prior, rng)]
