@@ -13,7 +13,9 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.model.background import Background
 
-__all__ = ["Uniform", "UnivariateFunctions", "UnivariateMixtures"]
+__all__ = [
+    "Uniform", "UnivariateFunctions", "UnivariateMixtures", "as_probabilities", "only_cells", "require_one_feature",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 _SMALLEST = -37.0  # standard deviations; a little lower the normal distribution function underflows
@@ -29,6 +31,14 @@ class Uniform(NamedTuple):
     weight: Array | float  # (...), as the weights of the mixtures
     low: float
     high: float
+
+    @classmethod
+    def of(cls, background: Background | None) -> Self | None:
+        """The background of a mixture of one feature, if it has one."""
+        if background is None:
+            return None
+        [low], [high] = background.low, background.high
+        return cls(background.weight, float(low), float(high))
 
     def tail(self, x: Array, side: Array | float) -> Array:
         """What it adds to the probability of at most ``x`` where `side` is 1, and of more than ``x`` where it is -1."""
@@ -162,6 +172,28 @@ def _brackets(mixtures: UnivariateMixtures, probability: Array) -> tuple[Array, 
     return np.where(used, np.minimum(low, quantile), low), np.where(used, np.maximum(high, quantile), high)
 
 
+def require_one_feature(n_features: int, what: str) -> None:
+    """Raise `ParameterError` for several features; `what` names the function that needs one."""
+    if n_features > 1:
+        problem = f"{what} needs a mixture of one feature, not {n_features}"
+        raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
+
+
+def only_cells(rows: Rows) -> NDArray[Any]:
+    """The one cell ``(N,)`` of each row. Raises `DataError` if it is missing."""
+    if rows.incomplete:
+        raise DataError("the points hold NaN, which has no probability below it; leave such points out")
+    return rows.values[:, 0]
+
+
+def as_probabilities(probability: ArrayLike) -> Array:
+    """Numbers from 0 to 1. Raises `ParameterError` for anything else."""
+    probabilities = as_numbers(probability, "probability")
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
+    return probabilities
+
+
 class UnivariateFunctions(ABC):
     """The distribution functions of a mixture of one feature, and their inverse."""
 
@@ -180,22 +212,13 @@ class UnivariateFunctions(ABC):
 
     def _univariate(self, what: str) -> UnivariateMixtures:
         """The mixture of one feature. Raises `ParameterError` for several, in which `what` names the function."""
-        n_features = self.means.shape[1]
-        if n_features > 1:
-            problem = f"{what} needs a mixture of one feature, not {n_features}"
-            raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
-        uniform = None
-        if self.background is not None:
-            [low], [high] = self.background.low, self.background.high
-            uniform = Uniform(self.background.weight, float(low), float(high))
-        return UnivariateMixtures(self.weights, self.means[:, 0], np.sqrt(self.covariances[:, 0, 0]), uniform)
+        require_one_feature(self.means.shape[1], what)
+        deviations, uniform = np.sqrt(self.covariances[:, 0, 0]), Uniform.of(self.background)
+        return UnivariateMixtures(self.weights, self.means[:, 0], deviations, uniform)
 
     def _values(self, x: Any) -> NDArray[Any]:
         """The one cell ``(N,)`` of each point. Raises `DataError` if it is missing."""
-        rows = self._points(x)
-        if rows.incomplete:
-            raise DataError("the points hold NaN, which has no probability below it; leave such points out")
-        return rows.values[:, 0]
+        return only_cells(self._points(x))
 
     def cdf(self, x: Any) -> Array:
         r"""The probability of at most ``x``, for points ``(N,)`` of a mixture of one feature: ``(N,)``.
@@ -263,7 +286,4 @@ class UnivariateFunctions(ABC):
         array([2., 4.])
         """
         univariate = self._univariate("quantile")
-        probabilities = as_numbers(probability, "probability")
-        if not ((probabilities >= 0) & (probabilities <= 1)).all():
-            raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
-        return univariate.quantile(probabilities)
+        return univariate.quantile(as_probabilities(probability))

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, stdtr, stdtrit
 
-from gmix.base.arguments import as_numbers
 from gmix.base.blas import one_blas_thread
-from gmix.base.errors import DataError, ParameterError
+from gmix.base.errors import ParameterError
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.imputation import patterns
 from gmix.model.mixture import GaussianMixture
 from gmix.model.outliers import OutlierScores
 from gmix.model.regions import tail_probability
+from gmix.model.univariate import Uniform, as_probabilities, only_cells, require_one_feature
 
 __all__ = ["Tails"]
 
@@ -182,16 +182,13 @@ class Tails(ABC):
         >>> gmix.StudentMixture([1.0], [[0.0]], [[[1.0]]], 1.0).quantile([0.25, 0.75]).round(6)
         array([-1.,  1.])
         """
-        self._require_one_feature("quantile")
-        p = as_numbers(probability, "probability")
-        if not ((p >= 0) & (p <= 1)).all():
-            raise ParameterError(f"probability is {probability!r}; give numbers from 0 to 1")
+        require_one_feature(self.normal.n_features, "quantile")
+        p = as_probabilities(probability)
         upper = p > 0.5
         side, tail = np.where(upper, -1.0, 1.0), np.where(upper, 1.0 - p, p)
         quantiles = self.normal.means[:, 0] + self._deviations * stdtrit(self.degrees_of_freedom, p[..., None])
-        if self.normal.background is not None:
-            ends = self.normal.background.low[0], self.normal.background.high[0]
-            quantiles = np.concatenate([quantiles, (ends[0] + p * (ends[1] - ends[0]))[..., None]], axis=-1)
+        if (uniform := Uniform.of(self.normal.background)) is not None:
+            quantiles = np.concatenate([quantiles, uniform.quantile(p)[..., None]], axis=-1)
         low, high = quantiles.min(-1), quantiles.max(-1)
         for _ in range(_BISECTIONS):
             middle = low / 2.0 + high / 2.0
@@ -208,24 +205,13 @@ class Tails(ABC):
         side = np.asarray(side, np.float64)
         z = side[..., None] * ((x[..., None] - self.normal.means[:, 0]) / self._deviations)
         found = (stdtr(self.degrees_of_freedom, z) * self.normal.weights).sum(-1)
-        background = self.normal.background
-        if background is not None:
-            share = np.clip((x - background.low[0]) / (background.high[0] - background.low[0]), 0.0, 1.0)
-            found = found + background.weight * np.where(side > 0.0, share, 1.0 - share)
-        return np.asarray(found)
-
-    def _require_one_feature(self, what: str) -> None:
-        if self.normal.n_features > 1:
-            problem = f"{what} needs a mixture of one feature, not {self.normal.n_features}"
-            raise ParameterError(f"{problem}; take a marginal first, or condition on the other features")
+        uniform = Uniform.of(self.normal.background)
+        return np.asarray(found if uniform is None else found + uniform.tail(x, side))
 
     def _values(self, x: Any, what: str) -> Array:
         """The one cell ``(N,)`` of each point. Raises `DataError` if it is missing."""
-        self._require_one_feature(what)
-        rows = self._points(x)
-        if rows.incomplete:
-            raise DataError("the points hold NaN, which has no probability below it; leave such points out")
-        return np.asarray(rows.values[:, 0], np.float64)
+        require_one_feature(self.normal.n_features, what)
+        return np.asarray(only_cells(self._points(x)), np.float64)
 
 
 def _squared_distances(values: Array, components: Components) -> Array:
