@@ -43,7 +43,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["_native"],
             ["model.kernel"],
             ["model.priors", "model.criteria", "model.density_tail", "model.goodness", "fitting.k_means"],
-            ["model.blur"],
+            ["model.blur", "model.shrinkage"],
             ["model.m_step", "model.imputation", "model.observed", "model.sampling", "plot", "exchange"],
             ["model.evaluation", "model.outliers", "notebook"],
             ["distribution"],

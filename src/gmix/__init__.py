@@ -23,6 +23,7 @@ from gmix.model.background import Background
 from gmix.model.mixture import GaussianMixture
 from gmix.model.outliers import OutlierScores
 from gmix.model.priors import Dirichlet, NormalInverseWishart
+from gmix.model.shrinkage import Shrinkage
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
 from gmix.model.student import StudentMixture
@@ -61,6 +62,7 @@ __all__ = [
     "Progress",
     "Reason",
     "Reliability",
+    "Shrinkage",
     "StandardErrors",
     "Stepwise",
     "StudentMixture",

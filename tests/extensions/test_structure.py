@@ -1,16 +1,20 @@
-"""A covariance structure written outside gmix: compound symmetry, as short as a user would write it."""
+"""Covariance structures written outside gmix, as the page about them defines them."""
 
 from __future__ import annotations
 
 import copy
+import doctest
 import json
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import linalg
 from scipy.optimize import minimize
 
 import gmix
@@ -22,22 +26,21 @@ from gmix.model.kernel import kernel
 Array = NDArray[np.float64]
 
 
-class CompoundSymmetry(gmix.covariance.Structure):
-    """In each component, all columns have one variance, and all pairs of columns have one covariance."""
-
-    def __init__(self) -> None:
-        super().__init__("CS", gmix.covariance.FULL, "compound symmetry")
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return 2 * n_components
-
-    def covariances(self, scatter: Array, divisor: Array, n_features: int) -> Array:
-        own = scatter / divisor[:, None, None]
-        diagonal = np.eye(n_features, dtype=bool)
-        variance, covariance = own[:, diagonal].mean(1), own[:, ~diagonal].mean(1)
-        return np.where(diagonal, variance[:, None, None], covariance[:, None, None])
+PAGE = (Path(__file__).parents[2] / "docs" / "own_structures.md").read_text(encoding="utf-8")
 
 
+def defined_on_the_page() -> dict[str, Any]:
+    """The classes and functions that the page defines, by name."""
+    code = "".join(re.findall(r"```pycon\n(.*?)```", PAGE, re.DOTALL))
+    found: dict[str, Any] = {"gmix": gmix, "np": np, "__name__": __name__}  # so that classes can be pickled
+    for example in doctest.DocTestParser().get_examples(code):
+        if example.source.startswith(("class ", "def ", "from ")):
+            exec(example.source, found)  # noqa: S102
+    return found
+
+
+FOUND = defined_on_the_page()
+CompoundSymmetry: type[gmix.covariance.Structure] = FOUND["CompoundSymmetry"]
 CS = CompoundSymmetry()
 
 
@@ -221,3 +224,37 @@ def test_one_column_and_the_compiled_m_step_are_left_to_those_that_know_them() -
     assert kernel.maximize([statistics], CS) == [None]
     mixture = GaussianMixture.from_statistics(statistics, CS)
     assert GaussianModel(mixture).compiled(statistics.reference) is None
+
+
+@pytest.fixture(scope="module")
+def series() -> Array:
+    """Pieces of two autoregressive series."""
+    distance = abs(np.arange(5) - np.arange(5)[:, None])
+    return GaussianMixture([0.5, 0.5], np.zeros((2, 5)), [0.9**distance, (-0.7) ** distance]).sample(300, rng=0)
+
+
+def test_toeplitz_covariances_are_the_likeliest(series: Array) -> None:
+    toeplitz = FOUND["Toeplitz"]()
+    fit = gmix.fit(series, 2, covariance=toeplitz, rng=0, tolerance=0, max_iterations=500)
+    assert (np.diff(fit.history) >= -1e-11 * abs(fit.log_likelihood)).all()
+    [statistics] = gmix.expect(series, [fit.mixture])
+    for sample, found in zip(statistics.scatter / statistics.mass[:, None, None], fit.mixture.covariances, strict=True):
+        np.testing.assert_array_equal(found, linalg.toeplitz(found[0]))
+        best = minimize(lambda row, x: FOUND["deviance"](linalg.toeplitz(row), x), found[0] + 0.01, args=(sample,),
+                        method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 4000})  # fmt: skip
+        assert FOUND["deviance"](found, sample) <= best.fun + 1e-9
+
+
+@pytest.mark.parametrize("ratio", [1.0, 4.0, 1e6])
+def test_bounded_determinants_satisfy_the_bound_and_are_the_likeliest(cloud: Array, ratio: float) -> None:
+    structure = FOUND["BoundedDeterminants"](ratio)
+    fit = gmix.fit(cloud, 2, covariance=structure, rng=0, tolerance=0, max_iterations=2000)
+    free = gmix.fit(cloud, covariance="full", start=fit.mixture, tolerance=0, max_iterations=2000)
+    determinants = np.linalg.det(fit.mixture.covariances)
+    assert determinants.max() <= (1 + 1e-9) * ratio * determinants.min()
+    assert (np.diff(fit.history) >= -1e-11 * abs(fit.log_likelihood)).all()
+    if ratio == 1e6:
+        assert fit.log_likelihood == pytest.approx(free.log_likelihood, abs=1e-6)
+    if ratio == 1.0:
+        equal = gmix.fit(cloud, covariance="EVV", start=fit.mixture, tolerance=0, max_iterations=2000)
+        assert fit.log_likelihood == pytest.approx(equal.log_likelihood, abs=1e-6)

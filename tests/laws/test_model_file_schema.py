@@ -50,6 +50,7 @@ KINDS = {
     "default": lambda x: gmix.fit(x, rng=0),
     "prior": lambda x: gmix.fit(x, 2, covariance="full", prior=PRIOR, rng=0),
     "default prior": lambda x: gmix.fit(x, 2, prior=gmix.NormalInverseWishart(), rng=0),
+    "shrinkage": lambda x: gmix.fit(x, 2, prior=gmix.Shrinkage([1.0, 2.0], 3), rng=0),
     "names": lambda x: gmix.fit(x, 2, columns=["größe", 'c"\n'], rng=0),
     "factors": lambda x: gmix.fit(np.hstack([x, x[::-1] ** 2]), 2, covariance="factors:1", rng=0),
     "one column": lambda x: gmix.fit(x[:, :1], 2, rng=0),

@@ -45,7 +45,7 @@ FOUND = {
 OF_MCLUST = {"pro": [1.0], "mean": [[0.0], [1.0]], "sigma": [[[1.0], [0.0]], [[0.0], [1.0]]]}
 FACTORS = gmix.GaussianMixture([1.0], [[0.0] * 4], [[[1.0, 0.5]] * 4], "factors:1")
 OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
-    gmix.fit: {"components": 1, "covariance": "full"},
+    gmix.fit: {"components": 1, "covariance": "full"}, gmix.Shrinkage: {"variance": 1.0, "rows": 3},
     gmix.agreement: {"labels": [0, 1], "predicted": [0, 1]}, gmix.plot.calibration: {"agreement": AGREEMENT},
     gmix.posterior: {"draws": 2, "warmup": 1, "chains": 1}, DRAWS.mixture: {"chain": 0, "draw": 0},
     gmix.metropolis: {"start": [0.0, 0.0]}, gmix.load: {"path": "model.json"},
@@ -59,7 +59,8 @@ FUNCTIONS = [
     gmix.fit, gmix.expect, gmix.merge, gmix.bootstrap, gmix.standard_errors, gmix.cross_validate, gmix.predict_to,
     gmix.agreement, AGREEMENT.reliability, REPLICATES.interval, gmix.goodness_of_fit,
     gmix.likelihood_ratio_test, gmix.load, gmix.metropolis, gmix.GaussianMixture, gmix.NormalInverseWishart,
-    gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise, gmix.Stepwise(MIXTURE).update,
+    gmix.Shrinkage, gmix.Shrinkage.oas, gmix.Dirichlet, gmix.VariationalPrior, gmix.Stepwise,
+    gmix.Stepwise(MIXTURE).update,
     gmix.GaussianMixture.from_statistics, gmix.covariance.structure, MemorySource, highest_density, tail_probability,
     PREDICTIVE.log_density, PREDICTIVE.density, PREDICTIVE.sample,
     gmix.posterior, *(getattr(DRAWS, name) for name in ("mixture", "log_density", "co_clustering", "point_estimate")),

@@ -131,8 +131,8 @@ def fit(
     trim : leave out this share of the rows, by weight, from 0 to 0.5: at every step those of the lowest density. The
         likelihood is that of the other rows (Neykov, Filzmoser, Dimova & Neytchev 2007). With ``covariance_ratio`` it
         is the method of tclust. For a table in memory. Criteria of fits with different ``trim`` cannot be compared.
-    prior : `NormalInverseWishart`, `Dirichlet` or their sum for a MAP fit; None for maximum likelihood. With
-        ``inference="variational"``, a `VariationalPrior`.
+    prior : `NormalInverseWishart`, `Shrinkage`, `Dirichlet` or a sum of these for a MAP fit; None for maximum
+        likelihood. With ``inference="variational"``, a `VariationalPrior`.
     inference : ``"em"`` for estimates of the parameters by EM, or ``"variational"`` for an approximate posterior
         distribution of them by variational Bayes, which is `Fit.posterior`; see `VariationalPrior` for the model. The
         mixture then has expected weights and means, and inverses of expected precisions. The structures are full,

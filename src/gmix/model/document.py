@@ -17,6 +17,7 @@ from gmix.model.dependence import Dependence
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture, with_dependent_features
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
 from gmix.model.reference import Reference
+from gmix.model.shrinkage import Shrinkage
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.student import AnyMixture, StudentMixture
 from gmix.model_file import UnknownStructureError, as_array, as_float, expect
@@ -27,7 +28,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Document = dict[str, Any]
-_PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart)}
+_PRIORS = {kind.__name__: kind for kind in (Dirichlet, NormalInverseWishart, Shrinkage)}
 
 
 def mixture_document(mixture: AnyMixture) -> Document:

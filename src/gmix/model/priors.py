@@ -15,7 +15,10 @@ from gmix.model.covariance import Structure
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 
-__all__ = ["Dirichlet", "NormalInverseWishart", "Prior", "as_prior", "freeze_numbers", "prior_mean"]
+__all__ = [
+    "Dirichlet", "NormalInverseWishart", "Prior", "StatedPrior", "as_prior", "empty_term", "freeze_numbers",
+    "prior_mean",
+]  # fmt: skip
 
 Array = NDArray[np.float64]
 _SHOWN = 9  # numbers; a longer array is shown as "..."
@@ -125,7 +128,7 @@ def prior_mean(mean: ArrayLike | None, reference: Reference) -> Array:
     return stated
 
 
-class _Stated(Prior):
+class StatedPrior(Prior):
     """A prior that is a dataclass of its hyperparameters."""
 
     def __repr__(self) -> str:
@@ -140,7 +143,7 @@ class _Stated(Prior):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dirichlet(_Stated):
+class Dirichlet(StatedPrior):
     r"""The conjugate prior of the weights. It acts as ``concentration - 1`` more rows in each component.
 
     .. math:: p(w) \propto \prod_k w_k^{\alpha_k - 1}, \qquad w_k \propto n_k + \alpha_k - 1
@@ -178,7 +181,7 @@ class Dirichlet(_Stated):
         object.__setattr__(self, "concentration", alpha)
 
     def term(self, statistics: SufficientStatistics, structure: Structure) -> SufficientStatistics:
-        return replace(_empty_term(statistics), counts=self._counts(statistics.n_components))
+        return replace(empty_term(statistics), counts=self._counts(statistics.n_components))
 
     def _counts(self, n_components: int) -> Array:
         """The number of rows ``(K,)`` that the prior adds to each component."""
@@ -192,7 +195,7 @@ class Dirichlet(_Stated):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NormalInverseWishart(_Stated):
+class NormalInverseWishart(StatedPrior):
     r"""The conjugate prior of Fraley & Raftery (2007), *Journal of Classification* 24:155.
 
     .. math:: \Sigma_k \sim \mathrm{IW}(\nu, \Lambda), \qquad \mu_k \mid \Sigma_k \sim N(\mu_0, \Sigma_k / \kappa)
@@ -256,7 +259,7 @@ class NormalInverseWishart(_Stated):
         (k, d), form = statistics.mean.shape, statistics.form
         divisor = self._divisor(statistics, structure)
         return replace(
-            _empty_term(statistics),
+            empty_term(statistics),
             mass=np.full(k, self.strength * self.mean_strength),
             mean=np.broadcast_to(prior_mean(self.mean, statistics.reference), (k, d)),
             scatter=np.broadcast_to(self.strength * self._scale(statistics, structure), form.shape(k, d)),
@@ -293,7 +296,7 @@ class NormalInverseWishart(_Stated):
         )
 
 
-def _empty_term(statistics: SufficientStatistics) -> SufficientStatistics:
+def empty_term(statistics: SufficientStatistics) -> SufficientStatistics:
     """A term that adds nothing to the statistics; priors replace some of its fields."""
     reference = replace(Reference.none(statistics.form, statistics.n_features), mean=statistics.reference.mean)
     return SufficientStatistics.none(statistics.form, statistics.n_components, reference)
@@ -310,6 +313,6 @@ def as_prior(prior: object) -> Prior | None:
     if prior is None or isinstance(prior, Prior):
         return prior
     raise ParameterError(
-        f"prior is {prior!r}; give a gmix.NormalInverseWishart, a gmix.Dirichlet or their sum, or None for maximum "
-        "likelihood; a gmix.VariationalPrior goes with inference='variational'"
+        f"prior is {prior!r}; give a gmix.NormalInverseWishart, a gmix.Shrinkage, a gmix.Dirichlet or a sum of these, "
+        "or None for maximum likelihood; a gmix.VariationalPrior goes with inference='variational'"
     )

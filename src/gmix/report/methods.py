@@ -11,6 +11,7 @@ from gmix.fitting.inspection import runner_up
 from gmix.fitting.result import Fit
 from gmix.model.criteria import CRITERIA
 from gmix.model.priors import Dirichlet, NormalInverseWishart, Prior
+from gmix.model.shrinkage import Shrinkage
 from gmix.model.student import AnyMixture, StudentMixture
 from gmix.report.row_summary import RowSummary
 from gmix.report.selection import criterion_of, tried
@@ -51,6 +52,7 @@ _REFERENCES = {
 _PRIORS: dict[type[Prior], str] = {
     NormalInverseWishart: "a conjugate prior of means and covariances (Fraley & Raftery 2007)",
     Dirichlet: "a Dirichlet prior of the weights",
+    Shrinkage: "a prior that draws covariances towards a target without correlations",
 }
 _CRITERIA = {
     "bic": "the Bayesian information criterion, BIC (Schwarz 1978)",

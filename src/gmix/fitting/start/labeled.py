@@ -81,7 +81,12 @@ class SeedRows:
         return _reference(form, self.rows)
 
     def padded(self, every: list[SufficientStatistics]) -> list[SufficientStatistics]:
-        """The statistics with a few rows added to each component; their covariance is that of all rows, scaled down."""
+        """The statistics with a few rows added to each component; their covariance is that of all rows, scaled down.
+
+        One component has all rows, and needs no others.
+        """
+        if every[0].n_components == 1:
+            return every
         d = len(self.sphere)
         # The scatter of the added rows rotates and scales with the data. The default scale of a prior does not, so it
         # cannot be used here.

@@ -139,14 +139,11 @@ class Factors(Structure):
         largest = np.take_along_axis(rotated, np.abs(rotated).argmax(1, keepdims=True), axis=1)
         return np.asarray(rotated * np.where(largest < 0.0, -1.0, 1.0))
 
-    def default_prior_scale(self, covariance: Array, n_components: int, n_features: int) -> Array:
+    def components_per_draw(self, n_components: int) -> int:
         raise ParameterError(
-            f"no prior of covariances is known for {self.code}; leave prior= out, give gmix.Dirichlet, or choose "
+            "no prior of covariances is known for factor models; leave prior= out, give gmix.Dirichlet, or choose "
             "another structure"
         )
-
-    def draw_divisor(self, degrees_of_freedom: float, n_features: int) -> float:
-        return float(self.default_prior_scale(np.empty(0), 1, n_features).sum())  # which raises the error
 
     def tangents(self, weights: Array, covariances: Array) -> Tangents:
         raise ParameterError(

@@ -281,22 +281,29 @@ class Structure(ABC):
             covariance = np.full_like(covariance, self.form.trace(covariance) / n_features)
         return np.asarray(covariance / n_components ** (2.0 / n_features))
 
+    def components_per_draw(self, n_components: int) -> int:
+        """The number of components that share one draw of a covariance from its prior.
+
+        Raises `ParameterError` if no prior of the covariances is known.
+        """
+        return n_components if self.shared else 1
+
     def prior_scale_shares(self, n_components: int) -> int:
         """The divisor of a prior's scale before the scale is added to the scatter of each component.
 
-        A covariance that all components share is one draw from the prior. If the form stores it K times, the M-step
-        sums K scatters, so each gets a K-th of the scale.
+        If the form stores a covariance that all components share K times, the M-step sums K scatters, so each gets a
+        K-th of the scale.
         """
-        return n_components if self.shared and self.form is not TIED else 1
+        return self.components_per_draw(n_components) if self.form is not TIED else 1
 
     def prior_divisor(self, degrees_of_freedom: float, mean: float, n_components: int, n_features: int) -> float:
         r"""What a conjugate prior adds to the divisor of each component.
 
         The divisor is the factor of :math:`-\frac12 \log|\Sigma_k|` in the log density. The prior of a mean given its
         covariance contributes `mean`: one, or zero for a uniform prior. A draw of a covariance contributes
-        `draw_divisor`; a covariance that all components share is one draw for K components.
+        `draw_divisor`, in equal parts to the components that share it.
         """
-        return mean + self.draw_divisor(degrees_of_freedom, n_features) / (n_components if self.shared else 1)
+        return mean + self.draw_divisor(degrees_of_freedom, n_features) / self.components_per_draw(n_components)
 
     def draw_divisor(self, degrees_of_freedom: float, n_features: int) -> float:
         r"""What one draw of a covariance from its conjugate prior contributes to its divisor.
