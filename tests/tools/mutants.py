@@ -154,6 +154,7 @@ def copy_core(source: Path) -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.is_file():
                 _write(source / path.relative_to(ROOT), path.read_text(encoding="utf-8"))
+    _write(source / "pyproject.toml", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     cmake, dispatch = (ROOT / "CMakeLists.txt").read_text(), (ROOT / "native/dispatch.cpp").read_text()
     levels, choice = "set(levels x86-64-v2 x86-64-v3 x86-64-v4)", "#if defined(__x86_64__) || defined(_M_X64)"
     assert levels in cmake
