@@ -22,6 +22,7 @@ __all__ = ["Trials", "effort_of_trials", "work"]
 # Work of a default search, in steps of EM on all rows of the table: many where a step is cheap.
 _STEPS, _COLUMNS = 400.0, 12.0
 _LEAST, _LEAST_PER_ROW = 5e7, 1.5e5  # nanoseconds of work at the least, where calls take longer than steps
+_MORE = 2.0  # times the effort above that of a default fit
 _RACE = (Round(StoppingRule(0.0, 10), 1),)  # of the starts of a trial; the best continues
 
 
@@ -153,5 +154,11 @@ def work(n_rows: int, n_components: int, n_parameters: int, n_features: int) -> 
 
 
 def effort_of_trials(effort: float, components: Sequence[int]) -> float:
-    """The effort that trials may make. Those of many components cost much, and their starts are improved before."""
-    return effort if max(components) < MANY or effort > 1.0 else 0.0
+    """The effort of trials in a fit of this effort.
+
+    Trials are about half of a default fit, so a fit that shall do ten times as much work makes about twenty times as
+    many. Trials of many components cost much, and their starts are improved before, so by default there are none.
+    """
+    if effort <= 1.0:
+        return effort if max(components) < MANY else 0.0
+    return 1.0 + _MORE * (effort - 1.0)
