@@ -30,8 +30,7 @@ PRIORS = {
     "prior of the covariances alone": NormalInverseWishart(mean_strength=0.0),
     "prior of the weights alone": Dirichlet([2.0, 1.0, 40.0], strength=0.7),
     "prior of everything": NormalInverseWishart() + Dirichlet(5.0),
-    "shrinkage": Shrinkage(2.0, 9.0),
-    "shrinkage to own variances": Shrinkage([1.0, 0.5, 3.0], 1.5),
+    "shrinkage": Shrinkage([1.0, 0.5, 3.0], 1.5),
 }
 each_structure = pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 each_prior = pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
