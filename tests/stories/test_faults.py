@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -65,3 +68,55 @@ def test_a_cluster_that_goes_away_during_a_pass_is_an_error(monkeypatch: pytest.
         with pytest.raises(gmix.ClusterError, match=r"Dask could not finish a pass .* workers can be reached"):
             gmix.fit(rows, 1, covariance="full")
     assert passes[0] == 3
+
+
+FORKED = """
+import os
+import numpy as np
+import gmix
+
+rows = np.random.default_rng(0).normal(size=(50_000, 3))
+
+def fit():
+    return gmix.fit(rows, 3, covariance="full", threads=2, rng=0, max_iterations=4).history
+
+def child():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if fit() == whole else 3)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+whole = fit()
+assert child() == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_process_fits_to_the_same_bits() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], check=True, timeout=600)
+
+
+IN_ANOTHER_INTERPRETER = """
+import sys
+import gmix
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+else:
+    import _xxsubinterpreters as interpreters
+other = interpreters.create()
+code = "import gmix; gmix.fit([[0.0], [1.0]], 1)"
+try:
+    failed = interpreters.exec(other, code) if sys.version_info >= (3, 13) else interpreters.run_string(other, code)
+except Exception as error:
+    failed = error
+assert "ImportError" in repr(failed), failed
+print(gmix.fit([[0.0], [1.0]], 1).mixture.means)
+"""
+
+
+def test_a_second_interpreter_of_a_process_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IN_ANOTHER_INTERPRETER],
+        check=True, timeout=600, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "[[0.5]]\n"
