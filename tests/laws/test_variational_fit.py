@@ -91,6 +91,13 @@ def test_in_one_column_there_are_two_structures() -> None:
     assert {(s.code, k) for s, k in fit.posterior.log_evidence} == {("E", 1), ("E", 2), ("V", 1), ("V", 2)}
 
 
+@pytest.mark.parametrize(("components", "keys"), [(2, set()), ([1, 2], {1, 2})])
+def test_several_candidates_have_an_evidence_and_one_has_none(components: int | list[int], keys: set[int]) -> None:
+    fit = gmix.fit(three()[:, 0], components, covariance="full", **QUICK)
+    assert fit.posterior is not None
+    assert {k for _, k in fit.posterior.log_evidence} == keys
+
+
 def bound_of_theirs(x: Array, theirs: BayesianGaussianMixture, k: int) -> float:
     kind = structure("full")
     prior = VariationalPrior().parameters(kind, k, MemorySource(x).reference(kind.form))

@@ -40,7 +40,7 @@ COVER = {
     "src/gmix/model/imputation.py": "laws/test_imputation laws/test_missing",
     "src/gmix/model/dependence.py": "laws/test_degenerate", "src/gmix/model/frozen.py": "laws/test_freeze",
     "src/gmix/model/regions.py": "laws/test_mixture laws/test_algebra", "src/gmix/model/univariate.py":
-    "laws/test_probabilities laws/test_mixture", "src/gmix/model/document.py": "laws/test_files",
+    "laws/test_probabilities laws/test_mixture laws/test_background", "src/gmix/model/document.py": "laws/test_files",
     "src/gmix/model/background.py": "laws/test_background twins/test_background_rows",
     "src/gmix/model/m_step.py": "twins/test_maximization laws/test_em laws/test_background laws/test_any_table",
     "src/gmix/model/statistics.py": "laws/test_sums laws/test_em laws/test_any_table",
