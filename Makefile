@@ -15,6 +15,9 @@ demo: .venv/built  ## build everything and show it: pictures, a report and their
 test: .venv/built  ## run the tests
 	$(bin)/python -m pytest -n auto --dist loadscope
 
+test-all: .venv/built  ## run the tests with every combination of kinds, where `make test` has every pair
+	GMIX_EVERY_COMBINATION=1 $(bin)/python -m pytest -n auto --dist loadscope
+
 test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onnx and Jupyter, which are installed for them (minutes)
 	$(bin)/python -m pytest tests/clients
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 import gmix
+from combinations import by_pairs
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.fitting.neighbors import grow, release, splits
 from gmix.model.covariance import VII, VVI, VVV, Structure
@@ -129,10 +130,7 @@ def test_an_empty_component_does_not_move_the_bound(points: Array, labels: Array
 # What comes back from a fit.
 
 
-@pytest.mark.parametrize("equal_weights", [False, True])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@each_prior
-@each_free
+@by_pairs(free=FREE, prior=PRIORS, dtype=(np.float32, np.float64), equal_weights=(False, True))
 def test_the_bound_holds_in_whatever_comes_back(
     points: Array, labels: Array, free: Structure, prior: Prior | None, dtype: type, equal_weights: bool
 ) -> None:
