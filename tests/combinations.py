@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-__all__ = ["by_pairs"]
+__all__ = ["EVERY", "by_pairs"]
 
 EVERY = "GMIX_EVERY_COMBINATION" in os.environ
 

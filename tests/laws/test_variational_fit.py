@@ -13,6 +13,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.mixture import BayesianGaussianMixture
 
 import gmix
+from combinations import EVERY
 from gmix import ModelFileError, ParameterError, VariationalPrior
 from gmix.model.covariance import structure
 from gmix.model.statistics import SufficientStatistics
@@ -106,15 +107,26 @@ def bound_of_theirs(x: Array, theirs: BayesianGaussianMixture, k: int) -> float:
     return model.objective(MemorySource(x).statistics(model.components()))
 
 
-@pytest.mark.parametrize("x", [IRIS, WINE], ids=["iris", "wine"])
-def test_no_bound_of_ten_starts_of_scikit_learn_is_higher(x: Array) -> None:
+# The bounds of ten starts of scikit-learn 1.9, which take it a minute.
+THEIRS = {"iris": (IRIS, -346.5425073194101), "wine": (WINE, -3939.828899527254)}
+each_of_theirs = pytest.mark.parametrize(("x", "bound"), THEIRS.values(), ids=THEIRS)
+
+
+@each_of_theirs
+def test_no_bound_of_ten_starts_of_scikit_learn_is_higher(x: Array, bound: float) -> None:
     fit = gmix.fit(x, 10, covariance="full", inference="variational", rng=0)
+    assert fit.posterior is not None
+    assert fit.posterior.lower_bound > bound
+
+
+@pytest.mark.skipif(not EVERY, reason="takes a minute; run by make test-all")
+@each_of_theirs
+def test_ten_starts_of_scikit_learn_reach_these_bounds(x: Array, bound: float) -> None:
     theirs = BayesianGaussianMixture(
         n_components=10, weight_concentration_prior_type="dirichlet_distribution", n_init=10, reg_covar=0.0,
         random_state=0, tol=1e-5, max_iter=5000,
     ).fit(x)  # fmt: skip
-    assert fit.posterior is not None
-    assert fit.posterior.lower_bound > bound_of_theirs(x, theirs, 10)
+    assert bound_of_theirs(x, theirs, 10) == pytest.approx(bound, abs=0.5)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
