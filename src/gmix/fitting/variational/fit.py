@@ -11,7 +11,8 @@ from gmix.base.wording import count, listed, nats
 from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.result import Fit
 from gmix.fitting.search_findings import end_findings
-from gmix.fitting.variational.search import VariationalPlan, VariationalRun, best_run, search_runs
+from gmix.fitting.variational.run import VariationalRun
+from gmix.fitting.variational.search import VariationalPlan, best_run, search_runs
 from gmix.model.priors import NormalInverseWishart
 from gmix.model.stopping import Reason
 from gmix.model.variational import Posterior

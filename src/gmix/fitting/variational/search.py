@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from gmix.fitting.em import run_models
 from gmix.fitting.neighbors import merges, splits
@@ -17,8 +16,10 @@ from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import KMeansPlusPlus, Start, StartingMixtures
 from gmix.fitting.trials import work
 from gmix.fitting.variational.arguments import check_structures
+from gmix.fitting.variational.growth import Growth
+from gmix.fitting.variational.moves import in_order, joined
+from gmix.fitting.variational.run import EMPTY, VariationalRun
 from gmix.model.covariance import TIED, Structure
-from gmix.model.kernel import RunEnd
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -27,7 +28,7 @@ from gmix.model.student import AnyMixture, gaussian
 from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel
 from gmix.sources import LocalSource, MemorySource, Source
 
-__all__ = ["VariationalPlan", "VariationalRun", "best_run", "search_runs"]
+__all__ = ["VariationalPlan", "best_run", "search_runs"]
 
 Array = NDArray[np.float64]
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
@@ -41,7 +42,10 @@ _HALVES = 3  # components that may be split where none is empty and two merge
 _SAME, _SAME_PER_ROW = 0.02, 1e-5  # nats; bounds that differ by less are of the same optimum
 # Trials without a better optimum after which there are no more: of a single candidate, and of many.
 _ENOUGH, _FEWEST = 10, 2
-_EMPTY = 0.5  # rows
+_FEW = 16  # components; more are found by growth from this number
+_TO_GROW, _RACE_TO_GROW = StoppingRule(1e-3, 10), (Round(StoppingRule(0.0, 1), 1),)  # before growth
+_MORE = 2  # components more than were found, with which better optima are searched for
+_ONE_STEP = StoppingRule(0.0, 0)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class VariationalPlan:
     Attributes
     ----------
     components, structures : the candidates are all pairs of these.
+    open_ended : whether the rows decide how many components there are. Then `components` are numbers to begin from,
+        and the prior is a Dirichlet process whose concentration is that of one component.
     start : the starts of every candidate.
     rule : when a run on all rows ends.
     prior : of the parameters.
@@ -67,6 +73,7 @@ class VariationalPlan:
     prior: ParameterPrior
     effort: float = 1.0
     progress: SearchProgress = field(default_factory=SearchProgress)
+    open_ended: bool = False
 
     def __post_init__(self) -> None:
         check_structures(self.structures)
@@ -75,40 +82,6 @@ class VariationalPlan:
     def deadline(self) -> float | None:
         """The time by `time.monotonic` at which the fit ends with the best so far; None for no limit."""
         return self.rule.time if isinstance(self.rule, Deadline) else None
-
-
-@dataclass(frozen=True, eq=False)
-class VariationalRun:
-    """The result of a run: the model, and the statistics of the rows under it."""
-
-    model: VariationalModel
-    statistics: SufficientStatistics
-    history: tuple[float, ...]
-    reason: Reason
-
-    @classmethod
-    def of(cls, end: RunEnd) -> VariationalRun:
-        assert isinstance(end.model, VariationalModel)
-        assert end.statistics is not None
-        return cls(end.model, end.statistics, tuple(end.history), end.reason)
-
-    @property
-    def bound(self) -> float:
-        """The lower bound of the log evidence."""
-        return self.history[-1]
-
-    @property
-    def log_evidence(self) -> float:
-        """The estimated log evidence: the bound, and what the equivalent orders of the components add to it.
-
-        If components are exchangeable, the posterior has as many equal modes as there are orders of the components
-        that are not empty, and the approximation describes one of them: Bishop (2006), section 10.2.4.
-        """
-        posterior = self.model.posterior
-        if not posterior.weights.exchangeable:
-            return self.bound
-        k, empty = posterior.n_components, int((self.statistics.counts < _EMPTY).sum())
-        return self.bound + float(gammaln(k + 1.0) - gammaln(empty + 1.0))
 
 
 def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> list[VariationalRun]:
@@ -166,7 +139,9 @@ class _Candidate:
         self.source, self.sample, self.plan, self.rng = source, sample, plan, rng
         self.structure, self.n_components = structure, n_components
         self.reference = source.reference(structure.form)
-        self.prior = plan.prior.parameters(structure, n_components, self.reference)
+        self.prior = plan.prior.parameters(structure, 1 if plan.open_ended else n_components, self.reference)
+        self.most = None if plan.open_ended else n_components
+        self.grows = plan.effort > 0.0 and plan.start.is_made and Growth.suits(self.prior) and n_components > 1
         size = n_components, structure.n_parameters(n_components, source.n_features), source.n_features
         share = min(1.0, _SHARED / (len(plan.components) * len(plan.structures)))
         self.effort = Effort(
@@ -180,17 +155,52 @@ class _Candidate:
         if not self.plan.start.is_made:
             models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
             return self._best(self.source, models, self.plan.rule, ())
-        counts = _halves(self.n_components)
-        models = [self._model(mixture) for k in counts for mixture in starting_mixtures(k, self.structure)]
-        alone = self.sample is self.source
-        rule = self.plan.rule if alone else self.schedule.on_sample
-        found = self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
-        if found.reason is Reason.INTERRUPTED:
-            return found
-        start = found.model
-        if not alone:
-            start = start.maximize(found.statistics * (self.source.mass / self.sample.mass))
-        return self._best(self.source, [start], self.plan.rule, ())
+        found = self._on_sample(starting_mixtures)
+        if found.reason is Reason.INTERRUPTED or self.sample is self.source:
+            return self._complete(found)
+        statistics = found.statistics * (self.source.mass / self.sample.mass)
+        found = self._best(self.source, [found.model.maximize(statistics)], self.plan.rule, ())
+        return self._complete(self._grown(self.source, found, self.plan.rule))
+
+    def _on_sample(self, starting_mixtures: StartingMixtures) -> VariationalRun:
+        """The best run on the rows on which starts race."""
+        rule = self.plan.rule if self.sample is self.source else self.schedule.on_sample
+        if self.most is not None and not (self.grows and self.most > _FEW):
+            models = [self._model(m) for k in _halves(self.most) for m in starting_mixtures(k, self.structure)]
+            return self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
+        self.n_components = min(self.n_components, _FEW)
+        models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
+        found = self._grown(self.sample, self._best(self.sample, models, _TO_GROW, _RACE_TO_GROW), rule)
+        self.n_components = self.most or found.model.posterior.n_components + _MORE
+        is_small = self.n_components <= _FEW and not self.sample.is_large
+        return self._improved(found) if is_small else found
+
+    def _grown(self, source: Source, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
+        """The run after components were born, merged and deleted."""
+        if not self.grows:
+            return run
+        growth = Growth(source, self.prior, self.most, rule, self.rng, self.plan.deadline)
+        return growth.improved(run, self.plan.effort)
+
+    def _complete(self, run: VariationalRun) -> VariationalRun:
+        """The run with all components of the candidate; without empty ones, if the rows decide how many there are."""
+        statistics = run.statistics
+        if self.most is None:
+            statistics = statistics.reordered(np.flatnonzero(statistics.counts >= EMPTY))
+        elif (missing := self.most - statistics.n_components) > 0:
+            none = SufficientStatistics.none(statistics.form, missing, statistics.reference)
+            statistics = joined([statistics, none])
+        if statistics.n_components in (run.statistics.n_components, 0):
+            return run
+        prior = self._prior_of(statistics.n_components)
+        [end] = run_models(self.source, [VariationalModel.of_statistics(prior, statistics)], _ONE_STEP)
+        completed = VariationalRun.of(end)
+        history = (*run.history[:-1], completed.bound)
+        return replace(completed, history=history, reason=run.reason, changes=run.changes)
+
+    def _prior_of(self, n_components: int) -> ParameterDistribution:
+        same = n_components == self.prior.n_components
+        return self.prior if same else self.prior.of_first(n_components)
 
     def _best(
         self, source: Source, models: Sequence[VariationalModel], rule: StoppingRule, rounds: Sequence[Round]
@@ -257,14 +267,9 @@ class _Candidate:
     def _model(self, start: AnyMixture) -> VariationalModel:
         """The model after as many rows as the sample has, distributed as a mixture; further components are empty."""
         mixture = gaussian(start, "variational Bayes")
-        statistics = _statistics(mixture, self.prior, self.reference.scaled(self.sample.mass))
-        return VariationalModel.of_statistics(self.prior, self._in_order(statistics))
-
-    def _in_order(self, statistics: SufficientStatistics) -> SufficientStatistics:
-        """The statistics with components of many rows first, if the prior of the weights depends on the order."""
-        if self.prior.weights.exchangeable:
-            return statistics
-        return statistics.reordered(np.argsort(-statistics.counts, kind="stable"))
+        prior = self._prior_of(self.n_components)
+        statistics = _statistics(mixture, prior, self.reference.scaled(self.sample.mass))
+        return VariationalModel.of_statistics(prior, in_order(prior, statistics))
 
 
 def _halves(n_components: int) -> list[int]:
@@ -284,7 +289,7 @@ def _halves(n_components: int) -> list[int]:
 def _occupied(run: VariationalRun) -> GaussianMixture:
     """The mixture of posterior expectations without its empty components."""
     mixture = run.model.posterior.mixture(None)
-    chosen = np.flatnonzero(run.statistics.counts >= _EMPTY)
+    chosen = np.flatnonzero(run.statistics.counts >= EMPTY)
     return _select(mixture, chosen) if len(chosen) else mixture
 
 
