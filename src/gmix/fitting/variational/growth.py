@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -15,7 +16,7 @@ from gmix.base.rows import Rows
 from gmix.fitting.em import run_models
 from gmix.fitting.variational.assignment import Assignment
 from gmix.fitting.variational.moves import Move, Moves
-from gmix.fitting.variational.run import EMPTY, Changes, VariationalRun
+from gmix.fitting.variational.run import Changes, VariationalRun, occupied
 from gmix.model.covariance import TIED
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, StoppingRule
@@ -28,6 +29,8 @@ Array = NDArray[np.float64]
 _ROWS = 100_000  # of a source that is not in memory, with which moves are found
 _BETWEEN = StoppingRule(1e-4, 5)  # steps on all rows after moves
 _ROUNDS = 50  # of moves, with an effort of one
+_ROUNDING = 1e-11  # of the bound; removing empty components does not lower it by more
+_JUDGED = 8  # groups of moves in a round, at most, that all rows judge
 _TRIES = 3  # to divide a component
 _SAME = 0.05  # a component has changed if its count did by more, or its mean by more standard deviations
 
@@ -67,45 +70,56 @@ class Growth:
 
     def improved(self, run: VariationalRun, effort: float) -> VariationalRun:
         """The run after all moves that raised the bound, with the components that have rows; or the run itself."""
-        occupied = np.flatnonzero(run.statistics.counts >= EMPTY)
-        place = self._run(run.statistics.reordered(occupied), Changes())
-        found: VariationalRun | None = None
+        place, interrupted = self._run(run.statistics.reordered(occupied(run.statistics)), Changes()), False
         for _ in range(math.ceil(_ROUNDS * effort)):
-            if place.reason is Reason.INTERRUPTED or self._is_late:
+            if (interrupted := place.reason is Reason.INTERRUPTED) or self._is_late:
                 break
             untried = self.tried.left(place)
-            after = self._moved(place, untried)
-            if after is not None:
-                place = after
-                found = after if after.bound > run.bound else None
-            elif not untried:
+            try:
+                after = self._moved(place, untried)
+            except KeyboardInterrupt:
+                interrupted = True
                 break
-        if found is None:
-            return replace(run, reason=place.reason) if place.reason is Reason.INTERRUPTED else run
+            if after is None and not untried:
+                break
+            place = after or place
+        moved = any(place.changes) and place.bound > run.bound
+        found = run.continued(place) if moved else run
+        if interrupted:
+            return replace(found, reason=Reason.INTERRUPTED)
+        if not moved:
+            return run
         [end] = run_models(self.source, [found.model], self.rule)
-        return run.continued(found.continued(VariationalRun.of(end)))
+        return found.continued(VariationalRun.of(end))
 
     @property
     def _is_late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def _moved(self, run: VariationalRun, untried: Sequence[int]) -> VariationalRun | None:
-        """The run after moves, by which some of the components may be divided.
+        """The run after moves, by which some of the components may be divided; None if no moves raise the bound.
 
-        If the moves do not raise the bound together, half of them may, and so on; None if none does.
+        If the moves do not raise it together, half of them may, and so on.
         """
         components, statistics = run.model.components(), run.statistics
         assignment = Assignment.of(self._rows, components, self.source.threads)
         moves = Moves(self.prior, statistics, assignment, self.rng, self.source.threads)
         found = [*moves.merges(), *moves.deletes(components), *moves.births(untried)]
-        chosen = self._compatible(found, statistics.n_components)
-        while chosen:
-            after = self._run(moves.after(chosen), _changes(chosen))
-            if after.bound > run.bound:
+        groups = deque([self._compatible(found, statistics.n_components)])
+        for _ in range(_JUDGED):
+            if not groups:
+                break
+            chosen, after_moves = groups[0], moves.after(groups.popleft())
+            if not chosen and after_moves.n_components == statistics.n_components:
+                break
+            after = self._run(after_moves, _changes(chosen))
+            if after.bound > run.bound - (0.0 if chosen else _ROUNDING * abs(run.bound)):
                 return run.continued(after)
             if after.reason is Reason.INTERRUPTED:
-                return replace(run, reason=after.reason)
-            chosen = chosen[: len(chosen) // 2]
+                raise KeyboardInterrupt
+            if len(chosen) > 1:
+                half = len(chosen) // 2
+                groups.extend([chosen[:half], chosen[half:]])
         return None
 
     def _compatible(self, moves: Sequence[Move], n_components: int) -> list[Move]:
@@ -129,7 +143,7 @@ class Growth:
     def _rows(self) -> Rows:
         """All rows, if they are in memory; otherwise a sub-sample of them."""
         source = self.source
-        return source.with_points if isinstance(source, MemorySource) else source.rows(_ROWS, self.rng)
+        return source.with_points.counting if isinstance(source, MemorySource) else source.rows(_ROWS, self.rng)
 
 
 class _Tried:
@@ -145,7 +159,7 @@ class _Tried:
         for k, deviation in enumerate(_deviations(run.model.posterior)):
             if len(self.counts):
                 step = np.abs(self.means - means[k]) / deviation
-                same = (step.max(1) < _SAME) & (np.abs(self.counts - counts[k]) < _SAME * counts[k])
+                same = (step.max(1) < _SAME) & (np.abs(self.counts - counts[k]) <= _SAME * counts[k])
                 times[k] = self.times[same].max(initial=0)
         left = np.flatnonzero(times < _TRIES)
         times[left] += 1

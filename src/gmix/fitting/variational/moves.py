@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.fitting.k_means import cluster
 from gmix.fitting.variational.assignment import Assignment, entropy_terms
+from gmix.fitting.variational.run import occupied
 from gmix.model.components import Components
 from gmix.model.kernel import kernel
 from gmix.model.reference import Reference
@@ -116,9 +117,12 @@ class Moves:
         return _gaining(self._delete(int(k), components) for k in lightest)
 
     def after(self, moves: Sequence[Move]) -> SufficientStatistics:
-        """The statistics after moves that touch different components, heavy components first if their order counts."""
+        """The statistics after moves that touch different components, without empty components.
+
+        Heavy components come first if their order counts.
+        """
         removed = [k for move in moves for k in move.removed]
-        kept = np.setdiff1d(np.arange(self.statistics.n_components), removed)
+        kept = np.setdiff1d(occupied(self.statistics), removed)
         parts = [self.statistics.reordered(kept), *(move.made for move in moves)]
         return in_order(self.prior, self._on_reference(joined(parts)))
 
@@ -258,9 +262,10 @@ def _gaining(moves: Iterable[Move | None]) -> list[Move]:
 
 
 def joined(parts: Sequence[SufficientStatistics]) -> SufficientStatistics:
-    """The statistics of all components of several parts, one after another."""
+    """The statistics of all components of several parts, one after another, without further sums."""
     return replace(
         parts[0],
+        extra={},
         counts=np.concatenate([part.counts for part in parts]),
         mass=np.concatenate([part.mass for part in parts]),
         mean=np.concatenate([part.mean for part in parts]),

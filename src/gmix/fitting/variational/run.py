@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from gmix.model.kernel import RunEnd
@@ -12,7 +14,7 @@ from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason
 from gmix.model.variational import VariationalModel
 
-__all__ = ["EMPTY", "Changes", "VariationalRun"]
+__all__ = ["EMPTY", "Changes", "VariationalRun", "occupied"]
 
 EMPTY = 0.5  # rows; a component with fewer is empty
 
@@ -79,3 +81,8 @@ class VariationalRun:
         higher = (bound for bound in later.history if bound > self.bound)
         changes = Changes(*(a + b for a, b in zip(self.changes, later.changes, strict=True)))
         return replace(later, history=(*self.history, *higher), changes=changes)
+
+
+def occupied(statistics: SufficientStatistics) -> NDArray[np.intp]:
+    """The components that are not empty; of rows that weigh less than `EMPTY`, the heaviest."""
+    return np.flatnonzero(statistics.counts >= min(EMPTY, statistics.counts.max()))

@@ -18,7 +18,7 @@ from gmix.fitting.trials import work
 from gmix.fitting.variational.arguments import check_structures
 from gmix.fitting.variational.growth import Growth
 from gmix.fitting.variational.moves import in_order, joined
-from gmix.fitting.variational.run import EMPTY, VariationalRun
+from gmix.fitting.variational.run import EMPTY, VariationalRun, occupied
 from gmix.model.covariance import TIED, Structure
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import Reference
@@ -54,9 +54,8 @@ class VariationalPlan:
 
     Attributes
     ----------
-    components, structures : the candidates are all pairs of these.
-    open_ended : whether the rows decide how many components there are. Then `components` are numbers to begin from,
-        and the prior is a Dirichlet process whose concentration is that of one component.
+    components, structures : the candidates are all pairs of these. If components is None, the rows decide how many
+        there are; the prior is then a Dirichlet process, and no structure is tied.
     start : the starts of every candidate.
     rule : when a run on all rows ends.
     prior : of the parameters.
@@ -66,17 +65,20 @@ class VariationalPlan:
     Raises `ParameterError` for a structure without conjugate distributions.
     """
 
-    components: Sequence[int]
+    components: Sequence[int] | None
     structures: Sequence[Structure]
     start: Start
     rule: StoppingRule
     prior: ParameterPrior
     effort: float = 1.0
     progress: SearchProgress = field(default_factory=SearchProgress)
-    open_ended: bool = False
 
     def __post_init__(self) -> None:
         check_structures(self.structures)
+
+    def sizes(self, source: Source) -> Sequence[int]:
+        """The numbers of components with which the candidates start."""
+        return [min(_FEW, source.n_counting)] if self.components is None else self.components
 
     @property
     def deadline(self) -> float | None:
@@ -92,9 +94,10 @@ def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator)
     found: list[VariationalRun] = []
     sample = _sample(source, plan, rng)
     starting_mixtures = plan.start.mixtures(sample, None, rng)
-    plan.progress.begin([(s, k) for s in plan.structures for k in plan.components], source, 0, 0.0)
+    components = plan.sizes(source)
+    plan.progress.begin([(s, k) for s in plan.structures for k in components], source, 0, 0.0)
     for structure in plan.structures:
-        for k in plan.components:
+        for k in components:
             plan.progress.begin_candidate(structure, k)
             try:
                 found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
@@ -118,7 +121,7 @@ def _sample(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> 
 
     A sub-sample has its own number of rows. If it stood for all rows, the posterior would describe its accidents.
     """
-    n_rows = race_rows(plan.components, plan.structures, source.n_features)
+    n_rows = race_rows(plan.sizes(source), plan.structures, source.n_features)
     if not plan.start.is_made or (isinstance(source, LocalSource) and source.n_rows <= n_rows):
         return source
     return MemorySource.of_rows(source.rows(n_rows, rng), source)
@@ -139,11 +142,11 @@ class _Candidate:
         self.source, self.sample, self.plan, self.rng = source, sample, plan, rng
         self.structure, self.n_components = structure, n_components
         self.reference = source.reference(structure.form)
-        self.prior = plan.prior.parameters(structure, 1 if plan.open_ended else n_components, self.reference)
-        self.most = None if plan.open_ended else n_components
+        self.prior = plan.prior.parameters(structure, 1 if plan.components is None else n_components, self.reference)
+        self.most = None if plan.components is None else n_components
         self.grows = plan.effort > 0.0 and plan.start.is_made and Growth.suits(self.prior) and n_components > 1
         size = n_components, structure.n_parameters(n_components, source.n_features), source.n_features
-        share = min(1.0, _SHARED / (len(plan.components) * len(plan.structures)))
+        share = min(1.0, _SHARED / (len(plan.sizes(source)) * len(plan.structures)))
         self.effort = Effort(
             share * _WORK * plan.effort * work(sample.n_rows, *size), plan.deadline, slow=not source.is_plain
         )
@@ -165,15 +168,17 @@ class _Candidate:
     def _on_sample(self, starting_mixtures: StartingMixtures) -> VariationalRun:
         """The best run on the rows on which starts race."""
         rule = self.plan.rule if self.sample is self.source else self.schedule.on_sample
-        if self.most is not None and not (self.grows and self.most > _FEW):
+        if self.most is not None and not (self.grows and self.most > _FEW and self.source.is_large):
             models = [self._model(m) for k in _halves(self.most) for m in starting_mixtures(k, self.structure)]
             return self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
         self.n_components = min(self.n_components, _FEW)
         models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
-        found = self._grown(self.sample, self._best(self.sample, models, _TO_GROW, _RACE_TO_GROW), rule)
+        first = self._best(self.sample, models, _TO_GROW, _RACE_TO_GROW)
+        found = self._grown(self.sample, first, rule)
+        if found is first:
+            found = self._best(self.sample, [first.model], rule, ())
         self.n_components = self.most or found.model.posterior.n_components + _MORE
-        is_small = self.n_components <= _FEW and not self.sample.is_large
-        return self._improved(found) if is_small else found
+        return found if self.source.is_large else self._improved(found)
 
     def _grown(self, source: Source, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
         """The run after components were born, merged and deleted."""
@@ -186,17 +191,17 @@ class _Candidate:
         """The run with all components of the candidate; without empty ones, if the rows decide how many there are."""
         statistics = run.statistics
         if self.most is None:
-            statistics = statistics.reordered(np.flatnonzero(statistics.counts >= EMPTY))
+            statistics = statistics.reordered(occupied(statistics))
         elif (missing := self.most - statistics.n_components) > 0:
             none = SufficientStatistics.none(statistics.form, missing, statistics.reference)
             statistics = joined([statistics, none])
-        if statistics.n_components in (run.statistics.n_components, 0):
+        if statistics.n_components == run.statistics.n_components:
             return run
-        prior = self._prior_of(statistics.n_components)
-        [end] = run_models(self.source, [VariationalModel.of_statistics(prior, statistics)], _ONE_STEP)
-        completed = VariationalRun.of(end)
-        history = (*run.history[:-1], completed.bound)
-        return replace(completed, history=history, reason=run.reason, changes=run.changes)
+        model = VariationalModel.of_statistics(self._prior_of(statistics.n_components), statistics)
+        completed = self._best(self.source, [model], self.plan.rule if self.most is None else _ONE_STEP, ())
+        if self.most is None:
+            return replace(completed, changes=run.changes)
+        return replace(completed, history=(*run.history[:-1], completed.bound), reason=run.reason, changes=run.changes)
 
     def _prior_of(self, n_components: int) -> ParameterDistribution:
         same = n_components == self.prior.n_components
