@@ -35,8 +35,6 @@ from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import as_start
 from gmix.fitting.variational import (
     VariationalPlan,
-    is_open_ended,
-    variational_counts,
     variational_covariance,
     variational_fit,
     variational_prior,
@@ -254,8 +252,7 @@ def fit(
     )
     rule = rule if deadline is None else Deadline(**asdict(rule), time=deadline)
     prior = as_prior(prior) if posterior_prior is None else None
-    open_ended = is_open_ended(posterior_prior, components, starts)
-    covariance = covariance if posterior_prior is None else variational_covariance(covariance, starts, open_ended)
+    covariance = covariance if posterior_prior is None else variational_covariance(covariance, starts)
     check_progress(progress)
     counts = component_counts(components, starts)
     structures, findings = chosen_structures(
@@ -288,9 +285,8 @@ def fit(
         long = callable(progress) or source.n_rows * source.n_features > _LONG
         source, generator = source.watched(counter if long else None, journal), as_generator(rng)
         if posterior_prior is not None:
-            numbers = variational_counts(counts, structures, open_ended)
-            variational = VariationalPlan(numbers, structures, starts, rule, posterior_prior, effort, reported)
-            return variational_fit(source, variational, findings, sample, generator)
+            settings = starts, rule, posterior_prior, effort, reported, isinstance(components, str)
+            return variational_fit(source, VariationalPlan(counts, structures, *settings), findings, sample, generator)
         several = len(counts) * len(structures) > 1 and makes_starts and (prior is None or prior.suits_any_columns)
         dependence, about_columns = _dependence(source) if several else (None, [])
         features = source.features

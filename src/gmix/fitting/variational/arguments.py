@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from gmix.base.errors import ParameterError, one_of
 from gmix.fitting.start import GivenMixture, Start
-from gmix.model.covariance import TIED, Structure
+from gmix.model.covariance import Structure
 from gmix.model.variational import VariationalPrior
 
-__all__ = [
-    "check_structures", "is_open_ended", "variational_counts", "variational_covariance", "variational_prior",
-]  # fmt: skip
+__all__ = ["check_structures", "variational_covariance", "variational_prior"]
 
 _INFERENCE = ("em", "variational")
 _FORMS = ("full", "tied", "diag", "spherical")
@@ -48,23 +46,12 @@ def variational_prior(inference: object, prior: object, others: Mapping[str, obj
 
 
 def variational_covariance(
-    covariance: str | Structure | Iterable[str | Structure], start: Start, open_ended: bool
+    covariance: str | Structure | Iterable[str | Structure], start: Start
 ) -> str | Structure | Iterable[str | Structure]:
-    """The structures to compare: all four for ``"auto"``, or that of a given mixture; not tied ones if open-ended."""
+    """The structures to compare: all four for ``"auto"``, or that of a given mixture."""
     if isinstance(covariance, str) and covariance == "auto" and not isinstance(start, GivenMixture):
-        return tuple(form for form in _FORMS if form != "tied") if open_ended else _FORMS
+        return _FORMS
     return covariance
-
-
-def is_open_ended(prior: VariationalPrior | None, components: object, start: Start) -> bool:
-    """Whether the rows decide how many components there are: for a Dirichlet process with ``components="auto"``."""
-    of_process = prior is not None and prior.weights == "dirichlet process"
-    return of_process and isinstance(components, str) and components == "auto" and start.is_made
-
-
-def variational_counts(counts: list[int], structures: Iterable[Structure], open_ended: bool) -> list[int] | None:
-    """The numbers of components to compare; None if the rows decide, which needs a covariance for each component."""
-    return None if open_ended and not any(structure.form is TIED for structure in structures) else counts
 
 
 def check_structures(structures: Iterable[Structure]) -> None:

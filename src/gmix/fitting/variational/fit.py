@@ -77,7 +77,7 @@ def _about_components(posterior: Posterior) -> list[Finding]:
 
 
 def _about_changes(changes: Changes) -> list[Finding]:
-    """A finding about the moves on all rows."""
+    """A finding about births, merges and deletes."""
     kinds = [
         (changes.births, f"divided {count(changes.births, 'component')} in two"),
         (changes.merges, f"merged {count(changes.merges, 'pair')} of components"),
@@ -86,7 +86,7 @@ def _about_changes(changes: Changes) -> list[Finding]:
     if not any(changes):
         return []
     done = listed([what for number, what in kinds if number])
-    return [Finding("components changed", f"on all rows, moves that raised the lower bound {done}", "note")]
+    return [Finding("components changed", f"the search {done}, because this raised the lower bound", "note")]
 
 
 def _about_choice(runs: Sequence[VariationalRun]) -> list[Finding]:

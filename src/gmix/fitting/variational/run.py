@@ -40,7 +40,7 @@ class VariationalRun:
     statistics : of the rows under the model.
     history : the lower bound after every E-step that was accepted.
     reason : why the run ended.
-    changes : the moves on all rows that led to the model.
+    changes : the moves that led to the model, on all rows and on a sub-sample.
     """
 
     model: VariationalModel

@@ -25,7 +25,7 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
 from gmix.model.student import AnyMixture, gaussian
-from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel
+from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel, VariationalPrior
 from gmix.sources import LocalSource, MemorySource, Source
 
 __all__ = ["VariationalPlan", "best_run", "search_runs"]
@@ -54,31 +54,41 @@ class VariationalPlan:
 
     Attributes
     ----------
-    components, structures : the candidates are all pairs of these. If components is None, the rows decide how many
-        there are; the prior is then a Dirichlet process, and no structure is tied.
+    components, structures : the candidates are all pairs of these, unless the fit is `open_ended`.
     start : the starts of every candidate.
     rule : when a run on all rows ends.
     prior : of the parameters.
     effort : how much work to do for better optima; 1 by default, zero for none.
     progress : what the search reports to.
+    automatic : whether the user left the numbers of components open.
 
     Raises `ParameterError` for a structure without conjugate distributions.
     """
 
-    components: Sequence[int] | None
+    components: Sequence[int]
     structures: Sequence[Structure]
     start: Start
     rule: StoppingRule
     prior: ParameterPrior
     effort: float = 1.0
     progress: SearchProgress = field(default_factory=SearchProgress)
+    automatic: bool = False
 
     def __post_init__(self) -> None:
         check_structures(self.structures)
 
-    def sizes(self, source: Source) -> Sequence[int]:
-        """The numbers of components with which the candidates start."""
-        return [min(_FEW, source.n_counting)] if self.components is None else self.components
+    def open_ended(self, structure: Structure) -> bool:
+        """Whether the rows decide how many components of this structure there are: those of a Dirichlet process.
+
+        Components that share a covariance have a given number.
+        """
+        of_process = isinstance(self.prior, VariationalPrior) and self.prior.weights == "dirichlet process"
+        return self.automatic and of_process and self.start.is_made and structure.form is not TIED
+
+    def candidates(self, source: Source) -> list[tuple[Structure, int]]:
+        """Structures and numbers of components; if the rows decide the number, the one to begin with."""
+        first = min(_FEW, source.n_counting)
+        return [(s, k) for s in self.structures for k in ([first] if self.open_ended(s) else self.components)]
 
     @property
     def deadline(self) -> float | None:
@@ -94,20 +104,19 @@ def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator)
     found: list[VariationalRun] = []
     sample = _sample(source, plan, rng)
     starting_mixtures = plan.start.mixtures(sample, None, rng)
-    components = plan.sizes(source)
-    plan.progress.begin([(s, k) for s in plan.structures for k in components], source, 0, 0.0)
-    for structure in plan.structures:
-        for k in components:
-            plan.progress.begin_candidate(structure, k)
-            try:
-                found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
-            except KeyboardInterrupt:
-                if not found:
-                    raise
-                found[-1] = replace(found[-1], reason=Reason.INTERRUPTED)
-            plan.progress.end_candidate()
-            if found[-1].reason is Reason.INTERRUPTED:
-                return found
+    candidates = plan.candidates(source)
+    plan.progress.begin(candidates, source, 0, 0.0)
+    for structure, k in candidates:
+        plan.progress.begin_candidate(structure, k)
+        try:
+            found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            found[-1] = replace(found[-1], reason=Reason.INTERRUPTED)
+        plan.progress.end_candidate()
+        if found[-1].reason is Reason.INTERRUPTED:
+            return found
     return found
 
 
@@ -121,7 +130,7 @@ def _sample(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> 
 
     A sub-sample has its own number of rows. If it stood for all rows, the posterior would describe its accidents.
     """
-    n_rows = race_rows(plan.sizes(source), plan.structures, source.n_features)
+    n_rows = race_rows([k for _, k in plan.candidates(source)], plan.structures, source.n_features)
     if not plan.start.is_made or (isinstance(source, LocalSource) and source.n_rows <= n_rows):
         return source
     return MemorySource.of_rows(source.rows(n_rows, rng), source)
@@ -141,12 +150,12 @@ class _Candidate:
     ) -> None:
         self.source, self.sample, self.plan, self.rng = source, sample, plan, rng
         self.structure, self.n_components = structure, n_components
+        self.most = None if plan.open_ended(structure) else n_components
         self.reference = source.reference(structure.form)
-        self.prior = plan.prior.parameters(structure, 1 if plan.components is None else n_components, self.reference)
-        self.most = None if plan.components is None else n_components
+        self.prior = plan.prior.parameters(structure, n_components if self.most else 1, self.reference)
         self.grows = plan.effort > 0.0 and plan.start.is_made and Growth.suits(self.prior) and n_components > 1
         size = n_components, structure.n_parameters(n_components, source.n_features), source.n_features
-        share = min(1.0, _SHARED / (len(plan.sizes(source)) * len(plan.structures)))
+        share = min(1.0, _SHARED / (len(plan.candidates(source))))
         self.effort = Effort(
             share * _WORK * plan.effort * work(sample.n_rows, *size), plan.deadline, slow=not source.is_plain
         )
@@ -162,8 +171,9 @@ class _Candidate:
         if found.reason is Reason.INTERRUPTED or self.sample is self.source:
             return self._complete(found)
         statistics = found.statistics * (self.source.mass / self.sample.mass)
-        found = self._best(self.source, [found.model.maximize(statistics)], self.plan.rule, ())
-        return self._complete(self._grown(self.source, found, self.plan.rule))
+        on_all = self._best(self.source, [found.model.maximize(statistics)], self.plan.rule, ())
+        on_all = replace(on_all, changes=found.changes)
+        return self._complete(self._grown(self.source, on_all, self.plan.rule))
 
     def _on_sample(self, starting_mixtures: StartingMixtures) -> VariationalRun:
         """The best run on the rows on which starts race."""
