@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.fitting.em import run_models
 from gmix.fitting.variational.assignment import Assignment
-from gmix.fitting.variational.moves import Move, Moves
+from gmix.fitting.variational.moves import Move, Moves, in_order
 from gmix.fitting.variational.run import Changes, VariationalRun, occupied
 from gmix.model.covariance import TIED
 from gmix.model.statistics import SufficientStatistics
@@ -83,7 +83,8 @@ class Growth:
             if after is None and not untried:
                 break
             place = after or place
-        moved = any(place.changes) and place.bound > run.bound
+        ordered = not self.prior.weights.exchangeable  # so that the order of the components is one more move
+        moved = place.bound > run.bound and (ordered or any(place.changes))
         found = run.continued(place) if moved else run
         if interrupted:
             return replace(found, reason=Reason.INTERRUPTED)
@@ -135,7 +136,8 @@ class Growth:
 
     def _run(self, statistics: SufficientStatistics, changes: Changes) -> VariationalRun:
         """Some steps from the posterior after rows with some statistics."""
-        start = VariationalModel.of_statistics(self.prior.of_first(statistics.n_components), statistics)
+        prior = self.prior.of_first(statistics.n_components)
+        start = VariationalModel.of_statistics(prior, in_order(prior, statistics))
         [end] = run_models(self.source, [start], _BETWEEN)
         return replace(VariationalRun.of(end), changes=changes)
 

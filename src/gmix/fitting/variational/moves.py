@@ -117,14 +117,11 @@ class Moves:
         return _gaining(self._delete(int(k), components) for k in lightest)
 
     def after(self, moves: Sequence[Move]) -> SufficientStatistics:
-        """The statistics after moves that touch different components, without empty components.
-
-        Heavy components come first if their order counts.
-        """
+        """The statistics after moves that touch different components, without empty components."""
         removed = [k for move in moves for k in move.removed]
         kept = np.setdiff1d(occupied(self.statistics), removed)
         parts = [self.statistics.reordered(kept), *(move.made for move in moves)]
-        return in_order(self.prior, self._on_reference(joined(parts)))
+        return self._on_reference(joined(parts))
 
     def _birth(self, component: int) -> Move | None:
         _, rows = self.assignment.members(component)
