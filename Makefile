@@ -104,6 +104,9 @@ bench-posterior: .venv/built  ## draw from the posterior of a Dirichlet process,
 bench-variational: .venv/built  ## time a step of variational Bayes, and compare lower bounds, beside scikit-learn
 	$(bin)/python benchmarks/variational.py --check
 
+bench-variational-growth: .venv/built  ## fit Dirichlet processes by variational Bayes, 100,000 x 128 (minutes)
+	$(bin)/python benchmarks/variational_growth.py --check
+
 bench-instructions: .venv/built  ## count the instructions of EM steps with valgrind; a tenth more than before is an error (BEFORE=checkout)
 	$(bin)/python benchmarks/instructions.py $(if $(BEFORE),--before $(BEFORE))
 

@@ -285,8 +285,8 @@ def fit(
         long = callable(progress) or source.n_rows * source.n_features > _LONG
         source, generator = source.watched(counter if long else None, journal), as_generator(rng)
         if posterior_prior is not None:
-            variational = VariationalPlan(counts, structures, starts, rule, posterior_prior, effort, reported)
-            return variational_fit(source, variational, findings, sample, generator)
+            settings = starts, rule, posterior_prior, effort, reported, isinstance(components, str)
+            return variational_fit(source, VariationalPlan(counts, structures, *settings), findings, sample, generator)
         several = len(counts) * len(structures) > 1 and makes_starts and (prior is None or prior.suits_any_columns)
         dependence, about_columns = _dependence(source) if several else (None, [])
         features = source.features

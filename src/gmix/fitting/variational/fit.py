@@ -11,7 +11,8 @@ from gmix.base.wording import count, listed, nats
 from gmix.fitting.inspection import Sample, inspect
 from gmix.fitting.result import Fit
 from gmix.fitting.search_findings import end_findings
-from gmix.fitting.variational.search import VariationalPlan, VariationalRun, best_run, search_runs
+from gmix.fitting.variational.run import Changes, VariationalRun
+from gmix.fitting.variational.search import VariationalPlan, best_run, search_runs
 from gmix.model.priors import NormalInverseWishart
 from gmix.model.stopping import Reason
 from gmix.model.variational import Posterior
@@ -44,7 +45,7 @@ def variational_fit(
     evidence = {(each.model.posterior.structure, each.model.posterior.n_components): each.log_evidence for each in runs}
     posterior = Posterior(parameters, prior, counts, run.bound, features, evidence if len(runs) > 1 else {})
     interrupted = any(each.reason is Reason.INTERRUPTED for each in runs)
-    found = [*_about_components(posterior), *_about_choice(runs)]
+    found = [*_about_components(posterior), *_about_changes(run.changes), *_about_choice(runs)]
     found += [
         finding
         for finding in inspect(sample, mixture, statistics, None, None, NormalInverseWishart())
@@ -73,6 +74,19 @@ def _about_components(posterior: Posterior) -> list[Finding]:
         f"{count(len(every), 'component')} describe the rows; the others are as in the prior"
     )
     return [Finding("components emptied", text, "note")]
+
+
+def _about_changes(changes: Changes) -> list[Finding]:
+    """A finding about births, merges and deletes."""
+    kinds = [
+        (changes.births, f"divided {count(changes.births, 'component')} in two"),
+        (changes.merges, f"merged {count(changes.merges, 'pair')} of components"),
+        (changes.deletes, f"removed {count(changes.deletes, 'component')} whose rows others describe better"),
+    ]
+    if not any(changes):
+        return []
+    done = listed([what for number, what in kinds if number])
+    return [Finding("components changed", f"the search {done}, because this raised the lower bound", "note")]
 
 
 def _about_choice(runs: Sequence[VariationalRun]) -> list[Finding]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from gmix.fitting.em import run_models
 from gmix.fitting.neighbors import merges, splits
@@ -17,17 +16,19 @@ from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import KMeansPlusPlus, Start, StartingMixtures
 from gmix.fitting.trials import work
 from gmix.fitting.variational.arguments import check_structures
+from gmix.fitting.variational.growth import Growth
+from gmix.fitting.variational.moves import in_order, joined
+from gmix.fitting.variational.run import EMPTY, VariationalRun, occupied
 from gmix.model.covariance import TIED, Structure
-from gmix.model.kernel import RunEnd
 from gmix.model.mixture import GaussianMixture, compact_covariances, unchecked_mixture
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
 from gmix.model.student import AnyMixture, gaussian
-from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel
+from gmix.model.variational import ParameterDistribution, ParameterPrior, VariationalModel, VariationalPrior
 from gmix.sources import LocalSource, MemorySource, Source
 
-__all__ = ["VariationalPlan", "VariationalRun", "best_run", "search_runs"]
+__all__ = ["VariationalPlan", "best_run", "search_runs"]
 
 Array = NDArray[np.float64]
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
@@ -41,7 +42,10 @@ _HALVES = 3  # components that may be split where none is empty and two merge
 _SAME, _SAME_PER_ROW = 0.02, 1e-5  # nats; bounds that differ by less are of the same optimum
 # Trials without a better optimum after which there are no more: of a single candidate, and of many.
 _ENOUGH, _FEWEST = 10, 2
-_EMPTY = 0.5  # rows
+_FEW = 16  # components; more are found by growth from this number
+_TO_GROW, _RACE_TO_GROW = StoppingRule(1e-3, 10), (Round(StoppingRule(0.0, 1), 1),)  # before growth
+_MORE = 2  # components more than were found, with which better optima are searched for
+_ONE_STEP = StoppingRule(0.0, 0)
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,13 @@ class VariationalPlan:
 
     Attributes
     ----------
-    components, structures : the candidates are all pairs of these.
+    components, structures : the candidates are all pairs of these, unless the fit is `open_ended`.
     start : the starts of every candidate.
     rule : when a run on all rows ends.
     prior : of the parameters.
     effort : how much work to do for better optima; 1 by default, zero for none.
     progress : what the search reports to.
+    automatic : whether the user left the numbers of components open.
 
     Raises `ParameterError` for a structure without conjugate distributions.
     """
@@ -67,48 +72,28 @@ class VariationalPlan:
     prior: ParameterPrior
     effort: float = 1.0
     progress: SearchProgress = field(default_factory=SearchProgress)
+    automatic: bool = False
 
     def __post_init__(self) -> None:
         check_structures(self.structures)
+
+    def open_ended(self, structure: Structure) -> bool:
+        """Whether the rows decide how many components of this structure there are: those of a Dirichlet process.
+
+        Components that share a covariance have a given number.
+        """
+        of_process = isinstance(self.prior, VariationalPrior) and self.prior.weights == "dirichlet process"
+        return self.automatic and of_process and self.start.is_made and structure.form is not TIED
+
+    def candidates(self, source: Source) -> list[tuple[Structure, int]]:
+        """Structures and numbers of components; if the rows decide the number, the one to begin with."""
+        first = min(_FEW, source.n_counting)
+        return [(s, k) for s in self.structures for k in ([first] if self.open_ended(s) else self.components)]
 
     @property
     def deadline(self) -> float | None:
         """The time by `time.monotonic` at which the fit ends with the best so far; None for no limit."""
         return self.rule.time if isinstance(self.rule, Deadline) else None
-
-
-@dataclass(frozen=True, eq=False)
-class VariationalRun:
-    """The result of a run: the model, and the statistics of the rows under it."""
-
-    model: VariationalModel
-    statistics: SufficientStatistics
-    history: tuple[float, ...]
-    reason: Reason
-
-    @classmethod
-    def of(cls, end: RunEnd) -> VariationalRun:
-        assert isinstance(end.model, VariationalModel)
-        assert end.statistics is not None
-        return cls(end.model, end.statistics, tuple(end.history), end.reason)
-
-    @property
-    def bound(self) -> float:
-        """The lower bound of the log evidence."""
-        return self.history[-1]
-
-    @property
-    def log_evidence(self) -> float:
-        """The estimated log evidence: the bound, and what the equivalent orders of the components add to it.
-
-        If components are exchangeable, the posterior has as many equal modes as there are orders of the components
-        that are not empty, and the approximation describes one of them: Bishop (2006), section 10.2.4.
-        """
-        posterior = self.model.posterior
-        if not posterior.weights.exchangeable:
-            return self.bound
-        k, empty = posterior.n_components, int((self.statistics.counts < _EMPTY).sum())
-        return self.bound + float(gammaln(k + 1.0) - gammaln(empty + 1.0))
 
 
 def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> list[VariationalRun]:
@@ -119,19 +104,19 @@ def search_runs(source: Source, plan: VariationalPlan, rng: np.random.Generator)
     found: list[VariationalRun] = []
     sample = _sample(source, plan, rng)
     starting_mixtures = plan.start.mixtures(sample, None, rng)
-    plan.progress.begin([(s, k) for s in plan.structures for k in plan.components], source, 0, 0.0)
-    for structure in plan.structures:
-        for k in plan.components:
-            plan.progress.begin_candidate(structure, k)
-            try:
-                found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
-            except KeyboardInterrupt:
-                if not found:
-                    raise
-                found[-1] = replace(found[-1], reason=Reason.INTERRUPTED)
-            plan.progress.end_candidate()
-            if found[-1].reason is Reason.INTERRUPTED:
-                return found
+    candidates = plan.candidates(source)
+    plan.progress.begin(candidates, source, 0, 0.0)
+    for structure, k in candidates:
+        plan.progress.begin_candidate(structure, k)
+        try:
+            found.append(_Candidate(source, sample, plan, structure, k, rng).run(starting_mixtures))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            found[-1] = replace(found[-1], reason=Reason.INTERRUPTED)
+        plan.progress.end_candidate()
+        if found[-1].reason is Reason.INTERRUPTED:
+            return found
     return found
 
 
@@ -145,7 +130,7 @@ def _sample(source: Source, plan: VariationalPlan, rng: np.random.Generator) -> 
 
     A sub-sample has its own number of rows. If it stood for all rows, the posterior would describe its accidents.
     """
-    n_rows = race_rows(plan.components, plan.structures, source.n_features)
+    n_rows = race_rows([k for _, k in plan.candidates(source)], plan.structures, source.n_features)
     if not plan.start.is_made or (isinstance(source, LocalSource) and source.n_rows <= n_rows):
         return source
     return MemorySource.of_rows(source.rows(n_rows, rng), source)
@@ -165,10 +150,12 @@ class _Candidate:
     ) -> None:
         self.source, self.sample, self.plan, self.rng = source, sample, plan, rng
         self.structure, self.n_components = structure, n_components
+        self.most = None if plan.open_ended(structure) else n_components
         self.reference = source.reference(structure.form)
-        self.prior = plan.prior.parameters(structure, n_components, self.reference)
+        self.prior = plan.prior.parameters(structure, n_components if self.most else 1, self.reference)
+        self.grows = plan.effort > 0.0 and plan.start.is_made and Growth.suits(self.prior) and n_components > 1
         size = n_components, structure.n_parameters(n_components, source.n_features), source.n_features
-        share = min(1.0, _SHARED / (len(plan.components) * len(plan.structures)))
+        share = min(1.0, _SHARED / (len(plan.candidates(source))))
         self.effort = Effort(
             share * _WORK * plan.effort * work(sample.n_rows, *size), plan.deadline, slow=not source.is_plain
         )
@@ -180,17 +167,55 @@ class _Candidate:
         if not self.plan.start.is_made:
             models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
             return self._best(self.source, models, self.plan.rule, ())
-        counts = _halves(self.n_components)
-        models = [self._model(mixture) for k in counts for mixture in starting_mixtures(k, self.structure)]
-        alone = self.sample is self.source
-        rule = self.plan.rule if alone else self.schedule.on_sample
-        found = self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
-        if found.reason is Reason.INTERRUPTED:
-            return found
-        start = found.model
-        if not alone:
-            start = start.maximize(found.statistics * (self.source.mass / self.sample.mass))
-        return self._best(self.source, [start], self.plan.rule, ())
+        found = self._on_sample(starting_mixtures)
+        if found.reason is Reason.INTERRUPTED or self.sample is self.source:
+            return self._complete(found)
+        statistics = found.statistics * (self.source.mass / self.sample.mass)
+        on_all = self._best(self.source, [found.model.maximize(statistics)], self.plan.rule, ())
+        on_all = replace(on_all, changes=found.changes)
+        return self._complete(self._grown(self.source, on_all, self.plan.rule))
+
+    def _on_sample(self, starting_mixtures: StartingMixtures) -> VariationalRun:
+        """The best run on the rows on which starts race."""
+        rule = self.plan.rule if self.sample is self.source else self.schedule.on_sample
+        if self.most is not None and not (self.grows and self.most > _FEW and self.source.is_large):
+            models = [self._model(m) for k in _halves(self.most) for m in starting_mixtures(k, self.structure)]
+            return self._improved(self._best(self.sample, models, rule, self.schedule.rounds))
+        self.n_components = min(self.n_components, _FEW)
+        models = [self._model(mixture) for mixture in starting_mixtures(self.n_components, self.structure)]
+        first = self._best(self.sample, models, _TO_GROW, _RACE_TO_GROW)
+        found = self._grown(self.sample, first, rule)
+        if found is first:
+            found = self._best(self.sample, [first.model], rule, ())
+        self.n_components = self.most or found.model.posterior.n_components + _MORE
+        return found if self.source.is_large else self._improved(found)
+
+    def _grown(self, source: Source, run: VariationalRun, rule: StoppingRule) -> VariationalRun:
+        """The run after components were born, merged and deleted."""
+        if not self.grows:
+            return run
+        growth = Growth(source, self.prior, self.most, rule, self.rng, self.plan.deadline)
+        return growth.improved(run, self.plan.effort)
+
+    def _complete(self, run: VariationalRun) -> VariationalRun:
+        """The run with all components of the candidate; without empty ones, if the rows decide how many there are."""
+        statistics = run.statistics
+        if self.most is None:
+            statistics = statistics.reordered(occupied(statistics))
+        elif (missing := self.most - statistics.n_components) > 0:
+            none = SufficientStatistics.none(statistics.form, missing, statistics.reference)
+            statistics = joined([statistics, none])
+        if statistics.n_components == run.statistics.n_components:
+            return run
+        model = VariationalModel.of_statistics(self._prior_of(statistics.n_components), statistics)
+        completed = self._best(self.source, [model], self.plan.rule if self.most is None else _ONE_STEP, ())
+        if self.most is None:
+            return replace(completed, changes=run.changes)
+        return replace(completed, history=(*run.history[:-1], completed.bound), reason=run.reason, changes=run.changes)
+
+    def _prior_of(self, n_components: int) -> ParameterDistribution:
+        same = n_components == self.prior.n_components
+        return self.prior if same else self.prior.of_first(n_components)
 
     def _best(
         self, source: Source, models: Sequence[VariationalModel], rule: StoppingRule, rounds: Sequence[Round]
@@ -257,14 +282,9 @@ class _Candidate:
     def _model(self, start: AnyMixture) -> VariationalModel:
         """The model after as many rows as the sample has, distributed as a mixture; further components are empty."""
         mixture = gaussian(start, "variational Bayes")
-        statistics = _statistics(mixture, self.prior, self.reference.scaled(self.sample.mass))
-        return VariationalModel.of_statistics(self.prior, self._in_order(statistics))
-
-    def _in_order(self, statistics: SufficientStatistics) -> SufficientStatistics:
-        """The statistics with components of many rows first, if the prior of the weights depends on the order."""
-        if self.prior.weights.exchangeable:
-            return statistics
-        return statistics.reordered(np.argsort(-statistics.counts, kind="stable"))
+        prior = self._prior_of(self.n_components)
+        statistics = _statistics(mixture, prior, self.reference.scaled(self.sample.mass))
+        return VariationalModel.of_statistics(prior, in_order(prior, statistics))
 
 
 def _halves(n_components: int) -> list[int]:
@@ -284,7 +304,7 @@ def _halves(n_components: int) -> list[int]:
 def _occupied(run: VariationalRun) -> GaussianMixture:
     """The mixture of posterior expectations without its empty components."""
     mixture = run.model.posterior.mixture(None)
-    chosen = np.flatnonzero(run.statistics.counts >= _EMPTY)
+    chosen = np.flatnonzero(run.statistics.counts >= EMPTY)
     return _select(mixture, chosen) if len(chosen) else mixture
 
 

@@ -65,4 +65,6 @@ def _parameters_from(document: Document, structure: Structure, shape: tuple[int,
 def _weights_from(document: Document, n_components: int) -> WeightDistribution:
     arrays = {name: as_array(values, (n_components,)) for name, values in document.items()}
     expect(all(bool((array > 0.0).all()) for array in arrays.values()), "a concentration is negative")
-    return DirichletWeights(**arrays) if "concentration" in arrays else StickBreakingWeights(**arrays)
+    if "concentration" in arrays:
+        return DirichletWeights(arrays["concentration"])
+    return StickBreakingWeights(**arrays)

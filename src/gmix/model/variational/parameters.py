@@ -125,6 +125,14 @@ class ParameterDistribution:
         """The logarithm ``(K,)`` of the normalizer of the density of each precision."""
         return self.law.g(self.degrees_of_freedom, self.n_features) - self.degrees_of_freedom * self._volumes
 
+    @cached_property
+    def component_normalizers(self) -> Array:
+        """The logarithm ``(K,)`` of the normalizer of the density of each component's mean and precision.
+
+        It leaves out constants that depend on D alone. For components that do not share a precision.
+        """
+        return self._normalizers - self.n_features / 2.0 * np.log(self.mass)
+
     def _total(self, of_precisions: Array) -> float:
         """The sum over the draws of precisions: one for each component, or one for all."""
         return float(of_precisions[0] if self.law.is_shared else of_precisions.sum())
@@ -172,9 +180,20 @@ class ParameterDistribution:
 
     def reordered(self, order: NDArray[np.intp]) -> ParameterDistribution:
         """The same distribution, where component k is the former ``order[k]``."""
+        return self._chosen(order, self.weights.reordered(order))
+
+    def of_first(self, n_components: int) -> ParameterDistribution:
+        """The prior of the first components, if the others have no rows; if there are fewer, more like the last.
+
+        For components that do not share a precision.
+        """
+        chosen = np.minimum(np.arange(n_components), self.n_components - 1)
+        return self._chosen(chosen, self.weights.of_first(n_components))
+
+    def _chosen(self, order: NDArray[np.intp], weights: WeightDistribution) -> ParameterDistribution:
         return replace(
             self,
-            weights=self.weights.reordered(order),
+            weights=weights,
             mass=self.mass[order],
             mean=self.mean[order],
             divisor=self.divisor[order],

@@ -49,9 +49,11 @@ class VariationalPrior:
     Parameters
     ----------
     weights : ``"dirichlet"``, where all components are alike, or ``"dirichlet process"``, whose weights fall from the
-        first component to the last and which is cut to the number of components of the fit.
+        first component to the last and which is cut to the number of components of the fit. With
+        ``components="auto"`` the rows decide that number.
     concentration : alpha, one number or for ``"dirichlet"`` ``(K,)``, above zero. A small number leaves components
-        empty that the rows do not need. By default ``1 / K``.
+        empty that the rows do not need. By default ``1 / K``, or 1 for a Dirichlet process with
+        ``components="auto"``.
     mean : m, ``(D,)``. By default the mean of the rows.
     mean_strength : beta, in rows, above zero.
     degrees_of_freedom : nu, above ``D - 1`` for full and tied covariances and above zero for others. By default ``D``

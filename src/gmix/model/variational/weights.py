@@ -52,6 +52,10 @@ class WeightDistribution(ABC):
     def deviations(self) -> Array:
         """The standard deviations ``(K,)`` of the weights."""
 
+    @abstractmethod
+    def of_first(self, n_components: int) -> Self:
+        """The prior of the first components, if the others have no rows; if there are fewer, more like the last."""
+
     def reordered(self, order: NDArray[np.intp]) -> Self:
         """The same distribution, where component k is the former ``order[k]``; for exchangeable components."""
         raise NotImplementedError(f"the components of {type(self).__name__} have one order")
@@ -59,19 +63,36 @@ class WeightDistribution(ABC):
 
 @dataclass(frozen=True, eq=False)
 class DirichletWeights(WeightDistribution):
-    """A Dirichlet distribution with these concentrations ``(K,)``; Bishop (2006), equations 10.57, 10.66 and 10.73."""
+    """A Dirichlet distribution; Bishop (2006), equations 10.57, 10.66 and 10.73.
+
+    Attributes
+    ----------
+    concentration : ``(K,)``.
+    other : the sum of the concentrations of further components, which have no rows. The `log_normalizer` leaves out
+        what they add to it, which is the same in the prior and the posterior.
+    """
 
     exchangeable: ClassVar[bool] = True
     concentration: Array
+    other: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """The sum of all concentrations."""
+        return float(self.concentration.sum()) + self.other
 
     def with_counts(self, counts: Array) -> DirichletWeights:
-        return DirichletWeights(_positive(self.concentration + counts))
+        return DirichletWeights(_positive(self.concentration + counts), self.other)
+
+    def of_first(self, n_components: int) -> DirichletWeights:
+        left_out = float(self.concentration[n_components:].sum())
+        return DirichletWeights(self.concentration[_first(n_components, self.concentration)], self.other + left_out)
 
     def expected_logs(self) -> Array:
-        return np.asarray(digamma(self.concentration) - digamma(self.concentration.sum()))
+        return np.asarray(digamma(self.concentration) - digamma(self.total))
 
     def log_normalizer(self) -> float:
-        return float(gammaln(self.concentration).sum() - gammaln(self.concentration.sum()))
+        return float(gammaln(self.concentration).sum() - gammaln(self.total))
 
     def divergence(self, other: DirichletWeights) -> float:
         cross = (self.concentration - other.concentration) @ self.expected_logs()
@@ -85,7 +106,7 @@ class DirichletWeights(WeightDistribution):
         return np.asarray(np.sqrt(means * (1.0 - means) / (self.concentration.sum() + 1.0)))
 
     def reordered(self, order: NDArray[np.intp]) -> DirichletWeights:
-        return DirichletWeights(self.concentration[order])
+        return DirichletWeights(self.concentration[order], self.other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +135,10 @@ class StickBreakingWeights(WeightDistribution):
     def with_counts(self, counts: Array) -> StickBreakingWeights:
         later = np.append(np.cumsum(counts[:0:-1])[::-1], 0.0)  # of the components after each
         return StickBreakingWeights(_positive(self.first + counts), _positive(self.second + later))
+
+    def of_first(self, n_components: int) -> StickBreakingWeights:
+        chosen = _first(n_components, self.first)
+        return StickBreakingWeights(self.first[chosen], self.second[chosen])
 
     def expected_logs(self) -> Array:
         of_shares, of_rests = self._expected_logs()
@@ -149,6 +174,11 @@ class StickBreakingWeights(WeightDistribution):
         """Of the shares v and of 1 - v, each ``(K,)``."""
         total = digamma(self.first + self.second)
         return digamma(self.first) - total, digamma(self.second) - total
+
+
+def _first(n_components: int, values: Array) -> NDArray[np.intp]:
+    """The positions of the first components; if there are fewer, the last one stands for more."""
+    return np.minimum(np.arange(n_components), len(values) - 1)
 
 
 def _positive(values: Array) -> Array:
