@@ -51,6 +51,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.frozen", "model.student", "distribution.mixing"],
             ["model.gaussian_model", "model.gradient", "model.document", "model.variational", "exchange.parameters"],
             ["sources"],
+            ["fitting.truncated"],
             ["fitting.em", "fitting.stepwise", "fitting.neighbors", "fitting.schedule"],
             ["fitting.start", "fitting.refinement"],
             [

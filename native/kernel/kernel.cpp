@@ -13,6 +13,8 @@
 #include "kernel/paths/incomplete.hpp"
 #include "kernel/paths/neighbors.hpp"
 #include "kernel/paths/noisy.hpp"
+#include "kernel/paths/truncated.hpp"
+#include "kernel/sums.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
@@ -145,39 +147,6 @@ void add_by_residuals(const F& family, const Mixture& m, const Plan<T>& common, 
                       const Chunk& chunk, WhitenedSums& sums) {
   evaluate_residuals(family, m, common, planned, memory, chunk, true,
                      [&](const RowBlock<T>&, const Densities<T>&, const auto& accumulate) { accumulate(sums); });
-}
-
-bool all_finite(const double* values, std::size_t count) {
-  constexpr std::size_t lanes = kLanes<double>;
-  Vector<double> zeros = {};
-  std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) zeros += load(values + i) * 0.0;
-  double zero = sum(zeros);
-  for (; i < count; ++i) zero += values[i] * 0.0;
-  return zero == 0.0;
-}
-
-bool all_finite(const Mixture& m, const WhitenedSums& sums) {
-  return all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, m.n_components) &&
-         all_finite(sums.first, m.n_components * m.n_features) && all_finite(sums.second, second_size(m)) &&
-         (sums.joint == nullptr || all_finite(sums.joint, m.n_components));
-}
-
-void clear(const Mixture& m, WhitenedSums& sums) {
-  std::fill_n(sums.mass, m.n_components, 0.0);
-  if (m.family != Family::kGaussian) {
-    std::fill_n(sums.counts, m.n_components, 0.0);
-    std::fill_n(sums.log_factors, m.n_components, 0.0);
-  }
-  std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
-  std::fill_n(sums.second, second_size(m), 0.0);
-  sums.log_likelihood = 0.0;
-}
-
-// Brings moments from units of kScale to those of the mixture's own whitener.
-void rescale(const Mixture& m, WhitenedSums& sums) {
-  for (std::size_t i = 0; i < m.n_components * m.n_features; ++i) sums.first[i] /= kScale;
-  for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
 }
 
 // Adds a chunk by neighbors; false if another path is better for its rows.
@@ -385,6 +354,11 @@ const Kernel kKernel = {GMIX_LEVEL_NAME,
                         expect_incomplete,
                         finish_incomplete,
                         posterior_incomplete,
+                        truncated::plan_size,
+                        truncated::scratch_size,
+                        truncated::make_plan,
+                        truncated::find_neighbors,
+                        truncated::expect,
                         noisy::scratch_size,
                         expect_noisy,
                         posterior_noisy,

@@ -13,6 +13,7 @@
 
 #include "python/callables.hpp"
 #include "python/clusters.hpp"
+#include "python/truncated.hpp"
 #include "threads/draws.hpp"
 #include "threads/parallel.hpp"
 
@@ -342,6 +343,13 @@ NB_MODULE(_native, module) {
            nb::sig("def __init__(self, components: Sequence[Components], threads: int | None, coarse: bool) -> None"))
       .def("add", &gmix::EStep::add, arg("rows"), nb::sig("def add(self, rows: Rows) -> None"))
       .def("statistics", &gmix::EStep::statistics, nb::sig("def statistics(self) -> list[Statistics]"));
+  nb::class_<gmix::TruncatedEStep>(module, "TruncatedEStep", nb::is_final())
+      .def(nb::init<nb::handle, nb::handle, std::size_t, std::size_t, std::size_t>(), arg("rows"), arg("labels"),
+           arg("n_kept"), arg("n_neighbors"), arg("threads"),
+           nb::sig("def __init__(self, rows: Rows, labels: Array, n_kept: int, n_neighbors: int, threads: int) "
+                   "-> None"))
+      .def("expect", &gmix::TruncatedEStep::expect, arg("components"),
+           nb::sig("def expect(self, components: Components) -> Statistics"));
   module.def("run", &gmix::run, arg("rows"), arg("starts"), arg("reference"), arg("rounds"), arg("rule"),
              arg("patient"), arg("coarse"), arg("threads").none(),
              nb::sig("def run(rows: Rows | Callable[[Components, bool], Statistics], "

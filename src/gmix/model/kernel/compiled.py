@@ -16,7 +16,7 @@ from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.covariance import Form, Structure
 from gmix.model.families import family_of
-from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
+from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, TruncatedExpect, has_collapsed, n_threads
 from gmix.model.kernel.reference import ReferenceKernel
 from gmix.model.model import Model
 from gmix.model.reference import Reference
@@ -68,6 +68,23 @@ class CompiledKernel(Kernel):
             _rows(rows), _components(components), responsibilities, n_threads(threads)
         )
         return log_density, posteriors
+
+    def truncated(
+        self,
+        rows: Rows,
+        labels: NDArray[np.intp],
+        n_kept: int,
+        n_neighbors: int,
+        reference: Reference,
+        threads: int | None = None,
+    ) -> TruncatedExpect:
+        numbers = np.ascontiguousarray(labels, np.float64)
+        step = self.native.TruncatedEStep(_rows(rows), numbers, n_kept, n_neighbors, n_threads(threads))
+
+        def expect(components: Components) -> SufficientStatistics:
+            return _statistics(components.form, step.expect(_components(components)), reference)
+
+        return expect
 
     def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
         if not components.form.compiled:
