@@ -68,7 +68,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["fitting.search_progress"],
             ["fitting.search"],
             ["fitting.result", "fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
-            ["fitting.from_search", "fitting.background"],
+            ["fitting.from_search", "fitting.background", "fitting.trimming"],
             ["fitting.comparison"],
             ["fitting.variational", "fitting.families"],
             ["fitting.fit"],

@@ -2,25 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.arguments import is_count
+from gmix.base.errors import ParameterError
+from gmix.base.findings import Finding
 from gmix.base.rows import Rows
+from gmix.base.wording import count
 from gmix.model.components import Components
+from gmix.model.covariance import DIAGONAL, SPHERICAL, Structure
 from gmix.model.kernel import Expect, RunEnd, kernel
 from gmix.model.model import Model
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
-from gmix.sources import MemorySource
+from gmix.sources import MemorySource, Source
 
-__all__ = ["run_truncated"]
+__all__ = ["run_truncated", "truncated", "truncation_findings"]
 
 _NEIGHBORS = 16  # components that are searched beside each one that a row keeps
 _BLOCK = 65_536  # rows
 _GIVEN_UP = (Reason.FAILED, Reason.COLLAPSING)
+
+
+def truncated(
+    source: Source, components_per_row: int | None, structures: Iterable[Structure], others: Mapping[str, object]
+) -> Source:
+    """The source, each row of which belongs to so many components at most while EM runs; None for all.
+
+    Raises `ParameterError` for what truncated EM has no place for; `others` are further arguments of the fit, with what
+    the user gave, or something false.
+    """
+    if components_per_row is None:
+        return source
+    if not is_count(components_per_row):
+        raise ParameterError(
+            f"components_per_row is {components_per_row!r}; give a whole number above zero, such as 5, or None for all"
+        )
+    for name, value in others.items():
+        if value is not None and value is not False and value != 0.0:
+            raise ParameterError(f"components_per_row does not go with {name}; leave out one of them")
+    for structure in structures:
+        if structure.form not in (DIAGONAL, SPHERICAL):
+            raise ParameterError(
+                f"components_per_row needs columns that are independent within components, and those of "
+                f"{structure.called} are not; give covariance='diag' or 'spherical'"
+            )
+    if not isinstance(source, MemorySource):
+        raise ParameterError(
+            "components_per_row needs a table in memory, because it keeps the components of each row; raise memory, or "
+            "fit a random sub-sample of the rows"
+        )
+    if not source.is_plain or source.groups is not None:
+        raise ParameterError(
+            "components_per_row is for complete rows without errors and labels; leave it out, or drop incomplete rows"
+        )
+    return source.truncated(int(components_per_row))
+
+
+def truncation_findings(source: Source, history: Sequence[float]) -> list[Finding]:
+    """A finding about the last lower bound of a run of truncated EM, and the exact objective after it."""
+    if not (isinstance(source, MemorySource) and source.components_per_row is not None and len(history) > 1):
+        return []
+    gap = (history[-1] - history[-2]) / source.mass
+    text = (
+        f"EM kept at most {count(source.components_per_row, 'component')} for each row; the log-likelihood is exact, "
+        f"and {gap:.3g} nats per row above the lower bound that was maximized; a larger components_per_row brings them "
+        "closer together"
+    )
+    return [Finding("truncated", text, "note")]
 
 
 def run_truncated(
