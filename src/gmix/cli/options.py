@@ -149,7 +149,7 @@ CovarianceRatio = Annotated[
 ComponentsPerRow = Annotated[
     int | None,
     typer.Option(
-        help="Let each row belong to so many components at most while EM runs, for thousands of components.",
+        help="Let each row belong to at most this many components while EM runs, for thousands of components.",
         show_default=False,
     ),
 ]

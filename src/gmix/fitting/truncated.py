@@ -31,7 +31,7 @@ _GIVEN_UP = (Reason.FAILED, Reason.COLLAPSING)
 def truncated(
     source: Source, components_per_row: int | None, structures: Iterable[Structure], others: Mapping[str, object]
 ) -> Source:
-    """The source, each row of which belongs to so many components at most while EM runs; None for all.
+    """The source, each row of which belongs to at most this many components while EM runs; None for all.
 
     Raises `ParameterError` for what truncated EM has no place for; `others` are further arguments of the fit, with what
     the user gave, or something false.

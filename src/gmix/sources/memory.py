@@ -193,7 +193,7 @@ class MemorySource(LocalSource):
         return chosen
 
     def truncated(self, components_per_row: int) -> MemorySource:
-        """The same table, each row of which belongs to so many components at most while EM runs."""
+        """The same table, each row of which belongs to at most this many components while EM runs."""
         chosen = copy.copy(self)
         chosen.components_per_row = components_per_row
         return chosen
