@@ -370,6 +370,11 @@ NB_MODULE(_native, module) {
              nb::sig("def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> Array"));
   module.def("nearest", &gmix::nearest_centers, arg("points"), arg("centers"),
              nb::sig("def nearest(points: Array, centers: Array) -> Array"));
+  module.def("neighbors", &gmix::neighbors_of_centers, arg("centers"), arg("n"), arg("before").none(),
+             nb::sig("def neighbors(centers: Array, n: int, before: Array | None) -> Array"));
+  module.def("nearest_neighbors", &gmix::nearest_neighbors, arg("points"), arg("centers"), arg("labels"),
+             arg("neighbors"),
+             nb::sig("def nearest_neighbors(points: Array, centers: Array, labels: Array, neighbors: Array) -> Array"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("components"), arg("responsibilities"),
              arg("threads").none(),
              nb::sig("def posterior(rows: Rows, components: Components, responsibilities: bool, threads: int | None) "

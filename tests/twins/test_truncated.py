@@ -153,3 +153,42 @@ def test_the_compiled_steps_refuse_what_they_cannot_do() -> None:
         expect(world(DIAGONAL, (30, 2, 5), 1.0)[1])
     with pytest.raises(ValueError, match="known completely"):
         kernel.truncated(Rows(values, labels=np.zeros(30)), labels, 2, 2, term)
+
+
+def clusters(n: int, width: int, k: int) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Points of unit scale, centers, and some center for each point."""
+    rng = np.random.default_rng([n, width, k])
+    centers = rng.standard_normal((k, width))
+    return centers[rng.integers(0, k, n)] + 0.2 * rng.standard_normal((n, width)), centers, rng.integers(0, k, n)
+
+
+@pytest.mark.parametrize("shape", [(40, 1, 1), (60, 2, 3), (500, 9, 40), (300, 17, 64)])
+def test_neighbors_of_centers_and_the_nearest_among_them(shape: tuple[int, int, int]) -> None:
+    points, centers, labels = clusters(*shape)
+    n = min(6, len(centers))
+    near, plain = kernel.neighbors(centers, n), PLAIN.neighbors(centers, n)
+    np.testing.assert_array_equal(near, plain)
+    moved = centers + 0.3 * np.random.default_rng(4).standard_normal(centers.shape)
+    near = kernel.neighbors(moved, n, near)
+    np.testing.assert_array_equal(near, PLAIN.neighbors(moved, n, plain))
+    found = kernel.nearest_neighbors(points, moved, labels, near)
+    np.testing.assert_array_equal(found, PLAIN.nearest_neighbors(points, moved, labels, near))
+    distances = np.square(points[:, None] - moved).sum(-1)
+    every = np.arange(len(points))
+    assert (distances[every, found] <= distances[every, labels]).all()
+
+
+def test_neighbors_lead_to_the_nearest_center_if_they_are_all_others() -> None:
+    points, centers, labels = clusters(300, 5, 20)
+    found = kernel.nearest_neighbors(points, centers, labels, kernel.neighbors(centers, 19))
+    np.testing.assert_array_equal(found, kernel.nearest(points, centers))
+
+
+def test_places_that_name_no_center_are_refused() -> None:
+    points, centers, labels = clusters(30, 2, 4)
+    near = kernel.neighbors(centers, 2)
+    for wrong in ((labels - 9, near), (labels, near + 4)):
+        with pytest.raises(ValueError, match="no center"):
+            kernel.nearest_neighbors(points, centers, *wrong)
+    with pytest.raises(ValueError, match="from one to K"):
+        kernel.neighbors(centers, 5)

@@ -14,8 +14,8 @@ from gmix.base.errors import ParameterError
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import TIED, Form, Structure
-from gmix.model.kernel.seeding import nearest
-from gmix.model.kernel.truncated import TruncatedEStep
+from gmix.model.kernel.seeding import nearest, squared_distances
+from gmix.model.kernel.truncated import TruncatedEStep, found_near, neighbors_among
 from gmix.model.model import Model
 from gmix.model.reference import AT_FLOOR, Reference
 from gmix.model.statistics import SufficientStatistics
@@ -158,6 +158,19 @@ class Kernel(ABC):
     def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
         """The nearest of some centers ``(K, P)`` to each of the points ``(N, P)``, which are of unit scale."""
         return nearest(points, centers)
+
+    def neighbors(self, centers: Array, n: int, before: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+        """The `n` nearest other centers ``(K, n)`` of each of the centers ``(K, P)``, the nearest first.
+
+        With neighbors `before`, they are sought among these and their neighbors, which takes a time in proportion to K.
+        """
+        return neighbors_among(-squared_distances(centers, centers), n, before)
+
+    def nearest_neighbors(
+        self, points: Array, centers: Array, labels: NDArray[np.intp], neighbors: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """The nearest center ``(N,)`` to each point, as far as steps to nearer neighbors of that of its label lead."""
+        return found_near(-squared_distances(points, centers), labels[:, None], neighbors)[:, 0]
 
     @abstractmethod
     def draw(

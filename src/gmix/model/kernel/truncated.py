@@ -15,7 +15,7 @@ from gmix.model.components import Components
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 
-__all__ = ["TruncatedEStep"]
+__all__ = ["TruncatedEStep", "found_near", "neighbors_among"]
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -50,54 +50,57 @@ class TruncatedEStep:
         self.neighbors: Places | None = None
 
     def __call__(self, components: Components) -> SufficientStatistics:
-        self.neighbors = self._nearest(components)
+        self.neighbors = neighbors_among(_expected_log_densities(components), self.n_neighbors, self.neighbors)
         parts = [self._add(slice(begin, begin + _ROWS), components) for begin in range(0, len(self.rows), _ROWS)]
         return reduce(add, parts)
-
-    def _nearest(self, components: Components) -> Places:
-        """The neighbors of every component."""
-        k = len(components.means)
-        expected = _expected_log_densities(components)
-        if self.neighbors is None:
-            candidates = ~np.eye(k, dtype=bool)
-        else:
-            near = _chosen(self.neighbors, k)
-            candidates = (near | (near @ near)) & ~np.eye(k, dtype=bool)
-        expected[~candidates] = -np.inf
-        order = np.argsort(-expected, axis=1, kind="stable")[:, : self.n_neighbors]
-        found = np.isfinite(np.take_along_axis(expected, order, 1))
-        return np.where(found, order, np.arange(k)[:, None])
 
     def _add(self, at: slice, components: Components) -> SufficientStatistics:
         """The statistics of some of the rows, for which what they keep is brought up to date."""
         rows, k = self.rows[at], len(components.means)
-        self.kept[at] = self._search(_log_densities(rows, components), self.kept[at])
+        assert self.neighbors is not None
+        self.kept[at] = found_near(_log_densities(rows, components), self.kept[at], self.neighbors)
         evidence = np.where(_chosen(self.kept[at], k), 0.0, -np.inf)
         own_groups = components._replace(groups=np.arange(k, dtype=np.float64))
         rows = replace(rows, log_evidence=evidence)
         [found] = self.expect(rows, [own_groups], [self.reference])
         return replace(found, extra={})
 
-    def _search(self, log_densities: Array, kept: Places) -> Places:
-        """What rows with these log densities ``(N, K)`` keep, given what they kept before."""
-        assert self.neighbors is not None
-        every, k = np.arange(len(kept)), log_densities.shape[1]
-        near = _chosen(self.neighbors, k)
-        seen = _chosen(kept, k)
-        best = np.where(seen, log_densities, -np.inf).argmax(1)
-        seen |= seen @ near
-        while True:
-            known = np.where(seen, log_densities, -np.inf)
-            likeliest = known.argmax(1)
-            moved = known[every, likeliest] > known[every, best]
-            if not moved.any():
-                break
-            best = np.where(moved, likeliest, best)
-            seen |= near[best] & moved[:, None]
-        order = np.argsort(-known, axis=1, kind="stable")[:, : kept.shape[1]]
-        values = np.take_along_axis(known, order, 1)
-        order = np.where(values > values[:, :1] + _LEAST, order, order[:, :1])
-        return np.concatenate([order, np.repeat(order[:, :1], kept.shape[1] - order.shape[1], 1)], 1)
+
+def neighbors_among(closeness: Array, n: int, before: Places | None) -> Places:
+    """The `n` others ``(K, n)`` with the largest closeness ``(K, K)``, the largest first.
+
+    They are sought among all, or among those before and their neighbors. Where there are not as many, the others are the
+    component itself.
+    """
+    k = len(closeness)
+    candidates = np.ones((k, k), bool)
+    if before is not None:
+        near = _chosen(before, k)
+        candidates = near | (near @ near)
+    closeness = np.where(candidates & ~np.eye(k, dtype=bool), closeness, -np.inf)
+    order = np.argsort(-closeness, axis=1, kind="stable")[:, :n]
+    found = np.isfinite(np.take_along_axis(closeness, order, 1))
+    return np.where(found, order, np.arange(k)[:, None])
+
+
+def found_near(log_densities: Array, kept: Places, neighbors: Places) -> Places:
+    """What rows with these log densities ``(N, K)`` keep, given what they kept before and the neighbors."""
+    every, k = np.arange(len(kept)), log_densities.shape[1]
+    near, seen = _chosen(neighbors, k), _chosen(kept, k)
+    best = np.where(seen, log_densities, -np.inf).argmax(1)
+    seen |= seen @ near
+    while True:
+        known = np.where(seen, log_densities, -np.inf)
+        likeliest = known.argmax(1)
+        moved = known[every, likeliest] > known[every, best]
+        if not moved.any():
+            break
+        best = np.where(moved, likeliest, best)
+        seen |= near[best] & moved[:, None]
+    order = np.argsort(-known, axis=1, kind="stable")[:, : kept.shape[1]]
+    values = np.take_along_axis(known, order, 1)
+    order = np.where(values > values[:, :1] + _LEAST, order, order[:, :1])
+    return np.concatenate([order, np.repeat(order[:, :1], kept.shape[1] - order.shape[1], 1)], 1)
 
 
 def _chosen(places: Places, k: int) -> NDArray[np.bool_]:
