@@ -1,8 +1,10 @@
 """The time of an EM step where few of many components matter to a row, and of default fits with 1,000 components.
 
 Steps with separated components are compared with the same step where the components overlap, so that all of them are
-evaluated. The log-likelihood is compared with that of `log_density`, which evaluates all components. A fit is compared
-with EM from the parameters that generated the rows. Times are processor seconds of all threads, the least of three.
+evaluated. The log-likelihood is compared with that of `log_density`, which evaluates all components. Steps of truncated
+EM are compared with exact ones, and so are the log-likelihoods after as many steps from the same start. A fit is
+compared with EM from the parameters that generated the rows. Times are processor seconds of all threads, of E-steps the
+least of three.
 """
 
 from __future__ import annotations
@@ -18,6 +20,14 @@ import gmix
 
 Array = NDArray[np.float64]
 STEPS = [(500_000, 32, 2000, 4.0), (500_000, 32, 2000, 6.0), (500_000, 16, 1000, 6.0), (500_000, 16, 300, 6.0)]
+TRUNCATED = [
+    (500_000, 32, 2000, 4.0, 0),
+    (500_000, 32, 2000, 3.0, 0),
+    (500_000, 32, 2000, 1.2, 40),
+    (500_000, 32, 2000, 0.8, 40),
+]
+PER_ROW = 5  # components, in truncated EM
+STEPS_OF_EM = 10
 FITS = [(100_000, 16, 1000, 3.0), (1_000_000, 16, 1000, 3.0)]
 OVERLAP = 0.3  # standard deviation of the means, in those of a component
 
@@ -29,9 +39,12 @@ class Generated(NamedTuple):
     mixture: gmix.GaussianMixture
 
 
-def generated(n: int, d: int, k: int, separation: float) -> Generated:
+def generated(n: int, d: int, k: int, separation: float, groups: int = 0) -> Generated:
+    """Rows of separated components or, if there are groups of them, of components that overlap within groups."""
     rng = np.random.default_rng(0)
     means, deviations = separation * rng.standard_normal((k, d)), np.exp(0.3 * rng.standard_normal((k, d)))
+    if groups:
+        means += 6.0 * rng.standard_normal((groups, d))[rng.integers(0, groups, k)]
     weights = rng.dirichlet(np.full(k, 3.0))
     own = rng.choice(k, n, p=weights)
     rows = means[own] + deviations[own] * rng.standard_normal((n, d))
@@ -62,6 +75,39 @@ def compare_steps(share: float) -> None:
         print(f"{n:>9}{d:>9}{k:>6}{separation:>7}{every:>9.3f}{step:>9.3f}{every / step:>7.1f}{gap:>16.1e}", flush=True)
 
 
+def em(rows: Array, start: gmix.GaussianMixture, steps: int, per_row: int | None) -> tuple[float, float]:
+    """The log-likelihood after some steps of EM, and the processor time."""
+    began = time.process_time()
+    fit = gmix.fit(
+        rows, start.n_components, covariance="diag", start=start, tolerance=0.0, max_iterations=steps,
+        components_per_row=per_row,
+    )  # fmt: skip
+    return fit.log_likelihood, time.process_time() - began
+
+
+def compare_truncated(share: float) -> None:
+    head = (
+        f"{'rows':>9}{'columns':>9}{'K':>6}{'means':>7}{'groups':>7}{'all':>9}{'step':>9}{'truncated':>11}{'ratio':>7}"
+    )
+    print(f"\n{head}{'loss in %':>11}", flush=True)
+    for rows, d, k, separation, groups in TRUNCATED:
+        n = int(rows * share)
+        table, mixture = generated(n, d, k, separation, groups)
+        every = step_time(generated(n, d, k, OVERLAP))
+        rng = np.random.default_rng(1)
+        covariances = np.tile(np.diag(np.einsum("kjj->j", mixture.covariances) / k), (k, 1, 1))
+        means = mixture.means + 0.5 * rng.standard_normal((k, d))
+        start = gmix.GaussianMixture(np.full(k, 1.0 / k), means, covariances, structure="VVI")
+        ends = {per_row: em(table, start, 2 + STEPS_OF_EM, per_row) for per_row in (None, PER_ROW)}
+        step, truncated = (
+            (taken - em(table, start, 2, per_row)[1]) / STEPS_OF_EM for per_row, (_, taken) in ends.items()
+        )
+        (exact, _), (reached, _) = ends.values()
+        sizes = f"{n:>9}{d:>9}{k:>6}{separation:>7}{groups:>7}"
+        times = f"{every:>9.3f}{step:>9.3f}{truncated:>11.3f}{every / truncated:>7.1f}"
+        print(f"{sizes}{times}{100.0 * (exact - reached) / abs(exact):>11.4f}", flush=True)
+
+
 def compare_fits(share: float) -> None:
     head = f"\n{'rows':>9}{'columns':>9}{'K':>6}{'means':>7}{'fit':>9}{'nats per row below EM from the truth':>38}"
     print(head, flush=True)
@@ -81,6 +127,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="the share of the rows that is used")
     share = parser.parse_args().share
     compare_steps(share)
+    compare_truncated(share)
     compare_fits(share)
 
 

@@ -69,7 +69,7 @@ class TruncatedEStep:
 def neighbors_among(closeness: Array, n: int, before: Places | None) -> Places:
     """The `n` others ``(K, n)`` with the largest closeness ``(K, K)``, the largest first.
 
-    They are sought among all, or among those before and their neighbors. Where there are not as many, the others are the
+    They are sought among all, or among those before and their neighbors. Without as many, the others are the
     component itself.
     """
     k = len(closeness)
