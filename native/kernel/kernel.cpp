@@ -192,28 +192,48 @@ struct Posterior {
   void write(const F& family, const Mixture& m, const Chunk& chunk, const RowBlock<double>& block,
              const Densities<double>& from, const row_by_row::Scratch& single) const {
     const std::size_t k = m.n_components;
+    if (responsibilities != nullptr)
+      for (std::size_t i = 0; i < block.count; ++i)
+        for (std::size_t c = 0; c < k; ++c)
+          responsibilities[(block.begin + i) * k + c] = from.joint[c * from.stride + i] / from.norm[i];
+    write_log_densities(family, m, chunk, block, from, single);
+  }
+
+  // Rows that overflow are evaluated again, one by one.
+  template <typename F>
+  void write_log_densities(const F& family, const Mixture& m, const Chunk& chunk, const RowBlock<double>& block,
+                           const Densities<double>& from, const row_by_row::Scratch& single) const {
     for (std::size_t i = 0; i < block.count; i += kLanes<double>) {
       const Wide<double> value = log_density(from, i / kLanes<double>);
       for (std::size_t lane = 0; lane < kLanes<double> && i + lane < block.count; ++lane)
         log_densities[block.begin + i + lane] = value[lane];
     }
-    if (responsibilities != nullptr)
-      for (std::size_t i = 0; i < block.count; ++i)
-        for (std::size_t c = 0; c < k; ++c)
-          responsibilities[(block.begin + i) * k + c] = from.joint[c * from.stride + i] / from.norm[i];
     for (std::size_t row = block.begin; row < block.begin + block.count; ++row) {
       if (std::isfinite(log_densities[row])) continue;
       log_densities[row] = row_by_row::evaluate(family, m, chunk.rows, row, single);
-      if (responsibilities != nullptr) std::copy_n(single.responsibilities, k, responsibilities + row * k);
+      if (responsibilities != nullptr)
+        std::copy_n(single.responsibilities, m.n_components, responsibilities + row * m.n_components);
     }
   }
 };
+
+// Finds the posterior of a chunk by neighbors; false if another path is better for its rows.
+bool find_by_neighbors(const Mixture& m, const Plan<double>& common, Arena memory, const row_by_row::Scratch& single,
+                       const Chunk& chunk, const Posterior& to) {
+  if (!*common.neighbors.used) return false;
+  const neighbors::Scratch<double> s(m, common.neighbors, memory);
+  return neighbors::ChunkOfRows<double>(m, chunk, common.framed.frame, common.neighbors, s)
+      .find_posterior(to.responsibilities, [&](const RowBlock<double>& block, const Densities<double>& densities) {
+        to.write_log_densities(Gaussian(), m, chunk, block, densities, single);
+      });
+}
 
 template <typename F>
 void posterior(const F& family, const Mixture& m, Arena planned, Arena memory, const Chunk& chunk,
                const Posterior& to) {
   const Plan<double> common(m, planned);
   const row_by_row::Scratch single(m, memory);
+  if (find_by_neighbors(m, common, memory, single, chunk, to)) return;
   if (*common.path == Path::kMatrixProducts) {
     const matrix_products::Plan<double> plan(m, planned);
     const matrix_products::Scratch<double> s(m, plan, memory);

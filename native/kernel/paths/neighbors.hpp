@@ -2,8 +2,8 @@
 //
 // For each row the likeliest component is guessed from a few columns. The distance of the row to that component says
 // which others can matter (neighbors/plan.hpp); only these are evaluated, and none that is left out has a
-// responsibility above 2^kNegligible, at which the other paths set responsibilities to zero as well. A wrong guess
-// costs time and changes nothing else. Rows are worked on one after the other, columns in SIMD lanes.
+// responsibility above 2^kLeast. A wrong guess costs time and changes nothing else. Rows are worked on one after the
+// other, columns in SIMD lanes.
 #pragma once
 
 #include "kernel/blocks.hpp"
@@ -106,7 +106,7 @@ class ChunkOfRows {
     std::size_t kept = before;
     for (std::size_t i = before; i < count_; i += lanes) {
       const std::size_t here = std::min(lanes, count_ - i);
-      const T least = (before == 0 ? -std::numeric_limits<T>::infinity() : s_.joint[best]) + T(kNegligible);
+      const T least = (before == 0 ? -std::numeric_limits<T>::infinity() : s_.joint[best]) + T(kLeast);
       const Vector<T> joint = densities_of(plan_.packed, s_.row, s_.evaluated + i, here, least);
       for (std::size_t lane = 0; lane < here; ++lane) {
         s_.evaluated[kept] = s_.evaluated[i + lane];
@@ -159,18 +159,36 @@ class ChunkOfRows {
     return evaluate(all ? plan_.every : plan_.list + s_.evaluated[best] * kListed, all ? k_ : count, best);
   }
 
-  void add_row(std::size_t i, WhitenedSums& sums) {
+  // Sets the evaluated components of row i of a block, their exponentials, and the largest density and norm.
+  void evaluate_densities(std::size_t i) {
     const T* const from = s_.x + i / kGroupRows * d_ * kGroupRows + i % kGroupRows;
     for (std::size_t j = 0; j < d_; ++j) s_.row[j] = from[j * kGroupRows];
     const std::size_t first = static_cast<std::size_t>(s_.tile[i]);
-    const T largest = s_.joint[evaluate_row(first, plan_.tiles(m_).width(first))],
-            norm = exponentiate(s_.joint, count_, largest);
+    const T largest = s_.joint[evaluate_row(first, plan_.tiles(m_).width(first))];
     s_.densities.largest[i] = largest;
-    s_.densities.norm[i] = norm;
-    const double factor = static_cast<double>(s_.weight[i]) / static_cast<double>(norm);
-    for (std::size_t at = 0; at < count_; ++at)
-      if (s_.joint[at] > T(0))
-        add_moments(m_, plan_.packed, s_.row, s_.evaluated[at], static_cast<double>(s_.joint[at]) * factor, sums);
+    s_.densities.norm[i] = exponentiate(s_.joint, count_, largest);
+  }
+
+  // Calls of_row(block, i) for each row after its densities are known, and of_block(block) after the last row of each
+  // block. Returns false before the end if lists are so long for the first rows that another path is faster.
+  template <typename OfRow, typename OfBlock>
+  bool visit(const OfRow& of_row, const OfBlock& of_block) {
+    for (std::size_t at = chunk_.begin; at < chunk_.end && !chunk_.interruption(); at += kBlock) {
+      const RowBlock<T> block(chunk_, at, kBlock);
+      block.set_weights(chunk_.weight, s_.weight);
+      block.load(chunk_, frame_, s_.x);
+      guess(block.count);
+      for (std::size_t i = 0; i < block.count; ++i) {
+        evaluate_densities(i);
+        of_row(block, i);
+        if (row_ <= kTried && static_cast<double>(total_) > kMostOfAll * static_cast<double>(kTried * k_)) return false;
+      }
+      const std::size_t padded = block.groups * kGroupRows;
+      std::fill(s_.densities.largest + block.count, s_.densities.largest + padded, T(0));
+      std::fill(s_.densities.norm + block.count, s_.densities.norm + padded, T(1));
+      of_block(block);
+    }
+    return true;
   }
 
  public:
@@ -180,24 +198,32 @@ class ChunkOfRows {
     std::fill_n(s_.row, plan_.packed.width, T(0));
   }
 
-  // Adds the rows to the sums. Returns false, with sums of some rows, if lists are so long for the first rows that
-  // another path is faster.
+  // Adds the rows to the sums. Returns false, with sums of some rows, if another path is faster.
   bool add(WhitenedSums& sums) {
-    for (std::size_t at = chunk_.begin; at < chunk_.end && !chunk_.interruption(); at += kBlock) {
-      const RowBlock<T> block(chunk_, at, kBlock);
-      block.set_weights(chunk_.weight, s_.weight);
-      block.load(chunk_, frame_, s_.x);
-      guess(block.count);
-      for (std::size_t i = 0; i < block.count; ++i) {
-        add_row(i, sums);
-        if (row_ <= kTried && static_cast<double>(total_) > kMostOfAll * static_cast<double>(kTried * k_)) return false;
-      }
-      const std::size_t padded = block.groups * kGroupRows;
-      std::fill(s_.densities.largest + block.count, s_.densities.largest + padded, T(0));
-      std::fill(s_.densities.norm + block.count, s_.densities.norm + padded, T(1));
-      sums.log_likelihood += weigh(s_.densities, s_.weight, block.groups, chunk_.weight != nullptr);
-    }
-    return true;
+    return visit(
+        [&](const RowBlock<T>&, std::size_t i) {
+          const double factor = static_cast<double>(s_.weight[i]) / static_cast<double>(s_.densities.norm[i]);
+          for (std::size_t at = 0; at < count_; ++at)
+            if (s_.joint[at] > T(0))
+              add_moments(m_, plan_.packed, s_.row, s_.evaluated[at], static_cast<double>(s_.joint[at]) * factor, sums);
+        },
+        [&](const RowBlock<T>& block) {
+          sums.log_likelihood += weigh(s_.densities, s_.weight, block.groups, chunk_.weight != nullptr);
+        });
+  }
+
+  // Sets the responsibilities (N, K) of the rows, unless they are null, and calls of_block(block, densities) for the
+  // largest densities and norms of each block. Returns false, after some of the rows, if another path is faster.
+  template <typename OfBlock>
+  bool find_posterior(double* responsibilities, const OfBlock& of_block) {
+    return visit(
+        [&](const RowBlock<T>& block, std::size_t i) {
+          if (responsibilities == nullptr) return;
+          double* const own = responsibilities + (block.begin + i) * k_;
+          std::fill_n(own, k_, 0.0);
+          for (std::size_t at = 0; at < count_; ++at) own[s_.evaluated[at]] = s_.joint[at] / s_.densities.norm[i];
+        },
+        [&](const RowBlock<T>& block) { of_block(block, s_.densities); });
   }
 };
 

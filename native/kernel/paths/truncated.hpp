@@ -15,12 +15,11 @@
 
 namespace gmix::GMIX_LEVEL::truncated {
 
+using neighbors::kLeast;
 using neighbors::Packed;
 
 inline constexpr std::size_t kBlock = 256;     // rows that are loaded together
 inline constexpr std::size_t kMostMoves = 16;  // to likelier components
-inline constexpr double kLeast =
-    -60.0;  // of log2 responsibilities that are kept; smaller ones do not change a sum of densities
 
 // The highest of some values, in order, and what they belong to.
 struct Highest {

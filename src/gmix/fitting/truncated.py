@@ -21,9 +21,9 @@ from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.sources import MemorySource, Source
 
-__all__ = ["run_truncated", "truncated", "truncation_findings"]
+__all__ = ["NEIGHBORS", "nearest_components", "run_truncated", "truncated", "truncation_findings"]
 
-_NEIGHBORS = 16  # components that are searched beside each one that a row keeps
+NEIGHBORS = 16  # components that are searched beside each one that a row keeps
 _BLOCK = 65_536  # rows
 _GIVEN_UP = (Reason.FAILED, Reason.COLLAPSING)
 
@@ -121,7 +121,9 @@ class _Run:
         source, rows = self.source, self.source.everything
         most = source.components_per_row
         assert most is not None
-        step = kernel.truncated(rows, _nearest(rows, components), most, _NEIGHBORS, self.reference, source.threads)
+        step = kernel.truncated(
+            rows, nearest_components(rows, components), most, NEIGHBORS, self.reference, source.threads
+        )
 
         def expect(components: Components, _: bool) -> SufficientStatistics:
             if source.meter is None:
@@ -162,7 +164,7 @@ class _Run:
         return self.end._replace(statistics=statistics, history=[*self.end.history, model.objective(statistics)])
 
 
-def _nearest(rows: Rows, components: Components) -> NDArray[np.intp]:
+def nearest_components(rows: Rows, components: Components) -> NDArray[np.intp]:
     """The component ``(N,)`` whose mean is nearest to each row, in the components' mean standard deviations."""
     k, d = components.means.shape
     variances = components.form.covariances(components.factor, d).reshape(k, -1)

@@ -7,6 +7,10 @@
 
 namespace gmix::GMIX_LEVEL::neighbors {
 
+// The logarithm to base 2 of the responsibility below which components need not be evaluated: ten thousand of them
+// together are less than 1e-14 of the density of a row.
+inline constexpr int kLeast = -60;
+
 template <typename T>
 struct Packed {
   std::size_t width;  // D rounded up to whole vectors

@@ -110,7 +110,7 @@ void set_limits(const Mixture& m, const Plan<T>& plan, std::size_t a) {
       }
       constants[lane] = plan.packed.constants[std::min(c + lane, k - 1)];
     }
-    const Vector<T> difference = constants - plan.packed.constants[a] - T(kNegligible);
+    const Vector<T> difference = constants - plan.packed.constants[a] - T(kLeast);
     const Vector<T> limit =
         (SquareOfVectors<T>::sums(totals) * (lambda * T(0.9999)) - difference) / (lambda + T(1)) - T(0.01);
     store(plan.limit + c, limit == limit ? limit : broadcast(none));
