@@ -1,11 +1,10 @@
 """The time of an EM step where few of many components matter to a row, and of default fits with 1,000 components.
 
 Steps with separated components are compared with the same step where the components overlap, so that all of them are
-evaluated. The log-likelihood of some rows is compared with that of the same mixture with full covariances, for which all
-components are evaluated. Steps of truncated
-EM are compared with exact ones, and so are the log-likelihoods after as many steps from the same start. A fit is
-compared with EM from the parameters that generated the rows. Times are processor seconds of all threads, of E-steps the
-least of three.
+evaluated. The log-likelihood of some rows is compared with that of the same mixture with full covariances, for which
+all components are evaluated. Steps of truncated EM are compared with exact ones, and so are the log-likelihoods after
+as many steps from the same start. A fit is compared with EM from the parameters that generated the rows. Times are
+processor seconds of all threads, of E-steps the least of three.
 """
 
 from __future__ import annotations
