@@ -135,7 +135,7 @@ class _Splits(NamedTuple):
 class _KMeans:
     """Lloyd's iteration, in which a point looks only at the neighbors of its center.
 
-    An iteration takes a time in proportion to the number of points, however many centers there are.
+    The time of an iteration grows with the sum of the numbers of points and centers, not with their product.
 
     Attributes
     ----------
