@@ -136,11 +136,11 @@ def fit(
     components_per_row : for thousands of components: the most components that a row may belong to while EM runs, such
         as 5; None for all. EM then maximizes the lower bound ``sum_n log sum_(c in C_n) w_c N_c(x_n)``, where ``C_n``
         are the likeliest components of row n that were found among those of the step before and their neighbors
-        (truncated variational EM, Forster & Lücke 2018). The bound does not fall, and the time of a step grows
-        much more slowly than the number of components. The statistics and the log-likelihood of the fit are exact, those of one more E-step with
-        all components; a finding says by how much they are above the bound. For complete rows of a table in memory,
-        and covariances ``"diag"``, ``"spherical"`` and others with independent columns. Such a fit makes no trials
-        (`effort`).
+        (truncated variational EM, Forster & Lücke 2018). The bound does not fall, and the time of a step grows much
+        more slowly than the number of components. The statistics and the log-likelihood of the fit are exact, those of
+        one more E-step with all components; a finding says by how much they are above the bound. For complete rows of a
+        table in memory, and covariances ``"diag"``, ``"spherical"`` and others with independent columns. Such a fit
+        makes no trials (`effort`).
     prior : `NormalInverseWishart`, `Shrinkage`, `Dirichlet` or a sum of these for a MAP fit; None for maximum
         likelihood. With ``inference="variational"``, a `VariationalPrior`.
     inference : ``"em"`` for estimates of the parameters by EM, or ``"variational"`` for an approximate posterior
