@@ -51,6 +51,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["model.frozen", "model.student", "distribution.mixing"],
             ["model.gaussian_model", "model.gradient", "model.document", "model.variational", "exchange.parameters"],
             ["sources"],
+            ["fitting.truncated"],
             ["fitting.em", "fitting.stepwise", "fitting.neighbors", "fitting.schedule"],
             ["fitting.start", "fitting.refinement"],
             [
@@ -67,7 +68,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
             ["fitting.search_progress"],
             ["fitting.search"],
             ["fitting.result", "fitting.search_findings", "fitting.narrowing", "fitting.inspection"],
-            ["fitting.from_search", "fitting.background"],
+            ["fitting.from_search", "fitting.background", "fitting.trimming"],
             ["fitting.comparison"],
             ["fitting.variational", "fitting.families"],
             ["fitting.fit"],

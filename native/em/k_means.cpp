@@ -5,11 +5,13 @@
 
 #include "em/statistics.hpp"
 #include "kernel/kernel.hpp"
+#include "threads/memory.hpp"
 
 namespace gmix {
 namespace {
 
 constexpr std::size_t kAtRest = 1000;         // the iteration ends when at most one in so many points has moved
+constexpr std::size_t kSearched = 64;         // centers whose neighbors are sought between two such checks
 constexpr std::size_t kBlock = 16 * kPoints;  // points that are labeled between two checks for interruptions
 
 // Points in blocks, padded with zeros, and the squared norm of each.
@@ -101,7 +103,60 @@ bool assign(const PointBlocks& all, const double* centers, std::size_t k, const 
   return true;
 }
 
+// Centers as components of equal weight and width, with the plan of truncated E-steps.
+class CentersAsComponents {
+ public:
+  CentersAsComponents(const double* centers, std::size_t k, std::size_t width, const Truncation& truncation)
+      : zeros_(k),
+        ones_(k, 1.0),
+        mixture_{Form::kSpherical, k, width, zeros_.data(), centers, ones_.data()},
+        plan_(kernel().truncated_plan_size(mixture_)),
+        scratch_(kernel().truncated_scratch_size(mixture_, truncation)) {
+    kernel().truncated_plan(mixture_, plan_.data());
+  }
+
+  const Mixture& mixture() const { return mixture_; }
+  const char* plan() const { return plan_.data(); }
+  char* scratch() const { return scratch_.data(); }
+
+ private:
+  Numbers zeros_, ones_;
+  Mixture mixture_;
+  Memory plan_, scratch_;
+};
+
 }  // namespace
+
+bool find_neighbors(const double* centers, std::size_t n_centers, std::size_t width, std::size_t n,
+                    const std::uint32_t* before, const std::function<bool()>& interrupted,
+                    std::vector<std::uint32_t>& neighbors) {
+  const CentersAsComponents all(centers, n_centers, width, {1, n, nullptr, nullptr});
+  neighbors.resize(n_centers * n);
+  for (std::size_t at = 0; at < n_centers; at += kSearched) {
+    if (interrupted()) return false;
+    kernel().find_neighbors(all.mixture(), all.plan(), at, std::min(at + kSearched, n_centers), n, before,
+                            all.scratch(), neighbors.data());
+  }
+  return true;
+}
+
+bool assign_near(const Points& points, const double* centers, std::size_t n_centers,
+                 const std::vector<std::uint32_t>& neighbors, std::size_t n, const std::function<bool()>& interrupted,
+                 std::vector<std::uint32_t>& labels) {
+  const Truncation truncation{1, n, labels.data(), neighbors.data()};
+  const CentersAsComponents all(centers, n_centers, points.width, truncation);
+  const std::ptrdiff_t number = sizeof(double), width = static_cast<std::ptrdiff_t>(points.width);
+  const Rows rows{
+      reinterpret_cast<const char*>(points.coordinates), width * number, number, points.n, points.width, false};
+  const Interruption interruption{[](void* context) { return (*static_cast<const std::function<bool()>*>(context))(); },
+                                  const_cast<std::function<bool()>*>(&interrupted)};
+  Numbers mass(n_centers), first(n_centers * points.width), second(n_centers);  // which nobody reads
+  WhitenedSums sums{mass.data(), first.data(), second.data(), 0.0};
+  sums.counts = sums.mass;
+  kernel().expect_truncated(all.mixture(), all.plan(), rows, 0, points.n, nullptr, truncation, all.scratch(), sums,
+                            interruption);
+  return !interrupted();
+}
 
 bool assign(const Points& points, const double* centers, std::size_t n_centers,
             const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels) {

@@ -26,4 +26,16 @@ bool cluster(const Points& points, std::size_t n_components, std::size_t trials,
 bool assign(const Points& points, const double* centers, std::size_t n_centers,
             const std::function<bool()>& interrupted, std::vector<std::int64_t>& labels);
 
+// Sets the neighbors (K, n), the nearest first, of centers (K, P): the nearest of all, or where they are known from
+// `before` (K, n), of these and their neighbors. They include the center itself only where there are no others.
+bool find_neighbors(const double* centers, std::size_t n_centers, std::size_t width, std::size_t n,
+                    const std::uint32_t* before, const std::function<bool()>& interrupted,
+                    std::vector<std::uint32_t>& neighbors);
+
+// Replaces labels (N) of points by the nearest center among the neighbors (K, n) of the one that a label names, and of
+// the nearest of these, as long as one of them is nearer.
+bool assign_near(const Points& points, const double* centers, std::size_t n_centers,
+                 const std::vector<std::uint32_t>& neighbors, std::size_t n, const std::function<bool()>& interrupted,
+                 std::vector<std::uint32_t>& labels);
+
 }  // namespace gmix

@@ -13,6 +13,8 @@
 #include "kernel/paths/incomplete.hpp"
 #include "kernel/paths/neighbors.hpp"
 #include "kernel/paths/noisy.hpp"
+#include "kernel/paths/truncated.hpp"
+#include "kernel/sums.hpp"
 
 namespace gmix::GMIX_LEVEL {
 namespace {
@@ -147,39 +149,6 @@ void add_by_residuals(const F& family, const Mixture& m, const Plan<T>& common, 
                      [&](const RowBlock<T>&, const Densities<T>&, const auto& accumulate) { accumulate(sums); });
 }
 
-bool all_finite(const double* values, std::size_t count) {
-  constexpr std::size_t lanes = kLanes<double>;
-  Vector<double> zeros = {};
-  std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) zeros += load(values + i) * 0.0;
-  double zero = sum(zeros);
-  for (; i < count; ++i) zero += values[i] * 0.0;
-  return zero == 0.0;
-}
-
-bool all_finite(const Mixture& m, const WhitenedSums& sums) {
-  return all_finite(&sums.log_likelihood, 1) && all_finite(sums.mass, m.n_components) &&
-         all_finite(sums.first, m.n_components * m.n_features) && all_finite(sums.second, second_size(m)) &&
-         (sums.joint == nullptr || all_finite(sums.joint, m.n_components));
-}
-
-void clear(const Mixture& m, WhitenedSums& sums) {
-  std::fill_n(sums.mass, m.n_components, 0.0);
-  if (m.family != Family::kGaussian) {
-    std::fill_n(sums.counts, m.n_components, 0.0);
-    std::fill_n(sums.log_factors, m.n_components, 0.0);
-  }
-  std::fill_n(sums.first, m.n_components * m.n_features, 0.0);
-  std::fill_n(sums.second, second_size(m), 0.0);
-  sums.log_likelihood = 0.0;
-}
-
-// Brings moments from units of kScale to those of the mixture's own whitener.
-void rescale(const Mixture& m, WhitenedSums& sums) {
-  for (std::size_t i = 0; i < m.n_components * m.n_features; ++i) sums.first[i] /= kScale;
-  for (std::size_t i = 0; i < second_size(m); ++i) sums.second[i] /= kScale * kScale;
-}
-
 // Adds a chunk by neighbors; false if another path is better for its rows.
 template <typename T>
 bool add_by_neighbors(const Mixture& m, const Plan<T>& common, Arena memory, const Chunk& chunk, WhitenedSums& sums) {
@@ -223,28 +192,48 @@ struct Posterior {
   void write(const F& family, const Mixture& m, const Chunk& chunk, const RowBlock<double>& block,
              const Densities<double>& from, const row_by_row::Scratch& single) const {
     const std::size_t k = m.n_components;
+    if (responsibilities != nullptr)
+      for (std::size_t i = 0; i < block.count; ++i)
+        for (std::size_t c = 0; c < k; ++c)
+          responsibilities[(block.begin + i) * k + c] = from.joint[c * from.stride + i] / from.norm[i];
+    write_log_densities(family, m, chunk, block, from, single);
+  }
+
+  // Rows that overflow are evaluated again, one by one.
+  template <typename F>
+  void write_log_densities(const F& family, const Mixture& m, const Chunk& chunk, const RowBlock<double>& block,
+                           const Densities<double>& from, const row_by_row::Scratch& single) const {
     for (std::size_t i = 0; i < block.count; i += kLanes<double>) {
       const Wide<double> value = log_density(from, i / kLanes<double>);
       for (std::size_t lane = 0; lane < kLanes<double> && i + lane < block.count; ++lane)
         log_densities[block.begin + i + lane] = value[lane];
     }
-    if (responsibilities != nullptr)
-      for (std::size_t i = 0; i < block.count; ++i)
-        for (std::size_t c = 0; c < k; ++c)
-          responsibilities[(block.begin + i) * k + c] = from.joint[c * from.stride + i] / from.norm[i];
     for (std::size_t row = block.begin; row < block.begin + block.count; ++row) {
       if (std::isfinite(log_densities[row])) continue;
       log_densities[row] = row_by_row::evaluate(family, m, chunk.rows, row, single);
-      if (responsibilities != nullptr) std::copy_n(single.responsibilities, k, responsibilities + row * k);
+      if (responsibilities != nullptr)
+        std::copy_n(single.responsibilities, m.n_components, responsibilities + row * m.n_components);
     }
   }
 };
+
+// Finds the posterior of a chunk by neighbors; false if another path is better for its rows.
+bool find_by_neighbors(const Mixture& m, const Plan<double>& common, Arena memory, const row_by_row::Scratch& single,
+                       const Chunk& chunk, const Posterior& to) {
+  if (!*common.neighbors.used) return false;
+  const neighbors::Scratch<double> s(m, common.neighbors, memory);
+  return neighbors::ChunkOfRows<double>(m, chunk, common.framed.frame, common.neighbors, s)
+      .find_posterior(to.responsibilities, [&](const RowBlock<double>& block, const Densities<double>& densities) {
+        to.write_log_densities(Gaussian(), m, chunk, block, densities, single);
+      });
+}
 
 template <typename F>
 void posterior(const F& family, const Mixture& m, Arena planned, Arena memory, const Chunk& chunk,
                const Posterior& to) {
   const Plan<double> common(m, planned);
   const row_by_row::Scratch single(m, memory);
+  if (find_by_neighbors(m, common, memory, single, chunk, to)) return;
   if (*common.path == Path::kMatrixProducts) {
     const matrix_products::Plan<double> plan(m, planned);
     const matrix_products::Scratch<double> s(m, plan, memory);
@@ -385,6 +374,11 @@ const Kernel kKernel = {GMIX_LEVEL_NAME,
                         expect_incomplete,
                         finish_incomplete,
                         posterior_incomplete,
+                        truncated::plan_size,
+                        truncated::scratch_size,
+                        truncated::make_plan,
+                        truncated::find_neighbors,
+                        truncated::expect,
                         noisy::scratch_size,
                         expect_noisy,
                         posterior_noisy,

@@ -101,6 +101,14 @@ struct RowGroup {
   const double* constant;  // (K) of the family for n_present cells, less that for all cells
 };
 
+// What a truncated E-step keeps: the components of each row, the likeliest first, and the neighbors of each component,
+// the nearest first.
+struct Truncation {
+  std::size_t n_kept, n_neighbors;  // C and G, at least one and at most K
+  std::uint32_t* kept;              // (N, C)
+  const std::uint32_t* neighbors;   // (K, G)
+};
+
 // Chooses the random numbers of a call: those at each position are a function of the seed.
 struct Seed {
   std::uint64_t key, counter;
@@ -152,6 +160,17 @@ struct Kernel {
   void (*finish_incomplete)(const Mixture&, void* scratch, WhitenedSums& sums);
   void (*posterior_incomplete)(const Mixture&, const Rows&, const RowGroup&, void* scratch, double* log_density,
                                double* responsibilities);
+  // Truncated E-steps of diagonal and spherical Gaussian mixtures (paths/truncated.hpp), with plans of their own.
+  // find_neighbors() sets those (K, G) of components [begin, end): the best of all components, or where they are known
+  // from `before` (K, G), of these and their neighbors. The scratch is that of one thread.
+  std::size_t (*truncated_plan_size)(const Mixture&);
+  std::size_t (*truncated_scratch_size)(const Mixture&, const Truncation&);
+  void (*truncated_plan)(const Mixture&, void* plan);
+  void (*find_neighbors)(const Mixture&, const void* plan, std::size_t begin, std::size_t end, std::size_t n_neighbors,
+                         const std::uint32_t* before, void* scratch, std::uint32_t* neighbors);
+  void (*expect_truncated)(const Mixture&, const void* plan, const Rows&, std::size_t begin, std::size_t end,
+                           const double* weight, const Truncation&, void* scratch, WhitenedSums& sums,
+                           const Interruption& interruption);
   // The same of Gaussian rows with errors, whose missing cells are NaN: the mixture is that of the true values. Unless
   // null, `means` (N, D) are set to the conditional means of the true values. There is no plan.
   std::size_t (*noisy_scratch_size)(const Mixture&);

@@ -13,6 +13,7 @@
 
 #include "python/callables.hpp"
 #include "python/clusters.hpp"
+#include "python/truncated.hpp"
 #include "threads/draws.hpp"
 #include "threads/parallel.hpp"
 
@@ -342,6 +343,13 @@ NB_MODULE(_native, module) {
            nb::sig("def __init__(self, components: Sequence[Components], threads: int | None, coarse: bool) -> None"))
       .def("add", &gmix::EStep::add, arg("rows"), nb::sig("def add(self, rows: Rows) -> None"))
       .def("statistics", &gmix::EStep::statistics, nb::sig("def statistics(self) -> list[Statistics]"));
+  nb::class_<gmix::TruncatedEStep>(module, "TruncatedEStep", nb::is_final())
+      .def(nb::init<nb::handle, nb::handle, std::size_t, std::size_t, std::size_t>(), arg("rows"), arg("labels"),
+           arg("n_kept"), arg("n_neighbors"), arg("threads"),
+           nb::sig("def __init__(self, rows: Rows, labels: Array, n_kept: int, n_neighbors: int, threads: int) "
+                   "-> None"))
+      .def("expect", &gmix::TruncatedEStep::expect, arg("components"),
+           nb::sig("def expect(self, components: Components) -> Statistics"));
   module.def("run", &gmix::run, arg("rows"), arg("starts"), arg("reference"), arg("rounds"), arg("rule"),
              arg("patient"), arg("coarse"), arg("threads").none(),
              nb::sig("def run(rows: Rows | Callable[[Components, bool], Statistics], "
@@ -362,6 +370,11 @@ NB_MODULE(_native, module) {
              nb::sig("def cluster(points: Array, mass: Array, sweeps: int, draws: Array) -> Array"));
   module.def("nearest", &gmix::nearest_centers, arg("points"), arg("centers"),
              nb::sig("def nearest(points: Array, centers: Array) -> Array"));
+  module.def("neighbors", &gmix::neighbors_of_centers, arg("centers"), arg("n"), arg("before").none(),
+             nb::sig("def neighbors(centers: Array, n: int, before: Array | None) -> Array"));
+  module.def("nearest_neighbors", &gmix::nearest_neighbors, arg("points"), arg("centers"), arg("labels"),
+             arg("neighbors"),
+             nb::sig("def nearest_neighbors(points: Array, centers: Array, labels: Array, neighbors: Array) -> Array"));
   module.def("posterior", &gmix::posterior, arg("rows"), arg("components"), arg("responsibilities"),
              arg("threads").none(),
              nb::sig("def posterior(rows: Rows, components: Components, responsibilities: bool, threads: int | None) "

@@ -2,12 +2,13 @@
 //
 // For each row the likeliest component is guessed from a few columns. The distance of the row to that component says
 // which others can matter (neighbors/plan.hpp); only these are evaluated, and none that is left out has a
-// responsibility above 2^kNegligible, at which the other paths set responsibilities to zero as well. A wrong guess
-// costs time and changes nothing else. Rows are worked on one after the other, columns in SIMD lanes.
+// responsibility above 2^kLeast. A wrong guess costs time and changes nothing else. Rows are worked on one after the
+// other, columns in SIMD lanes.
 #pragma once
 
 #include "kernel/blocks.hpp"
 #include "kernel/paths/neighbors/plan.hpp"
+#include "kernel/paths/neighbors/row.hpp"
 
 namespace gmix::GMIX_LEVEL::neighbors {
 
@@ -32,7 +33,7 @@ struct Scratch {
 
   Scratch(const Mixture& m, const Plan<T>& plan, Arena& arena)
       : x(arena.take<T>(m.n_features * kBlock)),
-        row(arena.take<T>(plan.width)),
+        row(arena.take<T>(plan.packed.width)),
         features(arena.take<float>((1 + plan.most_columns) * kBlock)),
         best(arena.take<float>(kBlock)),
         tile(arena.take<float>(kBlock)),
@@ -105,8 +106,8 @@ class ChunkOfRows {
     std::size_t kept = before;
     for (std::size_t i = before; i < count_; i += lanes) {
       const std::size_t here = std::min(lanes, count_ - i);
-      const T least = (before == 0 ? -std::numeric_limits<T>::infinity() : s_.joint[best]) + T(kNegligible);
-      const Vector<T> joint = densities_of(s_.evaluated + i, here, least);
+      const T least = (before == 0 ? -std::numeric_limits<T>::infinity() : s_.joint[best]) + T(kLeast);
+      const Vector<T> joint = densities_of(plan_.packed, s_.row, s_.evaluated + i, here, least);
       for (std::size_t lane = 0; lane < here; ++lane) {
         s_.evaluated[kept] = s_.evaluated[i + lane];
         s_.joint[kept] = joint[lane];
@@ -119,44 +120,12 @@ class ChunkOfRows {
     return best;
   }
 
-  // The log densities of a few components, or bounds of them from some columns if all bounds are below `least`.
-  Vector<T> densities_of(const std::uint32_t* components, std::size_t count, T least) const {
-    constexpr std::size_t lanes = kLanes<T>;
-    const T* from[lanes];
-    Vector<T> squares[lanes] = {}, constants = {};
-#pragma GCC unroll 16
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t c = components[lane < count ? lane : 0];
-      from[lane] = plan_.component(c);
-      constants[lane] = plan_.constants[c];
-    }
-    const std::size_t half = plan_.width / 2 / lanes * lanes;
-    for (std::size_t j = 0; j < plan_.width; j += lanes) {
-      const Vector<T> x = load(s_.row + j);
-#pragma GCC unroll 16
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const Vector<T> z = (x - load(from[lane] + 2 * j)) * load(from[lane] + 2 * j + lanes);
-        squares[lane] += z * z;
-      }
-      if (j + lanes == plan_.width || (j > 0 && j + lanes != half)) continue;
-      const Vector<T> bounds = constants - summed(squares);
-      if (all_below(bounds, least)) return bounds;
-    }
-    return constants - SquareOfVectors<T>::sums(squares);
-  }
-
-  static Vector<T> summed(const Vector<T> (&vectors)[kLanes<T>]) {
-    Vector<T> copy[kLanes<T>];
-    std::copy_n(vectors, kLanes<T>, copy);
-    return SquareOfVectors<T>::sums(copy);
-  }
-
   // The components in the list of the `best` evaluated one that may matter to the row.
   std::size_t near(std::size_t best) const {
     constexpr std::size_t lanes = kLanes<float>;
     const std::size_t a = s_.evaluated[best];
     const float* const limits = plan_.limits + a * kListed;
-    const auto squared_distance = broadcast(static_cast<float>(plan_.constants[a] - s_.joint[best]));
+    const auto squared_distance = broadcast(static_cast<float>(plan_.packed.constants[a] - s_.joint[best]));
     std::size_t count = 0;
     for (std::size_t i = 0; i < kListed; i += lanes) {
       const Vector<float> one = Vector<float>{} + 1.0f,
@@ -190,92 +159,71 @@ class ChunkOfRows {
     return evaluate(all ? plan_.every : plan_.list + s_.evaluated[best] * kListed, all ? k_ : count, best);
   }
 
-  // Replaces the log densities of a row by exponentials, and returns their sum.
-  T exponentiate(T largest) const {
-    constexpr std::size_t step = kUnroll * kGroupRows;
-    std::fill_n(s_.joint + count_, step, -std::numeric_limits<T>::infinity());
-    Vector<T> norm = {};
-    for (std::size_t at = 0; at < count_; at += step) {
-      Vector<T> e[kUnroll];
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < kUnroll; ++v) e[v] = load(s_.joint + at + v * kGroupRows) - largest;
-      exp2_of_negative<T>(e);
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < kUnroll; ++v) {
-        store(s_.joint + at + v * kGroupRows, e[v]);
-        norm += e[v];
-      }
-    }
-    return static_cast<T>(sum(norm));
-  }
-
-  // Adds the moments of a row for component c.
-  void add_moments(std::size_t c, double responsibility, WhitenedSums& sums) const {
-    constexpr std::size_t lanes = kLanes<T>;
-    const T* const component = plan_.component(c);
-    double* const first = sums.first + c * d_;
-    double* const second = sums.second + (m_.form == Form::kSpherical ? c : c * d_);
-    sums.mass[c] += responsibility;
-    const auto add = [&](double* to, Wide<T> value, std::size_t columns) {
-      if (columns == lanes) {
-        Wide<T> total;
-        __builtin_memcpy(&total, to, sizeof total);
-        total += value;
-        __builtin_memcpy(to, &total, sizeof total);
-      } else {
-        for (std::size_t j = 0; j < columns; ++j) to[j] += value[j];
-      }
-    };
-    Wide<T> squares = {};
-    for (std::size_t j = 0; j < d_; j += lanes) {
-      const T* const from = component + 2 * j;
-      const Wide<T> z = widen<T>((load(s_.row + j) - load(from)) * load(from + lanes)), t = z * responsibility;
-      add(first + j, t, std::min(lanes, d_ - j));
-      if (m_.form == Form::kDiagonal)
-        add(second + j, t * z, std::min(lanes, d_ - j));
-      else
-        squares += t * z;
-    }
-    if (m_.form == Form::kSpherical) *second += sum(squares);
-  }
-
-  void add_row(std::size_t i, WhitenedSums& sums) {
+  // Sets the evaluated components of row i of a block, their exponentials, and the largest density and norm.
+  void evaluate_densities(std::size_t i) {
     const T* const from = s_.x + i / kGroupRows * d_ * kGroupRows + i % kGroupRows;
     for (std::size_t j = 0; j < d_; ++j) s_.row[j] = from[j * kGroupRows];
     const std::size_t first = static_cast<std::size_t>(s_.tile[i]);
-    const T largest = s_.joint[evaluate_row(first, plan_.tiles(m_).width(first))], norm = exponentiate(largest);
+    const T largest = s_.joint[evaluate_row(first, plan_.tiles(m_).width(first))];
     s_.densities.largest[i] = largest;
-    s_.densities.norm[i] = norm;
-    const double factor = static_cast<double>(s_.weight[i]) / static_cast<double>(norm);
-    for (std::size_t at = 0; at < count_; ++at)
-      if (s_.joint[at] > T(0)) add_moments(s_.evaluated[at], static_cast<double>(s_.joint[at]) * factor, sums);
+    s_.densities.norm[i] = exponentiate(s_.joint, count_, largest);
   }
 
- public:
-  ChunkOfRows(const Mixture& m, const Chunk& chunk, const Frame& frame, const Plan<T>& plan, const Scratch<T>& s)
-      : m_(m), chunk_(chunk), frame_(frame), plan_(plan), s_(s), k_(m.n_components), d_(m.n_features) {
-    std::fill_n(s_.last_row, k_, 0);
-    std::fill_n(s_.row, plan_.width, T(0));
-  }
-
-  // Adds the rows to the sums. Returns false, with sums of some rows, if lists are so long for the first rows that
-  // another path is faster.
-  bool add(WhitenedSums& sums) {
+  // Calls of_row(block, i) for each row after its densities are known, and of_block(block) after the last row of each
+  // block. Returns false before the end if lists are so long for the first rows that another path is faster.
+  template <typename OfRow, typename OfBlock>
+  bool visit(const OfRow& of_row, const OfBlock& of_block) {
     for (std::size_t at = chunk_.begin; at < chunk_.end && !chunk_.interruption(); at += kBlock) {
       const RowBlock<T> block(chunk_, at, kBlock);
       block.set_weights(chunk_.weight, s_.weight);
       block.load(chunk_, frame_, s_.x);
       guess(block.count);
       for (std::size_t i = 0; i < block.count; ++i) {
-        add_row(i, sums);
+        evaluate_densities(i);
+        of_row(block, i);
         if (row_ <= kTried && static_cast<double>(total_) > kMostOfAll * static_cast<double>(kTried * k_)) return false;
       }
       const std::size_t padded = block.groups * kGroupRows;
       std::fill(s_.densities.largest + block.count, s_.densities.largest + padded, T(0));
       std::fill(s_.densities.norm + block.count, s_.densities.norm + padded, T(1));
-      sums.log_likelihood += weigh(s_.densities, s_.weight, block.groups, chunk_.weight != nullptr);
+      of_block(block);
     }
     return true;
+  }
+
+ public:
+  ChunkOfRows(const Mixture& m, const Chunk& chunk, const Frame& frame, const Plan<T>& plan, const Scratch<T>& s)
+      : m_(m), chunk_(chunk), frame_(frame), plan_(plan), s_(s), k_(m.n_components), d_(m.n_features) {
+    std::fill_n(s_.last_row, k_, 0);
+    std::fill_n(s_.row, plan_.packed.width, T(0));
+  }
+
+  // Adds the rows to the sums. Returns false, with sums of some rows, if another path is faster.
+  bool add(WhitenedSums& sums) {
+    return visit(
+        [&](const RowBlock<T>&, std::size_t i) {
+          const double factor = static_cast<double>(s_.weight[i]) / static_cast<double>(s_.densities.norm[i]);
+          for (std::size_t at = 0; at < count_; ++at)
+            if (s_.joint[at] > T(0))
+              add_moments(m_, plan_.packed, s_.row, s_.evaluated[at], static_cast<double>(s_.joint[at]) * factor, sums);
+        },
+        [&](const RowBlock<T>& block) {
+          sums.log_likelihood += weigh(s_.densities, s_.weight, block.groups, chunk_.weight != nullptr);
+        });
+  }
+
+  // Sets the responsibilities (N, K) of the rows, unless they are null, and calls of_block(block, densities) for the
+  // largest densities and norms of each block. Returns false, after some of the rows, if another path is faster.
+  template <typename OfBlock>
+  bool find_posterior(double* responsibilities, const OfBlock& of_block) {
+    return visit(
+        [&](const RowBlock<T>& block, std::size_t i) {
+          if (responsibilities == nullptr) return;
+          double* const own = responsibilities + (block.begin + i) * k_;
+          std::fill_n(own, k_, 0.0);
+          for (std::size_t at = 0; at < count_; ++at) own[s_.evaluated[at]] = s_.joint[at] / s_.densities.norm[i];
+        },
+        [&](const RowBlock<T>& block) { of_block(block, s_.densities); });
   }
 };
 

@@ -16,6 +16,7 @@ from gmix.cli.options import (
     BackgroundAuto,
     ColumnNames,
     Components,
+    ComponentsPerRow,
     Covariance,
     CovarianceRatio,
     Criterion,
@@ -73,6 +74,7 @@ class FitOptions:
     equal_weights: EqualWeights = False
     covariance_ratio: CovarianceRatio = None
     trim: Trim = 0.0
+    components_per_row: ComponentsPerRow = None
     background: Background = False
     background_auto: BackgroundAuto = False
     prior: Prior = False
@@ -163,6 +165,7 @@ class FitOptions:
             equal_weights=self.equal_weights,
             covariance_ratio=self.covariance_ratio,
             trim=self.trim,
+            components_per_row=self.components_per_row,
             background="auto" if self.background_auto else self.background,
             prior=gmix.NormalInverseWishart() if self.prior else None,
             start=self.start,

@@ -21,6 +21,7 @@ __all__ = [
     "BackgroundAuto",
     "ColumnNames",
     "Components",
+    "ComponentsPerRow",
     "Covariance",
     "CovarianceRatio",
     "Criterion",
@@ -142,6 +143,13 @@ CovarianceRatio = Annotated[
     float | None,
     typer.Option(
         help="Bound the ratio of the largest variance to the smallest, over all components and directions.",
+        show_default=False,
+    ),
+]
+ComponentsPerRow = Annotated[
+    int | None,
+    typer.Option(
+        help="Let each row belong to at most this many components while EM runs, for thousands of components.",
         show_default=False,
     ),
 ]

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from gmix.base.errors import ParameterError
+from gmix.fitting.truncated import run_truncated
 from gmix.model.covariance import Form
 from gmix.model.frozen import Frozen
 from gmix.model.gaussian_model import GaussianModel
@@ -20,7 +21,7 @@ from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.model.student import AnyMixture, StudentMixture, StudentModel, gaussian, normal_part
-from gmix.sources import Source
+from gmix.sources import MemorySource, Source
 
 __all__ = ["Run", "model_of", "run_em", "run_models"]
 
@@ -110,6 +111,8 @@ def _run(
     rounds: Sequence[Round],
     patient: bool,
 ) -> list[RunEnd]:
+    if isinstance(source, MemorySource) and source.components_per_row is not None:
+        return _evaluated(run_truncated(source, starts, rule, rounds, patient=patient), starts)
     coarse = source.is_single and source.is_large and type(rule) is StoppingRule
     ends = kernel.run(
         source.in_memory or source.statistics,
@@ -121,6 +124,11 @@ def _run(
         coarse=coarse,
         threads=source.threads,
     )
+    return [_in_float64(source, end) if coarse else end for end in _evaluated(ends, starts)]
+
+
+def _evaluated(ends: Sequence[RunEnd], starts: Sequence[Model]) -> list[RunEnd]:
+    """The runs that have finished an E-step. Raises `ParameterError` or `KeyboardInterrupt` if there is none."""
     evaluated = [end for end in ends if end.model is not None]
     if not evaluated and any(end.reason is Reason.INTERRUPTED for end in ends):
         raise KeyboardInterrupt
@@ -129,7 +137,7 @@ def _run(
             f"the rows are so far from the start, {starts[0]}, that their density under it is zero; give a start "
             "nearer to the rows"
         )
-    return [_in_float64(source, end) if coarse else end for end in evaluated]
+    return evaluated
 
 
 def _in_float64(source: Source, end: RunEnd) -> RunEnd:

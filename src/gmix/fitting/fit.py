@@ -16,10 +16,9 @@ from gmix.base.arguments import Rng, as_generator, is_number
 from gmix.base.atomic_write import as_path
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
-from gmix.base.findings import Finding, by_importance
+from gmix.base.findings import Finding
 from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, check_progress, meter
-from gmix.base.wording import count
 from gmix.fitting.arguments import check_factor_models, chosen_structures, component_counts, structures_in_one_column
 from gmix.fitting.background import check_background
 from gmix.fitting.families import check_family, compare_families
@@ -33,6 +32,8 @@ from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
 from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import as_start
+from gmix.fitting.trimming import trimmed, with_trimmed_rows
+from gmix.fitting.truncated import truncated, truncation_findings
 from gmix.fitting.variational import (
     VariationalPlan,
     variational_covariance,
@@ -47,7 +48,7 @@ from gmix.model.priors import Prior, as_prior
 from gmix.model.stopping import Deadline, StoppingRule
 from gmix.model.student import normal_part, same_family
 from gmix.model.variational import VariationalPrior
-from gmix.sources import MEMORY, Journal, MemorySource, Source, as_source
+from gmix.sources import MEMORY, Journal, Source, as_source
 
 __all__ = ["fit"]
 
@@ -70,6 +71,7 @@ def fit(
     equal_weights: bool = False,
     covariance_ratio: float | None = None,
     trim: float = 0.0,
+    components_per_row: int | None = None,
     prior: Prior | VariationalPrior | None = None,
     inference: str = "em",
     start: Any = "auto",
@@ -131,6 +133,14 @@ def fit(
     trim : leave out this share of the rows, by weight, from 0 to 0.5: at every step those of the lowest density. The
         likelihood is that of the other rows (Neykov, Filzmoser, Dimova & Neytchev 2007). With ``covariance_ratio`` it
         is the method of tclust. For a table in memory. Criteria of fits with different ``trim`` cannot be compared.
+    components_per_row : for thousands of components: the most components that a row may belong to while EM runs, such
+        as 5; None for all. EM then maximizes the lower bound ``sum_n log sum_(c in C_n) w_c N_c(x_n)``, where ``C_n``
+        are the likeliest components of row n that were found among those of the step before and their neighbors
+        (truncated variational EM, Forster & Lücke 2018). The bound does not fall, and the time of a step grows much
+        more slowly than the number of components. The statistics and the log-likelihood of the fit are exact, those of
+        one more E-step with all components; a finding says by how much they are above the bound. For complete rows of a
+        table in memory, and covariances ``"diag"``, ``"spherical"`` and others with independent columns. Such a fit
+        makes no trials (`effort`).
     prior : `NormalInverseWishart`, `Shrinkage`, `Dirichlet` or a sum of these for a MAP fit; None for maximum
         likelihood. With ``inference="variational"``, a `VariationalPrior`.
     inference : ``"em"`` for estimates of the parameters by EM, or ``"variational"`` for an approximate posterior
@@ -219,6 +229,7 @@ def fit(
             "equal_weights": equal_weights,
             "covariance_ratio": covariance_ratio,
             "trim": trim or None,
+            "components_per_row": components_per_row,
             "freeze": freeze,
             "labels": labels,
             "background": background,
@@ -238,7 +249,7 @@ def fit(
         memory=memory,
         missing=missing,
     )
-    source, components = labeled_source(_trimmed(source, trim), components)
+    source, components = labeled_source(trimmed(source, trim), components)
     starts = as_start(start) if source.groups is None else labeled_start(as_start(start))
     check_background(background, starts, trim)
     of_gaussians = {"row_errors": source.least_error, "freeze": freeze, "trim": trim or None}
@@ -259,6 +270,8 @@ def fit(
         covariance, starts, source.n_features, prior is not None, covariance_ratio is not None, factors
     )
     check_factor_models(structures, source, family)
+    others = {"family": family != "gaussian", "background": background, "trim": trim, "checkpoint": checkpoint}
+    source = truncated(source, components_per_row, structures, others)
     if equal_weights:
         structures = [s.with_equal_weights for s in structures]
     if covariance_ratio is not None:
@@ -296,49 +309,19 @@ def fit(
             structures = structures_in_one_column(structures)[0] if source.n_features == 1 else structures
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(
-            counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen,
-            progress=reported,
+            counts, structures, starts, rule, prior, criterion, named=named, frozen=frozen, progress=reported,
+            effort=effort if components_per_row is None else 0.0,
         )  # fmt: skip
         found, more_findings = compare_families(source, plan, generator, background, family, degrees_of_freedom)
         if not several and found.best.collapsed and not found.interrupted:
             findings += _cause_of_collapse(source.watched(None, None))  # because a resumed fit repeats this pass
     found = found.in_order if makes_starts else found
+    more_findings += truncation_findings(source, found.best.run.history)
     fit = fit_from_search(found, source.n_rows, [*findings, *more_findings], prior, source.groups)
     if dependence is not None:
         extended = with_dependent_features(normal_part(fit.mixture), dependence, features)
         fit = replace(fit, mixture=same_family(fit.mixture, extended))
-    return _with_trimmed_rows(inspected(fit, sample, max(counts) if len(counts) > 1 else None), table)
-
-
-def _trimmed(source: Source, trim: float) -> Source:
-    """The source without a share of its rows. Raises `ParameterError` for a wrong share, or if it is not in memory."""
-    if not (is_number(trim) and 0.0 <= trim < 0.5):
-        raise ParameterError(f"trim is {trim!r}; give the share of the rows to leave out, from 0 to less than 0.5")
-    if not trim:
-        return source
-    if not isinstance(source, MemorySource):
-        raise ParameterError("trim needs a table in memory; fit a random sub-sample of the rows, or raise memory")
-    if source.least_error is not None:
-        raise ParameterError(
-            "trim compares the densities of rows, which depend on their errors; leave out trim or row_errors"
-        )
-    return source.trimmed(trim)
-
-
-def _with_trimmed_rows(fit: Fit, source: Source) -> Fit:
-    """The fit with the share that was trimmed and a finding about it, in place of that about heavy tails."""
-    if not (isinstance(source, MemorySource) and source.trim):
-        return fit
-    log_density = fit.mixture.log_density(source.array, threads=source.threads)
-    left_out = (source.kept(log_density) == 0.0) & (source.everything.mass > 0.0)
-    limit, n = float(log_density[left_out].max(initial=-np.inf)), int(left_out.sum())
-    message = (
-        f"{count(n, 'row')} with a log density of at most {limit:.6g} {'is' if n == 1 else 'are'} left out of the fit; "
-        "do not compare criteria of fits with a different trim, because they are of different rows"
-    )
-    others = (finding for finding in fit.findings if finding.name != "heavy tails")
-    findings = by_importance((*others, Finding("trimmed rows", message, "note")))
-    return replace(fit, findings=findings, trim=source.trim)
+    return with_trimmed_rows(inspected(fit, sample, max(counts) if len(counts) > 1 else None), table)
 
 
 def _check_effort(effort: float) -> None:

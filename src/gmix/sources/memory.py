@@ -41,6 +41,7 @@ class MemorySource(LocalSource):
     Attributes
     ----------
     trim : the share of the weight that every E-step leaves out, that of the rows of lowest density.
+    components_per_row : the most components that a row may belong to while EM runs; None for all.
     errors : of the values, as in `gmix.base.rows.Rows`; None if they are exact.
 
     Parameters
@@ -53,6 +54,7 @@ class MemorySource(LocalSource):
     """
 
     trim: float = 0.0
+    components_per_row: int | None = None
     errors: NDArray[np.float64] | None = None
     label_arrays: Mapping[str, NDArray[np.float64]] = MappingProxyType({})  # `gmix.base.labels.RowLabels.arrays`
 
@@ -104,7 +106,8 @@ class MemorySource(LocalSource):
         table = cls(rows.values, sample_weight=rows.weights, columns=names, threads=source.threads)
         if rows.filled is not None:
             table.points = rows.filled
-        table.trim = source.trim if isinstance(source, MemorySource) else 0.0
+        if isinstance(source, MemorySource):
+            table.trim, table.components_per_row = source.trim, source.components_per_row
         if table.missing is not None and table.lacks_a_column:
             table.center = np.where(table.missing.observed > 0.0, table.center, source.center)
         table.errors, table.least_error = rows.errors, source.least_error
@@ -149,6 +152,7 @@ class MemorySource(LocalSource):
             threads=self.threads,
         )
         chosen.findings, chosen.trim = self.findings, self.trim
+        chosen.components_per_row = self.components_per_row
         chosen.groups, chosen.label_arrays = self.groups, self.label_arrays
         if self.errors is not None and self.least_error is not None:
             chosen.errors = errors_in(self.errors, list(columns))
@@ -186,6 +190,12 @@ class MemorySource(LocalSource):
         chosen = copy.copy(self)
         chosen.trim = trim
         chosen.__dict__.pop("_references", None)
+        return chosen
+
+    def truncated(self, components_per_row: int) -> MemorySource:
+        """The same table, each row of which belongs to at most this many components while EM runs."""
+        chosen = copy.copy(self)
+        chosen.components_per_row = components_per_row
         return chosen
 
     def reference(self, form: Form) -> Reference:

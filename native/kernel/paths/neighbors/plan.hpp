@@ -17,7 +17,7 @@
 
 #include "kernel/elementary.hpp"
 #include "kernel/linear_functions.hpp"
-#include "kernel/plan.hpp"
+#include "kernel/paths/neighbors/packed.hpp"
 
 namespace gmix::GMIX_LEVEL::neighbors {
 
@@ -41,9 +41,7 @@ struct Plan {
   bool* used;            // whether chunks of rows may take this path
   std::size_t* columns;  // P, from which the likeliest component is guessed
   std::size_t most_columns;
-  std::size_t width;     // D rounded up to whole vectors
-  T* components;         // (K, width / lanes, 2, lanes): mean and diagonal of W, in units of kScale, padded with zeros
-  T* constants;          // (K)
+  Packed<T> packed;      // of no components for a shape that may not use the path
   std::size_t* column;   // (D): in the order in which they are used; the first P of these are
   double* spread;        // (D): how far means differ
   double* origin;        // (D)
@@ -60,10 +58,8 @@ struct Plan {
       : used(arena.take<bool>(1)),
         columns(arena.take<std::size_t>(1)),
         most_columns(std::min(m.n_features, kMostColumns)),
-        width((m.n_features + kLanes<T> - 1) / kLanes<T> * kLanes<T>) {
+        packed(may_have_neighbors(m) ? m.n_components : 0, m.n_features, arena) {
     const std::size_t k = may_have_neighbors(m) ? m.n_components : 0;
-    components = arena.take<T>(k * 2 * width);
-    constants = arena.take<T>(k);
     column = arena.take<std::size_t>(m.n_features);
     spread = arena.take<double>(m.n_features);
     origin = arena.take<double>(m.n_features);
@@ -77,29 +73,12 @@ struct Plan {
   }
 
   Tiles<float> tiles(const Mixture& m) const { return {coefficients, m.n_components, 1 + *columns, kMostFunctions}; }
-  const T* component(std::size_t c) const { return components + 2 * c * width; }
 };
 
 // The squared length of whitened residuals of an average row, or of one of few that lie further away.
 inline double squared_distance(const Mixture& m, double standard_deviations) {
   const double d = static_cast<double>(m.n_features);
   return kScale * kScale * (d + standard_deviations * std::sqrt(2.0 * d));
-}
-
-template <typename T>
-void pack(const Mixture& m, const double* log_constants, const Plan<T>& plan) {
-  constexpr std::size_t lanes = kLanes<T>;
-  const std::size_t d = m.n_features;
-  for (std::size_t c = 0; c < m.n_components; ++c) {
-    T* const to = plan.components + 2 * c * plan.width;
-    std::fill_n(to, 2 * plan.width, T(0));
-    for (std::size_t j = 0; j < d; ++j) {
-      const std::size_t at = j / lanes * 2 * lanes + j % lanes;
-      to[at] = static_cast<T>(m.means[c * d + j]);
-      to[at + lanes] = static_cast<T>(kScale * whitener_diagonal(m, c, j));
-    }
-    plan.constants[c] = static_cast<T>(log_constants[c]);
-  }
 }
 
 template <typename T>
@@ -118,20 +97,20 @@ void set_limits(const Mixture& m, const Plan<T>& plan, std::size_t a) {
   constexpr std::size_t lanes = kLanes<T>;
   constexpr T lambda = 2, none = -std::numeric_limits<T>::infinity(), tiny = std::numeric_limits<T>::min();
   const std::size_t k = m.n_components;
-  const T* const own = plan.component(a);
+  const T* const own = plan.packed.component(a);
   for (std::size_t c = 0; c < k; c += lanes) {
     Vector<T> totals[lanes] = {}, constants = {};
 #pragma GCC unroll 16
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const T* const other = plan.component(std::min(c + lane, k - 1));
-      for (std::size_t j = 0; j < 2 * plan.width; j += 2 * lanes) {
+      const T* const other = plan.packed.component(std::min(c + lane, k - 1));
+      for (std::size_t j = 0; j < 2 * plan.packed.width; j += 2 * lanes) {
         const Vector<T> w = load(own + j + lanes), z = load(other + j + lanes);
         const Vector<T> v = (load(other + j) - load(own + j)) * (w * z);
         totals[lane] += v * v * inverse<T>(z * z + lambda * (w * w) + tiny);
       }
-      constants[lane] = plan.constants[std::min(c + lane, k - 1)];
+      constants[lane] = plan.packed.constants[std::min(c + lane, k - 1)];
     }
-    const Vector<T> difference = constants - plan.constants[a] - T(kNegligible);
+    const Vector<T> difference = constants - plan.packed.constants[a] - T(kLeast);
     const Vector<T> limit =
         (SquareOfVectors<T>::sums(totals) * (lambda * T(0.9999)) - difference) / (lambda + T(1)) - T(0.01);
     store(plan.limit + c, limit == limit ? limit : broadcast(none));
@@ -252,7 +231,7 @@ template <typename T>
 void set_plan(const Mixture& m, const double* log_constants, const Plan<T>& plan) {
   *plan.used = may_have_neighbors(m);
   if (!*plan.used) return;
-  pack(m, log_constants, plan);
+  pack(m, log_constants, plan.packed);
   *plan.used = are_few(m, plan);
   if (!*plan.used) return;
   prepare_guess(m, plan);

@@ -12,8 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.base.rows import Rows
 from gmix.fitting.k_means import cluster
+from gmix.model.covariance import DIAGONAL
 from gmix.model.kernel import kernel
+from gmix.model.reference import Reference
+from gmix.model.statistics import SufficientStatistics
 
 __all__ = ["MANY", "many_clusters"]
 
@@ -26,7 +30,7 @@ _ROUNDS, _SWEEPS, _LAST_SWEEPS = 25, 2, 10  # of exchanges; of Lloyd's iteration
 _AXIS_STEPS, _HALF_STEPS = 6, 4  # of the iterations that find the longest axis of a cluster, and its two halves
 _PARTNERS = 3  # the nearest clusters, with which a cluster may merge
 _PRIOR = 2.0  # points with the mean variance that each cluster's own variance is averaged with
-_NUMBERS = 4_000_000  # distances that are in memory at once
+_NEIGHBORS = 16  # centers that are looked at beside that of a point
 
 
 def many_clusters(points: Array, mass: Array, n_clusters: int, rng: np.random.Generator) -> Labels:
@@ -36,21 +40,22 @@ def many_clusters(points: Array, mass: Array, n_clusters: int, rng: np.random.Ge
     is never counted in full. Exchanges are judged by the log-likelihood of Gaussians with independent columns, one for
     each cluster.
     """
-    some = np.arange(len(points))
+    if points.shape[1] == 0:
+        return np.zeros(len(points), np.intp)
+    few, weights = points, mass
     if len(points) > _ROWS * n_clusters:
         some = np.sort(rng.choice(len(points), _ROWS * n_clusters, replace=False))
-    few, weights = points[some], mass[some]
-    centers = _seeds(few, weights, n_clusters, rng)
-    labels = kernel.nearest(few, centers)
+        few, weights = points[some], mass[some]
+    k_means = _KMeans(few, weights, _seeds(few, weights, n_clusters, rng))
     for _ in range(_ROUNDS):
-        clusters = _Clusters(few, weights, labels, centers)
+        clusters = _Clusters(few, weights, k_means)
         merges, splits = clusters.exchanges(rng)
         if len(splits.component) == 0:
             break
-        centers = clusters.exchanged(merges, splits)
-        labels, centers = _lloyd(few, weights, centers, _SWEEPS)
-    _, centers = _lloyd(few, weights, centers, _LAST_SWEEPS)
-    return kernel.nearest(points, centers)
+        k_means.exchange(merges, splits, clusters.exchanged(merges, splits))
+        k_means.iterate(_SWEEPS)
+    k_means.iterate(_LAST_SWEEPS)
+    return kernel.nearest(points, k_means.centers)
 
 
 def _seeds(points: Array, mass: Array, n_clusters: int, rng: np.random.Generator) -> Array:
@@ -85,18 +90,6 @@ def _sums(values: Array, labels: Labels, n_clusters: int) -> Array:
     return sums
 
 
-def _lloyd(points: Array, mass: Array, centers: Array, sweeps: int) -> tuple[Labels, Array]:
-    labels = kernel.nearest(points, centers)
-    for _ in range(sweeps):
-        size = np.bincount(labels, mass, len(centers))[:, None]
-        means = _sums(points * mass[:, None], labels, len(centers)) / np.maximum(size, np.finfo(float).tiny)
-        centers = np.where(size > 0.0, means, centers)
-        before, labels = labels, kernel.nearest(points, centers)
-        if (labels == before).all():
-            break
-    return labels, centers
-
-
 class _Moments(NamedTuple):
     """The weight ``(K,)``, sums ``(K, P)`` and sums of squares ``(K, P)`` of clusters."""
 
@@ -122,6 +115,13 @@ class _Moments(NamedTuple):
         return np.asarray(self.size * (share - 0.5 * np.log(spread).sum(1)))
 
 
+def _moments(rows: Rows, labels: Labels, n_clusters: int, reference: Reference) -> _Moments:
+    """The moments of each cluster of points, which are of unit scale."""
+    [found] = kernel.label_statistics(DIAGONAL, rows, [labels], n_clusters, reference)
+    sums = found.mean * found.mass[:, None]
+    return _Moments(found.mass, sums, found.scatter + sums * found.mean)
+
+
 class _Merges(NamedTuple):
     first: NDArray[np.intp]
     second: NDArray[np.intp]
@@ -132,12 +132,72 @@ class _Splits(NamedTuple):
     centers: Array  # (S, 2, P)
 
 
+class _KMeans:
+    """Lloyd's iteration, in which a point looks only at the neighbors of its center.
+
+    The time of an iteration grows with the sum of the numbers of points and centers, not with their product.
+
+    Attributes
+    ----------
+    labels : ``(N,)`` the cluster of each point.
+    centers : ``(K, P)``.
+    neighbors : ``(K, G)`` the nearest others of each center, the nearest first.
+    """
+
+    def __init__(self, points: Array, mass: Array, centers: Array) -> None:
+        self.points, self.mass, self.centers = points, mass, centers
+        self.rows, zeros = Rows(points, mass), np.zeros(len(points), np.intp)
+        self.reference = SufficientStatistics.from_labels(DIAGONAL, points, zeros, 1, mass).reference
+        self.labels = kernel.nearest(points, centers)
+        self.neighbors = kernel.neighbors(centers, min(_NEIGHBORS, len(centers)))
+
+    @property
+    def moments(self) -> _Moments:
+        return _moments(self.rows, self.labels, len(self.centers), self.reference)
+
+    def iterate(self, sweeps: int) -> None:
+        self._label()
+        for _ in range(sweeps):
+            before, moments = self.labels, self.moments
+            self.centers = np.where(moments.size[:, None] > 0.0, moments.means, self.centers)
+            self._label()
+            if (self.labels == before).all():
+                break
+
+    def _label(self) -> None:
+        """Find the labels and neighbors after centers have moved."""
+        self.neighbors = kernel.neighbors(self.centers, self.neighbors.shape[1], self.neighbors)
+        self.labels = kernel.nearest_neighbors(self.points, self.centers, self.labels, self.neighbors)
+
+    def exchange(self, merges: _Merges, splits: _Splits, centers: Array) -> None:
+        """Let the second center of each merge move to the cluster that is split; these are the centers after it.
+
+        Every point looks at the centers of the new clusters, because they may be far from its own.
+        """
+        k, component = len(self.centers), splits.component
+        renamed = np.arange(k)
+        renamed[merges.second] = merges.first
+        moved = np.concatenate([component, merges.second])
+        labels, others = renamed[self.labels], moved[kernel.nearest(self.points, centers[moved])]
+        nearer = self._squared_distances(centers[others]) < self._squared_distances(centers[labels])
+        self.labels, self.centers = np.where(nearer, others, labels), centers
+        known = self.neighbors[component, :-1]
+        self.neighbors[merges.second] = np.column_stack([component, known])
+        self.neighbors[component] = np.column_stack([merges.second, known])
+
+    def _squared_distances(self, centers: Array) -> Array:
+        """Those ``(N,)`` of points to one center each ``(N, P)``."""
+        return np.asarray(np.square(self.points - centers).sum(1))
+
+
 class _Clusters:
     """Clusters of points, with what merges lose and splits gain."""
 
-    def __init__(self, points: Array, mass: Array, labels: Labels, centers: Array) -> None:
-        self.points, self.mass, self.labels, self.centers = points, mass, labels, centers
-        self.moments = self._moments(labels, len(centers))
+    def __init__(self, points: Array, mass: Array, of: _KMeans) -> None:
+        self.points, self.mass, self.labels, self.centers = points, mass, of.labels, of.centers
+        self.partners = of.neighbors[:, :_PARTNERS]
+        self.rows, self.reference = of.rows, of.reference
+        self.moments = of.moments
         scatter = (self.moments.squares - self.moments.sums * self.moments.means).sum(0)
         self.variance = np.maximum(scatter / mass.sum(), np.finfo(float).tiny)
         self.log_likelihoods = self.moments.log_likelihoods(self.variance)
@@ -177,23 +237,11 @@ class _Clusters:
         centers[merges.second] = splits.centers[:, 1]
         return centers
 
-    def _moments(self, labels: Labels, n_clusters: int) -> _Moments:
-        weighted = self.points * self.mass[:, None]
-        size = np.asarray(np.bincount(labels, self.mass, n_clusters), np.float64)
-        return _Moments(size, _sums(weighted, labels, n_clusters), _sums(weighted * self.points, labels, n_clusters))
-
     def _merges(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
         """Pairs of near clusters, and the nats that merging each loses."""
-        centers, k = self.centers, len(self.centers)
-        norms = 0.5 * (centers**2).sum(1)
-        partners = np.empty((k, _PARTNERS), np.intp)
-        at_once = max(_NUMBERS // k, 1)
-        for begin in range(0, k, at_once):
-            own = np.arange(begin, min(begin + at_once, k))
-            distances = norms - centers[own] @ centers.T
-            distances[np.arange(len(own)), own] = np.inf
-            partners[own] = np.argpartition(distances, _PARTNERS, axis=1)[:, :_PARTNERS]
-        pairs = np.unique(np.sort(np.column_stack([np.repeat(np.arange(k), _PARTNERS), partners.ravel()]), 1), axis=0)
+        k, most = self.partners.shape
+        pairs = np.unique(np.sort(np.column_stack([np.repeat(np.arange(k), most), self.partners.ravel()]), 1), axis=0)
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
         first, second = pairs.T
         together = (self.moments.of(first) + self.moments.of(second)).log_likelihoods(self.variance)
         return first, second, self.log_likelihoods[first] + self.log_likelihoods[second] - together
@@ -210,7 +258,7 @@ class _Clusters:
             axes /= np.maximum(np.linalg.norm(axes, axis=1), np.finfo(float).tiny)[:, None]
         upper = np.einsum("np,np->n", residuals, axes[self.labels]) > 0.0
         for step in range(_HALF_STEPS + 1):
-            halves = self._moments(2 * self.labels + upper, 2 * k)
+            halves = _moments(self.rows, 2 * self.labels + upper, 2 * k, self.reference)
             centers = halves.means.reshape(k, 2, width)
             if step < _HALF_STEPS:
                 middle, across = centers.mean(1), centers[:, 1] - centers[:, 0]

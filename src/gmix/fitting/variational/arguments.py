@@ -17,6 +17,7 @@ _WHY = {  # of arguments that variational Bayes has no place for
     "equal_weights": "the posterior is of free weights",
     "covariance_ratio": "the prior keeps components from collapsing",
     "trim": "the lower bound is that of all rows",
+    "components_per_row": "its E-step is exact",
     "freeze": "every parameter has a posterior",
     "labels": "components do not belong to groups",
     "background": "every row belongs to a component; compare fits with inference='em' for a background",

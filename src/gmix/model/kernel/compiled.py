@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from gmix.base.rows import Rows
 from gmix.model.background import Background
 from gmix.model.components import Components
-from gmix.model.covariance import Form, Structure
+from gmix.model.covariance import FULL, TIED, Form, Structure
 from gmix.model.families import family_of
-from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, has_collapsed, n_threads
+from gmix.model.kernel.contract import Expect, Kernel, Parameters, RunEnd, TruncatedExpect, has_collapsed, n_threads
 from gmix.model.kernel.reference import ReferenceKernel
 from gmix.model.model import Model
 from gmix.model.reference import Reference
@@ -31,7 +31,7 @@ _REASONS = (  # in the order of `Ended` in native/em/run.hpp
     Reason.CONVERGED, Reason.STATIONARY, Reason.ITERATION_LIMIT, Reason.INTERRUPTED, Reason.COLLAPSING,
     Reason.FAILED,
 )  # fmt: skip
-_ROW_BY_ROW = 24  # columns up to which adding scatter row by row is faster than products of matrices
+_ROW_BY_ROW = 24  # columns up to which adding matrices of scatter row by row is faster than products of matrices
 
 
 class CompiledKernel(Kernel):
@@ -69,6 +69,23 @@ class CompiledKernel(Kernel):
         )
         return log_density, posteriors
 
+    def truncated(
+        self,
+        rows: Rows,
+        labels: NDArray[np.intp],
+        n_kept: int,
+        n_neighbors: int,
+        reference: Reference,
+        threads: int | None = None,
+    ) -> TruncatedExpect:
+        numbers = np.ascontiguousarray(labels, np.float64)
+        step = self.native.TruncatedEStep(_rows(rows), numbers, n_kept, n_neighbors, n_threads(threads))
+
+        def expect(components: Components) -> SufficientStatistics:
+            return _statistics(components.form, step.expect(_components(components)), reference)
+
+        return expect
+
     def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
         if not components.form.compiled:
             return self.others.expected_values(rows, components, threads)
@@ -103,7 +120,7 @@ class CompiledKernel(Kernel):
     def label_statistics(
         self, form: Form, rows: Rows, labels: Sequence[NDArray[np.intp]], n_components: int, reference: Reference
     ) -> list[SufficientStatistics]:
-        if rows.values.shape[1] > _ROW_BY_ROW or not form.compiled:
+        if not form.compiled or (form in (FULL, TIED) and rows.values.shape[1] > _ROW_BY_ROW):
             return super().label_statistics(form, rows, labels, n_components, reference)
         values, floats = np.ascontiguousarray(rows.points, np.float64), [one.astype(np.float64) for one in labels]
         found = self.native.label_statistics(form.code, _rows(Rows(values, rows.weights)), floats, n_components)
@@ -114,6 +131,17 @@ class CompiledKernel(Kernel):
 
     def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
         found = self.native.nearest(np.ascontiguousarray(points), np.ascontiguousarray(centers))
+        return np.asarray(found, np.intp)
+
+    def neighbors(self, centers: Array, n: int, before: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+        known = None if before is None else before.astype(np.float64)
+        return np.asarray(self.native.neighbors(np.ascontiguousarray(centers), n, known), np.intp)
+
+    def nearest_neighbors(
+        self, points: Array, centers: Array, labels: NDArray[np.intp], neighbors: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        places = labels.astype(np.float64), neighbors.astype(np.float64)
+        found = self.native.nearest_neighbors(np.ascontiguousarray(points), np.ascontiguousarray(centers), *places)
         return np.asarray(found, np.intp)
 
     def draw(

@@ -14,13 +14,24 @@ from gmix.base.errors import ParameterError
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import TIED, Form, Structure
-from gmix.model.kernel.seeding import nearest
+from gmix.model.kernel.seeding import nearest, squared_distances
+from gmix.model.kernel.truncated import TruncatedEStep, found_near, neighbors_among
 from gmix.model.model import Model
 from gmix.model.reference import AT_FLOOR, Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Reason, Round, StoppingRule
 
-__all__ = ["CHUNK", "Expect", "Kernel", "Parameters", "RunEnd", "grouped_chunk", "has_collapsed", "n_threads"]
+__all__ = [
+    "CHUNK",
+    "Expect",
+    "Kernel",
+    "Parameters",
+    "RunEnd",
+    "TruncatedExpect",
+    "grouped_chunk",
+    "has_collapsed",
+    "n_threads",
+]
 
 Array = NDArray[np.float64]
 CHUNK = 2048  # rows whose sums are added to the total at once; fixed, because the last bits of results depend on it
@@ -28,6 +39,7 @@ _MANY_COLUMNS, _MOST_CHUNKS = 128, 8
 
 Parameters = tuple[Array, Array, Array]  # weights, means and compact covariances of a mixture
 Expect = Callable[[Components, bool], SufficientStatistics]  # the E-step over rows not in memory, coarse or not
+TruncatedExpect = Callable[[Components], SufficientStatistics]
 
 
 class RunEnd(NamedTuple):
@@ -76,6 +88,30 @@ class Kernel(ABC):
     ) -> tuple[Array, Array | None]:
         """The log density ``(N,)`` of each row and, if wanted, its responsibilities ``(N, K)``."""
 
+    def truncated(
+        self,
+        rows: Rows,
+        labels: NDArray[np.intp],
+        n_kept: int,
+        n_neighbors: int,
+        reference: Reference,
+        threads: int | None = None,
+    ) -> TruncatedExpect:
+        """Truncated E-steps over rows that are known completely, for diagonal or spherical Gaussian components.
+
+        The function that is returned is one E-step each time it is called, under components of one form and number. A
+        row belongs to `n_kept` components at most: the likeliest of those that it kept in the E-step before, at first
+        that of its label ``(N,)``, of their neighbors, and, while one of these is the likeliest, of the neighbors of
+        that one. Components whose density is below ``2**-60`` of that of the likeliest are not kept. The neighbors of a
+        component a are the `n_neighbors` components c with the largest expected log density of its rows,
+        ``E[log p_c(x)]`` for x from a, among its neighbors before and their neighbors, and at first among all.
+
+        The log-likelihood of the statistics is the lower bound ``sum_n log sum_(c kept by n) p_c(x_n)``. It does not
+        fall from one E-step to the next, nor in the M-step between them.
+        """
+        n_threads(threads)
+        return TruncatedEStep(self.expect, rows, labels, n_kept, n_neighbors, reference)
+
     @abstractmethod
     def expected_values(self, rows: Rows, components: Components, threads: int | None = None) -> Array:
         """The expected true values ``(N, D)`` of rows under Gaussian components, given their present cells.
@@ -122,6 +158,19 @@ class Kernel(ABC):
     def nearest(self, points: Array, centers: Array) -> NDArray[np.intp]:
         """The nearest of some centers ``(K, P)`` to each of the points ``(N, P)``, which are of unit scale."""
         return nearest(points, centers)
+
+    def neighbors(self, centers: Array, n: int, before: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
+        """The `n` nearest other centers ``(K, n)`` of each of the centers ``(K, P)``, the nearest first.
+
+        With neighbors `before`, they are sought among these and their neighbors, which takes a time in proportion to K.
+        """
+        return neighbors_among(-squared_distances(centers, centers), n, before)
+
+    def nearest_neighbors(
+        self, points: Array, centers: Array, labels: NDArray[np.intp], neighbors: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """The nearest center ``(N,)`` to each point, as far as steps to nearer neighbors of that of its label lead."""
+        return found_near(-squared_distances(points, centers), labels[:, None], neighbors)[:, 0]
 
     @abstractmethod
     def draw(

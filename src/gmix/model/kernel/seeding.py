@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["nearest", "seeds"]
+__all__ = ["nearest", "seeds", "squared_distances"]
 
 Array = NDArray[np.float64]
 
@@ -13,6 +13,11 @@ Array = NDArray[np.float64]
 def nearest(points: Array, centers: Array) -> NDArray[np.intp]:
     """The nearest center ``(N,)`` of each point."""
     return np.asarray(((centers**2).sum(1) - 2.0 * (points @ centers.T)).argmin(1))
+
+
+def squared_distances(points: Array, centers: Array) -> Array:
+    """The squared distance ``(N, K)`` of each point to each center."""
+    return np.asarray(((points[:, None] - centers) ** 2).sum(-1))
 
 
 def seeds(points: Array, mass: Array, draws: Array) -> Array:
