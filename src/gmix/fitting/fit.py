@@ -24,6 +24,7 @@ from gmix.fitting.arguments import check_factor_models, chosen_structures, compo
 from gmix.fitting.background import check_background
 from gmix.fitting.families import check_family, compare_families
 from gmix.fitting.freezing import frozen_start
+from gmix.fitting.growth import Growth
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
 from gmix.fitting.labeling import label_findings, labeled_source, labeled_start
@@ -297,7 +298,7 @@ def fit(
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(
             counts, structures, starts, rule, prior, criterion, named=named, effort=effort, frozen=frozen,
-            progress=reported,
+            growth=Growth.of(components, covariance, factors), progress=reported,
         )  # fmt: skip
         found, more_findings = compare_families(source, plan, generator, background, family, degrees_of_freedom)
         if not several and found.best.collapsed and not found.interrupted:

@@ -22,8 +22,13 @@ _MANY_ROWS = (
     (StoppingRule(1e-3, 60, chance=0.02), 0.1875),
 )
 _FEW_ROWS = ((StoppingRule(0.0, 4), 0.5), (StoppingRule(3e-3, 60), 0.25), (StoppingRule(5e-4, 60), 0.125))
-# Factors are found slowly, so the first steps say little about where a run leads.
-_FACTORS = ((StoppingRule(0.0, 10), 0.375), (StoppingRule(1e-3, 60), 0.1875), (StoppingRule(1e-4, 100), 0.125))
+# Factors are found slowly, so the first steps say less about where a run leads, and the last ones gain little.
+_FACTORS = (
+    (StoppingRule(0.0, 1), 0.5),
+    (StoppingRule(0.0, 8), 0.25),
+    (StoppingRule(1e-3, 40, chance=0.02), 0.125),
+    (StoppingRule(1e-4, 80, chance=0.01), 0.0625),
+)
 _ON_SAMPLE = StoppingRule(1e-5, 300, chance=0.1)
 # Rows on which optima are compared, at most; and numbers in these rows, or in their posterior probabilities.
 _TABLE_ROWS, _TABLE_NUMBERS = 100_000, 4_000_000
@@ -55,7 +60,7 @@ class Schedule(NamedTuple):
                 for round_rule, share in rounds
             ],
             _ON_SAMPLE.among(parameters, source.n_counting),
-            rule.among(parameters, source.n_observations) if many else rule,
+            rule.among(parameters, source.n_observations) if many or structure.form.is_sketch else rule,
         )
 
 

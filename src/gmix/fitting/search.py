@@ -11,8 +11,9 @@ import numpy as np
 
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run, run_em
+from gmix.fitting.growth import Growth
 from gmix.fitting.judge import Judge
-from gmix.fitting.poorer import Neighbor, from_richer, neighbors, runs_from_neighbors, starts
+from gmix.fitting.poorer import Neighbor, from_richer, neighbors, poorest_first, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
 from gmix.fitting.search_progress import SearchProgress
@@ -51,6 +52,7 @@ class SearchPlan:
     only : the pairs that are candidates; None for all.
     effort : how much work to do for better optima, in units of that of a default search; zero for none.
     frozen : the parameters of the start that the runs leave as they are.
+    growth : the numbers that need not be increased to the end of their range; not those of the pairs in `only`.
     named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
     progress : what the search reports to.
     """
@@ -65,6 +67,7 @@ class SearchPlan:
     named: bool = False
     effort: float = 1.0
     frozen: Frozen | None = None
+    growth: Growth = Growth()
     progress: SearchProgress = field(default_factory=SearchProgress)
 
     @property
@@ -137,7 +140,9 @@ class _Searching:
             starting_mixtures = self.plan.start.mixtures(self.sample, self.plan.prior, self.rng)
             for n_components in sorted(self.plan.components):
                 structures = [s for s, k in self.order if k == n_components]
-                for structure in _poorest_first(structures, n_components, self.source.n_features):
+                for structure in poorest_first(structures, n_components, self.source.n_features):
+                    if self._leaves_out(structure, n_components):
+                        continue
                     began = time.perf_counter()
                     progress.begin_candidate(structure, n_components)
                     best = self._poorer(n_components)
@@ -161,6 +166,13 @@ class _Searching:
             return found
         self._finish(found.best)
         return self._found(interrupted)
+
+    def _leaves_out(self, structure: Structure, n_components: int) -> bool:
+        """Whether candidates that were fitted say that this one is not worth a fit."""
+        plan = self.plan
+        if plan.only is not None or self.judge.lenient:
+            return False
+        return plan.growth.leaves_out(self.best, structure, n_components, plan.criterion, max(plan.components))
 
     def _poorer(self, n_components: int) -> dict[tuple[Structure, int], Candidate]:
         """The candidates that others with this many components may start from.
@@ -387,12 +399,3 @@ def _raise_if_interrupted(runs: Sequence[Run]) -> None:
     """Raise the interruption again that ended these runs."""
     if any(run.reason is Reason.INTERRUPTED for run in runs):
         raise _Interrupted([run.mixture for run in runs])
-
-
-def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
-    """The structures, each after those that it contains, even if they have equally many parameters."""
-
-    def richness(structure: Structure) -> tuple[int, int]:
-        return structure.n_parameters(n_components, n_features), sum(structure.contains(s) for s in structures)
-
-    return sorted(structures, key=richness)

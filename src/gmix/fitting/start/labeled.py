@@ -27,8 +27,8 @@ __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
-_TIED = StoppingRule(1e-3, 100)  # of factor models with one covariance, from whose clusters others start
-_TIED_RACE = (Round(StoppingRule(0.0, 10), 8), Round(StoppingRule(1e-3, 60), 4))
+_TIED = StoppingRule(1e-2, 40)  # of factor models with one covariance, from whose clusters others start
+_TIED_RACE = (Round(StoppingRule(0.0, 0), 8), Round(StoppingRule(0.0, 8), 3))
 _ROWS_PER_AXIS = 8  # at least, of the principal axes that are whitened if there are many columns
 _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
@@ -136,19 +136,25 @@ class LabeledStart(Start):
             return seeds.padded(every)
 
         @cache
-        def with_tied_covariance(n_components: int, n_factors: int) -> list[SufficientStatistics]:
-            """Statistics from the clusters of factor models with one covariance, which move on from their starts."""
+        def tied_clusters(n_components: int, n_factors: int) -> list[Labels]:
+            """Clusters of factor models with one covariance, which move on from their starts."""
             seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
             tied = mixtures_from_statistics(statistics(n_components, form), factors("CCU", n_factors), prior, None)
             runs = run_em(MemorySource.of_rows(seeds.rows, source), tied, _TIED, None, _TIED_RACE, patient=False)
-            labels = different(run.mixture.predict(seeds.rows.points) for run in runs)
+            return different(run.mixture.predict(seeds.rows.points) for run in runs)
+
+        @cache
+        def after_tied(n_components: int, n_factors: int) -> list[SufficientStatistics]:
+            """Statistics from clusters of tied models with the largest power of two of factors up to this number."""
+            seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
+            labels = tied_clusters(n_components, 1 << (n_factors.bit_length() - 1))
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
         def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
             found = statistics(n_components, structure.form)
             if isinstance(structure, Factors) and not structure.shared and n_components > 1:
-                found = [*found, *with_tied_covariance(n_components, structure.n_factors)]
+                found = [*found, *after_tied(n_components, structure.n_factors)]
             return mixtures_from_statistics(found, structure, prior, source.features)
 
         return starting_mixtures
