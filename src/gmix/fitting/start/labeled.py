@@ -28,7 +28,7 @@ __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
 _TIED = StoppingRule(1e-2, 40)  # of factor models with one covariance, from whose clusters others start
-_TIED_RACE = (Round(StoppingRule(0.0, 0), 8), Round(StoppingRule(0.0, 8), 3))
+_TIED_RACE = (Round(StoppingRule(0.0, 0), 6), Round(StoppingRule(0.0, 8), 2))
 _ROWS_PER_AXIS = 8  # at least, of the principal axes that are whitened if there are many columns
 _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
@@ -145,9 +145,9 @@ class LabeledStart(Start):
 
         @cache
         def after_tied(n_components: int, n_factors: int) -> list[SufficientStatistics]:
-            """Statistics from clusters of tied models with the largest power of two of factors up to this number."""
+            """Statistics from the clusters of tied models, which have an even number of factors, so that two can share."""
             seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
-            labels = tied_clusters(n_components, 1 << (n_factors.bit_length() - 1))
+            labels = tied_clusters(n_components, 2 * max(n_factors // 2, 1))
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
