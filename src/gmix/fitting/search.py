@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gmix.fitting.candidates import Candidate, Search
+from gmix.fitting.cluster_moves import moved
 from gmix.fitting.em import Run, run_em
 from gmix.fitting.growth import Growth
 from gmix.fitting.judge import Judge
@@ -35,6 +37,7 @@ _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials o
 _SHARED = 4  # times the work for one candidate, at most, that is shared among several
 _TURNS = 3  # of all candidates of a sweep, with one trial each in the first, two in the second and so on
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
+_CLUSTER_MOVES = 4  # of a factor model, at most, by default effort
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
 
 
@@ -109,6 +112,7 @@ class _Searching:
         self.source, self.plan, self.rng = source, plan, rng
         self.effort = effort_of_trials(plan.effort, plan.components)
         self.best: dict[tuple[Structure, int], Candidate] = {}
+        self.unpromising: list[tuple[Structure, int]] = []
         n_features, self.every = source.n_features, plan.candidates
         self.alone = len(self.every) == 1
         self.sample, self.table = source, None
@@ -142,6 +146,7 @@ class _Searching:
                 structures = [s for s, k in self.order if k == n_components]
                 for structure in poorest_first(structures, n_components, self.source.n_features):
                     if self._leaves_out(structure, n_components):
+                        self.unpromising.append((structure, n_components))
                         continue
                     began = time.perf_counter()
                     progress.begin_candidate(structure, n_components)
@@ -155,6 +160,7 @@ class _Searching:
                     _raise_if_interrupted(runs)
                     progress.end_candidate()
             self._improve()
+            self._converge()
             interrupted = self.plan.is_late
         except KeyboardInterrupt as interruption:
             # The journal must not record the passes below, because a resumed fit does not repeat them.
@@ -313,8 +319,11 @@ class _Searching:
     def _improve_candidate(self, candidate: Candidate, effort: Effort, most: int | None = None) -> None:
         """Improve a candidate that was fitted to all rows."""
         run = candidate.run
-        is_sketch = candidate.structure.form.is_sketch  # no moves between optima are known for these
-        if candidate.repeated or self.judge.lenient or candidate.n_components == 1 or is_sketch:
+        if candidate.repeated or self.judge.lenient or candidate.n_components == 1:
+            return
+        if candidate.structure.form.is_sketch:
+            if most is None:  # its moves are expensive, and so are made for the best candidate alone
+                self._improve_factors(candidate)
             return
         complete = self._table_is_complete
         trials = self._improved(run if complete else run.gaussian, effort, most)
@@ -326,6 +335,25 @@ class _Searching:
                 _raise_if_interrupted(runs)
             candidate = self.judge.candidate([*runs, run], candidate.seconds)
         self._replace(replace(candidate, optima=trials.optima))
+
+    def _improve_factors(self, candidate: Candidate) -> None:
+        """Improve a factor model by moves of clusters, if the table has all rows."""
+        if self._table_is_complete and candidate.run.mixture.background is None:
+            assert self.table is not None
+            most, run = math.ceil(_CLUSTER_MOVES * self.effort), candidate.run
+            best = moved(self.table, run, self.plan.rule, self.plan.prior, most, self.rng)
+            if best is not run:
+                self._replace(self.judge.candidate([best, run], candidate.seconds))
+
+    def _converge(self) -> None:
+        """Continue the run of the best factor model to the end: candidates are compared before they converge."""
+        best = self._found(False).best
+        if not (self.plan.makes_starts and best.structure.form.is_sketch) or best.is_set_aside:
+            return
+        runs = run_em(self.source, [best.run.mixture], self.plan.rule, self.plan.prior)
+        _raise_if_interrupted(runs)
+        runs = [replace(run, history=(*best.run.history, *run.history[1:])) for run in runs]
+        self._replace(self.judge.candidate([*runs, best.run], best.seconds))
 
     def _next(self, tried: Collection[tuple[Structure, int]]) -> Candidate | None:
         """The best candidate that was not tried yet; None if there is none."""
@@ -353,7 +381,8 @@ class _Searching:
         untried = tuple(key for key in self.every if key not in self.order)
         judge = self.judge
         distinct = None if self.alone else judge.distinct
-        return Search(candidates, interrupted, self.plan.criterion, untried, distinct, judge.lenient)
+        criterion, left_out = self.plan.criterion, tuple(self.unpromising)
+        return Search(candidates, interrupted, criterion, untried, distinct, judge.lenient, unpromising=left_out)
 
     def _keep_best_so_far(self, interruption: KeyboardInterrupt, first: list[AnyMixture]) -> None:
         """Keep the mixtures that were reached at Ctrl-C, evaluated on all rows in one more pass each.
