@@ -69,7 +69,7 @@ class Growth:
             return False
         if (q, n_components - 1) not in found or _has_stopped(smaller, criterion):
             return True
-        return _is_out_of_reach(smaller, list(found.values()), criterion, most - n_components + 1)
+        return _is_out_of_reach(smaller, list(best.values()), criterion, most - n_components + 1)
 
 
 def _has_stopped(chain: Sequence[Candidate], criterion: str) -> bool:

@@ -37,7 +37,7 @@ _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials o
 _SHARED = 4  # times the work for one candidate, at most, that is shared among several
 _TURNS = 3  # of all candidates of a sweep, with one trial each in the first, two in the second and so on
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
-_CLUSTER_MOVES = 4  # of a factor model, at most, by default effort
+_MOVED, _CLUSTER_MOVES = 3, 4  # factor models whose clusters move, the best, and moves of each by default effort
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
 
 
@@ -224,6 +224,7 @@ class _Searching:
             return
         effort = self._effort(self._found(False).best.run.mixture)
         self.plan.progress.end_candidates(effort.work * (1 + self._shares))
+        self._improve_factor_models()
         if not self.alone:
             self._improve_in_turn()
             effort = self._effort(self._found(False).best.run.mixture)
@@ -319,11 +320,8 @@ class _Searching:
     def _improve_candidate(self, candidate: Candidate, effort: Effort, most: int | None = None) -> None:
         """Improve a candidate that was fitted to all rows."""
         run = candidate.run
-        if candidate.repeated or self.judge.lenient or candidate.n_components == 1:
-            return
-        if candidate.structure.form.is_sketch:
-            if most is None:  # its moves are expensive, and so are made for the best candidate alone
-                self._improve_factors(candidate)
+        is_sketch = candidate.structure.form.is_sketch  # see `_improve_factor_models`
+        if candidate.repeated or self.judge.lenient or candidate.n_components == 1 or is_sketch:
             return
         complete = self._table_is_complete
         trials = self._improved(run if complete else run.gaussian, effort, most)
@@ -336,14 +334,18 @@ class _Searching:
             candidate = self.judge.candidate([*runs, run], candidate.seconds)
         self._replace(replace(candidate, optima=trials.optima))
 
-    def _improve_factors(self, candidate: Candidate) -> None:
-        """Improve a factor model by moves of clusters, if the table has all rows."""
-        if self._table_is_complete and candidate.run.mixture.background is None:
-            assert self.table is not None
-            most, run = math.ceil(_CLUSTER_MOVES * self.effort), candidate.run
-            best = moved(self.table, run, self.plan.rule, self.plan.prior, most, self.rng)
-            if best is not run:
-                self._replace(self.judge.candidate([best, run], candidate.seconds))
+    def _improve_factor_models(self) -> None:
+        """Move clusters of the best candidates that are factor models, if the table has all rows."""
+        tried: set[tuple[Structure, int]] = set()
+        while self._table_is_complete and len(tried) < _MOVED and (candidate := self._next(tried)) is not None:
+            tried.add((candidate.structure, candidate.n_components))
+            run = candidate.run
+            if candidate.structure.form.is_sketch and not (candidate.repeated or run.mixture.background):
+                assert self.table is not None
+                most = math.ceil(_CLUSTER_MOVES * self.effort)
+                best = moved(self.table, run, self.plan.rule, self.plan.prior, most, self.rng)
+                if best is not run:
+                    self._replace(self.judge.candidate([best, run], candidate.seconds))
 
     def _converge(self) -> None:
         """Continue the run of the best factor model to the end: candidates are compared before they converge."""
