@@ -1,7 +1,8 @@
-"""Moves of factor models between optima: two clusters are merged, and another one is divided.
+"""Moves of factor models between optima, in which rows change their cluster.
 
-Covariances of factor models are expensive to merge and to split as matrices, so the moves are made on the rows: every
-cluster is divided by a factor model of two components, and pairs of clusters are joined by one of one component.
+Two clusters are merged and another one is divided, or rows are assigned by held-out densities. Covariances of factor
+models are expensive to merge and to split as matrices, so the moves are made on the rows: each cluster is divided by a
+factor model of two components, and pairs of clusters are joined by one of one component.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from gmix.fitting.em import Run, run_em
 from gmix.fitting.refinement import allowance
 from gmix.fitting.start import KMeansPlusPlus, SeedRows
 from gmix.model.covariance import Structure
-from gmix.model.mixture import GaussianMixture, mixtures_from_statistics
+from gmix.model.covariance.low_rank import projection
+from gmix.model.mixture import GaussianMixture, compact_covariances, mixtures_from_statistics, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.stopping import Round, StoppingRule
@@ -32,6 +34,7 @@ _FEW = StoppingRule(1e-2, 8)  # of the runs that say what a division gains or a 
 _DIVISIONS = (Round(StoppingRule(0.0, 1), 1),)
 _PAIRS = 20  # of clusters, the nearest, that may be merged
 _PROPOSALS = 6  # pairs of a division and a merger from which EM runs race
+_LEAST_LEFT = 0.1  # of one, after the leverage of a row
 _RACE = (Round(StoppingRule(0.0, 3), 3), Round(StoppingRule(1e-3, 30), 1))
 
 
@@ -50,8 +53,10 @@ def moved(
     Source: Ueda, Nakano, Ghahramani & Hinton (2000), *Neural Computation* 12:2109.
     """
     for _ in range(most):
-        starts = _proposals(table, run.gaussian, prior, rng)
-        runs = run_em(table, starts, rule, prior, _RACE, patient=False) if starts else []
+        rows, mixture = table.everything, run.gaussian
+        labels = [_held_out(rows, mixture), *_exchanged(table, rows, mixture, rng)]
+        starts = _mixtures(table, rows, labels, mixture.n_components, mixture.structure, prior)
+        runs = run_em(table, starts, rule, prior, _RACE, patient=False)
         best = max((each for each in runs if not each.collapsed), key=lambda each: each.objective, default=run)
         if best.objective <= run.objective + allowance(run.mixture.n_parameters):
             break
@@ -59,11 +64,35 @@ def moved(
     return run
 
 
-def _proposals(
-    table: MemorySource, mixture: GaussianMixture, prior: Prior | None, rng: np.random.Generator
-) -> list[GaussianMixture]:
-    """Mixtures in which two clusters are merged and another is divided, those that promise most."""
-    rows, k, structure = table.everything, mixture.n_components, mixture.structure
+def _held_out(rows: Rows, mixture: GaussianMixture) -> Labels:
+    """The cluster of highest density of each row, if the row is held out of the fit of its own cluster.
+
+    With many columns a row attracts the mean and the factors of its own cluster, so EM does not move it to another. By
+    the usual approximation, holding out a row of leverage h multiplies its squared distance by ``1 / (1 - h)^2``.
+    """
+    compact, regression = compact_covariances(mixture), projection(compact_covariances(mixture))
+    clusters = mixture.predict(rows.values)
+    joint = np.empty((len(rows), mixture.n_components))
+    for k, mean in enumerate(mixture.means):
+        one = np.s_[k : k + 1]
+        alone = unchecked_mixture(np.ones(1), mixture.means[one], compact[one], mixture.structure, None)
+        peak = float(alone.log_density(mean[None])[0])
+        squared = 2.0 * (peak - alone.log_density(rows.values))
+        own = np.flatnonzero((clusters == k) & (rows.mass > 0.0))
+        scores = (rows.values[own] - mean) @ regression[k]
+        weighted = scores * rows.mass[own, None]
+        moments = np.linalg.pinv(scores.T @ weighted, hermitian=True)
+        leverage = rows.mass[own] / max(rows.mass[own].sum(), 1e-300) + (weighted @ moments * scores).sum(1)
+        squared[own] /= np.maximum(1.0 - leverage, _LEAST_LEFT) ** 2
+        joint[:, k] = np.log(max(mixture.weights[k], 1e-300)) + peak - squared / 2.0
+    return np.asarray(joint.argmax(1))
+
+
+def _exchanged(
+    table: MemorySource, rows: Rows, mixture: GaussianMixture, rng: np.random.Generator
+) -> list[Labels]:
+    """Clusters of which two are merged and another is divided, those that promise most."""
+    k, structure = mixture.n_components, mixture.structure
     clusters = mixture.predict(rows.values, threads=table.threads)
     members = [np.flatnonzero((clusters == j) & (rows.mass > 0.0)) for j in range(k)]
     least = structure.rows_needed(mixture.n_features)
@@ -84,7 +113,7 @@ def _proposals(
             labels[members[at][parts.labels == 1]] = j
             made.append((gain, labels))
     made.sort(key=lambda each: -each[0])
-    return _mixtures(table, rows, [labels for _, labels in made[:_PROPOSALS]], k, structure, prior)
+    return [labels for _, labels in made[:_PROPOSALS]]
 
 
 def _divided(table: MemorySource, rows: Rows, structure: Structure, rng: np.random.Generator) -> _Part:
