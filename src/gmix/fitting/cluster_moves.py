@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
-from gmix.fitting.em import Run, run_em
+from gmix.fitting.em import Run, raise_if_interrupted, run_em
 from gmix.fitting.refinement import allowance
 from gmix.fitting.start import KMeansPlusPlus, SeedRows
 from gmix.model.covariance import Structure
@@ -57,6 +57,7 @@ def moved(
         labels = [_held_out(rows, mixture), *_exchanged(table, rows, mixture, rng)]
         starts = _mixtures(table, rows, labels, mixture.n_components, mixture.structure, prior)
         runs = run_em(table, starts, rule, prior, _RACE, patient=False)
+        raise_if_interrupted(runs)
         best = max((each for each in runs if not each.collapsed), key=lambda each: each.objective, default=run)
         if best.objective <= run.objective + allowance(run.mixture.n_parameters):
             break
@@ -88,9 +89,7 @@ def _held_out(rows: Rows, mixture: GaussianMixture) -> Labels:
     return np.asarray(joint.argmax(1))
 
 
-def _exchanged(
-    table: MemorySource, rows: Rows, mixture: GaussianMixture, rng: np.random.Generator
-) -> list[Labels]:
+def _exchanged(table: MemorySource, rows: Rows, mixture: GaussianMixture, rng: np.random.Generator) -> list[Labels]:
     """Clusters of which two are merged and another is divided, those that promise most."""
     k, structure = mixture.n_components, mixture.structure
     clusters = mixture.predict(rows.values, threads=table.threads)
@@ -129,6 +128,7 @@ def _part(table: MemorySource, rows: Rows, labels: list[Labels], n_components: i
     """The best of short runs on some rows, one from each array of labels."""
     some = MemorySource.of_rows(rows, table)
     runs = run_em(some, _mixtures(some, rows, labels, n_components, structure, None), _FEW, None, _DIVISIONS)
+    raise_if_interrupted(runs)
     return _Part(runs[0].statistics.log_likelihood, runs[0].mixture.predict(rows.values, threads=table.threads))
 
 

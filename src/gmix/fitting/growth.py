@@ -55,11 +55,11 @@ class Growth:
         """
         if not isinstance(structure, Factors):
             return False
-        q, kind = structure.n_factors, (structure.letters, structure.equal_weights)
+        q = structure.n_factors
         found = {
             (s.n_factors, k): candidate
             for (s, k), candidate in best.items()
-            if isinstance(s, Factors) and (s.letters, s.equal_weights) == kind
+            if isinstance(s, Factors) and s.with_factors(q) is structure
         }
         fewer_factors = [found[p, n_components] for p in range(1, q) if (p, n_components) in found]
         if self.factors and _has_stopped(fewer_factors, criterion):

@@ -145,7 +145,7 @@ class LabeledStart(Start):
 
         @cache
         def after_tied(n_components: int, n_factors: int) -> list[SufficientStatistics]:
-            """Statistics from the clusters of tied models, which have an even number of factors, so that two can share."""
+            """Statistics from the clusters of tied models with an even number of factors, which two numbers share."""
             seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
             labels = tied_clusters(n_components, 2 * max(n_factors // 2, 1))
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))

@@ -112,6 +112,10 @@ class Factors(Structure):
         most = n_features * (n_features + 1) // 2
         return self.n_factors < n_features - 1 and self.n_covariance_parameters(1, n_features) <= most
 
+    def with_factors(self, n_factors: int) -> Structure:
+        """The same structure with another number of factors."""
+        return factors(self.letters, n_factors).with_weights_of(self)
+
     @property
     def marginal(self) -> Structure:
         return self.with_free_weights
