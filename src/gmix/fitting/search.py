@@ -281,12 +281,9 @@ class _Searching:
     def _improve_factor_models(self) -> None:
         """Move clusters of the best candidates that are factor models, if the table has all rows."""
         tried: set[tuple[Structure, int]] = set()
-        while (
-            self._table_is_complete
-            and not self.plan.is_late
-            and len(tried) < _MOVED
-            and (candidate := self._next(tried)) is not None
-        ):
+        while self._table_is_complete and not self.plan.is_late and len(tried) < _MOVED:
+            if (candidate := self._next(tried)) is None:
+                return
             tried.add((candidate.structure, candidate.n_components))
             run = candidate.run
             if candidate.structure.form.is_sketch and not (candidate.repeated or run.mixture.background):
