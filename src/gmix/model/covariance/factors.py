@@ -143,6 +143,16 @@ class Factors(Structure):
         largest = np.take_along_axis(rotated, np.abs(rotated).argmax(1, keepdims=True), axis=1)
         return np.asarray(rotated * np.where(largest < 0.0, -1.0, 1.0))
 
+    def with_random_factors(self, weights: Array, compact: Array, rng: np.random.Generator) -> Array:
+        """Covariances with random loadings and noise, whose sizes are those of the variances of these covariances."""
+        variances = compact[..., 0] + (compact[..., 1:] ** 2).sum(-1)
+        if self.tied_loadings:
+            variances = np.broadcast_to(weights @ variances / weights.sum(), variances.shape)
+        shape = compact[:1, :, 1:].shape if self.tied_loadings else compact[..., 1:].shape
+        loadings = 0.5 * np.sqrt(variances)[..., None] * rng.standard_normal(shape)
+        noise = self._averaged(weights / weights.sum(), variances * rng.uniform(0.1, 1.0, variances.shape))
+        return np.concatenate([noise[..., None], loadings], axis=-1)
+
     def components_per_draw(self, n_components: int) -> int:
         raise ParameterError(
             "no prior of covariances is known for factor models; leave prior= out, give gmix.Dirichlet, or choose "
