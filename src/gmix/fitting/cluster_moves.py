@@ -54,8 +54,12 @@ def moved(
     """
     for _ in range(most):
         rows, mixture = table.everything, run.gaussian
-        labels = [_held_out(rows, mixture), *_exchanged(table, rows, mixture, rng)]
-        starts = _mixtures(table, rows, labels, mixture.n_components, mixture.structure, prior)
+        counting, k = rows.mass > 0.0, mixture.n_components
+        proposals = [_held_out(rows, mixture), *_exchanged(table, rows, mixture, rng)]
+        labels = [each for each in proposals if np.bincount(each[counting], minlength=k).all()]
+        if not labels:
+            break
+        starts = _mixtures(table, rows, labels, k, mixture.structure, prior)
         runs = run_em(table, starts, rule, prior, _RACE, patient=False)
         raise_if_interrupted(runs)
         best = max((each for each in runs if not each.collapsed), key=lambda each: each.objective, default=run)
@@ -94,6 +98,8 @@ def _exchanged(table: MemorySource, rows: Rows, mixture: GaussianMixture, rng: n
     k, structure = mixture.n_components, mixture.structure
     clusters = mixture.predict(rows.values, threads=table.threads)
     members = [np.flatnonzero((clusters == j) & (rows.mass > 0.0)) for j in range(k)]
+    if not all(len(own) for own in members):
+        return []
     least = structure.rows_needed(mixture.n_features)
     alone = [_part(table, rows[own], [np.zeros(len(own), np.intp)], 1, structure) for own in members]
     divided = [

@@ -56,7 +56,7 @@ class Schedule(NamedTuple):
         runs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
         most = min(max(int(runs), 1), _PROMISING)
         many = source.is_large
-        rounds = _MANY_ROWS if many else _FEW_ROWS
+        rounds: Sequence[tuple[StoppingRule, float]] = _MANY_ROWS if many else _FEW_ROWS
         if structure.form.is_sketch:
             rounds = _MANY_NUMBERS if many else _FEW_NUMBERS if n_components > 1 else _ONE_COMPONENT
         return cls(

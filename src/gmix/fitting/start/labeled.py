@@ -154,7 +154,8 @@ class LabeledStart(Start):
         def after_tied(n_components: int, n_factors: int) -> list[SufficientStatistics]:
             """Statistics from the clusters of tied models with an even number of factors, which two numbers share."""
             seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
-            labels = tied_clusters(n_components, 2 * max(n_factors // 2, 1))
+            even = 2 * max(n_factors // 2, 1)
+            labels = tied_clusters(n_components, even if factors("CCU", even).fits(d) else n_factors)
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
