@@ -18,6 +18,7 @@ __all__ = ["FACTOR_NAMES", "Factors", "factors"]
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-7  # of a column's standard deviation
+_NOISE_OF_START = 0.2  # of the variance of a column in the component, at least
 # By pgmm's three letters: loadings, noise, and shape of the noise, each constrained (C) or unconstrained (U).
 FACTOR_NAMES: Final[dict[str, str]] = {
     "CCC": "tied-factors-tied-spherical-noise",
@@ -213,7 +214,9 @@ class Factors(Structure):
         together = np.sqrt(share)[:, None, None] * compact[..., 1:] / deviation[:, None]
         left, values, _ = np.linalg.svd(np.concatenate(list(together), axis=1), full_matrices=False)
         loadings = deviation[:, None] * (left * values)[:, : self.n_factors]
-        noise = np.maximum(variances - (loadings**2).sum(1), LEAST_NOISE * variances)
+        # Common loadings may exceed the variances of a narrow component. With little noise its density would be far too
+        # low, and EM would empty it.
+        noise = np.maximum(variances - (loadings**2).sum(1), _NOISE_OF_START * variances)
         return np.concatenate(
             [self._averaged(share, noise)[..., None], np.broadcast_to(loadings, compact[..., 1:].shape)], -1
         )
