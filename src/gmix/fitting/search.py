@@ -34,7 +34,7 @@ _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials o
 _SHARED = 4  # times the work for one candidate, at most, that is shared among several
 _TURNS = 3  # of all candidates of a sweep, with one trial each in the first, two in the second and so on
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
-_MOVED, _CLUSTER_MOVES = 3, 4  # factor models whose clusters move, the best, and moves of each by default effort
+_MOVED, _CLUSTER_MOVES = 5, 4  # factor models whose clusters move, the best, and moves of each by default effort
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
 
 
