@@ -207,6 +207,8 @@ def test_a_column_that_a_factor_explains_keeps_some_noise() -> None:
     fit = gmix.fit(x, 1, covariance="factors:1", rng=0, tolerance=0.0, max_iterations=2000)
     noise = compact_covariances(fit.mixture)[0, :, 0] / np.diagonal(fit.mixture.covariances[0])
     assert 0.9e-6 < noise[0] < 0.02
+    [finding] = [finding for finding in fit.findings if finding.name == "Heywood case"]
+    assert "of the variance of column 0 (component 0)" in finding.message
     assert np.diff(fit.history).min() > -1e-9 * abs(fit.log_likelihood)
 
 

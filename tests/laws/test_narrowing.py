@@ -11,7 +11,8 @@ from gmix.fitting import narrowing
 from gmix.fitting.candidates import Candidate
 from gmix.fitting.poorer import starts
 from gmix.fitting.schedule import Schedule, race_rows
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import search
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.model.covariance import EII, STRUCTURES, VVI, VVV, Structure
 from gmix.model.stopping import StoppingRule

@@ -14,7 +14,7 @@ from scipy.cluster import hierarchy
 import gmix
 import gmix.fitting.narrowing
 from gmix.demo import FAITHFUL
-from gmix.fitting.search import SearchPlan
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import NAMES, Start, WarmStart, as_start
 from gmix.fitting.start.agglomeration import by_determinants, by_sum_of_squares
 from gmix.fitting.start.function import StartFunction

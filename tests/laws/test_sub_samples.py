@@ -15,7 +15,7 @@ from gmix.fitting import narrowing
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.em import Run
 from gmix.fitting.neighbors import grow, release
-from gmix.fitting.search import SearchPlan
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import KMeansPlusPlus, WarmStart
 from gmix.model.covariance import EEE, EII, VII, VVI, VVV
 from gmix.model.criteria import CRITERIA, criterion, penalized

@@ -127,6 +127,7 @@ class Search:
     criterion : the name of the criterion that chooses, such as ``"bic"``.
     untried : the candidates that were not fitted, because the table has too few distinct rows for them.
     distinct : the distinct rows of the table or of a sub-sample; None if there was only one candidate.
+    unpromising : the candidates that were not fitted, because others with fewer components or factors are better.
     left_out : how many candidates were left out after sub-samples of a large table.
     lenient : whether collapsed candidates may be chosen like any other, because the table has few distinct rows.
     """
@@ -138,6 +139,7 @@ class Search:
     distinct: DistinctRows | None = None
     lenient: bool = False
     left_out: int = 0
+    unpromising: tuple[tuple[Structure, int], ...] = ()
 
     @property
     def in_order(self) -> Search:
@@ -153,7 +155,7 @@ class Search:
     @property
     def compares(self) -> bool:
         """Whether there were several candidates to choose from."""
-        return len(self.candidates) + len(self.untried) + self.left_out > 1
+        return len(self.candidates) + len(self.untried) + len(self.unpromising) + self.left_out > 1
 
     @cached_property
     def best(self) -> Candidate:

@@ -10,7 +10,8 @@ from gmix.base.findings import Finding
 from gmix.fitting import narrowing
 from gmix.fitting.background import background_findings, background_of, comparison_finding
 from gmix.fitting.candidates import Search
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import search
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import GivenMixture, WarmStart, WithBackground
 from gmix.model.stopping import Reason, StoppingRule
 from gmix.sources import Source

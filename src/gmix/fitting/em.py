@@ -23,7 +23,7 @@ from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.model.student import AnyMixture, StudentMixture, StudentModel, gaussian, normal_part
 from gmix.sources import MemorySource, Source
 
-__all__ = ["Run", "model_of", "run_em", "run_models"]
+__all__ = ["Interrupted", "Run", "model_of", "raise_if_interrupted", "run_em", "run_models"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,3 +181,17 @@ def run_em(
     models = [model_of(source, mixture, prior, frozen) for mixture in starts]
     ends = _run(source, models, starts[0].structure.form, rule, rounds, patient)
     return [Run.of(end) for end in ends]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during EM runs, with the mixtures that they had reached."""
+
+    def __init__(self, mixtures: list[AnyMixture]) -> None:
+        super().__init__()
+        self.mixtures = mixtures
+
+
+def raise_if_interrupted(runs: Sequence[Run]) -> None:
+    """Raise the interruption again that ended these runs."""
+    if any(run.reason is Reason.INTERRUPTED for run in runs):
+        raise Interrupted([run.mixture for run in runs])

@@ -14,7 +14,8 @@ from gmix.base.findings import Finding
 from gmix.base.wording import listed, nats
 from gmix.fitting.candidates import Search
 from gmix.fitting.comparison import compare
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import search
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import GivenMixture, Start, WithTails, without_clutter
 from gmix.model.covariance import Structure
 from gmix.model.criteria import CRITERIA

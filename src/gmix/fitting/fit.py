@@ -24,22 +24,18 @@ from gmix.fitting.background import check_background
 from gmix.fitting.families import check_family, compare_families
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
+from gmix.fitting.growth import Growth
 from gmix.fitting.inspection import Sample
 from gmix.fitting.labeling import label_findings, labeled_source, labeled_start
 from gmix.fitting.other_words import OTHER_WORDS
 from gmix.fitting.result import Fit
-from gmix.fitting.search import SearchPlan
 from gmix.fitting.search_findings import dependence_finding
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import as_start
 from gmix.fitting.trimming import trimmed, with_trimmed_rows
 from gmix.fitting.truncated import truncated, truncation_findings
-from gmix.fitting.variational import (
-    VariationalPlan,
-    variational_covariance,
-    variational_fit,
-    variational_prior,
-)
+from gmix.fitting.variational import VariationalPlan, variational_covariance, variational_fit, variational_prior
 from gmix.model.covariance import Structure
 from gmix.model.criteria import CRITERIA
 from gmix.model.dependence import Dependence, find_dependence
@@ -310,7 +306,7 @@ def fit(
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(
             counts, structures, starts, rule, prior, criterion, named=named, frozen=frozen, progress=reported,
-            effort=effort if components_per_row is None else 0.0,
+            effort=effort if components_per_row is None else 0.0, growth=Growth.of(components, covariance, factors),
         )  # fmt: skip
         found, more_findings = compare_families(source, plan, generator, background, family, degrees_of_freedom)
         if not several and found.best.collapsed and not found.interrupted:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from gmix.base.findings import Finding
 from gmix.base.wording import count, listed
 from gmix.fitting.candidates import Candidate, Search
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import search
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import WarmStart
 from gmix.model.background import with_background
 from gmix.model.criteria import penalized

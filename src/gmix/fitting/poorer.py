@@ -16,7 +16,7 @@ from gmix.model.stopping import Reason, StoppingRule
 from gmix.model.student import AnyMixture
 from gmix.sources import Source
 
-__all__ = ["Neighbor", "from_richer", "neighbors", "runs_from_neighbors", "starts"]
+__all__ = ["Neighbor", "from_richer", "neighbors", "poorest_first", "runs_from_neighbors", "starts"]
 
 _RICHER, _MERGES = 3, 3  # richer candidates, and merges of two components, from which a candidate starts
 
@@ -110,3 +110,12 @@ def from_richer(
     if more is not None and not more.is_set_aside:
         made += merges(more.run.gaussian, _MERGES)
     return made
+
+
+def poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
+    """The structures, each after those that it contains, even if they have equally many parameters."""
+
+    def richness(structure: Structure) -> tuple[int, int]:
+        return structure.n_parameters(n_components, n_features), sum(structure.contains(s) for s in structures)
+
+    return sorted(structures, key=richness)

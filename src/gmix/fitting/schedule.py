@@ -22,8 +22,16 @@ _MANY_ROWS = (
     (StoppingRule(1e-3, 60, chance=0.02), 0.1875),
 )
 _FEW_ROWS = ((StoppingRule(0.0, 4), 0.5), (StoppingRule(3e-3, 60), 0.25), (StoppingRule(5e-4, 60), 0.125))
-# Factors are found slowly, so the first steps say little about where a run leads.
-_FACTORS = ((StoppingRule(0.0, 10), 0.375), (StoppingRule(1e-3, 60), 0.1875), (StoppingRule(1e-4, 100), 0.125))
+# Factors are found slowly, so the first steps say less about where a run leads, and the last ones gain little. With
+# many columns, a start says most, and a step is expensive. One component has several local optima too.
+_FEW_NUMBERS = ((StoppingRule(0.0, 10), 0.375), (StoppingRule(1e-3, 60), 0.1875), (StoppingRule(1e-4, 100), 0.125))
+_ONE_COMPONENT = ((StoppingRule(1e-3, 100), 0.125),)
+_MANY_NUMBERS = (
+    (StoppingRule(0.0, 1), 0.5),
+    (StoppingRule(0.0, 8), 0.25),
+    (StoppingRule(1e-3, 40, chance=0.02), 0.125),
+    (StoppingRule(1e-4, 80, chance=0.01), 0.0625),
+)
 _ON_SAMPLE = StoppingRule(1e-5, 300, chance=0.1)
 # Rows on which optima are compared, at most; and numbers in these rows, or in their posterior probabilities.
 _TABLE_ROWS, _TABLE_NUMBERS = 100_000, 4_000_000
@@ -48,7 +56,9 @@ class Schedule(NamedTuple):
         runs = _WORK / (sample.n_rows * (parameters + _EXPONENTIAL * n_components))
         most = min(max(int(runs), 1), _PROMISING)
         many = source.is_large
-        rounds = _FACTORS if structure.form.is_sketch else _MANY_ROWS if many else _FEW_ROWS
+        rounds: Sequence[tuple[StoppingRule, float]] = _MANY_ROWS if many else _FEW_ROWS
+        if structure.form.is_sketch:
+            rounds = _MANY_NUMBERS if many else _FEW_NUMBERS if n_components > 1 else _ONE_COMPONENT
         return cls(
             [
                 Round(round_rule.among(parameters, sample.n_rows), max(int(share * most), 1))

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from gmix.fitting.candidates import Candidate, Search
-from gmix.fitting.em import Run, run_em
+from gmix.fitting.cluster_moves import moved
+from gmix.fitting.em import Interrupted, Run, raise_if_interrupted, run_em
 from gmix.fitting.judge import Judge
-from gmix.fitting.poorer import Neighbor, from_richer, neighbors, runs_from_neighbors, starts
+from gmix.fitting.poorer import Neighbor, from_richer, neighbors, poorest_first, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
 from gmix.fitting.schedule import Schedule, race_rows, table_rows
-from gmix.fitting.search_progress import SearchProgress
-from gmix.fitting.start import KMeansPlusPlus, Start, WithBackground
+from gmix.fitting.search_plan import SearchPlan
+from gmix.fitting.start import KMeansPlusPlus, WithBackground
 from gmix.fitting.trials import Trials, effort_of_trials, work
 from gmix.model.covariance import Structure
-from gmix.model.frozen import Frozen
 from gmix.model.mixture import GaussianMixture
-from gmix.model.priors import Prior
-from gmix.model.stopping import Deadline, Reason, Round, StoppingRule
+from gmix.model.stopping import Reason, Round, StoppingRule
 from gmix.model.student import AnyMixture
 from gmix.sources import LocalSource, MemorySource, Source
 
-__all__ = ["SearchPlan", "search"]
+__all__ = ["search"]
 
 _FEW_STEPS = StoppingRule(0.0, 8)  # in which runs from richer candidates race
 _ENOUGH = 0.04  # the chance of a better optimum at which no further trial is made; less with more effort
@@ -34,58 +34,8 @@ _ON_SAMPLE = 0.3  # of the work for one candidate of a large table that trials o
 _SHARED = 4  # times the work for one candidate, at most, that is shared among several
 _TURNS = 3  # of all candidates of a sweep, with one trial each in the first, two in the second and so on
 _AGAIN_AT_MOST = 3  # times that trials are made for the best candidate, if another becomes the best by them
+_MOVED, _CLUSTER_MOVES = 5, 4  # factor models whose clusters move, the best, and moves of each by default effort
 _AGAIN = KMeansPlusPlus(runs=4, sweeps=0)  # the starts of each further trial
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """The candidates of a search, and how they are fitted.
-
-    Attributes
-    ----------
-    components, structures : the candidates are all pairs of these.
-    start : the starts of every candidate.
-    rule : when a run on all rows ends.
-    prior : the prior of a MAP fit.
-    criterion : which criterion chooses among the candidates.
-    only : the pairs that are candidates; None for all.
-    effort : how much work to do for better optima, in units of that of a default search; zero for none.
-    frozen : the parameters of the start that the runs leave as they are.
-    named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
-    progress : what the search reports to.
-    """
-
-    components: Sequence[int]
-    structures: Sequence[Structure]
-    start: Start
-    rule: StoppingRule
-    prior: Prior | None = None
-    criterion: str = "bic"
-    only: Collection[tuple[Structure, int]] | None = None
-    named: bool = False
-    effort: float = 1.0
-    frozen: Frozen | None = None
-    progress: SearchProgress = field(default_factory=SearchProgress)
-
-    @property
-    def candidates(self) -> list[tuple[Structure, int]]:
-        """Pairs of a structure and a number of components, in the order in which they are reported."""
-        every = [(s, k) for s in self.structures for k in sorted(self.components)]
-        return [pair for pair in every if self.only is None or pair in self.only]
-
-    @property
-    def deadline(self) -> float | None:
-        """The time by `time.monotonic` at which the search ends with the best so far; None for no limit."""
-        return self.rule.time if isinstance(self.rule, Deadline) else None
-
-    @property
-    def is_late(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-    @property
-    def makes_starts(self) -> bool:
-        """Whether starts are made from the rows rather than given by the user."""
-        return self.start.is_made
 
 
 def search(source: Source, plan: SearchPlan, rng: np.random.Generator) -> Search:
@@ -106,6 +56,7 @@ class _Searching:
         self.source, self.plan, self.rng = source, plan, rng
         self.effort = effort_of_trials(plan.effort, plan.components)
         self.best: dict[tuple[Structure, int], Candidate] = {}
+        self.unpromising: list[tuple[Structure, int]] = []
         n_features, self.every = source.n_features, plan.candidates
         self.alone = len(self.every) == 1
         self.sample, self.table = source, None
@@ -137,7 +88,10 @@ class _Searching:
             starting_mixtures = self.plan.start.mixtures(self.sample, self.plan.prior, self.rng)
             for n_components in sorted(self.plan.components):
                 structures = [s for s, k in self.order if k == n_components]
-                for structure in _poorest_first(structures, n_components, self.source.n_features):
+                for structure in poorest_first(structures, n_components, self.source.n_features):
+                    if self._leaves_out(structure, n_components):
+                        self.unpromising.append((structure, n_components))
+                        continue
                     began = time.perf_counter()
                     progress.begin_candidate(structure, n_components)
                     best = self._poorer(n_components)
@@ -147,9 +101,10 @@ class _Searching:
                     if self.trials is not None:
                         candidate = replace(candidate, optima=self.trials.optima)
                     self.best[structure, n_components] = candidate
-                    _raise_if_interrupted(runs)
+                    raise_if_interrupted(runs)
                     progress.end_candidate()
             self._improve()
+            self._converge()
             interrupted = self.plan.is_late
         except KeyboardInterrupt as interruption:
             # The journal must not record the passes below, because a resumed fit does not repeat them.
@@ -161,6 +116,13 @@ class _Searching:
             return found
         self._finish(found.best)
         return self._found(interrupted)
+
+    def _leaves_out(self, structure: Structure, n_components: int) -> bool:
+        """Whether candidates that were fitted say that this one is not worth a fit."""
+        plan = self.plan
+        if plan.only is not None or self.judge.lenient:
+            return False
+        return plan.growth.leaves_out(self.best, structure, n_components, plan.criterion, max(plan.components))
 
     def _poorer(self, n_components: int) -> dict[tuple[Structure, int], Candidate]:
         """The candidates that others with this many components may start from.
@@ -184,7 +146,7 @@ class _Searching:
         rounds = schedule.rounds
         if self.sample is not self.source:  # only the best run on the sub-sample continues on all rows
             runs = run_em(self.sample, first, schedule.on_sample, plan.prior, rounds, patient=self.patient_on_sample)
-            _raise_if_interrupted(runs)
+            raise_if_interrupted(runs)
             best = self.judge.candidate(runs, 0.0).run
             first[:], rounds = [best.mixture], ()
             if self.alone and self._improves and n_components > 1 and not structure.form.is_sketch:
@@ -206,6 +168,7 @@ class _Searching:
             return
         effort = self._effort(self._found(False).best.run.mixture)
         self.plan.progress.end_candidates(effort.work * (1 + self._shares))
+        self._improve_factor_models()
         if not self.alone:
             self._improve_in_turn()
             effort = self._effort(self._found(False).best.run.mixture)
@@ -237,7 +200,7 @@ class _Searching:
             return candidate
         rule = self.plan.rule.among(candidate.run.mixture.n_parameters, self.source.n_observations)
         runs = run_em(self.source, starts, rule, None, (Round(_FEW_STEPS, 1),), patient=False)
-        _raise_if_interrupted(runs)
+        raise_if_interrupted(runs)
         better = [run for run in runs if run.objective > candidate.run.objective]
         return self.judge.candidate([*better, candidate.run], candidate.seconds) if better else candidate
 
@@ -301,7 +264,7 @@ class _Searching:
     def _improve_candidate(self, candidate: Candidate, effort: Effort, most: int | None = None) -> None:
         """Improve a candidate that was fitted to all rows."""
         run = candidate.run
-        is_sketch = candidate.structure.form.is_sketch  # no moves between optima are known for these
+        is_sketch = candidate.structure.form.is_sketch  # see `_improve_factor_models`
         if candidate.repeated or self.judge.lenient or candidate.n_components == 1 or is_sketch:
             return
         complete = self._table_is_complete
@@ -311,9 +274,34 @@ class _Searching:
             if not complete:
                 rule = self.plan.rule.among(run.mixture.n_parameters, self.source.n_observations)
                 runs = run_em(self.source, [trials.best.mixture], rule, self.plan.prior)
-                _raise_if_interrupted(runs)
+                raise_if_interrupted(runs)
             candidate = self.judge.candidate([*runs, run], candidate.seconds)
         self._replace(replace(candidate, optima=trials.optima))
+
+    def _improve_factor_models(self) -> None:
+        """Move clusters of the best candidates that are factor models, if the table has all rows."""
+        tried: set[tuple[Structure, int]] = set()
+        while self._table_is_complete and not self.plan.is_late and len(tried) < _MOVED:
+            if (candidate := self._next(tried)) is None:
+                return
+            tried.add((candidate.structure, candidate.n_components))
+            run = candidate.run
+            if candidate.structure.form.is_sketch and not (candidate.repeated or run.mixture.background):
+                assert self.table is not None
+                most = math.ceil(_CLUSTER_MOVES * self.effort)
+                best = moved(self.table, run, self.plan.rule, self.plan.prior, most, self.rng)
+                if best is not run:
+                    self._replace(self.judge.candidate([best, run], candidate.seconds))
+
+    def _converge(self) -> None:
+        """Continue the run of the best factor model to the end: candidates are compared before they converge."""
+        best = self._found(False).best
+        if not (self.plan.makes_starts and best.structure.form.is_sketch) or best.is_set_aside:
+            return
+        runs = run_em(self.source, [best.run.mixture], self.plan.rule, self.plan.prior)
+        raise_if_interrupted(runs)
+        runs = [replace(run, history=(*best.run.history, *run.history[1:])) for run in runs]
+        self._replace(self.judge.candidate([*runs, best.run], best.seconds))
 
     def _next(self, tried: Collection[tuple[Structure, int]]) -> Candidate | None:
         """The best candidate that was not tried yet; None if there is none."""
@@ -341,7 +329,8 @@ class _Searching:
         untried = tuple(key for key in self.every if key not in self.order)
         judge = self.judge
         distinct = None if self.alone else judge.distinct
-        return Search(candidates, interrupted, self.plan.criterion, untried, distinct, judge.lenient)
+        criterion, left_out = self.plan.criterion, tuple(self.unpromising)
+        return Search(candidates, interrupted, criterion, untried, distinct, judge.lenient, unpromising=left_out)
 
     def _keep_best_so_far(self, interruption: KeyboardInterrupt, first: list[AnyMixture]) -> None:
         """Keep the mixtures that were reached at Ctrl-C, evaluated on all rows in one more pass each.
@@ -353,7 +342,7 @@ class _Searching:
         elif self.best:
             return
         else:
-            reached = interruption.mixtures if isinstance(interruption, _Interrupted) else first
+            reached = interruption.mixtures if isinstance(interruption, Interrupted) else first
         if not reached:
             raise interruption
         rule = StoppingRule(0.0, 0)
@@ -373,26 +362,3 @@ class _Searching:
         runs = run_em(self.source, [chosen.run.mixture], plan.rule, plan.prior, frozen=plan.frozen)
         seconds = chosen.seconds + time.perf_counter() - began
         self.best[chosen.structure, chosen.n_components] = self.judge.candidate(runs, seconds)
-
-
-class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C during EM runs, with the mixtures that they had reached."""
-
-    def __init__(self, mixtures: list[AnyMixture]) -> None:
-        super().__init__()
-        self.mixtures = mixtures
-
-
-def _raise_if_interrupted(runs: Sequence[Run]) -> None:
-    """Raise the interruption again that ended these runs."""
-    if any(run.reason is Reason.INTERRUPTED for run in runs):
-        raise _Interrupted([run.mixture for run in runs])
-
-
-def _poorest_first(structures: Sequence[Structure], n_components: int, n_features: int) -> list[Structure]:
-    """The structures, each after those that it contains, even if they have equally many parameters."""
-
-    def richness(structure: Structure) -> tuple[int, int]:
-        return structure.n_parameters(n_components, n_features), sum(structure.contains(s) for s in structures)
-
-    return sorted(structures, key=richness)

@@ -18,6 +18,7 @@ from gmix.model.stopping import Reason
 __all__ = ["dependence_finding", "end_findings", "search_findings"]
 
 _OFTEN = 0.02  # of the rows; a row that is repeated more often attracts components
+_LISTED = 14  # structures that a finding names, at most
 _SHOWN = 6  # values of a row that a finding shows
 
 
@@ -124,18 +125,31 @@ def _set_aside(found: Search) -> list[Finding]:
 
 
 def _untried(found: Search) -> list[Finding]:
-    """The candidates that were not tried because the table has too few distinct rows for them."""
-    if not found.untried:
-        return []
+    """The candidates that were not tried: the table has too few distinct rows for them, or smaller ones are better."""
+    better = CRITERIA[found.criterion]
+    reasons = {
+        "the table has too few distinct rows": found.untried,
+        f"others with fewer components or factors have a better {better}": found.unpromising,
+    }
+    return [
+        Finding("range cut", f"some candidates were not tried, because {reason}: {_least(candidates)}", "note")
+        for reason, candidates in reasons.items()
+        if candidates
+    ]
+
+
+def _least(candidates: Sequence[tuple[Structure, int]]) -> str:
+    """Names of structures, and the least number of components of each."""
     least: dict[Structure, int] = {}
-    for structure, k in found.untried:
+    for structure, k in candidates:
         least[structure] = min(k, least.get(structure, k))
     codes: dict[int, list[str]] = {}
     for structure, k in least.items():
         codes.setdefault(k, []).append(structure.code)
+    if len(least) > _LISTED:
+        return f"{count(len(candidates), 'candidate')} of {count(len(least), 'structure')}"
     parts = [f"{', '.join(names)} with {count(k, 'component')} or more" for k, names in sorted(codes.items())]
-    message = f"some candidates were not tried, because the table has too few distinct rows: {'; '.join(parts)}"
-    return [Finding("range cut", message, "note")]
+    return "; ".join(parts)
 
 
 def _repeated(found: Search) -> list[Finding]:

@@ -16,7 +16,8 @@ from gmix.base.wording import count
 from gmix.fitting.candidates import Search
 from gmix.fitting.from_search import fit_from_search
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import search
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import KMeansPlusPlus
 from gmix.inference.intervals import Intervals, acceleration, bca_levels
 from gmix.inference.resampling import drawn_table, resampled, warm_run

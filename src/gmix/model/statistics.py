@@ -158,7 +158,10 @@ class SufficientStatistics:
         weight = np.ones(len(x)) if sample_weight is None else sample_weight[order]
         mass = np.asarray(np.bincount(label, weight, n_components), np.float64)
         differences = weight[:, None] * (x - x[0])  # so that an offset of the data costs no digits of the means
-        sums = np.stack([np.bincount(label, column, n_components) for column in differences.T], axis=1)
+        if form.is_sketch:
+            sums = np.eye(n_components)[label].T @ differences
+        else:
+            sums = np.stack([np.bincount(label, column, n_components) for column in differences.T], axis=1)
         mean = x[0] + sums * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)[:, None]
         x -= mean[label]
         ends = np.searchsorted(label, np.arange(n_components + 1)).tolist()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from gmix.base.blas import one_blas_thread
 from gmix.fitting.candidates import Search
-from gmix.fitting.search import SearchPlan, search
+from gmix.fitting.search import search
+from gmix.fitting.search_plan import SearchPlan
 from gmix.fitting.start import Start
 from gmix.model.blur import Blur
 from gmix.model.covariance import structure as as_structure

@@ -7,6 +7,7 @@ from gmix.fitting.candidates import Search
 from gmix.fitting.inspection.choice import about_choice, runner_up
 from gmix.fitting.inspection.columns import about_columns, about_weights
 from gmix.fitting.inspection.components import about_components
+from gmix.fitting.inspection.factor_models import about_factors
 from gmix.fitting.inspection.sample import Sample
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -33,5 +34,6 @@ def inspect(
         *about_weights(sample, statistics.total_weight),
         *about_columns(counted, statistics.total_weight),
         *about_components(counted, mixture, statistics, prior),
+        *about_factors(counted, mixture),
     ]
     return found if search is None else [*found, *about_choice(search, most)]

@@ -16,6 +16,7 @@ from gmix.base.rows import Rows
 from gmix.base.wording import count, listed, percent
 from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 from gmix.model.background import with_background
+from gmix.model.covariance import Factors
 from gmix.model.observed import observed_share
 from gmix.model.priors import Prior
 from gmix.model.statistics import SufficientStatistics
@@ -72,13 +73,21 @@ def _few_rows(
     # Masses are scaled to the number of rows, so that the sum of the weights does not matter.
     every = statistics.counts * (sample.n_counting / statistics.total_weight)
     rows = every * observed_share(mixture.components, statistics)
-    d = statistics.n_features
+    d, structure = statistics.n_features, mixture.structure
 
     def named(small: NDArray[np.bool_]) -> str:
         names = [f"component {k} ({_rows_text(every[k], rows[k])})" for k in np.flatnonzero(small)]
         return f"{listed(names, NAMED)} {'has' if len(names) == 1 else 'have'}"
 
-    if (small := (every > 0) & (rows < d + 1 - ALLOWANCE)).any():
+    if isinstance(structure, Factors):  # whose covariances few rows determine, although there are many columns
+        least = structure.n_factors + 2
+        if (small := (every > 0) & (rows < least - ALLOWANCE)).any():
+            yield Finding(
+                "few rows",
+                f"{named(small)} fewer than {least} rows, the number of factors + 2, and may describe chance; ask for "
+                "fewer components or factors",
+            )
+    elif (small := (every > 0) & (rows < d + 1 - ALLOWANCE)).any():
         yield Finding(
             "few rows",
             f"{named(small)} fewer than {d + 1} rows, the number of columns + 1, and may describe chance; ask for "

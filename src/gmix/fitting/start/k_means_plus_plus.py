@@ -37,7 +37,7 @@ class KMeansPlusPlus(LabeledStart):
                 return different(many_clusters(points, seeds.rows.mass, n_components, rng) for points in seeds.points)
             return different(
                 cluster(coordinates, seeds.rows.mass, n_components, self.sweeps, rng)
-                for _ in range(self.runs // 2)
+                for _ in range(self.runs // (4 if seeds.are_expensive else 2))
                 for coordinates in seeds.points
             )
 

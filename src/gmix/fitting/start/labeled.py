@@ -16,7 +16,7 @@ from gmix.fitting.em import run_em
 from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
 from gmix.model.covariance import FULL, TIED, Factors, Form, LowRank, Structure, factors, low_rank
 from gmix.model.kernel import kernel
-from gmix.model.mixture import GaussianMixture, mixtures_from_statistics
+from gmix.model.mixture import GaussianMixture, compact_covariances, mixtures_from_statistics, unchecked_mixture
 from gmix.model.priors import Prior
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -27,8 +27,10 @@ __all__ = ["LabeledStart", "Labels", "SeedRows", "different"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
-_TIED = StoppingRule(1e-3, 100)  # of factor models with one covariance, from whose clusters others start
-_TIED_RACE = (Round(StoppingRule(0.0, 10), 8), Round(StoppingRule(1e-3, 60), 4))
+_TIED = StoppingRule(1e-2, 40)  # of factor models with one covariance, from whose clusters others start
+_TIED_RACE = (Round(StoppingRule(0.0, 0), 6), Round(StoppingRule(0.0, 8), 2))
+_FEW_SYSTEMS, _NUMBERS = 2, 20_000  # of coordinates for other structures; in the rows
+_RANDOM = 8  # random starts of a factor model of one component, of tables that are not large
 _ROWS_PER_AXIS = 8  # at least, of the principal axes that are whitened if there are many columns
 _FAR = 1e60  # standard deviations, to which standardized values are clipped
 
@@ -75,6 +77,11 @@ class SeedRows:
             number *= 2
         every = [left[:, :number] * np.sqrt(len(left)) for number in (*numbers, most) if number > 0]
         return replace(self, points=[standard, *every])
+
+    @property
+    def are_expensive(self) -> bool:
+        """Whether starts for factor models of these rows, along the main axes, take so long that there are fewer."""
+        return len(self.points) > _FEW_SYSTEMS and self.rows.values.size > _NUMBERS
 
     def reference(self, form: Form) -> Reference:
         """The reference, the scale of the data, of these rows."""
@@ -136,20 +143,30 @@ class LabeledStart(Start):
             return seeds.padded(every)
 
         @cache
-        def with_tied_covariance(n_components: int, n_factors: int) -> list[SufficientStatistics]:
-            """Statistics from the clusters of factor models with one covariance, which move on from their starts."""
+        def tied_clusters(n_components: int, n_factors: int) -> list[Labels]:
+            """Clusters of factor models with one covariance, which move on from their starts."""
             seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
             tied = mixtures_from_statistics(statistics(n_components, form), factors("CCU", n_factors), prior, None)
             runs = run_em(MemorySource.of_rows(seeds.rows, source), tied, _TIED, None, _TIED_RACE, patient=False)
-            labels = different(run.mixture.predict(seeds.rows.points) for run in runs)
+            return different(run.mixture.predict(seeds.rows.points) for run in runs)
+
+        @cache
+        def after_tied(n_components: int, n_factors: int) -> list[SufficientStatistics]:
+            """Statistics from the clusters of tied models with an even number of factors, which two numbers share."""
+            seeds, form = clusters(n_components, True)[0], low_rank(n_factors)
+            even = 2 * max(n_factors // 2, 1)
+            labels = tied_clusters(n_components, even if factors("CCU", even).fits(d) else n_factors)
             every = kernel.label_statistics(form, seeds.rows, labels, n_components, reference(seeds, form))
             return seeds.padded(every)
 
         def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
             found = statistics(n_components, structure.form)
             if isinstance(structure, Factors) and not structure.shared and n_components > 1:
-                found = [*found, *with_tied_covariance(n_components, structure.n_factors)]
-            return mixtures_from_statistics(found, structure, prior, source.features)
+                found = [*found, *after_tied(n_components, structure.n_factors)]
+            made = mixtures_from_statistics(found, structure, prior, source.features)
+            if isinstance(structure, Factors) and n_components == 1 and not source.is_large:
+                made += [_with_random_factors(made[0], structure, rng) for _ in range(_RANDOM)]
+            return made
 
         return starting_mixtures
 
@@ -157,6 +174,12 @@ class LabeledStart(Start):
 def different(labels: Iterable[Labels]) -> list[Labels]:
     """The labels without those that repeat earlier ones."""
     return list({one.tobytes(): one for one in labels}.values())
+
+
+def _with_random_factors(mixture: GaussianMixture, structure: Factors, rng: np.random.Generator) -> GaussianMixture:
+    """The mixture with random factors, because the likelihood of one component may have several local optima too."""
+    compact = structure.with_random_factors(mixture.weights, compact_covariances(mixture), rng)
+    return unchecked_mixture(mixture.weights, mixture.means, compact, structure, mixture.features)
 
 
 def _padded(every: list[SufficientStatistics], few: float, corners: Array) -> list[SufficientStatistics]:

@@ -18,6 +18,7 @@ __all__ = ["FACTOR_NAMES", "Factors", "factors"]
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-7  # of a column's standard deviation
+_NOISE_OF_START = 0.2  # of the variance of a column in the component, at least
 # By pgmm's three letters: loadings, noise, and shape of the noise, each constrained (C) or unconstrained (U).
 FACTOR_NAMES: Final[dict[str, str]] = {
     "CCC": "tied-factors-tied-spherical-noise",
@@ -112,6 +113,10 @@ class Factors(Structure):
         most = n_features * (n_features + 1) // 2
         return self.n_factors < n_features - 1 and self.n_covariance_parameters(1, n_features) <= most
 
+    def with_factors(self, n_factors: int) -> Structure:
+        """The same structure with another number of factors."""
+        return factors(self.letters, n_factors).with_weights_of(self)
+
     @property
     def marginal(self) -> Structure:
         return self.with_free_weights
@@ -138,6 +143,16 @@ class Factors(Structure):
         rotated = loadings @ np.linalg.svd(standard, full_matrices=False)[2].mT
         largest = np.take_along_axis(rotated, np.abs(rotated).argmax(1, keepdims=True), axis=1)
         return np.asarray(rotated * np.where(largest < 0.0, -1.0, 1.0))
+
+    def with_random_factors(self, weights: Array, compact: Array, rng: np.random.Generator) -> Array:
+        """Covariances with random loadings and noise, whose sizes are those of the variances of these covariances."""
+        variances = compact[..., 0] + (compact[..., 1:] ** 2).sum(-1)
+        if self.tied_loadings:
+            variances = np.broadcast_to(weights @ variances / weights.sum(), variances.shape)
+        shape = compact[:1, :, 1:].shape if self.tied_loadings else compact[..., 1:].shape
+        loadings = 0.5 * np.sqrt(variances)[..., None] * rng.standard_normal(shape)
+        noise = self._averaged(weights / weights.sum(), variances * rng.uniform(0.1, 1.0, variances.shape))
+        return np.concatenate([noise[..., None], loadings], axis=-1)
 
     def components_per_draw(self, n_components: int) -> int:
         raise ParameterError(
@@ -199,7 +214,9 @@ class Factors(Structure):
         together = np.sqrt(share)[:, None, None] * compact[..., 1:] / deviation[:, None]
         left, values, _ = np.linalg.svd(np.concatenate(list(together), axis=1), full_matrices=False)
         loadings = deviation[:, None] * (left * values)[:, : self.n_factors]
-        noise = np.maximum(variances - (loadings**2).sum(1), LEAST_NOISE * variances)
+        # Common loadings may exceed the variances of a narrow component. With little noise its density would be far too
+        # low, and EM would empty it.
+        noise = np.maximum(variances - (loadings**2).sum(1), _NOISE_OF_START * variances)
         return np.concatenate(
             [self._averaged(share, noise)[..., None], np.broadcast_to(loadings, compact[..., 1:].shape)], -1
         )

@@ -43,7 +43,7 @@ def run_low_rank(
                 run.to_end(this.rule)
             runs = _kept(runs, this, reference.total_weight)
         for run in runs:
-            run.to_end(rule)
+            run.to_end(rule, twice=True)
     except KeyboardInterrupt:
         run.reason = Reason.INTERRUPTED
         runs = [*(each for each in runs if each.history and each is not run), run]
@@ -92,16 +92,23 @@ class _Run:
     collapsed: bool = False
     plain: list[Model] = field(default_factory=list)  # the last models, each an M-step of the one before
     longest: float = _LONGEST
+    twice: bool = False  # whether it must be found twice that the run has converged
+    found_once: bool = False
 
     @property
     def end(self) -> RunEnd:
         model = None if self.statistics is None else self.model
         return RunEnd(self.place, model, self.statistics, self.history, self.reason or Reason.FAILED, self.sound)
 
-    def to_end(self, rule: StoppingRule) -> None:
-        """Continue until the rule ends the run; a run that has failed or collapses does not continue."""
+    def to_end(self, rule: StoppingRule, *, twice: bool = False) -> None:
+        """Continue until the rule ends the run; a run that has failed or collapses does not continue.
+
+        The first steps after an extrapolation gain little of what is still to be gained along the slowest directions,
+        so the remaining gain may be underestimated once. `twice` asks for two estimates, from different steps.
+        """
         if self.reason in (Reason.FAILED, Reason.COLLAPSING):
             return
+        self.twice, self.found_once = twice, False
         self.reason = self._judged(rule) if self.history else None
         try:
             while self.reason is None:
@@ -141,6 +148,10 @@ class _Run:
         if rule.change is not None:
             plain = self.history
         reason = rule.judge(plain, self.reference.total_weight, no_gain, remaining)
+        if reason is Reason.CONVERGED and self.twice and rule.accelerate and not self.found_once:
+            self.found_once, reason = True, None
+        elif reason is None and len(plain) > 2:
+            self.found_once = False
         return Reason.ITERATION_LIMIT if reason is None and len(self.history) > rule.max_iterations else reason
 
     def _extrapolate(self, rule: StoppingRule) -> bool:
