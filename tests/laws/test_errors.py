@@ -119,7 +119,10 @@ def test_missing_cells_are_fitted_and_a_finding_says_so(data: Any, cells: str) -
         ({"start": ONE}, "give one with 2 components and 2 columns"),
         ({"start": ONE.affine([[1.0]]), "components": 1}, "give one with 1 components and 2 columns"),
         ({"start": gmix.GaussianMixture([1.0], [[1e200, 0.0]], [np.eye(2)]), "components": 1}, "so far from the start"),
-        ({"prior": "conjugate"}, "give a gmix.NormalInverseWishart, a gmix.Dirichlet or their sum"),
+        (
+            {"prior": "conjugate"},
+            "give a gmix.NormalInverseWishart, a gmix.Shrinkage, a gmix.Dirichlet or a sum of these",
+        ),
         ({"prior": gmix.Dirichlet([1.0, 2.0, 3.0])}, r"shape \(3,\); with 2 components give one number or \(2,\)"),
         ({"prior": NormalInverseWishart(mean=[0.0])}, r"mean has shape \(1,\); the data has 2 columns"),
         ({"prior": NormalInverseWishart(scale=np.eye(3))}, r"symmetric matrix \(2, 2\)"),

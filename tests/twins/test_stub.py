@@ -15,6 +15,7 @@ native: Any = pytest.importorskip("gmix._native")
 STUB = Path(native.__file__).parent / "_native.pyi"
 ONE, POINT, UNIT = np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))
 COMPONENTS = (0, -ONE, POINT, UNIT, UNIT, float("inf"), None, None)
+DIAGONAL = (2, -ONE, POINT, ONE[:, None], ONE[:, None], float("inf"), None, None)
 ROWS = (POINT, None, False, None, None, None)
 STATISTICS = (ONE, ONE, POINT, UNIT, ONE, 0.0, {})
 REFERENCE = (ONE * 1e-24, UNIT, 1.0, None)
@@ -46,6 +47,10 @@ CALLS: dict[str, dict[str, Any]] = {
     "label_statistics": {"form": 0, "rows": ROWS, "labels": [0.0 * ONE], "n_components": 1},
     "cluster": {"points": POINT, "mass": ONE, "sweeps": 1, "draws": POINT},
     "nearest": {"points": POINT, "centers": POINT},
+    "neighbors": {"centers": POINT, "n": 1, "before": None},
+    "nearest_neighbors": {"points": POINT, "centers": POINT, "labels": 0.0 * ONE, "neighbors": 0.0 * POINT},
+    "TruncatedEStep": {"rows": ROWS, "labels": 0.0 * ONE, "n_kept": 1, "n_neighbors": 1, "threads": 1},
+    "TruncatedEStep.expect": {"components": DIAGONAL},
     "posterior": {"rows": ROWS, "components": COMPONENTS, "responsibilities": True, "threads": None},
     "expected_values": {"rows": ROWS, "components": COMPONENTS, "threads": None},
     "draw": {"components": COMPONENTS, "labels": 0.0 * ONE, "key": 1, "counter": 2, "threads": None},

@@ -90,9 +90,9 @@ class SeedRows:
     def padded(self, every: list[SufficientStatistics]) -> list[SufficientStatistics]:
         """The statistics with a few rows added to each component; their covariance is that of all rows, scaled down.
 
-        One component has all rows, and needs no others.
+        One component of complete rows needs no others: its statistics are those of the optimum.
         """
-        if every[0].n_components == 1:
+        if every[0].n_components == 1 and not self.rows.incomplete:
             return every
         d = len(self.sphere)
         # The scatter of the added rows rotates and scales with the data. The default scale of a prior does not, so it
