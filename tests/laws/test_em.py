@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
+from combinations import by_pairs
 from gmix import Dirichlet, GaussianMixture, NormalInverseWishart, Shrinkage, SufficientStatistics
 from gmix.fitting.em import Run, run_em
 from gmix.model.components import Components
@@ -32,6 +33,7 @@ PRIORS = {
     "prior of everything": NormalInverseWishart() + Dirichlet(5.0),
     "shrinkage": Shrinkage([1.0, 0.5, 3.0], 1.5),
 }
+WEIGHTS = {"free weights": False, "equal weights": True}
 each_structure = pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 each_prior = pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
 compiled_alone = pytest.mark.skipif(isinstance(kernel, ReferenceKernel), reason="the compiled kernel is not built")
@@ -55,9 +57,9 @@ def objective(mixture: GaussianMixture, rows: Array, weight: Array, prior: Prior
     return float(weight @ mixture.log_density(rows)) + log_prior
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@each_prior
-@pytest.mark.parametrize("structure", [*STRUCTURES, *(s.with_equal_weights for s in DIRECT)], ids=repr)
+@by_pairs(
+    structure=[*STRUCTURES, *(s.with_equal_weights for s in DIRECT)], prior=PRIORS, dtype=[np.float32, np.float64]
+)
 def test_no_step_goes_down(
     points: Array, labels: Array, structure: Structure, prior: Prior | None, dtype: type
 ) -> None:
@@ -296,9 +298,7 @@ def test_many_float32_rows_end_where_they_do_in_float64(structure: Structure, to
     assert len(single.history) <= 81
 
 
-@pytest.mark.parametrize("equal", [False, True], ids=["free weights", "equal weights"])
-@each_prior
-@each_structure
+@by_pairs(structure=STRUCTURES, prior=PRIORS, equal=WEIGHTS)
 def test_the_compiled_run_takes_the_steps_of_the_plain_loop(
     points: Array, labels: Array, structure: Structure, prior: Prior | None, equal: bool
 ) -> None:
@@ -324,9 +324,7 @@ def assert_same(compiled: Run, other: Run) -> None:
 
 
 @compiled_alone
-@pytest.mark.parametrize("equal", [False, True], ids=["free weights", "equal weights"])
-@each_prior
-@each_structure
+@by_pairs(structure=STRUCTURES, prior=PRIORS, equal=WEIGHTS)
 def test_an_accelerated_run_takes_the_same_steps_where_its_model_is_pythons(
     points: Array,
     labels: Array,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import gmix
+from combinations import by_pairs
 from gmix import GaussianMixture, ParameterError, StudentMixture
 from gmix.fitting.em import run_models
 from gmix.model.covariance import FULL, STRUCTURES
@@ -83,10 +84,12 @@ def test_the_degrees_of_freedom_of_precisions_maximize_their_likelihood() -> Non
     assert best_degrees(10.0, -1e5, 10.0) == SMALLEST
 
 
-@pytest.mark.parametrize("accelerate", [False, True], ids=["plain", "accelerated"])
-@pytest.mark.parametrize("estimated", ESTIMATED)
-@pytest.mark.parametrize("incomplete", [False, True], ids=["complete", "incomplete"])
-@pytest.mark.parametrize("structure", STRUCTURES, ids=str)
+@by_pairs(
+    structure=STRUCTURES,
+    estimated=ESTIMATED,
+    incomplete={"complete": False, "incomplete": True},
+    accelerate={"plain": False, "accelerated": True},
+)
 def test_the_likelihood_never_falls(structure: Any, incomplete: bool, estimated: str, accelerate: bool) -> None:
     x, rng = table(), np.random.default_rng(2)
     if incomplete:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from combinations import by_pairs
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance import FORMS, Form
@@ -121,11 +122,13 @@ def test_many_components_that_are_alike(
     assert_coarse(rows, mixture, weight)
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize("apart", [1.0, 2.5, 4.0, 8.0, 40.0])
-@pytest.mark.parametrize("shape", APART, ids=lambda s: "x".join(map(str, s)))
-@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
-@each_dtype
+@by_pairs(
+    dtype=[np.float32, np.float64],
+    order=ORDERS,
+    shape=APART,
+    apart=[1.0, 2.5, 4.0, 8.0, 40.0],
+    weighted={"plain": False, "weighted": True},
+)
 def test_components_that_lie_apart(
     dtype: type, order: object, shape: tuple[int, int, int], apart: float, weighted: bool
 ) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from combinations import by_pairs
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.covariance.form import DIAGONAL, SPHERICAL, Form
@@ -66,14 +67,17 @@ def assert_same(fast: SufficientStatistics, obvious: SufficientStatistics) -> No
     np.testing.assert_allclose(fast.scatter, obvious.scatter, rtol=1e-9, atol=1e-9 * total)
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-@pytest.mark.parametrize(("most", "neighbors"), [(1, 3), (3, 4), (5, 16)])
-@pytest.mark.parametrize("apart", [0.5, 2.0, 8.0])
-@each_shape
-@each_form
+@by_pairs(
+    form=[DIAGONAL, SPHERICAL],
+    shape=SHAPES,
+    apart=[0.5, 2.0, 8.0],
+    kept=[(1, 3), (3, 4), (5, 16)],
+    weighted={"plain": False, "weighted": True},
+)
 def test_both_kernels_find_the_same(
-    form: Form, shape: tuple[int, int, int], apart: float, most: int, neighbors: int, weighted: bool
+    form: Form, shape: tuple[int, int, int], apart: float, kept: tuple[int, int], weighted: bool
 ) -> None:
+    most, neighbors = kept
     values, components = world(form, shape, apart)
     weight = np.random.default_rng(2).integers(1, 4, shape[0]) / 2 if weighted else None
     rows, every = Rows(values, weight), moved(components, 3)
