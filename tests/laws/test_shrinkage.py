@@ -45,6 +45,16 @@ def test_the_m_step_mixes_the_covariance_of_each_component_with_the_target(few: 
         np.testing.assert_allclose(fit.mixture.covariances[k], expected, rtol=1e-8, atol=1e-8)
 
 
+def test_spherical_rows_get_a_prior_of_finite_weight() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(200, 6)), rng.normal(3.0, 1.0, size=(200, 6))])
+    prior = gmix.Shrinkage.oas(gmix.fit(x, 2, covariance="tied", rng=0))
+    assert prior.rows == pytest.approx(999 * 200, rel=1e-9)
+    fit = gmix.fit(x, 2, covariance="full", prior=prior, rng=0)
+    spheres = gmix.fit(x, start=fit.mixture, covariance="EII")
+    np.testing.assert_allclose(fit.mixture.means, spheres.mixture.means, atol=1e-3)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 def test_the_log_posterior_is_the_likelihood_plus_the_density_of_the_prior(few: Array, structure: Structure) -> None:
     x, prior = few[:, :3], gmix.Shrinkage(0.7, 9.0)

@@ -17,6 +17,7 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["Shrinkage"]
 
 Array = NDArray[np.float64]
+_MOST = 0.999  # of the intensity; an intensity of one would need infinitely many rows
 
 
 class HasCovariances(Protocol):
@@ -85,7 +86,7 @@ class Shrinkage(StatedPrior):
         the :math:`n = N / K` rows of a component, the target is :math:`T = \mathrm{tr}(S) / D \cdot I`, and a
         component of n rows gets the intensity
 
-        .. math:: \rho = \min\Big(1, \frac{(1 - 2 / D)\,\mathrm{tr}(S^2) + \mathrm{tr}(S)^2}
+        .. math:: \rho = \min\Big(0.999, \frac{(1 - 2 / D)\,\mathrm{tr}(S^2) + \mathrm{tr}(S)^2}
                   {(n + 1 - 2 / D)\,(\mathrm{tr}(S^2) - \mathrm{tr}(S)^2 / D)}\Big)
 
         See Chen, Wiesel, Eldar & Hero (2010), *IEEE Transactions on Signal Processing* 58:5016, equation 23; the
@@ -112,8 +113,7 @@ class Shrinkage(StatedPrior):
         standard = covariance / variance
         squares = float((standard**2).sum())
         excess = (n + 1.0 - 2.0 / d) * (squares - d)
-        most = 1.0 - np.finfo(np.float64).eps  # an intensity of one would need infinitely many rows
-        intensity = min(((1.0 - 2.0 / d) * squares + d**2) / excess, most) if excess > 0.0 else most
+        intensity = min(((1.0 - 2.0 / d) * squares + d**2) / excess, _MOST) if excess > 0.0 else _MOST
         return cls(variance, n * intensity / (1.0 - intensity))
 
     @property
