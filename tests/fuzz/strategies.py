@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import gmix
-from gmix.model.covariance import STRUCTURES
+from gmix.model.covariance import FACTOR_NAMES, STRUCTURES
 
 __all__ = ["Case", "Table", "cases", "tables"]
 
 Array = NDArray[Any]
-PRIORS = {
+PRIORS: dict[str, Any] = {
+    "Dirichlet process": gmix.VariationalPrior(weights="dirichlet process"),
     "none": None,
     "default": gmix.NormalInverseWishart(),
     "weak": gmix.NormalInverseWishart(mean_strength=0.0, strength=1e-6),
     "of weights too": gmix.NormalInverseWishart() + gmix.Dirichlet(3.0),
+    "shrinkage": gmix.Shrinkage(1.0, 4.0),
 }
 
 
@@ -156,47 +158,90 @@ class Case:
 
 
 WEIGHTS = st.sampled_from(["", "", "fifty decades", "whole numbers"])
+Given = dict[str, Any]  # names of arguments of `gmix.fit`
+
+
+def _student(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given["family"] = draw(st.sampled_from(["student", "auto"]))
+    degrees = [None, "each", 0.7, 5.0] if given["family"] == "student" else [None]
+    given["degrees_of_freedom"] = draw(st.sampled_from(degrees))
+    given["background"] = draw(st.sampled_from([False, False, True]))
+    about["labels"] = draw(st.sampled_from(["", "some"]))
+    return {}
+
+
+def _labels(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    about["labels"] = draw(st.sampled_from(["some", "all", "soft"]))
+    return {}
+
+
+def _background(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given["background"] = draw(st.sampled_from([True, "auto"]))
+    about["labels"] = draw(st.sampled_from(["", "", "some"]))
+    return {}
+
+
+def _errors(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    name = draw(st.sampled_from(["row_errors", "row_errors", "row_covariance"]))
+    about[name] = "dependent" if name == "row_covariance" else draw(st.sampled_from(["alike", "each"]))
+    return {}
+
+
+def _trim(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given |= {"trim": 0.2, "covariance_ratio": draw(st.sampled_from([None, 1.0, 50.0]))}
+    given["covariance"] = "full" if given["covariance_ratio"] else given["covariance"]
+    return {"holder": "array"}
+
+
+def _variational(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given |= {"inference": "variational", "covariance": draw(st.sampled_from(["full", "tied", "diag"]))}
+    return {"prior": "none"}
+
+
+def _dirichlet_process(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given |= {"inference": "variational", "covariance": draw(st.sampled_from(["full", "diag", "spherical"]))}
+    given |= {"components": draw(st.sampled_from(["auto", 20])), "tolerance": 1e-4}
+    return {"prior": "Dirichlet process"}
+
+
+def _factors(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given["covariance"] = draw(st.sampled_from(list(FACTOR_NAMES)))
+    given["factors"] = draw(st.sampled_from([None, 1, [1, 2]]))
+    return {"prior": "none"}
+
+
+def _few_for_each_row(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    given |= {"components_per_row": draw(st.sampled_from([1, 2])), "components": draw(st.sampled_from([2, 5]))}
+    given["covariance"] = draw(st.sampled_from(["EII", "VII", "EEI", "VEI", "EVI", "VVI"]))
+    return {"holder": draw(st.sampled_from(["array", "columns first", "frame"]))}
+
+
+def _plain(draw: st.DrawFn, given: Given, about: dict[str, str]) -> Given:
+    if draw(st.booleans()):
+        given["equal_weights"] = True
+    elif draw(st.booleans()):
+        given["start"] = draw(st.sampled_from(["k-means++", "adaptive", "hierarchical", "grow"]))
+    return {}
+
+
+FITS = (
+    _plain, _plain, _student, _labels, _background, _errors, _trim, _variational, _dirichlet_process, _factors,
+    _few_for_each_row,
+)  # fmt: skip
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Combinations that gmix can fit, for the most part: what does not go together is drawn rarely."""
     about: dict[str, str] = {"sample_weight": draw(WEIGHTS)}
-    arguments: dict[str, Any] = {
+    given: Given = {
         "components": draw(st.sampled_from([1, 2, 3, [1, 2, 4]])),
         "covariance": draw(st.sampled_from([*(s.code for s in STRUCTURES), ["full", "diag"]])),
         "max_iterations": draw(st.sampled_from([1, 5, 40])),
         "effort": draw(st.sampled_from([0.0, 0.1])),
         "rng": 0,
     }
-    prior, holder = draw(st.sampled_from(list(PRIORS))), draw(st.sampled_from(HOLDERS))
-    what = draw(st.sampled_from(["plain", "plain", "student", "labels", "background", "errors", "trim", "variational"]))
-    match what:
-        case "student":
-            arguments["family"] = draw(st.sampled_from(["student", "auto"]))
-            degrees = [None, "each", 0.7, 5.0] if arguments["family"] == "student" else [None]
-            arguments["degrees_of_freedom"] = draw(st.sampled_from(degrees))
-            arguments["background"] = draw(st.sampled_from([False, False, True]))
-            about["labels"] = draw(st.sampled_from(["", "some"]))
-        case "labels":
-            about["labels"] = draw(st.sampled_from(["some", "all", "soft"]))
-        case "background":
-            arguments["background"] = draw(st.sampled_from([True, "auto"]))
-            about["labels"] = draw(st.sampled_from(["", "", "some"]))
-        case "errors":
-            name = draw(st.sampled_from(["row_errors", "row_errors", "row_covariance"]))
-            about[name] = "dependent" if name == "row_covariance" else draw(st.sampled_from(["alike", "each"]))
-        case "trim":
-            arguments |= {"trim": 0.2, "covariance_ratio": draw(st.sampled_from([None, 1.0, 50.0]))}
-            arguments["covariance"] = "full" if arguments["covariance_ratio"] else arguments["covariance"]
-            holder = "array"
-        case "variational":
-            arguments |= {"inference": "variational", "covariance": draw(st.sampled_from(["full", "tied", "diag"]))}
-            prior = "none"
-        case _:
-            if draw(st.booleans()):
-                arguments |= {"equal_weights": True}
-            elif draw(st.booleans()):
-                arguments["start"] = draw(st.sampled_from(["k-means++", "adaptive", "hierarchical", "grow"]))
+    prior, holder = draw(st.sampled_from(list(PRIORS)[1:])), draw(st.sampled_from(HOLDERS))
+    of_kind = draw(st.sampled_from(FITS))(draw, given, about)
     about = {name: kind for name, kind in about.items() if kind}
-    return Case(draw(tables()), holder, about, arguments, prior)
+    return Case(draw(tables()), of_kind.get("holder", holder), about, given, of_kind.get("prior", prior))

@@ -72,6 +72,7 @@ def table(kind: str, n_rows: int, n_columns: int, exponent: int = 0, seed: int =
 @example(case=case(table("constant column", 25, 1), background=True))  # rows as far from each other
 @example(case=case(table("clouds", 4, 1, exponent=77), "full", inference="variational"))  # squares of covariances
 @example(case=case(table("clouds", 7, 2), about_rows={"sample_weight": "fifty decades"}, start="hierarchical"))
+@example(case=case(table("repeated rows", 4, 3), "CCC", components=2))  # a cluster without rows
 @effort()
 def test_every_outcome_is_a_sound_answer_or_an_error_of_gmix(
     case: Case, tmp_path_factory: pytest.TempPathFactory

@@ -104,6 +104,8 @@ def test_wrong_boxes_are_errors_with_a_remedy() -> None:
     mixture = random_mixture(0)
     with pytest.raises(ParameterError, match="box 0 has low 1 above high 0 in column 1; exchange"):
         mixture.box_probability([0.0, 1.0], [1.0, 0.0])
+    with pytest.raises(ParameterError, match="box 1 has low 1 above high 0 in column 0; exchange"):
+        mixture.box_probability([[0.0, 0.0], [1.0, 0.0]], [0.0, 1.0])  # the first box has no width
     with pytest.raises(ParameterError, match=r"low has shape \(3,\).*\(N, 2\)"):
         mixture.box_probability([0.0, 1.0, 2.0], 5.0)
     with pytest.raises(DataError, match="corner of a box is NaN"):

@@ -22,7 +22,7 @@ from gmix.fitting.refinement.refine import _certain, _exchanged
 from gmix.model.covariance import STRUCTURES, VVV, Structure, structure
 from gmix.model.mixture import GaussianMixture
 from gmix.model.priors import Prior
-from gmix.model.stopping import StoppingRule
+from gmix.model.stopping import Round, StoppingRule
 from gmix.sources import MemorySource
 
 Array = NDArray[np.float64]
@@ -185,3 +185,9 @@ def test_nearly_singular_components_can_be_merged(of: Structure, width: float) -
     mixture = in_structure(start.weights, start.means, dense, of, None)
     for merged in [*merges(mixture, 6), nearest(mixture, of)]:
         assert np.isfinite(merged.log_density(OLD_FAITHFUL)).all()
+
+
+def test_the_steps_of_a_race_are_those_of_each_round_for_the_runs_that_are_left_and_of_the_ends() -> None:
+    race = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
+    assert Effort.steps([range(4)], 10, race) == 10 * 8 + 3 * (25 - 8) + 4
+    assert Effort.steps([range(4), range(6)], 2, ()) == 10

@@ -380,3 +380,14 @@ def test_statistics_that_no_rows_can_have_are_refused() -> None:
         )  # fmt: skip
         with pytest.raises(np.linalg.LinAlgError):
             model.maximize(broken)
+
+
+@pytest.mark.parametrize(
+    ("concentration", "expected"), [(None, [0.25] * 4), (3.0, [3.0] * 4), ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0])]
+)
+def test_the_prior_of_the_weights_has_the_concentrations_that_are_given(concentration: Any, expected: Any) -> None:
+    kind = structure("full")
+    reference = MemorySource(np.random.default_rng(0).normal(size=(20, 2))).reference(kind.form)
+    prior = VariationalPrior(concentration=concentration).parameters(kind, 4, reference)
+    assert isinstance(prior.weights, DirichletWeights)
+    np.testing.assert_array_equal(prior.weights.concentration, expected)

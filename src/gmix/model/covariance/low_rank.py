@@ -265,5 +265,5 @@ def _principal(points: Array, n_axes: int) -> tuple[Array, Array]:
         values, vectors = np.linalg.eigh(left @ left.T)
         return values, basis @ vectors
     values, vectors = np.linalg.eigh(points @ points.T)
-    kept = values > 1e-12 * max(values[-1], 1e-300)
+    kept = values > 1e-12 * values.max(initial=1e-300)
     return values[kept], points.T @ vectors[:, kept] / np.sqrt(values[kept])
