@@ -66,6 +66,17 @@ def table(kind: str, n_rows: int, n_columns: int, exponent: int = 0, seed: int =
     return Table(kind, seed, n_rows, n_columns, (exponent,) * n_columns, 0.0, "float64", 0.0)
 
 
+# Moves of a variational fit of rows that are not in memory.
+BLOCKS_WITH_HOLES = Case(
+    Table("clouds", 0, 4, 3, (0, 0, 0), 0.0, "float64", 0.1),
+    "list of blocks",
+    {},
+    {"components": "auto", "covariance": "full", "max_iterations": 1, "effort": 0.1, "rng": 0,
+     "inference": "variational"},
+    "Dirichlet process",
+)  # fmt: skip
+
+
 @given(case=cases())
 @example(case=case(table("constant column", 2, 2), background=True))  # which has all rows
 @example(case=case(table("constant column", 39, 2, seed=1), family="student", background=True))  # the same
@@ -73,6 +84,7 @@ def table(kind: str, n_rows: int, n_columns: int, exponent: int = 0, seed: int =
 @example(case=case(table("clouds", 4, 1, exponent=77), "full", inference="variational"))  # squares of covariances
 @example(case=case(table("clouds", 7, 2), about_rows={"sample_weight": "fifty decades"}, start="hierarchical"))
 @example(case=case(table("repeated rows", 4, 3), "CCC", components=2))  # a cluster without rows
+@example(case=BLOCKS_WITH_HOLES)
 @effort()
 def test_every_outcome_is_a_sound_answer_or_an_error_of_gmix(
     case: Case, tmp_path_factory: pytest.TempPathFactory

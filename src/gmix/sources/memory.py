@@ -175,6 +175,11 @@ class MemorySource(LocalSource):
         """The values ``(N, D)``, where missing cells have their conditional means under one Gaussian for all rows."""
         return self.array if self.missing is None else filled(self)
 
+    @classmethod
+    def points_of(cls, rows: Rows, source: Source) -> Rows:
+        """Some rows of a source, with `points` if cells are missing."""
+        return cls.of_rows(rows, source).with_points if rows.incomplete and rows.filled is None else rows
+
     @property
     def with_points(self) -> Rows:
         """All rows, with `points` if cells are missing."""

@@ -50,8 +50,7 @@ class SeedRows:
     @classmethod
     def of_rows(cls, rows: Rows, source: Source) -> SeedRows:
         """Some rows of a source."""
-        if rows.incomplete and rows.filled is None:
-            rows = MemorySource.of_rows(rows, source).with_points
+        rows = MemorySource.points_of(rows, source)
         reference = _reference(FULL, rows)
         values, vectors = _principal_axes(reference)
         standard = _standardize(rows.points, reference)

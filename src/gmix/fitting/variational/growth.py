@@ -145,7 +145,9 @@ class Growth:
     def _rows(self) -> Rows:
         """All rows, if they are in memory; otherwise a sub-sample of them."""
         source = self.source
-        return source.with_points.counting if isinstance(source, MemorySource) else source.rows(_ROWS, self.rng)
+        if isinstance(source, MemorySource):
+            return source.with_points.counting
+        return MemorySource.points_of(source.rows(_ROWS, self.rng), source)
 
 
 class _Tried:
