@@ -66,6 +66,7 @@ def table(kind: str, n_rows: int, n_columns: int, exponent: int = 0, seed: int =
     return Table(kind, seed, n_rows, n_columns, (exponent,) * n_columns, 0.0, "float64", 0.0)
 
 
+FIFTY = {"sample_weight": "fifty decades"}
 # Moves of a variational fit of rows that are not in memory.
 BLOCKS_WITH_HOLES = Case(
     Table("clouds", 0, 4, 3, (0, 0, 0), 0.0, "float64", 0.1),
@@ -85,6 +86,8 @@ BLOCKS_WITH_HOLES = Case(
 @example(case=case(table("clouds", 7, 2), about_rows={"sample_weight": "fifty decades"}, start="hierarchical"))
 @example(case=case(table("repeated rows", 4, 3), "CCC", components=2))  # a cluster without rows
 @example(case=BLOCKS_WITH_HOLES)
+@example(case=case(table("clouds", 4, 4, seed=8), "full", FIFTY, components=3, inference="variational", effort=0.1))
+@example(case=case(table("clouds", 4, 2, -132), "full", FIFTY, components=3, inference="variational", effort=0.1))
 @effort()
 def test_every_outcome_is_a_sound_answer_or_an_error_of_gmix(
     case: Case, tmp_path_factory: pytest.TempPathFactory

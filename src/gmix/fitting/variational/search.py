@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -267,7 +268,14 @@ class _Candidate:
         return replace(best, reason=run.reason) if run.reason is Reason.INTERRUPTED else best
 
     def _proposals(self, run: VariationalRun) -> list[VariationalModel]:
-        """Models with a component emptied, two components merged, or one split."""
+        """Models with a component emptied, two components merged, or one split, as far as float64 can compute them."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"), suppress(np.linalg.LinAlgError):
+            near = [each for each in self._near(run) if np.isfinite(each.means).all()]
+            return [self._model(each) for each in near if np.isfinite(each.covariances).all()]
+        return []
+
+    def _near(self, run: VariationalRun) -> list[GaussianMixture]:
+        """Mixtures with a component emptied, two components merged, or one split."""
         mixture = _occupied(run)
         k = mixture.n_components
         lightest = np.argsort(mixture.weights)[:_LIGHTEST].tolist()
@@ -277,7 +285,7 @@ class _Candidate:
             more = splits(mixture, range(k))
         else:
             more = [split for each in merged for split in splits(each, np.argsort(-each.weights)[:_HALVES].tolist())]
-        return [self._model(each) for each in (*fewer, *merged, *more)]
+        return [gaussian(each, "variational Bayes") for each in (*fewer, *merged, *more)]
 
     def _model(self, start: AnyMixture) -> VariationalModel:
         """The model after as many rows as the sample has, distributed as a mixture; further components are empty."""
