@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 import gmix
 from gmix.cli.app import app
 from gmix.demo import FAITHFUL, PENGUINS
-from gmix.model.covariance import STRUCTURES, structure
+from gmix.model.covariance import STRUCTURES, names, structure
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import csv, parquet  # noqa: E402
@@ -53,6 +53,7 @@ def tables(folder: Path) -> None:
 @pytest.mark.parametrize("page", named([page for page in PAGES if blocks(page, "pycon")]))
 def test_what_a_page_shows_is_what_is_printed(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(names, "_KNOWN", dict(names._KNOWN))  # a page may register structures of its own
     tables(tmp_path)
     test = doctest.DocTestParser().get_doctest("".join(blocks(page, "pycon")), {}, page.name, str(page), 0)
     said: list[str] = []
