@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -332,3 +333,16 @@ def test_soft_labels_of_ones_say_nothing_beside_a_background() -> None:
     same(one.mixture, other.mixture)
     less = gmix.fit(X, labels=np.full((len(X), 2), 0.1), start=start, tolerance=1e-12)
     assert background(less.mixture).weight > background(one.mixture).weight
+
+
+def test_of_a_background_without_weight_that_has_rows_the_entropy_is_infinite(tmp_path: Path) -> None:
+    """A damaged file may say so."""
+    rng = np.random.default_rng(0)
+    fit = gmix.fit(np.vstack([rng.normal(size=(80, 2)), rng.uniform(-9, 9, (20, 2))]), 1, background=True, rng=0)
+    fit.save(tmp_path / "fit.json")
+    document = json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))
+    document["mixture"]["background"]["weight"], document["mixture"]["weights"] = 0.0, [1.0]
+    (tmp_path / "fit.json").write_text(json.dumps(document), encoding="utf-8")
+    damaged = gmix.load(tmp_path / "fit.json")
+    assert damaged.icl == np.inf
+    assert damaged.summary()

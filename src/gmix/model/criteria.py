@@ -133,7 +133,8 @@ def _of_background(background: Background, statistics: SufficientStatistics) -> 
     count = max(statistics.total_weight - float(statistics.counts.sum()), 0.0)
     if count == 0.0:
         return 0.0
-    return count * (math.log(background.weight) + float(background.log_densities.sum()))
+    log_weight = math.log(background.weight) if background.weight > 0.0 else -math.inf
+    return count * (log_weight + float(background.log_densities.sum()))
 
 
 def criterion(name: str, mixture: Mixture, statistics: SufficientStatistics, n_parameters: int | None = None) -> float:
