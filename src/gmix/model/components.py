@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,3 +32,12 @@ class Components(NamedTuple):
     family: Family = GAUSSIAN
     groups: Array | None = None  # (K,) the group of each component, as float64, which the labels of rows name
     background: Background | None = None
+
+    def take(self, chosen: Sequence[int] | NDArray[np.intp]) -> Components:
+        """Some of the components, in this order; groups and a background stay as they are."""
+        return self._replace(
+            log_constants=self.log_constants[chosen],
+            means=self.means[chosen],
+            factor=self.form.take(self.factor, chosen),
+            whitener=self.form.take(self.whitener, chosen),
+        )

@@ -217,12 +217,7 @@ def _nearest(rows: NDArray[Any], components: Components, threads: int | None) ->
     nearest = np.full(len(rows), present[0], np.intp)
     largest = np.full(len(rows), -np.inf)  # minus half the squared distance
     for k in present:
-        alone = components._replace(
-            log_constants=np.zeros(1),
-            means=components.means[k : k + 1],
-            factor=components.form.take(components.factor, [k]),
-            whitener=components.form.take(components.whitener, [k]),
-        )
+        alone = components.take([k])._replace(log_constants=np.zeros(1))
         exponent = kernel.posterior(Rows(rows), alone, False, threads)[0]
         nearest[exponent > largest] = k
         largest = np.maximum(largest, exponent)

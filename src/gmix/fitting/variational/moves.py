@@ -178,7 +178,7 @@ class Moves:
         chosen, rows = self.assignment.members(component)
         if not len(chosen):
             return None
-        left = _some(components, others)
+        left = components.take(others)
         reference = self._reference_of(rows)
         [taken] = kernel.expect(rows, [left], [reference], threads=self.threads)
         _, shares = kernel.posterior(rows, left, True, self.threads)
@@ -268,16 +268,6 @@ def joined(parts: Sequence[SufficientStatistics]) -> SufficientStatistics:
         mean=np.concatenate([part.mean for part in parts]),
         scatter=np.concatenate([part.scatter for part in parts]),
         divisor=np.concatenate([part.divisor for part in parts]),
-    )
-
-
-def _some(components: Components, chosen: NDArray[np.intp]) -> Components:
-    form = components.form
-    return components._replace(
-        log_constants=components.log_constants[chosen],
-        means=components.means[chosen],
-        factor=form.take(components.factor, chosen),
-        whitener=form.take(components.whitener, chosen),
     )
 
 
