@@ -153,11 +153,14 @@ def test_a_hidden_row_is_shown_when_it_is_searched_for(
 
 
 def test_text_is_copied_or_selected(browser: Any, find: Callable[[str], Any], pages: dict[str, Path]) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
     open_page(browser, pages["labels"], 1280, "light")
     find("details:last-of-type summary").click()
     for name in ("methods", "code"):
         find(f"[data-copy={name}]").click()
-        assert find(f"[data-copy={name}]").text in ("Copied", "Selected")
+        button = find(f"[data-copy={name}]")
+        WebDriverWait(button, 60).until(lambda button: button.text in ("Copied", "Selected"))  # browsers copy later
 
 
 def test_only_the_scripts_of_the_page_run(browser: Any, pages: dict[str, Path]) -> None:
