@@ -152,6 +152,16 @@ def test_a_sample_has_the_distribution_of_the_mixture() -> None:
         StudentMixture([1.0], [[1.0]], [[[4.0]]], 1.0).mean  # noqa: B018
 
 
+def test_a_conditional_of_a_mixture_with_a_background_is_a_ratio_of_densities() -> None:
+    background = gmix.Background(0.1, [-20.0, -20.0], [30.0, 30.0])
+    mixture = StudentMixture([0.4, 0.5], TWO.means, TWO.scales, [3.0, 6.0], features=["a", "b"], background=background)
+    grid, at = np.linspace(-10.0, 20.0, 31)[:, None], 2.5
+    joint = mixture.density(np.column_stack([grid[:, 0], np.full(31, at)]))
+    np.testing.assert_allclose(
+        mixture.condition({"b": at}).density(grid), joint / mixture.marginal("b").density([at]), rtol=1e-10
+    )
+
+
 def test_draws_of_missing_cells_have_the_conditional_distribution() -> None:
     x = np.tile([np.nan, 2.5], (2_000, 1))
     drawn = TWO.impute(x, rng=1)[:, 0]

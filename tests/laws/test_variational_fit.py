@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,19 @@ def test_a_damaged_posterior_is_refused(tmp_path: Path) -> None:
     text = (tmp_path / "fit.json").read_text()
     (tmp_path / "fit.json").write_text(text.replace('"floor"', '"flor"', 1))
     with pytest.raises(ModelFileError, match="damaged"):
+        gmix.load(tmp_path / "fit.json")
+
+
+@pytest.mark.parametrize("name", ["mass", "divisor", "floor", "first", "second"])
+def test_a_posterior_with_a_negative_number_is_refused(name: str, tmp_path: Path) -> None:
+    fit = gmix.fit(three(), 2, covariance="full", prior=VariationalPrior(weights="dirichlet process"), **QUICK)
+    fit.save(tmp_path / "fit.json")
+    document = json.loads((tmp_path / "fit.json").read_text())
+    parameters = document["posterior"]["parameters"]
+    place = parameters["weights"] if name in parameters["weights"] else parameters
+    place[name][-1] *= -1.0
+    (tmp_path / "fit.json").write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match="negative"):
         gmix.load(tmp_path / "fit.json")
 
 

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import queue
 import random
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutations import Mutant, mutants
@@ -20,46 +25,11 @@ from other_build import BUILD, ROOT, configure, copy_package, environment
 FOLDER = BUILD / "mutants"
 RESULTS = FOLDER / "results.json"
 EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.json")
-PACKAGE = FOLDER / "package"
-NATIVE = FOLDER / "native"
-TOO_LONG = 900  # seconds; a mutant that takes longer is noticed
+
+PLACES = [f"src/gmix/{name}" for name in ("model", "fitting", "distribution", "gibbs", "inference", "sampler")]
 
 # The tests that cover a folder or a file, from those that fail soonest; the longest path that fits a file counts.
-COVER = {
-    "src/gmix/model": "twins/test_kernel laws/test_mixture laws/test_em laws/test_structures laws/test_files",
-    "src/gmix/model/families.py": "twins/test_families laws/test_student",
-    "src/gmix/model/covariance": "laws/test_structures laws/test_em laws/test_covariance_ratio twins/test_maximization "
-    "laws/test_information extensions",
-    "src/gmix/model/kernel": "twins laws/test_mixture",
-    "src/gmix/model/student": "laws/test_student laws/test_student_fit twins/test_families",
-    "src/gmix/model/variational": "laws/test_variational laws/test_variational_fit",
-    "src/gmix/model/criteria.py": "laws/test_judging laws/test_choosing laws/test_weights laws/test_background",
-    "src/gmix/model/priors.py": "laws/test_em laws/test_weights reference/test_mclust laws/test_judging",
-    "src/gmix/model/outliers.py": "laws/test_outliers", "src/gmix/model/density_tail.py": "laws/test_outliers",
-    "src/gmix/model/goodness.py": "laws/test_goodness", "src/gmix/model/gradient.py": "laws/test_gradient",
-    "src/gmix/model/imputation.py": "laws/test_imputation laws/test_missing",
-    "src/gmix/model/dependence.py": "laws/test_degenerate", "src/gmix/model/frozen.py": "laws/test_freeze",
-    "src/gmix/model/regions.py": "laws/test_mixture laws/test_algebra", "src/gmix/model/univariate.py":
-    "laws/test_probabilities laws/test_mixture laws/test_background", "src/gmix/model/document.py": "laws/test_files",
-    "src/gmix/model/background.py": "laws/test_background twins/test_background_rows",
-    "src/gmix/model/m_step.py": "twins/test_maximization laws/test_em laws/test_background laws/test_any_table",
-    "src/gmix/model/statistics.py": "laws/test_sums laws/test_em laws/test_any_table",
-    "src/gmix/model/stopping.py": "laws/test_runs laws/test_em twins/test_em_twin laws/test_acceleration",
-    "src/gmix/model/blur.py": "laws/test_row_errors", "src/gmix/model/observed.py": "laws/test_missing_inference",
-    "src/gmix/model/sampling.py": "laws/test_mixture twins/test_draws",
-    "src/gmix/distribution": "laws/test_algebra laws/test_probabilities laws/test_separation laws/test_modes "
-    "laws/test_rosenblatt laws/test_intervals laws/test_pooling",
-    "src/gmix/fitting": "laws/test_choosing laws/test_starts laws/test_refinement laws/test_findings laws/test_em "
-    "laws/test_degenerate",
-    "src/gmix/fitting/variational": "laws/test_variational_fit",
-    "src/gmix/fitting/background.py": "laws/test_background",
-    "src/gmix/fitting/labeling.py": "laws/test_labels", "src/gmix/fitting/freezing.py": "laws/test_freeze",
-    "src/gmix/fitting/narrowing.py": "laws/test_narrowing laws/test_sub_samples",
-    "src/gmix/fitting/families.py": "laws/test_student_fit", "src/gmix/fitting/stepwise.py": "laws/test_stepwise",
-    "src/gmix/fitting/start/with_background.py": "laws/test_background",
-    "src/gmix/fitting/distinct.py": "laws/test_degenerate",
-    "native/kernel": "twins", "native/em": "twins laws/test_em laws/test_acceleration", "native/threads": "twins",
-}  # fmt: skip
+COVER: dict[str, str] = json.loads(Path(__file__).with_name("covering_tests.json").read_text(encoding="utf-8"))
 
 
 def cover(path: str) -> list[str]:
@@ -75,74 +45,17 @@ def changed_files(since: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def candidates(folders: list[str], since: str, seed: int) -> list[Mutant]:
+def candidates(given: argparse.Namespace) -> list[Mutant]:
     """All mutants in an order that is random but the same in every run, those of changed files first."""
     found: list[Mutant] = []
-    for folder in folders:
+    for folder in given.places:
         place = ROOT / folder
         files = [place] if place.is_file() else [*place.rglob("*.py"), *place.rglob("*.?pp")]
         for path in sorted(files):
             found += mutants(path, ROOT)
-    random.Random(seed).shuffle(found)
-    changed = changed_files(since)
+    random.Random(given.seed).shuffle(found)
+    changed = changed_files(given.since)
     return sorted(found, key=lambda mutant: mutant.path not in changed)
-
-
-def passes(tests: list[str], limit: float = TOO_LONG) -> bool:
-    """Whether tests pass in the copy of the package."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
-            cwd=ROOT, env=environment(PACKAGE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-            timeout=limit,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
-
-
-def outcome(mutant: Mutant, source: str) -> str:
-    """``"killed"`` if a test fails, ``"no program"`` if it does not compile, and else ``"survived"``."""
-    changed = mutant.applied(source)
-    if mutant.path.startswith("src/"):
-        target = PACKAGE / Path(mutant.path).relative_to("src")
-        target.write_text(changed, encoding="utf-8")
-        try:
-            return "survived" if passes(cover(mutant.path)) else "killed"
-        finally:
-            target.write_text(source, encoding="utf-8")
-    target = NATIVE / "source" / mutant.path
-    target.write_text(changed, encoding="utf-8")
-    try:
-        if not compiled():
-            return "no program"
-        return "survived" if passes(cover(mutant.path)) else "killed"
-    finally:
-        target.write_text(source, encoding="utf-8")
-
-
-def compiled() -> bool:
-    """Compile the copy of the core, and put it into the package; false if that fails."""
-    build = NATIVE / "build"
-    done = subprocess.run(["cmake", "--build", build, "--target", "_native"], capture_output=True, check=False)
-    if done.returncode == 0:
-        [module] = build.glob("_native*.so")
-        (PACKAGE / "gmix" / module.name).write_bytes(module.read_bytes())
-    return done.returncode == 0
-
-
-def prepare(native: bool) -> None:
-    """Copy the package, and the core if mutants of it are wanted."""
-    from importlib.util import find_spec
-
-    spec = find_spec("gmix._native")
-    assert spec is not None
-    assert spec.origin is not None
-    copy_package(PACKAGE, Path(spec.origin))
-    if native:
-        copy_core(NATIVE / "source")
-        configure(NATIVE / "source", NATIVE / "build")
-        assert compiled()
 
 
 def copy_core(source: Path) -> None:
@@ -171,36 +84,117 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+class Workplace:
+    """A copy of the package, and of the core if mutants of it are wanted, in which one mutant is tried at a time."""
+
+    def __init__(self, folder: Path, native: bool) -> None:
+        from importlib.util import find_spec
+
+        spec = find_spec("gmix._native")
+        assert spec is not None
+        assert spec.origin is not None
+        self.package, self.source, self.build = folder / "package", folder / "source", folder / "build"
+        copy_package(self.package, Path(spec.origin))
+        if native:
+            copy_core(self.source)
+            configure(self.source, self.build)
+            assert self.compiled()
+
+    def passes(self, tests: list[str], limit: float) -> bool:
+        """Whether tests pass in the copy of the package, within a limit in seconds."""
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+                cwd=ROOT, env=environment(self.package), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                check=False, timeout=limit,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def outcome(self, mutant: Mutant, source: str, limit: float) -> str:
+        """``"killed"`` if a test fails, ``"no program"`` if it does not compile, and else ``"survived"``."""
+        native = not mutant.path.startswith("src/")
+        target = self.source / mutant.path if native else self.package / Path(mutant.path).relative_to("src")
+        target.write_text(mutant.applied(source), encoding="utf-8")
+        try:
+            if native and not self.compiled():
+                return "no program"
+            return "survived" if self.passes(cover(mutant.path), limit) else "killed"
+        finally:
+            target.write_text(source, encoding="utf-8")
+
+    def compiled(self) -> bool:
+        """Compile the copy of the core, and put it into the package; false if that fails."""
+        done = subprocess.run(["cmake", "--build", self.build, "--target", "_native"], capture_output=True, check=False)
+        if done.returncode == 0:
+            [module] = self.build.glob("_native*.so")
+            (self.package / "gmix" / module.name).write_bytes(module.read_bytes())
+        return done.returncode == 0
+
+
+class Trials:
+    """Mutants tried at several workplaces at once, and their results in a file."""
+
+    def __init__(self, jobs: int, native: bool) -> None:
+        self.results: dict[str, str] = read_results()
+        self._limits: dict[tuple[str, ...], float] = {}
+        self._lock = threading.Lock()
+        self._free = queue.SimpleQueue[Workplace]()
+        for j in range(jobs):
+            self._free.put(Workplace(FOLDER / str(j), native))
+
+    def limit(self, tests: list[str], workplace: Workplace) -> float:
+        """Ten times the seconds that tests take without a mutant; a mutant that takes longer is noticed."""
+        key = tuple(tests)
+        if key not in self._limits:
+            begin = time.monotonic()
+            if not workplace.passes(tests, math.inf):
+                raise AssertionError(f"these tests fail without a mutant: {' '.join(tests)}")
+            self._limits[key] = 30.0 + 10.0 * (time.monotonic() - begin)
+        return self._limits[key]
+
+    def run(self, mutant: Mutant, source: str) -> None:
+        """Try one mutant."""
+        workplace, name = self._free.get(), mutant.name(source)
+        try:
+            if mutant.path.startswith("native"):
+                assert workplace.compiled()  # the object of the last mutant
+            result = workplace.outcome(mutant, source, self.limit(cover(mutant.path), workplace))
+        finally:
+            self._free.put(workplace)
+        with self._lock:
+            self.results[name] = result
+            RESULTS.write_text(json.dumps(self.results, indent=1))
+            print(f"{result:10} {name}", flush=True)
+
+
+def read_results() -> dict[str, str]:
+    return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=40, help="mutants to try in this run (default: %(default)s)")
     parser.add_argument("--since", default="HEAD", help="a commit; files that have changed come first")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default: %(default)s)")
+    parser.add_argument("--again", action="store_true", help="try the survivors again, after a test was added")
     parser.add_argument("--report", action="store_true", help="show the results so far, and try none")
-    parser.add_argument("places", nargs="*", default=["src/gmix/model", "src/gmix/fitting", "src/gmix/distribution"])
+    parser.add_argument("places", nargs="*", default=PLACES)
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results: dict[str, str] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     equivalents: dict[str, str] = json.loads(EQUIVALENTS.read_text(encoding="utf-8"))
     if not given.report:
-        prepare(any(place.startswith("native") for place in given.places))
-        tried, sound = 0, dict[tuple[str, ...], bool]()
-        for mutant in candidates(given.places, given.since, given.seed):
-            source = (ROOT / mutant.path).read_text(encoding="utf-8")
-            name = mutant.name(source)
-            if name in results or name in equivalents:
-                continue
-            if tried == given.most:
-                break
-            tried += 1
-            results[name] = outcome(mutant, source)
-            tests = tuple(cover(mutant.path))
-            if results[name] == "killed" and tests not in sound:
-                sound[tests] = (not mutant.path.startswith("native") or compiled()) and passes(list(tests))
-                if not sound[tests]:
-                    sys.exit(f"these tests fail without a mutant: {' '.join(tests)}")
-            print(f"{results[name]:10} {name}", flush=True)
-            RESULTS.write_text(json.dumps(results, indent=1))
+        trials = Trials(given.jobs, any(place.startswith("native") for place in given.places))
+        settled = {name for name, result in trials.results.items() if not (given.again and result == "survived")}
+        found = [(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")) for mutant in candidates(given)]
+        if given.again:
+            found = [(mutant, source) for mutant, source in found if mutant.name(source) in trials.results]
+        new = [(mutant, source) for mutant, source in found if mutant.name(source) not in settled | equivalents.keys()]
+        with ThreadPoolExecutor(given.jobs) as executor:
+            list(executor.map(trials.run, *zip(*new[: given.most], strict=True)))
+    results = read_results()
     survivors = [name for name, result in results.items() if result == "survived" and name not in equivalents]
     programs = sum(result != "no program" for name, result in results.items() if name not in equivalents)
     print(f"{programs - len(survivors)} of {programs} mutants killed; {len(equivalents)} explained as equivalent")

@@ -20,10 +20,11 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module_
 
 
 def copy_package(folder: Path, native: Path) -> None:
-    """Copy the package, with this compiled module, into a folder."""
+    """Copy the package, with this compiled module and its stub, into a folder."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "src", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(native, folder / "gmix")
+    for file in (native, native.with_name("_native.pyi")):
+        shutil.copy2(file, folder / "gmix")
     (folder / "sitecustomize.py").write_text(_SITE)
 
 
