@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import gmix
 from gmix import DataError, ParameterError, VariationalPrior
 from gmix.gibbs.chain import Chain, Effort
 from gmix.gibbs.conjugate import ConjugateComponents, Moments
+from gmix.gibbs.moves import sub_clusters
 from gmix.gibbs.partition_estimate import closest_partition, expected_information
 from gmix.gibbs.partitions import DirichletProcess
 from gmix.gibbs.relabeling import relabelings
 from gmix.gibbs.state import State
+from gmix.gibbs.warm_up import Search
 from gmix.model.covariance import structure
 from gmix.sources import MemorySource
 
@@ -201,6 +204,24 @@ def test_drawn_parameters_have_the_moments_of_their_distribution() -> None:
         np.testing.assert_allclose(
             product, np.broadcast_to(np.eye(2) if form == "full" else 1.0, product.shape), atol=1e-9
         )
+
+
+def test_a_cluster_without_a_split_is_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen, x = structure("full"), np.random.default_rng(0).standard_normal((60, 2))
+    model = ConjugateComponents(VariationalPrior().parameters(chosen, 1, MemorySource(x).reference(chosen.form)))
+    state = State(x, model, DirichletProcess(1.0, None), np.zeros(60, np.intp))
+    tries = Counter[str]()
+
+    def counted(*given: Any) -> Any:
+        tries.update(["split"])
+        return sub_clusters(*given)
+
+    monkeypatch.setattr("gmix.gibbs.warm_up.sub_clusters", counted)
+    search = Search(state, np.random.default_rng(0), 1)
+    for _ in range(10):
+        search.improve()
+    assert state.n_clusters == 1
+    assert tries["split"] == 3
 
 
 def test_moments_stay_true_through_splits_and_merges() -> None:

@@ -13,6 +13,7 @@ from scipy import stats
 
 import gmix
 from gmix import GaussianMixture, ParameterError, StudentMixture
+from gmix.fitting.families import _tail_findings
 
 Array = NDArray[np.float64]
 TWO = StudentMixture(
@@ -123,6 +124,14 @@ def test_gaussian_tails_are_a_finding() -> None:
     x = np.random.default_rng(0).uniform(size=(300, 1))
     fit = gmix.fit(x, 1, family="student", rng=0)
     assert any(finding.name == "Gaussian tails" for finding in fit.findings)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "name"), [(1.0, "very heavy tails"), (1.1, ""), (200.0, ""), (201.0, "Gaussian tails")]
+)
+def test_degrees_of_freedom_beyond_a_limit_are_a_finding(degrees: float, name: str) -> None:
+    mixture = StudentMixture(TWO.weights, TWO.means, TWO.scales, degrees, estimated="all")
+    assert [finding.name for finding in _tail_findings(mixture)] == ([name] if name else [])
 
 
 def test_one_component_agrees_with_scipy() -> None:

@@ -25,7 +25,7 @@ from gmix.sources import Source
 __all__ = ["FAMILIES", "check_family", "compare_families"]
 
 FAMILIES = ("gaussian", "student", "auto")
-_NORMAL = 200.0  # degrees of freedom from which on tails are called Gaussian
+_NORMAL = 200.0  # degrees of freedom above which tails are called Gaussian
 _HEAVIEST = 1.0  # degrees of freedom up to which a component has no mean
 
 
@@ -122,7 +122,7 @@ def _tail_findings(mixture: StudentMixture) -> list[Finding]:
         return []
     degrees = mixture.degrees_of_freedom
     found = []
-    if (normal := degrees >= _NORMAL).any():
+    if (normal := degrees > _NORMAL).any():
         text = (
             f"{_components(normal)} more than {_NORMAL:g} degrees of freedom, so tails like a Gaussian's; "
             "compare with family='gaussian', which has fewer parameters"

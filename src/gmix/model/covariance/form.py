@@ -1,7 +1,8 @@
 """Forms: how the K covariances of a mixture are stored, factored and applied.
 
-A form is linear algebra without statistics. There are four. The kernel works with forms alone, and every covariance
-structure uses one of them. A form stores covariances as a *compact* array:
+A form is linear algebra without statistics. The kernel works with forms alone, and every covariance structure uses one
+of them. A form stores covariances as a *compact* array; that of factor models, `LowRank`, is in `low_rank`, and these
+are the others:
 
 ==========  =============  ==========================================
 form        compact        the covariance of component k
