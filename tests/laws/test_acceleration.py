@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gmix import GaussianMixture, NormalInverseWishart, SufficientStatistics
 from gmix.fitting.em import Run, run_em
-from gmix.model.covariance import STRUCTURES, VVV, Structure
+from gmix.model.covariance import STRUCTURES, VVV, Structure, structure
 from gmix.model.kernel import ReferenceKernel, kernel
 from gmix.model.priors import Prior
 from gmix.model.stopping import Reason, StoppingRule
@@ -16,6 +16,7 @@ from gmix.sources import MemorySource
 
 pytestmark = pytest.mark.skipif(isinstance(kernel, ReferenceKernel), reason="the compiled kernel is not built")
 Array = NDArray[np.float64]
+FACTORS = structure("factors:2")
 SCALED = {"EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV"}  # the same in any units of each column
 
 
@@ -28,11 +29,10 @@ def rows() -> Array:
     return np.asarray(centers + scales * rng.normal(size=(2000, 2)))
 
 
-def run(rows: Array, structure: Structure, accelerate: bool, prior: Prior | None = None) -> Run:
-    labels = np.arange(len(rows)) * 3 // len(rows)
-    start = GaussianMixture.from_statistics(
-        SufficientStatistics.from_labels(structure.form, rows, labels, 3), structure
-    )
+def run(rows: Array, structure: Structure, accelerate: bool, prior: Prior | None = None, n_components: int = 3) -> Run:
+    labels = np.arange(len(rows)) * n_components // len(rows)
+    statistics = SufficientStatistics.from_labels(structure.form, rows, labels, n_components)
+    start = GaussianMixture.from_statistics(statistics, structure)
     [end] = run_em(MemorySource(rows), [start], StoppingRule(1e-9, 20_000, accelerate), prior)
     return end
 
@@ -52,6 +52,15 @@ def test_it_saves_more_where_components_overlap_strongly(structure: Structure) -
     rows = np.random.default_rng(1).normal(size=(2000, 1)) + np.repeat([[0.0], [1.8]], 1000, axis=0)
     plain, accelerated = (run(rows, structure, accelerate) for accelerate in (False, True))
     assert accelerated.objective >= plain.objective - 2e-8 * len(rows)
+    assert 3 * len(accelerated.history) < len(plain.history)
+
+
+def test_it_saves_most_steps_of_factor_models() -> None:
+    rng = np.random.default_rng(1)
+    factors, loadings = rng.normal(size=(600, 2)), rng.normal(size=(2, 6))
+    rows = factors @ loadings + 0.7 * rng.normal(size=(600, 6)) + np.repeat([[0.0], [1.2]], 300, axis=0)
+    plain, accelerated = (run(rows, FACTORS, accelerate, n_components=2) for accelerate in (False, True))
+    assert accelerated.objective >= plain.objective - 1e-6 * len(rows)
     assert 3 * len(accelerated.history) < len(plain.history)
 
 

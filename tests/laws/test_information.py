@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from random_mixtures import each_structure, random_mixture
-from scipy.special import xlogy
+from scipy.optimize import minimize
+from scipy.special import expit, xlogy
 
 import gmix
 from gmix import GaussianMixture, ParameterError
 from gmix.distribution import BoundedEstimate
+from gmix.distribution.divergence_bounds import _log_affinities
+from gmix.distribution.normals import Normals
 
+Array = NDArray[np.float64]
 METHODS = ("kl_divergence", "jensen_shannon", "hellinger")
 
 
@@ -58,6 +63,42 @@ def test_values_agree_with_quadrature_within_their_error(seed: int) -> None:
         found = p.entropy() if name == "entropy" else getattr(p, name)(q)
         assert abs(found.value - value) <= 4.0 * found.error, name
         assert 0.0 < found.error < 0.2
+
+
+def test_the_error_is_the_spread_of_values() -> None:
+    p, q = random_line(np.random.default_rng(5)), random_line(np.random.default_rng(6))
+    q = gmix.mix([p, q], [0.8, 0.2])
+    for name in ("entropy", *METHODS):
+        arguments = () if name == "entropy" else (q,)
+        found = [getattr(p, name)(*arguments, draws=500, rng=seed) for seed in range(60)]
+        spread, error = np.std([one.value for one in found]), np.mean([one.error for one in found])
+        assert 0.4 * error < spread < 1.4 * error, name  # values beyond the bounds are moved to them
+
+
+def test_bounds_are_close_in_one_column() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        p, q = random_line(rng), random_line(rng)
+        exact = by_quadrature(p, q)
+        assert p.kl_divergence(q, draws=2).lower > 0.95 * exact["kl_divergence"] - 1e-8
+        assert p.hellinger(q, draws=2).lower > 0.95 * exact["hellinger"] - 1e-8
+
+
+def test_the_upper_bound_of_the_distance_is_the_best_of_its_kind() -> None:
+    """The bound is that of the best joint weights of pairs of components, found here by a general optimizer."""
+    p = GaussianMixture([0.3, 0.7], [[0.0], [2.0]], [[[1.0]], [[2.0]]])
+    q = GaussianMixture([0.6, 0.4], [[1.0], [2.2]], [[[1.5]], [[1.0]]])
+    normals = [Normals.of(m.weights, m.means, m.covariances) for m in (p, q)]
+    affinities = np.exp(_log_affinities(*normals))
+
+    def negative_affinity(logits: Array) -> float:
+        rows, columns = expit(logits[:2]), expit(logits[2:])
+        phi = np.stack([rows, 1.0 - rows], axis=1) * p.weights[:, None]
+        psi = np.stack([columns, 1.0 - columns]) * q.weights
+        return -float((np.sqrt(phi * psi) * affinities).sum())
+
+    best = min(minimize(negative_affinity, start, tol=1e-12).fun for start in ([3.0, -3.0, 3.0, -3.0], np.zeros(4)))
+    assert p.hellinger(q, draws=2).upper == pytest.approx(np.sqrt(1.0 + best), abs=1e-6)
 
 
 @pytest.mark.parametrize("mixture", each_structure(), ids=lambda m: m.structure.code)
