@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import Background, GaussianMixture, ParameterError
+from gmix.fitting.start.with_background import probability_of_clutter
 from gmix.model.covariance import STRUCTURES, Structure
 
 Array = NDArray[np.float64]
@@ -346,3 +347,10 @@ def test_of_a_background_without_weight_that_has_rows_the_entropy_is_infinite(tm
     damaged = gmix.load(tmp_path / "fit.json")
     assert damaged.icl == np.inf
     assert damaged.summary()
+
+
+def test_clutter_is_found_among_rows_of_any_scale() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 3)) * np.repeat([1e-150, 1e150], [140, 60])[:, None]
+    clutter = probability_of_clutter(rows)
+    assert (clutter[:140] < 0.5).all()
+    assert (clutter[140:] > 0.5).all()

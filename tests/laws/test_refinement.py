@@ -191,3 +191,16 @@ def test_the_steps_of_a_race_are_those_of_each_round_for_the_runs_that_are_left_
     race = (Round(StoppingRule(0.0, 8), 3), Round(StoppingRule(0.0, 25), 1))
     assert Effort.steps([range(4)], 10, race) == 10 * 8 + 3 * (25 - 8) + 4
     assert Effort.steps([range(4), range(6)], 2, ()) == 10
+
+
+def test_work_grows_with_rows_parameters_and_components() -> None:
+    step = Effort.step(100.0, 3, 12)
+    assert Effort.step(200.0, 3, 12) == pytest.approx(2.0 * step)
+    assert Effort.step(100.0, 3, 24) > step
+    assert Effort.step(100.0, 6, 12) > step
+    sound, slow = Effort(1e9), Effort(1e9, slow=True)
+    for effort in (sound, slow):
+        effort.spend(4, 1e6, 3, 12)
+    assert sound.spent > Effort.step(4e6, 3, 12)
+    assert slow.spent > 2.0 * sound.spent
+    assert sound.left == pytest.approx(1e9 - sound.spent)

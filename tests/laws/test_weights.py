@@ -395,3 +395,12 @@ def test_cross_validation_of_counts_is_near_aic_as_that_of_the_long_table_is() -
     fit = gmix.fit(values, 2, covariance="full", sample_weight=counts, rng=0)
     validated = gmix.cross_validate(fit, values, sample_weight=counts, rng=0)
     assert validated == pytest.approx(fit.aic, abs=10.0)
+
+
+@pytest.mark.parametrize("total", [1e6, 1e9, 1e12])
+def test_a_sample_of_counted_rows_is_drawn_from_any_number_of_copies(total: float) -> None:
+    rows, counts = np.arange(10.0)[:, None], np.array([0.0, 0.55, *[0.05] * 6, 0.15, 0.0]) * total
+    sample = Sample(rows, counts, 10, None).counted(total)
+    assert sample.weight is None
+    assert np.mean(sample.rows == 1.0) == pytest.approx(0.55, abs=0.03)
+    assert 0.0 not in sample.rows

@@ -88,7 +88,7 @@ def probability_of_clutter(values: NDArray[Any]) -> Array:
     distances = KDTree(x).query(x, [_NEIGHBORS + 1])[0][:, 0]
     log_volume = x.shape[1] * np.log(np.maximum(distances, np.finfo(float).tiny))
     volume = np.exp(np.clip(log_volume - np.median(log_volume), -700.0, 700.0))
-    clutter: Array = (volume > np.quantile(volume, 0.9)).astype(np.float64)
+    clutter: Array = (log_volume > np.quantile(log_volume, 0.9)).astype(np.float64)
     if not clutter.any():  # as many neighbors are near every row
         return clutter
     for _ in range(_ITERATIONS):
