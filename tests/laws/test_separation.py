@@ -10,6 +10,7 @@ from scipy.stats import chi2, kurtosis, multivariate_normal, skew
 
 import gmix
 from gmix import DataError, GaussianMixture
+from gmix.distribution.quadratic_forms import SumOfSquares
 
 MIXTURES = each_structure(3)
 
@@ -124,3 +125,18 @@ def test_columns_that_follow_from_others_are_answered_or_refused_with_the_remedy
     ):  # fmt: skip
         with pytest.raises(gmix.ParameterError, match="columns of this mixture follow from others; take"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("scale", "limits"), [(0.95, [-100.0, -20.0, 5.0]), (1.2, [-10.0, 8.0, 200.0]), (0.5, [-60.0, 5.0])]
+)
+def test_the_distribution_of_a_quadratic_form_of_one_variable_has_its_digits_in_both_tails(
+    scale: float, limits: list[float]
+) -> None:
+    a, half, shift = scale**2 - 1.0, 3.0 * scale, 3.0
+    for limit in limits:  # a z^2 + 2 half z + shift^2 is below the limit between or beyond its roots
+        root = np.sqrt(half**2 - a * (shift**2 - limit))
+        low, high = sorted([(-half - root) / a, (-half + root) / a])
+        exact = ndtr(low) + ndtr(-high) if a < 0.0 else ndtr(high) - ndtr(low)
+        [found] = SumOfSquares(np.array([[scale]]), np.array([[shift]])).below(np.array([limit]))
+        assert found == pytest.approx(exact, rel=1e-11)
