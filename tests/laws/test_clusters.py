@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -19,7 +20,8 @@ import pytest
 import gmix
 from gmix import ClusterError, DataError, ParameterError
 from gmix.sources import as_source
-from gmix.sources.partitions import PartitionedSource, Task, reaching
+from gmix.sources.partitions import PartitionedSource, Task
+from gmix.sources.pass_limit import PassLimit, reaching
 
 pytestmark = pytest.mark.filterwarnings(  # of Dask, Spark and their friends
     "default",
@@ -241,6 +243,52 @@ def test_a_worker_lost_in_mid_fit_changes_no_bit(
     assert after.history == there.history
     for name in ("weights", "means", "covariances"):
         np.testing.assert_array_equal(getattr(after.mixture, name), getattr(there.mixture, name))
+
+
+def test_a_worker_that_hangs_is_an_error_with_a_remedy(
+    cluster: Any, frame: Any, there: gmix.Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = type(as_source(frame, columns=NAMES))
+    ask, mark, passes, checkpoint = source.ask, tmp_path / "freed", [0], tmp_path / "fit.checkpoint"
+
+    def waiting(task: Task, number: int, blocks: Iterable[Any]) -> bytes:
+        while number == 1 and not mark.exists():
+            time.sleep(0.02)
+        return task(number, blocks)
+
+    def stuck(self: Any, task: Task, join: Any = None) -> list[bytes]:
+        passes[0] += 1
+        if passes[0] != 4:
+            return ask(self, task, join)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GMIX_PASS_SECONDS", "2")
+            return ask(self, partial(waiting, task), join)
+
+    monkeypatch.setattr(source, "ask", stuck)
+    options: dict[str, Any] = {"columns": NAMES, "sample_weight": "w", "max_iterations": 3, "checkpoint": checkpoint}
+    try:
+        with pytest.raises(ClusterError, match=r"a pass over the rows within 2 seconds; .* GMIX_PASS_SECONDS"):
+            gmix.fit(frame, 2, start=start(), **options)
+    finally:
+        mark.touch()
+    assert passes[0] == 4
+    assert gmix.fit(frame, 2, start=start(), resume=True, **options).history == there.history
+
+
+def test_a_pass_may_take_much_longer_than_the_longest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, now = PassLimit(), [0.0]
+    monkeypatch.setattr("gmix.sources.pass_limit.time.monotonic", lambda: now[0])
+    for expected, seconds in ((None, 100.0), (2600.0, 2599.0), (52580.0, 1.0), (52580.0, 1.0)):
+        with limit.one_pass("Dask") as found:
+            assert found == expected
+            now[0] += seconds
+    monkeypatch.setenv("GMIX_PASS_SECONDS", "inf")
+    with limit.one_pass("Dask") as found:
+        assert found is None
+    for wrong in ("-1", "soon", "nan"):
+        monkeypatch.setenv("GMIX_PASS_SECONDS", wrong)
+        with pytest.raises(ParameterError, match="GMIX_PASS_SECONDS is"), limit.one_pass("Dask"):
+            pass
 
 
 def test_spark_without_jobs_over_blocks_gives_the_same(

@@ -11,7 +11,8 @@ from gmix.base.columns import Column
 from gmix.base.columns.column import LOOK
 from gmix.base.columns.frames import frame_columns
 from gmix.base.errors import DataError, needing
-from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
+from gmix.sources.partitions import Join, PartitionedSource, Read, Task
+from gmix.sources.pass_limit import reaching
 
 __all__ = ["DaskSource"]
 
@@ -49,8 +50,22 @@ class DaskSource(PartitionedSource):
         answers = [answer(number, piece) for number, piece in enumerate(self._pieces)]
         while join is not None and len(answers) > 1:
             answers = [dask.delayed(join)(answers[i : i + self.fan]) for i in range(0, len(answers), self.fan)]
-        with reaching("Dask"):
-            return list(dask.compute(*answers))
+        with self.limit.one_pass("Dask") as limit:
+            return _computed(answers, limit)
+
+
+def _computed(answers: list[Any], limit: float | None) -> list[bytes]:
+    """The results of delayed answers. Raises `TimeoutError` if a distributed scheduler has none after the limit."""
+    import dask
+
+    client = getattr(dask.base.get_scheduler(collections=answers), "__self__", None)
+    if client is None or limit is None:  # threads and processes of this machine end with it
+        return list(dask.compute(*answers))
+    from distributed import wait
+
+    futures = client.compute(answers)
+    wait(futures, timeout=limit)  # type: ignore[no-untyped-call]
+    return list(client.gather(futures))
 
 
 def _first_rows(pieces: list[Any]) -> Any:

@@ -1,6 +1,7 @@
 """Tables in the partitions of a cluster: tasks are sent to the rows, and only statistics are sent back.
 
-An engine implements one method, `PartitionedSource.ask`, which runs a task on every partition and returns the answers.
+An engine implements one method, `PartitionedSource.ask`, which runs a task on every partition and returns the answers
+within the limit of time that `PassLimit.one_pass` gives.
 A pass sends only names of functions in this file and Arrow buffers; gmix pickles no objects. Before the first pass, the
 engine provides the first rows, which decide which columns are used.
 """
@@ -8,10 +9,8 @@ engine provides the first rows, which decide which columns are used.
 from __future__ import annotations
 
 import copy
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from gmix.base.columns import FilledColumns, Roles
 from gmix.base.columns.frames import frame_cells
-from gmix.base.errors import ClusterError, DataError, ParameterError, one_of
+from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.labels import Groups, Label, label_names, label_numbers, plain_labels
 from gmix.base.missing import MISSING, MissingCells
 from gmix.base.row_errors import GivenErrors, checked_errors
@@ -41,15 +40,15 @@ from gmix.sources.messages import (
     unpack_components,
     unpack_statistics,
 )
+from gmix.sources.pass_limit import PassLimit
 from gmix.sources.source import Source, box_of, check_mass, selected
 
-__all__ = ["Join", "PartitionedSource", "Read", "Task", "reaching"]
+__all__ = ["Join", "PartitionedSource", "Read", "Task"]
 
 Array = NDArray[np.float64]
 Read = Callable[[Iterable[Any]], Iterator[Rows]]  # pieces of a partition, as the engine has them -> blocks
 Task = Callable[[int, Iterable[Rows]], bytes]  # the number of a partition and its blocks -> the answer
 Join = Callable[[Iterable[bytes]], bytes]  # answers of successive partitions, in order -> one answer
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
 _SAME_MASS = 1e-9  # relative; a larger difference between the masses of two passes is more than rounding
 
 
@@ -110,6 +109,7 @@ class PartitionedSource(Source):
         errors = _common_errors(row_errors, row_covariance, self.n_features) if not roles.errors else None
         self.read: Read = partial(_read, replace(roles, values=values), names, errors)
         self._may_miss = missing == "model"
+        self.limit = PassLimit()
         self.threads = threads
 
     @abstractmethod
@@ -228,25 +228,6 @@ class _Selected(PartitionedSource):
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
         return self._table.ask(partial(_of_columns, self._columns, task), join)
-
-
-@contextmanager
-def reaching(engine: str) -> Iterator[None]:
-    """Convert an exception of a cluster to a `ClusterError` with a remedy."""
-    try:
-        yield
-    except Exception as error:
-        raise ClusterError(
-            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_main_line(str(error))}); "
-            "check that its session is open and that its workers can be reached, stay alive, and have gmix installed"
-        ) from error
-
-
-def _main_line(message: str) -> str:
-    """The most informative line of a message: the last exception of a Python traceback, or else the first line."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    exceptions = [line for line in lines if _EXCEPTION.match(line)]
-    return (exceptions or lines or [""])[-1 if exceptions else 0]
 
 
 def _common_errors(row_errors: Any, row_covariance: Any, n_features: int) -> GivenErrors | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from gmix.base.columns.arrow import arrow_columns
 from gmix.base.columns.column import LOOK
 from gmix.base.errors import needing
 from gmix.base.rows import Rows
-from gmix.sources.partitions import Join, PartitionedSource, Read, Task, reaching
+from gmix.sources.partitions import Join, PartitionedSource, Read, Task
+from gmix.sources.pass_limit import reaching
 
 __all__ = ["SparkSource"]
 
+_INTERRUPTS = "spark.job.interruptOnCancel"  # whether a cancelled job ends its tasks at once
 _FIELDS = ("values", "weights", "labels", "errors")  # of `gmix.base.rows.Rows`
 _BYTES = 4 << 20  # of rows in a block, at least; in such large blocks, Spark's cost per block does not matter
 
@@ -35,7 +38,7 @@ class SparkSource(PartitionedSource):
     are those of `PartitionedSource`.
     """
 
-    _run: Callable[[Task, Join | None], list[bytes]]
+    _run: Callable[[Task, Join | None, float | None], list[bytes]]
 
     def __init__(self, data: Any, *, columns: list[str] | None = None, **settings: Any) -> None:
         with needing("spark", "a cluster"):
@@ -60,8 +63,8 @@ class SparkSource(PartitionedSource):
         self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
-        with reaching("Spark"):
-            return self._run(task, join)
+        with self.limit.one_pass("Spark") as limit:
+            return self._run(task, join, limit)
 
 
 def _distinct(table: Any, name: str) -> list[Any]:
@@ -118,12 +121,39 @@ def _unpersist(blocks: Any) -> None:
         blocks.unpersist()
 
 
-def _ask_blocks(blocks: Any, fan: int, task: Task, join: Join | None) -> list[bytes]:
+def _ask_blocks(blocks: Any, fan: int, task: Task, join: Join | None, limit: float | None) -> list[bytes]:
     answers = blocks.mapPartitionsWithIndex(partial(_answer, task))
     while join is not None and (count := answers.getNumPartitions()) > fan:
         branches = answers.partitionBy(-(-count // fan), lambda number: number // fan)
         answers = branches.mapPartitionsWithIndex(partial(_join, join))
-    return [answer for _, answer in sorted(answers.collect())]
+    with _cancelled_after(limit, blocks.context):
+        return [answer for _, answer in sorted(answers.collect())]
+
+
+@contextmanager
+def _cancelled_after(limit: float | None, context: Any) -> Iterator[None]:
+    """Cancel the jobs that this thread starts, after a limit in seconds, so that waiting for them is an error."""
+    if limit is None:
+        yield
+        return
+    tag, interrupts = f"gmix-{uuid4()}", context.getLocalProperty(_INTERRUPTS)
+    timer = Timer(limit, _cancel, (context, tag))
+    timer.daemon = True
+    context.addJobTag(tag)
+    context.setLocalProperty(_INTERRUPTS, "true")
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        with suppress(Exception):  # the session may have ended
+            context.removeJobTag(tag)
+            context.setLocalProperty(_INTERRUPTS, interrupts)
+
+
+def _cancel(context: Any, tag: str) -> None:
+    with suppress(Exception):  # the session may have ended, which ends its jobs
+        context.cancelJobsWithTag(tag)
 
 
 def _answer(task: Task, number: int, blocks: Iterable[Rows]) -> Iterator[tuple[int, bytes]]:
@@ -137,7 +167,13 @@ def _join(join: Join, number: int, answers: Iterable[tuple[int, bytes]]) -> Iter
 # Passes over the DataFrame, with Spark Connect ------------------------------------------------------------------------
 
 
-def _ask_table(table: Any, read: Read, task: Task, join: Join | None) -> list[bytes]:  # noqa: ARG001  (the driver joins)
+def _ask_table(
+    table: Any,
+    read: Read,
+    task: Task,
+    join: Join | None,  # noqa: ARG001  (the driver joins)
+    limit: float | None,  # noqa: ARG001  (Spark Connect has no job that can be cancelled)
+) -> list[bytes]:
     answers = table.mapInArrow(partial(_answer_in_arrow, read, task), "number int, answer binary")
     found: list[bytes] = answers.toArrow().sort_by("number")["answer"].to_pylist()
     return found

@@ -1,0 +1,81 @@
+"""How long a pass over the rows of a cluster may take, and the errors of passes that fail or take longer."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gmix.base.errors import ClusterError, ParameterError
+
+__all__ = ["PassLimit", "reaching"]
+
+_NAME = "GMIX_PASS_SECONDS"
+_PATIENCE, _TIMES_LONGEST = 600.0, 20.0  # seconds, and times the longest pass so far, after which a pass is given up
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
+
+
+class PassLimit:
+    """The limit of time of the passes over one table."""
+
+    def __init__(self) -> None:
+        self._longest: float | None = None  # seconds that a pass has taken
+
+    @contextmanager
+    def one_pass(self, engine: str) -> Iterator[float | None]:
+        """The seconds after which the engine must give up a pass, or None; its exceptions become a `ClusterError`.
+
+        The limit is that of the environment variable ``GMIX_PASS_SECONDS``, where ``inf`` is none. Without it, it is
+        ten minutes and twenty times the longest pass so far, and the first pass has none.
+        """
+        limit = _stated()
+        if limit is None and self._longest is not None:
+            limit = _PATIENCE + _TIMES_LONGEST * self._longest
+        limit = None if limit == math.inf else limit
+        begin = time.monotonic()
+        with reaching(engine, limit):
+            yield limit
+        self._longest = max(self._longest or 0.0, time.monotonic() - begin)
+
+
+@contextmanager
+def reaching(engine: str, limit: float | None = None) -> Iterator[None]:
+    """Convert an exception of a cluster to a `ClusterError` with a remedy; after a limit, it is one of lateness."""
+    begin = time.monotonic()
+    try:
+        yield
+    except Exception as error:
+        if limit is not None and time.monotonic() - begin >= limit:
+            raise ClusterError(
+                f"{engine} did not finish a pass over the rows within {limit:.4g} seconds; look for a worker that "
+                "hangs, and fit again, from the checkpoint if there is one; if passes take this long, set a longer "
+                f"limit in the environment variable {_NAME}"
+            ) from error
+        raise ClusterError(
+            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_main_line(str(error))}); "
+            "check that its session is open and that its workers can be reached, stay alive, and have gmix installed"
+        ) from error
+
+
+def _stated() -> float | None:
+    """The limit in seconds that a user has set for a pass."""
+    stated = os.environ.get(_NAME)
+    if not stated:
+        return None
+    try:
+        limit = float(stated)
+    except ValueError:
+        limit = math.nan
+    if not limit > 0.0:
+        raise ParameterError(f"the environment variable {_NAME} is {stated!r}; set it to a number of seconds above 0")
+    return limit
+
+
+def _main_line(message: str) -> str:
+    """The most informative line of a message: the last exception of a Python traceback, or else the first line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    exceptions = [line for line in lines if _EXCEPTION.match(line)]
+    return (exceptions or lines or [""])[-1 if exceptions else 0]
