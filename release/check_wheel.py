@@ -27,7 +27,7 @@ def check_metadata() -> str:
     """The version. Raises AssertionError if licenses or the bill of materials are missing."""
     installed = distribution("gmix")
     files = {str(path).replace("\\", "/") for path in installed.files or ()}
-    for name in ("LICENSE", "licenses/nanobind.txt", "licenses/robin_map.txt"):
+    for name in ("LICENSE", "licenses/nanobind.txt", "licenses/robin_map.txt", "licenses/tables.txt"):
         assert any(path.endswith(f".dist-info/licenses/{name}") for path in files), f"{name} is not in the wheel"
     [sbom] = [path for path in installed.files or () if str(path).endswith("gmix.cdx.json")]
     bill = json.loads(Path(str(sbom.locate())).read_text(encoding="utf-8"))
