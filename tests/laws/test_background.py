@@ -354,3 +354,16 @@ def test_clutter_is_found_among_rows_of_any_scale() -> None:
     clutter = probability_of_clutter(rows)
     assert (clutter[:140] < 0.5).all()
     assert (clutter[140:] > 0.5).all()
+
+
+def test_an_m_step_by_hand_shares_the_weight_with_the_background() -> None:
+    rows = np.random.default_rng(0).uniform(-4.0, 9.0, (200, 2))
+    mixture = GaussianMixture(
+        [0.3, 0.5], [[0.0, 0.0], [5.0, 5.0]], [np.eye(2)] * 2, background=Background(0.2, [-4.0, -4.0], [9.0, 9.0])
+    )
+    [statistics] = gmix.expect(rows, [mixture])
+    after = GaussianMixture.from_statistics(statistics, "VVV", background=mixture.background)
+    shares = mixture.responsibilities(rows).mean(0)
+    assert after.background is not None
+    np.testing.assert_allclose(after.weights, shares[:2], rtol=1e-12)
+    assert after.background.weight == pytest.approx(1.0 - shares[:2].sum(), rel=1e-12)
