@@ -1,7 +1,7 @@
 """Make small errors in the core, one at a time, and list those that no test notices.
 
 A mutant of Python is tried in a copy of the package. For a mutant of C++ the object that it touches is compiled in a
-build folder of its own. Results are kept in build/mutants/results.json, so that the script can be stopped and run
+build folder of its own. Results are kept in build/mutants/results.jsonl, so that the script can be stopped and run
 again; a mutant is identified by the text of its line. Files that have changed since `--since` come first.
 """
 
@@ -23,7 +23,7 @@ from mutations import Mutant, mutants
 from other_build import BUILD, ROOT, configure, copy_package, environment
 
 FOLDER = BUILD / "mutants"
-RESULTS = FOLDER / "results.json"
+RESULTS = FOLDER / "results.jsonl"
 EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.json")
 
 PLACES = ["src/gmix/model", "src/gmix/distribution", "src/gmix/inference", "native"]
@@ -137,12 +137,11 @@ class Trials:
     """Mutants tried at several workplaces at once, and their results in a file."""
 
     def __init__(self, jobs: int, native: bool) -> None:
-        self.results: dict[str, str] = read_results()
         self._limits: dict[tuple[str, ...], float] = {}
         self._lock = threading.Lock()
         self._free = queue.SimpleQueue[Workplace]()
         for j in range(jobs):
-            self._free.put(Workplace(FOLDER / str(j), native))
+            self._free.put(Workplace(FOLDER / f"{'native' if native else 'python'}-{j}", native))
 
     def limit(self, tests: list[str], workplace: Workplace) -> float:
         """Ten times the seconds that tests take without a mutant; a mutant that takes longer is noticed."""
@@ -164,13 +163,16 @@ class Trials:
         finally:
             self._free.put(workplace)
         with self._lock:
-            self.results[name] = result
-            RESULTS.write_text(json.dumps(self.results, indent=1))
+            with RESULTS.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([name, result]) + "\n")
             print(f"{result:10} {name}", flush=True)
 
 
 def read_results() -> dict[str, str]:
-    return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
+    """The last result of each mutant; a line for each trial, so that several runs can add to the file at once."""
+    if not RESULTS.exists():
+        return {}
+    return dict(json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines())
 
 
 def main() -> None:
@@ -186,11 +188,12 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     equivalents: dict[str, str] = json.loads(EQUIVALENTS.read_text(encoding="utf-8"))
     if not given.report:
+        before = read_results()
         trials = Trials(given.jobs, any(place.startswith("native") for place in given.places))
-        settled = {name for name, result in trials.results.items() if not (given.again and result == "survived")}
+        settled = {name for name, result in before.items() if not (given.again and result == "survived")}
         found = [(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")) for mutant in candidates(given)]
         if given.again:
-            found = [(mutant, source) for mutant, source in found if mutant.name(source) in trials.results]
+            found = [(mutant, source) for mutant, source in found if mutant.name(source) in before]
         new = [(mutant, source) for mutant, source in found if mutant.name(source) not in settled | equivalents.keys()]
         with ThreadPoolExecutor(given.jobs) as executor:
             list(executor.map(trials.run, *zip(*new[: given.most], strict=True)))
