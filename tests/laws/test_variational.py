@@ -297,6 +297,8 @@ def test_of_one_component_the_bound_is_the_log_evidence_of_the_rows_one_by_one(f
             known = prior.with_rows(SufficientStatistics.from_responsibilities(kind.form, rows[:i], share))
         evidence += float(predictive_density(known, None).log_density(row[None])[0])
     assert bound == pytest.approx(evidence, rel=1e-10)
+    ratio = model.posterior.log_normalizer() - prior.log_normalizer()
+    assert evidence == pytest.approx(ratio - rows.size / 2.0 * np.log(2.0 * np.pi), rel=1e-10)
 
 
 def draws(q: ParameterDistribution, form: str, n: int) -> tuple[Array, Array, Array]:
