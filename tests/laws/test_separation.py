@@ -128,12 +128,16 @@ def test_columns_that_follow_from_others_are_answered_or_refused_with_the_remedy
 
 
 @pytest.mark.parametrize(
-    ("scale", "limits"), [(0.95, [-100.0, -20.0, 5.0]), (1.2, [-10.0, 8.0, 200.0]), (0.5, [-60.0, 5.0])]
-)
+    ("scale", "shift", "limits"),
+    [
+        (0.95, 3.0, [-100.0, -20.0, 5.0]), (1.2, 3.0, [-10.0, 8.0, 200.0]), (0.5, 3.0, [-60.0, 5.0]),
+        (1.2, 0.0, [0.1, 3.0, 20.0]), (0.5, 0.0, [-20.0, -1.0, -0.1]),
+    ],
+)  # fmt: skip
 def test_the_distribution_of_a_quadratic_form_of_one_variable_has_its_digits_in_both_tails(
-    scale: float, limits: list[float]
+    scale: float, shift: float, limits: list[float]
 ) -> None:
-    a, half, shift = scale**2 - 1.0, 3.0 * scale, 3.0
+    a, half = scale**2 - 1.0, shift * scale
     for limit in limits:  # a z^2 + 2 half z + shift^2 is below the limit between or beyond its roots
         root = np.sqrt(half**2 - a * (shift**2 - limit))
         low, high = sorted([(-half - root) / a, (-half + root) / a])
