@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gmix import GaussianMixture, SufficientStatistics
 from gmix.fitting.em import Run, run_em
 from gmix.model.blur import Blur
-from gmix.model.covariance import DIRECT, FULL, STRUCTURES, VEE, VII, VVI, VVV, Structure
+from gmix.model.covariance import DIRECT, EEE, FULL, STRUCTURES, VEE, VEV, VII, VVI, VVV, Structure
 from gmix.model.gaussian_model import GaussianModel
 from gmix.model.kernel import ReferenceKernel, kernel
 from gmix.model.kernel.reference import expectation_maximization
@@ -75,6 +75,19 @@ def plain(source: MemorySource, starts: list[GaussianMixture], *settings: Any, *
     reference = source.reference(starts[0].structure.form)
     ends = ReferenceKernel().run(source.statistics, [GaussianModel(s) for s in starts], reference, *settings, **others)
     return [Run.of(end) for end in ends]
+
+
+@pytest.mark.parametrize("d", [4, 5, 7, 8, 9, 17, 30])
+@pytest.mark.parametrize("structure", [VVV, EEE, VVI, VEV], ids=repr)
+def test_runs_of_tables_of_many_columns_are_plain_ones(structure: Structure, d: int) -> None:
+    """Factors, inverses and congruences of matrices are computed in blocks of a few columns."""
+    rng = np.random.default_rng(d)
+    rows = rng.normal(size=(300, d)) @ np.triu(rng.uniform(-0.5, 0.5, (d, d)), 1).T + rng.normal(size=(300, d))
+    rows[150:] += 2.0
+    labels = (rng.random(300) < np.repeat([0.3, 0.7], 150)).astype(np.intp)
+    statistics = SufficientStatistics.from_labels(structure.form, rows, labels, 2)
+    compiled = run(rows, GaussianMixture.from_statistics(statistics, structure), StoppingRule(0.0, 6))
+    assert len(compiled.history) > 3
 
 
 Runs = Callable[..., list[Run]]
