@@ -63,7 +63,7 @@ FLOORS = {  # each package or module of the house, on the floors from the lowest
                 "fitting.freezing",
                 "fitting.arguments",
             ],
-            ["fitting.judge", "fitting.poorer", "fitting.growth", "fitting.cluster_moves"],
+            ["fitting.judge", "fitting.poorer", "fitting.open_ranges", "fitting.factor_moves"],
             ["fitting.trials"],
             ["fitting.search_progress"],
             ["fitting.search_plan"],

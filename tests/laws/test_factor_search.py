@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import GaussianMixture
-from gmix.fitting.cluster_moves import moved
 from gmix.fitting.em import run_em
-from gmix.fitting.growth import Growth
+from gmix.fitting.factor_moves import moved
+from gmix.fitting.open_ranges import OpenRanges
 from gmix.model.stopping import StoppingRule
 from gmix.sources import MemorySource
 
@@ -51,10 +51,10 @@ def test_numbers_that_are_given_are_all_fitted() -> None:
     fit = gmix.fit(x, [1, 2, 3, 4], covariance="factors", factors=[1, 2, 3], rng=0)
     assert len(fit.search.candidates) == 12
     assert not fit.search.unpromising
-    assert Growth.of([1, 2], "factors", None) == Growth(components=False, factors=True)
-    assert Growth.of("auto", ["factors:1", "factors:2"], None) == Growth(components=True, factors=False)
-    assert Growth.of("auto", "auto", "auto") == Growth(components=True, factors=True)
-    assert Growth.of("auto", "auto", [1, 2]) == Growth(components=True, factors=False)
+    assert OpenRanges.of([1, 2], "factors", None) == OpenRanges(components=False, factors=True)
+    assert OpenRanges.of("auto", ["factors:1", "factors:2"], None) == OpenRanges(components=True, factors=False)
+    assert OpenRanges.of("auto", "auto", "auto") == OpenRanges(components=True, factors=True)
+    assert OpenRanges.of("auto", "auto", [1, 2]) == OpenRanges(components=True, factors=False)
 
 
 def test_the_chosen_model_has_converged() -> None:

@@ -24,9 +24,9 @@ from gmix.fitting.background import check_background
 from gmix.fitting.families import check_family, compare_families
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
-from gmix.fitting.growth import Growth
 from gmix.fitting.inspection import Sample
 from gmix.fitting.labeling import label_findings, labeled_source, labeled_start
+from gmix.fitting.open_ranges import OpenRanges
 from gmix.fitting.other_words import OTHER_WORDS
 from gmix.fitting.result import Fit
 from gmix.fitting.search_findings import dependence_finding
@@ -306,7 +306,8 @@ def fit(
         named = not isinstance(components, str) and covariance != "auto"
         plan = SearchPlan(
             counts, structures, starts, rule, prior, criterion, named=named, frozen=frozen, progress=reported,
-            effort=effort if components_per_row is None else 0.0, growth=Growth.of(components, covariance, factors),
+            effort=effort if components_per_row is None else 0.0,
+            open_ranges=OpenRanges.of(components, covariance, factors),
         )  # fmt: skip
         found, more_findings = compare_families(source, plan, generator, background, family, degrees_of_freedom)
         if not several and found.best.collapsed and not found.interrupted:

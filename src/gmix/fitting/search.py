@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from gmix.fitting.candidates import Candidate, Search
-from gmix.fitting.cluster_moves import moved
 from gmix.fitting.em import Interrupted, Run, raise_if_interrupted, run_em
+from gmix.fitting.factor_moves import moved
 from gmix.fitting.judge import Judge
 from gmix.fitting.poorer import Neighbor, from_richer, neighbors, poorest_first, runs_from_neighbors, starts
 from gmix.fitting.refinement import Effort
@@ -122,7 +122,7 @@ class _Searching:
         plan = self.plan
         if plan.only is not None or self.judge.lenient:
             return False
-        return plan.growth.leaves_out(self.best, structure, n_components, plan.criterion, max(plan.components))
+        return plan.open_ranges.leaves_out(self.best, structure, n_components, plan.criterion, max(plan.components))
 
     def _poorer(self, n_components: int) -> dict[tuple[Structure, int], Candidate]:
         """The candidates that others with this many components may start from.

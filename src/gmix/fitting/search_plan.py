@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from gmix.fitting.growth import Growth
+from gmix.fitting.open_ranges import OpenRanges
 from gmix.fitting.search_progress import SearchProgress
 from gmix.fitting.start import Start
 from gmix.model.covariance import Structure
@@ -31,7 +31,7 @@ class SearchPlan:
     only : the pairs that are candidates; None for all.
     effort : how much work to do for better optima, in units of that of a default search; zero for none.
     frozen : the parameters of the start that the runs leave as they are.
-    growth : the numbers that need not be increased to the end of their range; not those of the pairs in `only`.
+    open_ranges : the numbers that need not be increased to the end of their range; not those of the pairs in `only`.
     named : whether the user named the candidates. If not, those that the table has too few rows for are not fitted.
     progress : what the search reports to.
     """
@@ -46,7 +46,7 @@ class SearchPlan:
     named: bool = False
     effort: float = 1.0
     frozen: Frozen | None = None
-    growth: Growth = field(default_factory=Growth)
+    open_ranges: OpenRanges = field(default_factory=OpenRanges)
     progress: SearchProgress = field(default_factory=SearchProgress)
 
     @property

@@ -1,4 +1,4 @@
-"""When a search of factor models stops adding components or factors, if the user left their numbers open."""
+"""The ranges of components and factors that a user left open, and where a search of factor models ends them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gmix.base.arguments import as_list
 from gmix.fitting.candidates import Candidate
 from gmix.model.covariance import Factors, Structure, numbered
 
-__all__ = ["Growth"]
+__all__ = ["OpenRanges"]
 
 _CLEARLY = 0.5  # of the penalty for more parameters; if the fit gains less, the criterion is clearly worse
 
 
 @dataclass(frozen=True)
-class Growth:
+class OpenRanges:
     """The numbers that a search of factor models need not increase to the end of their range.
 
     A number is not increased further if its last increase made the criterion clearly worse, which means that the fit
@@ -35,7 +35,7 @@ class Growth:
     factors: bool = False
 
     @classmethod
-    def of(cls, components: Any, covariance: Any, factors: Any) -> Growth:
+    def of(cls, components: Any, covariance: Any, factors: Any) -> OpenRanges:
         """What these arguments of a fit leave open."""
         names = [covariance] if isinstance(covariance, str) else as_list(covariance) or []
         families = any(isinstance(name, str) and numbered(name) is not None for name in names)
