@@ -38,6 +38,20 @@ def dense_twin(mixture: GaussianMixture) -> GaussianMixture:
 
 
 @pytest.mark.parametrize("letters", EIGHT)
+def test_a_start_of_common_loadings_scales_with_the_columns_and_keeps_common_ones(letters: str) -> None:
+    own, scale = factor_mixture("UUU"), np.geomspace(1e-3, 1e3, 9)
+    share, compact, structure = own.weights, compact_covariances(own), factors(letters, 2)
+    wide = np.concatenate([compact[..., :1] * scale[:, None] ** 2, compact[..., 1:] * scale[:, None]], axis=-1)
+    if structure.tied_loadings and not structure.spherical:
+        plain, scaled = structure._tied(share, compact), structure._tied(share, wide)
+        np.testing.assert_allclose(scaled[..., 0], plain[..., 0] * scale**2, rtol=1e-9)
+        loadings, other = scaled[..., 1:] / scale[:, None], plain[..., 1:]
+        np.testing.assert_allclose(loadings @ loadings.mT, other @ other.mT, rtol=1e-7, atol=1e-9)
+        same = structure._tied(share, np.repeat(compact[:1], 3, axis=0))
+        np.testing.assert_allclose(same[0, :, 1:] @ same[0, :, 1:].T, compact[0, :, 1:] @ compact[0, :, 1:].T)
+
+
+@pytest.mark.parametrize("letters", EIGHT)
 def test_the_density_is_that_of_the_dense_gaussians(letters: str) -> None:
     mixture = factor_mixture(letters)
     x = mixture.sample(200, rng=1)

@@ -246,6 +246,16 @@ def test_the_floor_is_what_a_column_can_tell_from_nothing() -> None:
     np.testing.assert_allclose(s.floor, [4e-24, 1e-14, (1e6 * eps) ** 2], rtol=1e-15)
 
 
+def test_a_reference_of_more_rows_has_the_same_variances() -> None:
+    s = in_one_component([1.0, -1e6], [4.0, 1e10])
+    more = s.scaled(6.0)
+    fresh = Reference(DIAGONAL, more.count, more.mean, more.scatter)
+    assert fresh.total_weight == more.total_weight == 6.0
+    for name in ("variances", "floor"):
+        np.testing.assert_allclose(getattr(fresh, name), getattr(s, name), rtol=1e-15)
+        np.testing.assert_array_equal(getattr(more, name), getattr(s, name))
+
+
 @pytest.mark.parametrize("form", FORMS, ids=repr)
 def test_statistics_travel_by_name_with_all_their_sums(form: Form) -> None:
     labels, rows = np.repeat([0, 1], 5), np.random.default_rng(3).normal(size=(10, 2))
