@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutations import Mutant, mutants
-from other_build import BUILD, ROOT, configure, copy_package, environment
+from other_build import BUILD, ROOT, configure, copy_package, environment, installed
 
 FOLDER = BUILD / "mutants"
 RESULTS = FOLDER / "results.jsonl"
@@ -88,13 +88,8 @@ class Workplace:
     """A copy of the package, and of the core if mutants of it are wanted, in which one mutant is tried at a time."""
 
     def __init__(self, folder: Path, native: bool) -> None:
-        from importlib.util import find_spec
-
-        spec = find_spec("gmix._native")
-        assert spec is not None
-        assert spec.origin is not None
         self.package, self.source, self.build = folder / "package", folder / "source", folder / "build"
-        copy_package(self.package, Path(spec.origin))
+        copy_package(self.package, installed())
         if native:
             copy_core(self.source)
             configure(self.source, self.build)

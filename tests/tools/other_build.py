@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["BUILD", "ROOT", "configure", "copy_package", "environment"]
+__all__ = ["BUILD", "ROOT", "configure", "copy_package", "environment", "installed"]
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
@@ -20,12 +21,20 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module_
 
 
 def copy_package(folder: Path, native: Path) -> None:
-    """Copy the package, with this compiled module and its stub, into a folder."""
+    """Copy the package, with this compiled module and the stub of the installed one, into a folder."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "src", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (native, native.with_name("_native.pyi")):
+    for file in (native, installed().with_name("_native.pyi")):
         shutil.copy2(file, folder / "gmix")
     (folder / "sitecustomize.py").write_text(_SITE)
+
+
+def installed() -> Path:
+    """The compiled module that is installed."""
+    spec = find_spec("gmix._native")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
