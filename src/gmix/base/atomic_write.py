@@ -46,8 +46,8 @@ def atomic_write(path: str | PathLike[str], error_type: type[GmixError]) -> Iter
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         special = target.exists() and not target.is_file()
-        draft = None if special else _Draft(target.resolve())
-    except (OSError, ValueError, RuntimeError) as error:  # a name may be too long, hold a null, or link to itself
+        draft = None if special else _Draft(_resolved(target))
+    except (OSError, ValueError, RuntimeError) as error:  # a name may be too long, contain a null, or link to itself
         raise _cannot_write(target, error, error_type) from None
     try:
         if draft is None:
@@ -60,6 +60,14 @@ def atomic_write(path: str | PathLike[str], error_type: type[GmixError]) -> Iter
         if isinstance(error, ConnectionError | TimeoutError):  # from a pipe, or from the source of the rows
             raise
         raise _cannot_write(target, error, error_type) from error
+
+
+def _resolved(target: Path) -> Path:
+    """The file that a link points to. Raises `OSError` or `RuntimeError` for a link to itself."""
+    found = target.resolve()
+    if found.is_symlink():  # from Python 3.13 on, this is no error of `resolve`
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return found
 
 
 class _Draft:
