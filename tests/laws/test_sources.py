@@ -364,7 +364,7 @@ def test_a_folder_that_is_closed_is_not_passed_over(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "scandir", refused)
     with pytest.raises(DataError, match=r"closed cannot be read \(Permission denied\); check the path"):
         as_source(tmp_path)
-    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)"):
+    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)|there is no file"):
         as_source(tmp_path / ("a" * 300))
 
 
