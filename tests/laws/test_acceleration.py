@@ -16,7 +16,7 @@ from gmix.sources import MemorySource
 
 pytestmark = pytest.mark.skipif(isinstance(kernel, ReferenceKernel), reason="the compiled kernel is not built")
 Array = NDArray[np.float64]
-FACTORS = structure("factors:2")
+FACTORS = structure("factors:1")
 SCALED = {"EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV"}  # the same in any units of each column
 
 
@@ -56,9 +56,9 @@ def test_it_saves_more_where_components_overlap_strongly(structure: Structure) -
 
 
 def test_it_saves_most_steps_of_factor_models() -> None:
-    rng = np.random.default_rng(1)
-    factors, loadings = rng.normal(size=(600, 2)), rng.normal(size=(2, 6))
-    rows = factors @ loadings + 0.7 * rng.normal(size=(600, 6)) + np.repeat([[0.0], [1.2]], 300, axis=0)
+    rng = np.random.default_rng(2)
+    factors, loadings = rng.normal(size=(300, 1)), rng.normal(size=(1, 4))
+    rows = factors @ loadings + 0.7 * rng.normal(size=(300, 4)) + np.repeat([[0.0], [1.2]], 150, axis=0)
     plain, accelerated = (run(rows, FACTORS, accelerate, n_components=2) for accelerate in (False, True))
     assert accelerated.objective >= plain.objective - 1e-6 * len(rows)
     assert 3 * len(accelerated.history) < len(plain.history)
