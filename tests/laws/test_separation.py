@@ -143,4 +143,4 @@ def test_the_distribution_of_a_quadratic_form_of_one_variable_has_its_digits_in_
         low, high = sorted([(-half - root) / a, (-half + root) / a])
         exact = ndtr(low) + ndtr(-high) if a < 0.0 else ndtr(high) - ndtr(low)
         [found] = SumOfSquares(np.array([[scale]]), np.array([[shift]])).below(np.array([limit]))
-        assert found == pytest.approx(exact, rel=1e-11)
+        assert found == pytest.approx(exact, rel=1e-11, abs=0.0)
