@@ -26,7 +26,10 @@ FOLDER = BUILD / "mutants"
 RESULTS = FOLDER / "results.jsonl"
 EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.json")
 
-PLACES = ["src/gmix/model", "src/gmix/distribution", "src/gmix/inference", "native"]
+PLACES = [
+    *(f"src/gmix/{name}" for name in ("model", "distribution", "inference")),
+    *(f"native/{name}" for name in ("kernel", "em", "threads", "python")),
+]
 
 # The tests that cover a folder or a file, from those that fail soonest; the longest path that fits a file counts.
 COVER: dict[str, str] = json.loads(Path(__file__).with_name("covering_tests.json").read_text(encoding="utf-8"))
