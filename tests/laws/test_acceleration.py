@@ -55,6 +55,14 @@ def test_it_saves_more_where_components_overlap_strongly(structure: Structure) -
     assert 3 * len(accelerated.history) < len(plain.history)
 
 
+@pytest.mark.parametrize("code", ["EII", "VII", "VVI", "EEE", "VVV"])
+def test_it_saves_as_much_in_several_columns(code: str) -> None:
+    rows = np.random.default_rng(1).normal(size=(2000, 4)) + np.repeat([[0.0], [0.9]], 1000, axis=0)
+    plain, accelerated = (run(rows, structure(code), accelerate, n_components=2) for accelerate in (False, True))
+    assert accelerated.objective >= plain.objective - 2e-8 * len(rows)
+    assert 4 * len(accelerated.history) < len(plain.history)
+
+
 def test_it_saves_most_steps_of_factor_models() -> None:
     rng = np.random.default_rng(2)
     factors, loadings = rng.normal(size=(300, 1)), rng.normal(size=(1, 4))
