@@ -18,7 +18,17 @@ pytestmark = pytest.mark.skipif(isinstance(kernel, ReferenceKernel), reason="the
 
 Array = NDArray[np.float64]
 PLAIN = ReferenceKernel()
-SHAPES = [(1, 1, 1), (7, 1, 3), (500, 2, 2), (2049, 3, 5), (300, 8, 4), (130, 17, 3), (90, 40, 2), (5000, 2, 1)]
+SHAPES = [
+    (1, 1, 1),
+    (7, 1, 3),
+    (500, 2, 2),
+    (2049, 3, 5),
+    (300, 8, 4),
+    (130, 17, 3),
+    (60, 20, 2),
+    (90, 40, 2),
+    (5000, 2, 1),
+]
 MANY = [(700, 5, 9), (2500, 8, 20), (300, 16, 16), (40, 7, 7)]  # components, which are alike
 APART = [(1100, 24, 9), (900, 33, 12), (1000, 65, 4)]  # of more rows than are looked at before they are
 NEIGHBORS = [(2500, 9, 300), (700, 33, 260), (300, 8, 256), (300, 7, 300), (300, 9, 255)]  # many components
