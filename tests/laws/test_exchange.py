@@ -24,6 +24,7 @@ def rng() -> np.random.Generator:
 
 
 def test_a_mixture_of_one_feature_is_a_random_variable_of_scipy() -> None:
+    pytest.importorskip("scipy", minversion="1.15")
     mixture = gmix.GaussianMixture([0.3, 0.0, 0.7], [[-1.0], [7.0], [2.0]], [[[1.0]], [[1.0]], [[0.25]]])
     variable = mixture.to_scipy()
     assert isinstance(variable, stats.Mixture)

@@ -8,12 +8,16 @@ import re
 import sys
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
 
 from gmix.base.errors import GmixError, nearest
 from gmix.base.wording import printable
 from gmix.cli.input import STDIN_FOLDER
+
+try:
+    from typer import TyperException
+except ImportError:  # older releases of Typer raise the exceptions of Click
+    from click import ClickException as TyperException  # type: ignore[assignment]
 
 __all__ = ["Commands"]
 
@@ -25,7 +29,7 @@ class Commands(TyperGroup):
         _open_closed_streams()
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
-        except typer.TyperException as error:
+        except TyperException as error:
             is_help = type(error).__name__ == "NoArgsIsHelpError"  # it has been printed
             status = 0 if is_help else _print_error(_usage_error(error))
         except SystemExit as end:
