@@ -175,6 +175,14 @@ def test_a_fit_finds_the_number_of_factors_and_components() -> None:
     assert np.diff(fit.history).min() > -1e-6
 
 
+def test_a_fit_of_one_component_tries_random_factors_too() -> None:
+    rng = np.random.default_rng(7)
+    signal = rng.standard_normal((25, 2)) @ rng.standard_normal((2, 8))
+    x = signal + rng.uniform(0.2, 2.0, 8) * rng.standard_normal((25, 8))
+    fit = gmix.fit(x, 1, covariance="factors:3", rng=0)
+    assert fit.log_likelihood > -289.5  # EM from the principal factors ends at -290.9, and no start above -289.15
+
+
 def test_a_fit_is_saved_pickled_and_continued(tmp_path: Path) -> None:
     x = factor_mixture("CUU").sample(150, rng=1)
     fit = gmix.fit(x, 2, covariance="tied-factors:1", equal_weights=True, rng=0)
