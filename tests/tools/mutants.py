@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from mutations import Mutant, mutants
@@ -167,10 +168,22 @@ class Trials:
 
 
 def read_results() -> dict[str, str]:
-    """The last result of each mutant; a line for each trial, so that several runs can add to the file at once."""
+    """The last result of each mutant whose line still exists; several runs can add lines to the file at once."""
     if not RESULTS.exists():
         return {}
-    return dict(json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines())
+    results = dict(json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines())
+    return {name: result for name, result in results.items() if _exists(name)}
+
+
+@cache
+def _lines(path: str) -> set[str]:
+    place = ROOT / path
+    return {line.strip() for line in place.read_text(encoding="utf-8").splitlines()} if place.exists() else set()
+
+
+def _exists(name: str) -> bool:
+    path, _, rest = name.partition(": ")
+    return rest[: rest.rindex(" [")] in _lines(path)
 
 
 def main() -> None:
