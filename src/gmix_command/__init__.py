@@ -16,9 +16,17 @@ def main() -> None:
     """Run the command line of this process."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell ignores it for background jobs
         signal.signal(signal.SIGINT, _interrupted)
+    _open_closed_streams()
     from gmix.cli.app import app
 
     app()
+
+
+def _open_closed_streams() -> None:
+    """Discard what is printed on a stream that the caller has closed, as by ``>&-``; imports may print too."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  (open until the end)
 
 
 def _interrupted(_signal: int, _frame: object) -> None:

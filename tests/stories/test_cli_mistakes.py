@@ -50,7 +50,7 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         (NUMBERS, ["--out", "model.pkl"], ["model.pkl would be a model file, which is JSON", "as in model.json"]),
         (NUMBERS, ["points.csv"], ["there are more arguments than needed: points.csv"]),
         (NUMBERS, ["--componets", "2"], ["there is no option --componets", "did you mean '--components'?"]),
-        (NUMBERS, ["--threads", "0"], ["invalid value for '--threads'", "greater than or equal to 1"]),
+        (NUMBERS, ["--threads", "0"], ["invalid value for '--threads'", "1"]),
         (NUMBERS, ["--tolerance", "-1"], ["tolerance is -1.0", "zero or more"]),
         (NUMBERS, ["--max-iterations", "-1"], ["invalid value for '--max-iterations'"]),
         (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),

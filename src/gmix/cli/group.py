@@ -8,28 +8,26 @@ import re
 import sys
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 from gmix.base.errors import GmixError, nearest
 from gmix.base.wording import printable
 from gmix.cli.input import STDIN_FOLDER
 
-try:
-    from typer import TyperException
-except ImportError:  # older releases of Typer raise the exceptions of Click
-    from click import ClickException as TyperException  # type: ignore[assignment]
-
 __all__ = ["Commands"]
+
+# The base of the errors of a command line, which has other names in other releases of Typer.
+_CommandLineError: type[Exception] = typer.BadParameter.__mro__[-4]  # before Exception, BaseException and object
 
 
 class Commands(TyperGroup):
     """The commands. Errors exit with status 2 and say how to fix them; no traceback is shown."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        _open_closed_streams()
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
-        except TyperException as error:
+        except _CommandLineError as error:
             is_help = type(error).__name__ == "NoArgsIsHelpError"  # it has been printed
             status = 0 if is_help else _print_error(_usage_error(error))
         except SystemExit as end:
@@ -56,13 +54,6 @@ class Commands(TyperGroup):
             sys.stdout.flush()
         except BrokenPipeError:  # the reader, such as head, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _open_closed_streams() -> None:
-    """Discard what is printed on a stream that the caller has closed, as by ``>&-``."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  (open until the end)
 
 
 def _print_error(message: str) -> int:
