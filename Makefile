@@ -124,7 +124,7 @@ build/lowest/ready: pyproject.toml CMakeLists.txt release/lowest.py $(wildcard n
 	$(PYTHON) release/lowest.py > $(@D)/requirements.txt
 	$(PYTHON) release/lowest.py --build >> $(@D)/requirements.txt
 	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet -r $(@D)/requirements.txt cmake ninja pytest pytest-xdist hypothesis \
-	  array-api-strict jsonschema polars pyyaml
+	  array-api-strict jsonschema polars pyyaml 'pyparsing<3.3'
 	PATH="$(CURDIR)/$(@D)/bin:$$PATH" $(@D)/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps .
 	touch $@
 

@@ -38,6 +38,7 @@ def test_a_mixture_of_one_feature_is_a_random_variable_of_scipy() -> None:
 
 
 def test_a_background_is_a_uniform_random_variable() -> None:
+    pytest.importorskip("scipy", minversion="1.15")
     mixture = gmix.GaussianMixture([0.8], [[1.0]], [[[1.0]]], background=Background(0.2, [-4.0], [6.0]))
     x = np.array([-5.0, 0.0, 5.5])
     with np.errstate(divide="ignore"):
@@ -45,6 +46,7 @@ def test_a_background_is_a_uniform_random_variable() -> None:
 
 
 def test_scipy_has_no_mixture_of_several_features_and_old_versions_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("scipy", minversion="1.15")
     both = gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)])
     with pytest.raises(gmix.ParameterError, match=r"one feature, not 2, .* take a marginal first"):
         both.to_scipy()
