@@ -147,7 +147,7 @@ def test_the_floor_is_what_float64_cannot_tell_from_zero() -> None:
     [statistics] = gmix.expect(x, [gmix.GaussianMixture([1.0], [x.mean(0)], [np.diag(x.var(0))])])
     eps = np.finfo(float).eps
     np.testing.assert_allclose(statistics.reference.floor[[0, 2]], 1e-24 * x.var(0)[[0, 2]], rtol=1e-6)
-    assert statistics.reference.floor[1] == pytest.approx((eps * 1e6) ** 2)
+    assert statistics.reference.floor[1] == pytest.approx((eps * 1e6) ** 2, abs=0.0)
 
 
 def test_how_many_rows_a_component_needs() -> None:
