@@ -25,6 +25,11 @@ def test_a_band_holds_all_values_of_nineteen_tables_in_twenty(n: int) -> None:
     assert 0.03 < np.mean(outside) < 0.075
     assert (band.low < band.rank / (n + 1)).all()
     assert (band.rank / (n + 1) < band.high).all()
+    np.testing.assert_allclose(band.low, 1.0 - band.high[::-1], rtol=1e-9)
+
+
+def test_the_share_below_the_first_value_is_zero() -> None:
+    assert Empirical.of(np.array([0.9, 0.95]), np.ones(2)).distance == pytest.approx(0.9)
 
 
 def test_distances_are_those_of_scipy() -> None:

@@ -12,7 +12,8 @@ from scipy.special import expit, xlogy
 import gmix
 from gmix import GaussianMixture, ParameterError
 from gmix.distribution import BoundedEstimate
-from gmix.distribution.divergence_bounds import _log_affinities
+from gmix.distribution.algebra import log_product_integrals
+from gmix.distribution.divergence_bounds import _log_affinities, _log_products
 from gmix.distribution.normals import Normals
 
 Array = NDArray[np.float64]
@@ -99,6 +100,12 @@ def test_the_upper_bound_of_the_distance_is_the_best_of_its_kind() -> None:
 
     best = min(minimize(negative_affinity, start, tol=1e-12).fun for start in ([3.0, -3.0, 3.0, -3.0], np.zeros(4)))
     assert p.hellinger(q, draws=2).upper == pytest.approx(np.sqrt(1.0 + best), abs=1e-6)
+
+
+def test_integrals_of_products_are_those_of_the_algebra() -> None:
+    p, q = random_mixture(1), random_mixture(2)
+    found = _log_products(*(Normals.of(m.weights, m.means, m.covariances) for m in (p, q)))
+    np.testing.assert_allclose(found, log_product_integrals(p, q), rtol=1e-12)
 
 
 @pytest.mark.parametrize("mixture", each_structure(), ids=lambda m: m.structure.code)

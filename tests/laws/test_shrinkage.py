@@ -55,6 +55,11 @@ def test_spherical_rows_get_a_prior_of_finite_weight() -> None:
     np.testing.assert_allclose(fit.mixture.means, spheres.mixture.means, atol=1e-3)
 
 
+def test_one_column_gets_a_prior_of_finite_weight() -> None:
+    fit = gmix.fit(np.random.default_rng(0).normal(size=(50, 1)), 1)
+    assert gmix.Shrinkage.oas(fit).rows == pytest.approx(999 * 50, rel=1e-9)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)
 def test_the_log_posterior_is_the_likelihood_plus_the_density_of_the_prior(few: Array, structure: Structure) -> None:
     x, prior = few[:, :3], gmix.Shrinkage(0.7, 9.0)
