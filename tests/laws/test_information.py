@@ -132,6 +132,8 @@ def test_single_components_are_exact() -> None:
     assert found.error < 1e-9
     entropy = p.entropy(draws=2)
     assert entropy.value == pytest.approx(1.0 + np.log(2.0 * np.pi) + 0.5 * log_determinant, rel=1e-9)
+    assert entropy.error < 1e-6
+    assert p.hellinger(q, draws=2).error < 1e-6
     assert p.hellinger(q).upper - p.hellinger(q).lower < 1e-9
 
 
