@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gmix
+from gmix import ModelFileError
 from gmix.base.progress import Meter, Progress, meter
 
 Array = NDArray[np.float64]
@@ -328,3 +330,14 @@ def test_candidates_are_compared_on_a_sub_sample_of_many_rows(rows: Array, monke
     assert len(fit.search.candidates) + fit.search.left_out == 3
     assert fit.search.best.run.mixture.n_components == fit.mixture.n_components
     assert fit.search.best.run.statistics.mass.sum() == pytest.approx(9000)
+
+
+def test_a_checkpoint_with_numbers_that_no_table_has_is_damaged(tmp_path: Path) -> None:
+    rows, path = np.random.default_rng(0).normal(size=(50, 2)), tmp_path / "fit.checkpoint"
+    gmix.fit(rows, 2, covariance="full", rng=0, checkpoint=path)
+    lines = path.read_text().splitlines()
+    entry = json.loads(lines[1])
+    entry["found"][0]["mean"] = base64.b64encode(np.full(4, 1e200).tobytes()).decode()
+    path.write_text("\n".join([lines[0], json.dumps(entry), *lines[2:], ""]))
+    with pytest.raises(ModelFileError, match="is damaged"):
+        gmix.fit(rows, 2, covariance="full", rng=0, checkpoint=path, resume=True)

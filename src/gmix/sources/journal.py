@@ -28,6 +28,7 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["Journal"]
 
 Array = NDArray[np.float64]
+_LARGEST = 1e154  # whose square is about the largest number of float64
 _VERSION = 2
 _BEGINNING = b'{"format": "gmix checkpoint"'
 
@@ -88,8 +89,9 @@ class Journal:
             raise self._error("belongs to a fit of other rows, other settings, or on another kind of processor")
         known: Sequence[Reference | None] = references or [None] * len(components)
         try:
-            return [_statistics(*each) for each in zip(entry["found"], components, known, strict=True)]
-        except (AttributeError, LookupError, TypeError, ValueError, binascii.Error) as error:
+            with np.errstate(over="raise"):  # numbers that no table can have
+                return [_statistics(*each) for each in zip(entry["found"], components, known, strict=True)]
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, binascii.Error) as error:
             raise self._error(f"is damaged ({error})") from None
 
     def _read_seed(self, about: dict[str, Any]) -> int:
@@ -166,4 +168,6 @@ def _statistics(document: Any, components: Components, reference: Reference | No
     found = SufficientStatistics.from_arrays(components.form, arrays)
     if found.mean.shape != components.means.shape:
         raise ValueError("statistics are of another mixture")
+    if (np.abs(found.mean) >= _LARGEST).any():
+        raise ValueError("a mean is larger than a value of a table can be")
     return found if reference is None else found.on(reference)
