@@ -124,7 +124,8 @@ class Case:
             pd.DataFrame(rows, columns=names).to_parquet(folder / "t.parquet", row_group_size=11)
             return folder / "t.parquet"
         if self.holder == "CSV":
-            pd.DataFrame(rows, columns=names).to_csv(folder / "t.csv", index=False)
+            exact = rows.astype(float)  # pandas writes as many digits as the type has
+            pd.DataFrame(exact, columns=names).to_csv(folder / "t.csv", index=False)
             return folder / "t.csv"
         return rows
 

@@ -141,10 +141,28 @@ def test_a_message_of_a_cluster_that_is_no_arrow_stream_is_not_unpickled(capsys:
 
     [array], text = unpack(pack([np.arange(3.0)], "text"))
     assert (array.tolist(), text) == ([0.0, 1.0, 2.0], "text")
-    for message in (pickle.dumps(Bomb()), b"", pack([np.arange(3.0)])[:50]):
+    outside = pack([np.arange(3.0)]).replace(np.array([0, 3], "<i4").tobytes(), np.array([0, 1 << 30], "<i4").tobytes())
+    for message in (pickle.dumps(Bomb()), b"", pack([np.arange(3.0)])[:50], outside):
         with pytest.raises((pa.ArrowException, OSError, KeyError)):
             unpack(message)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("memory", [1e9, 1.0], ids=["read", "streamed"])
+@pytest.mark.parametrize("offset", [1 << 30, -9], ids=["beyond the end", "negative"])
+def test_a_table_whose_offsets_point_outside_it_is_refused(tmp_path: Path, offset: int, memory: float) -> None:
+    pa = pytest.importorskip("pyarrow")
+    rows = np.random.default_rng(0).normal(size=(5, 2))
+    table = pa.table({"x": rows[:, 0], "y": rows[:, 1], "name": ["aa", "bb", "cc", "dd", "ee"]})
+    path = tmp_path / "table.arrow"
+    with pa.ipc.new_file(path, table.schema) as file:
+        file.write_table(table)
+    sound, damaged = (np.array([0, 2, third, 6, 8, 10], "<i4").tobytes() for third in (4, offset))
+    content = path.read_bytes()
+    assert content.count(sound) == 1
+    path.write_bytes(content.replace(sound, damaged))
+    with pytest.raises(gmix.DataError, match=r"table\.arrow, column 'name' cannot be read"):
+        gmix.fit(path, 1, memory=memory)
 
 
 def test_an_old_arrow_that_unpickles_extension_types_is_not_allowed() -> None:

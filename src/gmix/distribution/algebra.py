@@ -11,10 +11,11 @@ from gmix.base.arguments import as_numbers, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError
 from gmix.distribution.contract import MixtureContract, require, require_same_columns
+from gmix.distribution.normals import log_product_integrals
 from gmix.model.covariance import FULL
 from gmix.model.covariance.form import symmetric
 
-__all__ = ["Algebra", "Reduction", "log_product_integrals"]
+__all__ = ["Algebra", "Reduction"]
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # of the largest eigenvalue of a noise covariance; a smaller negative one is rounding
@@ -234,17 +235,6 @@ class _Merged(NamedTuple):
         if i:
             after.losses[:i, i] = after.losses_with(i, np.arange(i))
         return after
-
-
-def log_product_integrals(first: MixtureContract, second: MixtureContract) -> Array:
-    """The logarithms ``(K, K')`` of the integrals of products of two components."""
-    factor = FULL.factor(first.covariances[:, None] + second.covariances)
-    steps = (first.means[:, None] - second.means)[..., None]
-    with np.errstate(over="ignore"):
-        distances = np.square(FULL.whitener(factor) @ steps).sum((-2, -1))
-    d = first.n_features
-    halves = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-    return np.asarray(-0.5 * distances - halves - 0.5 * d * np.log(2.0 * np.pi))
 
 
 def _log_weights(mixture: MixtureContract) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.distribution.binned_divergences import binned_divergences
-from gmix.distribution.normals import Normals
+from gmix.distribution.normals import Normals, by_summed_covariances, log_product_integrals
 from gmix.model.covariance import FULL
 
 __all__ = ["Bounds", "entropy_bounds", "hellinger_bounds", "jensen_shannon_bounds", "kl_bounds"]
@@ -51,7 +51,8 @@ def entropy_bounds(p: Normals) -> Bounds:
     deviations = p.means - w @ p.means
     total = np.tensordot(w, p.covariances, 1) + (w[:, None] * deviations).T @ deviations
     [normal] = FULL.log_determinant(FULL.factor(total[None]), 1, d) + 0.5 * d * (1.0 + np.log(2.0 * np.pi))
-    lower = max(within - float(w @ _log_mean(p, _log_affinities(p, p))), -float(w @ _log_mean(p, _log_products(p, p))))
+    separated = within - float(w @ _log_mean(p, _log_affinities(p, p)))
+    lower = max(separated, -float(w @ _log_mean(p, log_product_integrals(p, p))))
     upper = min(within - float(w @ _log_mean(p, -_divergences(p, p))), float(normal))
     return Bounds(lower, upper).widened(p.rounding)
 
@@ -71,7 +72,7 @@ def kl_bounds(p: Normals, q: Normals) -> Bounds:
     w, divergences = p.weights, _divergences(p, q)
     entropy = entropy_bounds(p)
     cross_lower = float(w @ (_log_mean(q, -divergences) - p.entropies))
-    cross_upper = float(w @ _log_mean(q, _log_products(p, q)))
+    cross_upper = float(w @ _log_mean(q, log_product_integrals(p, q)))
     rounding = p.rounding + q.rounding
     if divergences.size == 1:  # of two normal distributions, it is known
         exact = float(divergences[0, 0])
@@ -166,20 +167,5 @@ def _divergences(p: Normals, q: Normals) -> Array:
 
 def _log_affinities(p: Normals, q: Normals) -> Array:
     """The logarithms ``(K, K')`` of the Bhattacharyya coefficients of components."""
-    distances, halves = _of_sums(p, q, 0.5)
+    distances, halves = by_summed_covariances(p, q, 0.5)
     return np.asarray(np.minimum(-0.125 * distances - halves + 0.5 * (p.half_logs[:, None] + q.half_logs), 0.0))
-
-
-def _log_products(p: Normals, q: Normals) -> Array:
-    """The logarithms ``(K, K')`` of the integrals of products of components."""
-    distances, halves = _of_sums(p, q, 1.0)
-    return np.asarray(-0.5 * distances - halves - 0.5 * p.means.shape[1] * np.log(2.0 * np.pi))
-
-
-def _of_sums(p: Normals, q: Normals, share: float) -> tuple[Array, Array]:
-    """Squared distances of the means by a share of the summed covariances, and half their log-determinants."""
-    factor = FULL.factor(share * (p.covariances[:, None] + q.covariances))
-    with np.errstate(over="ignore"):
-        steps = FULL.whitener(factor) @ (p.means[:, None] - q.means)[..., None]
-        distances = np.square(steps).sum((2, 3))
-    return distances, np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)

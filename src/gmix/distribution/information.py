@@ -139,7 +139,7 @@ class Information(MixtureContract):
         squared = _estimate(1.0 - (terms[0] + terms[1]) / 2.0, Bounds(bounds.lower**2, bounds.upper**2))
         value = float(np.clip(np.sqrt(squared.value), *bounds))
         error = squared.error / (2.0 * value) if value > 0.0 else bounds.upper
-        return BoundedEstimate(value, min(error, bounds.upper - bounds.lower), *bounds)
+        return BoundedEstimate(value, error, *bounds)
 
 
 def _normals(mixture: MixtureContract) -> Normals:

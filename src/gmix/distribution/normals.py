@@ -7,9 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gmix.distribution.contract import MixtureContract
 from gmix.model.covariance import FULL
 
-__all__ = ["Normals"]
+__all__ = ["Normals", "by_summed_covariances", "log_product_integrals"]
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # by how much bounds are widened, relative to their size or to one
@@ -55,3 +56,20 @@ class Normals(NamedTuple):
         eps = float(np.finfo(float).eps)
         condition = float(np.square(inverse).sum((1, 2)).max())
         return float(_ROUNDING + 8.0 * eps * self.means.shape[1] * condition)
+
+
+def log_product_integrals(p: Normals | MixtureContract, q: Normals | MixtureContract) -> Array:
+    """The logarithms ``(K, K')`` of the integrals of products of components."""
+    distances, halves = by_summed_covariances(p, q, 1.0)
+    return np.asarray(-0.5 * distances - halves - 0.5 * p.means.shape[1] * np.log(2.0 * np.pi))
+
+
+def by_summed_covariances(
+    p: Normals | MixtureContract, q: Normals | MixtureContract, share: float
+) -> tuple[Array, Array]:
+    """Squared distances of the means by a share of the summed covariances, and half their log-determinants."""
+    factor = FULL.factor(share * (p.covariances[:, None] + q.covariances))
+    with np.errstate(over="ignore"):
+        steps = FULL.whitener(factor) @ (p.means[:, None] - q.means)[..., None]
+        distances = np.square(steps).sum((2, 3))
+    return distances, np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)

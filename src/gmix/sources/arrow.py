@@ -181,6 +181,7 @@ class ArrowTable(Blocks):
                 columns=names, batch_size=size, batch_readahead=1, fragment_readahead=1, **self._options()
             )
             for tagged in scanner.scan_batches():
+                tagged.record_batch.validate(full=True)  # Arrow takes the offsets in Arrow files as they are
                 yield tagged.record_batch, tagged.fragment if hasattr(tagged.fragment, "path") else None
         except (pa.ArrowException, OSError) as error:
             self._check_unchanged()
@@ -220,8 +221,8 @@ class ArrowTable(Blocks):
 
         def fails(part: Any, columns: list[str]) -> Exception | None:
             try:
-                for _ in part.to_batches(schema=self._dataset.schema, columns=columns, **self._options()):
-                    pass
+                for batch in part.to_batches(schema=self._dataset.schema, columns=columns, **self._options()):
+                    batch.validate(full=True)
             except (pa.ArrowException, OSError) as failure:
                 return failure
             return None

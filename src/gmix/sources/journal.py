@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gmix.base.arguments import is_count
 from gmix.base.errors import ModelFileError, ParameterError
+from gmix.base.table import largest_value
 from gmix.model.components import Components
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
@@ -28,7 +29,6 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["Journal"]
 
 Array = NDArray[np.float64]
-_LARGEST = 1e154  # whose square is about the largest number of float64
 _VERSION = 2
 _BEGINNING = b'{"format": "gmix checkpoint"'
 
@@ -168,6 +168,6 @@ def _statistics(document: Any, components: Components, reference: Reference | No
     found = SufficientStatistics.from_arrays(components.form, arrays)
     if found.mean.shape != components.means.shape:
         raise ValueError("statistics are of another mixture")
-    if (np.abs(found.mean) >= _LARGEST).any():
+    if not (np.abs(found.mean) < largest_value(found.mean.shape[1], 1.0)).all():
         raise ValueError("a mean is larger than a value of a table can be")
     return found if reference is None else found.on(reference)

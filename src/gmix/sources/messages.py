@@ -109,4 +109,5 @@ def unpack(message: bytes) -> tuple[list[Array], str]:
     import pyarrow as pa
 
     table = pa.ipc.open_stream(message).read_all()
+    table.validate(full=True)  # or offsets could point outside the message
     return [entry.values.to_numpy() for entry in table["arrays"]], table.schema.metadata[b"text"].decode()

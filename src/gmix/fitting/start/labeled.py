@@ -50,12 +50,16 @@ class SeedRows:
     @classmethod
     def of_rows(cls, rows: Rows, source: Source) -> SeedRows:
         """Some rows of a source."""
-        rows = MemorySource.points_of(rows, source)
+        return cls.of_points(MemorySource.points_of(rows, source))
+
+    @classmethod
+    def of_points(cls, rows: Rows) -> SeedRows:
+        """Rows with `points` if cells are missing."""
         reference = _reference(FULL, rows)
         values, vectors = _principal_axes(reference)
         standard = _standardize(rows.points, reference)
         points = [standard]
-        if source.n_features > 1:  # whitening one column would repeat its standardized values
+        if rows.values.shape[1] > 1:  # whitening one column would repeat its standardized values
             spread = values > 1e-10  # directions without spread cannot be whitened
             points.insert(0, standard @ vectors[:, spread] / np.sqrt(values[spread]))
         sphere = (vectors * np.sqrt(np.maximum(values, 0.0))).T * np.sqrt(reference.variances)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gmix.base.rows import Rows
 from gmix.fitting.k_means import cluster
+from gmix.fitting.start.labeled import SeedRows
 from gmix.fitting.variational.assignment import Assignment, entropy_terms
 from gmix.fitting.variational.run import occupied
 from gmix.model.components import Components
@@ -147,7 +148,7 @@ class Moves:
         if len(rows) > most:
             rows = rows[np.sort(self.rng.choice(len(rows), most, replace=False))]
         form, reference = self.statistics.form, self._reference_of(rows)
-        labels = [cluster(points, rows.mass, 2, _SWEEPS, self.rng) for points in _coordinates(rows)]
+        labels = [cluster(points, rows.mass, 2, _SWEEPS, self.rng) for points in SeedRows.of_points(rows).points]
         labels = [each for each in labels if len(np.unique(each)) == 2]
         if not labels:
             return None
@@ -269,14 +270,3 @@ def joined(parts: Sequence[SufficientStatistics]) -> SufficientStatistics:
         scatter=np.concatenate([part.scatter for part in parts]),
         divisor=np.concatenate([part.divisor for part in parts]),
     )
-
-
-def _coordinates(rows: Rows) -> list[Array]:
-    """The rows in coordinates in which distances are measured: standardized columns, and whitened ones."""
-    points, mass = np.asarray(rows.points, np.float64), rows.mass
-    centered = points - mass @ points / mass.sum()
-    scale = np.sqrt(mass @ centered**2 / mass.sum())
-    standard = centered / np.where(scale > 0.0, scale, 1.0)
-    values, vectors = np.linalg.eigh((standard.T * mass) @ standard / mass.sum())
-    spread = values > 1e-10 * max(values[-1], 1e-300)
-    return [standard, standard @ vectors[:, spread] / np.sqrt(values[spread])]
