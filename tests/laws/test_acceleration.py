@@ -63,6 +63,15 @@ def test_it_saves_as_much_in_several_columns(code: str) -> None:
     assert 4 * len(accelerated.history) < len(plain.history)
 
 
+@pytest.mark.parametrize("code", ["EII", "VII", "VVI", "VVV"])
+def test_it_saves_as_much_where_components_have_one_center(code: str) -> None:
+    """Variances and weights alone are slow."""
+    rows = np.random.default_rng(1).normal(size=(2000, 4)) * np.repeat([[1.0], [1.6]], 1000, axis=0)
+    plain, accelerated = (run(rows, structure(code), accelerate, n_components=2) for accelerate in (False, True))
+    assert accelerated.objective >= plain.objective - 2e-8 * len(rows)
+    assert 4 * len(accelerated.history) < len(plain.history)
+
+
 def test_it_saves_most_steps_of_factor_models() -> None:
     rng = np.random.default_rng(2)
     factors, loadings = rng.normal(size=(300, 1)), rng.normal(size=(1, 4))

@@ -90,6 +90,17 @@ def test_runs_of_tables_of_many_columns_are_plain_ones(structure: Structure, d: 
     assert len(compiled.history) > 3
 
 
+def test_a_run_with_missing_cells_goes_on_while_covariances_move() -> None:
+    """The rows are symmetric, so that no mean moves."""
+    half = np.random.default_rng(0).normal(size=(40, 2))
+    half[:, 1] += half[:, 0]
+    half[:30, 0] = np.nan
+    start = GaussianMixture([1.0], [[0.0, 0.0]], [[[3.0, 0.2], [0.2, 1.0]]])
+    compiled = run_plainly(np.concatenate([half, -half]), start, StoppingRule(0.0, 2_000))
+    assert compiled.reason is Reason.STATIONARY
+    assert len(compiled.history) > 50
+
+
 Runs = Callable[..., list[Run]]
 KINDS = {"compiled model": run_em, "model in Python": in_python, "plain loop": plain}
 each_kind = pytest.mark.parametrize("runs", KINDS.values(), ids=KINDS)
