@@ -258,3 +258,17 @@ def test_flat_ellipsoids_are_turned_no_further_than_their_rounding(
 
 def test_a_structure_is_called_by_its_code_and_its_word() -> None:
     assert [structure(s).called for s in ("full", "VEV", "EVEV")] == ["VVV (full)", "VEV", "EVEV (VEV, equal weights)"]
+
+
+@each_structure
+def test_the_directions_of_standard_errors_are_independent(s: Structure) -> None:
+    """A rotation of the two equal axes changes nothing; those to the third, longer by the root of 2, do."""
+    variances = [1.0, 1.0, 1.0] if s.code[1] == "I" else [1.0, 1.0, 2.0]
+    tangents = s.tangents(np.full(2, 0.5), np.tile(np.diag(variances), (2, 1, 1)))
+    step = 1e-5
+    moved = [tangents.moved(side * step * e) for e in np.eye(tangents.n_directions) for side in (1.0, -1.0)]
+    covariances = np.array([(one.frames @ one.frames.mT).ravel() for one in moved])
+    rates = (covariances[::2] - covariances[1::2]) / (2.0 * step)
+    _, shape, orientation = s.code
+    lost = 0 if shape == orientation else {"I": 0, "E": 1, "V": 2}[orientation]
+    assert np.linalg.matrix_rank(rates, 1e-6) == tangents.n_directions == s.n_covariance_parameters(2, 3) - lost

@@ -198,20 +198,22 @@ def main() -> None:
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     equivalents: dict[str, str] = json.loads(EQUIVALENTS.read_text(encoding="utf-8"))
+    found = [(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")) for mutant in candidates(given)]
+    names = {mutant.name(source) for mutant, source in found}  # of lines that have not changed
     if not given.report:
         before = read_results()
         trials = Trials(given.jobs, any(place.startswith("native") for place in given.places))
         settled = {name for name, result in before.items() if not (given.again and result == "survived")}
-        found = [(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")) for mutant in candidates(given)]
         if given.again:
             found = [(mutant, source) for mutant, source in found if mutant.name(source) in before]
         new = [(mutant, source) for mutant, source in found if mutant.name(source) not in settled | equivalents.keys()]
         with ThreadPoolExecutor(given.jobs) as executor:
             list(executor.map(trials.run, *zip(*new[: given.most], strict=True)))
-    results = read_results()
-    survivors = [name for name, result in results.items() if result == "survived" and name not in equivalents]
-    programs = sum(result != "no program" for name, result in results.items() if name not in equivalents)
-    print(f"{programs - len(survivors)} of {programs} mutants killed; {len(equivalents)} explained as equivalent")
+    explained = names & equivalents.keys()
+    results = {name: result for name, result in read_results().items() if name in names - explained}
+    survivors = [name for name, result in results.items() if result == "survived"]
+    programs = sum(result != "no program" for result in results.values())
+    print(f"{programs - len(survivors)} of {programs} mutants killed; {len(explained)} explained as equivalent")
     print(*survivors, sep="\n")
 
 
