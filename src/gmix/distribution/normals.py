@@ -1,4 +1,4 @@
-"""The components of a mixture as normal distributions, with what divergences between them need."""
+"""The components of a mixture as normal distributions, and quantities from which divergences are computed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Normals(NamedTuple):
         return cls(np.log(weights[present]), means[present], chosen, factor, halves)
 
     def joined(self, other: Self) -> Self:
-        """The mixture of both with equal probabilities."""
+        """The mixture of the two mixtures, each with probability 1/2."""
         logs = np.concatenate([self.log_weights, other.log_weights]) - np.log(2.0)
         parts = (np.concatenate(pair) for pair in zip(self[1:], other[1:], strict=True))
         return type(self)(logs, *parts)
@@ -59,7 +59,7 @@ class Normals(NamedTuple):
 
 
 def log_product_integrals(p: Normals | MixtureContract, q: Normals | MixtureContract) -> Array:
-    """The logarithms ``(K, K')`` of the integrals of products of components."""
+    """The logarithms ``(K, K')`` of the integrals of products of a component of `p` and a component of `q`."""
     distances, halves = by_summed_covariances(p, q, 1.0)
     return np.asarray(-0.5 * distances - halves - 0.5 * p.means.shape[1] * np.log(2.0 * np.pi))
 
@@ -67,7 +67,7 @@ def log_product_integrals(p: Normals | MixtureContract, q: Normals | MixtureCont
 def by_summed_covariances(
     p: Normals | MixtureContract, q: Normals | MixtureContract, share: float
 ) -> tuple[Array, Array]:
-    """Squared distances of the means by a share of the summed covariances, and half their log-determinants."""
+    """Squared Mahalanobis distances between means under ``S = share (C + C')``, and half the log-determinants of S."""
     factor = FULL.factor(share * (p.covariances[:, None] + q.covariances))
     with np.errstate(over="ignore"):
         steps = FULL.whitener(factor) @ (p.means[:, None] - q.means)[..., None]

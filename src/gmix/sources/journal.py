@@ -1,7 +1,7 @@
 """The journal of a long fit: the result of every pass over the rows, so that a fit that was killed can be resumed.
 
 The results of the passes, the settings and the seed determine a fit. A resumed fit repeats all computations, but reads
-the results of the passes from the journal until it ends. So it takes the same steps to the same bits.
+the results of passes from the journal until the journal ends. It therefore takes the same steps, with the same bits.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Journal:
     ----------
     seed : the seed of a fit without `rng`; a new journal draws it, and stores it in the first line.
 
-    Raises `ModelFileError` for a file that is no checkpoint or belongs to another fit, and `ParameterError` for one
-    that exists without `resume`.
+    Raises `ModelFileError` for a file that is no checkpoint or belongs to another fit, and `ParameterError` if there is
+    a checkpoint and `resume` is false.
     """
 
     def __init__(self, path: str | PathLike[str], resume: bool, n_rows: int, n_features: int) -> None:
@@ -140,7 +140,7 @@ class Journal:
 
 
 def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
-    """A digest of everything that a pass receives but the rows."""
+    """A digest of everything that a pass receives, except the rows."""
     digest = hashlib.blake2b(bytes([coarse]), digest_size=16)
     for components in mixtures:
         digest.update(f"{components.form} {components.family.degrees_of_freedom}".encode())
@@ -154,7 +154,7 @@ def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
 
 
 def _document(statistics: SufficientStatistics) -> dict[str, str]:
-    """Statistics as a line of the journal holds them."""
+    """Statistics in the form in which a line of the journal holds them."""
     arrays = {name: np.asarray(array, "<f8").tobytes() for name, array in statistics.arrays.items()}
     return {name: base64.b64encode(numbers).decode() for name, numbers in arrays.items()}
 

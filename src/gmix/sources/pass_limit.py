@@ -14,7 +14,7 @@ from gmix.base.errors import ClusterError, ParameterError
 __all__ = ["PassLimit", "reaching"]
 
 _NAME = "GMIX_PASS_SECONDS"
-_PATIENCE, _TIMES_LONGEST = 600.0, 20.0  # seconds, and times the longest pass so far, after which a pass is given up
+_PATIENCE, _TIMES_LONGEST = 600.0, 20.0  # a pass may take these seconds plus this multiple of the longest pass so far
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b: ")  # the last line of a traceback
 
 
@@ -28,8 +28,8 @@ class PassLimit:
     def one_pass(self, engine: str) -> Iterator[float | None]:
         """The seconds after which the engine must give up a pass, or None; its exceptions become a `ClusterError`.
 
-        The limit is that of the environment variable ``GMIX_PASS_SECONDS``, where ``inf`` is none. Without it, it is
-        ten minutes and twenty times the longest pass so far, and the first pass has none.
+        The environment variable ``GMIX_PASS_SECONDS`` sets the limit, and ``inf`` means none. Without it, the first
+        pass has no limit, and a later one may take ten minutes plus twenty times the longest pass so far.
         """
         limit = _stated()
         if limit is None and self._longest is not None:
@@ -43,7 +43,7 @@ class PassLimit:
 
 @contextmanager
 def reaching(engine: str, limit: float | None = None) -> Iterator[None]:
-    """Convert an exception of a cluster to a `ClusterError` with a remedy; after a limit, it is one of lateness."""
+    """Convert an exception of a cluster to a `ClusterError` with a remedy; after the limit, the error names it."""
     begin = time.monotonic()
     try:
         yield
