@@ -18,7 +18,7 @@ test: .venv/built  ## run the tests
 test-all: .venv/built  ## run the tests with every combination of kinds, where `make test` has every pair
 	GMIX_EVERY_COMBINATION=1 $(bin)/python -m pytest -n auto --dist loadscope
 
-test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onnx and Jupyter, which are installed for them (minutes)
+test-clients: .venv/clients  ## run the tests with PyTorch, onnxruntime, skl2onnx, Jupyter and Spark Connect, which are installed for them (minutes)
 	$(bin)/python -m pytest tests/clients
 
 test-lowest: build/lowest/ready  ## run the tests with the lowest versions that pyproject.toml allows (a quarter of an hour)
@@ -161,7 +161,7 @@ clean:  ## remove whatever make made
 # Large packages that few tests need; those tests are skipped without them. This index has PyTorch without CUDA.
 TORCH ?= torch --index-url https://download.pytorch.org/whl/cpu
 .venv/clients: .venv/built
-	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx ipykernel nbclient
+	-$(bin)/python -m pip install --disable-pip-version-check --quiet onnxruntime skl2onnx ipykernel nbclient 'pyspark[connect]'
 	-$(bin)/python -m pip install --disable-pip-version-check --quiet --no-deps axe-playwright-python
 	-$(bin)/python -c "import torch" 2> /dev/null || \
 	  $(bin)/python -m pip install --disable-pip-version-check --quiet $(TORCH)

@@ -21,7 +21,7 @@ import gmix
 from gmix import ClusterError, DataError, ParameterError
 from gmix.sources import as_source
 from gmix.sources.partitions import PartitionedSource, Task
-from gmix.sources.pass_limit import PassLimit, reaching
+from gmix.sources.pass_limit import PassLimit
 
 pytestmark = pytest.mark.filterwarnings(  # of Dask, Spark and their friends
     "default",
@@ -57,6 +57,9 @@ class Dask:
 
         return dask.dataframe.from_pandas(table, npartitions=PARTITIONS, sort=False).persist()
 
+    def each(self, frame: Any, change: Any) -> Any:
+        return frame.map_partitions(change, meta=frame)
+
     def close(self) -> None:
         self._client.close()
         self._cluster.close()
@@ -84,6 +87,9 @@ class Spark:
         return (
             self._session.createDataFrame(table).repartitionByRange(PARTITIONS, "a").sortWithinPartitions("a").cache()
         )
+
+    def each(self, frame: Any, change: Any) -> Any:
+        return frame.mapInArrow(change, frame.schema)
 
     def kept(self) -> set[int]:
         return set(self._session.sparkContext._jsc.getPersistentRDDs())
@@ -275,6 +281,24 @@ def test_a_worker_that_hangs_is_an_error_with_a_remedy(
     assert gmix.fit(frame, 2, start=start(), resume=True, **options).history == there.history
 
 
+def test_a_worker_that_hangs_before_the_first_pass_is_an_error_with_a_remedy(
+    cluster: Any, frame: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "freed"
+
+    def waiting(part: Any) -> Any:
+        while not mark.exists():
+            time.sleep(0.02)
+        return part
+
+    monkeypatch.setenv("GMIX_PASS_SECONDS", "2")
+    try:
+        with pytest.raises(ClusterError, match=r"a pass over the rows within 2 seconds; .* GMIX_PASS_SECONDS"):
+            gmix.fit(cluster.each(frame, waiting), 2)  # looks at the first rows, to choose columns
+    finally:
+        mark.touch()
+
+
 def test_a_pass_may_take_much_longer_than_the_longest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     limit, now = PassLimit(), [0.0]
     monkeypatch.setattr("gmix.sources.pass_limit.time.monotonic", lambda: now[0])
@@ -392,7 +416,10 @@ def test_a_checkpoint_takes_up_a_fit_of_partitions(tmp_path: Path) -> None:
 
 def test_a_traceback_of_a_worker_is_told_by_its_last_line() -> None:
     said = "An exception was thrown:\nTraceback (most recent call last):\nModuleNotFoundError: No module named 'gmix'\n"
-    with pytest.raises(ClusterError, match=r"RuntimeError: ModuleNotFoundError: No module named 'gmix'"), reaching("X"):
+    with (
+        pytest.raises(ClusterError, match=r"RuntimeError: ModuleNotFoundError: No module named 'gmix'"),
+        PassLimit().one_pass("X"),
+    ):
         raise RuntimeError(said)
 
 

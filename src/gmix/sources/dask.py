@@ -12,7 +12,7 @@ from gmix.base.columns.column import LOOK
 from gmix.base.columns.frames import frame_columns
 from gmix.base.errors import DataError, needing
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task
-from gmix.sources.pass_limit import reaching
+from gmix.sources.pass_limit import PassLimit
 
 __all__ = ["DaskSource"]
 
@@ -50,38 +50,41 @@ class DaskSource(PartitionedSource):
         answers = [answer(number, piece) for number, piece in enumerate(self._pieces)]
         while join is not None and len(answers) > 1:
             answers = [dask.delayed(join)(answers[i : i + self.fan]) for i in range(0, len(answers), self.fan)]
-        with self.limit.one_pass("Dask") as limit:
-            return _computed(answers, limit)
+        return _computed(answers, self.limit)
 
 
-def _computed(answers: list[Any], limit: float | None) -> list[bytes]:
-    """The results of delayed answers. Raises `TimeoutError` if a distributed scheduler has none after the limit."""
+def _computed(answers: list[Any], limit: PassLimit) -> list[Any]:
+    """The results of delayed answers. Only a distributed scheduler is held to the limit of time."""
     import dask
 
-    client = getattr(dask.base.get_scheduler(collections=answers), "__self__", None)
-    if client is None or limit is None:  # threads and processes of this machine end with it
-        return list(dask.compute(*answers))
-    from distributed import wait
+    with limit.one_pass("Dask") as seconds:
+        client = getattr(dask.base.get_scheduler(collections=answers), "__self__", None)
+        if client is None or seconds is None:  # threads and processes of this machine end with it
+            return list(dask.compute(*answers))
+        from distributed import wait
 
-    futures = client.compute(answers)
-    wait(futures, timeout=limit)  # type: ignore[no-untyped-call]
-    return list(client.gather(futures))
+        futures = client.compute(answers)
+        try:
+            wait(futures, timeout=seconds)  # type: ignore[no-untyped-call]
+            return list(client.gather(futures))
+        finally:
+            for future in futures:  # the scheduler ends jobs that nobody waits for, but errors keep references to them
+                future.release()
 
 
 def _first_rows(pieces: list[Any]) -> Any:
     """The first rows of the first partition that is not empty."""
     import dask
 
-    head = partial(_head, LOOK)
-    with reaching("Dask"):
-        [first] = dask.compute(dask.delayed(head)(pieces[0]))
-        return first if len(first) else next(filter(len, dask.compute(*map(dask.delayed(head), pieces))), first)
+    head = dask.delayed(partial(_head, LOOK))
+    [first] = _computed([head(pieces[0])], PassLimit())
+    return first if len(first) else next(filter(len, _computed([head(piece) for piece in pieces], PassLimit())), first)
 
 
 def _distinct(data: Any, name: str) -> list[Any]:
     """The distinct cells of a column."""
-    with reaching("Dask"):
-        return list(data[name].unique().compute())
+    [cells] = _computed([data[name].unique()], PassLimit())
+    return list(cells)
 
 
 def _head(n: int, piece: Any) -> Any:
@@ -92,8 +95,8 @@ def _filled(pieces: list[Any], names: list[str]) -> list[Column]:
     """The columns among `names` that have a value in any partition."""
     import dask
 
-    with reaching("Dask"):
-        found = dask.compute(*(dask.delayed(partial(_with_values, names))(piece) for piece in pieces))
+    look = dask.delayed(partial(_with_values, names))
+    found = _computed([look(piece) for piece in pieces], PassLimit())
     return [column for columns in found for column in columns]
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from gmix.base.errors import ClusterError, ParameterError
 
-__all__ = ["PassLimit", "reaching"]
+__all__ = ["PassLimit"]
 
 _NAME = "GMIX_PASS_SECONDS"
 _PATIENCE, _TIMES_LONGEST = 600.0, 20.0  # a pass may take these seconds plus this multiple of the longest pass so far
@@ -36,13 +36,13 @@ class PassLimit:
             limit = _PATIENCE + _TIMES_LONGEST * self._longest
         limit = None if limit == math.inf else limit
         begin = time.monotonic()
-        with reaching(engine, limit):
+        with _reaching(engine, limit):
             yield limit
         self._longest = max(self._longest or 0.0, time.monotonic() - begin)
 
 
 @contextmanager
-def reaching(engine: str, limit: float | None = None) -> Iterator[None]:
+def _reaching(engine: str, limit: float | None = None) -> Iterator[None]:
     """Convert an exception of a cluster to a `ClusterError` with a remedy; after the limit, the error names it."""
     begin = time.monotonic()
     try:

@@ -18,7 +18,7 @@ from gmix.base.columns.column import LOOK
 from gmix.base.errors import needing
 from gmix.base.rows import Rows
 from gmix.sources.partitions import Join, PartitionedSource, Read, Task
-from gmix.sources.pass_limit import reaching
+from gmix.sources.pass_limit import PassLimit
 
 __all__ = ["SparkSource"]
 
@@ -38,17 +38,18 @@ class SparkSource(PartitionedSource):
     are those of `PartitionedSource`.
     """
 
-    _run: Callable[[Task, Join | None, float | None], list[bytes]]
+    _run: Callable[[Task, Join | None], list[bytes]]
 
     def __init__(self, data: Any, *, columns: list[str] | None = None, **settings: Any) -> None:
         with needing("spark", "a cluster"):
             import narwhals  # noqa: F401  (tasks need it; without it, fail here and not in a task)
             from pyspark import StorageLevel
-        with reaching("Spark"):
+        self._session = data.sparkSession
+        with _one_pass(self._session, PassLimit()):
             head = data.limit(0 if columns else LOOK).toArrow()
         settings |= {"filled": partial(_filled, data, head.schema), "distinct": partial(_distinct, data)}
         super().__init__(head, columns=columns, **settings)
-        with reaching("Spark"):
+        with _one_pass(self._session, PassLimit()):
             table = data.select(*(f"`{name}`" for name in self.names))
             packed = table.mapInArrow(partial(_pack, self.read), ", ".join(f"{name} binary" for name in _FIELDS))
             try:
@@ -63,13 +64,57 @@ class SparkSource(PartitionedSource):
         self.look()
 
     def ask(self, task: Task, join: Join | None = None) -> list[bytes]:
-        with self.limit.one_pass("Spark") as limit:
-            return self._run(task, join, limit)
+        with _one_pass(self._session, self.limit):
+            return self._run(task, join)
+
+
+@contextmanager
+def _one_pass(session: Any, limit: PassLimit) -> Iterator[None]:
+    """Cancel the jobs that this thread starts, after the limit of time, so that waiting for them is an error."""
+    with limit.one_pass("Spark") as seconds:
+        if seconds is None:
+            yield
+            return
+        begin, end, cancel = _tagging(session)
+        tag = f"gmix-{uuid4()}"
+        timer = Timer(seconds, _quietly, (cancel, tag))
+        timer.daemon = True
+        begin(tag)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            _quietly(end, tag)
+
+
+def _tagging(session: Any) -> tuple[Callable[[str], None], Callable[[str], None], Callable[[str], Any]]:
+    """How to tag the jobs that this thread starts, how to stop that, and how to cancel the jobs that have a tag."""
+    try:
+        context = session.sparkContext
+    except AttributeError:  # Spark Connect
+        return session.addTag, session.removeTag, session.interruptTag
+    interrupts = context.getLocalProperty(_INTERRUPTS)
+
+    def begin(tag: str) -> None:
+        context.addJobTag(tag)
+        context.setLocalProperty(_INTERRUPTS, "true")
+
+    def end(tag: str) -> None:
+        context.removeJobTag(tag)
+        context.setLocalProperty(_INTERRUPTS, interrupts)
+
+    return begin, end, context.cancelJobsWithTag
+
+
+def _quietly(change: Callable[[str], Any], tag: str) -> None:
+    with suppress(Exception):  # the session may have ended, which ends its jobs
+        change(tag)
 
 
 def _distinct(table: Any, name: str) -> list[Any]:
     """The distinct cells of a column."""
-    with reaching("Spark"):
+    with _one_pass(table.sparkSession, PassLimit()):
         return list(table.select(f"`{name}`").distinct().toArrow().column(0).to_pylist())
 
 
@@ -80,7 +125,7 @@ def _filled(table: Any, schema: Any, names: list[str]) -> list[Column]:
     floats = {name for name, kind in table.dtypes if kind in ("float", "double")}
     cells = {name: functions.col(f"`{name}`") for name in names}
     values = [functions.nanvl(cell, functions.lit(None)) if name in floats else cell for name, cell in cells.items()]
-    with reaching("Spark"):
+    with _one_pass(table.sparkSession, PassLimit()):
         [counts] = table.agg(*map(functions.count, values)).collect()
     filled = {name for name, count in zip(names, counts, strict=True) if count}
     return [column for column in arrow_columns(schema) if column.name in filled]
@@ -121,39 +166,12 @@ def _unpersist(blocks: Any) -> None:
         blocks.unpersist()
 
 
-def _ask_blocks(blocks: Any, fan: int, task: Task, join: Join | None, limit: float | None) -> list[bytes]:
+def _ask_blocks(blocks: Any, fan: int, task: Task, join: Join | None) -> list[bytes]:
     answers = blocks.mapPartitionsWithIndex(partial(_answer, task))
     while join is not None and (count := answers.getNumPartitions()) > fan:
         branches = answers.partitionBy(-(-count // fan), lambda number: number // fan)
         answers = branches.mapPartitionsWithIndex(partial(_join, join))
-    with _cancelled_after(limit, blocks.context):
-        return [answer for _, answer in sorted(answers.collect())]
-
-
-@contextmanager
-def _cancelled_after(limit: float | None, context: Any) -> Iterator[None]:
-    """Cancel the jobs that this thread starts, after a limit in seconds, so that waiting for them is an error."""
-    if limit is None:
-        yield
-        return
-    tag, interrupts = f"gmix-{uuid4()}", context.getLocalProperty(_INTERRUPTS)
-    timer = Timer(limit, _cancel, (context, tag))
-    timer.daemon = True
-    context.addJobTag(tag)
-    context.setLocalProperty(_INTERRUPTS, "true")
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        with suppress(Exception):  # the session may have ended
-            context.removeJobTag(tag)
-            context.setLocalProperty(_INTERRUPTS, interrupts)
-
-
-def _cancel(context: Any, tag: str) -> None:
-    with suppress(Exception):  # the session may have ended, which ends its jobs
-        context.cancelJobsWithTag(tag)
+    return [answer for _, answer in sorted(answers.collect())]
 
 
 def _answer(task: Task, number: int, blocks: Iterable[Rows]) -> Iterator[tuple[int, bytes]]:
@@ -172,7 +190,6 @@ def _ask_table(
     read: Read,
     task: Task,
     join: Join | None,  # noqa: ARG001  (the driver joins)
-    limit: float | None,  # noqa: ARG001  (Spark Connect has no job that can be cancelled)
 ) -> list[bytes]:
     answers = table.mapInArrow(partial(_answer_in_arrow, read, task), "number int, answer binary")
     found: list[bytes] = answers.toArrow().sort_by("number")["answer"].to_pylist()
