@@ -3,6 +3,8 @@
 # Every target with a description is made anew each time.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 
+unexport PYTHONDONTWRITEBYTECODE  # or each of the hundreds of programs that tests start compiles gmix again
+
 PYTHON ?= python3
 bin := .venv/bin
 

@@ -221,6 +221,8 @@ def test_importing_gmix_loads_only_what_it_needs() -> None:
         "rich",
         "typer",
         "scipy.stats",
+        "scipy.optimize",
+        "scipy.sparse",
         "torch",
         "onnx",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -74,6 +75,7 @@ class Spark:
             pytest.skip("Spark needs Java")
         for entry in Path(sql.__file__).parents[1].iterdir():  # executors write where Spark lives
             (home / entry.name).symlink_to(entry)
+        self._on_interrupt = signal.getsignal(signal.SIGINT)  # Spark replaces it, and leaves its own when it stops
         os.environ |= {"SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
         build = sql.SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
         build = build.config("spark.driver.host", "127.0.0.1").config("spark.ui.showConsoleProgress", "false")
@@ -96,6 +98,7 @@ class Spark:
 
     def close(self) -> None:
         self._session.stop()
+        signal.signal(signal.SIGINT, self._on_interrupt)
 
 
 @pytest.fixture(scope="module", params=[Dask, Spark])

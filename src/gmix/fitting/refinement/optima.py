@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from gmix.model.mixture import GaussianMixture
 from gmix.sources import MemorySource
@@ -139,6 +138,8 @@ def changed_rows(
     one: GaussianMixture, other: GaussianMixture, values: NDArray[np.floating], threads: int | None = None
 ) -> float:
     """The share of rows that two mixtures assign to different components, matched as well as possible."""
+    from scipy.optimize import linear_sum_assignment
+
     if one is other:
         return 0.0
     together = np.zeros((one.n_components + 1, other.n_components + 1))  # the last, -1, is the background

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, vstack
 
 from gmix.base.rows import Rows
 from gmix.model.components import Components
 from gmix.model.kernel import kernel
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 __all__ = ["Assignment", "entropy_terms"]
 
@@ -35,6 +38,8 @@ class Assignment:
     @classmethod
     def of(cls, rows: Rows, components: Components, threads: int | None) -> Assignment:
         """The responsibilities of rows under some components."""
+        from scipy.sparse import csc_array, vstack
+
         step = max(_NUMBERS // len(components.means), 1)
         parts = []
         for begin in range(0, len(rows), step):

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import digamma
 
 from gmix.model.statistics import SufficientStatistics
@@ -46,6 +45,8 @@ def best_degrees(count: float, log_factors: float, factors: float) -> float:
     >>> round(best_degrees(10.0, -2.5, 10.0), 3)
     4.304
     """
+    from scipy.optimize import brentq
+
     rest = 1.0 + (log_factors - factors) / count
 
     def slope(log_half: float) -> float:
