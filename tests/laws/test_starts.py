@@ -150,6 +150,17 @@ def test_streams_and_large_tables_give_starts_from_a_sub_sample(start: str) -> N
     assert streamed.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-9)
 
 
+@pytest.mark.parametrize("most", [0, 1, 5])
+@pytest.mark.parametrize("start", NAMES)
+def test_no_run_takes_more_iterations_than_are_allowed(start: str, most: int) -> None:
+    """Races of starts are runs too, and so are those on a sub-sample."""
+    for x in (FAITHFUL, clouds(30_000, 2)):
+        for effort in (0.0, 1.0):
+            fit = gmix.fit(x, 4, covariance="full", start=start, max_iterations=most, effort=effort, rng=0)
+            assert len(fit.history) <= most + 1
+            assert fit.reason in (gmix.Reason.ITERATION_LIMIT, gmix.Reason.CONVERGED)
+
+
 @pytest.mark.parametrize("start", MADE)
 def test_clear_clusters_are_found(start: str) -> None:
     x = clouds()

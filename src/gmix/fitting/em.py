@@ -111,6 +111,7 @@ def _run(
     rounds: Sequence[Round],
     patient: bool,
 ) -> list[RunEnd]:
+    rounds = [each.within(rule) for each in rounds]
     if isinstance(source, MemorySource) and source.components_per_row is not None:
         return _evaluated(run_truncated(source, starts, rule, rounds, patient=patient), starts)
     coarse = source.is_single and source.is_large and type(rule) is StoppingRule

@@ -64,7 +64,7 @@ class Schedule(NamedTuple):
                 Round(round_rule.among(parameters, sample.n_rows), max(int(share * most), 1))
                 for round_rule, share in rounds
             ],
-            _ON_SAMPLE.among(parameters, source.n_counting),
+            Round(_ON_SAMPLE, 1).within(rule).rule.among(parameters, source.n_counting),
             rule.among(parameters, source.n_observations) if many else rule,
         )
 

@@ -142,6 +142,11 @@ class Round(NamedTuple):
     rule: StoppingRule
     most: int
 
+    def within(self, rule: StoppingRule) -> Round:
+        """The same round with no more iterations than this rule allows."""
+        steps = min(self.rule.max_iterations, rule.max_iterations)
+        return self._replace(rule=replace(self.rule, max_iterations=steps))
+
 
 def remaining_gain(history: Sequence[float], rounding: float) -> float:
     """The estimated remaining gain after these objectives; infinity if they do not yet allow an estimate.
