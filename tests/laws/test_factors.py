@@ -13,6 +13,7 @@ from scipy.stats import multivariate_normal
 import gmix
 from gmix import DataError, GaussianMixture, ParameterError
 from gmix.model.covariance import FACTOR_NAMES, factors
+from gmix.model.covariance.low_rank import _principal
 from gmix.model.mixture import compact_covariances
 
 Array = NDArray[np.float64]
@@ -276,3 +277,12 @@ def test_loadings_are_rotated_and_drawn() -> None:
         plt.close(ax.figure)
     with pytest.raises(ParameterError, match="no factors"):
         dense_twin(mixture).loadings  # noqa: B018
+
+
+def test_the_principal_axes_of_few_dependent_rows_are_orthonormal() -> None:
+    """Rows without a part along some axis give no axis, where that of rounding errors would have any length."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(6, 2)) @ rng.normal(size=(2, 9))
+    values, vectors = _principal(points, 2)
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(points.T @ points)[-2:])
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(2), atol=1e-12)
