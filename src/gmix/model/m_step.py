@@ -24,8 +24,8 @@ def maximize(sums: Sequence[SufficientStatistics], structure: Structure, prior: 
     if prior is not None and not prior.constant and len(sums) > 1:
         return [parameters for statistics in sums for parameters in maximize([statistics], structure, prior)]
     term = prior.term(sums[0], structure) if prior is not None and sums else None
-    direct = structure.direct and structure.compiled_for(sums[0].n_features if sums else 1)
-    compiled = kernel.maximize(sums, structure, term) if direct else [None] * len(sums)
+    compiled_for = structure.compiled_for(sums[0].n_features if sums else 1)
+    compiled = kernel.maximize(sums, structure, term) if compiled_for else [None] * len(sums)
     return [
         _maximize(statistics, structure, term) if found is None else found
         for statistics, found in zip(sums, compiled, strict=True)
