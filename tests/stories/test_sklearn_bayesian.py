@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from combinations import by_pairs
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -67,10 +68,7 @@ def test_it_is_an_estimator(estimator: Any, check: Callable[[Any], None]) -> Non
     check(estimator)
 
 
-@pytest.mark.parametrize("reg_covar", [0.0, 1e-6, 0.3])
-@pytest.mark.parametrize("start", ["kmeans", "random"])
-@pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("covariance_type", TYPES)
+@by_pairs(covariance_type=TYPES, weights=WEIGHTS, start=["kmeans", "random"], reg_covar=[0.0, 1e-6, 0.3])
 def test_the_posterior_is_that_of_scikit_learn_after_every_number_of_steps(
     covariance_type: str, weights: str, start: str, reg_covar: float
 ) -> None:
