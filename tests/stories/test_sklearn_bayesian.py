@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from combinations import by_pairs
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -20,6 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import BayesianGaussianMixture as Theirs
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from combinations import by_pairs
 from gmix.sklearn import BayesianGaussianMixture
 
 Array = NDArray[Any]
