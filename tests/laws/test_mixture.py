@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -312,9 +314,10 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.sample(True), ParameterError, "n is True"),
         (lambda m: m.sample(1, rng="x"), ParameterError, "rng must be"),
         (lambda m: m.marginal([]), ParameterError, "one or more"),
-        (lambda m: m.marginal([0, 0]), ParameterError, "different"),
-        (lambda m: m.marginal([2]), ParameterError, r"0\.\.1"),
-        (lambda m: m.marginal([-1]), ParameterError, r"0\.\.1"),
+        (lambda m: m.marginal([0, "height"]), ParameterError, "names the feature 'height' more than once"),
+        (lambda m: m.marginal([2]), ParameterError, r"no feature 2; .*\['height', 'weight'\], at the positions 0 to 1"),
+        (lambda m: m.marginal([-1]), ParameterError, "there is no feature -1"),
+        (lambda m: m.condition({7: 1.0}), ParameterError, "there is no feature 7; "),
         (lambda m: m.marginal(["weigth"]), DataError, "did you mean 'weight'"),
         (lambda m: m.condition({}), ParameterError, "one or more"),
         (lambda m: m.condition({0: 1.0, 1: 1.0}), ParameterError, "leave at least one free"),
@@ -341,6 +344,20 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
 def test_what_a_mixture_cannot_do_is_said(call: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(GaussianMixture(**GOOD, features=["height", "weight"]))
+
+
+@pytest.mark.parametrize("kind", [GaussianMixture, gmix.StudentMixture])
+def test_features_without_names_are_asked_for_as_the_summary_names_them(kind: Any, tmp_path: Path) -> None:
+    means, tails = np.arange(6.0).reshape(2, 3), () if kind is GaussianMixture else (5.0,)
+    mixture = kind([0.4, 0.6], means, np.stack([np.eye(3)] * 2), *tails)
+    by_name, by_position = mixture.condition({"x1": 1.0}), mixture.condition({0: 1.0})
+    np.testing.assert_array_equal(by_name.means, by_position.means)
+    np.testing.assert_array_equal(mixture.marginal(["x3", "x1"]).means, means[:, [2, 0]])
+    # Of the features that were named, each keeps its name.
+    assert (by_name.features, mixture.marginal("x3").features) == (("x2", "x3"), ("x3",))
+    assert (by_position.features, mixture.marginal(2).features) == (None, None)
+    with pytest.raises(DataError, match=r"no column 'x4'.*\['x1', 'x2', 'x3'\]"):
+        mixture.marginal("x4")
 
 
 @each_structure

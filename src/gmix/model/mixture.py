@@ -30,6 +30,7 @@ from gmix.model.mixture_arguments import (
     checked_parameters,
     given_values,
     indefinite,
+    names_of_part,
     positions_of,
 )
 from gmix.model.moments import Moments
@@ -224,10 +225,10 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 
-        Its structure is the `Structure.marginal` of this one.
+        The names of features without names are x1, x2 and so on. Its structure is the `Structure.marginal` of this one.
         """
-        chosen = positions_of(features, self.features, self.n_features)
-        names = tuple(self.features[i] for i in chosen) if self.features else None
+        chosen = positions_of(features, self.names)
+        names = names_of_part(chosen, features, self.features, self.names)
         if self.dependence is not None:
             matrix, offset = self.dependence.matrix[chosen], self.dependence.offset[chosen]
             return _named(*image(self.independent_part, matrix, offset), names)
@@ -238,7 +239,7 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
 
     @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
-        r"""The distribution of the other features, given the values of some.
+        r"""The distribution of the other features, given the values of some, by name or position as in `marginal`.
 
         .. math:: \mu_{k,a|b} = \mu_{k,a} + \Sigma_{k,ab} \Sigma_{k,bb}^{-1} (x_b - \mu_{k,b}), \qquad
                   \Sigma_{k,a|b} = \Sigma_{k,aa} - \Sigma_{k,ab} \Sigma_{k,bb}^{-1} \Sigma_{k,ba}
@@ -253,11 +254,11 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         array([[1.]])
         """
         named, point = given_values(values)
-        given = positions_of(named, self.features, self.n_features)
+        given = positions_of(named, self.names)
         free = [i for i in range(self.n_features) if i not in given]
         if not free:
             raise ParameterError("every feature is given a value; leave at least one free")
-        names = tuple(self.features[i] for i in free) if self.features else None
+        names = names_of_part(free, named, self.features, self.names)
         if self.dependence is not None:
             part, matrix, offset = condition_part(self.independent_part, self.dependence, given, point, free)
             return _named(*image(part, matrix, offset), names)

@@ -24,6 +24,7 @@ __all__ = [
     "checked_points",
     "given_values",
     "indefinite",
+    "names_of_part",
     "positions_of",
 ]
 
@@ -137,16 +138,32 @@ def indefinite(compact: Array, structure: Structure, n_components: int, n_featur
     return "covariances holds a matrix that is not positive definite; replace it"
 
 
-def positions_of(
-    features: str | int | Sequence[str | int], names: tuple[str, ...] | None, n_features: int
-) -> list[int]:
+def positions_of(features: str | int | Sequence[str | int], names: tuple[str, ...]) -> list[int]:
     """The positions of one or more different features, given by name or position. Raises `ParameterError`."""
     wanted = [features] if isinstance(features, (str, int, np.integer)) else as_list(features) or []
-    known = list(names or ())
-    positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(known, [f])[0] for f in wanted]
-    if not positions or len(set(positions)) != len(positions) or not all(0 <= i < n_features for i in positions):
-        raise ParameterError(f"{features!r} must be one or more different features, by name or 0..{n_features - 1}")
+    if not wanted:
+        raise ParameterError(f"{features!r} names no feature; give one or more, by name or position")
+    positions = [int(f) if isinstance(f, (int, np.integer)) else choose_columns(list(names), [f])[0] for f in wanted]
+    for feature, position in zip(wanted, positions, strict=True):
+        if not 0 <= position < len(names):
+            last = f" to {len(names) - 1}" if len(names) > 1 else ""
+            raise ParameterError(
+                f"there is no feature {feature}; the features are {list(names)}, at the positions 0{last}"
+            )
+        if positions.count(position) > 1:
+            raise ParameterError(f"{wanted!r} names the feature {names[position]!r} more than once; name each once")
     return positions
+
+
+def names_of_part(
+    part: Sequence[int], wanted: Any, features: tuple[str, ...] | None, names: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """The names for a mixture of some of the `features`; None if these have no names.
+
+    If a caller named features without names, such as x2, the names stay; otherwise x2 alone would be called x1.
+    """
+    by_name = isinstance(wanted, str) or any(isinstance(feature, str) for feature in as_list(wanted) or [])
+    return tuple(names[i] for i in part) if features or by_name else None
 
 
 def given_values(values: Mapping[str | int, float]) -> tuple[list[str | int], Array]:

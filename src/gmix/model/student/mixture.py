@@ -249,7 +249,7 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         if self.dependence is not None:
             raise ParameterError("columns of this mixture follow from others; take mixture.independent_part")
         named, point = given_values(values)
-        given = positions_of(named, self.features, self.n_features)
+        given = positions_of(named, self.names)
         normal, marginal = self.normal.condition(values), self.marginal([*given])
         squared, weights = marginal.squared_distances(point[None])[0], marginal.responsibilities(point[None])[0]
         factors = (self.degrees_of_freedom + squared) / (self.degrees_of_freedom + len(given))
