@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,16 +37,17 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         (np.where(-np.inf == INF, INF, BAD), {}, r"row 3, column 0 is infinite \(1 of 12 rows"),
         (BAD, {"missing": "drop"}, "missing 'drop' is not known; known are model, error"),
         (X * 1e300, {}, "beyond float64; divide"),
-        ([["1", "a"], ["2", "b"]], {}, "not a number.*'a'.*choose numeric columns"),
+        ([["1", "a"], ["2", "b"]], {}, "row 0, column 1 holds 'a', which is not a number; choose numeric columns"),
+        ([1, 2, "a"], {}, "row 2 holds 'a', which is not a number"),
         ([[1.0, 2.0], [3.0]], {}, "rows of unequal length"),
-        ([[10**400]], {}, "not a number"),
+        ([[10**400]], {}, r"row 0, column 0 holds 10+\.\.\., which is beyond float64"),
         (csr_array(X), {}, r"sparse matrix; give it as an array, with its method toarray"),
         (X + 1j, {}, "complex128 values; gmix needs real numbers"),
         (np.array(["2020-01-01"], "M8[D]"), {}, "datetime64"),
         (np.zeros((2, 2, 2)), {}, "3 dimensions"),
         (3.0, {}, "0 dimensions"),
         (None, {}, "0 dimensions"),
-        ({1, 2}, {}, "not a number"),
+        ({1, 2}, {}, "the table is a set; gmix needs rows and columns"),
         (np.zeros((0, 2)), {}, "no rows"),
         (np.zeros((3, 0)), {}, "no column"),
         (X, {"components": 13}, r"13 components are more than the table has rows \(12\); ask for fewer"),
@@ -60,7 +63,7 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
         (X, {"sample_weight": [1.0] * 11 + [-1.0]}, r"sample_weight\[11\] is -1\.0"),
         (X, {"sample_weight": [1.0] * 5 + [np.nan] * 7}, r"sample_weight\[5\] is nan"),
         (X, {"sample_weight": [np.inf] * 12}, r"sample_weight\[0\] is inf"),
-        (X, {"sample_weight": ["a"] * 12}, "one number for each row"),
+        (X, {"sample_weight": ["a"] * 12}, r"one number for each row \(it holds 'a', which is not a number\)"),
         (X, {"sample_weight": [1j] * 12}, "a number is complex"),
         (X, {"sample_weight": [0.0] * 12}, "give at least one row a positive weight"),
         (X, {"sample_weight": [1e-320] * 12}, "give at least one row a positive weight"),
@@ -69,6 +72,20 @@ ONE = gmix.GaussianMixture([1.0], [[0.0]], [[[1.0]]])
 def test_what_is_wrong_with_the_rows(data: Any, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError if "missing" in message else DataError, match=message):
         gmix.fit(data, **({"components": 1} | settings))
+
+
+@pytest.mark.parametrize("name", ["table.csv", Path("folder/table.csv")])
+@pytest.mark.parametrize("method", ["predict", "log_density", "impute", "plot"])
+def test_where_rows_are_needed_the_name_of_a_file_is_no_row(method: str, name: Any) -> None:
+    with pytest.raises(DataError, match=r"rows are needed here, and '.*table\.csv' is the name of a file; read it"):
+        getattr(ONE, method)(name)
+
+
+@pytest.mark.parametrize("call", [ONE.predict, lambda thing: gmix.posterior(thing, draws=2)])
+def test_what_holds_no_rows_is_named_by_its_type(call: Callable[[Any], Any]) -> None:
+    for thing in (ONE, gmix.fit(X, 1, covariance="full"), object()):
+        with pytest.raises(DataError, match=f"the table is a {type(thing).__name__}; gmix needs rows and columns"):
+            call(thing)
 
 
 @pytest.mark.parametrize(

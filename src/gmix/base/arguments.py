@@ -12,10 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.errors import ParameterError
 
-__all__ = ["Rng", "as_generator", "as_list", "as_names", "as_numbers", "as_real", "is_count", "is_number"]
+__all__ = [
+    "Rng",
+    "as_generator",
+    "as_list",
+    "as_names",
+    "as_numbers",
+    "as_real",
+    "faulty_cell",
+    "is_count",
+    "is_number",
+]
 
 Rng = int | np.random.Generator | None
 _LARGEST = 1 << 62  # longer than any table or loop
+_SHOWN = 40  # characters of a value in a message
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
@@ -45,11 +56,37 @@ def as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
 
 
 def as_real(values: ArrayLike) -> NDArray[Any]:
-    """Convert to an array. Raises ``TypeError`` for complex numbers, whose imaginary parts NumPy would drop."""
+    """Convert to an array of numbers.
+
+    Raises ``TypeError`` for text, other objects, and complex numbers, whose imaginary parts NumPy would drop.
+    """
     array = np.asarray(values)
     if array.dtype.kind == "c":
         raise TypeError("a number is complex")
+    if array.dtype.kind in "OUS" and (fault := faulty_cell(array)) is not None:
+        raise TypeError(f"it holds {fault[1]}")
     return array
+
+
+def faulty_cell(array: NDArray[Any]) -> tuple[tuple[int, ...], str] | None:
+    """The place of the first cell of an array that is no float64, and what is wrong with it; None if there is none.
+
+    >>> faulty_cell(np.array(["1", "2", "a"]))
+    ((2,), "'a', which is not a number")
+    """
+    try:
+        array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        for place, cell in np.ndenumerate(array):
+            shown = repr(str(cell) if isinstance(cell, str) else cell)
+            shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+            try:
+                np.float64(cell)
+            except OverflowError:
+                return place, f"{shown}, which is beyond float64"
+            except (TypeError, ValueError):
+                return place, f"{shown}, which is not a number"
+    return None
 
 
 def as_list(values: Any) -> list[Any] | None:

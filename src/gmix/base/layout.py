@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
 from gmix.base.errors import DataError
@@ -11,7 +12,7 @@ __all__ = ["check_layout"]
 
 
 def check_layout(data: Any) -> None:
-    """Raise `DataError` for dicts, for lists of dicts, and for arrays of more than two dimensions.
+    """Raise `DataError` for names of files, dicts, lists of dicts, and arrays of more than two dimensions.
 
     >>> check_layout({"a": [1.0, 2.0]})
     Traceback (most recent call last):
@@ -19,6 +20,11 @@ def check_layout(data: Any) -> None:
     """
     if hasattr(data, "toarray"):  # a sparse matrix may be a dict too; its readers say what to do
         return
+    if isinstance(data, (str, PathLike)):
+        raise DataError(
+            f"rows are needed here, and {str(data)!r} is the name of a file; read it, as pandas.read_csv does, or call "
+            "gmix.predict_to or gmix.impute, which read files"
+        )
     if isinstance(data, Mapping):
         raise DataError("the table is a dict; give pandas.DataFrame(table), whose columns have names")
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], Mapping):

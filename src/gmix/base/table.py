@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gmix.base.arguments import as_names, as_real
+from gmix.base.arguments import as_names, as_real, faulty_cell
 from gmix.base.columns import FilledColumns, Roles, choose_columns, is_index
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
@@ -111,18 +111,29 @@ def _real(data: Any) -> NDArray[Any]:
         elif hasattr(data, "to_numpy") and hasattr(data, "isna"):  # pandas has a missing value that NumPy cannot read
             data = data.to_numpy(na_value=np.nan) if data.isna().any() else data
         array = np.asarray(data)
-        if array.dtype.kind in "OUS":
-            array = array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"the table holds something that is not a number, or rows of unequal length ({error}); "
             "choose numeric columns"
         ) from None
+    if array.dtype.kind in "OUS":
+        if (fault := faulty_cell(array)) is not None:
+            raise DataError(_about_cell(*fault) if array.ndim else _about_object(data))
+        array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
         raise DataError(f"the table holds {array.dtype} values; gmix needs real numbers")
     if array.dtype in (np.float32, np.float64) and array.dtype.isnative and array.flags.aligned:
         return array  # an array that came over a network may be misaligned
     return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+
+
+def _about_cell(place: tuple[int, ...], fault: str) -> str:
+    column = f", column {place[1]}" if len(place) > 1 else ""
+    return f"row {place[0]}{column} holds {fault}; choose numeric columns"
+
+
+def _about_object(data: Any) -> str:
+    return f"the table is a {type(data).__name__}; gmix needs rows and columns, an array (N, D) or a DataFrame"
 
 
 def check_finite(
