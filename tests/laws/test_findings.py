@@ -261,6 +261,28 @@ def test_of_a_large_table_a_part_is_looked_at_and_counts_are_estimates() -> None
     assert float(told.replace(",", "")) == pytest.approx(2000, rel=0.2)
 
 
+def test_findings_tell_rows_from_their_weight() -> None:
+    """Whole weights count rows, so numbers of rows are sums of weights, and messages call them so."""
+    counts = np.tile([1, 9], 150)
+    codes = np.r_[np.round(normal(297, seed=2), 2), [-999.0] * 3]
+    [found] = [f for f in gmix.fit(codes, 1, sample_weight=counts, rng=0).findings if f.name == "missing code"]
+    assert found.message.startswith("the value -999 is in rows of total weight 19 of column 0")
+    ones = gmix.fit(codes, 1, sample_weight=np.ones(300), rng=0)
+    assert any("-999 is in 3 rows of column 0" in finding.message for finding in ones.findings)
+    many = gmix.fit(normal(9), 2, covariance="V", sample_weight=[2] + [1] * 8, rng=0)
+    assert any(
+        "5 parameters for 10 numbers (9 rows of total weight 10 and 1 column)" in f.message for f in many.findings
+    )
+
+
+def test_shares_of_rows_in_the_tails_have_the_digits_that_tell_them_from_their_expectation() -> None:
+    rows = np.random.default_rng(1).standard_t(15, 10_000)
+    [found] = findings(gmix.fit(rows, 1, rng=0), "heavy tails")
+    share = float(found.message.split("mixture's: ")[1].split("\N{NO-BREAK SPACE}")[0])
+    assert 1.0 < share < 1.5
+    assert "contains 1\N{NO-BREAK SPACE}% of" in found.message
+
+
 def test_the_range_ends_where_a_person_let_it_end() -> None:
     """Of a large table candidates are left out before all rows are read for them, but they were tried."""
     table = np.r_[two_clusters(30_000), 50.0 + normal(30_000, 1)]

@@ -234,7 +234,7 @@ def test_parameters_are_compared_with_the_cells_that_are_there() -> None:
     table = with_holes(np.random.default_rng(0).normal(size=(40, 6)), 0.5)
     cells = np.isfinite(table).sum()
     [message] = findings(gmix.fit(table, 4, covariance="EEE", rng=0), "many parameters")
-    assert f"parameters for {cells} numbers (40 rows of 6 columns, without missing cells)" in message
+    assert f"parameters for {cells} numbers (40 rows and 6 columns, without missing cells)" in message
 
 
 def test_a_column_that_few_of_many_rows_have_does_not_stop_the_sub_samples() -> None:

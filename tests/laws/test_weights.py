@@ -339,8 +339,10 @@ def test_a_table_of_counts_has_the_findings_of_the_long_table(n: int) -> None:
     short = gmix.fit(values, 2, covariance="full", sample_weight=counts, start=full.mixture)
     messages = {finding.name: finding.message for finding in short.findings}
     assert messages.keys() == {finding.name for finding in full.findings} == {"few values"}
-    rows = min(2 * n, 10_000)
-    assert f"for {rows:,} rows" in messages["few values"]
+    assert f"for {len(values)} rows of total weight {2 * n:,};" in messages["few values"]
+    [told] = [finding.message for finding in full.findings]
+    assert f"few different values for {2 * n:,} rows;" in told
+    assert ("(at least " in told) == (2 * n > 10_000)  # values of the rows that the inspection reads
 
 
 def test_counts_are_not_taken_for_rows_that_are_few() -> None:

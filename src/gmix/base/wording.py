@@ -62,9 +62,9 @@ def nats(value: float) -> str:
     return f"{value:,.2f}".replace("-", _MINUS).replace("inf", "\N{INFINITY}")
 
 
-def percent(share: float) -> str:
-    """A proportion in whole percent."""
-    return f"{100.0 * share:.0f}\N{NO-BREAK SPACE}%"
+def percent(share: float, decimals: int = 0) -> str:
+    """A proportion in percent."""
+    return f"{100.0 * share:.{decimals}f}\N{NO-BREAK SPACE}%"
 
 
 def to_precision_of(value: float, deviation: float) -> str:

@@ -127,11 +127,11 @@ def _few_values(sample: Sample, columns: list[NDArray[Any]]) -> Iterator[Finding
     distinct = [1 + np.count_nonzero(np.diff(column)) for column in columns]
     few = [j for j, n in enumerate(distinct) if 1 < n <= min(_DISTINCT, len(columns[j]) / _ROWS_PER_VALUE)]
     if few:
-        named = [f"{sample.column(j)} ({distinct[j]})" for j in few]
+        named = [f"{sample.column(j)} ({'at least ' * sample.is_part}{distinct[j]})" for j in few]
         yield Finding(
             "few values",
             f"{listed(named, NAMED)} {'has' if len(few) == 1 else 'have'} few different values for "
-            f"{len(sample.rows):,} rows; if components describe single values, ask for fewer components or give a "
+            f"{sample.all_rows}; if components describe single values, ask for fewer components or give a "
             "prior",
             "note",
         )

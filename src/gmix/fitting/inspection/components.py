@@ -117,8 +117,8 @@ def _many_parameters(sample: Sample, parameters: int, d: int) -> Iterator[Findin
         missing = ", without missing cells" if numbers < rows * d else ""
         yield Finding(
             "many parameters",
-            f"the mixture has {parameters} parameters for {count(numbers, 'number')} ({count(rows, 'row')} of "
-            f"{count(d, 'column')}{missing}), so it may describe chance; ask for fewer components or a simpler "
+            f"the mixture has {parameters} parameters for {count(numbers, 'number')} ({sample.all_rows} "
+            f"and {count(d, 'column')}{missing}), so it may describe chance; ask for fewer components or a simpler "
             "covariance, or give a prior",
         )
 
@@ -177,7 +177,7 @@ def _tails(rows: Rows, mixture: AnyMixture, threads: int | None) -> Iterator[Fin
     if outside > expected + _DEVIATIONS * deviation + 1.0:
         yield Finding(
             "heavy tails",
-            f"the tails of the rows are heavier than the mixture's: {percent(outside / effective)} of the rows are "
+            f"the tails of the rows are heavier than the mixture's: {percent(outside / effective, 1)} of the rows are "
             f"in the region of lowest density that contains {percent(_TAIL)} of the mixture; look at the rows of "
             "lowest density for outliers",
             "note",

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.wording import count
+from gmix.base.wording import count, weighted_rows
 from gmix.sources import Source
 
 __all__ = ["ALLOWANCE", "NAMED", "Sample"]
@@ -35,11 +35,13 @@ class Sample:
     ----------
     rows : ``(n, D)``.
     weight : ``(n,)``; None if every row counts once.
-    n_counting : how many rows of the whole table have weight.
+    n_counting : how many rows of the whole table have weight; their total weight if each is written as often as its
+        weight counts it.
     features : the names of the columns, or None.
     threads : the most threads to use.
     observed : ``(D,)`` the weighted number of cells of each column in the whole table; None if no cell is missing.
     errors : of the rows, as in `gmix.base.rows.Rows`; None if they are exact.
+    n_written : how many rows of the whole table have weight, each counted once; None if this is `n_counting`.
     """
 
     rows: NDArray[Any]
@@ -49,6 +51,7 @@ class Sample:
     threads: int | None = None
     observed: Array | None = None
     errors: Array | None = None
+    n_written: int | None = None
 
     @classmethod
     def of(cls, source: Source) -> Self:
@@ -84,14 +87,27 @@ class Sample:
             times = rng.multivariate_hypergeometric(times, size) if few else rng.multinomial(size, times / total)
         rows = np.repeat(self.rows, times, axis=0)
         errors = None if self.errors is None else np.repeat(self.errors, times, axis=0)
-        return replace(self, rows=rows, errors=errors, weight=None, n_counting=round(total_weight))
+        n_counting, n_written = round(total_weight), self.n_counting
+        return replace(self, rows=rows, errors=errors, weight=None, n_counting=n_counting, n_written=n_written)
 
     def column(self, j: int) -> str:
         """A column as a sentence names it: by its name, or else by its number from 0."""
         return f"column {repr(self.features[j]) if self.features else j}"
 
+    @property
+    def is_part(self) -> bool:
+        """Whether the table has other rows too."""
+        return len(self.rows) < self.n_counting
+
+    @property
+    def all_rows(self) -> str:
+        """The number of rows of the whole table in words, with their total weight if weights count rows."""
+        return weighted_rows(self.n_counting if self.n_written is None else self.n_written, self.n_counting)
+
     def in_rows(self, n: int) -> str:
         """The number of rows of the whole table, in words, that corresponds to `n` rows of the sample."""
-        if len(self.rows) == self.n_counting:
-            return count(n, "row")
-        return f"about {count(round(n * self.n_counting / len(self.rows)), 'row')}"
+        about = "about " * self.is_part
+        total = round(n * self.n_counting / len(self.rows))
+        if self.n_written in (None, self.n_counting):
+            return f"{about}{count(total, 'row')}"
+        return f"rows of total weight {about}{total:,}"
