@@ -283,6 +283,64 @@ def test_shares_of_rows_in_the_tails_have_the_digits_that_tell_them_from_their_e
     assert "contains 1\N{NO-BREAK SPACE}% of" in found.message
 
 
+def numbered(n: int, start: int = 1, step: int = 1) -> Array:
+    """Two measurements, with a column of running numbers between them."""
+    return np.insert(normal(n, 2), 1, start + step * np.arange(n), axis=1)
+
+
+@pytest.mark.parametrize(
+    ("table", "shown"),
+    [
+        (numbered(30), "column 1 (1, 2, 3, ...) increases by 1 "),
+        (numbered(300, 1001), "column 1 (1001, 1002, 1003, ...)"),
+        (numbered(300, -7).astype(np.float32), "column 1 (-7, -6, -5, ...)"),
+        (numbered(40_000, 0), "column 1 (0, 1, 2, ...)"),  # of which 10,000 rows are drawn
+        (np.arange(1.0, 31.0), "column 0 (1, 2, 3, ...)"),
+        (np.c_[numbered(50), np.arange(50)], "column 1 (1, 2, 3, ...) and column 3 (0, 1, 2, ...) increase by 1 "),
+    ],
+)
+def test_columns_of_running_numbers_are_named_and_used(table: Array, shown: str) -> None:
+    fit = gmix.fit(table, 1, covariance="VVI" if table.ndim > 1 else "V")
+    [finding] = findings(fit, "row numbers")
+    assert finding.level == "note"
+    assert shown in finding.message
+    assert "--columns" in finding.message
+    assert fit.mixture.n_features == np.atleast_2d(table.T).shape[0]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        numbered(19),  # too short, such as a year
+        numbered(300, step=2),
+        numbered(300, step=-1),
+        numbered(300) + 0.5,
+        np.delete(numbered(300), 150, axis=0),
+        numbered(300)[::-1],
+        np.random.default_rng(0).permutation(numbered(300)),
+        np.random.default_rng(0).permutation(numbered(40_000)),
+        np.delete(numbered(40_000), 20_000, axis=0),
+        np.repeat(numbered(20_000), 2, axis=0),
+        np.where(np.eye(300, 3, -9, bool), np.nan, numbered(300)),
+    ],
+)
+def test_other_columns_of_numbers_are_not_called_running_numbers(table: Array) -> None:
+    assert findings(gmix.fit(table, 1, covariance="VVI"), "row numbers") == []
+
+
+def test_running_numbers_are_seen_in_blocks_and_files_and_not_in_histograms(tmp_path: Path) -> None:
+    table = numbered(30_000, 5)
+    np.savetxt(tmp_path / "table.csv", table, delimiter=",", header="a,case,b", comments="")
+    blocks = [table[:9_000], table[9_000:]]
+    for data, name in ((tmp_path / "table.csv", "'case'"), (blocks, "1")):
+        for memory in (1e5, 1e9):
+            [found] = findings(gmix.fit(data, 1, covariance="VVI", memory=memory), "row numbers")
+            assert f"column {name} (5, 6, 7, ...)" in found.message
+    assert findings(gmix.fit(np.arange(99), 1, sample_weight=np.arange(99) + 1), "row numbers") == []
+    [found] = findings(gmix.fit(table, 1, covariance="VVI", sample_weight=np.full(30_000, 2)), "row numbers")
+    assert "(5, 6, 7, ...)" in found.message
+
+
 def test_the_range_ends_where_a_person_let_it_end() -> None:
     """Of a large table candidates are left out before all rows are read for them, but they were tried."""
     table = np.r_[two_clusters(30_000), 50.0 + normal(30_000, 1)]

@@ -28,7 +28,15 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.student import AnyMixture
 from gmix.sources.filling import filled
-from gmix.sources.source import LocalSource, Source, check_mass, mean_of_cells, selected, unit_component
+from gmix.sources.source import (
+    LocalSource,
+    Source,
+    check_mass,
+    drawn_positions,
+    mean_of_cells,
+    selected,
+    unit_component,
+)
 
 __all__ = ["MemorySource", "expect"]
 
@@ -242,7 +250,7 @@ class MemorySource(LocalSource):
         counting = self.everything.counting
         if len(counting) <= n:
             return self.with_points.counting
-        return counting[np.sort(rng.choice(len(counting), size=n, replace=False))]
+        return counting[drawn_positions(len(counting), n, rng)]
 
 
 def expect(

@@ -41,7 +41,7 @@ from gmix.sources.messages import (
     unpack_statistics,
 )
 from gmix.sources.pass_limit import PassLimit
-from gmix.sources.source import Source, box_of, check_mass, selected
+from gmix.sources.source import Source, box_of, check_mass, drawn_positions, selected
 
 __all__ = ["Join", "PartitionedSource", "Read", "Task"]
 
@@ -132,10 +132,8 @@ class PartitionedSource(Source):
         return chosen
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
-        # The same draw as for a table in memory, so that the sub-sample is the same.
         ends = np.cumsum(self._counting)
-        count = self.n_counting
-        chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
+        chosen = drawn_positions(self.n_counting, n, rng)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         positions = pack([part - end + size for part, end, size in zip(parts, ends, self._counting, strict=True)])
         answers = [unpack(answer)[0] for answer in self._ask(partial(_chosen_rows, positions))]

@@ -25,7 +25,16 @@ from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources.journal import Journal
 
-__all__ = ["LocalSource", "Source", "box_of", "check_mass", "mean_of_cells", "selected", "unit_component"]
+__all__ = [
+    "LocalSource",
+    "Source",
+    "box_of",
+    "check_mass",
+    "drawn_positions",
+    "mean_of_cells",
+    "selected",
+    "unit_component",
+]
 
 Array = NDArray[np.float64]
 _LARGE = 20_000  # numbers in a table
@@ -257,6 +266,11 @@ def check_mass(mass: float, column: str | None = None) -> None:
     if mass < 1e-100:
         what = "sample_weight" if column is None else f"the column of weights, {column!r},"
         raise DataError(f"{what} adds up to zero ({mass:.3g}); give at least one row a positive weight")
+
+
+def drawn_positions(count: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The positions of at most `n` of `count` rows, drawn at random, in order; the same for the rows of any source."""
+    return np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
 
 
 def selected(names: tuple[str, ...] | None, columns: Sequence[int]) -> tuple[str, ...]:

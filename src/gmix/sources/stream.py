@@ -26,7 +26,7 @@ from gmix.model.kernel import CHUNK, grouped_chunk, kernel
 from gmix.model.reference import Reference
 from gmix.model.statistics import SufficientStatistics
 from gmix.sources.blocks import Blocks, SelectedColumns
-from gmix.sources.source import LocalSource, check_mass, mean_of_cells
+from gmix.sources.source import LocalSource, check_mass, drawn_positions, mean_of_cells
 
 __all__ = ["StreamSource"]
 
@@ -107,9 +107,7 @@ class StreamSource(LocalSource):
         return kernel.expect(metered(), components, references, threads=self.threads, coarse=coarse)
 
     def rows(self, n: int, rng: np.random.Generator) -> Rows:
-        # The same draw as for a table in memory, so that the sub-sample is the same.
-        count = self.n_counting
-        chosen = np.sort(rng.choice(count, size=n, replace=False)) if count > n else np.arange(count)
+        chosen = drawn_positions(self.n_counting, n, rng)
         weighted = "weights" in self._shapes or self.n_counting < self.n_rows
         parts, begin, done = list[Rows](), 0, 0
         for block in self.blocks():

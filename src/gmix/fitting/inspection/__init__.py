@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmix.base.findings import Finding
 from gmix.fitting.candidates import Search
 from gmix.fitting.inspection.choice import about_choice, runner_up
-from gmix.fitting.inspection.columns import about_columns, about_weights
+from gmix.fitting.inspection.columns import about_columns, about_row_numbers, about_weights
 from gmix.fitting.inspection.components import about_components
 from gmix.fitting.inspection.factor_models import about_factors
 from gmix.fitting.inspection.sample import Sample
@@ -32,6 +32,7 @@ def inspect(
     counted = sample.counted(statistics.total_weight)
     found = [
         *about_weights(sample, statistics.total_weight),
+        *about_row_numbers(sample),
         *about_columns(counted, statistics.total_weight),
         *about_components(counted, mixture, statistics, prior),
         *about_factors(counted, mixture),

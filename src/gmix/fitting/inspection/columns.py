@@ -13,7 +13,7 @@ from gmix.base.findings import Finding
 from gmix.base.wording import listed
 from gmix.fitting.inspection.sample import ALLOWANCE, NAMED, Sample
 
-__all__ = ["about_columns", "about_weights"]
+__all__ = ["about_columns", "about_row_numbers", "about_weights"]
 
 Array = NDArray[np.float64]
 
@@ -41,6 +41,9 @@ _SKEWED = 1.5
 _LESS = 0.25  # of the skewness; the logarithm of an exponential column has about minus half of it
 
 
+_NUMBERED = 20  # rows; shorter columns of running numbers are more often a scale or a time than a number of the row
+
+
 def about_columns(sample: Sample, mass: float) -> list[Finding]:
     """Findings about the values of a table; `mass` is the sum of the weights of all its rows."""
     columns = [column[~np.isnan(column)] for column in np.sort(np.ascontiguousarray(sample.rows.T), axis=1)]
@@ -63,6 +66,28 @@ def about_weights(sample: Sample, mass: float) -> Iterator[Finding]:
             f"the weights of {sample.n_counting:,} rows sum to {mass:.4g}, and BIC takes this sum for the number "
             f"of observations; multiply them by {factor:.4g}, so that they sum to the number of rows, or let "
             "them sum to the number of observations that they stand for",
+        )
+
+
+def about_row_numbers(sample: Sample) -> Iterator[Finding]:
+    """A finding about columns that increase by one from row to row, in the order of the table.
+
+    The values of a histogram do so too: the only column of rows that have weights is not such a column.
+    """
+    n_columns = sample.rows.shape[1]
+    if sample.positions is None or len(sample.rows) < _NUMBERED or (sample.weight is not None and n_columns == 1):
+        return
+    starts = sample.rows[0] - sample.positions[0]
+    numbered = (sample.rows - sample.positions[:, None] == starts).all(0) & (starts == np.rint(starts))
+    if columns := np.flatnonzero(numbered).tolist():
+        named = [f"{sample.column(j)} ({', '.join(f'{starts[j] + i:.0f}' for i in range(3))}, ...)" for j in columns]
+        one = len(named) == 1
+        yield Finding(
+            "row numbers",
+            f"{listed(named, NAMED)} {'increases' if one else 'increase'} by 1 from row to row; leave "
+            f"{'it' if one else 'them'} out, by naming the others with columns= or --columns, if "
+            f"{'it only numbers' if one else 'they only number'} the rows",
+            "note",
         )
 
 

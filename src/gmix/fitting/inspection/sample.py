@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gmix.base.wording import count, weighted_rows
 from gmix.sources import Source
+from gmix.sources.source import drawn_positions
 
 __all__ = ["ALLOWANCE", "NAMED", "Sample"]
 
@@ -42,6 +43,7 @@ class Sample:
     observed : ``(D,)`` the weighted number of cells of each column in the whole table; None if no cell is missing.
     errors : of the rows, as in `gmix.base.rows.Rows`; None if they are exact.
     n_written : how many rows of the whole table have weight, each counted once; None if this is `n_counting`.
+    positions : ``(n,)`` of the rows among those of the whole table that have weight; None if rows are written often.
     """
 
     rows: NDArray[Any]
@@ -52,11 +54,13 @@ class Sample:
     observed: Array | None = None
     errors: Array | None = None
     n_written: int | None = None
+    positions: NDArray[np.intp] | None = None
 
     @classmethod
     def of(cls, source: Source) -> Self:
         """Draw the rows with a seed of their own, so that the draws of a fit do not depend on them."""
-        sample = source.rows(_size(source.n_features), np.random.default_rng(0))
+        size = _size(source.n_features)
+        sample = source.rows(size, np.random.default_rng(0))
         observed = None if source.missing is None else source.missing.observed
         return cls(
             sample.values,
@@ -66,6 +70,7 @@ class Sample:
             source.threads,
             observed,
             sample.errors,
+            positions=drawn_positions(source.n_counting, size, np.random.default_rng(0)),
         )
 
     @property
@@ -87,8 +92,8 @@ class Sample:
             times = rng.multivariate_hypergeometric(times, size) if few else rng.multinomial(size, times / total)
         rows = np.repeat(self.rows, times, axis=0)
         errors = None if self.errors is None else np.repeat(self.errors, times, axis=0)
-        n_counting, n_written = round(total_weight), self.n_counting
-        return replace(self, rows=rows, errors=errors, weight=None, n_counting=n_counting, n_written=n_written)
+        repeated = replace(self, rows=rows, errors=errors, weight=None, positions=None)
+        return replace(repeated, n_counting=round(total_weight), n_written=self.n_counting)
 
     def column(self, j: int) -> str:
         """A column as a sentence names it: by its name, or else by its number from 0."""
