@@ -231,8 +231,19 @@ def test_a_file_gives_the_table_that_a_person_sees_in_it(name: str, tmp_path: Pa
 
 
 WRONG = {
-    "a row too long": ("a,b\n1,2\n3,4\n5,6,7\n", r"cannot be read as CSV \(.*Expected 2 columns, got 3: 5,6,7\)"),
-    "a footer": ("a,b\n1,2\n3,4\nSource: me\n", r"Expected 2 columns, got 1: Source: me"),
+    "a row too long": (
+        "a,b\n1,2\n3,4\n5,6,7\n",
+        r"points\.csv, line 4, row 2 has 3 cells \('5,6,7'\), and the other rows have 2; .* quote a cell with ','",
+    ),
+    "a row too long after many rows": ("a b\n\n" + "1  2\n" * 90_000 + "1 2 3\n", "line 90003, row 90000 has 3 cells"),
+    "a row too short below a text of two lines": (
+        '# title\na,b\n"1\n2",3\n4,5\n\n6\n7,8\n',
+        r"line 7, row 2 has 1 cell \('6'\), and the other rows have 2; correct the line, or remove it",
+    ),
+    "a footer": (
+        "a,b\n1,2\n3,4\nSource: me\n",
+        r"line 4, row 2 has 1 cell \('Source: me'\), and the other rows have 2",
+    ),
     "a header too long": (
         "a,b,c\n1,2\n3,4\n",
         r"line 1 has 3 cells \('a, b, c'\), and the rows below have 2.*--skip-rows 1",
@@ -245,22 +256,31 @@ WRONG = {
     ),
     "more cells than names": (
         "a,b\n" + "1,2,\n" * 30_000 + "5,6,7\n",
-        r"row 30000 has more cells than there are names",
+        r"line 30002, row 30000 has more cells than there are names",
     ),
     "a title as wide as the table": (
         "Rome, Italy\na,b\n1,2\n3,4\n5,6\n",
-        r"column 'Rome', row 0 .*'a'.*state --skip-rows",
+        r"line 2, row 0, column 'Rome' .*'a'.*state --skip-rows",
     ),
-    "units": ("t,v\ns,m/s\n1,2\n3,4\n5,6\n", r"column 't', row 0 cannot be read \(it holds 's'"),
-    "two decimal marks": ("a;b\n1,5;1\n2.5;2\n3,5;3\n", r"column 'a', row 1 .*'2\.5', which is not a number with ','"),
-    "a decimal comma after many rows": ("a;b\n" + "12;5\n" * 40_000 + "1,5;2\n", r"row 40000 .*'1,5'.*state --decimal"),
-    "thousands after many rows": ("a;b\n" + "12;5\n" * 40_000 + "1,234;2\n", r"row 40000 .*'1,234'.*state --decimal"),
-    "a question mark": ("a,b\n1.5,?\n2,3\n4,5\n", r"column 'b', row 0 .*'\?'.*state --missing-value"),
-    "a bad first row": ("1.5,oops\n2,3\n4,5\n", r"column 'x2', row 0 .*'oops'"),
+    "units": ("t,v\ns,m/s\n1,2\n3,4\n5,6\n", r"line 2, row 0, column 't' cannot be read \(it holds 's'"),
+    "two decimal marks": (
+        "a;b\n1,5;1\n2.5;2\n3,5;3\n",
+        r"line 3, row 1, column 'a' .*'2\.5', which is not a number with ','",
+    ),
+    "a decimal comma after many rows": (
+        "a;b\n" + "12;5\n" * 40_000 + "1,5;2\n",
+        r"line 40002, row 40000, .*'1,5'.*state --decimal",
+    ),
+    "thousands after many rows": (
+        "a;b\n" + "12;5\n" * 40_000 + "1,234;2\n",
+        r"line 40002, row 40000, .*'1,234'.*state --decimal",
+    ),
+    "a question mark": ("a,b\n1.5,?\n2,3\n4,5\n", r"line 2, row 0, column 'b' .*'\?'.*state --missing-value"),
+    "a bad first row": ("1.5,oops\n2,3\n4,5\n", r"line 1, row 0, column 'x2' .*'oops'"),
     "an open quotation mark": ('x,text\n1,"5 inch\n2,ok\n3,ok\n', r"line 2 has a quotation mark that is not closed"),
     "two open quotation marks": ('x,text\n1,"5 inch\n2,"6 inch\n3,ok\n', r"line 2 has a quotation mark that is not"),
     "a quotation mark that is open at the end": ('x,text\n1,ok\n2,"5 inch\nand more', "line 3 has a quotation mark"),
-    "comments after many rows": ("a,b\n" + "1,2\n" * 40_000 + "#3,4\n", r"column 'a', row 40000 .*'#3'"),
+    "comments after many rows": ("a,b\n" + "1,2\n" * 40_000 + "#3,4\n", r"line 40002, row 40000, column 'a' .*'#3'"),
     "nothing but a header": ("a;b\n", "has no rows under its header"),
     "nothing but comments above a header": ("# one\na;b\n", "has no rows under its header"),
     "nothing": (" \n\n", "is empty"),

@@ -22,7 +22,7 @@ def test_texts_that_are_left_out_may_be_in_any_encoding(tmp_path: Path) -> None:
     path.write_bytes("name,x\nMüller,1\nMeier,2\n".encode("latin-1"))
     assert open_table(path).rows.tolist() == [[1.0], [2.0]]
     path.write_bytes("x,y\n1,2\n3,4\n5,ü\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"column 'y', row 2 cannot be read \(it holds '\ufffd', which is not a number"):
+    with pytest.raises(DataError, match=r"row 2, column 'y' cannot be read \(it holds '\ufffd', which is not a number"):
         open_table(path)
 
 

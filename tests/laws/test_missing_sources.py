@@ -230,7 +230,9 @@ def test_the_line_of_a_file_counts_whatever_stands_above(tmp_path: Path, memory:
             with pytest.raises(gmix.DataError, match=rf"points\.csv, line {line}, row 1, column .* is NaN"):
                 as_source(path, memory=memory, missing="error")
     path.write_text('a,b,c\n1,2,"one\ntwo"\n3,,"three"\n')
-    with pytest.raises(gmix.DataError, match=r"points\.csv, row 1, column 'b' is NaN"):  # a cell may hold line ends
+    with pytest.raises(
+        gmix.DataError, match=r"points\.csv, line 4, row 1, column 'b' is NaN"
+    ):  # a cell holds a line end
         as_source(path, memory=memory, missing="error")
 
 

@@ -301,10 +301,10 @@ def test_what_is_wrong_in_the_tenth_file_is_named(
     [
         (
             "a,b,c\n" + "1,2,3\n" * 9 + "1,oops,3\n",
-            r"2\.csv, column 'b', row 9 cannot be read \(it holds 'oops', which",
+            r"2\.csv, line 11, row 9, column 'b' cannot be read \(it holds 'oops', which",
         ),
         ("a,b\n1,2\n", r"2\.csv has the columns \['a', 'b'\] and .*1\.csv has \['a', 'b', 'c'\]"),
-        ("a,b,c\n1,2,3\n1,2\n", r"2\.csv cannot be read .*Expected 3 columns, got 2"),
+        ("a,b,c\n1,2,3\n1,2\n", r"2\.csv, line 3, row 1 has 2 cells \('1,2'\), and the other rows have 3"),
         ("a,b,c\n1,2,3\n1,,3\n", r"2\.csv, line 3, row 1, column 'b' is NaN"),
     ],
 )

@@ -191,7 +191,7 @@ def test_text_columns_are_left_out_with_a_note_unless_named(tmp_path: Path) -> N
         assert "left out" not in result.stdout  # it has been printed
     result = run("fit", path, "--columns", "length,species")
     assert result.exit_code == 2
-    assert "'species', row 0" in result.stderr
+    assert "row 0, column 'species'" in result.stderr
 
 
 def test_predict_gives_components_and_probabilities(model: Path, faithful: Path, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def changed(path: Path, row: int, column: int, cell: str) -> None:
         ),
         ((7, 4, "-7"), ["--label-column", "group"], "the label of column 'group' in points.csv, line 9, row 7 is -7;"),
         (None, ["--label-column", "kin"], "there is no column 'kin'; did you mean 'kind'?"),
-        (None, ["--weights", "kind"], "points.csv, column 'kind', row 0 cannot be read (it holds 'long'"),
+        (None, ["--weights", "kind"], "points.csv, line 2, row 0, column 'kind' cannot be read (it holds 'long'"),
         (None, ["--trim", "0.5"], "trim is 0.5; give the share of the rows to leave out, from 0 to less than 0.5"),
         (None, ["--missing", "error"], "points.csv, line 3, row 1, column 'waiting' is NaN"),
     ],

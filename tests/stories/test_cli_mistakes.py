@@ -28,7 +28,7 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         ("", [], ["is empty"]),
         ("a,b\n", [], ["no rows"]),
         ("a,b\nx,y\nz,w\n", [], ["no column of numbers", "['a', 'b']"]),
-        (NUMBERS + "3,oops\n", [], ["column 'b', row 20", "'oops'", "correct it"]),
+        (NUMBERS + "3,oops\n", [], ["line 22, row 20, column 'b'", "'oops'", "correct it"]),
         (
             NUMBERS + "3,\n",
             ["--missing", "error"],
@@ -36,7 +36,11 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         ),
         (NUMBERS, ["--missing", "drop"], ["missing 'drop' is not known", "model, error"]),
         (NUMBERS + "inf,1\n", [], ["row 20, column 'a' is infinite"]),
-        (NUMBERS + "1,2,3\n", [], ["cannot be read as CSV", "Expected 2 columns, got 3", "check the file"]),
+        (
+            NUMBERS + "1,2,3\n",
+            [],
+            ["line 22, row 20 has 3 cells ('1,2,3')", "the other rows have 2", "correct the line"],
+        ),
         ("a,a\n1,2\n", [], ["2 columns called 'a'", "rename"]),
         (NUMBERS, ["-k", "21"], ["21 components are more than the table has rows (20)", "fewer"]),
         (NUMBERS, ["-k", "two"], ["'two' is not a count", "1-8"]),

@@ -241,6 +241,7 @@ DATA_ERRORS: dict[str, Callable[[Path], Any]] = {
     "column 'day' holds date32[day], not numbers": lambda path: gmix.fit(dated(path), 1, columns=["day", "a"]),
     "holds '?', which is not a number": lambda path: gmix.fit(written(path, "a,b\n1,2\n3,?\n5,6\n"), 1, columns=["b"]),
     "has 3 cells, and the rows below have 2": lambda path: gmix.fit(written(path, "a,b,c\n1,2\n3,4\n5,7\n"), 1),
+    "has 3 cells, and the other rows have 2": lambda path: gmix.fit(written(path, "a,b\n1,2\n3,4,5\n5,7\n"), 1),
     "5 components are more than the table has rows": lambda _: gmix.fit([[1.0], [2.0]], 5),
     "a generator can be read once": lambda _: gmix.fit((np.ones((2, 2)) for _ in range(2)), 1),
     "beyond float64; divide": lambda _: gmix.fit([[1e200], [2.0]], 1),

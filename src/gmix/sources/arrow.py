@@ -237,9 +237,9 @@ class ArrowTable(Blocks):
                     where += f", row group {number}"
                 unreadable = [name for name in names if fails(part, [name]) is not None]
                 if len(unreadable) == 1:
-                    where += f", column {unreadable[0].strip()!r}"
                     if "CSV conversion error" in str(failure):
                         where += _where_no_number(part, unreadable[0])
+                    where += f", column {unreadable[0].strip()!r}"
                 return DataError(f"{where} cannot be read ({reason_of(failure)}); correct or replace the file")
         return DataError(f"{self._called} cannot be read ({reason_of(error)}); check the files")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import lzma
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,9 @@ from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.wording import count
 from gmix.sources.arrow import ArrowTable, Fill, is_numeric, reason_of
-from gmix.sources.csv.dialect import CSV, Dialect, cleaned
+from gmix.sources.csv.dialect import CSV, Dialect
 from gmix.sources.csv.foreign import foreign_format
+from gmix.sources.csv.lines import Cleaned, compression, irregular_row, opened, place_of
 from gmix.sources.csv.numerals import (
     MISSING,
     NotANumberError,
@@ -39,7 +39,7 @@ T = TypeVar("T")
 _HEAD = 1 << 17  # bytes from which the dialect is recognized
 _LINES = 16  # lines besides comments that these bytes hold at least
 _BLOCK = 1 << 20  # bytes that are read together
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
+_SHOWN = 40  # characters of a cell in a message
 _COMPRESSION = 8.0  # the assumed ratio of the size of a table to that of its compressed file
 
 
@@ -64,7 +64,7 @@ class CsvTable(ArrowTable):
         ]
         schema = pa.schema(list(zip(first.names, kinds, strict=True)))
         dataset = ds.dataset([str(file) for file in files], format=ds.CsvFileFormat(), schema=schema)
-        size = sum(file.stat().st_size * (_COMPRESSION if _compression(file) else 1.0) for file in files)
+        size = sum(file.stat().st_size * (_COMPRESSION if compression(file) else 1.0) for file in files)
         n_bytes = 8.0 * sum(map(is_numeric, kinds)) * size / first.row_bytes
         self._readings = dict(zip(first.names, readings(numerals, first.delimiter, stated.decimal), strict=True))
         self._dialects, self._stated = dialects, stated
@@ -83,7 +83,7 @@ class CsvTable(ArrowTable):
         """What `read` yields for each file, with the fragment of the file."""
         import pyarrow as pa
 
-        path = self._called
+        path, dialect = self._called, self.dialect
         try:
             for fragment, dialect in zip(self._dataset.get_fragments(), self._dialects, strict=True):
                 path = fragment.path
@@ -93,6 +93,8 @@ class CsvTable(ArrowTable):
             self._check_unchanged()
             if isinstance(error, DataError):
                 raise
+            if isinstance(error, pa.ArrowInvalid) and (irregular := irregular_row(path, dialect)) is not None:
+                raise irregular from None
             raise DataError(f"{path} cannot be read as CSV ({reason_of(error)}); check the file") from None
         self._check_unchanged()
 
@@ -124,7 +126,7 @@ class CsvTable(ArrowTable):
             places = [dialect.names.index(name) for name in self.names or ()]
             known = [texts.column(i) for i in places]
             known = [compute.if_else(compute.is_in(column, missing), None, column) for column in known]
-            numbers = [self._converted(*pair, path, at) for pair in zip(known, self.names or (), strict=True)]
+            numbers = [self._converted(*pair, path, dialect, at) for pair in zip(known, self.names or (), strict=True)]
             values = np.column_stack([arrow_numbers(column, np.dtype(np.float64)) for column in numbers])
             filled = fill(values)
             for i, j in np.argwhere(np.isnan(values)):
@@ -137,15 +139,14 @@ class CsvTable(ArrowTable):
 
     def _in_file(self, fragment: Any, row: int, n_rows: int) -> str:
         paths = [each.path for each in self._dataset.get_fragments()]
-        dialect = self._dialects[paths.index(fragment.path)]
-        return f"row {row}" if dialect.spanning else f"line {_line_of(row, fragment.path, dialect)}, row {row}"
+        return place_of(row, fragment.path, self._dialects[paths.index(fragment.path)])
 
     def _batches(self, names: list[str], path: str, dialect: Dialect) -> Iterator[Any]:
         """The rows of one file as record batches of some columns."""
         import pyarrow as pa
 
         for at, texts in self._texts(names, path, dialect):
-            columns = [self._converted(texts.column(i), name, path, at) for i, name in enumerate(names)]
+            columns = [self._converted(texts.column(i), name, path, dialect, at) for i, name in enumerate(names)]
             yield pa.record_batch(columns, names=names)
 
     def _texts(self, names: list[str], path: str, dialect: Dialect, *, kept: bool = False) -> Iterator[tuple[int, Any]]:
@@ -171,19 +172,20 @@ class CsvTable(ArrowTable):
             ),
         )
         at = 0
-        with _opened(path) as file:
+        with opened(path) as file:
             file.read(dialect.offset)
-            lines = pa.PythonFile(_Cleaned(file, dialect), mode="r") if dialect.untidy else file
+            lines = pa.PythonFile(Cleaned(file, dialect), mode="r") if dialect.untidy else file
             with csv.open_csv(lines, *options) as reader:
                 for texts in reader:
                     for column in texts.columns[len(names) :]:
                         filled = compute.not_equal(column, b"") if kept else column.is_valid()
                         if (row := compute.index(filled, value=True).as_py()) >= 0:
-                            raise DataError(f"{path}, row {at + row} has more cells than there are names; correct it")
+                            where = place_of(at + row, path, dialect)
+                            raise DataError(f"{path}, {where} has more cells than there are names; correct it")
                     yield at, texts.select(range(len(names)))
                     at += texts.num_rows
 
-    def _converted(self, texts: Any, name: str, path: str, at: int) -> Any:
+    def _converted(self, texts: Any, name: str, path: str, dialect: Dialect, at: int) -> Any:
         """Convert the cells of a column, null for missing values; the first is in row `at`."""
         import pyarrow as pa
         from pyarrow import compute
@@ -195,10 +197,11 @@ class CsvTable(ArrowTable):
         try:
             values = as_doubles(texts, self._readings[name])
         except NotANumberError as wrong:
-            row, hint = at + wrong.row, _hint(wrong.text, at + wrong.row, self._readings[name])
+            row, shown = at + wrong.row, wrong.text[:_SHOWN]
+            hint = _hint(wrong.text, row, self._readings[name])
             raise DataError(
-                f"{path}, column {name!r}, row {row} cannot be read (it holds {wrong.text[:40]!r}, which is not a "
-                f"number{hint}); correct it, or name other columns"
+                f"{path}, {place_of(row, path, dialect)}, column {name!r} cannot be read (it holds {shown!r}, "
+                f"which is not a number{hint}); correct it, or name other columns"
             ) from None
         codes = [float(code) for code in self._stated.missing_values if _is_float(code)]
         return compute.if_else(compute.is_in(values, pa.array(codes)), None, values) if codes else values
@@ -215,45 +218,9 @@ class CsvTable(ArrowTable):
                 yield Finding("decimal mark", f"{message}; {remedy}", "note")
 
 
-class _Cleaned(io.RawIOBase):
-    """A file whose lines are cleaned for Arrow."""
-
-    def __init__(self, file: Any, dialect: Dialect) -> None:
-        self._file, self._dialect = file, dialect
-        self._ready, self._incomplete = memoryview(b""), b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            block = self._file.read(_BLOCK)
-            lines = self._incomplete + block
-            cut = max(lines.rfind(b"\n"), lines.rfind(b"\r", 0, -1)) + 1 if block else len(lines)
-            self._incomplete = lines[cut:]
-            self._ready = memoryview(cleaned(lines[:cut], self._dialect.delimiter, self._dialect.comments))
-            if not block:
-                break
-        size = min(len(self._ready), len(buffer))
-        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
-        return size
-
-
 def _as_strings(texts: Any) -> list[list[str]]:
     """The columns of a record batch of bytes as strings."""
     return [[cell.decode("utf-8", "surrogateescape") for cell in column.to_pylist()] for column in texts.columns]
-
-
-def _line_of(row: int, path: str, dialect: Dialect) -> int:
-    """The line of a file, counted from 1, that holds a row. No cell holds line ends."""
-    with _opened(path) as file:
-        number = len(file.read(dialect.offset).splitlines())
-        for line in io.TextIOWrapper(file, encoding="latin-1"):  # which reads any bytes
-            number += 1
-            row -= bool(cleaned(line.encode("latin-1"), dialect.delimiter, dialect.comments).strip())
-            if row < 0:
-                break
-    return number
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -264,26 +231,11 @@ def check_names(path: Path, names: Sequence[str]) -> None:
             raise DataError(f"{path} has {n} columns {called}")
 
 
-def _compression(path: str | Path) -> str | None:
-    """The compression of a file, from its first bytes; None if it is not compressed."""
-    with Path(path).open("rb") as file:
-        begin = file.read(6)
-    return next((kind for magic, kind in _COMPRESSED.items() if begin.startswith(magic)), None)
-
-
-def _opened(path: str | Path) -> Any:
-    """Open a file, compressed or not."""
-    import pyarrow as pa
-
-    kind = _compression(path)
-    return lzma.open(path) if kind == "xz" else pa.input_stream(str(path), compression=kind)
-
-
 def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
     """The dialect of each file. Raises `DataError` for a file with other columns than the first."""
     found: list[Dialect] = []
     for path in files:
-        with _opened(path) as file:
+        with opened(path) as file:
             head, whole = _head(file, _HEAD // 4 if found else _HEAD)
         if (what := foreign_format(head)) is not None:
             raise DataError(f"{path} is {what}; save the table as CSV in UTF-8, as Parquet or as Arrow")
