@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gmix.base.columns.number_text import notation_of
 from gmix.base.errors import DataError, nearest
 from gmix.base.findings import Finding, Level
 
@@ -212,6 +213,8 @@ def kind_of_cells(cells: Sequence[Any]) -> tuple[Kind, str]:
     (<Kind.NUMBERS: 'numbers'>, '')
     >>> kind_of_cells([1, 2, "n/a"])[1]
     "text, although most cells are numbers: row 2 holds 'n/a'"
+    >>> kind_of_cells(["1,5", "2,25"])[1]
+    "numbers with decimal commas, written as text: read the table with decimal=','"
     """
     kinds = {_kind_of_type(kind) for kind in set(map(type, cells)) - {type(None)}}
     if not kinds:
@@ -229,15 +232,22 @@ def _kind_of_type(cell: type) -> Kind:
 
 
 def _doubt(cells: Iterable[Any], kind: Kind) -> str:
-    """The message that most cells of a column are numbers, and which one is not; empty if most are not."""
+    """The message that most cells of a column are numbers, and why they cannot be used; empty if most are not."""
     filled = [(row, cell) for row, cell in enumerate(cells) if cell is not None]
-    wrong = [(row, cell) for row, cell in filled if not _reads_as_number(cell)]
-    if 2 * len(wrong) >= len(filled):
-        return ""
+    wrong = [i for i, (_, cell) in enumerate(filled) if not _reads_as_number(cell)]
     if not wrong:
-        return "numbers written as text"
-    row, cell = wrong[0]
-    return f"{kind.value}, although most cells are numbers: row {row} holds {repr(cell)[:_WIDTH]}"
+        return "numbers written as text" if filled else ""
+    notation = notation_of([str(cell) if isinstance(cell, str) or _reads_as_number(cell) else "" for _, cell in filled])
+    if notation is not None and not notation.others:
+        return f"numbers with {notation.description}, written as text: {notation.remedy}"
+    if notation is not None and len(notation.others) < len(wrong):
+        numbers, wrong, remedy = f"numbers with {notation.description}", notation.others, f"; {notation.remedy}"
+    elif 2 * len(wrong) < len(filled):
+        numbers, remedy = "numbers", ""
+    else:
+        return ""
+    row, cell = filled[wrong[0]]
+    return f"{kind.value}, although most cells are {numbers}: row {row} holds {repr(cell)[:_WIDTH]}{remedy}"
 
 
 def _reads_as_number(cell: Any) -> bool:

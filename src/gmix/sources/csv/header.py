@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from gmix.base.columns.number_text import is_number_text
 from gmix.base.findings import Finding
 from gmix.base.wording import count
-from gmix.sources.csv.numerals import Numerals, is_missing, is_number_text
+from gmix.sources.csv.numerals import Numerals, is_missing
 
 __all__ = ["Header", "header_of"]
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from gmix.base.columns.number_text import NUMBER, OTHER_MARK, SPACES, number_pattern
+
 __all__ = [
     "MISSING",
     "NotANumberError",
@@ -15,7 +17,6 @@ __all__ = [
     "Reading",
     "as_doubles",
     "is_missing",
-    "is_number_text",
     "readings",
 ]
 
@@ -26,37 +27,14 @@ MISSING = (
 )  # fmt: skip
 _MISSING = frozenset(MISSING)
 _LIKELY_MISSING = {"?", "-", "--", "*", ".", "..", "none", "missing"}  # read as missing only if the user says so
-_SPACES = " \u00a0\u2009\u202f'\u2019"  # between thousands; the last two are the Swiss ones
-_OTHER = {".": ",", ",": "."}
-
-
-def _pattern(decimal: str, thousands: str) -> str:
-    """A pattern, for Python and Arrow, of numbers with this decimal mark and any of these thousands marks."""
-    grouped = "|".join(f"(?:{re.escape(mark)}[0-9]{{3}})+" for mark in thousands)
-    whole = f"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{grouped}))" if thousands else "[0-9]+"
-    point = re.escape(decimal)
-    fraction = f"{point}[0-9]*" if decimal == "." else f"{point}[0-9]+"
-    return f"[-+]?(?:{whole}(?:{fraction})?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?i:inf|infinity)"
-
-
-_PLAIN = {decimal: _pattern(decimal, "") for decimal in ".,"}
-_GROUPED = {decimal: _pattern(decimal, _OTHER[decimal] + _SPACES) for decimal in ".,"}
-_NUMBER = {decimal: re.compile(_GROUPED[decimal]) for decimal in ".,"}
+_PLAIN = {decimal: number_pattern(decimal, "") for decimal in ".,"}
+_GROUPED = {decimal: NUMBER[decimal].pattern for decimal in ".,"}
 
 
 def is_missing(text: str, codes: Iterable[str] = ()) -> bool:
     """Return whether a cell is missing, or probably meant as missing."""
     text = text.strip()
     return text in _MISSING or text in codes or text.lower() in _LIKELY_MISSING
-
-
-def is_number_text(text: str) -> bool:
-    """Return whether a text is a number with a decimal point or a decimal comma, with or without thousands marks.
-
-    >>> [text for text in ("1.5", "4.780,50", "1,234,567", "1,2,3", "two", "") if is_number_text(text)]
-    ['1.5', '4.780,50', '1,234,567']
-    """
-    return any(_NUMBER[decimal].fullmatch(text.strip()) for decimal in ".,")
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,7 @@ class Numerals:
             if is_missing(text, codes):
                 continue
             n_cells += 1
-            point, comma = _NUMBER["."].fullmatch(text), _NUMBER[","].fullmatch(text)
+            point, comma = NUMBER["."].fullmatch(text), NUMBER[","].fullmatch(text)
             if not (point or comma):
                 continue
             n_numbers += 1
@@ -95,7 +73,7 @@ class Numerals:
             commas += point is None
             if point and comma and ("." in text or "," in text):
                 doubtful = doubtful or text
-            spaced = spaced or any(mark in text for mark in _SPACES)
+            spaced = spaced or any(mark in text for mark in SPACES)
         return cls(n_cells, n_numbers, points, commas, doubtful, spaced)
 
     def __add__(self, other: Numerals) -> Numerals:
@@ -161,7 +139,7 @@ def _reading(numerals: Numerals, delimiter: str, stated: str | None, common: str
         return Reading(common or ".", numerals.spaced)
     decimal = common or ("," if "," in doubtful and delimiter != "," else ".")
     usual = decimal == "." and "." in doubtful and delimiter != ";"
-    return Reading(decimal, _OTHER[decimal] in doubtful or numerals.spaced, None if usual else doubtful)
+    return Reading(decimal, OTHER_MARK[decimal] in doubtful or numerals.spaced, None if usual else doubtful)
 
 
 class NotANumberError(ValueError):
@@ -197,7 +175,7 @@ def as_doubles(texts: Any, reading: Reading) -> Any:
         row = int(compute.index(good, value=False).as_py())
         raise NotANumberError(row, texts[row].as_py())
     if reading.grouped:
-        texts = compute.replace_substring_regex(texts, f"[{re.escape(_OTHER[reading.decimal])}{_SPACES}]", "")
+        texts = compute.replace_substring_regex(texts, f"[{re.escape(OTHER_MARK[reading.decimal])}{SPACES}]", "")
     if reading.decimal == ",":
         texts = compute.replace_substring(texts, ",", ".")
     return texts.cast(pa.float64())

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from gmix.base.columns.number_text import is_number_text
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.wording import count
 from gmix.sources.csv.dialect import CSV, Dialect, cleaned
 from gmix.sources.csv.header import Header, header_of
-from gmix.sources.csv.numerals import Numerals, is_number_text
+from gmix.sources.csv.numerals import Numerals
 
 __all__ = ["recognize"]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from gmix.base.columns import Roles
 from gmix.base.columns.arrow import arrow_numbers
+from gmix.base.columns.number_text import is_number_text
 from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.wording import count
@@ -27,7 +28,6 @@ from gmix.sources.csv.numerals import (
     Reading,
     as_doubles,
     is_missing,
-    is_number_text,
     readings,
 )
 from gmix.sources.csv.recognition import recognize
