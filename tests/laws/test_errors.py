@@ -285,7 +285,7 @@ def test_the_names_of_a_data_frame_may_be_anything_but_alike() -> None:
     assert gmix.fit(numbered, 1, columns=pandas.Index(["1"])).mixture.features == ("1",)
     levels = pandas.DataFrame(X, columns=pandas.MultiIndex.from_tuples([("a", "b"), ("a", "c")]))
     assert gmix.fit(levels, 1).mixture.features == ("('a', 'b')", "('a', 'c')")
-    with pytest.raises(DataError, match="the same name; rename one"):
+    with pytest.raises(DataError, match=r"the table has 2 columns called .*; rename them, or choose others"):
         gmix.fit(pandas.DataFrame(X, columns=["a", "a"]), 1)
 
 

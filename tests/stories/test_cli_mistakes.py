@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -132,6 +133,17 @@ def test_a_missing_cell_that_is_refused_is_named(
     assert result.exit_code == 2
     assert f"gmix: {where}, column 'b' is NaN" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_name_that_two_columns_have_matters_only_where_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("a,b,a\n" + "".join(f"{i % 5},{i % 7},{i % 3}\n" for i in range(30)))
+    for columns in ([], ["--columns", "b,a"], ["--columns", "b", "--weights", "a"]):
+        result = run("fit", path, "-k", 1, *columns)
+        assert (result.exit_code, "points.csv has 2 columns called 'a'; rename them" in result.stderr) == (2, True)
+    result = run("fit", path, "-k", 1, "--columns", "b", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["features"] == ["b"]
 
 
 def test_no_argument_shows_the_help() -> None:

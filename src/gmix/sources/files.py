@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from gmix.base.columns import Roles
+from gmix.base.columns import Roles, check_unambiguous
 from gmix.base.errors import DataError, needing
 from gmix.base.findings import Finding
 from gmix.base.table import is_index
 from gmix.sources.arrow import ArrowTable, is_numeric, reason_of
 from gmix.sources.csv.dialect import CSV
-from gmix.sources.csv.table import CsvTable, check_names
+from gmix.sources.csv.table import CsvTable
 
 __all__ = ["Table", "open_files", "open_table"]
 
@@ -163,7 +163,8 @@ def _columnar(files: list[Path], kind: str, roles: Roles, called: str) -> ArrowT
             schemas.append(form.inspect(str(file), fs.LocalFileSystem()))
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{file} cannot be read as {kind} ({reason_of(error)}); check the file") from None
-    check_names(files[0], schemas[0].names)
+    names = schemas[0].names
+    check_unambiguous(names, names, str(files[0]), f"because Arrow reads columns of {kind} files by name")
     first = schemas[0]
     wanted = None if roles.values is None else [*roles.values, *roles.of_rows]
     fields = list(first)

@@ -10,6 +10,7 @@ import datetime as dt
 import math
 import numbers
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -26,9 +27,11 @@ __all__ = [
     "Column",
     "FilledColumns",
     "Kind",
+    "check_unambiguous",
     "check_usable",
     "choose",
     "choose_columns",
+    "distinct_names",
     "is_index",
     "kind_of_cells",
     "reasons",
@@ -176,6 +179,30 @@ def check_usable(column: Column, place: str = "") -> None:
         raise DataError(
             f"{place}column {column.name!r} holds {column.type}, not numbers{cell}; leave it out or convert it"
         )
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """The names of columns, with their positions where a name occurs more than once.
+
+    >>> distinct_names(["a", "b", "a"])
+    ['a (column 0)', 'b', 'a (column 2)']
+    """
+    times = Counter(names)
+    return [f"{name} (column {i})".lstrip() if times[name] > 1 else name for i, name in enumerate(names)]
+
+
+def check_unambiguous(
+    used: Iterable[str],
+    names: Sequence[str],
+    place: str = "the table",
+    remedy: str = "or choose others with columns= or --columns",
+) -> None:
+    """Raise `DataError` if a column that is used, by its name or its distinct name, shares its name with another."""
+    times, known = Counter(names), dict(zip(distinct_names(names), names, strict=True))
+    for name in (known.get(name, name) for name in used):
+        if times[name] > 1:
+            called = f"called {name!r}; rename them" if name else "without a name; name them"
+            raise DataError(f"{place} has {times[name]} columns {called}, {remedy}")
 
 
 def is_index(name: str) -> bool:

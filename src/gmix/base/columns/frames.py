@@ -14,9 +14,11 @@ from gmix.base.columns.column import (
     Column,
     FilledColumns,
     Kind,
+    check_unambiguous,
     check_usable,
     choose,
     choose_columns,
+    distinct_names,
     kind_of_cells,
 )
 from gmix.base.errors import DataError, needing
@@ -67,10 +69,12 @@ def read_frame(
 
     Raises `DataError` for a column that does not exist or holds no numbers, and if there is no numeric column.
     """
-    frame, series = _read(data, wanted)
+    frame, series, names = _read(data, wanted)
     if wanted is None:
         chosen, findings = choose(_columns(frame, series, look=True), apart, filled)
+        check_unambiguous((column.name for column in chosen), names)
     else:
+        check_unambiguous(wanted, names)
         choose_columns(list(series), list(wanted))
         columns = {column.name: column for column in _columns(frame, {name: series[name] for name in wanted})}
         chosen, findings = [columns[name] for name in wanted], ()
@@ -81,12 +85,14 @@ def read_frame(
 
 def frame_columns(data: Any) -> list[Column]:
     """Describe all columns of a DataFrame, and its index, by their types and cells."""
-    return _columns(*_read(data), look=True)
+    frame, series, _ = _read(data)
+    return _columns(frame, series, look=True)
 
 
 def frame_cells(data: Any, name: str) -> list[Any]:
     """The cells of a column as Python objects, missing ones None. Raises `DataError` if there is no such column."""
-    series = _read(data, [name])[1]
+    _, series, names = _read(data, [name])
+    check_unambiguous([name], names)
     choose_columns(list(series), [name])
     return _cells(series[name])
 
@@ -96,8 +102,8 @@ def frame_names(data: Any) -> list[str]:
     return list(_read(data)[1])
 
 
-def _read(data: Any, wanted: Sequence[str] | None = None) -> tuple[Any, dict[str, Any]]:
-    """The table of any library, and its columns by name, with an index of pandas if it is wanted."""
+def _read(data: Any, wanted: Sequence[str] | None = None) -> tuple[Any, dict[str, Any], list[str]]:
+    """The table of any library, its columns by `distinct_names`, with an index of pandas if it is wanted, and names."""
     with needing("tables", "a DataFrame"):
         import narwhals.stable.v2 as nw
         from narwhals.exceptions import DuplicateError
@@ -106,16 +112,26 @@ def _read(data: Any, wanted: Sequence[str] | None = None) -> tuple[Any, dict[str
 
         data = pa.table(data)
     index = [name for name in _index(data) if name in (wanted or ()) and name not in data.columns]
+    data = data.reset_index(level=index) if index else data
     try:
-        frame = nw.from_native(data.reset_index(level=index) if index else data)
+        frame = nw.from_native(data)
         if isinstance(frame, nw.LazyFrame):
             frame = frame.collect()
         series = {str(values.name): values for values in frame.iter_columns()}  # a name may be a number
     except TypeError:
         raise DataError(f"gmix cannot read a {type(data).__name__}; give an array or a DataFrame") from None
     except DuplicateError:
-        raise DataError("two columns of the table have the same name; rename one of them") from None
-    return frame.to_native(), series
+        names, distinct = _with_distinct_names(data)
+        return *_read(distinct)[:2], names
+    return frame.to_native(), series, list(series)
+
+
+def _with_distinct_names(data: Any) -> tuple[list[str], Any]:
+    """The names of the columns of a table of pandas or Arrow, and the table with `distinct_names`."""
+    if hasattr(data, "column_names"):  # Arrow
+        return data.column_names, data.rename_columns(distinct_names(data.column_names))
+    names = [str(name) for name in data.columns]
+    return names, data.set_axis(distinct_names(names), axis=1)
 
 
 def _index(data: Any) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gmix.base.columns import Roles
+from gmix.base.columns import Roles, check_unambiguous, distinct_names
 from gmix.base.columns.arrow import arrow_numbers
 from gmix.base.columns.number_text import is_number_text
 from gmix.base.errors import DataError
@@ -32,7 +31,7 @@ from gmix.sources.csv.numerals import (
 )
 from gmix.sources.csv.recognition import recognize
 
-__all__ = ["CsvTable", "check_names"]
+__all__ = ["CsvTable"]
 
 T = TypeVar("T")
 
@@ -54,9 +53,12 @@ class CsvTable(ArrowTable):
         from pyarrow import dataset as ds
 
         dialects = _dialects(files, stated)
+        names = dialects[0].names
+        used = (*(roles.values or ()), *roles.of_rows)
+        check_unambiguous(used, names, str(files[0]))
+        dialects = [replace(dialect, names=tuple(distinct_names(names))) for dialect in dialects]
         first = dialects[0]
-        check_names(files[0], first.names)
-        wanted = {*(roles.values or ()), *roles.of_rows} - {roles.labels}
+        wanted = {*used} - {roles.labels}
         numerals = _numerals_of_all(files, dialects)
         kinds = [
             pa.float64() if found.are_numbers else _kind(cells, name in wanted, stated.codes)
@@ -69,6 +71,7 @@ class CsvTable(ArrowTable):
         self._readings = dict(zip(first.names, readings(numerals, first.delimiter, stated.decimal), strict=True))
         self._dialects, self._stated = dialects, stated
         super().__init__(dataset, roles, called=str(stated), n_bytes=n_bytes)
+        check_unambiguous(self.names or (), names, str(files[0]))
         self.findings = (*_findings(files, dialects), *self._doubts(), *self.findings)
 
     @property
@@ -221,14 +224,6 @@ class CsvTable(ArrowTable):
 def _as_strings(texts: Any) -> list[list[str]]:
     """The columns of a record batch of bytes as strings."""
     return [[cell.decode("utf-8", "surrogateescape") for cell in column.to_pylist()] for column in texts.columns]
-
-
-def check_names(path: Path, names: Sequence[str]) -> None:
-    """Raise `DataError` if two columns have the same name."""
-    for name, n in Counter(names).items():
-        if n > 1:
-            called = f"called {name!r}; rename one of them" if name else "without a name; name them"
-            raise DataError(f"{path} has {n} columns {called}")
 
 
 def _dialects(files: Sequence[Path], stated: CSV) -> list[Dialect]:
