@@ -18,8 +18,8 @@ from matplotlib.text import Text  # noqa: E402
 from gmix import plot  # noqa: E402
 from gmix.plot.bins import edges_of, step_of  # noqa: E402
 from gmix.plot.label_layout import LABEL, moved_apart  # noqa: E402
+from gmix.plot.names import fitted  # noqa: E402
 from gmix.plot.palette import COLORS, line_style, text_color  # noqa: E402
-from gmix.plot.panels import fitted  # noqa: E402
 from gmix.plot.tick_labels import shifted_and_scaled  # noqa: E402
 
 Array = Any

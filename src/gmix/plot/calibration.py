@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
+from gmix.plot.names import fitted, sides_of
 from gmix.plot.palette import COLORS, INK, LINE, SOFT
 from gmix.plot.style import axes_of, dress
 
@@ -73,11 +74,11 @@ def calibration(agreement: Agreement, ax: Axes | None = None, *, label: Any = No
         0.04, 0.96, f"expected calibration error {found.calibration_error:.3f}", transform=ax.transAxes, ha="left",
         va="top", fontsize=8.5, color=INK, zorder=5,
     )  # fmt: skip
-    what = "the most probable class" if label is None else str(label)
+    what = f"probability of {'the most probable class' if label is None else label}"
     ax.set(
         xlim=(-0.02, 1.02),
         ylim=(0.0, 1.02),
-        xlabel=f"probability of {what}",
+        xlabel=fitted(what, sides_of(ax)[0], (9.5,))[0],
         ylabel="share of rows for which it is true",
     )
     ax.spines["bottom"].set_color(LINE)

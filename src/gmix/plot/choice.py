@@ -13,6 +13,7 @@ from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.model.criteria import CRITERIA, second
 from gmix.plot.model import Candidate, Fit, Merging, Search, expect_comparison, is_fit, is_merging, is_search, search_of
+from gmix.plot.names import literal
 from gmix.plot.palette import COLORS, INK, LINE, SOFT, color
 from gmix.plot.style import DENSITY, axes_of, dress
 
@@ -87,7 +88,7 @@ def criteria(candidates: Fit | Search | Iterable[Fit], ax: Axes | None = None) -
     ax.plot(best.n_components, best.criteria[criterion], "o", ms=10, mfc="none", mec=INK, mew=1.1, zorder=5)
     right = best.n_components > (counts[0] + counts[-1]) / 2
     ax.annotate(
-        f"least {written}: {found}", (best.n_components, 1.0), xycoords=ax.get_xaxis_transform(),
+        literal(f"least {written}: {found}"), (best.n_components, 1.0), xycoords=ax.get_xaxis_transform(),
         xytext=(-6 if right else 6, -4), textcoords="offset points", ha="right" if right else "left", va="top",
         fontsize=8.5, color=INK,
     )  # fmt: skip
@@ -148,7 +149,7 @@ def _curve(
     members = sorted(members, key=lambda entry: entry.n_components)
     x = [entry.n_components for entry in members]
     y = [entry.criteria[criterion] for entry in members]
-    ax.plot(x, y, "-o", color=ink, linewidth=width, markersize=3.6, label=name, zorder=3)
+    ax.plot(x, y, "-o", color=ink, linewidth=width, markersize=3.6, label=literal(name), zorder=3)
     ends.append((x[-1], y[-1], name, ink))
 
 
@@ -162,13 +163,13 @@ def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
             continue
         above = max(y, above + gap)
         ax.annotate(
-            name, (x, above), xytext=(7, 0), textcoords="offset points", color=ink,
+            literal(name), (x, above), xytext=(7, 0), textcoords="offset points", color=ink,
             fontsize=9, fontweight="bold", va="center", annotation_clip=False,
         )  # fmt: skip
     beyond = [name for _, y, name, _ in ends if not y <= high]
     if beyond:
         ax.annotate(
-            f"beyond the frame: {', '.join(beyond)}", (1.0, 1.0), xycoords="axes fraction", xytext=(-4, -4),
+            literal(f"beyond the frame: {', '.join(beyond)}"), (1.0, 1.0), xycoords="axes fraction", xytext=(-4, -4),
             textcoords="offset points", ha="right", va="top", fontsize=7.5, color=SOFT,
         )  # fmt: skip
 
@@ -230,7 +231,7 @@ def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
     ax.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=COLORS[1], linewidth=2.0, zorder=5))
     ax.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(codes) - 0.5, -0.5), xlabel="components", ylabel="structure")
     ax.set_xticks(range(len(counts)), [str(n) for n in counts])
-    ax.set_yticks(range(len(codes)), codes)
+    ax.set_yticks(range(len(codes)), [literal(code) for code in codes])
     title += "; \N{EN DASH}: set aside" * any(cell.is_set_aside for cell in cells)
     ax.set_title(title, fontsize=9, color=SOFT, loc="left")
     dress(ax)

@@ -25,10 +25,10 @@ from gmix.plot.model import (
     fit_of,
     gaussians_of,
     mixture_of,
-    name_axes,
     search_of,
     weighted_points_of,
 )
+from gmix.plot.names import literal, name_axes
 from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, INK, LINE, SOFT, color
 from gmix.plot.plane import ellipses
@@ -110,7 +110,7 @@ def optima(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.set_xticks(counts)
     ax.margins(x=0.08, y=0.1)
     name = "log posterior" if fit.log_prior else "log-likelihood"
-    ax.set(xlabel=f"components ({code})", ylabel=f"{name} per row")
+    ax.set(xlabel=literal(f"components ({code})"), ylabel=f"{name} per row")
     dress(ax, grid="y")
     return ax
 

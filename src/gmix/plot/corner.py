@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.errors import ParameterError
 from gmix.base.wording import count
 from gmix.plot.line import histogram
-from gmix.plot.model import Mixture, Model, extent, in_independent_columns, names_of, weighted_points_of
+from gmix.plot.model import Mixture, Model, extent, in_independent_columns, weighted_points_of
+from gmix.plot.names import names_of
 from gmix.plot.note import without_note
 from gmix.plot.palette import BACKGROUND, INK, SOFT, color, line_style, marker
 from gmix.plot.panels import Panels
@@ -104,12 +105,12 @@ def _handles(mixture: Mixture, levels: Sequence[float], rows: Array | None, shad
     handles = [
         Line2D(
             [], [], linestyle=line_style(k), marker=marker(k), color=color(k), markersize=5, linewidth=1.1,
-            label=f"{k}   {weight:.1%}",
+            label=f"{k}   {100.0 * weight:.1f} %",
         )
         for k, weight in enumerate(mixture.weights)
     ]  # fmt: skip
     if mixture.background is not None:
-        look, label = marker(BACKGROUND), f"background   {mixture.background.weight:.1%}"
+        look, label = marker(BACKGROUND), f"background   {100.0 * mixture.background.weight:.1f} %"
         handles.append(Line2D([], [], linestyle="", marker=look, color=color(BACKGROUND), markersize=5, label=label))
     notes = [ellipse_handle(levels)]
     if shaded and rows is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +18,16 @@ from gmix.model.goodness import (
     marginal_probabilities,
     uniform_band,
 )
+from gmix.plot.fonts import width_of
 from gmix.plot.model import (
     Gaussians,
     Model,
     gaussians_of,
     in_independent_columns,
     mixture_of,
-    names_of,
     weighted_points_of,
 )
+from gmix.plot.names import fitted_alike, names_of, sides_of
 from gmix.plot.note import write_note
 from gmix.plot.palette import COLORS, INK, LINE, SOFT, color, line_style
 from gmix.plot.style import axes_of, dress, figure_of, write_number
@@ -86,21 +88,25 @@ def probability_transform(
     columns = [Empirical.of(column, mass) for column in transformed.T]
     band = _band_of(columns)
     _draw_difference_band(ax, band)
-    for j, (name, column) in enumerate(zip(names_of(mixture), columns, strict=True)):
+    names, size = _legend_names(ax, names_of(mixture))
+    lines: list[Any] = []
+    for j, (name, column) in enumerate(zip(names, columns, strict=True)):
         if len(column.values):
             u = np.r_[0.0, np.repeat(column.values, 2), 1.0]
             height = np.r_[0.0, np.column_stack([column.lower, column.upper]).ravel(), 1.0] - u
             label = f"{name}  {column.distance:.3f}"
-            ax.plot(u, height, color=color(j), linestyle=line_style(j), linewidth=1.3, label=label, zorder=3)
+            lines += ax.plot(u, height, color=color(j), linestyle=line_style(j), linewidth=1.3, label=label, zorder=3)
     ax.axhline(0.0, color=SOFT, linewidth=0.8, zorder=2)
-    most = 1.15 * max(float(np.abs(np.asarray(line.get_ydata(), np.float64)).max()) for line in ax.lines)
+    most = 1.15 * max(float(np.abs(line.get_ydata()).max()) for line in lines)
     most = max(most, 1.3 * float(np.max(band.high - band.low)) / 2.0)
     what = "given the columns before it" if conditional else "of each column"
     ax.set(xlim=(0.0, 1.0), ylim=(-most, most), xlabel=f"probability {what}", ylabel="empirical minus uniform")
     legend = ax.legend(
-        title="Kolmogorov-Smirnov distance", frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left",
-        bbox_to_anchor=(1.0, 1.0), alignment="left",
+        lines, ["column"] * len(lines), title="Kolmogorov-Smirnov distance", frameon=False, fontsize=size,
+        labelcolor=INK, loc="upper left", bbox_to_anchor=(1.0, 1.0), alignment="left",
     )  # fmt: skip
+    for text, line in zip(legend.get_texts(), lines, strict=True):
+        text.set_text(str(line.get_label()))  # here, because Matplotlib 3.9 leaves labels such as _x out of a legend
     legend.get_title().set(fontsize=8.0, color=SOFT)
     dress(ax, grid="y")
     return ax
@@ -130,9 +136,10 @@ def quantiles(
     figure = figure_of(figure, side * across + 0.4, side * down + 0.3)
     panels = np.asarray(figure.subplots(down, across, squeeze=False)).ravel()
     transformed = marginal_probabilities(mixture, rows)
-    for j, (ax, name) in enumerate(zip(panels[:d], names_of(mixture), strict=True)):
+    names, size = fitted_alike(names_of(mixture), 72.0 * (figure.bbox.width / figure.dpi / across - 0.5))
+    for j, (ax, name) in enumerate(zip(panels[:d], names, strict=True)):
         _draw_quantiles(ax, mixture.marginal([j]), rows[:, j], transformed[:, j], mass)
-        ax.set_title(name, fontsize=9.5, color=INK, loc="left")
+        ax.set_title(name, fontsize=size, color=INK, loc="left")
     for ax in panels[d:]:
         ax.set_axis_off()
     figure.supxlabel("quantile of the mixture", fontsize=9.5, color=INK)
@@ -183,6 +190,14 @@ def distances(
     _finish_quantiles(ax, every, expected, observed)
     ax.set(xlabel="expected distance (standard deviations)", ylabel="distance of a row (standard deviations)")
     return ax
+
+
+def _legend_names(ax: Axes, names: Sequence[str]) -> tuple[list[str], float]:
+    """The names of the columns in so few lines that the legend is no higher than the axes, and their size in points."""
+    width, height = 0.4 * sides_of(ax)[0], sides_of(ax)[1]
+    size = 8.5 if max(width_of(name, 8.5) for name in names) <= width else 7.0
+    lines = int((height / (size * len(names)) - 0.5) / 1.2)
+    return fitted_alike(names, width, (size,), int(np.clip(lines, 1, 3)))
 
 
 def _draw_quantiles(ax: Axes, column: Gaussians, values: Array, transformed: Array, mass: Array) -> None:

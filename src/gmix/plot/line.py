@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import is_count
 from gmix.base.errors import ParameterError
 from gmix.plot.bins import edges_of
-from gmix.plot.model import Mixture, Model, expect_features, extent, mixture_of, name_axes, spreads, weighted_points_of
+from gmix.plot.model import Mixture, Model, expect_features, extent, mixture_of, spreads, weighted_points_of
+from gmix.plot.names import name_axes, sides_of
 from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, INK, color, line_style
 from gmix.plot.style import axes_of, dress, side_of, write_number
@@ -54,7 +55,7 @@ def histogram(
     if len(values):
         if not (is_count(bins) or (isinstance(bins, str) and bins == "auto")):
             raise ParameterError(f"bins is {bins!r}; give their number, or 'auto'")
-        most = max(int(_width(ax) / _LEAST), 10)
+        most = max(int(sides_of(ax)[0] / _LEAST), 10)
         edges = edges_of(_counted(values, mass), bins if is_count(bins) else None, most)
         draw_bars(ax, values, edges, mass)
         low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
@@ -83,7 +84,7 @@ def draw_bars(ax: Axes, values: NDArray[np.float64], edges: NDArray[np.float64],
     """Draw a histogram that integrates to one; its bars are parted by white lines where they are wide enough."""
     ax.hist(
         values, edges.tolist(), density=True, weights=mass, color="#DCDCDC", edgecolor="white",
-        linewidth=0.5 if _width(ax) > 4.0 * len(edges) else 0.0, zorder=1, label="rows",
+        linewidth=0.5 if sides_of(ax)[0] > 4.0 * len(edges) else 0.0, zorder=1, label="rows",
     )  # fmt: skip
 
 
@@ -99,8 +100,3 @@ def _counted(values: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[
     if mass.sum() > _LONGEST or (mass != np.rint(mass)).any():
         return values
     return np.repeat(values, mass.astype(np.intp))
-
-
-def _width(ax: Axes) -> float:
-    """The width of axes in points."""
-    return float(ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi * 72.0)

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
-from gmix.plot.model import Model, mixture_of, names_of
+from gmix.plot.fonts import width_of
+from gmix.plot.model import Model, mixture_of
+from gmix.plot.names import fitted_alike, names_of
 from gmix.plot.palette import INK, SOFT, color, text_color
 from gmix.plot.style import axes_of, color_bar, dress
 
@@ -19,6 +21,7 @@ __all__ = ["loadings"]
 
 _NAMES = 40  # columns, up to which each has its name
 _SIZE = 0.24  # inches of a cell, if columns have names
+_LONGEST = 180.0  # points of a name
 _WIDE = 8.0  # inches of a picture of more columns
 
 
@@ -51,7 +54,9 @@ def loadings(model: Model, ax: Axes | None = None) -> Axes:
     named = n_features <= _NAMES
     height = n_components * (n_factors + gap)
     width = max(_SIZE * n_features, 3.0) if named else _WIDE
-    ax = axes_of(ax, width + 1.9, _SIZE * height + (1.3 if named else 0.9))
+    names = names_of(mixture) if named else ()
+    room = min(max((width_of(name, 8.0) for name in names), default=0.0), _LONGEST)
+    ax = axes_of(ax, width + 1.9, _SIZE * height + (max(0.5 + room / 72.0, 1.3) if named else 0.9))
     image = None
     for k, own in enumerate(correlations):
         top = k * (n_factors + gap)
@@ -67,7 +72,7 @@ def loadings(model: Model, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(-0.5, n_features - 0.5), ylim=(height - gap, 0.0))
     ax.set_yticks(places, [f"factor {q + 1}" for _ in range(n_components) for q in range(n_factors)])
     if named:
-        ax.set_xticks(range(n_features), names_of(mixture), rotation=90)
+        ax.set_xticks(range(n_features), fitted_alike(names, _LONGEST, (8.0,), 1)[0], rotation=90)
     else:
         ax.set_xlabel("column")
     ax.tick_params(length=0.0)

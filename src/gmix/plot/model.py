@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +18,11 @@ from gmix.model.dependence import Dependence
 from gmix.model.regions import Distribution
 from gmix.model.statistics import SufficientStatistics
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 __all__ = [
     "Candidate", "Density", "Fit", "Gaussians", "Merging", "Mixture", "Model", "Optima", "Optimum", "Search",
     "expect_comparison", "expect_features", "expect_some", "extent", "fit_of", "gaussians_of", "grid_of",
     "heights_of", "in_independent_columns", "is_fit", "is_merging", "is_mixture", "is_model", "is_search",
-    "labels_of", "mixture_of", "name_axes", "names_of", "points_of", "search_of", "separation", "spreads",
+    "labels_of", "mixture_of", "points_of", "search_of", "separation", "spreads",
     "weighted_points_of",
 ]  # fmt: skip
 
@@ -306,11 +303,6 @@ def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
     return np.asarray(given if given.ndim == 1 else given.argmax(1)).astype(np.intp)
 
 
-def names_of(mixture: Mixture) -> tuple[str, ...]:
-    """The names of the features, or x with a number."""
-    return mixture.features or tuple(f"$x_{{{d + 1}}}$" for d in range(mixture.n_features))
-
-
 def extent(mixture: Mixture, deviations: float = 3.2) -> Array:
     """Limits ``(D, 2)`` that hold all but a thousandth of each component; a second row of zeros for one feature."""
     deviation = deviations * np.sqrt(np.diagonal(spreads(mixture), axis1=1, axis2=2))
@@ -362,11 +354,3 @@ def separation(mixture: Mixture) -> Array:
     between = mixture.weights @ (mixture.means - mean) ** 2
     within = mixture.weights @ np.diagonal(spreads(mixture), axis1=1, axis2=2)
     return np.asarray(between / np.maximum(between + within, np.finfo(np.float64).tiny))
-
-
-def name_axes(ax: Axes, mixture: Mixture) -> None:
-    """Write the names of the features at the axes."""
-    names = names_of(mixture)
-    ax.set_xlabel(names[0])
-    if len(names) > 1:
-        ax.set_ylabel(names[1])

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gmix.plot.names import fitted_alike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Panels", "fitted"]
+__all__ = ["Panels"]
 
-_NAME, _LEAST = 9.5, 5.5  # sizes of names in points: the usual one, and the smallest readable one
 _DISC = 15.0  # points: the diameter of the number of a component, with the space around it
-_LINES = 3  # of a name
 
 
 class Panels:
@@ -41,9 +40,7 @@ class Panels:
         self.gap = float(np.clip(0.55 / d, 0.06, 0.16))
         self.tick_size = float(np.clip(26.0 * self.size.min() / d / 8.0, 5.5, 8.0))
         rough = (self.size.min() - 0.9) / d - self.gap
-        fits = [fitted(name, 72.0 * rough) for name in names]
-        self.name_size = min(size for _, size in fits)
-        self.names = [fitted(name, 72.0 * rough, self.name_size)[0] for name in names]
+        self.names, self.name_size = fitted_alike(names, 72.0 * rough)
         self.line_length = max(int(72.0 * rough / (0.62 * self.name_size)), 1)
         lines = 1 + max(
             name.count("\n") + has_shift_or_scale(*ends) for name, ends in zip(self.names, limits.tolist(), strict=True)
@@ -105,27 +102,3 @@ class Panels:
         if first:
             ax.yaxis.set_label_coords(-3.9 * self.tick_size / 72.0 / self.panel[0], 0.5)
             ax.yaxis.label.set_verticalalignment("bottom")
-
-
-def fitted(name: str, width: float, size: float | None = None) -> tuple[str, float]:
-    """A name in as many lines as it needs to be no wider than `width` points, and its size in points.
-
-    It gets smaller, then takes more lines; a word that is too long even then is divided.
-    """
-    sizes = (_NAME, 8.5, 7.5, 6.5, _LEAST) if size is None else (size,)
-    for lines in range(1, _LINES + 1):
-        for points in sizes if lines > 1 else sizes[:2]:
-            letters = max(int(width / _letter(name, points)), 1)
-            parts = textwrap.wrap(name, letters, break_long_words=False) if lines > 1 else [name]
-            if len(parts) <= lines and max(map(len, parts)) <= letters:
-                return "\n".join(parts), points
-    points = sizes[-1]
-    return "\n".join(textwrap.wrap(name, max(int(width / _letter(name, points)), 1))), points
-
-
-def _letter(name: str, size: float) -> float:
-    """The mean width of the letters of a name, in points."""
-    from matplotlib.textpath import TextPath
-
-    path: Any = TextPath((0.0, 0.0), name, size=size)
-    return float(path.get_extents().width) / max(len(name), 1)

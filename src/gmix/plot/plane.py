@@ -24,10 +24,10 @@ from gmix.plot.model import (
     is_model,
     labels_of,
     mixture_of,
-    name_axes,
     spreads,
     weighted_points_of,
 )
+from gmix.plot.names import name_axes
 from gmix.plot.note import drawable, write_note
 from gmix.plot.palette import BACKGROUND, INK, color, line_style, marker
 from gmix.plot.shading import draw_shading, needs_shading

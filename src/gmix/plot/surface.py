@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gmix.base.errors import ParameterError
-from gmix.plot.model import Density, heights_of, is_model, mixture_of, names_of
+from gmix.plot.model import Density, heights_of, is_model, mixture_of
+from gmix.plot.names import fitted, names_of
 from gmix.plot.palette import INK, LINE, SOFT
 from gmix.plot.style import DENSITY, axes_of, color_bar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["surface"]
 
 _GRID = "#E7E7E7"
+_SIZE, _NAMES = 10.0, 180.0  # points: the size of names, and the width that has room along a side of the box
 
 
 def surface(
@@ -59,7 +61,9 @@ def surface(
     drawing.add_artist(artist)
     heights = ScalarMappable(Normalize(0.0, top), DENSITY)
     drawing.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), zlim=(-0.03 * top, top))
-    names = names_of(mixture_of(density)) if is_model(density) else ("$x$", "$y$")
+    names = ["$x$", "$y$"]
+    if is_model(density):
+        names = [fitted(name, _NAMES, (_SIZE,))[0] for name in names_of(mixture_of(density))]
     drawing.set(xlabel=names[0], ylabel=names[1])
     drawing.set_box_aspect((1, 1, 0.62), zoom=1.18)
     drawing.view_init(elev=30, azim=-58)
@@ -69,7 +73,7 @@ def surface(
         axis.line.set(color=LINE, linewidth=0.6)
         axis._axinfo["grid"].update(color=_GRID, linewidth=0.5)  # noqa: SLF001  (there is no public access)
         axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.15, color=LINE)  # noqa: SLF001  (the same)
-        axis.label.set(color=INK, fontsize=10)
+        axis.label.set(color=INK, fontsize=_SIZE)
     drawing.tick_params(color=LINE, labelsize=8, labelcolor=SOFT, pad=0)
     color_bar(heights, drawing, label)
     return artist

@@ -14,9 +14,9 @@ from gmix.plot.model import (
     extent,
     grid_of,
     mixture_of,
-    name_axes,
     weighted_points_of,
 )  # fmt: skip
+from gmix.plot.names import name_axes
 from gmix.plot.note import drawable
 from gmix.plot.palette import BACKGROUND, color, marker
 from gmix.plot.style import axes_of, color_bar, dress
