@@ -6,6 +6,7 @@ import io
 import itertools
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from gmix import plot  # noqa: E402
+from gmix.plot.file import png_of, save_figure  # noqa: E402
 from gmix.plot.names import fitted, fitted_alike  # noqa: E402
 
 NAMES = ["$a_$", "cost $\\frac$", "_price $ (min)", "a \\$ b$", "{x}^$$_", "%d & <b>"]
@@ -217,3 +219,33 @@ def test_a_name_that_is_too_long_lacks_its_middle_and_can_be_told_from_the_other
     assert all(text.count("\n") < 3 for text in shown)
     assert fitted(names[0], 100.0)[0].startswith("begin")
     assert fitted("", 100.0)[0] == ""
+
+
+# Fonts ----------------------------------------------------------------------------------------------------------------
+
+IN_ANOTHER_FONT = "ᵫ"  # DejaVu Serif, which comes with Matplotlib, has this letter, and DejaVu Sans does not
+IN_NO_FONT = "\U0010fffd"
+
+
+def test_another_font_draws_a_character_that_the_usual_one_lacks(tmp_path: Path) -> None:
+    ax = plot.clusters(mixture([f"a{IN_ANOTHER_FONT}", "b"]), ax=sheet().add_subplot())
+    usual = ax.yaxis.label.get_fontfamily()
+    save_figure(ax.figure, tmp_path / "picture.png")  # a warning would be an error
+    assert ax.xaxis.label.get_fontfamily()[: len(usual)] == usual
+    assert len(ax.xaxis.label.get_fontfamily()) == len(usual) + 1
+    assert ax.yaxis.label.get_fontfamily() == usual
+
+
+def test_characters_that_no_font_has_are_named_once(tmp_path: Path) -> None:
+    figure = plot.pairs(mixture([f"a{IN_NO_FONT}", f"{IN_NO_FONT}\U0010fffc", "c"]), figure=sheet())
+    with pytest.warns(UserWarning, match="no font") as caught:
+        save_figure(figure, tmp_path / "picture.png")
+    assert len(caught) == 1
+    assert f"the characters {IN_NO_FONT}\U0010fffc, so" in str(caught[0].message)
+
+
+def test_a_layout_that_fails_is_told_in_words_of_gmix() -> None:
+    ax = sheet(0.5, 0.5).add_subplot()
+    ax.set_xlabel("a\nb\nc\nd\ne")
+    with pytest.warns(UserWarning, match="too little room"):
+        png_of(ax.figure)

@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import sys
-from typing import Any
+import warnings
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -22,9 +23,14 @@ _CommandLineError: type[Exception] = typer.BadParameter.__mro__[-4]  # before Ex
 
 
 class Commands(TyperGroup):
-    """The commands. Errors exit with status 2 and say how to fix them; no traceback is shown."""
+    """The commands. Errors exit with status 2 and say how to fix them; no traceback is shown. A warning is one line."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _print_warning
+            self._run(*args, **extra)
+
+    def _run(self, *args: Any, **extra: Any) -> NoReturn:
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except _CommandLineError as error:
@@ -61,6 +67,11 @@ def _print_error(message: str) -> int:
     if message:
         print(f"gmix: {printable(re.sub(rf'[^ ]*{STDIN_FOLDER}[^/]*/', '', message))}", file=sys.stderr)
     return 2
+
+
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning of Python as a note, without the place in the source that raised it."""
+    print(f"gmix: note: {printable(' '.join(str(message).split()))}", file=sys.stderr)
 
 
 def _usage_error(error: Any) -> str:
