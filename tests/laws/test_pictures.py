@@ -19,7 +19,7 @@ from gmix import plot  # noqa: E402
 from gmix.plot.bins import edges_of, step_of  # noqa: E402
 from gmix.plot.label_layout import LABEL, moved_apart  # noqa: E402
 from gmix.plot.names import fitted  # noqa: E402
-from gmix.plot.palette import COLORS, line_style, text_color  # noqa: E402
+from gmix.plot.palette import COLORS, line_style  # noqa: E402
 from gmix.plot.tick_labels import shifted_and_scaled  # noqa: E402
 
 Array = Any
@@ -92,8 +92,6 @@ def test_twenty_colors_are_distinct_and_styles_repeat_much_later() -> None:
     for look in (plot.marker, line_style):
         assert len({(plot.color(k), look(k)) for k in range(40)}) == 40
         assert len({look(k) for k in range(8)}) == 1
-    luminance = [oklab([color], "usual")[0, 0] - oklab([text_color(color)], "usual")[0, 0] for color in COLORS]
-    assert np.abs(luminance).min() > 0.25  # numbers are readable on every disc
 
 
 def test_ellipses_and_curves_have_the_style_of_their_component() -> None:

@@ -17,6 +17,7 @@ from matplotlib.colors import to_hex  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from gmix import plot  # noqa: E402
+from gmix.plot.palette import darkened  # noqa: E402
 
 TWO = gmix.GaussianMixture(
     [0.4, 0.6],
@@ -287,7 +288,7 @@ def test_the_least_dense_rows_are_numbered() -> None:
     rows[17] = [30.0, 30.0]
     ax = plot.unusual(TWO, rows, axes(), n=3)
     assert [text.get_text() for text in ax.texts] == [str(i) for i in TWO.log_density(rows).argsort()[:3]]
-    assert to_hex(ax.texts[0].get_color()) == plot.color(1).lower()
+    assert to_hex(ax.texts[0].get_color()) == darkened(plot.color(1)).lower()
     with pytest.raises(gmix.ParameterError, match="number of rows"):
         plot.unusual(TWO, rows, axes(), n=0)
 
@@ -301,7 +302,7 @@ def test_rows_are_as_unusual_as_their_outlier_scores_say() -> None:
         ax = plot.unusual(mixture, rows, axes(), n=20)
         numbers = [int(text.get_text()) for text in ax.texts]
         assert numbers == scores.log_density.argsort()[:20].tolist()
-        red = [to_hex(text.get_color()) == plot.color(1).lower() for text in ax.texts]
+        red = [to_hex(text.get_color()) == darkened(plot.color(1)).lower() for text in ax.texts]
         assert red == (scores.expected[numbers] < 0.05).tolist()
         assert 0 < sum(red) < 20
     stated = gmix.Background.of_density(0.1, 1e-3, 2)

@@ -14,7 +14,7 @@ from gmix.base.wording import count
 from gmix.model.criteria import CRITERIA, second
 from gmix.plot.model import Candidate, Fit, Merging, Search, expect_comparison, is_fit, is_merging, is_search, search_of
 from gmix.plot.names import literal
-from gmix.plot.palette import COLORS, INK, LINE, SOFT, color
+from gmix.plot.palette import COLORS, INK, LINE, SOFT, color, darkened, text_color
 from gmix.plot.style import DENSITY, axes_of, dress
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
             continue
         above = max(y, above + gap)
         ax.annotate(
-            literal(name), (x, above), xytext=(7, 0), textcoords="offset points", color=ink,
+            literal(name), (x, above), xytext=(7, 0), textcoords="offset points", color=darkened(ink),
             fontsize=9, fontweight="bold", va="center", annotation_clip=False,
         )  # fmt: skip
     beyond = [name for _, y, name, _ in ends if not y <= high]
@@ -175,13 +175,14 @@ def _write_apart(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
 
 
 class Cell(NamedTuple):
-    """A cell of the heat map: what it says, and how dark it is, from 0 to 1."""
+    """A cell of the heat map: its text, how dark it is, from 0 to 1, and the color of its text, empty if set aside."""
 
     structure: str
     n_components: int
     text: str
     shade: float
     is_set_aside: bool
+    ink: str
 
 
 def heat_map(search: Search) -> tuple[list[Cell], str]:
@@ -199,6 +200,9 @@ def shades(n: int) -> list[str]:
 
 
 def _cells(every: list[_Entry], best: _Entry, criterion: str) -> tuple[list[Cell], str]:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
     least = best.criteria[criterion]
     sound = [entry.criteria[criterion] - least for entry in every if not entry.is_set_aside]
     far = math.log1p(max(filter(math.isfinite, sound), default=0.0) or 1.0)
@@ -207,7 +211,8 @@ def _cells(every: list[_Entry], best: _Entry, criterion: str) -> tuple[list[Cell
         above = entry.criteria[criterion] - least
         shade = 0.0 if entry.is_set_aside else 0.9 * max(1.0 - math.log1p(max(above, 0.0)) / far, 0.0)
         text = "\N{EN DASH}" if entry.is_set_aside else _short(above)
-        cells.append(Cell(entry.structure, entry.n_components, text, shade, entry.is_set_aside))
+        ink = "" if entry.is_set_aside else text_color(to_hex(colormaps[DENSITY](shade)))
+        cells.append(Cell(entry.structure, entry.n_components, text, shade, entry.is_set_aside, ink))
     title = f"{CRITERIA[criterion]} minus its minimum ({least:,.1f})".replace("-", "\N{MINUS SIGN}")
     return cells, title
 
@@ -225,8 +230,7 @@ def _table(ax: Axes, every: list[_Entry], best: _Entry, criterion: str) -> Axes:
         x, y = counts.index(cell.n_components), codes.index(cell.structure)
         face = "white" if cell.is_set_aside else shades(cell.shade)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.0))
-        ink = SOFT if cell.is_set_aside else "white" if cell.shade > 0.6 else INK
-        ax.text(x, y, cell.text, ha="center", va="center", fontsize=7.5, color=ink)
+        ax.text(x, y, cell.text, ha="center", va="center", fontsize=7.5, color=cell.ink or SOFT)
     place = (counts.index(best.n_components) - 0.5, codes.index(best.structure) - 0.5)
     ax.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=COLORS[1], linewidth=2.0, zorder=5))
     ax.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(codes) - 0.5, -0.5), xlabel="components", ylabel="structure")

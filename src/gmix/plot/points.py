@@ -15,7 +15,7 @@ from gmix.plot.bins import bins_of
 from gmix.plot.line import draw_bars
 from gmix.plot.model import Model, expect_some, mixture_of, weighted_points_of
 from gmix.plot.note import write_note
-from gmix.plot.palette import BACKGROUND, COLORS, INK, LINE, SOFT, color
+from gmix.plot.palette import BACKGROUND, COLORS, INK, LINE, SOFT, color, darkened
 from gmix.plot.style import axes_of, dress
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def responsibilities(
         if end == begin:
             continue
         name = str(j) if j < mixture.n_components else "background"
-        ax.text((begin + end) / 2, 1.03, name, ha="center", va="bottom", fontsize=8, fontweight="bold", color=colors[j])
+        ink = darkened(colors[j])
+        ax.text((begin + end) / 2, 1.03, name, ha="center", va="bottom", fontsize=8, fontweight="bold", color=ink)
         if (labels > j).any():
             ax.axvline(float(end), color="white", linewidth=1.2)
     ax.set(xlim=(0, total), ylim=(0, 1), xlabel="rows, by component", ylabel="responsibility")
@@ -115,7 +116,8 @@ def unusual(
         at = max(value, at + gap)
         ink = COLORS[1] if many < 1 / 20 else SOFT
         ax.plot([value, value, at], [0.0, 0.12 * top, 0.18 * top], color=ink, linewidth=0.9, zorder=3)
-        ax.text(at, 0.195 * top, str(number), rotation=90, ha="center", va="bottom", fontsize=8, color=ink, zorder=4)
+        written: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 8}
+        ax.text(at, 0.195 * top, str(number), zorder=4, color=darkened(ink), **written)
     ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left")
     ax.set(xlabel="log density of a row", ylabel="density", ylim=(0, top))
     ax.spines["bottom"].set_color(LINE)

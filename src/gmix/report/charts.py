@@ -16,7 +16,7 @@ from gmix.model.student import AnyMixture, StudentMixture
 from gmix.plot import color, marker
 from gmix.plot.choice import heat_map, shades
 from gmix.plot.model import separation, spreads
-from gmix.plot.palette import BACKGROUND
+from gmix.plot.palette import BACKGROUND, text_color
 from gmix.report.row_summary import LabeledRows, RowSummary
 from gmix.report.selection import criterion_of, has_heat_map
 
@@ -54,6 +54,10 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
     mixture = fit.mixture
     names = mixture.names
     best = np.argsort(-separation(mixture)[shown], kind="stable")[:2].tolist()
+    colors = {
+        "light": [*(color(k) for k in range(mixture.n_components)), color(BACKGROUND)],
+        "dark": [*(_DARK[k % len(_DARK)] for k in range(mixture.n_components)), color(BACKGROUND)],
+    }
     return {
         "names": [names[j] for j in shown],
         "first": sorted(best),
@@ -61,10 +65,8 @@ def charts(fit: Fit, rows: RowSummary, shown: list[int]) -> dict[str, Any]:
         "means": _numbers(mixture.means[:, shown], 8),
         "covariances": _numbers(spreads(mixture)[:, shown][:, :, shown], 8),
         "tails": _tails(mixture),
-        "colors": {
-            "light": [*(color(k) for k in range(mixture.n_components)), color(BACKGROUND)],
-            "dark": [*(_DARK[k % len(_DARK)] for k in range(mixture.n_components)), color(BACKGROUND)],
-        },
+        "colors": colors,
+        "inks": {theme: [text_color(face) for face in faces] for theme, faces in colors.items()},
         "palette": {"light": [color(k) for k in range(len(_DARK))], "dark": list(_DARK)},
         # The last color and symbol are those of rows that belong to no component.
         "symbols": [
@@ -142,7 +144,7 @@ def _heat_map(fit: Fit) -> dict[str, Any] | None:
         "colors": shades(_SHADES),
         "cells": [
             {"structure": cell.structure, "components": cell.n_components, "text": cell.text,
-             "shade": None if cell.is_set_aside else round(cell.shade, 4)}
+             "shade": None if cell.is_set_aside else round(cell.shade, 4), "ink": cell.ink}
             for cell in cells
         ],
     }  # fmt: skip

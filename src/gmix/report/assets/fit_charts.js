@@ -58,7 +58,7 @@ function drawOptima() {
 
 // Structures by numbers of components, in the shades and with the text of the heat map of gmix.plot.criteria.
 function drawHeatMap(best) {
-  const cells = data.heat_map.cells, scale = data.heat_map.colors, dark = 0.6;
+  const cells = data.heat_map.cells, scale = data.heat_map.colors;
   const codes = [...new Set(cells.map(c => c.structure))];
   const counts = [...new Set(cells.map(c => c.components))].sort((a, b) => a - b);
   const place = (code, n) => cells.findIndex(c => c.structure === code && c.components === n);
@@ -73,7 +73,7 @@ function drawHeatMap(best) {
     yaxis: { type: "category", autorange: "reversed", showgrid: false, showline: false, ticks: "" },
     annotations: cells.map(c => ({
       x: counts.indexOf(c.components), y: codes.indexOf(c.structure), text: c.text, showarrow: false,
-      font: { size: small ? 9 : 11, color: c.shade === null ? css("--soft") : c.shade > dark ? "#FFFFFF" : "#222222" },
+      font: { size: small ? 9 : 11, color: c.ink || css("--soft") },
     })),
     shapes: [{
       type: "rect", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, line: { color: data.palette.light[1], width: 2.5 },

@@ -93,7 +93,7 @@ function componentTraces(i, j) {
     traces.push({
       type: "scatter", mode: "markers+text", x: [data.means[k][i]], y: [data.means[k][j]], text: [`<b>${k}</b>`],
       marker: { size: printing ? 15 : 19, color: color(k), line: { width: 1.5, color: css("--page") } },
-      textfont: { size: printing ? 9 : 12, color: css("--page") }, hoverinfo: "skip",
+      textfont: { size: printing ? 9 : 12, color: data.inks[root.dataset.theme][k] }, hoverinfo: "skip",
     });
   }
   return traces;
