@@ -190,6 +190,40 @@ def test_a_legend_says_what_ellipses_hold(d: int, levels: int, words: str) -> No
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ellipses: 90 %\nof each component"]
 
 
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_legend_hides_no_row(background: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    box = gmix.Background(0.1, [-30.0, -30.0], [30.0, 30.0]) if background else None
+    weights = [0.45, 0.45] if background else [0.5, 0.5]
+    model = gmix.GaussianMixture(weights, [[0.0, 0.0], [6.0, 3.0]], [np.eye(2)] * 2, background=box)
+    rows = np.vstack([model.sample(100, rng=seed), rng.uniform(-30.0, 30.0, (20, 2)), [[16.0, 30.0]]])
+    ax = plot.clusters(model, rows, axes())
+    renderer = drawn(ax.figure)
+    frame = ax.get_legend().get_window_extent(renderer)
+    places = ax.transData.transform(rows)
+    assert not ((frame.min < places) & (places < frame.max)).all(1).any()
+    assert 0.0 <= frame.x0 < frame.x1 <= ax.figure.bbox.x1
+
+
+def test_percentages_have_one_form() -> None:
+    [legend] = plot.pairs(mixture(3, 3), figure=sheet()).legends
+    shares = [part for text in legend.get_texts() for part in text.get_text().split("  ") if "%" in part]
+    assert len(shares) == 4
+    assert all(" %" in share for share in shares)
+
+
+def test_the_tie_of_a_number_ends_at_the_edge_of_the_axes() -> None:
+    narrow = gmix.GaussianMixture([0.5, 0.5], [[0.0], [1.0]], [[[1.0]], [[1e-8]]])
+    ax = plot.histogram(narrow, ax=axes())
+    ax.set_ylim(0.0, 1.0)
+    renderer = drawn(ax.figure)
+    edge, middle = int(ax.get_window_extent(renderer).y1), int(ax.transData.transform([1.0, 0.0])[0])
+    above = np.asarray(ax.figure.canvas.buffer_rgba())[: -edge - 2, middle - 5 : middle + 6]
+    assert above.size
+    assert (above == 255).all()
+
+
 def test_markers_and_lines_follow_the_size_of_the_axes() -> None:
     model, sizes, widths = mixture(2, 2), [], []
     for side in (1.5, 5.0):

@@ -184,6 +184,7 @@ def test_pictures_of_all_columns_use_the_other_cells(rows: Array) -> None:
     from matplotlib.figure import Figure
 
     from gmix import plot
+    from gmix.plot.palette import darkened
 
     table = rows.copy()
     table[7] = [np.nan, np.nan, 60.0, np.nan]
@@ -192,7 +193,7 @@ def test_pictures_of_all_columns_use_the_other_cells(rows: Array) -> None:
     ax = plot.unusual(fit, table, figure.add_subplot(), n=3)
     assert notes(ax) == []
     assert ax.texts[0].get_text() == "7"
-    assert ax.texts[0].get_color() == plot.color(1)
+    assert ax.texts[0].get_color() == darkened(plot.color(1))
     shares = plot.responsibilities(fit, table, Figure().add_subplot())
     assert shares.get_xlim() == (0.0, 153.0)
     many = np.where(

@@ -13,6 +13,7 @@ from gmix.base.arguments import as_numbers, is_count, is_number
 from gmix.base.errors import ParameterError
 from gmix.base.wording import listed
 from gmix.model.regions import as_shares, highest_density
+from gmix.plot.fonts import width_of
 from gmix.plot.model import (
     Density,
     Mixture,
@@ -27,7 +28,7 @@ from gmix.plot.model import (
     spreads,
     weighted_points_of,
 )
-from gmix.plot.names import name_axes
+from gmix.plot.names import name_axes, sides_of
 from gmix.plot.note import drawable, write_note
 from gmix.plot.palette import BACKGROUND, INK, color, line_style, marker
 from gmix.plot.shading import draw_shading, needs_shading
@@ -44,6 +45,8 @@ __all__ = ["clusters", "contours", "ellipse_handle", "ellipses", "regions", "sca
 Array = NDArray[np.float64]
 _MANY = 5_000  # points; more are stored as an image, also in a vector file
 _DENSE = 20_000  # points that decide where a legend hides the fewest
+_LEGEND = 7.5  # points: the size of its text
+_CLEARANCE = 0.02  # of the axes: half a marker
 _CROWDED = 12  # components; of more, only the outermost ellipse is drawn
 
 
@@ -154,7 +157,7 @@ def scatter(
         )
     if model is not None:
         name_axes(ax, model)
-        _write_legend(ax, _background_handle(model, artists), rows)
+        _write_legend(ax, _background_handle(model, artists), rows, np.empty((0, 2)))
     dress(ax)
     return artists
 
@@ -169,21 +172,35 @@ def _background_handle(model: Mixture | None, artists: Sequence[Any]) -> list[An
     return [Line2D([], [], linestyle="", marker=marker(BACKGROUND), color=color(BACKGROUND), label=label)]
 
 
-def _write_legend(ax: Axes, handles: Sequence[Any], avoided: Array) -> None:
-    """Write a small legend into the corner with the fewest of the points ``(M, 2)``."""
+def _write_legend(ax: Axes, handles: Sequence[Any], rows: Array, outlines: Array) -> None:
+    """Write a small legend at the upper or lower edge, where it hides no rows ``(N, 2)`` and little of the outlines.
+
+    If it would hide rows everywhere, it stands beside the axes, where a layout makes room for it.
+    """
     if not handles:
         return
     (left, right), (low, high) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
-    x, y = (avoided - [left, low]).T / np.array([[right - left], [high - low]])
-    corners = {
-        "upper right": (x > 0.62) & (y > 0.82), "upper left": (x < 0.38) & (y > 0.82),
-        "lower right": (x > 0.62) & (y < 0.18), "lower left": (x < 0.38) & (y < 0.18),
-    }  # fmt: skip
-    place: Any = min(corners, key=lambda corner: int(np.count_nonzero(corners[corner])))
+    width, height = _legend_size(handles) / np.array(sides_of(ax)) + _CLEARANCE
+    scaled = [(places - [left, low]) / [right - left, high - low] for places in (rows, outlines)]
+    hidden: dict[Any, list[int]] = {}
+    for vertical, bottom in (("upper", 1.0 - height), ("lower", 0.0)):
+        for horizontal, begin in (("right", 1.0 - width), ("left", 0.0), ("center", 0.5 - width / 2.0)):
+            box = np.array([[begin, bottom], [begin + width, bottom + height]])
+            hidden[f"{vertical} {horizontal}"] = [int(((box[0] < x) & (x < box[1])).all(1).sum()) for x in scaled]
+    place = min(hidden, key=lambda place: hidden[place])
+    is_beside = hidden[place][0] > 0 and ax.figure.get_layout_engine() is not None
     ax.legend(
-        handles=handles, loc=place, fontsize=7.5, labelcolor=INK, frameon=True, framealpha=0.8, edgecolor="none",
-        borderpad=0.3, borderaxespad=0.3, handletextpad=0.5, handlelength=1.4,
+        handles=handles, loc="upper left" if is_beside else place, bbox_to_anchor=(1.0, 1.0) if is_beside else None,
+        fontsize=_LEGEND, labelcolor=INK, frameon=True, framealpha=0.8, edgecolor="none", borderpad=0.3,
+        borderaxespad=0.3, handletextpad=0.5, handlelength=1.4,
     ).set_zorder(5)  # fmt: skip
+
+
+def _legend_size(handles: Sequence[Any]) -> Array:
+    """The width and the height of a legend in points, which Matplotlib knows only after it has been drawn."""
+    lines = [line for handle in handles for line in handle.get_label().split("\n")]
+    width = max(width_of(line, _LEGEND) for line in lines) + 2.8 * _LEGEND
+    return np.array([width, (1.2 * len(lines) + 0.5 * len(handles) + 0.6) * _LEGEND])
 
 
 def _name(label: int) -> str:
@@ -283,11 +300,12 @@ def clusters(
         artists = scatter(points, model, ax, sample_weight=sample_weight)
     drawn = ellipses(model, levels, ax, labels=labels)
     handles = [ellipse_handle(_levels(mixture, levels)), *_background_handle(mixture, artists)]
-    avoided = [ellipse.get_patch_transform().transform(ellipse.get_path().vertices) for ellipse in drawn]
+    outlines = [ellipse.get_patch_transform().transform(ellipse.get_path().vertices) for ellipse in drawn]
+    rows = np.empty((0, 2))
     if points is not None:
-        rows, _ = weighted_points_of(points, mixture, 2, sample_weight)
-        avoided.append(rows[:: 1 + len(rows) // _DENSE])
-    _write_legend(ax, handles, np.concatenate(avoided))
+        rows, mass = weighted_points_of(points, mixture, 2, sample_weight)
+        rows = rows[mass > 0][:: 1 + len(rows) // _DENSE]
+    _write_legend(ax, handles, rows, np.concatenate(outlines))
     return ax
 
 

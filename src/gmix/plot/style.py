@@ -105,6 +105,7 @@ def write_number(ax: Axes, component: int, place: ArrayLike, *, bounded: bool = 
     )  # fmt: skip
     if text.arrow_patch is not None:
         text.arrow_patch.set_visible(False)
+        text.arrow_patch.set_clip_path(ax.patch)  # its place may be far outside
     text.set_gid(LABEL)
     text.set_in_layout(False)
     LabelLayout.add_to(ax, bounded)
