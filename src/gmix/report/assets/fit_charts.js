@@ -1,5 +1,5 @@
 // The charts of the fit: the candidates, the convergence of EM, and the local optima.
-const candidateText = c => `<b>${c.structure}, ${c.components} component${c.components === 1 ? "" : "s"}</b><br>${data.criterion} ${number(c.value ?? Infinity)}`
+const candidateText = c => `<b>${escaped(c.structure)}, ${c.components} component${c.components === 1 ? "" : "s"}</b><br>${data.criterion} ${number(c.value ?? Infinity)}`
   + `<br>${data.other} ${number(c.other ?? Infinity)}${c.aside ? "<br>set aside" : ""}`;
 
 function drawCriteria() {
@@ -13,7 +13,7 @@ function drawCriteria() {
     const mine = data.criteria.filter(c => c.structure === code);
     const hue = palette[i % palette.length];
     return {
-      type: "scatter", mode: "lines+markers", name: code, x: mine.map(c => c.components), y: mine.map(c => c.value),
+      type: "scatter", mode: "lines+markers", name: escaped(code), x: mine.map(c => c.components), y: mine.map(c => c.value),
       line: { color: hue, width: code === best.structure ? 3 : 1.5, dash: dashes[Math.floor(i / palette.length) % 3] },
       marker: { size: 7, color: hue, symbol: mine.map(c => c.aside ? "circle-open" : "circle") },
       text: mine.map(candidateText),
@@ -65,7 +65,7 @@ function drawHeatMap(best) {
   const grid = what => codes.map(code => counts.map(n => { const i = place(code, n); return i < 0 ? null : what(cells[i], data.criteria[i]); }));
   const x = counts.indexOf(best.components), y = codes.indexOf(best.structure), small = onPhone() || counts.length > 12;
   draw("criteria", [{
-    type: "heatmap", x: counts.map(String), y: codes, z: grid(c => c.shade), text: grid((_, c) => candidateText(c)), hovertemplate: "%{text}<extra></extra>",
+    type: "heatmap", x: counts.map(String), y: codes.map(escaped), z: grid(c => c.shade), text: grid((_, c) => candidateText(c)), hovertemplate: "%{text}<extra></extra>",
     zmin: 0, zmax: 1, colorscale: scale.map((hue, i) => [i / (scale.length - 1), hue]), showscale: false, xgap: 2, ygap: 2, hoverongaps: true,
   }], layout("number of components", "covariance structure", {
     title: { text: data.heat_map.title, x: 0, xref: "paper", font: { size: 13 } }, margin: { l: 12, r: 14, t: 34, b: 12 },
