@@ -20,6 +20,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 from gmix import plot  # noqa: E402
 from gmix.plot.file import png_of, save_figure  # noqa: E402
+from gmix.plot.fonts import width_of  # noqa: E402
 from gmix.plot.names import fitted, fitted_alike  # noqa: E402
 
 NAMES = ["$a_$", "cost $\\frac$", "_price $ (min)", "a \\$ b$", "{x}^$$_", "%d & <b>"]
@@ -249,3 +250,11 @@ def test_a_layout_that_fails_is_told_in_words_of_gmix() -> None:
     ax.set_xlabel("a\nb\nc\nd\ne")
     with pytest.warns(UserWarning, match="too little room"):
         png_of(ax.figure)
+
+
+@pytest.mark.parametrize("text", ["solar radiation", "WWWii_%@", "x₁ öäü"])
+def test_the_width_of_a_text_is_that_of_its_outlines(text: str) -> None:
+    from matplotlib.textpath import TextPath
+
+    outlines: Any = TextPath((0.0, 0.0), text, size=9.5)
+    assert width_of(text, 9.5) == pytest.approx(outlines.get_extents().width, rel=0.06)

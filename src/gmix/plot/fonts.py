@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_fallbacks", "width_of"]
 
-_SCALE = 100.0  # points: so large that hinting changes no width
+_SCALE = 100.0  # points; any size, because linear advances are not hinted
 _LAST_RESORT = "Last Resort"  # Matplotlib's own font of boxes, which has every character
 
 
@@ -33,7 +33,7 @@ def _width_of_sign(sign: str, paths: tuple[str, ...]) -> float:
         if ord(sign) in _characters_of(path):
             font = get_font(path)
             font.set_size(_SCALE, 72.0)
-            return float(font.load_char(ord(sign)).horiAdvance) / 64.0 / _SCALE
+            return float(font.load_char(ord(sign)).linearHoriAdvance) / 65536.0 / _SCALE
     return 1.0
 
 
