@@ -175,7 +175,7 @@ def test_where_nothing_is_known_it_is_nan(cloud: Array) -> None:
 @pytest.mark.parametrize("errors", [gmix.standard_errors, gmix.bootstrap, gmix.cross_validate])
 def test_other_rows_or_an_unknown_prior_are_refused(cloud: Array, errors: Callable[..., object]) -> None:
     fit = gmix.fit(cloud, 2, covariance="full", rng=0, prior=NormalInverseWishart())
-    with pytest.raises(gmix.DataError, match=r"not the rows of the fit.*give the same rows, weights and columns"):
+    with pytest.raises(gmix.DataError, match=r"not the rows of the fit.*give the same rows, weights, columns and"):
         errors(fit, cloud[1:])
     with pytest.raises(gmix.DataError, match="1 columns and the mixture has 2"):
         errors(fit, cloud[:, :1])

@@ -80,3 +80,53 @@ def test_a_negative_error_is_named_by_its_line(stars: Path) -> None:
     assert result.exit_code != 0
     message = " ".join(result.output.split())
     assert "stars.csv, line 7, row 5, column 'speed' is -0.25; give standard errors, zero or more" in message
+
+
+WARNING = "gmix: warning: measurement errors: the model describes true values, and the points are treated as exact; "
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (["predict", "MODEL", "POINTS"], "name their columns of errors with --row-errors"),
+        (["score", "MODEL", "POINTS"], "name their columns of errors with --row-errors"),
+        (["merge", "MODEL", "POINTS"], "name their columns of errors with --row-errors"),
+        (["bootstrap", "MODEL", "POINTS"], "name their columns of errors with --row-errors"),
+        (["outliers", "MODEL", "POINTS"], "imprecise rows seem more unusual than they are"),
+        (["impute", "POINTS", "-m", "MODEL"], "cells that are filled in describe true values, and the other cells"),
+        (["plot", "MODEL", "POINTS", "--out", "p.png"], "measured points scatter more widely than the model"),
+        (["plot", "MODEL", "POINTS", "--kind", "quantiles", "--out", "p.png"], "measured points scatter more widely"),
+    ],
+    ids=lambda part: part[0] if isinstance(part, list) else "",
+)
+def test_a_model_of_true_values_warns_of_points_without_errors(
+    command: list[str], remedy: str, stars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("fit", stars, *NAMED, "-k", 2, "-c", "full", "--out", "model.json").exit_code == 0
+    arguments = ["model.json" if part == "MODEL" else stars if part == "POINTS" else part for part in command]
+    assert run(*arguments).stderr.count(WARNING + remedy) == 1
+    if "--row-errors" in remedy:
+        given = run(*arguments, *NAMED, *(["-n", 2] if command[0] == "bootstrap" else []))
+        assert (given.exit_code, given.stderr) == (0, "")
+
+
+def test_a_model_of_measured_values_and_one_without_points_do_not_warn(
+    stars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    columns = ["--columns", "mass,speed", "-k", 2, "-c", "full"]
+    assert run("fit", stars, *columns, "--out", "plain.json").exit_code == 0
+    assert "errors" not in run("predict", "plain.json", stars).stderr
+    assert run("fit", stars, *NAMED, "-k", 2, "-c", "full", "--out", "model.json").exit_code == 0
+    assert run("plot", "model.json", "--out", "p.png").stderr == ""
+
+
+def test_clusters_take_the_errors_of_rows(stars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("fit", stars, *NAMED, "-k", 2, "-c", "full", "--out", "model.json").exit_code == 0
+    fit = gmix.load("model.json")
+    _, values = table(stars)
+    rows = gmix.sources.as_source(values[:, :2], row_errors=values[:, 2:], columns=["mass", "speed"])
+    merged = json.loads(run("merge", "model.json", stars, *NAMED, "--json").stdout)
+    assert merged["entropy"] == pytest.approx(gmix.merge(fit.mixture, rows).entropy.tolist(), rel=1e-9)

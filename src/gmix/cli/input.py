@@ -18,12 +18,11 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.base.wording import printable
 from gmix.cli.parse import parse_bytes, parse_errors
-from gmix.model.student import AnyMixture
 from gmix.sources import CSV, LocalSource, MemorySource, as_source
 
 __all__ = [
-    "STDIN_FOLDER", "counts_by_label", "drawn_rows", "from_stdin", "print_findings", "source_for_model", "table_source",
-    "without_findings_of",
+    "STDIN_FOLDER", "counts_by_label", "drawn_rows", "exact_points", "from_stdin", "print_findings", "source_for_model",
+    "table_source", "without_findings_of",
 ]  # fmt: skip
 
 STDIN_FOLDER = "gmix-stdin-"  # the prefix of the temporary folder that holds a copy of standard input
@@ -83,7 +82,7 @@ def counts_by_label(
 
 
 def source_for_model(
-    mixture: AnyMixture,
+    fit: gmix.Fit,
     points: Path | CSV,
     memory: str,
     weights: str | None = None,
@@ -93,8 +92,10 @@ def source_for_model(
     missing: str = "model",
     threads: int | None = None,
     quiet: bool = False,
+    if_exact: str = "name their columns of errors with --row-errors",
 ) -> LocalSource:
-    """The rows of a table, in the columns of a model."""
+    """The rows of a table, in the columns of a model. `if_exact` is for `exact_points`."""
+    mixture = fit.mixture
     names = None if mixture.features is None else list(mixture.features)
     source = table_source(
         points,
@@ -115,7 +116,18 @@ def source_for_model(
     if source.missing is not None and not quiet:
         message = f"{source.missing.described(source.features)}; each row is judged by its other cells"
         print_findings([gmix.Finding("missing cells", message, "note")])
+    if not quiet:
+        print_findings(exact_points(fit, source, if_exact))
     return source
+
+
+def exact_points(fit: gmix.Fit, source: LocalSource, remedy: str) -> list[gmix.Finding]:
+    """A finding if a model of true values is applied to points without errors; `remedy` ends its message."""
+    of_true_values = any(finding.name == "measurement errors" for finding in fit.findings)
+    if not of_true_values or source.least_error is not None:
+        return []
+    message = f"the model describes true values, and the points are treated as exact; {remedy}"
+    return [gmix.Finding("measurement errors", message)]
 
 
 def drawn_rows(source: LocalSource) -> Rows:

@@ -319,7 +319,7 @@ def statistics_of(fit: Fit, source: Source) -> SufficientStatistics:
     if not abs(statistics.log_likelihood - fit.log_likelihood) <= _SAME_ROWS * max(abs(fit.log_likelihood), fit.mass):
         raise DataError(
             f"these are not the rows of the fit: their log-likelihood is {statistics.log_likelihood:.6g}, and that of "
-            f"the fit is {fit.log_likelihood:.6g}; give the same rows, weights and columns"
+            f"the fit is {fit.log_likelihood:.6g}; give the same rows, weights, columns and errors"
         )
     return statistics
 

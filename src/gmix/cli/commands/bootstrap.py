@@ -89,7 +89,7 @@ def bootstrap(
     target = file_target(out, form)
     fit = gmix.load(model)
     source = source_for_model(
-        fit.mixture, points, memory, weights, labels=label_column, row_errors=row_errors, threads=threads, quiet=quiet
+        fit, points, memory, weights, labels=label_column, row_errors=row_errors, threads=threads, quiet=quiet
     )
     found = gmix.bootstrap(
         fit, source, kind=kind, replicates=replicates, threads=threads, rng=seed, progress=False if quiet else None

@@ -16,7 +16,14 @@ from gmix.base.errors import ParameterError
 from gmix.base.table_file import write_table, write_texts
 from gmix.cli.console import print_warnings
 from gmix.cli.csv_options import with_csv_options
-from gmix.cli.input import from_stdin, print_findings, source_for_model, table_source, without_findings_of
+from gmix.cli.input import (
+    exact_points,
+    from_stdin,
+    print_findings,
+    source_for_model,
+    table_source,
+    without_findings_of,
+)
 from gmix.cli.options import (
     ColumnNames,
     Components,
@@ -130,9 +137,10 @@ def impute(
         if (*stated, columns) != (*_DEFAULTS, None):
             raise ParameterError("--model is fitted already; leave out the options for fitting, or the model")
         fit = gmix.load(model)
-        source = source_for_model(fit.mixture, points, memory, weights, threads=threads, quiet=True)
+        source = source_for_model(fit, points, memory, weights, threads=threads, quiet=True)
         if not quiet:
-            print_findings(source.findings)
+            measured = "cells that are filled in describe true values, and the other cells have errors"
+            print_findings([*source.findings, *exact_points(fit, source, measured)])
     if not quiet:
         print_findings([_about(source)])
     table = open_files(points, Roles(source.features))

@@ -27,6 +27,7 @@ from gmix.cli.options import (
     OutFile,
     PointsForModel,
     Quiet,
+    RowErrors,
     Threads,
     Weights,
 )
@@ -59,6 +60,7 @@ def merge(
     form: Format = None,
     append: Append = False,
     weights: Weights = None,
+    row_errors: RowErrors = None,
     missing: Missing = "model",
     memory: Memory = "512M",
     threads: Threads = None,
@@ -72,12 +74,15 @@ def merge(
     if out is None and (append or clusters is not None):
         raise ParameterError("--clusters and --append are for the clusters of the rows; name a file with --out")
     target = file_target(out, form)
-    mixture = gmix.load(model).gaussian("merge")
+    fit = gmix.load(model)
+    mixture = fit.gaussian("merge")
     if clusters is not None and clusters > mixture.n_components:
         raise ParameterError(
             f"--clusters {clusters} is more than the model has components ({mixture.n_components}); give fewer"
         )
-    source = source_for_model(mixture, points, memory, weights, missing=missing, threads=threads, quiet=quiet)
+    source = source_for_model(
+        fit, points, memory, weights, row_errors=row_errors, missing=missing, threads=threads, quiet=quiet
+    )
     merging = gmix.merge(mixture, source)
     if target is not None:
         columns = _clusters(merging, source, clusters)

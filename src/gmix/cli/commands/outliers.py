@@ -56,13 +56,17 @@ def outliers(
     memory: Memory = "512M",
     threads: Threads = None,
 ) -> None:
-    """Find unusual rows: write the distance of each row to the nearest component, its log density, and p-values."""
+    """Find unusual rows: write the distance of each row to the nearest component, its log density, and p-values.
+
+    Points are treated as exact, also by a model that was fitted with --row-errors.
+    """
     if below is not None and not 0.0 < below <= 1.0:
         raise ParameterError(f"--below {below:g} is not a probability above 0; give one such as 0.001")
     measure = as_measure(by, "--by")
     to, form = table_target(out, form)
-    mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory, threads=threads)
+    fit = gmix.load(model)
+    mixture, seems = fit.mixture, "imprecise rows seem more unusual than they are"
+    source = source_for_model(fit, points, memory, threads=threads, if_exact=seems)
     selection = Selection(scored_rows(mixture, source, values=values), below, measure)
     write_table([most_unusual_first(selection, measure)] if ordered else selection, to, form)
     print_findings(selection.findings(mixture))

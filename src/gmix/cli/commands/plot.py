@@ -53,7 +53,10 @@ def plot(
     if weights is not None and points is None:
         raise ParameterError("--weights names a column of a table; give the table too, or leave out --weights")
     result = gmix.load(model)
-    rows = None if points is None else drawn_rows(source_for_model(result.mixture, points, memory, weights))
+    rows = None
+    if points is not None:
+        scatter = "measured points scatter more widely than the model"
+        rows = drawn_rows(source_for_model(result, points, memory, weights, if_exact=scatter))
     if rows is None or kind == "model":
         draw(result, rows, out)
     else:

@@ -46,7 +46,7 @@ def predict(
     """Classify rows: write the most probable component of each, numbered from 0, and the label of a labeled model."""
     to, form = table_target(out, form)
     fit = gmix.load(model)
-    source = source_for_model(fit.mixture, points, memory, row_errors=row_errors, missing=missing, threads=threads)
+    source = source_for_model(fit, points, memory, row_errors=row_errors, missing=missing, threads=threads)
     columns = predictions(fit.mixture, source, probabilities=probabilities, groups=fit.groups, threads=threads)
     if append:
         write_with_columns(open_files(points, Roles(source.features)), columns, to, form)

@@ -48,8 +48,9 @@ def score(
     if rows and weights is not None:
         raise ParameterError("--weights is for the log-likelihood of all rows; leave out --rows")
     to, form = table_target(out, form)
-    mixture = gmix.load(model).mixture
-    source = source_for_model(mixture, points, memory, weights, row_errors=row_errors, missing=missing, threads=threads)
+    fit = gmix.load(model)
+    mixture = fit.mixture
+    source = source_for_model(fit, points, memory, weights, row_errors=row_errors, missing=missing, threads=threads)
     if rows:
         write_table(
             ({"log_density": mixture.log_density(block, threads=threads)} for block in source.blocks()), to, form
