@@ -160,8 +160,8 @@ def test_missing_cells_are_fitted_and_a_finding_says_so(data: Any, cells: str) -
         ({"columns": "ab"}, r"columns is 'ab'; give a list of names, \['ab'\]"),
         ({"threads": 0}, "threads is 0"),
         ({"threads": "all"}, "threads is 'all'"),
-        ({"rng": "seed"}, "rng must be a seed or a numpy.random.Generator"),
-        ({"rng": -1}, "rng must be"),
+        ({"rng": "seed"}, "rng is .seed.; give a whole number of zero or more, a numpy.random.Generator"),
+        ({"rng": -1}, "rng is -1; give a whole number of zero or more"),
     ],
 )
 def test_what_is_wrong_with_an_argument(settings: dict[str, Any], message: str) -> None:

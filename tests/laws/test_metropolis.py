@@ -183,7 +183,7 @@ def test_too_little_says_nothing() -> None:
         ({"scale": [[1.0, 2.0], [2.0, 1.0]]}, "positive definite"),
         ({"scale": [[1.0, 0.5], [0.0, 1.0]]}, "symmetric"),
         ({"scale": [[1e-9, 5e-10], [0.0, 1e-9]]}, "symmetric"),
-        ({"rng": "seven"}, "rng must be a seed"),
+        ({"rng": "seven"}, "rng is .seven."),
     ],
 )
 def test_mistakes_are_named(arguments: dict[str, object], message: str) -> None:

@@ -312,7 +312,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.sample(-1), ParameterError, "n is -1"),
         (lambda m: m.sample(1.5), ParameterError, r"n is 1\.5"),
         (lambda m: m.sample(True), ParameterError, "n is True"),
-        (lambda m: m.sample(1, rng="x"), ParameterError, "rng must be"),
+        (lambda m: m.sample(1, rng="x"), ParameterError, "rng is"),
         (lambda m: m.marginal([]), ParameterError, "one or more"),
         (lambda m: m.marginal([0, "height"]), ParameterError, "names the feature 'height' more than once"),
         (lambda m: m.marginal([2]), ParameterError, r"no feature 2; .*\['height', 'weight'\], at the positions 0 to 1"),

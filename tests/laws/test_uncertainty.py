@@ -253,7 +253,7 @@ def test_a_bootstrap_that_cannot_be_says_so(cloud: Array) -> None:
     fit = gmix.fit(cloud, 2, covariance="full", rng=0)
     for settings, message in (
         ({"kind": "row"}, "did you mean 'rows'"), ({"replicates": 1}, "whole number above one"),
-        ({"rng": "seed"}, "rng must be"),
+        ({"rng": "seed"}, "rng is"),
     ):  # fmt: skip
         with pytest.raises(gmix.ParameterError, match=message):
             gmix.bootstrap(fit, cloud, **settings)

@@ -87,7 +87,7 @@ def test_a_report_of_a_saved_model_needs_its_labels_alone(points: Path) -> None:
     without = run("report", points, "--model", "model.json")
     assert (without.exit_code, without.stderr) == (
         2,
-        "gmix: this is a fit with labels; give labels=, those of the rows\n",
+        "gmix: this is a fit with labels; give --label-column, those of the rows\n",
     )
     both = run("report", points, "--model", "model.json", "--label-column", "kind", "--trim", 0.1)
     assert (both.exit_code, "--model is fitted already" in both.stderr) == (2, True)

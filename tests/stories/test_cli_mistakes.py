@@ -35,7 +35,7 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
             ["--missing", "error"],
             ["points.csv, line 22, row 20, column 'b' is NaN", "1 of 21 rows", "drop these rows or fill them in"],
         ),
-        (NUMBERS, ["--missing", "drop"], ["missing 'drop' is not known", "model, error"]),
+        (NUMBERS, ["--missing", "drop"], ["--missing 'drop' is not known", "model, error"]),
         (NUMBERS + "inf,1\n", [], ["row 20, column 'a' is infinite"]),
         (
             NUMBERS + "1,2,3\n",
@@ -56,13 +56,13 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         (NUMBERS, ["points.csv"], ["there are more arguments than needed: points.csv"]),
         (NUMBERS, ["--componets", "2"], ["there is no option --componets", "did you mean '--components'?"]),
         (NUMBERS, ["--threads", "0"], ["invalid value for '--threads'", "1"]),
-        (NUMBERS, ["--tolerance", "-1"], ["tolerance is -1.0", "zero or more"]),
+        (NUMBERS, ["--tolerance", "-1"], ["--tolerance is -1.0", "zero or more"]),
         (NUMBERS, ["--max-iterations", "-1"], ["invalid value for '--max-iterations'"]),
         (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),
         (NUMBERS, ["--plot", "points.txt"], ["points.txt", ".png, .svg or .pdf"]),
-        (NUMBERS, ["--seed", "-1"], ["rng"]),
-        (NUMBERS, ["--effort", "-1"], ["effort is -1.0", "zero or more"]),
-        (NUMBERS, ["--seconds", "0"], ["seconds is 0.0", "above zero"]),
+        (NUMBERS, ["--seed", "-1"], ["invalid value for '--seed'", "0"]),
+        (NUMBERS, ["--effort", "-1"], ["--effort is -1.0", "zero or more"]),
+        (NUMBERS, ["--seconds", "0"], ["--seconds is 0.0; give a number above zero\n"]),
     ],
 )
 def test_a_mistake_in_fit_gets_a_line_and_status_2(
@@ -79,6 +79,23 @@ def test_a_mistake_in_fit_gets_a_line_and_status_2(
     for part in words:
         assert part in result.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ([] if text is None else ["points.csv"])
+
+
+def test_remedies_name_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("points.csv").write_text(NUMBERS)
+    fit = ["fit", "points.csv", "-k", 1, "-c", "full", "-q"]
+    assert run(*fit, "--checkpoint", "run.ck").exit_code == 0
+    again = run(*fit, "--checkpoint", "run.ck")
+    assert "gmix: there is a checkpoint run.ck; continue it with --resume, or delete it" in again.stderr
+    assert run(*fit, "--family", "student", "--out", "student.json").exit_code == 0
+    bootstrap = run("bootstrap", "student.json", "points.csv", "-n", 2)
+    assert "needs Gaussian components, and these are Student; fit with --family gaussian" in bootstrap.stderr
+    exact = run("fit", "points.csv", "--row-errors", "a=b", "--family", "student")
+    assert "--row-errors needs Gaussian components; leave it out, or give --family gaussian" in exact.stderr
+    degrees = run("fit", "points.csv", "--degrees-of-freedom", 0, "--family", "student")
+    assert "--degrees-of-freedom is 0.0" in degrees.stderr
+    assert "None" not in degrees.stderr
 
 
 def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_path: Path) -> None:

@@ -58,8 +58,12 @@ def test_errors_of_every_column_are_a_list(stars: Path) -> None:
     ("errors", "message"),
     [
         ("mass=nothing", "there is no column 'nothing'"),
-        ("weight=mass_error", "row_errors names the column 'weight'"),
-        ("mass_error", "row_errors names 1 columns and 3 are used"),
+        ("weight=mass_error", "gmix: --row-errors names the column 'weight'"),
+        (
+            "mass_error",
+            "gmix: --row-errors names 1 column and 3 are used, ['mass', 'speed', 'speed_error']; name one for each, or "
+            "the columns that they belong to, as in --row-errors mass=mass_error",
+        ),
         ("mass=", "must name columns of errors"),
         ("mass=mass_error,speed_error", "must name columns of errors"),
     ],

@@ -63,7 +63,10 @@ def test_both_families_as_json(heavy: Path) -> None:
     [
         (("--family", "cauchy"), "family 'cauchy' is not known"),
         (("--degrees-of-freedom", "four"), "is not a number; write 4, or each"),
-        (("--degrees-of-freedom", "4"), "give family='student' too"),
+        (
+            ("--degrees-of-freedom", "4"),
+            "those of Student components; give --family student too",
+        ),
         (("--family", "student", "--errors"), "needs Gaussian components"),
     ],
 )

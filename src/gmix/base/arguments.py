@@ -34,7 +34,9 @@ def as_generator(rng: Rng) -> np.random.Generator:
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"rng must be a seed or a numpy.random.Generator, not {rng!r}") from error
+        raise ParameterError(
+            f"rng is {rng!r}; give a whole number of zero or more, a numpy.random.Generator, or None for new draws"
+        ) from error
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 
 from gmix.base.findings import lines
 from gmix.base.wording import count, listed, number, printable, to_precision_of, weighted_rows
+from gmix.cli.as_typed import as_typed
 from gmix.cli.tables import Entry, console, grid_of, print_entries, print_grid, width_of
 from gmix.fitting.candidates import Candidate, Search
 from gmix.fitting.optima_text import chance_text, trials_text
@@ -159,7 +160,7 @@ def print_candidates(fit: Fit, files: dict[str, Path | None], most: int | None =
 def _print_end(to: Console, fit: Fit, files: dict[str, Path | None]) -> None:
     """Print the findings and the names of the files that were written."""
     for line in lines(fit.findings):
-        to.print(line)
+        to.print(as_typed(line))
     for what, path in files.items():
         if path is not None:
             to.print(f"{what} written to {path}")
@@ -168,7 +169,7 @@ def _print_end(to: Console, fit: Fit, files: dict[str, Path | None]) -> None:
 def print_warnings(fit: Fit) -> None:
     """Print the warnings on standard error, where a program reads standard output."""
     for line in lines(finding for finding in fit.findings if finding.level == "warning"):
-        print(f"gmix: {printable(line)}", file=sys.stderr)
+        print(f"gmix: {printable(as_typed(line))}", file=sys.stderr)
 
 
 def _print_ranking(search: Search, shown: int, to: Console) -> None:

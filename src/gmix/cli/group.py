@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from gmix.base.errors import GmixError, nearest
 from gmix.base.wording import printable
+from gmix.cli.as_typed import as_typed
 from gmix.cli.input import STDIN_FOLDER
 
 __all__ = ["Commands"]
@@ -40,7 +41,7 @@ class Commands(TyperGroup):
             # Rich exits with 1 where the reader of the help has closed the pipe.
             status = 0 if end.args == (1,) else end.code
         except GmixError as error:
-            status = _print_error(str(error))
+            status = _print_error(as_typed(str(error)))
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             remedy = "make room there" if error.errno == errno.ENOSPC else "give another path, or permission there"

@@ -17,6 +17,7 @@ from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
 from gmix.base.wording import printable
+from gmix.cli.as_typed import as_typed
 from gmix.cli.parse import parse_bytes, parse_errors
 from gmix.sources import CSV, LocalSource, MemorySource, as_source
 
@@ -140,7 +141,7 @@ def drawn_rows(source: LocalSource) -> Rows:
 def print_findings(findings: Iterable[gmix.Finding]) -> None:
     """Print findings on standard error."""
     for finding in findings:
-        print(f"gmix: {finding.level}: {printable(str(finding))}", file=sys.stderr)
+        print(f"gmix: {finding.level}: {printable(as_typed(str(finding)))}", file=sys.stderr)
 
 
 def without_findings_of(source: LocalSource, fit: gmix.Fit) -> gmix.Fit:

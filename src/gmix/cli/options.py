@@ -260,4 +260,4 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print on
 Memory = Annotated[
     str, typer.Option(help="Memory for the table, such as 2G. Larger tables are read in blocks, in every pass.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of random draws. The same seed gives the same result.")]
+Seed = Annotated[int, typer.Option(help="Seed of random draws. The same seed gives the same result.", min=0)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gmix.base.arguments import as_names
 from gmix.base.errors import DataError, nearest
+from gmix.base.wording import count
 
 __all__ = ["Roles"]
 
@@ -55,9 +56,10 @@ class Roles:
                     )
             return [self.errors.get(name) for name in names] if self.errors else []
         if self.errors and len(self.errors) != len(names):
+            used = f"{len(names)} {'is' if len(names) == 1 else 'are'} used, {list(names)}"
             raise DataError(
-                f"row_errors names {len(self.errors)} columns and {len(names)} are used, {list(names)}; name the "
-                "column of errors of each, as in row_errors={'mass': 'mass_error'}"
+                f"row_errors names {count(len(self.errors), 'column')} and {used}; name one for each, or the columns "
+                f"that they belong to, as in row_errors={ {names[0]: self.errors[0]} }"
             )
         return list(self.errors)
 

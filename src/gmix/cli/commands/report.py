@@ -10,6 +10,7 @@ import typer
 import gmix
 from gmix.base.errors import ParameterError
 from gmix.base.findings import lines
+from gmix.cli.as_typed import as_typed
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.fit_options import FitOptions, with_fit_options
 from gmix.cli.input import from_stdin
@@ -57,5 +58,5 @@ def report(
     )
     if not options.quiet:
         for line in lines(result.findings):
-            typer.echo(line)
+            typer.echo(as_typed(line))
         typer.echo(f"report written to {out}")
