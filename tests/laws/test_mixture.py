@@ -149,6 +149,33 @@ def test_a_sample_has_the_moments_and_the_labels(m: GaussianMixture) -> None:
     assert m.sample(0, rng=1).shape == (0, 4)
 
 
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 1_000])
+@pytest.mark.parametrize("kind", ["gaussian", "background", "dependent", "student"])
+def test_draws_in_blocks_are_those_of_one_sample(kind: str, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gmix.model.sampling._BLOCK", 128)
+    x = np.random.default_rng(0).normal(size=(200, 2)) @ [[1.0, 0.4], [0.0, 0.7]]
+    rows = np.column_stack([x, x @ [2.0, -1.0] + 3.0]) if kind == "dependent" else x
+    m = gmix.fit(rows, [1, 2], covariance="full", background=kind == "background", rng=0).mixture
+    drawn = gmix.StudentMixture(m.weights, m.means, m.covariances, 4.0) if kind == "student" else m
+    assert (m.dependence is not None) == (kind == "dependent")
+    assert (m.background is not None) == (kind == "background")
+    blocks = list(drawn.sample_blocks(n, rng=5))
+    assert len(blocks) == max(-(-n // (128 // rows.shape[1])), 1)
+    np.testing.assert_array_equal(np.concatenate(blocks), drawn.sample(n, rng=5))
+    points, labels = drawn.sample_labelled(n, rng=5)
+    np.testing.assert_array_equal(points, drawn.sample(n, rng=5))
+    assert labels.shape == (n,)
+
+
+@each_structure
+def test_the_blocks_of_a_sample_are_independent(m: GaussianMixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gmix.model.sampling._BLOCK", 4)  # one point in each block
+    points = m.sample(4_000, rng=5)
+    z = (points - m.mean) / np.sqrt(np.diagonal(m.covariance))
+    np.testing.assert_allclose(z.mean(0), 0.0, atol=5 / np.sqrt(4_000))
+    np.testing.assert_allclose((z[1:] * z[:-1]).mean(0), 0.0, atol=5 / np.sqrt(4_000))
+
+
 @each_structure
 def test_an_affine_map_maps_the_distribution(m: GaussianMixture) -> None:
     a, b = rng.standard_normal((4, 4)), rng.standard_normal(4)

@@ -69,6 +69,7 @@ FUNCTIONS = [
       "sample_labelled", "marginal", "condition", "affine", "collapsed", "outlier_score", "impute", "plot")),
     *(getattr(LINE, name) for name in ("cdf", "sf", "log_cdf", "log_sf", "quantile")),
     *(getattr(MIXTURE, name) for name in ("cdf", "box_probability", "rosenblatt", "inverse_rosenblatt", "mahalanobis",
+      "sample_blocks",
       "stratified_sample", "quasi_random_sample", "product", "log_product_integral", "convolve", "reduce", "gradient",
       "hessian", "highest_density_level", "in_highest_density_region", "entropy", "kl_divergence", "jensen_shannon",
       "hellinger")),

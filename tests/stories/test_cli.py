@@ -211,6 +211,15 @@ def test_predict_finds_the_models_columns_by_name(model: Path, faithful: Path, t
     assert run("predict", model, turned).stdout == run("predict", model, faithful).stdout
 
 
+def test_a_large_sample_is_written_block_by_block(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gmix.model.sampling._BLOCK", 100)
+    out, mixture = tmp_path / "draws.parquet", gmix.load(model).mixture
+    assert run("sample", model, 130, "--seed", 7, "--out", out).exit_code == 0
+    assert parquet.ParquetFile(out).metadata.num_row_groups == 3
+    values = parquet.read_table(out).to_pandas().to_numpy()
+    assert np.array_equal(values, mixture.sample(130, rng=7))
+
+
 def test_sample_draws_by_seed(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "draws.csv"
     assert run("sample", model, 50, "--seed", 7, "--out", out).exit_code == 0

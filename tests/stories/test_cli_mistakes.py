@@ -110,7 +110,6 @@ def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_p
         (["predict", model, other], "did you mean 'eruption'?"),
         (["predict", model, tmp_path], "is not CSV, Parquet or Arrow"),
         (["sample", tmp_path, 3], "is not a gmix model"),
-        (["sample", model, 10**13], "not enough memory"),
         (["plot", model, "--out", tmp_path], "is a directory"),
         (["demo", "--out", faithful], "File exists"),
     ):
@@ -170,6 +169,16 @@ def test_no_argument_shows_the_help() -> None:
     assert result.stderr == ""
 
 
+def test_too_little_memory_is_no_traceback(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("gmix.load", full)
+    result = run("sample", model, 3)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "gmix: there is not enough memory for this; ask for fewer rows or columns\n"
+
+
 @pytest.mark.skipif(shutil.which("sh") is None, reason="there is no shell")
 @pytest.mark.parametrize(
     "command",
@@ -179,12 +188,13 @@ def test_no_argument_shows_the_help() -> None:
         "gmix fit faithful.csv -k 2 -c full --json | head -1",
         "gmix --help | true",
         "gmix fit --help | head -1",
+        "gmix sample model.json 10000000000000 | head -1",
         "gmix fit faithful.csv -k 2 -c full --quiet >&-",
         "gmix fit faithful.csv -k 2 -c full >&-",
         "gmix fit faithful.csv -k 2 -c full 2>&-",
     ],
 )
-def test_a_closed_pipe_or_stream_is_no_error(command: str, faithful: Path) -> None:
+def test_a_closed_pipe_or_stream_is_no_error(command: str, faithful: Path, model: Path) -> None:
     script = Path(sys.executable).with_name("gmix")  # which opens closed streams before NumPy is imported
     program = str(script) if script.exists() else f"{sys.executable} -m gmix"
     before, pipe, after = command.replace("gmix ", f"{{ {program} ", 1).partition(" |")
@@ -283,3 +293,13 @@ def test_interrupted_in_a_fit_it_says_so_and_writes_nothing(tmp_path: Path) -> N
     assert process.returncode == 130
     assert errors == "gmix: interrupted; nothing more is written\n"
     assert not out.exists()
+
+
+def test_interrupted_in_a_sample_it_ends_after_the_block(model: Path) -> None:
+    command = [sys.executable, "-m", "gmix", "sample", str(model), str(10**13)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "eruptions,waiting\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "gmix: interrupted; nothing more is written\n")

@@ -26,5 +26,5 @@ def sample(
     """Draw random points from a model."""
     to, form = table_target(out, form)
     mixture = gmix.load(model).mixture
-    draws = mixture.sample(n, rng=seed)
-    write_table([dict(zip(mixture.names, draws.T, strict=True))], to, form)
+    blocks = mixture.sample_blocks(n, rng=seed)
+    write_table((dict(zip(mixture.names, block.T, strict=True)) for block in blocks), to, form)

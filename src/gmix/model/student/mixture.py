@@ -25,6 +25,7 @@ from gmix.model.families import GAUSSIAN, StudentT
 from gmix.model.imputation import imputed
 from gmix.model.mixture import GaussianMixture
 from gmix.model.mixture_arguments import OF_SCIKIT_LEARN, checked_points, given_values, positions_of
+from gmix.model.sampling import Draws, RandomDraws
 from gmix.model.statistics import SufficientStatistics
 from gmix.model.student.degrees import n_parameters
 from gmix.model.student.tails import Tails
@@ -39,7 +40,7 @@ _OF_GAUSSIANS = (
 )  # fmt: skip
 
 
-class StudentMixture(Evaluation, Tails, OtherNames):
+class StudentMixture(Evaluation, Tails, RandomDraws, OtherNames):
     r"""An immutable distribution: a weighted sum of K multivariate Student distributions in D dimensions.
 
     .. math:: p(x) = \sum_{k=1}^K w_k \, \frac{\Gamma\left(\frac{\nu_k + D}2\right)}
@@ -264,9 +265,7 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         return StudentMixture.of(wider, self.degrees_of_freedom + len(given), self.estimated)
 
     @one_blas_thread()
-    def sample_labelled(self, n: int, *, rng: Rng = None, threads: int | None = None) -> tuple[Array, NDArray[np.intp]]:
-        """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from; -1 for the background."""
-        generator = as_generator(rng)
+    def _draw(self, n: int, generator: np.random.Generator, threads: int | None) -> Draws:
         points, labels = self.normal.sample_labelled(n, rng=generator, threads=threads)
         own = labels >= 0
         degrees = self.degrees_of_freedom[labels[own]]
@@ -274,15 +273,6 @@ class StudentMixture(Evaluation, Tails, OtherNames):
         centers = self.means[labels[own]]
         points[own] = centers + (points[own] - centers) / np.sqrt(precisions)[:, None]
         return points, labels
-
-    def sample(self, n: int, *, rng: Rng = None, threads: int | None = None) -> Array:
-        """Draw ``n`` independent points ``(n, D)``.
-
-        >>> import gmix
-        >>> gmix.StudentMixture([1.0], [[3.0]], [[[4.0]]], 2.0).sample(2, rng=7).shape
-        (2, 1)
-        """
-        return self.sample_labelled(n, rng=rng, threads=threads)[0]
 
     def near(self, normal: GaussianMixture) -> StudentMixture:
         """A mixture with the weights, means and scale matrices of a Gaussian one that was made from `normal`.
