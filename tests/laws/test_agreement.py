@@ -124,7 +124,7 @@ def test_labels_of_a_fit_are_matched_by_name() -> None:
 def test_what_cannot_be_compared_is_named() -> None:
     with pytest.raises(gmix.DataError, match="no row of positive weight has a known label"):
         gmix.agreement([None, -1], [0, 1])
-    with pytest.raises(gmix.DataError, match="2 labels and 1 predictions"):
+    with pytest.raises(gmix.DataError, match="2 labels and 1 prediction;"):
         gmix.agreement([0, 1], [[0.5, 0.5]])
     with pytest.raises(gmix.DataError, match="not probabilities"):
         gmix.agreement([0, 1], [[0.5, 0.9], [0.5, 0.5]])

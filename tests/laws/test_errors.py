@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ def test_missing_cells_are_fitted_and_a_finding_says_so(data: Any, cells: str) -
         ({"start": np.full((12, 2), np.nan)}, "do not sum to one"),
         ({"start": np.repeat([0, 1], 6), "components": 3}, "2 components; give one with 12 rows and 3 components"),
         ({"start": ONE}, "give one with 2 components and 2 columns"),
-        ({"start": ONE.affine([[1.0]]), "components": 1}, "give one with 1 components and 2 columns"),
+        ({"start": ONE.affine([[1.0]]), "components": 1}, "give one with 1 component and 2 columns"),
         ({"start": gmix.GaussianMixture([1.0], [[1e200, 0.0]], [np.eye(2)]), "components": 1}, "so far from the start"),
         (
             {"prior": "conjugate"},
@@ -298,3 +300,36 @@ def test_what_stands_in_a_prompt_is_short() -> None:
         assert repr(value).startswith(f"{type(value).__name__}(")
         assert len(repr(value)) < 130
         assert "array" not in repr(value)
+
+
+COUNTS = re.compile(r"n_(rows|features|components)\b|\.shape\[|\blen\(")
+PLURALS = re.compile(r" (\w+ )?(columns|rows|components|features|labels|points|chains)\b")
+
+
+def counted_by_hand(path: Path) -> Iterator[str]:
+    """Numbers that may be one and stand before a plural in an error; not the whole of a part, as in 1 of 12 rows."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("Error"):
+            for text in (node for argument in call.args for node in ast.walk(argument)):
+                parts = [ast.Constant(""), *text.values] if isinstance(text, ast.JoinedStr) else []
+                for before, number, after in zip(parts, parts[1:], parts[2:], strict=False):
+                    part_of = isinstance(before, ast.Constant) and str(before.value).endswith(" of ")
+                    if isinstance(number, ast.FormattedValue) and isinstance(after, ast.Constant) and not part_of:
+                        value, words = ast.unparse(number.value), str(after.value)
+                        if COUNTS.search(value) and not value.startswith("count(") and PLURALS.match(words):
+                            yield f"{path}: {value}{words}"
+
+
+def test_errors_count_with_the_helper_of_plurals() -> None:
+    package = Path(gmix.__file__).parent
+    paths = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != "plot"]
+    assert [found for path in paths for found in counted_by_hand(path)] == []
+
+
+def test_one_of_something_is_singular() -> None:
+    with pytest.raises(DataError, match="the points have 1 column and the mixture has 2 features"):
+        gmix.GaussianMixture([1.0], [[0.0, 0.0]], [np.eye(2)]).log_density([1.0])
+    with pytest.raises(DataError, match=r"there are 2 labels and 1 row; give one label"):
+        gmix.fit([[0.0]], 1, labels=["a", "b"])
+    found = gmix.fit([[0.0, 1.0], [1.0, 2.0]], [1, 5], covariance="spherical", sample_weight=[1.0, 0.0]).findings
+    assert "the table has 1 row with weight, so at most 1 component was tried" in [each.message for each in found]

@@ -330,7 +330,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda m: m.log_density([0.0, 1.0]), DataError, r"1 columns and the mixture has 2 .*written \[\[...\]\]"),
+        (lambda m: m.log_density([0.0, 1.0]), DataError, r"1 column and the mixture has 2 .*written \[\[...\]\]"),
         (lambda m: m.log_density([[0.0, np.inf]]), DataError, "row 0, column 1 is infinite"),
         (lambda m: m.log_density([[np.nan, -np.inf]]), DataError, "row 0, column 1 is infinite"),
         (lambda m: m.marginal(0).cdf([0.0, np.nan]), DataError, "hold NaN, which has no probability below it"),
@@ -361,7 +361,7 @@ def test_what_is_no_mixture_is_refused(wrong: dict[str, object], message: str) -
         (lambda m: m.affine("x"), ParameterError, "matrix must be numbers"),
         (lambda m: m.affine(np.eye(2), [1.0, 2.0, 3.0]), ParameterError, r"offset has shape \(3,\)"),
         (lambda m: m.affine(np.zeros((2, 2))), ParameterError, "no density .*rows that are independent"),
-        (lambda m: gmix.expect([[0.0]], [m]), ParameterError, "does not fit rows of 1 columns"),
+        (lambda m: gmix.expect([[0.0]], [m]), ParameterError, "does not fit rows of 1 column"),
         (lambda m: gmix.expect([[0.0]], m), ParameterError, "give a list of GaussianMixture"),
         (lambda m: gmix.Stepwise("m"), ParameterError, "give a GaussianMixture to start from"),
         (lambda m: GaussianMixture.from_statistics(gmix.expect([[0.0, 0.0]], [m])[0], structure_named("diag")),

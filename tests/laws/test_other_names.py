@@ -97,7 +97,7 @@ def test_a_table_of_another_layout_is_told_what_to_become(table: Any, message: s
 
 
 def test_points_of_one_dimension_are_told_their_shape() -> None:
-    message = r"1 columns and the mixture has 3 features; one point is written \[\[...\]\]"
+    message = r"1 column and the mixture has 3 features; one point is written \[\[...\]\]"
     with pytest.raises(gmix.DataError, match=message + r", and np.reshape\(points, \(-1, 3\)\)"):
         FIT.mixture.predict(X[0])
     with pytest.raises(gmix.DataError, match=message + "$"):

@@ -147,7 +147,7 @@ def test_columns_that_do_not_exist_are_named(table: Array) -> None:
     for errors, message in (
         ({"a": "nothing"}, "there is no column 'nothing'"),
         ({"z": "e"}, "row_errors names the column 'z'"),
-        (["e"], "row_errors names 1 columns and 3 are used"),
+        (["e"], "row_errors names 1 column and 3 are used"),
         ({"a": "e", "e": "f"}, "row_errors names the column 'e'"),
     ):
         with pytest.raises(gmix.DataError, match=message):

@@ -259,7 +259,7 @@ def test_blocks_that_change_are_noticed(rows: Array) -> None:
     source = as_source(Blocks(lambda: iter([rows[: next(lengths)]])))
     mixture = gmix.GaussianMixture([1.0], [[0.0] * 3], [np.eye(3)])
     assert source.expect([mixture.components])
-    with pytest.raises(DataError, match="5000 rows when it was first read and has 4000 now"):
+    with pytest.raises(DataError, match="5,000 rows when it was first read and has 4,000 now"):
         source.expect([mixture.components])
 
 
@@ -390,7 +390,7 @@ def test_how_a_csv_file_is_written_shows_in_any_of_its_lines_and_files(tmp_path:
         ({"sample_weight": "ww"}, "no column 'ww'; did you mean 'w'"),
         ({"sample_weight": "text"}, "column 'text' holds string"),
         ({"sample_weight": [1.0, 2.0]}, r"sample_weight has shape \(2,\)"),
-        ({"sample_weight": np.ones(N + 1)}, rf"the table has {N} rows, so give \({N},\)"),
+        ({"sample_weight": np.ones(N + 1)}, rf"the table has {N:,} rows, so give \({N},\)"),
         ({"sample_weight": np.zeros(N)}, "give at least one row a positive weight"),
         ({"sample_weight": -np.ones(N)}, r"sample_weight\[0\] is -1"),
     ],
@@ -486,7 +486,7 @@ def test_predictions_are_written_whole_or_not_at_all(rows: Array, tmp_path: Path
     out.write_text("what was there before")
     lengths = iter([len(rows)] * 3 + [4000])
     for data, message in (
-        (Blocks(lambda: iter([rows[: next(lengths)]])), "has 4000 now"),
+        (Blocks(lambda: iter([rows[: next(lengths)]])), "has 4,000 now"),
         ([rows, rows * np.inf], "block 1, row 0, column 0 is infinite"),
         (rows[:, :2], "the rows have 2 columns and the mixture has 3 features"),
     ):

@@ -122,7 +122,7 @@ def test_statistics_of_no_rows_teach_nothing() -> None:
 def test_a_block_that_cannot_be_used_teaches_nothing() -> None:
     learner = Stepwise(POOR).update(TRUTH.sample(100, rng=0))
     before = learner.mixture
-    for block, message in (([[np.nan, np.inf]], "is infinite"), ([[1.0]], "does not fit rows of 1 columns")):
+    for block, message in (([[np.nan, np.inf]], "is infinite"), ([[1.0]], "does not fit rows of 1 column")):
         with pytest.raises(gmix.GmixError, match=message):
             learner.update(block)
     np.testing.assert_array_equal(learner.mixture.means, before.means)

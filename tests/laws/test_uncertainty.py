@@ -177,7 +177,7 @@ def test_other_rows_or_an_unknown_prior_are_refused(cloud: Array, errors: Callab
     fit = gmix.fit(cloud, 2, covariance="full", rng=0, prior=NormalInverseWishart())
     with pytest.raises(gmix.DataError, match=r"not the rows of the fit.*give the same rows, weights, columns and"):
         errors(fit, cloud[1:])
-    with pytest.raises(gmix.DataError, match="1 columns and the mixture has 2"):
+    with pytest.raises(gmix.DataError, match="1 column and the mixture has 2"):
         errors(fit, cloud[:, :1])
     with pytest.raises(gmix.ParameterError, match=r"fit is a GaussianMixture; give the Fit that gmix\.fit returned"):
         errors(fit.mixture, cloud)

@@ -136,7 +136,9 @@ def plain_labels(
         raise DataError(f"labels is {values!r}; give one label for each row, None or -1 where it is unknown")
     found = list(values)
     if n_rows is not None and len(found) != n_rows:
-        raise DataError(f"there are {len(found)} labels and {n_rows} rows; give one label for each row")
+        raise DataError(
+            f"there are {count(len(found), 'label')} and {count(n_rows, 'row')}; give one label for each row"
+        )
     for row, label in enumerate(found):
         if type(label) is str:
             continue
@@ -198,7 +200,9 @@ def as_labels(labels: Any, n_rows: int | None = None, place: Callable[[int], str
 def _log_evidence(evidence: Array, n_rows: int | None, place: Callable[[int], str]) -> Array:
     """The logarithms ``(N, G)`` of soft labels, which are zero or more."""
     if n_rows is not None and len(evidence) != n_rows:
-        raise DataError(f"labels has shape {evidence.shape} and the table has {n_rows} rows; give ({n_rows}, G)")
+        raise DataError(
+            f"labels has shape {evidence.shape} and the table has {count(n_rows, 'row')}; give ({n_rows}, G)"
+        )
     wrong = ~((evidence >= 0.0) & (evidence < np.inf)).all(1)  # NaN compares false
     if wrong.any():
         row = int(np.argmax(wrong))

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_real
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
+from gmix.base.wording import count
 
 __all__ = ["GivenErrors", "checked_errors", "drawn_errors", "signed_squares"]
 
@@ -64,7 +65,7 @@ class GivenErrors:
         shape = self.numbers.shape
         if len(self.numbers) not in (1, n_rows):
             what = "row_errors" if len(shape) == 2 else "row_covariance"
-            raise DataError(f"{what} has shape {shape} and the table has {n_rows} rows; give ({n_rows}, ...)")
+            raise DataError(f"{what} has shape {shape} and the table has {count(n_rows, 'row')}; give ({n_rows}, ...)")
         return np.broadcast_to(self.numbers, (n_rows, *shape[1:]))
 
 

@@ -14,6 +14,7 @@ from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.layout import check_layout
 from gmix.base.row_errors import GivenErrors, signed_squares
+from gmix.base.wording import count
 
 __all__ = [
     "Table", "as_points", "as_rows", "as_weights", "check_finite", "choose_columns", "errors_of", "given_errors",
@@ -90,7 +91,7 @@ def read_rows(data: Any, roles: Roles, filled: FilledColumns | None = None) -> T
         return Table(array, None)
     if not all(isinstance(name, str) for name in columns) or not len(columns) == len(set(columns)) == array.shape[1]:
         raise DataError(
-            f"columns is {columns!r}; the array has {array.shape[1]} columns, so give as many different names"
+            f"columns is {columns!r}; the array has {count(array.shape[1], 'column')}, so give as many different names"
         )
     return Table(array, tuple(columns))
 
@@ -196,7 +197,9 @@ def as_weights(
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"sample_weight must hold one number for each row ({error})") from None
     if weight.shape != (n_rows,):
-        raise DataError(f"sample_weight has shape {weight.shape}; the table has {n_rows} rows, so give ({n_rows},)")
+        raise DataError(
+            f"sample_weight has shape {weight.shape}; the table has {count(n_rows, 'row')}, so give ({n_rows},)"
+        )
     wrong = ~((weight >= 0) & (weight < 1e100))  # NaN compares false
     if wrong.any():
         row = int(np.argmax(wrong))

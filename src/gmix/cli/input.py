@@ -16,7 +16,7 @@ import gmix
 from gmix.base.atomic_write import temporary_folder
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.rows import Rows
-from gmix.base.wording import printable
+from gmix.base.wording import count, printable
 from gmix.cli.as_typed import as_typed
 from gmix.cli.parse import parse_bytes, parse_errors
 from gmix.sources import CSV, LocalSource, MemorySource, as_source
@@ -111,8 +111,8 @@ def source_for_model(
     )
     if source.n_features != mixture.n_features:
         raise DataError(
-            f"{points} has {source.n_features} numeric columns and the model, whose columns have no names, needs "
-            f"{mixture.n_features}; give a table with just those"
+            f"{points} has {count(source.n_features, 'numeric column')} and the model, whose columns have no names, "
+            f"needs {mixture.n_features}; give a table with just those"
         )
     if source.missing is not None and not quiet:
         message = f"{source.missing.described(source.features)}; each row is judged by its other cells"

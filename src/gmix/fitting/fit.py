@@ -19,6 +19,7 @@ from gmix.base.errors import DataError, ParameterError, one_of
 from gmix.base.findings import Finding
 from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, check_progress, meter
+from gmix.base.wording import count
 from gmix.fitting.arguments import check_factor_models, chosen_structures, component_counts, structures_in_one_column
 from gmix.fitting.background import check_background
 from gmix.fitting.families import check_family, compare_families
@@ -341,13 +342,15 @@ def _supported_counts(counts: list[int], source: Source, *, chosen: bool) -> tup
     """
     most = source.n_counting
     empty = 0 if source.missing is None else source.missing.empty_rows
-    kind = {source.n_rows - empty: "rows with a value", source.n_rows: "rows"}.get(most, "rows with weight")
+    of = {source.n_rows - empty: " with a value", source.n_rows: ""}.get(most, " with weight")
+    rows = "row" if most == 1 else "rows"
     kept = [k for k in counts if k <= most]
     if not kept or not (chosen or len(kept) == len(counts)):
         raise DataError(
-            f"{max(counts)} components are more than the table has {kind} ({most}); ask for fewer components"
+            f"{max(counts)} components are more than the table has {rows}{of} ({most}); ask for fewer components"
         )
-    cut = Finding("range cut", f"the table has {most} {kind}, so at most {most} components were tried", "note")
+    tried = f"at most {count(most, 'component')} {'was' if most == 1 else 'were'} tried"
+    cut = Finding("range cut", f"the table has {most} {rows}{of}, so {tried}", "note")
     return kept, [cut] if len(kept) < len(counts) else []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gmix.base.arguments import as_list, is_count
 from gmix.base.errors import ParameterError, nearest
-from gmix.base.wording import listed
+from gmix.base.wording import count, listed
 from gmix.fitting.start import GivenMixture, Start
 from gmix.model.covariance import Structure
 from gmix.model.frozen import Frozen
@@ -74,6 +74,6 @@ def _check(frozen: Frozen, structure: Structure, mixture: GaussianMixture) -> No
         )
     if len(frozen.covariances) < mixture.n_components and not structure.independent:
         raise ParameterError(
-            f"freeze holds the covariances of {len(frozen.covariances)} of {mixture.n_components} components, and "
-            f"{structure} relates those of all; freeze all with True, or fit 'VVV', 'VVI' or 'VII'"
+            f"freeze holds the covariances of {len(frozen.covariances)} of {count(mixture.n_components, 'component')}, "
+            f"and {structure} relates those of all; freeze all with True, or fit 'VVV', 'VVI' or 'VII'"
         )

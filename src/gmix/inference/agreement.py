@@ -240,7 +240,9 @@ def _predictions(predicted: Any, n_rows: int) -> tuple[tuple[Label | None, ...],
     if _has_probabilities(predicted):
         shares = as_numbers(predicted.probabilities if named else predicted, "predicted")
         if len(shares) != n_rows:
-            raise DataError(f"there are {n_rows} labels and {len(shares)} predictions; give one for each row")
+            raise DataError(
+                f"there are {count(n_rows, 'label')} and {count(len(shares), 'prediction')}; give one for each row"
+            )
         if not ((shares >= 0).all() and (shares.sum(1) <= 1.0 + 1e-6).all()):  # NaN compares false
             raise DataError("predicted holds rows that are not probabilities; give shares that sum to at most one")
         names = predicted.names if named else tuple(range(shares.shape[1]))

@@ -14,6 +14,7 @@ from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.row_errors import checked_errors
 from gmix.base.rows import Rows
 from gmix.base.table import check_finite, choose_columns, given_errors, is_frame, read_rows
+from gmix.base.wording import count
 from gmix.model.background import Background, left_weight
 from gmix.model.covariance import FULL, TIED, Structure, structure as as_structure
 
@@ -63,7 +64,9 @@ def checked_parameters(
         raise ParameterError(f"means has shape {mu.shape}; give one row per component and one column per feature")
     n_components, n_features = mu.shape
     if w.shape != (n_components,):
-        raise ParameterError(f"weights has shape {w.shape}; means has {n_components} rows, so give ({n_components},)")
+        raise ParameterError(
+            f"weights has shape {w.shape}; means has {count(n_components, 'row')}, so give ({n_components},)"
+        )
     left = left_weight(background)
     if not (np.isfinite(w).all() and (w >= 0).all() and abs(w.sum() - left) < 1e-3):
         total = "one" if background is None else f"{left:.6g}, what the background leaves"
@@ -72,7 +75,7 @@ def checked_parameters(
         )
     if background is not None and background.n_features != n_features:
         raise ParameterError(
-            f"the background has {background.n_features} columns and the mixture {n_features}; give as many"
+            f"the background has {count(background.n_features, 'column')} and the mixture {n_features}; give as many"
         )
     if structure.equal_weights and np.ptp(w) > 1e-6:
         raise ParameterError(
@@ -84,7 +87,7 @@ def checked_parameters(
     if features is not None and not (
         names and all(isinstance(name, str) for name in names) and len(names) == len(set(names)) == n_features
     ):
-        raise ParameterError(f"features {features!r} must be {n_features} different names")
+        raise ParameterError(f"features {features!r} must be {count(n_features, 'different name')}")
     structure = structure.in_columns(n_features)
     compact = _compact(sigma, structure, n_components, n_features)
     return left * structure.weights(w), mu, compact, structure, None if names is None else tuple(names)
@@ -186,9 +189,11 @@ def affine_map(matrix: ArrayLike, offset: ArrayLike, n_features: int) -> tuple[A
     """The matrix and offset of an affine map. Raises `ParameterError` for shapes that do not fit."""
     a, b = as_numbers(matrix, "matrix"), as_numbers(offset, "offset")
     if a.ndim != 2 or a.shape[1] != n_features:
-        raise ParameterError(f"matrix has shape {a.shape}; give one column for each of {n_features} features")
+        raise ParameterError(f"matrix has shape {a.shape}; give {count(n_features, 'column')}, one for each feature")
     if b.shape not in ((), a.shape[:1]):
-        raise ParameterError(f"offset has shape {b.shape}; the matrix has {a.shape[0]} rows, so give ({a.shape[0]},)")
+        raise ParameterError(
+            f"offset has shape {b.shape}; the matrix has {count(a.shape[0], 'row')}, so give ({a.shape[0]},)"
+        )
     return a, b
 
 
@@ -211,7 +216,7 @@ def checked_points(
     if rows.shape[1] != n_features:
         divides = rows.shape[1] == np.ndim(points) == 1 and len(rows) % n_features == 0
         raise DataError(
-            f"the points have {rows.shape[1]} columns and the mixture has {n_features} features"
+            f"the points have {count(rows.shape[1], 'column')} and the mixture has {count(n_features, 'feature')}"
             + (f" {list(features)}" if features else "")
             + "; one point is written [[...]]"
             + (f", and np.reshape(points, (-1, {n_features})) makes rows of this length" if divides else "")

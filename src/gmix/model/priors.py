@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import as_numbers, is_number
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 from gmix.model.components import Components
 from gmix.model.covariance import Structure
 from gmix.model.reference import Reference
@@ -122,7 +123,7 @@ def prior_mean(mean: ArrayLike | None, reference: Reference) -> Array:
     stated = np.asarray(mean, np.float64)
     if stated.shape != (reference.n_features,):
         raise ParameterError(
-            f"the prior's mean has shape {stated.shape}; the data has {reference.n_features} columns, so give "
+            f"the prior's mean has shape {stated.shape}; the data has {count(reference.n_features, 'column')}, so give "
             f"({reference.n_features},)"
         )
     return stated
@@ -188,8 +189,8 @@ class Dirichlet(StatedPrior):
         alpha = np.asarray(self.concentration)
         if alpha.shape not in ((), (n_components,)):
             raise ParameterError(
-                f"the concentration has shape {alpha.shape}; with {n_components} components give one number or "
-                f"({n_components},)"
+                f"the concentration has shape {alpha.shape}; with {count(n_components, 'component')} give one number "
+                f"or ({n_components},)"
             )
         return np.broadcast_to(self.strength * (alpha - 1.0), (n_components,))
 
@@ -289,7 +290,7 @@ class NormalInverseWishart(StatedPrior):
         degrees_of_freedom = d + 2.0 if self.degrees_of_freedom is None else self.degrees_of_freedom
         if not degrees_of_freedom > d - 1:
             raise ParameterError(
-                f"degrees_of_freedom is {degrees_of_freedom}; with {d} columns it must be above {d - 1}"
+                f"degrees_of_freedom is {degrees_of_freedom}; with {count(d, 'column')} it must be above {d - 1}"
             )
         return float(
             structure.prior_divisor(degrees_of_freedom, 1.0 if self.mean_strength > 0 else 0.0, n_components, d)

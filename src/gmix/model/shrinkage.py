@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import is_number
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 from gmix.model.covariance import Structure
 from gmix.model.priors import StatedPrior, empty_term, freeze_numbers
 from gmix.model.statistics import SufficientStatistics
@@ -125,7 +126,7 @@ class Shrinkage(StatedPrior):
         variance = np.asarray(self.variance, np.float64)
         if variance.shape not in ((), (d,)):
             raise ParameterError(
-                f"the prior's variance has shape {variance.shape}; with {d} columns give one number or ({d},)"
+                f"the prior's variance has shape {variance.shape}; with {count(d, 'column')} give one number or ({d},)"
             )
         rows = self.rows / structure.components_per_draw(k)
         points = np.diag(np.sqrt(np.broadcast_to(variance, d)))  # whose scatter is the target

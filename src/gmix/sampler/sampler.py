@@ -245,7 +245,8 @@ def _starts(
         return np.tile(point, (several, 1))
     if chains not in (None, len(point)):
         raise ParameterError(
-            f"start has {len(point)} points for {chains} chains; give one for each, or leave chains out"
+            f"start has {count(len(point), 'point')} for {count(chains, 'chain')}; give one for each, or leave "
+            "chains out"
         )
     return point
 

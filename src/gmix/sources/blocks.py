@@ -16,6 +16,7 @@ from gmix.base.errors import DataError
 from gmix.base.findings import Finding
 from gmix.base.labels import Label, label_names, label_numbers, plain_labels
 from gmix.base.table import as_rows, errors_of, is_frame, read_rows
+from gmix.base.wording import count
 from gmix.sources.source import selected
 
 __all__ = ["Blocks", "GivenBlocks", "Piece", "SelectedColumns", "shapes_of"]
@@ -108,7 +109,7 @@ class GivenBlocks(Blocks):
             rows, _ = as_rows(block, None if self.names is None else list(self.names), self._roles.weight)
             if rows.shape[1] != self.n_features:
                 raise DataError(
-                    f"block {number} has {rows.shape[1]} columns and the first has {self.n_features}; "
+                    f"block {number} has {count(rows.shape[1], 'column')} and the first has {self.n_features}; "
                     "give every block the same"
                 )
             if rows.dtype != self.dtype:

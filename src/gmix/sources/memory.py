@@ -21,6 +21,7 @@ from gmix.base.missing import MISSING, MissingCells
 from gmix.base.row_errors import checked_errors
 from gmix.base.rows import Rows, errors_in
 from gmix.base.table import check_finite, given_errors, is_frame, largest_value, read_rows, weights_of
+from gmix.base.wording import count
 from gmix.model.components import Components
 from gmix.model.covariance import Form
 from gmix.model.kernel import kernel
@@ -304,7 +305,9 @@ def expect(
     least_error = None if errors is None else checked_errors(rows, names)
     for mixture in listed:
         if mixture.n_features != array.shape[1]:
-            raise ParameterError(f"{mixture} does not fit rows of {array.shape[1]} columns; give as many as features")
+            raise ParameterError(
+                f"{mixture} does not fit rows of {count(array.shape[1], 'column')}; give as many as features"
+            )
         if names and mixture.features and mixture.features != names:
             raise ParameterError(
                 f"a mixture of {list(mixture.features)} does not fit rows of {list(names)}; give the same columns"

@@ -15,6 +15,7 @@ from gmix.base.errors import DataError, ParameterError
 from gmix.base.labels import Groups, RowLabels
 from gmix.base.row_errors import GivenErrors
 from gmix.base.table import as_weights, is_frame
+from gmix.base.wording import count
 from gmix.model.student import AnyMixture
 from gmix.sources.blocks import Blocks, GivenBlocks
 from gmix.sources.csv.dialect import CSV
@@ -144,8 +145,8 @@ def source_of_features(
     source = as_source(data, sample_weight=sample_weight, columns=columns, threads=threads, memory=memory, **rows)
     if source.n_features != mixture.n_features:
         raise DataError(
-            f"the rows have {source.n_features} columns and the mixture has {mixture.n_features} features; "
-            "choose columns"
+            f"the rows have {count(source.n_features, 'column')} and the mixture has "
+            f"{count(mixture.n_features, 'feature')}; choose columns"
         )
     if source.features and mixture.features and source.features != mixture.features:
         raise DataError(

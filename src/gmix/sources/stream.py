@@ -21,6 +21,7 @@ from gmix.base.missing import MISSING, MissingCells
 from gmix.base.row_errors import GivenErrors, checked_errors
 from gmix.base.rows import Rows, errors_in
 from gmix.base.table import as_weights, check_finite, largest_value
+from gmix.base.wording import count
 from gmix.model.components import Components
 from gmix.model.kernel import CHUNK, grouped_chunk, kernel
 from gmix.model.reference import Reference
@@ -139,7 +140,7 @@ class StreamSource(LocalSource):
                 total += len(block)
         if self.n_rows and total != self.n_rows:
             raise DataError(
-                f"the table had {self.n_rows} rows when it was first read and has {total} now; "
+                f"the table had {count(self.n_rows, 'row')} when it was first read and has {total:,} now; "
                 "give one that does not change while it is fitted"
             )
 
@@ -189,7 +190,8 @@ class StreamSource(LocalSource):
             if len(array) != n_rows:
                 needed = (n_rows, *array.shape[1:])
                 raise DataError(
-                    f"{_ARGUMENTS[name]} has shape {array.shape}; the table has {n_rows} rows, so give {needed}"
+                    f"{_ARGUMENTS[name]} has shape {array.shape}; the table has {count(n_rows, 'row')}, "
+                    f"so give {needed}"
                 )
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
 from gmix.fitting.start.given import GivenMixture, GivenResponsibilities, as_given
 from gmix.model.covariance import Structure
@@ -69,8 +70,9 @@ class StartFunction(Start):
         if start is None or not right:
             raise ParameterError(
                 f"the function given as start returned {_described(returned)}; return a gmix.GaussianMixture of "
-                f"{n_components} components in {rows.shape[1]} columns, integer labels from 0 to {n_components - 1} "
-                f"({n_rows},), or responsibilities ({n_rows}, {n_components}) that sum to one in each row"
+                f"{count(n_components, 'component')} in {count(rows.shape[1], 'column')}, "
+                f"integer labels from 0 to {n_components - 1} ({n_rows},), or responsibilities "
+                f"({n_rows}, {n_components}) that sum to one in each row"
             )
         return start
 

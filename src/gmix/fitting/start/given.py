@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 from gmix.fitting.neighbors import nearest, release
 from gmix.fitting.start.contract import Start, StartingMixtures
 from gmix.model.background import left_weight
@@ -37,8 +38,8 @@ class GivenMixture(Start):
         def starting_mixtures(n_components: int, structure: Structure) -> list[AnyMixture]:
             if (given.n_components, given.n_features) != (n_components, source.n_features):
                 raise ParameterError(
-                    f"start is a {given}; give one with {n_components} components and {source.n_features} columns, "
-                    "as the fit has"
+                    f"start is a {given}; give one with {count(n_components, 'component')} and "
+                    f"{count(source.n_features, 'column')}, as the fit has"
                 )
             near = release(given, structure) if structure.contains(given.structure) else nearest(given, structure)
             weights, compact, features = given.weights, compact_covariances(normal_part(near)), source.features
@@ -72,8 +73,8 @@ class GivenResponsibilities(Start):
         def starting_mixtures(n_components: int, structure: Structure) -> list[GaussianMixture]:
             if self.responsibilities.shape != (source.n_rows, n_components):
                 raise ParameterError(
-                    f"start has {self.responsibilities.shape[0]} rows and {self.responsibilities.shape[1]} "
-                    f"components; give one with {source.n_rows} rows and {n_components} components, as the fit has"
+                    f"start has {_size(*self.responsibilities.shape)}; give one with "
+                    f"{_size(source.n_rows, n_components)}, as the fit has"
                 )
             statistics = SufficientStatistics.from_responsibilities(
                 structure.form, source.points, self.responsibilities, source.weight
@@ -99,7 +100,8 @@ def as_given(value: Any, n_components: int | None = None) -> GivenMixture | Give
         least, most = int(given.min()), int(given.max())
         if not (least >= -1 and 0 <= most < (n_components or len(given))):
             raise ParameterError(
-                f"start holds labels from {least} to {most} for {len(given)} rows; number the components from 0"
+                f"start holds labels from {least} to {most} for {count(len(given), 'row')}; number the components "
+                "from 0"
             )
         labels, n_components = given.astype(np.intp), n_components or most + 1
         return GivenResponsibilities(np.eye(n_components)[labels] * (labels >= 0)[:, None])
@@ -111,3 +113,7 @@ def as_given(value: Any, n_components: int | None = None) -> GivenMixture | Give
             "start holds responsibilities that are negative or do not sum to one in each row; normalize them"
         )
     return None
+
+
+def _size(n_rows: int, n_components: int) -> str:
+    return f"{count(n_rows, 'row')} and {count(n_components, 'component')}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.errors import DataError
 from gmix.base.labels import Groups
 from gmix.base.rows import Rows
+from gmix.base.wording import count
 from gmix.fitting.k_means import cluster
 from gmix.fitting.start.contract import Start, StartingMixtures, n_seed_rows
 from gmix.fitting.start.labeled import SeedRows
@@ -112,11 +113,13 @@ def _rows(source: Source, groups: Groups, n_rows: int, rng: np.random.Generator)
 
 
 def _too_few(groups: Groups, number: int, size: int, found: int) -> str:
+    only = f"only {count(found, 'row')} {'has' if found == 1 else 'have'}"
     if number < 0:
-        what = "every row has a label" if found == 0 else f"only {found} rows have no label"
-        return f"{what}, so there are no rows for {size} components without a label; ask for fewer components"
-    what = "no row with a weight has" if found == 0 else f"only {found} rows have"
-    return f"{what} the label {groups.names[number]!r}, which has {size} components; leave it out or ask for fewer"
+        what = "every row has a label" if found == 0 else f"{only} no label"
+        return f"{what}, so there are no rows for {count(size, 'component')} without a label; ask for fewer components"
+    what = "no row with a weight has" if found == 0 else only
+    components = count(size, "component")
+    return f"{what} the label {groups.names[number]!r}, which has {components}; leave it out or ask for fewer"
 
 
 def _group_shares(rows: Rows, groups: Groups) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from gmix.base.wording import count
 from gmix.model.components import Components
 from gmix.model.model import Model
 from gmix.model.statistics import SufficientStatistics
@@ -44,7 +45,7 @@ class VariationalModel(Model):
         return cls(prior, prior.with_rows(statistics))
 
     def __str__(self) -> str:
-        return f"a variational posterior of {self.posterior.n_components} components"
+        return f"a variational posterior of {count(self.posterior.n_components, 'component')}"
 
     def components(self) -> Components:
         return self.posterior.expected

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import is_number
 from gmix.base.errors import ParameterError, one_of
+from gmix.base.wording import count
 from gmix.model.covariance import FULL, SPHERICAL, Structure
 from gmix.model.priors import freeze_numbers, prior_mean
 from gmix.model.reference import Reference
@@ -115,8 +116,8 @@ class VariationalPrior:
         alpha = np.asarray(1.0 / n_components if self.concentration is None else self.concentration)
         if alpha.shape not in ((), (n_components,)):
             raise ParameterError(
-                f"the prior's concentration has shape {alpha.shape}; with {n_components} components give one number or "
-                f"({n_components},)"
+                f"the prior's concentration has shape {alpha.shape}; with "
+                f"{count(n_components, 'component')} give one number or ({n_components},)"
             )
         if self.weights == "dirichlet":
             return DirichletWeights(np.full(n_components, 1.0) * alpha)
