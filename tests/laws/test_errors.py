@@ -124,7 +124,7 @@ def test_missing_cells_are_fitted_and_a_finding_says_so(data: Any, cells: str) -
         ({"components": []}, "whole numbers above zero"),
         ({"components": [1, "2"]}, "whole numbers above zero"),
         ({"components": "many"}, "'many'; give a number, several, or 'auto'"),
-        ({"start": "kmeans++"}, "'kmeans\\+\\+' is not known; did you mean 'k-means\\+\\+'"),
+        ({"start": "kmeans++"}, "'kmeans\\+\\+' is not known; .*did you mean 'k-means\\+\\+'"),
         ({"components": True}, "whole numbers above zero"),
         ({"criterion": None}, "criterion None is not known"),
         ({"start": ["a"] * 12}, "start must be"),
@@ -300,6 +300,25 @@ def test_what_stands_in_a_prompt_is_short() -> None:
         assert repr(value).startswith(f"{type(value).__name__}(")
         assert len(repr(value)) < 130
         assert "array" not in repr(value)
+
+
+def test_names_are_known_in_any_case_of_letters() -> None:
+    for settings in (
+        {"criterion": "BIC", "covariance": "Full"},
+        {"components": "Auto", "covariance": "AUTO", "criterion": "Icl"},
+        {"family": "Gaussian", "missing": "Model", "start": "K-means++", "inference": "EM", "background": "Auto"},
+    ):
+        small = {name: value.lower() for name, value in settings.items()}
+        given, usual = (gmix.fit(X, **{"components": 2, "rng": 0} | each) for each in (settings, small))
+        assert given.log_likelihood == usual.log_likelihood
+        assert given.search is None or given.search.criterion == small.get("criterion", "bic")
+    fit = gmix.fit(X, 1, covariance="FULL", rng=0)
+    rows, usual = (gmix.bootstrap(fit, X, kind=kind, replicates=3, rng=0) for kind in ("Rows", "rows"))
+    np.testing.assert_array_equal(rows.means, usual.means)
+    np.testing.assert_array_equal(rows.interval(kind="BCA").means, rows.interval(kind="bca").means)
+    assert gmix.VariationalPrior(weights="Dirichlet").weights == "dirichlet"
+    with pytest.raises(ParameterError, match=r"criterion 'bicc' is not known; .*did you mean 'bic'"):
+        gmix.fit(X, criterion="bicc")
 
 
 COUNTS = re.compile(r"n_(rows|features|components)\b|\.shape\[|\blen\(")

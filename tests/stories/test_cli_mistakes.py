@@ -81,6 +81,18 @@ def test_a_mistake_in_fit_gets_a_line_and_status_2(
     assert sorted(p.name for p in tmp_path.iterdir()) == ([] if text is None else ["points.csv"])
 
 
+def test_names_are_known_in_any_case_of_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("points.csv").write_text(NUMBERS)
+    fit = ["fit", "points.csv", "--criterion", "BIC", "-c", "Full", "-k", "Auto", "--out", "model.json"]
+    result = run(*fit)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert run("fit", "points.csv", "-k", 1, "-c", "AUTO", "-q").exit_code == 0
+    for arguments in (["outliers", "model.json", "points.csv", "--by", "Distance"], ["sample", "model.json", 3]):
+        result = run(*arguments, "--format", "CSV")
+        assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_remedies_name_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("points.csv").write_text(NUMBERS)

@@ -122,9 +122,9 @@ def test_rows_that_break_an_equation_between_columns_are_named(tmp_path: Path) -
         (["--below", "0"], ["--below 0 is not a probability above 0", "0.001"]),
         (["--below", "1.5"], ["--below 1.5 is not a probability"]),
         (["--below", "few"], ["invalid value for '--below'"]),
-        (["--by", "distanc"], ["--by 'distanc' is neither density nor distance", "did you mean 'distance'?"]),
+        (["--by", "distanc"], ["--by 'distanc' is not known; known are density, distance", "did you mean 'distance'?"]),
         (["--out", "nowhere/out.csv"], ["there is no directory nowhere"]),
-        (["--format", "xml"], ["is none of csv, parquet and arrow"]),
+        (["--format", "xml"], ["--format 'xml' is not known; known are csv, parquet, arrow"]),
         (["--sort"], ["there is no option --sort", "--sorted"]),
     ],
 )

@@ -57,9 +57,16 @@ def of_kind(value: object, kind: type[T], what: str, remedy: str) -> T:
 
 
 def one_of(value: object, known: Collection[str], what: str) -> str:
-    """Return a known name. Raises `ParameterError` for any other, with all known names and the nearest one."""
-    if isinstance(value, str) and value in known:
-        return value
+    """Return the known name that a value is, in any case of letters.
+
+    Raises `ParameterError` for any other value, with all known names and the nearest one.
+
+    >>> one_of("BIC", ["aic", "bic"], "criterion")
+    'bic'
+    """
+    for name in known:
+        if isinstance(value, str) and value.casefold() == name.casefold():
+            return name
     raise ParameterError(f"{what} {value!r} is not known; known are {', '.join(known)}{nearest(str(value), known)}")
 
 

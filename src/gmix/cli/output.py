@@ -14,7 +14,7 @@ import typer
 import gmix
 from gmix import plot
 from gmix.base.atomic_write import temporary_folder
-from gmix.base.errors import ParameterError, nearest
+from gmix.base.errors import ParameterError, one_of
 from gmix.base.rows import Rows
 from gmix.base.table_file import FORMATS, format_of
 
@@ -81,8 +81,7 @@ def check_page(path: Path) -> None:
 
 def table_target(out: Path | None, form: str | None) -> tuple[Path | IO[bytes], str]:
     """Where a table is written and in which format, checked before any work is done."""
-    if form is not None and form not in FORMATS:
-        raise ParameterError(f"--format {form!r} is none of csv, parquet and arrow{nearest(form, FORMATS)}")
+    form = None if form is None else one_of(form, FORMATS, "--format")
     if out is None or str(out) == "-":
         return sys.stdout.buffer, form or "csv"
     check_writable(out)

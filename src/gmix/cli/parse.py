@@ -24,7 +24,7 @@ def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
 
 def parse_factors(text: str | None) -> str | list[int] | None:
     """Numbers of factors: ``2``, ``1-5``, ``2,4`` or ``auto``; None if there are none."""
-    return text if text is None or text == "auto" else _numbers(text, "--factors")
+    return text if text is None or text.strip().lower() == "auto" else _numbers(text, "--factors")
 
 
 def _numbers(text: str, option: str) -> list[int]:
@@ -96,7 +96,9 @@ def parse_degrees(text: str | None) -> float | str | None:
 def parse_structures(text: str) -> str | list[str]:
     """Names or codes of structures, ``full,VEV``, or ``auto``."""
     names = [name.strip() for name in text.split(",")]
-    return "auto" if names == ["auto"] else [name if numbered(name) else structure(name).code for name in names]
+    if [name.lower() for name in names] == ["auto"]:
+        return "auto"
+    return [name if numbered(name) else structure(name).code for name in names]
 
 
 def parse_bytes(text: str) -> float:

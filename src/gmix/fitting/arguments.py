@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar, cast
 
 from gmix.base.arguments import as_list, is_count
 from gmix.base.errors import DataError, ParameterError
@@ -11,10 +12,16 @@ from gmix.fitting.start import GivenMixture, GivenResponsibilities, Start
 from gmix.model.covariance import FACTOR_NAMES, STRUCTURES, E, Structure, V, numbered, structure as as_structure
 from gmix.sources import Source
 
-__all__ = ["check_factor_models", "chosen_structures", "component_counts", "structures_in_one_column"]
+__all__ = ["as_auto", "check_factor_models", "chosen_structures", "component_counts", "structures_in_one_column"]
 
+T = TypeVar("T")
 _AUTO = range(1, 10)
 _AUTO_FACTORS = range(1, 6)
+
+
+def as_auto(value: T) -> T:
+    """The word ``"auto"`` for any case of its letters; any other value as it is."""
+    return cast("T", "auto") if isinstance(value, str) and value.casefold() == "auto" else value
 
 
 def component_counts(components: int | Iterable[int] | str, start: Start) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.arguments import is_number
-from gmix.base.errors import ParameterError, one_of
+from gmix.base.errors import ParameterError
 from gmix.base.findings import Finding
 from gmix.base.wording import listed, nats
 from gmix.fitting.candidates import Search
@@ -30,11 +30,10 @@ _HEAVIEST = 1.0  # degrees of freedom up to which a component has no mean
 
 
 def check_family(family: str, degrees_of_freedom: object, start: Start, others: Mapping[str, object]) -> None:
-    """Raise `ParameterError` for an unknown family, or arguments that do not go together.
+    """Raise `ParameterError` for arguments that do not go together.
 
     `others` are the arguments that need Gaussian components, by name; they are not given if they are None or False.
     """
-    one_of(family, FAMILIES, "family")
     of_student = isinstance(start, GivenMixture) and isinstance(start.mixture, StudentMixture)
     if family != "student" and of_student:
         raise ParameterError("start is a StudentMixture; give family='student', or start from its part mixture.normal")

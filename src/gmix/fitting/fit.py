@@ -20,9 +20,15 @@ from gmix.base.findings import Finding
 from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, check_progress, meter
 from gmix.base.wording import count
-from gmix.fitting.arguments import check_factor_models, chosen_structures, component_counts, structures_in_one_column
+from gmix.fitting.arguments import (
+    as_auto,
+    check_factor_models,
+    chosen_structures,
+    component_counts,
+    structures_in_one_column,
+)
 from gmix.fitting.background import check_background
-from gmix.fitting.families import check_family, compare_families
+from gmix.fitting.families import FAMILIES, check_family, compare_families
 from gmix.fitting.freezing import frozen_start
 from gmix.fitting.from_search import error_findings, fit_from_search, inspected, missing_findings
 from gmix.fitting.inspection import Sample
@@ -218,7 +224,9 @@ def fit(
     >>> fit.mixture.n_components
     2
     """
-    one_of(criterion, CRITERIA, "criterion")
+    criterion, family = one_of(criterion, CRITERIA, "criterion"), one_of(family, FAMILIES, "family")
+    components, covariance = as_auto(components), as_auto(covariance)
+    factors, background = as_auto(factors), as_auto(background)
     posterior_prior = variational_prior(
         inference,
         prior,

@@ -99,7 +99,7 @@ class Bootstrap:
 
     def levels(self, level: float = 0.95, kind: str = "percentile") -> Intervals:
         """The probabilities whose quantiles of the replicates are the ends of `interval`, which takes the same."""
-        one_of(kind, ("percentile", "bca"), "kind")
+        kind = one_of(kind, ("percentile", "bca"), "kind")
         if not (is_number(level) and 0.0 < level < 1.0):
             raise ParameterError(f"level is {level!r}; give a number between 0 and 1, such as 0.95")
         parts = self.weights, self.means, self.covariances
@@ -168,7 +168,7 @@ def bootstrap(
     >>> gmix.bootstrap(fit, x, replicates=200, rng=1).standard_errors.means.round(2)
     array([[0.09]])
     """
-    one_of(kind, _KINDS, "kind")
+    kind = one_of(kind, _KINDS, "kind")
     if not is_count(replicates, 2):
         raise ParameterError(f"replicates is {replicates!r}; give a whole number above one")
     generator = as_generator(rng)

@@ -9,22 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.errors import ParameterError, nearest
+from gmix.base.errors import ParameterError
 from gmix.base.findings import Finding
 from gmix.base.table_file import Block
 from gmix.model.student import AnyMixture
 from gmix.sources import LocalSource
 
-__all__ = ["MEASURES", "Selection", "as_measure", "most_unusual_first", "scored_rows"]
+__all__ = ["MEASURES", "Selection", "most_unusual_first", "scored_rows"]
 
 MEASURES = ("density", "distance")
-
-
-def as_measure(name: str, what: str) -> str:
-    """One of `MEASURES`. Raises `ParameterError`, in which `what` names the argument."""
-    if name not in MEASURES:
-        raise ParameterError(f"{what} {name!r} is neither density nor distance{nearest(name, MEASURES)}")
-    return name
 
 
 def scored_rows(mixture: AnyMixture, source: LocalSource, *, values: bool = False) -> Iterator[Block]:

@@ -193,8 +193,7 @@ def _continued(
 
 def _adaptation(proposal: str, scale: Any) -> Callable[..., tuple[Steps, State]] | None:
     """What a warm-up does; None for a plain random walk."""
-    one_of(proposal, (WALK, MIXTURE), "proposal")
-    if proposal == MIXTURE:
+    if one_of(proposal, (WALK, MIXTURE), "proposal") == MIXTURE:
         return adapted_mixture
     return adapted_walk if isinstance(scale, str) and scale == ADAPTED else None
 

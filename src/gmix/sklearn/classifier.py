@@ -214,14 +214,14 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _discriminant(self, labels: list[Any]) -> Discriminant:
         """What is compared, from the parameters. Raises `ParameterError` for one that is invalid."""
-        one_of(self.model, _MODELS, "model")
-        one_of(self.criterion, [*CRITERIA, LOG_LOSS], "criterion")
+        model = one_of(self.model, _MODELS, "model")
+        criterion = one_of(self.criterion, [*CRITERIA, LOG_LOSS], "criterion")
         if not is_count(self.folds, 2):
             raise ParameterError(f"folds is {self.folds!r}; give a whole number, 2 or more")
         check_shrinkage(self.shrinkage)
-        models = _MODELS[self.model]
+        models = _MODELS[model]
         if not (isinstance(self.n_components, str) and self.n_components == AUTO):
-            if self.model == "edda":
+            if model == "edda":
                 raise ParameterError(f"n_components is {self.n_components!r}; with model='edda', leave it out")
             models = _MODELS["mclustda"]
         given = self.n_components
@@ -229,7 +229,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         if set(given) != set(labels):
             raise ParameterError(f"n_components has the labels {[*given]}; give those of the rows, {labels}")
         components = tuple(_counts(given[label]) for label in labels)
-        return Discriminant(components, models, self.covariance_type, self.criterion, int(self.folds), self.effort)
+        return Discriminant(components, models, self.covariance_type, criterion, int(self.folds), self.effort)
 
     def _given_priors(self, n_classes: int) -> Array | None:
         """The class probabilities ``(G,)``, if they are given. Raises `ParameterError` if they are wrong."""

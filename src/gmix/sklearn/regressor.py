@@ -119,7 +119,6 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         A row of weight 2 counts twice, a row of weight 0 not at all. Warns with scikit-learn's ``ConvergenceWarning``
         if EM did not converge.
         """
-        one_of(self.criterion, CRITERIA, "criterion")
         check_shrinkage(self.shrinkage)
         if y is None:
             raise DataError("GaussianMixtureRegressor requires y to be passed, but the target y is None; give numbers")
@@ -247,7 +246,8 @@ class GaussianMixtureRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
             part_names = None if names is None else [names[j] for j in dependence.independent]
         automatic = isinstance(self.covariance_type, str) and self.covariance_type == AUTO
         structures = _UNIT_FREE if automatic else self.covariance_type
-        settings = FitSettings(self.n_components, structures, self.criterion, self.effort, None)
+        criterion = one_of(self.criterion, CRITERIA, "criterion")
+        settings = FitSettings(self.n_components, structures, criterion, self.effort, None)
         strength = 0.0 if self.shrinkage == AUTO else float(self.shrinkage)
         finding = []
         try:

@@ -80,7 +80,7 @@ class MemorySource(LocalSource):
         row_errors: Any = None,
         row_covariance: ArrayLike | None = None,
     ) -> None:
-        one_of(missing, MISSING, "missing")
+        missing = one_of(missing, MISSING, "missing")
         roles = Roles.of(columns, sample_weight, labels, row_errors)
         table = read_rows(data, roles)
         self.array, self.features, self.findings = table

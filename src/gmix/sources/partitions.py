@@ -89,7 +89,7 @@ class PartitionedSource(Source):
         filled: FilledColumns | None = None,
         distinct: Callable[[str], list[Any]] | None = None,
     ) -> None:
-        one_of(missing, MISSING, "missing")
+        missing = one_of(missing, MISSING, "missing")
         roles = Roles.of(columns, sample_weight, labels, row_errors)
         for name, given, found in (("sample_weight", sample_weight, roles.weight), ("labels", labels, roles.labels)):
             if given is not None and found is None:

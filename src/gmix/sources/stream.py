@@ -58,7 +58,7 @@ class StreamSource(LocalSource):
         missing: str = "model",
         errors: GivenErrors | None = None,
     ) -> None:
-        one_of(missing, MISSING, "missing")
+        missing = one_of(missing, MISSING, "missing")
         self.table, self.threads = table, threads
         self.features, self.n_features, self.findings = table.names, table.n_features, table.findings
         weight = None if sample_weight is None else as_weights(sample_weight, np.size(sample_weight))

@@ -84,7 +84,8 @@ def bootstrap(
     """Compute standard errors and intervals of the parameters, from fits to resampled tables."""
     if not 0.0 < level < 1.0:
         raise ParameterError(f"--level {level:g} is not a probability between 0 and 1; give one such as 0.95")
-    if one_of(interval, _INTERVALS, "--interval") == "bca" and kind == "weights":
+    kind, interval = one_of(kind, _KINDS, "--kind"), one_of(interval, _INTERVALS, "--interval")
+    if interval == "bca" and kind == "weights":
         raise ParameterError("--interval bca needs --kind rows or parametric; random weights are twice as skewed")
     target = file_target(out, form)
     fit = gmix.load(model)

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 import gmix
-from gmix.base.errors import ParameterError
+from gmix.base.errors import ParameterError, one_of
 from gmix.base.table_file import write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import print_findings, source_for_model
 from gmix.cli.options import Format, Memory, Model, Out, PointsForModel, Threads, completing
 from gmix.cli.output import table_target
-from gmix.inference.outliers import MEASURES, Selection, as_measure, most_unusual_first, scored_rows
+from gmix.inference.outliers import MEASURES, Selection, most_unusual_first, scored_rows
 
 __all__ = ["EXAMPLES", "outliers"]
 
@@ -62,7 +62,7 @@ def outliers(
     """
     if below is not None and not 0.0 < below <= 1.0:
         raise ParameterError(f"--below {below:g} is not a probability above 0; give one such as 0.001")
-    measure = as_measure(by, "--by")
+    measure = one_of(by, MEASURES, "--by")
     to, form = table_target(out, form)
     fit = gmix.load(model)
     mixture, seems = fit.mixture, "imprecise rows seem more unusual than they are"

@@ -45,7 +45,7 @@ def plot(
 
     Other kinds of pictures show how well it fits a table.
     """
-    one_of(kind, _KINDS, "--kind")
+    kind = one_of(kind, _KINDS, "--kind")
     if kind != "model" and points is None:
         raise ParameterError(f"--kind {kind} compares the model with a table; give the table too")
     check_writable(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gmix.base.errors import ParameterError, nearest
+from gmix.base.errors import ParameterError, one_of
 from gmix.fitting.start.adaptive import Adaptive
 from gmix.fitting.start.contract import Start
 from gmix.fitting.start.function import StartFunction
@@ -31,10 +31,7 @@ def as_start(start: Any) -> Start:
     if isinstance(start, Start):
         return start
     if isinstance(start, str):
-        if start not in NAMES:
-            known = f"{', '.join(map(repr, NAMES[:-1]))} or {NAMES[-1]!r}"
-            raise ParameterError(f"start {start!r} is not known{nearest(start, NAMES)}; give {known}")
-        return _MADE[start]()
+        return _MADE[one_of(start, NAMES, "start")]()
     if (given := as_given(start)) is not None:
         return given
     if callable(start):

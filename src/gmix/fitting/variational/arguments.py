@@ -31,8 +31,7 @@ def variational_prior(inference: object, prior: object, others: Mapping[str, obj
     Raises `ParameterError` for another word, for a prior of another kind, and for one of the other arguments that do
     not go with it. They are those that the user gave, and False or None for the others.
     """
-    one_of(inference, _INFERENCE, "inference")
-    if inference == "em":
+    if one_of(inference, _INFERENCE, "inference") == "em":
         return None
     for name, value in others.items():
         if value is not None and value is not False:

@@ -103,7 +103,7 @@ class StudentMixture(Evaluation, Tails, RandomDraws, OtherNames):
         degrees = np.array(np.broadcast_to(degrees, k))
         equal = bool((degrees == degrees[0]).all())
         if estimated is not None:
-            one_of(estimated, ("none", "all", "each"), "estimated")
+            estimated = one_of(estimated, ("none", "all", "each"), "estimated")
         if estimated == "all" and not equal:
             raise ParameterError("estimated is 'all' and the degrees of freedom differ; give one number, or 'each'")
         _set(self, normal, degrees, estimated or ("all" if equal else "each"))

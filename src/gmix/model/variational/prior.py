@@ -86,7 +86,7 @@ class VariationalPrior:
     scale: ArrayLike | None = None
 
     def __post_init__(self) -> None:
-        one_of(self.weights, _WEIGHTS, "weights")
+        object.__setattr__(self, "weights", one_of(self.weights, _WEIGHTS, "weights"))
         if not (is_number(self.mean_strength) and self.mean_strength > 0.0):
             raise ParameterError(f"mean_strength is {self.mean_strength!r}; give a number of rows above zero")
         if not (self.degrees_of_freedom is None or is_number(self.degrees_of_freedom)):
