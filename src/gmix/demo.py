@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import gmix
 from gmix import plot
+from gmix.base.errors import ParameterError
 from gmix.model.student import AnyMixture
 from gmix.plot.file import save_figure
 
@@ -64,6 +65,8 @@ def demo(out: str | PathLike[str]) -> None:
     from rich.console import Console
 
     folder = Path(out)
+    if (file := next((path for path in (folder, *folder.parents) if path.is_file()), None)) is not None:
+        raise ParameterError(f"{file} is a file; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False, markup=False, soft_wrap=True)
 

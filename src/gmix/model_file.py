@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.arguments import is_number
-from gmix.base.atomic_write import as_path, atomic_write
+from gmix.base.atomic_write import as_path, atomic_write, check_ending
 from gmix.base.errors import GmixError, ModelFileError
 
-__all__ = ["UnknownStructureError", "as_array", "as_float", "expect", "read", "write"]
+__all__ = ["UnknownStructureError", "as_array", "as_float", "check_name", "expect", "read", "write"]
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -35,11 +35,17 @@ def write(document: Document, path: str | PathLike[str]) -> None:
     """Write a document to a JSON file, with the format and its version.
 
     Numbers are written so that they read back to the last bit. The file appears whole or not at all. Raises
-    `ModelFileError` where no file can be made, and on a full disk.
+    `ModelFileError` for a name that ends in anything but ``.json``, where no file can be made, and on a full disk.
     """
+    check_name(path)
     whole = {"format": "gmix", "version": _VERSION, **document}
     with atomic_write(path, ModelFileError) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(whole, file, indent=1)
+
+
+def check_name(path: str | PathLike[str], error_type: type[GmixError] = ModelFileError) -> None:
+    """Raise `error_type` for the name of another kind of file."""
+    check_ending(as_path(path, error_type), (".json",), "a model file, which is JSON", error_type)
 
 
 def read(path: str | PathLike[str], value_of: Callable[[Document], T]) -> T:

@@ -71,3 +71,11 @@ def test_every_argument_of_a_fit_that_has_an_option_is_known() -> None:
 )
 def test_arguments_become_options_and_columns_stay(message: str, typed: str) -> None:
     assert as_typed(message) == typed
+
+
+def test_help_names_options_that_the_command_has() -> None:
+    for name, command in get_command(app).commands.items():
+        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for parameter in command.params:
+            text = (parameter.help or "").replace("gmix fit --out", "")
+            assert set(re.findall(r"--[a-z][\w-]*", text)) <= options, (name, text)

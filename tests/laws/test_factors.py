@@ -240,7 +240,10 @@ def test_a_column_that_a_factor_explains_keeps_some_noise() -> None:
     [
         ({"covariance": "factors", "factors": 0}, "factors is 0"),
         ({"covariance": "full", "factors": 2}, "factors="),
-        ({"covariance": "factors:8"}, "fewer factors"),
+        (
+            {"covariance": "factors:8"},
+            "than .full. in 9 columns; give at most 5 factors, or .full.$",
+        ),
         ({"covariance": "factors:1", "prior": gmix.NormalInverseWishart()}, "no prior of covariances"),
         ({"covariance": "factors:1", "covariance_ratio": 5.0}, "covariance_ratio"),
     ],

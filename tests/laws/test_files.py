@@ -399,3 +399,16 @@ def test_covariances_are_symmetric_and_read_back_to_the_last_bit(
             np.testing.assert_array_equal(scatter, scatter.mT)
         fit.save(path)
         assert_same_bits(gmix.load(path), fit)
+
+
+@pytest.mark.parametrize("name", ["model.txt", "model.pkl", "labels.csv"])
+def test_the_end_of_a_name_says_what_is_in_the_file(name: str, tmp_path: Path) -> None:
+    fit = gmix.fit([[0.0], [1.0], [3.0]], 1, rng=0)
+    with pytest.raises(gmix.ModelFileError, match=rf"{name} would be a model file, which is JSON.*end it in \.json"):
+        fit.save(tmp_path / name)
+    with pytest.raises(gmix.ParameterError, match=rf"{name} would be a page of HTML.*end it in \.html"):
+        fit.report(tmp_path / name, [[0.0], [1.0], [3.0]])
+    assert list(tmp_path.iterdir()) == []
+    for good in ("model", "model.JSON"):
+        fit.save(tmp_path / good)
+        assert gmix.load(tmp_path / good).mixture.n_components == 1

@@ -60,6 +60,15 @@ NUMBERS = "a,b\n" + "".join(f"{i % 5},{i * i % 7}\n" for i in range(20))
         (NUMBERS, ["--max-iterations", "-1"], ["invalid value for '--max-iterations'"]),
         (NUMBERS, ["--labels", "nowhere/labels.csv"], ["there is no directory nowhere"]),
         (NUMBERS, ["--plot", "points.txt"], ["points.txt", ".png, .svg or .pdf"]),
+        (NUMBERS, ["--plot", "points.gif"], ["points.gif is not a picture that can be drawn", ".png, .svg or .pdf"]),
+        (NUMBERS, ["--out", "points.csv/model.json"], ["points.csv is a file, not a directory; give another path"]),
+        (NUMBERS, ["-k", "1" + "0" * 20], ["components are more than the table has rows (20); ask for fewer"]),
+        (NUMBERS, ["-k", "1-1" + "0" * 20], ["'1-100000000000000000000' is a range of too many numbers", "as in 1-8"]),
+        (
+            NUMBERS,
+            ["-c", "factors", "-k", "2"],
+            ["'factors:1' (UUU:1) has more parameters than 'full' in 2 columns; give 'full'\n"],
+        ),
         (NUMBERS, ["--seed", "-1"], ["invalid value for '--seed'", "0"]),
         (NUMBERS, ["--effort", "-1"], ["--effort is -1.0", "zero or more"]),
         (NUMBERS, ["--seconds", "0"], ["--seconds is 0.0; give a number above zero\n"]),
@@ -123,7 +132,12 @@ def test_mistakes_with_models_and_directories(model: Path, faithful: Path, tmp_p
         (["predict", model, tmp_path], "is not CSV, Parquet or Arrow"),
         (["sample", tmp_path, 3], "is not a gmix model"),
         (["plot", model, "--out", tmp_path], "is a directory"),
-        (["demo", "--out", faithful], "File exists"),
+        (["demo", "--out", faithful], "faithful.csv is a file; name a folder"),
+        (["demo", "--out", faithful / "deep"], "faithful.csv is a file; name a folder"),
+        (["convert", model, tmp_path / "x.txt"], "end its name in .csv, .parquet, .arrow or .onnx"),
+        (["predict", model, faithful, "--out", tmp_path / "x.txt"], "end its name in .csv, .parquet or .arrow\n"),
+        (["sample", model, 10**20], "n is 100000000000000000000; give the number of points to draw, from 0 to 4,611,6"),
+        (["sample", model, "-1"], "there is no option -1, and no number here may be negative; give 0 or more"),
     ):
         result = run(*arguments)
         assert result.exit_code == 2

@@ -181,7 +181,7 @@ def test_senseless_commands() -> None:
         "outliers model.json points.csv --out x.xml", "impute", "impute no.csv",
         "impute points.csv --draws 2", "impute points.csv --out x.xml", "impute points.csv --model points.csv",
         "sample model.json", "sample model.json -- -1",
-        "sample model.json 1.5", "sample model.json 9999999999999999", "sample points.csv 1", "plot model.json",
+        "sample model.json 1.5", "sample model.json 99999999999999999999", "sample points.csv 1", "plot model.json",
         "plot model.json --out .", "plot model.json --out x.csv", "plot model.json points.csv --out no/x.png",
         "convert points.csv", "convert points.csv x.xml", "convert model.json x.csv --columns a", "convert no.csv -",
         "convert points.csv x.onnx", "convert model.json no/x.onnx", "convert model.json x.onnx --dtype int8",

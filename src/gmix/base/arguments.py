@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.errors import ParameterError
 
 __all__ = [
+    "LARGEST_COUNT",
     "Rng",
     "as_generator",
     "as_list",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 Rng = int | np.random.Generator | None
-_LARGEST = 1 << 62  # longer than any table or loop
+LARGEST_COUNT = 1 << 62  # longer than any table or loop
 _SHOWN = 40  # characters of a value in a message
 
 
@@ -44,7 +45,7 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
-def is_count(value: object, least: int = 1, most: float = _LARGEST) -> TypeGuard[int]:
+def is_count(value: object, least: int = 1, most: float = LARGEST_COUNT) -> TypeGuard[int]:
     """Return whether a value is a whole number from `least` to `most`."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
 

@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
@@ -20,7 +20,7 @@ from gmix.base.errors import GmixError, ParameterError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["as_path", "atomic_write", "remove_unfinished", "temporary_folder"]
+__all__ = ["as_path", "atomic_write", "check_ending", "remove_unfinished", "temporary_folder"]
 
 _unfinished: set[Path] = set()  # files and folders that this process will rename or remove
 
@@ -31,6 +31,18 @@ def as_path(path: object, error_type: type[GmixError] = ParameterError, what: st
         return Path(path)  # type: ignore[arg-type]  # or it is an error
     except TypeError:
         raise error_type(f"{what} is {path!r}; give the name of a file") from None
+
+
+def check_ending(path: Path, endings: Sequence[str], what: str, error_type: type[GmixError] = ParameterError) -> None:
+    """Raise `error_type` if the end of a file's name promises another kind of file; `what` is the kind that it will be.
+
+    Names without an ending promise nothing.
+    """
+    if path.suffix.lower() not in ("", *endings):
+        raise error_type(
+            f"{path} would be {what}, and its name says otherwise; end it in {endings[0]}, as in "
+            f"{path.with_suffix(endings[0])}"
+        )
 
 
 @contextmanager

@@ -25,16 +25,19 @@ FORMATS = ("csv", "parquet", "arrow")
 _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow"}
 
 
-def format_of(path: str | PathLike[str]) -> str:
+def format_of(path: str | PathLike[str], others: Sequence[str] = ()) -> str:
     """The format that the suffix of a file's name stands for: ``csv``, ``parquet`` or ``arrow``; CSV without a suffix.
+
+    Raises `ParameterError` for another suffix. The error also names `others`, which the caller has treated before.
 
     >>> format_of("labels.parquet"), format_of("labels")
     ('parquet', 'csv')
     """
     ending = as_path(path).suffix.lower()
     if ending and ending not in _ENDINGS:
-        remedy = nearest(ending, _ENDINGS)
-        raise ParameterError(f"{path} has an unknown format; end its name in .csv, .parquet or .arrow{remedy}")
+        *first, last = [f".{form}" for form in FORMATS] + [*others]
+        remedy = nearest(ending, [*_ENDINGS, *others])
+        raise ParameterError(f"{path} has an unknown format; end its name in {', '.join(first)} or {last}{remedy}")
     return _ENDINGS.get(ending, "csv")
 
 

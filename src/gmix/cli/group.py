@@ -80,6 +80,8 @@ def _usage_error(error: Any) -> str:
     context: Any = getattr(error, "ctx", None)
     ask = f"{context.command_path if context is not None else 'gmix'} --help"
     if (option := getattr(error, "option_name", None)) is not None and type(error).__name__ == "NoSuchOption":
+        if option[1:2].isdecimal():
+            return f"there is no option {option}, and no number here may be negative; give 0 or more (see {ask})"
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
         return f"there is no option {option}{nearest(option, known)} (see {ask})"
     message = error.format_message().rstrip(".?")

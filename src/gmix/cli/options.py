@@ -51,6 +51,7 @@ __all__ = [
     "Trim",
     "Weights",
     "completing",
+    "format_option",
     "points_argument",
 ]  # fmt: skip
 
@@ -74,6 +75,16 @@ def completing(values: Iterable[str]) -> Callable[[str], list[str]]:
         return [f"{before}{comma}{value}" for value in known if value.lower().startswith(last.lower())]
 
     return complete
+
+
+def format_option(file: str) -> Any:
+    """The option for the format of a table that is written to this `file`."""
+    return typer.Option(
+        "--format",
+        "-f",
+        help=f"Output format: csv, parquet or arrow. Default: by the suffix of {file}, else csv.",
+        autocompletion=completing(FORMATS),
+    )
 
 
 def points_argument(text: str, **options: Any) -> Any:
@@ -240,15 +251,7 @@ OutFile = Annotated[
         "--out", "-o", help="Output file: CSV, Parquet or Arrow. Default: no file is written.", show_default=False
     ),
 ]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        "-f",
-        help="Output format: csv, parquet or arrow. Default: by the suffix of --out, else csv.",
-        autocompletion=completing(FORMATS),
-    ),
-]
+Format = Annotated[str | None, format_option("--out")]
 Append = Annotated[
     bool,
     typer.Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -13,10 +13,11 @@ import typer
 
 import gmix
 from gmix import plot
-from gmix.base.atomic_write import temporary_folder
+from gmix.base.atomic_write import check_ending, temporary_folder
 from gmix.base.errors import ParameterError, one_of
 from gmix.base.rows import Rows
 from gmix.base.table_file import FORMATS, format_of
+from gmix.model_file import check_name
 
 __all__ = [
     "GOODNESS",
@@ -38,6 +39,8 @@ GOODNESS: dict[str, Callable[..., Any]] = {  # pictures of how well a model fits
     "distances": plot.distances,
 }
 
+_PICTURES = (".png", ".svg", ".pdf")
+
 
 def check_writable(path: Path | None) -> None:
     """Raise `ParameterError` before a long fit, not after it, if a file of this name cannot be written."""
@@ -47,6 +50,8 @@ def check_writable(path: Path | None) -> None:
         raise ParameterError("- stands for standard input or output, and cannot be used here; give the name of a file")
     if path.is_dir():
         raise ParameterError(f"{path} is a directory; give the name of a file in it")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise ParameterError(f"{path.parent} is a file, not a directory; give another path")
     if not path.parent.is_dir():
         raise ParameterError(f"there is no directory {path.parent}; make it first, or give another path")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
@@ -55,37 +60,28 @@ def check_writable(path: Path | None) -> None:
 
 def check_model(path: Path | None) -> None:
     """Raise `ParameterError` before a long fit if the name is not that of a model file."""
-    if path is not None and path.suffix.lower() not in ("", ".json"):
-        raise ParameterError(
-            f"{path} would be a model file, which is JSON, and its name says otherwise; end it in .json, as in "
-            f"{path.with_suffix('.json')}"
-        )
+    if path is not None:
+        check_name(path, ParameterError)
 
 
 def check_picture(path: Path | None) -> None:
-    """Raise `ParameterError` before a long fit if Matplotlib writes no picture of this name."""
-    if path is None:
-        return
-    from matplotlib.figure import Figure
-
-    known = Figure().canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in known:
+    """Raise `ParameterError` before a long fit if the name is not that of a picture that gmix draws."""
+    if path is not None and path.suffix.lower() not in _PICTURES:
         raise ParameterError(f"{path} is not a picture that can be drawn; end its name in .png, .svg or .pdf")
 
 
 def check_page(path: Path) -> None:
     """Raise `ParameterError` before a long fit if the name is not that of a page of HTML."""
-    if path.suffix.lower() not in ("", ".html", ".htm"):
-        raise ParameterError(f"{path} would be a page of HTML, and its name says otherwise; end it in .html")
+    check_ending(path, (".html", ".htm"), "a page of HTML")
 
 
-def table_target(out: Path | None, form: str | None) -> tuple[Path | IO[bytes], str]:
-    """Where a table is written and in which format, checked before any work is done."""
+def table_target(out: Path | None, form: str | None, others: Sequence[str] = ()) -> tuple[Path | IO[bytes], str]:
+    """Where a table is written and in which format, checked before any work is done. `others` are for `format_of`."""
     form = None if form is None else one_of(form, FORMATS, "--format")
     if out is None or str(out) == "-":
         return sys.stdout.buffer, form or "csv"
     check_writable(out)
-    return out, form or format_of(out)
+    return out, form or format_of(out, others)
 
 
 def file_target(out: Path | None, form: str | None) -> tuple[Path | IO[bytes], str] | None:

@@ -12,6 +12,8 @@ __all__ = [
     "parse_bytes", "parse_counts", "parse_degrees", "parse_errors", "parse_factors", "parse_names", "parse_structures",
 ]  # fmt: skip
 
+_MOST = 100_000  # numbers in a range; more would fill the memory before any of them is fitted
+
 
 def parse_counts(text: str) -> str | list[int] | dict[str | None, int]:
     """Numbers of components: ``2``, ``1-8``, ``2,4,6`` or ``auto``; or by label, ``setosa=1,virginica=2,=1``."""
@@ -33,7 +35,10 @@ def _numbers(text: str, option: str) -> list[int]:
         low, dash, high = (piece.strip() for piece in part.partition("-"))
         if not low.isdecimal() or (dash and not high.isdecimal()) or int(low) < 1:
             raise ParameterError(f"{option} {text!r} is not a count; write 2, 1-8, 2,4,6 or auto")
-        counts += range(int(low), int(high if dash else low) + 1)
+        numbers = range(int(low), int(high if dash else low) + 1)
+        if numbers.stop - numbers.start > _MOST:
+            raise ParameterError(f"{option} {text!r} is a range of too many numbers; write fewer, as in 1-8")
+        counts += numbers
     if not counts:
         raise ParameterError(f"{option} {text!r} is an empty range; write the smaller number first, as in 1-8")
     return counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
@@ -36,8 +37,9 @@ def component_counts(components: int | Iterable[int] | str, start: Start) -> lis
         if components != "auto":
             raise ParameterError(f"components is {components!r}; give a number, several, or 'auto'")
         return list(_AUTO) if implied is None else [implied]
-    counts = [components] if is_count(components) else as_list(components)
-    if not counts or not all(is_count(k) for k in counts):
+    # The rows of the table bound them, and the error for too many says so.
+    counts = [components] if is_count(components, most=math.inf) else as_list(components)
+    if not counts or not all(is_count(k, most=math.inf) for k in counts):
         raise ParameterError(f"components is {components!r}; give whole numbers above zero")
     return sorted({int(k) for k in counts})
 
@@ -79,8 +81,9 @@ def _with_factors(
     if factors is None or (isinstance(factors, str) and factors == "auto"):
         numbers = list(_AUTO_FACTORS)
     else:
-        given = [factors] if is_count(factors) else None if isinstance(factors, str) else as_list(factors)
-        if not given or not all(is_count(q) for q in given):
+        given = None if isinstance(factors, str) else as_list(factors)
+        given = [factors] if is_count(factors, most=math.inf) else given
+        if not given or not all(is_count(q, most=math.inf) for q in given):
             raise ParameterError(f"factors is {factors!r}; give whole numbers above zero, or 'auto' for 1 to 5")
         numbers = sorted({int(q) for q in given})
     chosen: list[Structure] = []

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gmix.base.atomic_write import as_path, check_ending
 from gmix.base.errors import ModelFileError, ParameterError, of_kind
 from gmix.base.findings import Finding, lines
 from gmix.base.labels import Label
@@ -262,14 +263,16 @@ class Fit(OtherNames):
         """Write an HTML page about the fit and its rows, which opens offline; see `gmix.report.report`."""
         from gmix.report import report  # imported here, because gmix.report imports this module
 
+        check_ending(as_path(path), (".html", ".htm"), "a page of HTML")
         report(self, path, data, **options)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fit without its search to a JSON file, from which `gmix.load` reads exactly the same fit.
 
-        The file is written completely or not at all. A structure of your own must be registered before the file is
-        loaded; see `gmix.covariance.register`. Raises `ModelFileError` if the file cannot be written, for a prior that
-        is not one of gmix, and for a structure whose code belongs to another one.
+        The name ends in ``.json``, or has no ending. The file is written completely or not at all. A structure of your
+        own must be registered before the file is loaded; see `gmix.covariance.register`. Raises `ModelFileError` for
+        another ending, if the file cannot be written, for a prior that is not one of gmix, and for a structure whose
+        code belongs to another one.
         """
         write(_document(self), path)
 

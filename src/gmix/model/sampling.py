@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from gmix.base.arguments import Rng, as_generator, is_count
+from gmix.base.arguments import LARGEST_COUNT, Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError
 from gmix.model.background import Background
@@ -107,7 +107,7 @@ class Sampling(RandomDraws):
         25
         """
         if not is_count(n, 0):
-            raise ParameterError(f"n is {n!r}; give the number of points to draw")
+            raise ParameterError(f"n is {n!r}; give the number of points to draw, from 0 to {LARGEST_COUNT:,}")
         if self.dependence is not None:
             return self.dependence.expand(self.independent_part.stratified_sample(n, rng=rng, threads=threads))
         generator, components, background = as_generator(rng), self.components, self.background
@@ -145,7 +145,7 @@ def _block_sizes(n: int, n_features: int) -> Iterator[int]:
     Raises `ParameterError` if ``n`` is no count.
     """
     if not is_count(n, 0):
-        raise ParameterError(f"n is {n!r}; give the number of points to draw")
+        raise ParameterError(f"n is {n!r}; give the number of points to draw, from 0 to {LARGEST_COUNT:,}")
     most = max(_BLOCK // n_features, 1)
     return (min(most, n - begin) for begin in range(0, max(n, 1), most))
 

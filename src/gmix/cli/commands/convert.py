@@ -13,7 +13,7 @@ from gmix.base.errors import ParameterError
 from gmix.base.table_file import write_table
 from gmix.cli.csv_options import with_csv_options
 from gmix.cli.input import from_stdin, print_findings
-from gmix.cli.options import ColumnNames, Format
+from gmix.cli.options import ColumnNames, format_option
 from gmix.cli.output import check_writable, table_target
 from gmix.cli.parameters import mixture_table
 from gmix.cli.parse import parse_names
@@ -27,6 +27,8 @@ EXAMPLES = (
     "  gmix convert model.json parameters.csv   # one row per component: weight, means, covariances\n\n"
     "  gmix convert model.json model.onnx   # to evaluate the mixture in other programs"
 )
+
+FormatOfOutput = Annotated[str | None, format_option("OUTPUT")]
 
 
 @with_csv_options
@@ -43,7 +45,7 @@ def convert(
             metavar="OUTPUT", help="CSV, Parquet, Arrow or ONNX file, or - for standard output.", show_default=False
         ),
     ],
-    form: Format = None,
+    form: FormatOfOutput = None,
     columns: ColumnNames = None,
     dtype: Annotated[str, typer.Option(help="Type of the numbers in ONNX: float32 or float64.")] = "float32",
 ) -> None:
@@ -51,7 +53,7 @@ def convert(
     if out.suffix.lower() == ".onnx":
         _write_onnx(given, out, form, dtype)
         return
-    to, form = table_target(out, form)
+    to, form = table_target(out, form, (".onnx",))
     if _is_model(given):
         if columns is not None:
             raise ParameterError("--columns is for tables; leave it out, because a model is converted as a whole")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmix.base.errors import ParameterError
+from gmix.base.wording import count
 from gmix.model.covariance.low_rank import LEAST_NOISE, low_rank, projection
 from gmix.model.covariance.names import named
 from gmix.model.covariance.structure import ENOUGH_ROWS, Structure
@@ -102,9 +103,13 @@ class Factors(Structure):
     def in_columns(self, n_features: int) -> Structure:
         """Itself; raises `ParameterError` if the columns are too few for this number of factors."""
         if not self.fits(n_features):
+            free = self.with_free_weights
+            fewer = range(min(self.n_factors, n_features), 0, -1)
+            most = next((q for q in fewer if factors(self.letters, q).fits(n_features)), 0)
+            at_most = f"at most {count(most, 'factor')}, or " if most else ""
             raise ParameterError(
-                f"{self.with_free_weights.code} has more parameters than free covariances of {n_features} columns; "
-                "give fewer factors, or 'full'"
+                f"{free.name!r} ({free.code}) has more parameters than 'full' in {count(n_features, 'column')}; give "
+                f"{at_most}'full'"
             )
         return self
 
