@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,45 @@ def test_an_attribute_of_scikit_learn_is_named_here(name: str, message: str) -> 
             _ = value.nonsense
         assert copy.copy(value) is not None
         assert pickle.loads(pickle.dumps(value)) is not None  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: FIT.mixture.condition(waiting=80),
+            r"condition has no argument 'waiting'; give .*, \{'waiting': 80\}$",
+        ),
+        (lambda: gmix.bootstrap(FIT, X, n=-1), "bootstrap has no argument 'n'; give replicates=-1"),
+        (lambda: gmix.bootstrap(FIT, X, seed=3), "bootstrap has no argument 'seed'; give rng=3"),
+        (lambda: gmix.cross_validate(FIT, X, n_splits=3), "give folds=3"),
+        (
+            lambda: gmix.cross_validate(X, 2, covariance="full"),
+            r"give gmix\.fit\(data, covariance='full'\) as the first",
+        ),
+        (lambda: gmix.cross_validate(FIT, X, flods=3), "did you mean 'folds'"),
+        (
+            lambda: gmix.merge(FIT, X, kind=3),
+            "merge has no argument 'kind'; its arguments are model, data, .* and threads",
+        ),
+        (lambda: gmix.merge(FIT, X, verbose=1), "'verbose'; its arguments are"),  # it has no progress
+        (lambda: gmix.posterior(X, n_components=2), "give components=2"),
+        (lambda: gmix.metropolis(FIT.mixture.log_density, X[:1], 9, random_state=1), "give rng=1"),
+        (lambda: gmix.standard_errors(FIT, X, weights="w"), "give sample_weight='w'"),
+        (lambda: FIT.mixture.sample(size=4), "sample has no argument 'size'; give n=4"),
+        (lambda: FIT.mixture.marginal(columns=[0]), r"give features=\[0\]"),
+        (lambda: gmix.fit(X, whatever=1), "its arguments are data, components, .* more$"),
+    ],
+)
+def test_an_unknown_argument_of_a_function_is_answered(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_signatures_stay_visible() -> None:
+    for function in (gmix.fit, gmix.bootstrap, gmix.posterior, FIT.mixture.sample, FIT.mixture.condition):
+        kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+        assert inspect.Parameter.VAR_KEYWORD not in kinds
 
 
 def test_a_fit_predicts() -> None:

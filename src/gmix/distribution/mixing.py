@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from gmix.base.arguments import as_list, as_numbers
 from gmix.base.errors import ParameterError
+from gmix.base.other_names import other_words
 from gmix.distribution.contract import require
 from gmix.model.background import Background
 from gmix.model.mixture import GaussianMixture
@@ -17,6 +18,7 @@ from gmix.model.mixture import GaussianMixture
 __all__ = ["mix"]
 
 
+@other_words()
 def mix(mixtures: Sequence[GaussianMixture], weights: ArrayLike) -> GaussianMixture:
     r"""The mixture of several mixtures: a draw comes from mixture m with probability :math:`\pi_m`.
 

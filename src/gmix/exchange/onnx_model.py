@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from gmix.base.atomic_write import atomic_write
 from gmix.base.errors import ParameterError, needing
+from gmix.base.other_names import other_words
 from gmix.exchange.contract import Mixture
 from gmix.exchange.onnx_graph import Graph
 from gmix.model.background import Background
@@ -20,6 +21,7 @@ from gmix.model.covariance import FULL, TIED
 __all__ = ["to_onnx"]
 
 
+@other_words()
 def to_onnx(model: Any, path: str | PathLike[str] | None = None, *, dtype: DTypeLike = np.float32) -> Any:
     r"""Convert a mixture, or the mixture of a fit, to an ONNX model, and write it to a file if a path is given.
 

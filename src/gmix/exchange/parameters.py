@@ -8,6 +8,7 @@ from typing import Any
 
 from gmix.base.arguments import as_numbers
 from gmix.base.errors import ParameterError
+from gmix.base.other_names import other_words
 from gmix.base.wording import listed
 from gmix.exchange.contract import Parameters
 from gmix.exchange.layouts import ARRAYS, COLUMNS, FROM, model_name, parameters_of_rows
@@ -17,6 +18,7 @@ from gmix.model.mixture import GaussianMixture
 __all__ = ["read_parameters"]
 
 
+@other_words()
 def read_parameters(
     source: str | PathLike[str] | Mapping[str, Any], features: Sequence[str] | None = None
 ) -> GaussianMixture:

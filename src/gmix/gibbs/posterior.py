@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, as_list, is_count, is_number
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, counting
 from gmix.gibbs.conjugate import ConjugateComponents
 from gmix.gibbs.draws import PosteriorDraws
@@ -29,6 +30,15 @@ _FEWEST_SWEEPS = 50  # of a warm-up whose length is not given
 _MOST_ROWS = 1 << 31  # of a table with weights
 
 
+@other_words(
+    {
+        "n_components": "components={}",
+        "n": "draws={}",
+        "n_draws": "draws={}",
+        "burn_in": "warmup={}",
+        "tune": "warmup={}",
+    }
+)
 @one_blas_thread()
 def posterior(
     x: Any,

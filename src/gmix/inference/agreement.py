@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import as_numbers, is_count
 from gmix.base.errors import DataError, ParameterError
 from gmix.base.labels import Label, label_names, label_numbers, plain_labels
+from gmix.base.other_names import other_words
 from gmix.base.table import weights_of
 from gmix.base.wording import count, percent
 from gmix.fitting.classification import Classification
@@ -152,6 +153,7 @@ class Agreement:
         return names
 
 
+@other_words()
 def agreement(labels: Any, predicted: Any, *, sample_weight: ArrayLike | None = None) -> Agreement:
     r"""Measure how well clusters, or probabilities of clusters or classes, agree with the labels of rows.
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, is_count, is_number
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, one_of
+from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, counting
 from gmix.base.wording import count
 from gmix.fitting.candidates import Search
@@ -116,6 +117,7 @@ class Bootstrap:
         ))  # fmt: skip
 
 
+@other_words({"n": "replicates={}", "n_resamples": "replicates={}", "n_boot": "replicates={}"})
 @one_blas_thread()
 def bootstrap(
     fit: Fit,
@@ -277,6 +279,7 @@ class LikelihoodRatioTest:
         )
 
 
+@other_words({"n": "replicates={}", "n_resamples": "replicates={}", "n_boot": "replicates={}"})
 @one_blas_thread()
 def likelihood_ratio_test(
     data: Any,

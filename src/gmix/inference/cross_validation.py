@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, counting
 from gmix.base.rows import Rows
 from gmix.fitting.distinct import DistinctRows
@@ -28,6 +29,15 @@ _MOST_DIVIDED = 10_000_000  # copies of rows that are placed in folds one by one
 _MOST_COUNTED = 1e18  # copies of rows that an integer can count
 
 
+@other_words(
+    {
+        "cv": "folds={}",
+        "k": "folds={}",
+        "n_splits": "folds={}",
+        "covariance": "gmix.fit(data, covariance={}) as the first argument",
+        "components": "gmix.fit(data, {}) as the first argument",
+    }
+)
 @one_blas_thread()
 def cross_validate(
     fit: Fit,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError
+from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, counting
 from gmix.base.wording import count
 from gmix.fitting.result import Fit, in_independent_columns
@@ -91,6 +92,7 @@ class GoodnessOfFit:
 _HEADS = ("marginal", "conditional")
 
 
+@other_words({"n": "replicates={}", "n_resamples": "replicates={}", "n_boot": "replicates={}"})
 @one_blas_thread()
 def goodness_of_fit(
     fit: Fit,

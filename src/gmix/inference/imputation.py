@@ -13,6 +13,7 @@ from gmix.base.arguments import Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
 from gmix.base.findings import Finding
+from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, counting
 from gmix.base.rows import Rows
 from gmix.base.wording import count
@@ -115,6 +116,7 @@ def _pair(estimate: Any) -> tuple[ArrayLike, ArrayLike]:
     return value, variance
 
 
+@other_words()
 @one_blas_thread()
 def impute(
     fit: Fit,

@@ -12,6 +12,7 @@ from gmix import plot
 from gmix.base.arguments import is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.other_names import other_words
 from gmix.base.wording import count
 from gmix.fitting.result import Fit
 from gmix.model.background import most_probable
@@ -91,6 +92,7 @@ class Merging:
         return np.asarray(self.groups[count - 1])
 
 
+@other_words()
 @one_blas_thread()
 def merge(
     model: Fit | GaussianMixture,

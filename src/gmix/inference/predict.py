@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.atomic_write import as_path
 from gmix.base.errors import ParameterError
 from gmix.base.labels import Label
+from gmix.base.other_names import other_words
 from gmix.base.table_file import format_of, write_table
 from gmix.fitting.classification import classified
 from gmix.model.background import most_probable
@@ -22,6 +23,7 @@ from gmix.sources import MEMORY, LocalSource, Source, source_for
 __all__ = ["predict_to", "predictions"]
 
 
+@other_words()
 def predict_to(
     mixture: AnyMixture,
     data: Any,

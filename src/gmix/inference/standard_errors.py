@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import DataError, ParameterError, of_kind
+from gmix.base.other_names import other_words
 from gmix.base.rows import Rows
 from gmix.fitting.result import Fit, StandardErrors, in_independent_columns
 from gmix.inference.point import Point
@@ -34,6 +35,7 @@ _NUMBERS = 4_000_000  # log densities that are held at a time
 _SAME_ROWS = 1e-6  # relative; log-likelihoods that differ by more belong to different rows
 
 
+@other_words()
 @one_blas_thread()
 def standard_errors(
     fit: Fit,

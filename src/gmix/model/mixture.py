@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gmix import plot
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, of_kind
-from gmix.base.other_names import OtherNames
+from gmix.base.other_names import OtherNames, other_words
 from gmix.base.wording import count
 from gmix.distribution import DistributionFunctions
 from gmix.exchange.conversions import Conversions
@@ -221,6 +221,7 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         found = kernel.prepare(self.structure.form, self.weights, self.independent_part.means, self._compact)
         return found if self.background is None else found._replace(background=self.background)
 
+    @other_words({"columns": "features={}", "names": "features={}"})
     @one_blas_thread()
     def marginal(self, features: str | int | Sequence[str | int]) -> GaussianMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
@@ -237,6 +238,7 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
         background = None if self.background is None else self.background.select(chosen)
         return unchecked_mixture(self.weights, self.means[:, chosen], compact, structure, names, background)
 
+    @other_words(otherwise="values as a dict, {{word}: {}}")
     @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
         r"""The distribution of the other features, given the values of some, by name or position as in `marginal`.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmix.base.arguments import LARGEST_COUNT, Rng, as_generator, is_count
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError
+from gmix.base.other_names import other_words
 from gmix.model.background import Background
 from gmix.model.components import Components
 from gmix.model.dependence import Dependence
@@ -21,6 +22,7 @@ __all__ = ["Draws", "RandomDraws", "Sampling"]
 
 Array = NDArray[np.float64]
 Draws = tuple[Array, NDArray[np.intp]]  # points ``(n, D)`` and the components ``(n,)`` that they came from
+_OF_SAMPLE = {"size": "n={}", "n_samples": "n={}"}  # arguments of other libraries
 _BLOCK = 1 << 20  # numbers that are drawn together
 
 
@@ -39,6 +41,7 @@ class RandomDraws(ABC):
     def _draw(self, n: int, generator: np.random.Generator, threads: int | None) -> Draws:
         """Draw the points of one block, and their components."""
 
+    @other_words(_OF_SAMPLE)
     def sample(self, n: int, *, rng: Rng = None, threads: int | None = None) -> Array:
         """Draw ``n`` independent points ``(n, D)``.
 
@@ -51,6 +54,7 @@ class RandomDraws(ABC):
         """
         return self.sample_labelled(n, rng=rng, threads=threads)[0]
 
+    @other_words(_OF_SAMPLE)
     def sample_blocks(self, n: int, *, rng: Rng = None, threads: int | None = None) -> Iterator[Array]:
         """Draw the points of `sample` in blocks, so that memory does not limit their number.
 
@@ -63,6 +67,7 @@ class RandomDraws(ABC):
         """
         return (points for points, _ in self._blocks(n, rng, threads))
 
+    @other_words(_OF_SAMPLE)
     def sample_labelled(self, n: int, *, rng: Rng = None, threads: int | None = None) -> tuple[Array, NDArray[np.intp]]:
         """Draw ``n`` points ``(n, D)``, and the components ``(n,)`` that they came from; -1 for the background."""
         return _joined(self._blocks(n, rng, threads), n)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gmix.base.arguments import Rng, as_generator, as_numbers, is_count
 from gmix.base.errors import ParameterError, one_of
+from gmix.base.other_names import other_words
 from gmix.base.progress import Reporting, counting
 from gmix.base.wording import count
 from gmix.sampler.adaptation import adapted_mixture, adapted_walk
@@ -27,6 +28,7 @@ _LEAST_WARMUP = 4000  # evaluations, of all chains together
 _SHARE_OF_BOUNDS = 0.1  # the scale of the first steps
 
 
+@other_words()
 def metropolis(
     log_density: Callable[[Array], ArrayLike],
     start: ArrayLike | Chains | None = None,

@@ -13,7 +13,7 @@ from gmix import plot
 from gmix.base.arguments import Rng, as_generator, as_numbers
 from gmix.base.blas import one_blas_thread
 from gmix.base.errors import ParameterError, one_of
-from gmix.base.other_names import OtherNames
+from gmix.base.other_names import OtherNames, other_words
 from gmix.base.rows import Rows
 from gmix.base.wording import count
 from gmix.model.background import Background
@@ -204,6 +204,7 @@ class StudentMixture(Evaluation, Tails, RandomDraws, OtherNames):
         """The distribution of the rows that belong to a component; the mixture itself without a background."""
         return self if self.background is None else self._with(self.normal.without_background)
 
+    @other_words({"columns": "features={}", "names": "features={}"})
     def marginal(self, features: str | int | Sequence[str | int]) -> StudentMixture:
         """The distribution of one or some of the features, by name or position, in the order given.
 
@@ -228,6 +229,7 @@ class StudentMixture(Evaluation, Tails, RandomDraws, OtherNames):
         """Draw the mixture, over points if some are given; see `gmix.plot.plot`. Ellipses are those of the scales."""
         return plot.plot(self, points, **options)
 
+    @other_words(otherwise="values as a dict, {{word}: {}}")
     @one_blas_thread()
     def condition(self, values: Mapping[str | int, float]) -> StudentMixture:
         r"""The distribution of the other features, given the values of some: again a mixture of Student distributions.
