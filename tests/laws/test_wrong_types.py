@@ -52,7 +52,7 @@ OTHERS: dict[Callable[..., Any], dict[str, Any]] = {
     **{key: {"x": [1.0]} for key in (LINE.cdf, LINE.sf, LINE.log_cdf, LINE.log_sf)},
     gmix.plot.loadings: {"model": FACTORS},
     gmix.plot.histogram: {"model": LINE, "points": [1.0, 2.0]}, tail_probability: {"log_density": [-3.0]},
-    FIT.report: {"path": "out.html"}, gmix.to_onnx: {"model": MIXTURE},
+    FIT.report: {"path": "out.html"}, FIT.save: {"path": "out.json"}, gmix.to_onnx: {"model": MIXTURE},
     gmix.read_parameters: {"source": OF_MCLUST}, gmix.PooledEstimate.of: {"values": [1.0, 2.0]},
 }  # fmt: skip
 FUNCTIONS = [
