@@ -267,7 +267,7 @@ def points_of(points: Any, mixture: Mixture | None, wanted: int, weight: str | N
     given, names = as_points(points, None if mixture is None else mixture.features, weight)
     rows = np.asarray(given, np.float64)
     if rows.shape[1] != wanted:
-        raise ParameterError(f"the points have {rows.shape[1]} columns and this picture shows {wanted}; choose columns")
+        raise ParameterError(f"the points have {count(rows.shape[1], 'column')} and this picture shows {wanted}; choose columns")
     check_finite(rows, names, missing=True)
     return rows
 

@@ -47,8 +47,8 @@ def condition(
     target = file_target(out, form)
     mixture = gmix.load(model).mixture
     given = _given(values, mixture.names)
-    found = mixture.condition({mixture.names.index(name): value for name, value in given.items()})
-    names = [name for name in mixture.names if name not in given]
+    found = mixture.condition(given)
+    names = list(found.names)
     if target is not None:
         write_table([mixture_table(found)], *target)
     if as_json:
