@@ -267,7 +267,9 @@ def points_of(points: Any, mixture: Mixture | None, wanted: int, weight: str | N
     given, names = as_points(points, None if mixture is None else mixture.features, weight)
     rows = np.asarray(given, np.float64)
     if rows.shape[1] != wanted:
-        raise ParameterError(f"the points have {count(rows.shape[1], 'column')} and this picture shows {wanted}; choose columns")
+        raise ParameterError(
+            f"the points have {count(rows.shape[1], 'column')} and this picture shows {wanted}; choose columns"
+        )
     check_finite(rows, names, missing=True)
     return rows
 
@@ -296,7 +298,7 @@ def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
     given = np.asarray(components)
     if given.ndim not in (1, 2) or len(given) != len(rows):
         raise ParameterError(
-            f"components has shape {given.shape} for {len(rows)} points; give labels (N,) or responsibilities (N, K)"
+            f"components has shape {given.shape} for {count(len(rows), 'point')}; give labels (N,) or responsibilities (N, K)"
         )
     if given.dtype.kind not in ("biu" if given.ndim == 1 else "fiub"):
         raise ParameterError(f"components holds {given.dtype} values; give whole numbers, counted from 0, or shares")
