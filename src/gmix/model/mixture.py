@@ -240,7 +240,9 @@ class GaussianMixture(Evaluation, Moments, Sampling, DistributionFunctions, Conv
 
     @other_words(otherwise="values as a dict, {{word}: {}}")
     @one_blas_thread()
-    def condition(self, values: Mapping[str | int, float]) -> GaussianMixture:
+    def condition(
+        self, values: Mapping[str, float] | Mapping[int, float] | Mapping[str | int, float]
+    ) -> GaussianMixture:
         r"""The distribution of the other features, given the values of some, by name or position as in `marginal`.
 
         .. math:: \mu_{k,a|b} = \mu_{k,a} + \Sigma_{k,ab} \Sigma_{k,bb}^{-1} (x_b - \mu_{k,b}), \qquad

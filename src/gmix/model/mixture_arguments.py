@@ -169,7 +169,9 @@ def names_of_part(
     return tuple(names[i] for i in part) if features or by_name else None
 
 
-def given_values(values: Mapping[str | int, float]) -> tuple[list[str | int], Array]:
+def given_values(
+    values: Mapping[str, float] | Mapping[int, float] | Mapping[str | int, float],
+) -> tuple[list[str | int], Array]:
     """The features and their values. Raises `ParameterError` unless each feature has one number."""
     try:
         values = dict(values)

@@ -298,7 +298,8 @@ def labels_of(rows: Array, components: Any) -> NDArray[np.intp]:
     given = np.asarray(components)
     if given.ndim not in (1, 2) or len(given) != len(rows):
         raise ParameterError(
-            f"components has shape {given.shape} for {count(len(rows), 'point')}; give labels (N,) or responsibilities (N, K)"
+            f"components has shape {given.shape} for {count(len(rows), 'point')}; give labels (N,) or "
+            "responsibilities (N, K)"
         )
     if given.dtype.kind not in ("biu" if given.ndim == 1 else "fiub"):
         raise ParameterError(f"components holds {given.dtype} values; give whole numbers, counted from 0, or shares")

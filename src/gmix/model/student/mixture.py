@@ -231,7 +231,9 @@ class StudentMixture(Evaluation, Tails, RandomDraws, OtherNames):
 
     @other_words(otherwise="values as a dict, {{word}: {}}")
     @one_blas_thread()
-    def condition(self, values: Mapping[str | int, float]) -> StudentMixture:
+    def condition(
+        self, values: Mapping[str, float] | Mapping[int, float] | Mapping[str | int, float]
+    ) -> StudentMixture:
         r"""The distribution of the other features, given the values of some: again a mixture of Student distributions.
 
         With the means and covariances of the conditional Gaussian (`GaussianMixture.condition`), and the squared
