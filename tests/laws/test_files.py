@@ -409,6 +409,6 @@ def test_the_end_of_a_name_says_what_is_in_the_file(name: str, tmp_path: Path) -
     with pytest.raises(gmix.ParameterError, match=rf"{name} would be a page of HTML.*end it in \.html"):
         fit.report(tmp_path / name, [[0.0], [1.0], [3.0]])
     assert list(tmp_path.iterdir()) == []
-    for good in ("model", "model.JSON"):
+    for good in ("model", "model.JSON", "model1.5"):
         fit.save(tmp_path / good)
         assert gmix.load(tmp_path / good).mixture.n_components == 1

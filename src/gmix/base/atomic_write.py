@@ -36,9 +36,9 @@ def as_path(path: object, error_type: type[GmixError] = ParameterError, what: st
 def check_ending(path: Path, endings: Sequence[str], what: str, error_type: type[GmixError] = ParameterError) -> None:
     """Raise `error_type` if the end of a file's name promises another kind of file; `what` is the kind that it will be.
 
-    Names without an ending promise nothing.
+    Names without an ending promise nothing, and neither does a number, as in ``run1.5``.
     """
-    if path.suffix.lower() not in ("", *endings):
+    if path.suffix.lower() not in ("", *endings) and not path.suffix[1:].isdecimal():
         raise error_type(
             f"{path} would be {what}, and its name says otherwise; end it in {endings[0]}, as in "
             f"{path.with_suffix(endings[0])}"
