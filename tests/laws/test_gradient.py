@@ -88,3 +88,12 @@ def test_columns_that_follow_from_others_do_not_count(points: Array) -> None:
     fit = gmix.fit(more, [2, 3], covariance="full", rng=1, tolerance=1e-12)
     assert fit.mixture.dependence is not None
     assert 0.0 < fit.gradient_norm < 1e-4
+
+
+def test_components_of_weight_zero_do_not_count(points: Array) -> None:
+    d = points.shape[1]
+    one = gmix.GaussianMixture([1.0], [np.zeros(d)], [np.eye(d)])
+    two = gmix.GaussianMixture([1.0, 0.0], [np.zeros(d), np.ones(d)], [np.eye(d), np.eye(d)])
+    alone, beside = (gmix.fit(points, start=start, max_iterations=0) for start in (one, two))
+    assert beside.mixture.weights.tolist() == [1.0, 0.0]
+    assert beside.gradient_norm == pytest.approx(alone.gradient_norm, rel=1e-12)
