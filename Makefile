@@ -30,6 +30,10 @@ test-lowest: build/lowest/ready  ## run the tests with the lowest versions that 
 fuzz: .venv/built  ## search for tables, arguments and damaged files that fail (EXAMPLES=2000; an hour)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(bin)/python -m pytest tests/fuzz
 
+fuzz-guided: .venv/atheris  ## damage files for each reader, guided by the lines that they reach (SECONDS=60 for each; atheris)
+	for reader in model checkpoint csv arrow arrow-streamed parquet; do \
+	  $(bin)/python tests/fuzz/guided.py $$reader --seconds $(or $(SECONDS),60) || exit 1; done
+
 sanitize: .venv/built  ## run the twins and some laws under the sanitizers of the compiler (an hour)
 	PATH="$(CURDIR)/$(bin):$$PATH" $(bin)/python tests/tools/sanitize.py
 
@@ -167,6 +171,10 @@ TORCH ?= torch --index-url https://download.pytorch.org/whl/cpu
 	-$(bin)/python -m pip install --disable-pip-version-check --quiet --no-deps axe-playwright-python
 	-$(bin)/python -c "import torch" 2> /dev/null || \
 	  $(bin)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	touch $@
+
+.venv/atheris: .venv/built
+	$(bin)/python -m pip install --disable-pip-version-check --quiet atheris
 	touch $@
 
 # Editable: an edit of a Python file is seen at once, an edit of the kernel at the next make.

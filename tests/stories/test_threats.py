@@ -165,6 +165,22 @@ def test_a_table_whose_offsets_point_outside_it_is_refused(tmp_path: Path, offse
         gmix.fit(path, 1, memory=memory)
 
 
+def test_a_table_that_states_more_rows_than_it_can_hold_is_refused(tmp_path: Path) -> None:
+    """Arrow would end the process."""
+    pa = pytest.importorskip("pyarrow")
+    table, path = pa.table({"x": np.random.default_rng(0).normal(size=12_345)}), tmp_path / "table.arrow"
+    with pa.ipc.new_file(path, table.schema) as file:
+        file.write_table(table)
+    stated, more = (np.array([rows], "<i8").tobytes() for rows in (12_345, 1 << 60))
+    content = path.read_bytes()
+    assert content.count(stated) == 2  # of the batch, and of its column
+    path.write_bytes(content.replace(stated, more))
+    with pytest.raises(
+        gmix.DataError, match=r"table\.arrow cannot be read as Arrow \(it states 1,152,9.* rows, and has"
+    ):
+        gmix.fit(path, 1)
+
+
 def test_an_old_arrow_that_unpickles_extension_types_is_not_allowed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     [bound] = re.findall(r"pyarrow>=(\d+)", " ".join(project["optional-dependencies"]["tables"]))

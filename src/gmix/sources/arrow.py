@@ -25,6 +25,7 @@ __all__ = ["ArrowTable", "Fill", "is_numeric", "reason_of"]
 Fill = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 _BATCH = 131_072  # rows in a record batch
+_ROWS_PER_BYTE = 1 << 20  # of an Arrow file, at most; compression leaves no less of a column of equal bits
 
 
 class ArrowTable(Blocks):
@@ -49,6 +50,7 @@ class ArrowTable(Blocks):
     ) -> None:
         self._dataset, self._called = dataset, called
         self._stamps = self._current_stamps()
+        self._check_row_counts()
         known = {column.name: column for column in arrow_columns(dataset.schema)}
         for name in roles.of_rows:
             choose_columns(list(known), [name])
@@ -199,6 +201,25 @@ class ArrowTable(Blocks):
             pre_buffer=False, use_buffered_stream=True, buffer_size=1 << 20, page_checksum_verification=True
         )
         return {"fragment_scan_options": parquet}
+
+    def _check_row_counts(self) -> None:
+        """Raise `DataError` for an Arrow file that states more rows than it can hold: Arrow's scan would end Python."""
+        import pyarrow as pa
+        from pyarrow import dataset as ds
+
+        if not isinstance(getattr(self._dataset, "format", None), ds.IpcFileFormat):
+            return
+        for fragment in self._dataset.get_fragments():
+            size, _ = self._stamps.get(fragment.path, (None, None))
+            try:
+                n_rows = fragment.count_rows()
+            except (pa.ArrowException, OSError):  # which the scan explains
+                continue
+            if size is not None and not 0 <= n_rows <= size * _ROWS_PER_BYTE:
+                raise DataError(
+                    f"{fragment.path} cannot be read as Arrow (it states {n_rows:,} rows, and has {size:,} bytes); "
+                    "replace the file"
+                )
 
     def _current_stamps(self) -> dict[str, tuple[int | None, int | None]]:
         """The size and modification time of every file."""
