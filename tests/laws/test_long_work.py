@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 import gmix
 from gmix import ModelFileError
 from gmix.base.progress import Meter, Progress, meter
+from gmix.sources.journal import _checksum
 
 Array = NDArray[np.float64]
 
@@ -99,6 +100,12 @@ def test_a_fit_without_a_seed_keeps_its_own(rows: Array, tmp_path: Path) -> None
                      gmix.fit(rows, rng=0, **settings))  # fmt: skip
 
 
+def line(entry: dict[str, Any]) -> bytes:
+    """A line of a checkpoint, with its checksum."""
+    entry = {name: value for name, value in entry.items() if name != "checksum"}
+    return json.dumps(entry | {"checksum": _checksum(entry)}).encode() + b"\n"
+
+
 def test_a_checkpoint_of_another_fit_or_of_nothing_is_refused(rows: Array, tmp_path: Path) -> None:
     path = tmp_path / "fit.checkpoint"
     settings: dict[str, Any] = {"components": 2, "covariance": "full", "max_iterations": 3, "rng": 0}
@@ -125,11 +132,14 @@ def test_a_checkpoint_of_another_fit_or_of_nothing_is_refused(rows: Array, tmp_p
         ([b"a line of another program"], "is no gmix checkpoint"),
         ([json.dumps(json.loads(first) | {"seed": -1}).encode(), b"\n"], "is no gmix checkpoint"),
         ([json.dumps(json.loads(first) | {"version": 1}).encode(), b"\n"], "has version 1"),
-        ([json.dumps(json.loads(first) | {"version": 3}).encode(), b"\n"], "has version 3"),
-        ([first, b"{}\n"], "belongs to a fit of other rows"),
-        ([first, json.dumps(entry | {"found": []}).encode(), b"\n"], "is damaged"),
+        ([json.dumps(json.loads(first) | {"version": 4}).encode(), b"\n"], "has version 4"),
+        ([json.dumps(json.loads(first) | {"seed": 7}).encode(), b"\n"], "a checksum is wrong"),
+        ([first, b"{}\n"], "a checksum is wrong"),
+        ([first, json.dumps(entry | {"found": []}).encode(), b"\n"], "a checksum is wrong"),
+        ([first, line({"asked": ""})], "belongs to a fit of other rows"),
+        ([first, line(entry | {"found": []})], r"is damaged \((?!a checksum)"),
         *(
-            ([first, json.dumps(entry | {"found": [wrong]}).encode(), b"\n"], "is damaged")
+            ([first, line(entry | {"found": [wrong]})], r"is damaged \((?!a checksum)")
             for [found] in [entry["found"]]
             for wrong in (
                 ["", "", "", 1.0],

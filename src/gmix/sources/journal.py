@@ -29,7 +29,7 @@ from gmix.model.statistics import SufficientStatistics
 __all__ = ["Journal"]
 
 Array = NDArray[np.float64]
-_VERSION = 2
+_VERSION = 3
 _BEGINNING = b'{"format": "gmix checkpoint"'
 
 
@@ -85,6 +85,7 @@ class Journal:
             found = run_pass()
             self._write({"asked": digest, "found": [_document(statistics) for statistics in found]})
             return found
+        self._check(entry)
         if entry.get("asked") != digest:
             raise self._error("belongs to a fit of other rows, other settings, or on another kind of processor")
         known: Sequence[Reference | None] = references or [None] * len(components)
@@ -106,6 +107,7 @@ class Journal:
         for key in ("version", "n_rows", "n_features"):
             if entry.get(key) != about[key]:
                 raise self._error(f"has {key} {entry.get(key)} and this fit has {about[key]}")
+        self._check(entry)
         return int(entry["seed"])
 
     def _read(self) -> dict[str, Any] | None:
@@ -128,15 +130,24 @@ class Journal:
 
     def _write(self, entry: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(entry).encode() + b"\n")
+            self._file.write(json.dumps(entry | {"checksum": _checksum(entry)}).encode() + b"\n")
             self._file.flush()
         except OSError as error:
             raise ModelFileError(
                 f"the checkpoint {self._path} cannot be written ({error.strerror}); make room there, and resume the fit"
             ) from error
 
+    def _check(self, entry: dict[str, Any]) -> None:
+        """Raise `ModelFileError` for a line that has changed since it was written."""
+        if entry.pop("checksum", None) != _checksum(entry):
+            raise self._error("is damaged (a checksum is wrong)")
+
     def _error(self, what: str) -> ModelFileError:
         return ModelFileError(f"{self._path} {what}; delete it to start again, or give another checkpoint")
+
+
+def _checksum(entry: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(entry).encode(), digest_size=16).hexdigest()
 
 
 def _digest(mixtures: Sequence[Components], coarse: bool) -> str:
