@@ -17,6 +17,7 @@ from gmix.base.columns.column import LOOK
 from gmix.base.errors import DataError
 from gmix.base.labels import Label, label_names, label_numbers, plain_labels
 from gmix.base.row_errors import signed_squares
+from gmix.base.wording import count
 from gmix.sources.blocks import Blocks, Piece, shapes_of
 
 __all__ = ["ArrowTable", "Fill", "is_numeric", "reason_of"]
@@ -217,8 +218,8 @@ class ArrowTable(Blocks):
                 continue
             if size is not None and not 0 <= n_rows <= size * _ROWS_PER_BYTE:
                 raise DataError(
-                    f"{fragment.path} cannot be read as Arrow (it states {n_rows:,} rows, and has {size:,} bytes); "
-                    "replace the file"
+                    f"{fragment.path} cannot be read as Arrow (it states {count(n_rows, 'row')}, and has "
+                    f"{count(size, 'byte')}); replace the file"
                 )
 
     def _current_stamps(self) -> dict[str, tuple[int | None, int | None]]:
