@@ -36,28 +36,26 @@ class PassLimit:
             limit = _PATIENCE + _TIMES_LONGEST * self._longest
         limit = None if limit == math.inf else limit
         begin = time.monotonic()
-        with _reaching(engine, limit):
+        try:
             yield limit
+        except Exception as error:
+            late = limit is not None and time.monotonic() - begin >= limit
+            raise _error(engine, error, limit if late else None) from error
         self._longest = max(self._longest or 0.0, time.monotonic() - begin)
 
 
-@contextmanager
-def _reaching(engine: str, limit: float | None = None) -> Iterator[None]:
-    """Convert an exception of a cluster to a `ClusterError` with a remedy; after the limit, the error names it."""
-    begin = time.monotonic()
-    try:
-        yield
-    except Exception as error:
-        if limit is not None and time.monotonic() - begin >= limit:
-            raise ClusterError(
-                f"{engine} did not finish a pass over the rows within {limit:.4g} seconds; look for a worker that "
-                "hangs, and fit again, from the checkpoint if there is one; if passes take this long, set a longer "
-                f"limit in the environment variable {_NAME}"
-            ) from error
-        raise ClusterError(
-            f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_main_line(str(error))}); "
-            "check that its session is open and that its workers can be reached, stay alive, and have gmix installed"
-        ) from error
+def _error(engine: str, error: Exception, missed: float | None) -> ClusterError:
+    """The error, with a remedy, of a pass that failed, or that missed this limit."""
+    if missed is not None:
+        return ClusterError(
+            f"{engine} did not finish a pass over the rows within {missed:.4g} seconds; look for a worker that "
+            "hangs, and fit again, from the checkpoint if there is one; if passes take this long, set a longer "
+            f"limit in the environment variable {_NAME}"
+        )
+    return ClusterError(
+        f"{engine} could not finish a pass over the rows ({type(error).__name__}: {_main_line(str(error))}); "
+        "check that its session is open and that its workers can be reached, stay alive, and have gmix installed"
+    )
 
 
 def _stated() -> float | None:
